@@ -1,0 +1,32 @@
+"""featcodec: a codec for the intermediate features of neural networks."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .access import safe_open as safe_open
+    from .files import decode_file as decode_file
+    from .files import encode_file as encode_file
+    from .pipeline.message import Codec as Codec
+    from .pipeline.profile import Profile as Profile
+    from .pipeline.quality import Quality as Quality
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Codec": "pipeline.message",
+    "Profile": "pipeline.profile",
+    "Quality": "pipeline.quality",
+    "decode_file": "files",
+    "encode_file": "files",
+    "safe_open": "access",
+}
+__all__ = ["__version__", *_LAZY]
+
+
+def __getattr__(name: str) -> Any:
+    # `featcodec info` must start without numpy, so nothing heavy is imported before it is asked for.
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

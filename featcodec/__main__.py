@@ -1,0 +1,5 @@
+"""`python -m featcodec`."""
+
+from .cli.main import main
+
+main()

@@ -1,0 +1,167 @@
+"""Format alignment of a tensor group: tensors side by side to arrays of blocks, and back.
+
+A group's tensors follow each other in one sequence of slabs. `GroupGrid` finds the blocks of a
+range of slabs and moves them between tensors and arrays (channels, points, blocks), one array per
+size of block: the order of these arrays, and of the blocks in them, is that of SPEC §5.3.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import blocks
+from .layout import Layout
+
+Sizes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Equal blocks in one tensor: an index into its token grid, and how they are cut."""
+
+    tensor: int
+    prefix: bool
+    index: tuple[slice, ...]
+    blocks: tuple[int, ...]
+    sizes: Sizes
+
+    @property
+    def samples(self) -> int:
+        return int(self.index[0].stop - self.index[0].start)
+
+    @property
+    def count(self) -> int:
+        return self.samples * math.prod(self.blocks)
+
+
+class GroupGrid:
+    """The slabs of the tensors of a group with a common layout and longest block."""
+
+    def __init__(self, layout: Layout, shapes: Sequence[tuple[int, ...]], block: Sizes) -> None:
+        self.layout = layout
+        self.block = block
+        self.shapes = [layout.token_grid(shape) for shape in shapes]
+        self.channels = self.shapes[0][-1]
+        slabs = [self._slabs(shape) for shape in self.shapes]
+        self.starts = np.concatenate([[0], np.cumsum(slabs, dtype=np.int64)])
+
+    @property
+    def slabs(self) -> int:
+        return int(self.starts[-1])
+
+    def _slabs(self, shape: tuple[int, ...]) -> int:
+        if self.layout.slabs_are_samples:
+            return shape[0]
+        return shape[0] * blocks.count(self._grid(shape)[0], self.block[0])
+
+    def _grid(self, shape: tuple[int, ...]) -> Sizes:
+        return self.layout.grid or shape[1:-1]
+
+    def largest_slab(self) -> int:
+        """Return the number of values of the largest slab of any tensor."""
+        return max(
+            -(-math.prod(shape) // max(self._slabs(shape), 1)) if math.prod(shape) else 0
+            for shape in self.shapes
+        )
+
+    def tensors(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """Yield (tensor, from, to) for the slabs first <= s < last, in slabs of the tensor."""
+        tensor = int(np.searchsorted(self.starts, first, "right")) - 1
+        while first < last:
+            start, end = int(self.starts[tensor]), min(last, int(self.starts[tensor + 1]))
+            if first < end:
+                yield tensor, first - start, end - start
+                first = end
+            tensor += 1
+
+    def slabs_of_rows(
+        self, tensor: int, shape: tuple[int, ...], first: int, last: int
+    ) -> tuple[int, int]:
+        """Return the range of slabs that hold rows first <= i < last of a tensor's leading axis."""
+        start = int(self.starts[tensor])
+        slabs = int(self.starts[tensor + 1]) - start
+        axis = self.layout.axes[0] if shape else ""
+        per_row = slabs // max(shape[0], 1) if shape else 0
+        if axis == "N" and per_row * shape[0] == slabs:
+            return start + first * per_row, start + last * per_row
+        grid = self._grid(self.shapes[tensor])
+        leads = self.layout.order()[0] == 0 and len(grid) and not self.layout.slabs_are_samples
+        if not leads or axis == "N":
+            return start, start + slabs
+        runs = blocks.cut(grid[0], self.block[0])
+        edges = [o + i * size for o, n, size in runs for i in range(n)] + [grid[0]]
+        low = int(np.searchsorted(edges, first, "right")) - 1
+        return start + low, start + int(np.searchsorted(edges, last, "left"))
+
+    def boxes(self, first: int, last: int) -> dict[tuple[bool, Sizes], list[Box]]:
+        """Return the boxes of a range of slabs by (prefix?, size of block), in coding order."""
+        found: dict[tuple[bool, Sizes], list[Box]] = {}
+        whole = self.layout.slabs_are_samples
+        for tensor, low, high in self.tensors(first, last):
+            shape = self.shapes[tensor]
+            for index, counts, sizes in blocks.boxes(
+                shape[0], self._grid(shape), self.block, low, high, whole
+            ):
+                box = Box(tensor, False, index, counts, sizes)
+                found.setdefault((False, sizes), []).append(box)
+            if self.layout.prefix:
+                index = (slice(low, high), slice(0, self.layout.prefix))
+                box = Box(tensor, True, index, (self.layout.prefix,), (1,))
+                found.setdefault((True, (1,)), []).append(box)
+        return dict(sorted(found.items()))
+
+    def view(self, tensor: np.ndarray, box: Box) -> np.ndarray:
+        """Return the box of a tensor as a view (channels, points..., samples, blocks...)."""
+        merged = _merge_samples(tensor, self.layout)
+        if self.layout.prefix or self.layout.grid:
+            prefix = self.layout.prefix
+            if box.prefix:
+                merged = merged[:, :prefix]
+            else:
+                shape = (merged.shape[0], *self.layout.grid, merged.shape[-1])
+                merged = _split_axis(merged[:, prefix:], shape)
+        return blocks.gather(merged[box.index], box.blocks, box.sizes)
+
+    def collect(
+        self,
+        boxes: Sequence[Box],
+        tensor: Callable[[int], np.ndarray],
+        convert: Callable[[np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        """Return a new array (channels, points, blocks) of equal boxes, values converted."""
+        points = math.prod(boxes[0].sizes)
+        total = sum(box.count for box in boxes)
+        arrays = [convert(self.view(tensor(box.tensor), box)) for box in boxes]
+        if len(arrays) == 1:
+            return np.array(arrays[0], order="C").reshape(self.channels, points, total)
+        flat = [a.reshape(self.channels, points, -1) for a in arrays]
+        return np.ascontiguousarray(np.concatenate(flat, axis=2))
+
+    def scatter(
+        self, values: np.ndarray, boxes: Sequence[Box], tensor: Callable[[int], np.ndarray]
+    ) -> None:
+        """Write an array (channels, points, blocks) into the tensors."""
+        start = 0
+        for box in boxes:
+            target = self.view(tensor(box.tensor), box)
+            piece = values[:, :, start : start + box.count]
+            target[...] = piece.reshape(target.shape)
+            start += box.count
+
+
+def _merge_samples(tensor: np.ndarray, layout: Layout) -> np.ndarray:
+    """Return a view (samples, grid..., channels), the channel axis added where there is none."""
+    ordered = tensor.transpose(layout.order())
+    samples = layout.axes.count("N")
+    has_channels = any(axis in "CD" for axis in layout.axes)
+    rest = ordered.shape[samples:] + (() if has_channels else (1,))
+    return _split_axis(ordered, (math.prod(ordered.shape[:samples]), *rest))
+
+
+def _split_axis(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Reshape a view whose axes are only split, or merged where they are adjacent: no copy."""
+    view = array.reshape(shape)
+    assert view.size == 0 or np.may_share_memory(view, array)
+    return view

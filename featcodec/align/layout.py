@@ -1,0 +1,155 @@
+"""Layouts: what each axis of a tensor is (SPEC §5.1), read from metadata or from the shape."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"
+MAX_CHANNELS = 1 << 13  # more of them cannot be features of one token
+
+# CLS; CLS and distillation; CLS and four registers; CLS and eight registers
+PREFIXES = (0, 1, 2, 5, 9)
+
+
+class LayoutError(ValueError):
+    """A layout that is none, or does not fit a shape."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Letters for the axes (N sample, L H W T grid, C or D channels); tokens before the grid.
+
+    `prefix` tokens at the start of L lie on no grid; the others lie on `grid` (rows, columns).
+    """
+
+    axes: str
+    prefix: int = 0
+    grid: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        channels = [a for a in self.axes if a in CHANNEL]
+        places = [a for a in self.axes if a in GRID]
+        if set(self.axes) - set(SAMPLE + GRID + CHANNEL) or len(channels) > 1:
+            raise LayoutError(f"layout {self.axes!r}: use N, one of C D, and each of L H W T once")
+        if len(places) != len(set(places)) or len(places) > 3:
+            raise LayoutError(f"layout {self.axes!r} repeats a grid axis or has more than three")
+        if SAMPLE * self.axes.count(SAMPLE) not in self.axes:
+            raise LayoutError(f"layout {self.axes!r} has sample axes N that are not side by side")
+        if self.grid and "".join(places) != "L" or self.prefix and not self.grid:
+            raise LayoutError(f"layout {self.axes!r} has no single axis L to hold prefix and grid")
+
+    def __str__(self) -> str:
+        if not self.grid:
+            return self.axes
+        return f"{self.axes}:{self.prefix}+{'x'.join(map(str, self.grid))}"
+
+    def order(self) -> tuple[int, ...]:
+        """Return the axes in the order of the token grid: samples, grid, channels."""
+        rank = {SAMPLE: 0, **dict.fromkeys(GRID, 1), **dict.fromkeys(CHANNEL, 2)}
+        return tuple(sorted(range(len(self.axes)), key=lambda axis: rank[self.axes[axis]]))
+
+    def token_grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return (samples, grid..., channels) of a tensor of that shape, prefix tokens included."""
+        if len(shape) != len(self.axes):
+            raise LayoutError(f"layout {self.axes} has {len(self.axes)} axes, the tensor {len(shape)}")
+        sizes = {role: [n for a, n in zip(self.axes, shape, strict=True) if a in role]
+                 for role in (SAMPLE, GRID, CHANNEL)}
+        if self.grid and sizes[GRID] != [self.prefix + math.prod(self.grid)]:
+            raise LayoutError(f"layout {self} does not fit {sizes[GRID][0]} tokens")
+        return (math.prod(sizes[SAMPLE]), *sizes[GRID], math.prod(sizes[CHANNEL]))
+
+    @property
+    def slabs_are_samples(self) -> bool:
+        return self.prefix > 0 or not any(axis in GRID for axis in self.axes)
+
+
+def parse(text: str) -> Layout:
+    """Read `NCHW`, or `NLD:1+8x8` with prefix tokens and a grid; `NLD:0` is a plain sequence."""
+    axes, _, rest = text.strip().partition(":")
+    match = re.fullmatch(r"(?:(\d+)\+)?(\d+)x(\d+)", rest)
+    if rest in ("", "0"):
+        return Layout(axes.upper())
+    if not match:
+        raise LayoutError(f"layout {text!r}: write the tokens' grid as in NLD:1+8x8")
+    return Layout(axes.upper(), int(match[1] or 0), (int(match[2]), int(match[3])))
+
+
+def infer(shape: tuple[int, ...], architecture: str) -> Layout:
+    """Return the likely layout of a tensor of that shape."""
+    axes = _infer_axes(shape, architecture)
+    if math.prod(n for a, n in zip(axes, shape, strict=True) if a in CHANNEL) > MAX_CHANNELS:
+        axes = SAMPLE * (len(shape) - 1) + "L"
+    return Layout(axes)
+
+
+def _infer_axes(shape: tuple[int, ...], architecture: str) -> str:
+    rank = len(shape)
+    if rank <= 2:
+        return ("", "D", "LD")[rank]
+    if rank == 3:
+        if architecture == "transformer":
+            return "NLD"
+        if shape[1] == shape[2] or architecture == "cnn":
+            return "CHW" if shape[0] != shape[1] or shape[1] == shape[2] else "HWC"
+        return "NLD"
+    if rank == 4:
+        if shape[1] == shape[2] != shape[3]:
+            return "NHWC"
+        return "NNLD" if architecture == "transformer" else "NCHW"
+    return "NCTHW" if rank == 5 else SAMPLE * (rank - 2) + "LD"
+
+
+def infer_grid(tokens: int) -> tuple[int, tuple[int, ...]]:
+    """Return (prefix, grid) when so many tokens are a square grid behind usual prefix tokens."""
+    for prefix in PREFIXES:
+        side = math.isqrt(max(tokens - prefix, 0))
+        if side >= 4 and side * side == tokens - prefix:
+            return prefix, (side, side)
+    return 0, ()
+
+
+def choose(
+    shape: tuple[int, ...], metadata: Mapping[str, str], architecture: str, asked: str | None
+) -> Layout:
+    """Return the layout that was asked for, else that of the metadata, else the likely one."""
+    text = asked or metadata.get("layout")
+    layout = parse(text) if text else None
+    if layout is not None and asked is None and len(layout.axes) != len(shape):
+        layout = None  # the metadata speak of the dump's features, this is another tensor
+    layout = layout or infer(shape, architecture)
+    layout.token_grid(shape)
+    plain = ":" not in (text or "")
+    if plain and not layout.grid and layout.axes.endswith("NLD"):
+        tokens = shape[layout.axes.index("L")]
+        prefix, grid = _grid_of(metadata, tokens)
+        layout = Layout(layout.axes, prefix, grid)
+    return layout
+
+
+def _grid_of(metadata: Mapping[str, str], tokens: int) -> tuple[int, tuple[int, ...]]:
+    """Read `prefix_tokens` and `grid` (`8x8`) from the metadata where they fit, else infer."""
+    prefix = metadata.get("prefix_tokens", "0")
+    match = re.fullmatch(r"\s*(\d+)\s*[x,]\s*(\d+)\s*", metadata.get("grid", ""))
+    if match and prefix.isdigit():
+        grid = (int(match[1]), int(match[2]))
+        if int(prefix) + math.prod(grid) == tokens:
+            return int(prefix), grid
+    return infer_grid(tokens)
+
+
+def architecture_of(
+    shape: tuple[int, ...], metadata: Mapping[str, str], layout_text: str | None
+) -> str:
+    """Return the architecture named by the metadata, else what layout or shape suggest."""
+    rank = len(shape)
+    named = metadata.get("architecture", "").lower()
+    if named in ("cnn", "transformer", "generic"):
+        return named
+    text = (layout_text or metadata.get("layout", "")).partition(":")[0].upper()
+    picture = rank in (4, 5) or rank == 3 and shape[1] == shape[2]
+    if "H" in text and "W" in text or (not text and picture):
+        return "cnn"
+    if "L" in text and "D" in text or (not text and rank in (2, 3)):
+        return "transformer"
+    return "generic"

@@ -1,0 +1,70 @@
+"""Floating element types as stored bits and as NumPy floats (SPEC §5.4)."""
+
+from functools import cache
+
+import numpy as np
+
+# dtype -> NumPy type of the stored bits
+STORED = {
+    "F8_E5M2": np.dtype("<u1"),
+    "F8_E4M3": np.dtype("<u1"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+}
+
+
+def to_float(stored: np.ndarray, dtype: str) -> np.ndarray:
+    """Return float32 (float64 for F64) values, exactly those stored; may be a view."""
+    if dtype in ("F32", "F64"):
+        return stored
+    if dtype == "F16":
+        return stored.astype(np.float32)
+    if dtype == "BF16":
+        wide = stored.astype(np.uint32)
+        wide <<= 16
+        return wide.view(np.float32)
+    return _f8_values(dtype)[stored]
+
+
+def from_float(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Return finite values as stored bits, to nearest, ties to even, within the finite range."""
+    if dtype in ("F32", "F64", "F16"):
+        kind = STORED[dtype]
+        top = np.finfo(kind).max
+        if dtype != "F32" or values.dtype != np.float32:
+            values = np.clip(values, -top, top)
+        return values.astype(kind, copy=False)
+    if dtype == "BF16":
+        bits = values.astype(np.float32).view(np.uint32)
+        odd = (bits >> 16) & 1
+        rounded = (bits + (np.uint32(0x7FFF) + odd)) >> 16
+        return np.where(rounded & 0x7FFF == 0x7F80, rounded - 1, rounded).astype("<u2")
+    table = _f8_values(dtype)[:128]
+    finite = table[np.isfinite(table)].astype(np.float64)
+    size = np.abs(values).astype(np.float64)
+    middles = (finite[:-1] + finite[1:]) / 2
+    low, high = np.searchsorted(middles, size, "left"), np.searchsorted(middles, size, "right")
+    code = np.where(low % 2 == 0, low, high)  # they differ on a tie only
+    return (code | np.where(np.signbit(values), 0x80, 0)).astype("<u1")
+
+
+@cache
+def _f8_values(dtype: str) -> np.ndarray:
+    """Return the values of the 256 codes, after "FP8 Formats for Deep Learning" (2209.05433)."""
+    mantissa_bits, bias = (2, 15) if dtype == "F8_E5M2" else (3, 7)
+    code = np.arange(128)
+    exponent, mantissa = code >> mantissa_bits, code & ((1 << mantissa_bits) - 1)
+    scale = 1 << mantissa_bits
+    value = np.where(
+        exponent > 0,
+        (1 + mantissa / scale) * 2.0 ** (exponent - bias),
+        mantissa / scale * 2.0 ** (1 - bias),
+    )
+    if dtype == "F8_E5M2":
+        value[124] = np.inf
+        value[125:] = np.nan
+    else:
+        value[127] = np.nan
+    return np.concatenate([value, -value]).astype(np.float32)

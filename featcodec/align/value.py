@@ -1,0 +1,63 @@
+"""Value alignment: truncation to bounds and normalisation; what is cut is kept (SPEC §5.5)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ValueAlignment:
+    """Values are clipped to [lower, upper], then (x - mean) / std."""
+
+    lower: float
+    upper: float
+    mean: float
+    std: float
+
+    def forward(self, values: np.ndarray) -> np.ndarray:
+        """Normalise values in place; they lie within the bounds."""
+        kind = values.dtype.type
+        values -= kind(self.mean)
+        values *= kind(1 / self.std)
+        return values
+
+    def inverse(self, aligned: np.ndarray, clamp: bool) -> np.ndarray:
+        """Return to the range of the tensor, in place; with `clamp`, within the bounds."""
+        kind = aligned.dtype.type
+        aligned *= kind(self.std)
+        aligned += kind(self.mean)
+        if clamp:
+            np.clip(aligned, kind(self.lower), kind(self.upper), out=aligned)
+        return aligned
+
+    def outside(self, values: np.ndarray) -> np.ndarray:
+        """Return the flat positions of values that are not finite or beyond the bounds."""
+        inside = (values >= self.lower) & (values <= self.upper)
+        return np.flatnonzero(~inside)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What the bounds and the normalisation are fitted from."""
+
+    count: int
+    lower: float
+    upper: float
+    mean: float
+    std: float
+    cut: int  # values outside, not in mean and std
+
+
+# A value further from the median than so many typical deviations is a massive activation: post-ReLU
+# maps reach 25 of them, the activations that swallow a tensor's variance hundreds.
+MASSIVE = 40.0
+
+
+def typical_bounds(sample: np.ndarray) -> tuple[float, float]:
+    """Return bounds that hold all but massive activations, from finite values (n,)."""
+    low, middle, high = (float(q) for q in np.quantile(sample, (0.001, 0.5, 0.999)))
+    inner = sample[(sample >= low) & (sample <= high)].astype(np.float64)
+    deviation = float(np.sqrt(np.mean((inner - middle) ** 2))) if inner.size else 0.0
+    if deviation == 0:
+        return -np.inf, np.inf
+    return middle - MASSIVE * deviation, middle + MASSIVE * deviation

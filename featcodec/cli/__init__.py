@@ -1,0 +1,1 @@
+"""The command line: click commands, loaded one at a time."""

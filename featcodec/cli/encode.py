@@ -1,0 +1,189 @@
+"""`featcodec encode`."""
+
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import batch, render, streams
+
+
+@dataclass(frozen=True)
+class Task:
+    """One dump to encode, as plain values that travel to another process."""
+
+    source: str
+    target: str
+    quality: dict[str, Any]
+    profile: str | None
+    transform: str
+    layouts: dict[str, str]
+    architectures: dict[str, str]
+    force: bool
+    progress: bool
+
+
+def work(task: Task) -> Any:
+    """Encode one dump and return its report."""
+    from ..files import encode_file
+    from ..pipeline.grouping import Options
+    from ..pipeline.profile import Profile
+    from ..pipeline.quality import Quality
+
+    quality = Quality.choose(**task.quality)
+    profile = Profile.load(task.profile) if task.profile else None
+    options = Options(task.transform, task.layouts, task.architectures)
+    with streams.readable(task.source) as source, streams.writable(task.target) as target:
+        with progress_of(source, task) as advance:
+            return encode_file(
+                source,
+                target,
+                quality,
+                profile=profile,
+                options=options,
+                overwrite=task.force,
+                progress=advance,
+            )
+
+
+class progress_of:  # noqa: N801 - reads as a statement
+    """Shows a bar on standard error when asked to, and hands out its `update`."""
+
+    def __init__(self, source: str, task: Task) -> None:
+        self.bar: Any = None
+        if task.progress and Path(source).is_file():
+            self.bar = click.progressbar(
+                length=Path(source).stat().st_size // 4, label=Path(source).name, file=sys.stderr
+            )
+
+    def __enter__(self) -> Any:
+        return self.bar.__enter__().update if self.bar else None
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar:
+            self.bar.__exit__(*error)
+
+
+def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Split [NAME=]VALUE options; the empty name stands for all tensors."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, _, text = value.rpartition("=")
+        if name in found:
+            raise click.UsageError(f"--{param.name} is given twice for {name or 'all tensors'}")
+        found[name] = text
+    return found
+
+
+@click.command()
+@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
+@click.option("-o", "--output", metavar="OUT", help="Output file; - for standard output.")
+@click.option("--output-dir", metavar="DIR", help="Folder for the outputs.")
+@click.option("--snr", type=float, metavar="DB", help="Signal to noise ratio (default: 20).")
+@click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file.")
+@click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
+@click.option("--lossless", is_flag=True, help="Bit for bit.")
+@click.option("-p", "--profile", metavar="P", help="Profile file to code with.")
+@click.option(
+    "--transform", type=click.Choice(["auto", "none", "linear"]), default="auto", show_default=True
+)
+@click.option("--layout", "layout", multiple=True, callback=named, metavar="[NAME=]LAYOUT",
+              help="Axes such as NCHW, NLD, LD; NLD:1+8x8 for a CLS token and an 8x8 grid.")
+@click.option("--architecture", multiple=True, callback=named, metavar="[NAME=]TAG",
+              help="cnn, transformer or generic.")
+@click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
+@click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
+@click.option("--report", metavar="FILE", help="Append a JSON line for each input.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
+@click.option("--no-progress", is_flag=True, help="No progress bar, not even on a terminal.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what was chosen for each group.")
+def command(
+    dumps: tuple[str, ...],
+    output: str | None,
+    output_dir: str | None,
+    snr: float | None,
+    bpfp: float | None,
+    max_error: float | None,
+    lossless: bool,
+    profile: str | None,
+    transform: str,
+    layout: dict[str, str],
+    architecture: dict[str, str],
+    jobs: int,
+    force: bool,
+    skip_existing: bool,
+    report: str | None,
+    fail_fast: bool,
+    no_progress: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Encode safetensors dumps.
+
+    Quality is one of --snr, --bpfp, --max-error and --lossless. With - as DUMP the dump is read
+    from standard input.
+    """
+    quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
+    check_quality(quality)
+    targets = batch.outputs(
+        dumps, output, output_dir, lambda path: f"{path}{batch.SUFFIX}"
+        if not path.endswith(batch.DUMP_SUFFIX)
+        else path.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX, force,
+    )
+    bar = sys.stderr.isatty() and not (no_progress or quiet) and jobs == 1
+    tasks = [
+        Task(source, target, quality, profile, transform, layout, architecture, force, bar)
+        for source, target in zip(dumps, targets, strict=True)
+        if not (skip_existing and Path(target).exists())
+    ]
+    failures = []
+    for task, result in batch.run(work, tasks, batch.job_count(jobs), fail_fast):
+        if isinstance(result, Exception):
+            failures.append(batch.say(result))
+            write_report(report, {"input": task.source, "error": str(result)})
+            continue
+        if not quiet:
+            click.echo(summary(task.source, result), err=True)
+            if verbose:
+                for line in result.choices:
+                    click.echo(f"  {line}", err=True)
+        write_report(report, {
+            "input": task.source,
+            "output": task.target,
+            "input_bytes": result.input_bytes,
+            "output_bytes": result.output_bytes,
+            "bpfp": result.bpfp,
+            "snr_db": None if math.isinf(result.snr_db) else result.snr_db,
+        })
+    return batch.status_of(failures, len(tasks))
+
+
+def check_quality(quality: dict[str, Any]) -> None:
+    """Refuse two qualities, or one that makes no sense, before anything is read."""
+    asked = [name for name, value in quality.items() if value]
+    if len(asked) > 1:
+        names = " and ".join("--" + name.replace("_", "-") for name in asked)
+        raise click.UsageError(f"choose one quality, not {names}")
+    for name in ("snr", "bpfp", "max_error"):
+        value = quality[name]
+        if value is not None and not (math.isfinite(value) and value > 0):
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} must be a positive number, not {value}")
+
+
+def summary(source: str, report: Any) -> str:
+    sizes = f"{render.size(report.input_bytes)} -> {render.size(report.output_bytes)}"
+    times = render.ratio(report.input_bytes, report.output_bytes)
+    return f"{source}: {sizes}  {times}  {report.bpfp:.3f} bpfp  {render.decibels(report.snr_db)}"
+
+
+def write_report(path: str | None, entry: dict[str, Any]) -> None:
+    if path is not None:
+        with Path(path).open("a") as out:
+            out.write(json.dumps(entry) + "\n")

@@ -1,0 +1,231 @@
+"""`featcodec info`: what a file holds, read from its headers with the standard library alone."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ..container.group import GroupHeader
+from ..container.index import TensorEntry
+from ..container.reader import Reader
+from ..container.sections import PROFILE, SIGNATURE_BYTES, check_signature
+from . import batch, render, streams
+
+SHOWN = 40  # groups, and tensors of a group, unless -v
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a file, one a line.")
+@click.option("-v", "--verbose", is_flag=True, help="Every tensor, however many.")
+def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
+    """Show what a file or a profile holds."""
+    failures = []
+    for path, result in batch.run(describe, files, jobs=1, fail_fast=False):
+        if isinstance(result, Exception):
+            failures.append(batch.say(result))
+        elif as_json:
+            click.echo(json.dumps(result))
+        else:
+            lines = profile_lines(result) if "entries" in result else file_lines(result, verbose)
+            click.echo("\n".join([f"{path}", *lines]))
+    return batch.status_of(failures, len(files))
+
+
+def describe(path: str) -> dict[str, Any]:
+    """Return what the headers of a file say, as `--json` prints it."""
+    with streams.readable(path) as name, open(name, "rb") as stream:
+        _, kind = check_signature(stream.read(SIGNATURE_BYTES), path)
+        reader = Reader(stream, path, kind)
+        head: dict[str, Any] = {
+            "format_version": "{}.{}".format(*reader.version),
+            "file_bytes": reader.size,
+        }
+        if kind == PROFILE:
+            import hashlib
+
+            stream.seek(0)
+            head["sha256"] = hashlib.sha256(stream.read()).hexdigest()
+            return {**head, "entries": [describe_entry(entry) for entry in reader.entries()]}
+        groups = reader.groups()
+        members: list[list[TensorEntry]] = [[] for _ in groups]
+        for tensor in reader.index.tensors:
+            members[tensor.group].append(tensor)
+        headers = iter(size for kind, size in reader.index.sections if kind == b"GRUP")
+        described: dict[str, dict[str, Any]] = {}
+        for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
+            rows = reader.index.sections[group.first_section :][: group.row_groups]
+            total = sum(size for _, size in rows) + next(headers)
+            common = describe_group(reader, group)
+            values = sum(tensor.values for tensor in tensors)
+            for tensor in tensors:
+                size = total * tensor.values / values if values else 0.0
+                described[tensor.name] = {
+                    "name": tensor.name,
+                    "dtype": tensor.dtype,
+                    "shape": list(tensor.shape),
+                    "group": number,
+                    **common,
+                    "bytes": round(size),
+                    "bpfp": 8 * size / tensor.values if tensor.values else 0.0,
+                }
+        profiles = [digest.hex() for digest in reader.index.profiles]
+        return {
+            **head,
+            "profile": profiles[0] if len(profiles) == 1 else profiles or None,
+            "metadata": reader.index.metadata,
+            "tensors": [described[tensor.name] for tensor in reader.index.tensors],
+        }
+
+
+def number(value: float) -> float | None:
+    """Return a number JSON can hold: null for what is infinite or was not measured."""
+    return value if math.isfinite(value) else None
+
+
+def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
+    lossy = group.lossy
+    if lossy is None:
+        return {
+            "layout": None,
+            "architecture": None,
+            "transform": "lossless",
+            "truncation": None,
+            "normalization": None,
+            "step": None,
+            "snr_db": None,
+            "max_error": 0.0,
+            "profile": None,
+        }
+    layout = lossy.layout
+    if lossy.grid:
+        layout += f":{lossy.prefix}+{'x'.join(map(str, lossy.grid))}"
+    digest = None if lossy.profile is None else reader.index.profiles[lossy.profile].hex()
+    return {
+        "layout": layout,
+        "architecture": lossy.architecture,
+        "transform": lossy.parts[0].transform,
+        "truncation": {"lower": lossy.lower, "upper": lossy.upper, "clipped": lossy.clipped},
+        "normalization": {"mean": lossy.mean, "std": lossy.std},
+        "step": lossy.step,
+        "snr_db": number(group.snr_db),
+        "max_error": number(group.max_error),
+        "profile": digest,
+    }
+
+
+def describe_entry(entry: Any) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "architecture": entry.architecture,
+        "layout": entry.layout,
+        "prefix": entry.prefix,
+        "channels": entry.channels,
+        "values": entry.values,
+        "truncation": {"lower": entry.lower, "upper": entry.upper},
+        "normalization": {"mean": entry.mean, "std": entry.std},
+        "transform": entry.model.transform,
+        "block": list(entry.model.block),
+        "bytes": len(entry.pack()),
+    }
+
+
+# --- for a person -------------------------------------------------------------------------------
+
+
+def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
+    tensors = found["tensors"]
+    values = sum(math.prod(t["shape"]) for t in tensors)
+    bpfp = 8 * found["file_bytes"] / values if values else 0.0
+    lines = [
+        f"  featcodec {found['format_version']}, {render.size(found['file_bytes'])},"
+        f" {len(tensors)} tensors, {values:,} values, {bpfp:.3f} bpfp"
+    ]
+    for key, value in (found["metadata"] or {}).items():
+        lines.append(f"  {key}: {value if len(value) <= 100 else value[:97] + '...'}")
+    if found["profile"]:
+        names = found["profile"] if isinstance(found["profile"], list) else [found["profile"]]
+        lines += [f"  needs profile {name}" for name in names]
+    rows = [["tensor", "type", "shape", "layout", "transform", "SNR", "bytes", "bpfp"]]
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for tensor in tensors:
+        groups.setdefault(tensor["group"], []).append(tensor)
+    shown = list(groups.values()) if verbose else list(groups.values())[:SHOWN]
+    for members in shown:
+        if verbose or len(members) <= 3:
+            rows += [tensor_row(tensor) for tensor in members]
+        else:
+            rows.append(group_row(members))
+    if tensors:
+        lines += ["", *("  " + line for line in render.table(rows, {6, 7}))]
+    if len(shown) < len(groups):
+        lines.append(f"  ... and {len(groups) - len(shown)} more groups (-v shows all)")
+    lines += details(shown)
+    return lines
+
+
+def tensor_row(tensor: dict[str, Any]) -> list[str]:
+    exact = tensor["transform"] == "lossless"
+    return [
+        tensor["name"],
+        tensor["dtype"],
+        "x".join(map(str, tensor["shape"])) or "scalar",
+        tensor["layout"] or "-",
+        tensor["transform"],
+        "exact" if exact else render.decibels(tensor["snr_db"] or math.nan),
+        f"{tensor['bytes']:,}",
+        f"{tensor['bpfp']:.3f}",
+    ]
+
+
+def group_row(members: Sequence[dict[str, Any]]) -> list[str]:
+    """Return one row for a group of many tensors."""
+    row = tensor_row(members[0])
+    row[0] = f"{members[0]['name']} .. {members[-1]['name']} ({len(members)})"
+    axes = zip(*(t["shape"] for t in members), strict=False)
+    spans = [(min(axis), max(axis)) for axis in axes]
+    row[2] = "x".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+    size = sum(t["bytes"] for t in members)
+    values = sum(math.prod(t["shape"]) for t in members)
+    row[6], row[7] = f"{size:,}", f"{8 * size / values:.3f}"
+    return row
+
+
+def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+    """Return a line on bounds, normalisation and step for each group of features."""
+    lines = []
+    for members in groups:
+        tensor = members[0]
+        if tensor["truncation"] is None:
+            continue
+        cut, norm = tensor["truncation"], tensor["normalization"]
+        kept = f", {cut['clipped']:,} values beyond kept exactly" if cut["clipped"] else ""
+        bound = f", largest error {tensor['max_error']:.3g}" if tensor["max_error"] else ""
+        lines.append(
+            f"  {tensor['name']}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
+            f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"
+            f" step {tensor['step']:.4g}{bound}"
+        )
+    return ["", *lines] if lines else []
+
+
+def profile_lines(found: dict[str, Any]) -> list[str]:
+    lines = [
+        f"  featcodec profile {found['format_version']}, {render.size(found['file_bytes'])}",
+        f"  sha256 {found['sha256']}",
+        "",
+    ]
+    rows = [["entry", "architecture", "layout", "channels", "block", "trained on", "bytes"]]
+    for entry in found["entries"]:
+        rows.append([
+            entry["name"] + (" (prefix tokens)" if entry["prefix"] else ""),
+            entry["architecture"],
+            entry["layout"],
+            str(entry["channels"]),
+            "x".join(map(str, entry["block"])) or "-",
+            f"{entry['values']:,}",
+            f"{entry['bytes']:,}",
+        ])
+    return lines + ["  " + line for line in render.table(rows, {3, 5, 6})]

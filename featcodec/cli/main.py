@@ -1,0 +1,72 @@
+"""Entry point: commands loaded when called, errors as one line, exit statuses."""
+
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from .. import __version__
+from ..errors import FeatcodecError
+
+COMMANDS = {
+    "encode": "Encode safetensors dumps.",
+    "decode": "Decode files back to safetensors dumps.",
+    "info": "Show what a file or a profile holds.",
+    "verify": "Check files for damage.",
+    "train": "Fit a profile to dumps.",
+}
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Imports the module of a command only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"featcodec.cli.{name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="featcodec %(version)s")
+def cli() -> None:
+    """Store and send the intermediate features of neural networks in few bits."""
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Say what is wrong in one line and exit."""
+    click.echo(f"featcodec: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+def main(*args: Any) -> NoReturn:
+    """Run the command line; never a traceback for what a user can cause."""
+    try:
+        sys.exit(cli.main(*args, prog_name="featcodec", standalone_mode=False) or 0)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        fail(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        fail("interrupted", INTERRUPTED)
+    except FeatcodecError as error:
+        fail(str(error), error.exit_status)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone: stay silent
+        sys.exit(1)
+    except MemoryError:
+        fail("out of memory", 1)
+    except OSError as error:
+        fail(f"{error.filename or 'input/output'}: {error.strerror or error}", 1)

@@ -1,0 +1,35 @@
+"""Numbers and lines as a person likes to read them."""
+
+import math
+
+
+def size(count: float) -> str:
+    """Return bytes with a unit of 1000, three digits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def decibels(snr: float) -> str:
+    if math.isnan(snr):
+        return "-"
+    return "exact" if math.isinf(snr) else f"{snr:.2f} dB"
+
+
+def ratio(before: int, after: int) -> str:
+    return f"{before / after:.2f}x" if after else "-"
+
+
+def table(rows: list[list[str]], right: set[int]) -> list[str]:
+    """Return lines with columns aligned; those in `right` to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines

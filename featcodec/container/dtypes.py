@@ -1,0 +1,45 @@
+"""The element types of safetensors and their codes in the format (SPEC §4.2)."""
+
+from ..errors import Corrupt
+
+# Name -> bits per element; the position in this table is the code in the file.
+BITS = {
+    "BOOL": 8,
+    "U8": 8,
+    "I8": 8,
+    "U16": 16,
+    "I16": 16,
+    "U32": 32,
+    "I32": 32,
+    "U64": 64,
+    "I64": 64,
+    "F8_E5M2": 8,
+    "F8_E4M3": 8,
+    "F16": 16,
+    "BF16": 16,
+    "F32": 32,
+    "F64": 64,
+    "C64": 64,
+    "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
+    "F4": 4,
+}
+NAMES = tuple(BITS)
+CODES = {name: code for code, name in enumerate(NAMES)}
+
+# The types whose values are features; all others come back bit for bit.
+FLOATS = frozenset({"F8_E5M2", "F8_E4M3", "F16", "BF16", "F32", "F64"})
+
+
+def name_of(code: int) -> str:
+    if code >= len(NAMES):
+        raise Corrupt(f"element type {code} is unknown to format 1")
+    return NAMES[code]
+
+
+def nbytes(dtype: str, values: int) -> int:
+    """Return the bytes that many values take (types below a byte are packed)."""
+    return values * BITS[dtype] // 8

@@ -1,0 +1,158 @@
+"""The header of a tensor group (SPEC §5)."""
+
+import math
+from dataclasses import dataclass
+
+from .. import limits
+from ..errors import Corrupt
+from . import dtypes
+from .model import ARCHITECTURES, TRANSFORMS, Model
+from .wire import Builder, Cursor
+
+LOSSLESS, LOSSY = 0, 1
+CLAMP, DOUBLE = 1, 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """How one token grid of the group (the grid, or the prefix tokens) is coded."""
+
+    transform: str
+    model: Model | None  # None: the profile's entry number `entry`
+    entry: int = 0
+    scales: bytes = b""  # added to the scales of the entry
+    tables: bytes = b""  # instead of tables of the entry
+
+    def pack(self, out: Builder) -> None:
+        out.u8(self.model is None)
+        if self.model is None:
+            out.u8(TRANSFORMS.index(self.transform))
+            out.varint(self.entry)
+            out.blob(self.scales)
+            out.blob(self.tables)
+        else:
+            out.blob(self.model.pack())
+
+    @classmethod
+    def unpack(cls, cursor: Cursor) -> "Part":
+        if cursor.flag():
+            transform = TRANSFORMS[cursor.choice(len(TRANSFORMS), "a transform")]
+            entry = limits.check(cursor.varint(), limits.PROFILE_ENTRIES, "a profile entry")
+            return cls(transform, None, entry, cursor.blob(), cursor.blob())
+        model = Model.unpack(cursor.blob())
+        return cls(model.transform, model)
+
+
+@dataclass(frozen=True)
+class Lossy:
+    """What only features have: format alignment, value alignment, quantiser, models."""
+
+    architecture: str
+    layout: str
+    prefix: int  # tokens that lie on no grid, at the start of L
+    grid: tuple[int, ...]  # the grid the other tokens of L lie on; () when L is the grid
+    lower: float  # truncation bounds
+    upper: float
+    clipped: int  # values outside the bounds, all of them in the exception list
+    mean: float  # normalisation
+    std: float
+    step: float  # in normalised units
+    step_scale: int  # the step in quarter octaves, for the choice of tables
+    clamp: bool  # decoded values are clamped to the bounds
+    double: bool  # reconstruction in double precision
+    profile: int | None  # position in the index' list of profiles
+    parts: tuple[Part, ...]  # the grid and, when prefix > 0, the prefix tokens
+
+
+@dataclass(frozen=True)
+class GroupHeader:
+    """A tensor group: what its tensors share, and where its row groups are."""
+
+    dtype: str
+    slabs: int  # of the whole group
+    slabs_per_row_group: int
+    first_section: int  # position of its first ROWS in the list of sections
+    snr_db: float  # reached; infinite when nothing was lost
+    max_error: float  # largest absolute error of a finite value
+    lossy: Lossy | None = None  # None: bit for bit
+
+    @property
+    def row_groups(self) -> int:
+        return -(-self.slabs // self.slabs_per_row_group)
+
+    def pack(self) -> bytes:
+        out = Builder()
+        out.u8(LOSSLESS if self.lossy is None else LOSSY)
+        out.u8(dtypes.CODES[self.dtype])
+        out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
+        out.f64(self.snr_db)
+        out.f64(self.max_error)
+        if self.lossy is not None:
+            _pack_lossy(out, self.lossy)
+        return bytes(out)
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> "GroupHeader":
+        cursor = Cursor(payload, "group header")
+        coding = cursor.choice(2, "a coding")
+        dtype = dtypes.name_of(cursor.u8())
+        slabs, per_row_group, first = cursor.varints(3)
+        if per_row_group == 0:
+            raise Corrupt("a group header states row groups of no slabs")
+        snr_db, max_error = cursor.f64(), cursor.f64()
+        lossy = _unpack_lossy(cursor) if coding == LOSSY else None
+        cursor.end()
+        if lossy is not None and dtype not in dtypes.FLOATS:
+            raise Corrupt(f"a group header codes {dtype} as features")
+        return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy)
+
+
+def _pack_lossy(out: Builder, lossy: Lossy) -> None:
+    out.u8(ARCHITECTURES.index(lossy.architecture))
+    out.string(lossy.layout)
+    out.varint(lossy.prefix)
+    out.u8(len(lossy.grid))
+    out.varints(lossy.grid)
+    out.f64(lossy.lower)
+    out.f64(lossy.upper)
+    out.varint(lossy.clipped)
+    for number in (lossy.mean, lossy.std, lossy.step):
+        out.f64(number)
+    out.svarint(lossy.step_scale)
+    out.u8(CLAMP * lossy.clamp | DOUBLE * lossy.double)
+    out.varint(0 if lossy.profile is None else lossy.profile + 1)
+    for part in lossy.parts:
+        part.pack(out)
+
+
+def _unpack_lossy(cursor: Cursor) -> Lossy:
+    architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
+    layout = cursor.string()
+    prefix = cursor.varint()
+    grid = tuple(cursor.varints(limits.check(cursor.u8(), limits.RANK, "the rank of a grid")))
+    lower, upper = cursor.f64(), cursor.f64()
+    clipped = cursor.varint()
+    mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
+    step_scale = cursor.svarint()
+    flags = cursor.choice(4, "flags")
+    profile = cursor.varint()
+    numbers = (lower, upper, mean, std, step)
+    if not all(map(math.isfinite, numbers)) or lower > upper or std <= 0 or step <= 0:
+        raise Corrupt("a group header holds a bound, mean, deviation or step that cannot be")
+    return Lossy(
+        architecture,
+        layout,
+        prefix,
+        grid,
+        lower,
+        upper,
+        clipped,
+        mean,
+        std,
+        step,
+        step_scale,
+        bool(flags & CLAMP),
+        bool(flags & DOUBLE),
+        profile - 1 if profile else None,
+        tuple(Part.unpack(cursor) for _ in range(2 if prefix else 1)),
+    )

@@ -1,0 +1,94 @@
+"""How one token grid is transformed and its symbols are modelled (SPEC §6)."""
+
+from dataclasses import dataclass
+
+from .. import limits
+from .wire import Builder, Cursor
+
+ARCHITECTURES = ("generic", "cnn", "transformer")
+TRANSFORMS = ("none", "linear")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything fitted on features; the byte strings are integer arrays packed by `entropy`."""
+
+    transform: str
+    block: tuple[int, ...] = ()  # longest block on each grid axis
+    reflectors: int = 0  # how many Householder reflectors make up the KLT
+    centre_exponent: int = 0  # centres are integers times 2 ** -centre_exponent
+    centre: bytes = b""  # one per channel, in normalised units; empty: all zero
+    basis: bytes = b""
+    scale_unit: int = 1  # of the scales, in quarter octaves
+    scales: bytes = b""  # channel, band and residual terms
+    tables: bytes = b""
+
+    def pack(self) -> bytes:
+        out = Builder()
+        out.u8(TRANSFORMS.index(self.transform))
+        out.u8(len(self.block))
+        out.varints(self.block)
+        out.varint(self.reflectors)
+        out.u8(self.centre_exponent)
+        out.u8(self.scale_unit)
+        for packed in (self.centre, self.basis, self.scales, self.tables):
+            out.blob(packed)
+        return bytes(out)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Model":
+        cursor = Cursor(data, "model")
+        transform = TRANSFORMS[cursor.choice(len(TRANSFORMS), "a transform")]
+        axes = limits.check(cursor.u8(), limits.RANK, "the number of block axes")
+        block = tuple(cursor.varints(axes))
+        reflectors = limits.check(cursor.varint(), limits.CHANNELS, "the number of reflectors")
+        exponent, unit = cursor.u8(), cursor.u8()
+        centre, basis, scales, tables = (cursor.blob() for _ in range(4))
+        cursor.end()
+        return cls(
+            transform, block, reflectors, exponent, centre, basis, unit, scales, tables
+        )
+
+
+@dataclass(frozen=True)
+class ProfileEntry:
+    """A model trained for one kind of token grid, and what it was trained on."""
+
+    name: str  # model and layer, from the dump's metadata
+    architecture: str
+    layout: str
+    prefix: bool  # the model of prefix tokens, not of the grid
+    channels: int
+    values: int  # trained on so many
+    mean: float
+    std: float
+    lower: float
+    upper: float
+    model: Model
+
+    def pack(self) -> bytes:
+        out = Builder()
+        out.string(self.name)
+        out.u8(ARCHITECTURES.index(self.architecture))
+        out.string(self.layout)
+        out.u8(self.prefix)
+        out.varint(self.channels)
+        out.varint(self.values)
+        for number in (self.mean, self.std, self.lower, self.upper):
+            out.f64(number)
+        out += self.model.pack()
+        return bytes(out)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "ProfileEntry":
+        cursor = Cursor(data, "profile entry")
+        return cls(
+            cursor.string(),
+            ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")],
+            cursor.string(),
+            cursor.flag(),
+            limits.check(cursor.varint(), limits.CHANNELS, "the number of channels"),
+            cursor.varint(),
+            *(cursor.f64() for _ in range(4)),
+            Model.unpack(bytes(cursor.rest())),
+        )

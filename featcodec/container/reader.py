@@ -1,0 +1,105 @@
+"""Opens a file by its end marker and index, and hands out sections (SPEC §2)."""
+
+import itertools
+import os
+from typing import BinaryIO
+
+from ..errors import Corrupt, Truncated, Unsupported
+from .group import GroupHeader
+from .index import Index
+from .model import ProfileEntry
+from .sections import (
+    END,
+    END_BYTES,
+    FEATURES,
+    KINDS,
+    PROFILE,
+    SIGNATURE_BYTES,
+    check_signature,
+    read_section,
+)
+
+KNOWN = {b"ROWS", b"GRUP", b"ENTR"}
+
+
+class Reader:
+    """A featcodec file whose signature, index and end marker are sound."""
+
+    def __init__(self, source: BinaryIO, name: str, kind: int = FEATURES) -> None:
+        self.source = source
+        self.name = name
+        source.seek(0)
+        self.version, found = check_signature(source.read(SIGNATURE_BYTES), name)
+        if found != kind:
+            raise Corrupt(f"{name} holds a {KINDS[found]} file where {KINDS[kind]} are wanted")
+        self.size = source.seek(0, os.SEEK_END)
+        index_offset = self._end_marker()
+        length = self.size - END_BYTES - index_offset
+        section, _, payload = read_section(source, index_offset, length)
+        if section != b"INDX":
+            raise Corrupt(f"{name} has no index where its end marker points")
+        self.index = Index.unpack(payload)
+        lengths = (length for _, length in self.index.sections)
+        self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
+        if self.offsets[-1] != index_offset:
+            raise Corrupt(f"{name} has sections that do not fill it")
+        self._refuse_unknown()
+
+    def _end_marker(self) -> int:
+        if self.size < SIGNATURE_BYTES + END_BYTES:
+            raise Truncated(f"{self.name} is truncated: it has no end marker")
+        try:
+            section, _, payload = read_section(self.source, self.size - END_BYTES, END_BYTES)
+        except Corrupt:
+            section, payload = b"", b""
+        if section != b"END " or len(payload) != END.size:
+            raise Truncated(f"{self.name} is truncated or damaged at its end: no end marker")
+        offset, total = END.unpack(payload)
+        if total != self.size or not SIGNATURE_BYTES <= offset <= self.size - END_BYTES:
+            raise Truncated(f"{self.name} has {self.size} bytes, its end marker states {total}")
+        return int(offset)
+
+    def _refuse_unknown(self) -> None:
+        """Refuse a critical section of unknown kind; one that is not critical is skipped."""
+        for position, (kind, length) in enumerate(self.index.sections):
+            if kind not in KNOWN:
+                found, critical, _ = read_section(self.source, self.offsets[position], length)
+                if found != kind:
+                    raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
+                if critical:
+                    raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown to 1.0")
+
+    def section(self, position: int, kind: bytes) -> bytes:
+        """Return the payload of section number `position`, which must be of that kind."""
+        if not 0 <= position < len(self.index.sections):
+            raise Corrupt(f"{self.name} refers to a section that it does not have")
+        listed, length = self.index.sections[position]
+        found, _, payload = read_section(self.source, self.offsets[position], length)
+        if not found == listed == kind:
+            raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
+        return payload
+
+    def _all(self, kind: bytes) -> list[bytes]:
+        kinds = (section for section, _ in self.index.sections)
+        return [self.section(i, kind) for i, found in enumerate(kinds) if found == kind]
+
+    def groups(self) -> list[GroupHeader]:
+        """Return the group headers, in order."""
+        headers = [GroupHeader.unpack(payload) for payload in self._all(b"GRUP")]
+        for tensor in self.index.tensors:
+            if tensor.group >= len(headers) or headers[tensor.group].dtype != tensor.dtype:
+                raise Corrupt(f"tensor {tensor.name!r} belongs to no group of its type")
+        for header in headers:
+            profile = header.lossy.profile if header.lossy else None
+            if profile is not None and profile >= len(self.index.profiles):
+                raise Corrupt(f"{self.name} refers to a profile that it does not name")
+        return headers
+
+    def entries(self) -> list[ProfileEntry]:
+        """Return the entries of a profile file."""
+        return [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
+
+    def check_sections(self) -> None:
+        """Read every section and its checksum."""
+        for position, (kind, _) in enumerate(self.index.sections):
+            self.section(position, kind)

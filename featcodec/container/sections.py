@@ -1,0 +1,73 @@
+"""File signature, sections and the end marker (SPEC §2, §3)."""
+
+import struct
+import zlib
+from typing import BinaryIO
+
+from .. import limits
+from ..errors import Corrupt, NotFeatcodec, Truncated, Unsupported
+
+MAGIC = b"\x89FCZ\r\n\x1a\n"
+VERSION = (1, 0)
+FEATURES, PROFILE = 0, 1
+KINDS = ("features", "profile")
+SIGNATURE = struct.Struct("<8sBBH")  # magic, major, minor, kind; a CRC-32 of these follows
+SECTION = struct.Struct("<4sIQ")  # type, flags, payload length; payload and CRC-32 follow
+END = struct.Struct("<QQ")  # offset of INDX, length of the whole file
+CRITICAL = 1
+SIGNATURE_BYTES = SIGNATURE.size + 4
+SECTION_BYTES = SECTION.size + 4
+END_BYTES = SECTION_BYTES + END.size
+
+
+def signature(kind: int) -> bytes:
+    """Return the first bytes of a file of that kind."""
+    head = SIGNATURE.pack(MAGIC, *VERSION, kind)
+    return head + struct.pack("<I", zlib.crc32(head))
+
+
+def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
+    """Return (major, minor) and the kind, or say what is wrong with the first bytes of `name`."""
+    if not data:
+        raise Truncated(f"{name} is empty")
+    if data[: len(MAGIC)] != MAGIC[: len(data)]:
+        if data[1:4] == MAGIC[1:4]:
+            raise Corrupt(f"{name} was damaged by a transfer in text mode; copy it as binary")
+        raise NotFeatcodec(f"{name} is not a featcodec file")
+    if len(data) < SIGNATURE_BYTES:
+        raise Truncated(f"{name} ends within its signature")
+    _, major, minor, kind = SIGNATURE.unpack_from(data)
+    if zlib.crc32(data[: SIGNATURE.size]) != int.from_bytes(data[SIGNATURE.size :], "little"):
+        raise Corrupt(f"{name} has a damaged signature")
+    if major != VERSION[0] or kind >= len(KINDS):
+        raise Unsupported(
+            f"{name} has format version {major}.{minor}; this is featcodec for version"
+            f" {VERSION[0]}.{VERSION[1]}: a newer featcodec is needed"
+        )
+    return (major, minor), kind
+
+
+def write_section(out: BinaryIO, kind: bytes, payload: bytes, critical: bool = True) -> int:
+    """Write one section and return how many bytes it took."""
+    limits.check(len(payload), limits.SECTION_BYTES, f"section {kind.decode()}")
+    head = SECTION.pack(kind, CRITICAL if critical else 0, len(payload))
+    out.write(head)
+    out.write(payload)
+    out.write(struct.pack("<I", zlib.crc32(payload, zlib.crc32(head))))
+    return SECTION_BYTES + len(payload)
+
+
+def read_section(source: BinaryIO, offset: int, length: int) -> tuple[bytes, bool, bytes]:
+    """Return type, critical bit and payload of the section of `length` bytes at `offset`."""
+    source.seek(offset)
+    data = source.read(length)
+    if len(data) < max(length, SECTION_BYTES):
+        raise Truncated(f"the file ends within the section at byte {offset}")
+    kind, flags, size = SECTION.unpack_from(data)
+    if size != length - SECTION_BYTES:
+        raise Corrupt(f"the section at byte {offset} contradicts the index about its length")
+    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+        raise Corrupt(f"the section at byte {offset} fails its checksum")
+    if flags & ~CRITICAL:
+        raise Unsupported(f"the section at byte {offset} sets flags that version 1 reserves")
+    return kind, bool(flags & CRITICAL), data[SECTION.size : -4]

@@ -1,0 +1,47 @@
+"""Writes a file front to back; sizes and qualities may be known only at the end (SPEC §2)."""
+
+from typing import BinaryIO
+
+from .index import Index
+from .sections import END, FEATURES, END_BYTES, signature, write_section
+
+
+class Writer:
+    """Sections in order, then the index and the end marker."""
+
+    def __init__(self, out: BinaryIO, kind: int = FEATURES) -> None:
+        self.out = out
+        self.index = Index()
+        self.position = out.write(signature(kind))
+
+    def section(self, kind: bytes, payload: bytes) -> int:
+        """Write one section; return its position in the list of sections."""
+        length = write_section(self.out, kind, payload)
+        self.index.sections.append((kind, length))
+        self.position += length
+        return len(self.index.sections) - 1
+
+    def profile(self, digest: bytes) -> int:
+        """Name a profile that the file needs; return its position in the list of them."""
+        if digest not in self.index.profiles:
+            self.index.profiles.append(digest)
+        return self.index.profiles.index(digest)
+
+    def mark(self) -> tuple[int, int]:
+        """Return a point to which `rewind` can go back."""
+        return self.position, len(self.index.sections)
+
+    def rewind(self, mark: tuple[int, int]) -> None:
+        """Forget the sections written since `mark`."""
+        self.position, count = mark
+        del self.index.sections[count:]
+        self.out.seek(self.position)
+        self.out.truncate()
+
+    def finish(self) -> int:
+        """Write index and end marker; return the length of the file."""
+        offset = self.position
+        self.position += write_section(self.out, b"INDX", self.index.pack())
+        total = self.position + END_BYTES
+        write_section(self.out, b"END ", END.pack(offset, total))
+        return total

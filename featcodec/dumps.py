@@ -1,0 +1,131 @@
+"""Safetensors dumps: read through a memory map, written tensor by tensor as values arrive."""
+
+import json
+import math
+import mmap
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from .container.dtypes import BITS, nbytes
+from .errors import InvalidInput
+from .pipeline.grouping import Tensor
+
+STORED = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
+
+
+def stored_dtype(dtype: str) -> np.dtype:
+    """Return the NumPy type in which elements of a safetensors type are handled."""
+    if dtype in STORED:
+        return np.dtype(STORED[dtype])
+    return np.dtype(f"<u{max(BITS[dtype] // 8, 1)}")
+
+
+class Dump:
+    """A safetensors file as a source of tensors; nothing is read before it is asked for."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Raise InvalidInput when there is no such file or it is no sound safetensors file."""
+        self.path = Path(path)
+        if self.path.is_dir():
+            raise InvalidInput(f"{path} is a directory")
+        try:
+            with safe_open(self.path, framework="numpy") as checked:  # refuses what is malformed
+                names = list(checked.offset_keys())
+            self._file = self.path.open("rb")
+        except SafetensorError as error:
+            raise InvalidInput(f"{path} is not a sound safetensors file: {error}") from None
+        except OSError as error:
+            raise InvalidInput(f"{path}: {error.strerror or error}") from None
+        size = int.from_bytes(self._file.read(8), "little")
+        header = json.loads(self._file.read(size))
+        # The file's own order of keys: that of the library changes from run to run.
+        self.metadata: dict[str, str] | None = header.get("__metadata__")
+        self._start = 8 + size
+        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.data_bytes = len(self._map)
+        self.tensors: Sequence[Tensor] = [self._tensor(name, header[name]) for name in names]
+
+    def _tensor(self, name: str, entry: dict) -> Tensor:
+        dtype, shape = entry["dtype"], tuple(entry["shape"])
+        begin, end = entry["data_offsets"]
+        if dtype not in BITS:
+            raise InvalidInput(f"tensor {name!r} has type {dtype}, which featcodec does not know")
+        kind = stored_dtype(dtype)
+
+        def read() -> np.ndarray:
+            count = (end - begin) // kind.itemsize
+            return np.frombuffer(self._map, kind, count, self._start + begin)
+
+        return Tensor(name, dtype, shape, read)
+
+    def release(self) -> None:
+        """Let go of the pages that were read, so that memory does not grow with the dump."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def header_bytes(
+    tensors: Sequence[tuple[str, str, tuple[int, ...]]], metadata: dict[str, str] | None
+) -> tuple[bytes, list[int]]:
+    """Return a safetensors header and the offset in the file of each tensor."""
+    header: dict[str, object] = {} if metadata is None else {"__metadata__": metadata}
+    offsets, position = [], 0
+    for name, dtype, shape in tensors:
+        size = nbytes(dtype, math.prod(shape))
+        header[name] = {
+            "dtype": dtype,
+            "shape": list(shape),
+            "data_offsets": [position, position + size],
+        }
+        offsets.append(position)
+        position += size
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    start = 8 + len(text)
+    return len(text).to_bytes(8, "little") + text, [start + o for o in offsets]
+
+
+class DumpWriter:
+    """A safetensors file of known tensors, filled in any order through a memory map."""
+
+    def __init__(
+        self,
+        out: BinaryIO,
+        tensors: Sequence[tuple[str, str, tuple[int, ...]]],
+        metadata: dict[str, str] | None,
+    ) -> None:
+        """Reserve the whole file; OSError when the disk has no room for it."""
+        head, offsets = header_bytes(tensors, metadata)
+        self._kinds = [stored_dtype(dtype) for _, dtype, _ in tensors]
+        self._counts = [
+            nbytes(dtype, math.prod(shape)) // stored_dtype(dtype).itemsize
+            for _, dtype, shape in tensors
+        ]
+        self._offsets = offsets
+        sizes = [n * k.itemsize for n, k in zip(self._counts, self._kinds, strict=True)]
+        self.total = total = len(head) + sum(sizes)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(out.fileno(), 0, total)
+        else:
+            out.truncate(total)
+        self._map = mmap.mmap(out.fileno(), total)
+        self._map[: len(head)] = head
+
+    def tensor(self, number: int) -> np.ndarray:
+        """Return the elements of tensor `number`, flat, to write to."""
+        kind, count = self._kinds[number], self._counts[number]
+        return np.frombuffer(self._map, kind, count, self._offsets[number])
+
+    def release(self) -> None:
+        """Let go of the pages that were written."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.flush()
+            self._map.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,1 @@
+"""Entropy coding: integer tables, rANS, symbols sorted by table, integer side information."""

@@ -1,0 +1,49 @@
+"""Side information: arrays of integers whose count is known, to bytes and back (SPEC §7.6)."""
+
+import numpy as np
+
+from . import fit, symbols
+from .tables import MAX_MAGNITUDE, Table
+
+_FIELDS = ("magnitude", "shift", "zero", "positive", "first", "further")
+
+
+def pack_table(table: Table) -> bytes:
+    """Return magnitude, shift, zero, positive, first, further, number of hazards, hazards."""
+    head = bytes(getattr(table, name) for name in _FIELDS)
+    return head + bytes((len(table.hazards), *table.hazards))
+
+
+def unpack_table(data: bytes | memoryview, start: int) -> tuple[Table, int]:
+    """Return the table at `start` and where it ends; ValueError when it is none."""
+    view = memoryview(data)
+    head = len(_FIELDS)
+    if start + head + 1 > len(view):
+        raise symbols.SymbolError("a table ends too early")
+    values = dict(zip(_FIELDS, view[start : start + head], strict=True))
+    end = start + head + 1 + view[start + head]
+    table = Table(**values, hazards=tuple(view[start + head + 1 : end]))
+    if end > len(view) or table.magnitude > MAX_MAGNITUDE or table.shift > 24:
+        raise symbols.SymbolError("a table that cannot be")
+    if table.magnitude > 1 and not table.hazards:
+        raise symbols.SymbolError("a table without hazards")
+    return table, end
+
+
+def pack(values: np.ndarray) -> bytes:
+    """Code integers below 2**30; nothing at all when every one is zero."""
+    values = values.astype(np.int32).ravel()
+    if not values.any():
+        return b""
+    table = fit.fit(fit.histogram(values))
+    return pack_table(table) + symbols.encode([(values, table)])
+
+
+def unpack(data: bytes, count: int) -> np.ndarray:
+    """Return the `count` int32 that `pack` was given; SymbolError when `data` is damaged."""
+    if not data:
+        return np.zeros(count, np.int32)
+    table, start = unpack_table(data, 0)
+    if table.magnitude == 0:
+        raise symbols.SymbolError("integers coded with an empty table")
+    return symbols.decode(memoryview(data)[start:], [(count, table)])[0]

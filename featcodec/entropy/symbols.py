@@ -1,0 +1,126 @@
+"""A list of symbol arrays, one table each, to bytes and back (SPEC §7.5)."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from . import rans
+from .tables import Table, frequencies, uniform
+
+_UNIFORM_BITS = 8
+
+
+class SymbolError(ValueError):
+    """The bytes are no coded symbols, or not these."""
+
+
+def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
+    """Code int32 arrays with their tables: escapes, CRC-32 of the symbols, rANS words.
+
+    An array whose table has magnitude 0 must hold zeros; it takes no bits and is not checked.
+    """
+    coder = rans.Encoder()
+    escapes = bytearray()
+    crc = seed
+    for symbols, table in arrays:
+        if table.magnitude == 0 or not symbols.size:
+            continue
+        symbols = np.ascontiguousarray(symbols, np.int32)
+        crc = zlib.crc32(symbols, crc)
+        if table.shift:
+            low = symbols.ravel() + (1 << table.shift >> 1)
+            symbols = low >> table.shift
+        index = symbols + np.int32(table.magnitude)
+        if int(index.min()) <= 0 or int(index.max()) >= 2 * table.magnitude:
+            escapes += _escape(symbols, table.magnitude)
+            np.clip(index, 0, 2 * table.magnitude, out=index)
+        coder.put(index, frequencies(table))
+        for start in range(0, table.shift, _UNIFORM_BITS):
+            width = min(_UNIFORM_BITS, table.shift - start)
+            coder.put((low >> start) & ((1 << width) - 1), uniform(width))
+    words = coder.finish()
+    return _varint(len(escapes)) + bytes(escapes) + crc.to_bytes(4, "little") + words
+
+
+def decode(
+    data: bytes | memoryview, wanted: Sequence[tuple[int, Table]], seed: int = 0
+) -> list[np.ndarray]:
+    """Return the int32 arrays that `encode` was given, as (length, table) asks for them.
+
+    Raises SymbolError when the words, the escapes or the checksum do not fit.
+    """
+    view = memoryview(data)
+    size, start = _read_varint(view, 0)
+    body = start + size + 4
+    if body > len(view) or (len(view) - body) % 4:
+        raise SymbolError("coded symbols of an impossible length")
+    escapes = iter(_split_varints(view[start : start + size]))
+    stated = int.from_bytes(view[body - 4 : body], "little")
+    try:
+        coder = rans.Decoder(view[body:])
+    except ValueError:
+        raise SymbolError("coded symbols that end in a zero word") from None
+    arrays = []
+    crc = seed
+    for count, table in wanted:
+        if table.magnitude == 0 or count == 0:
+            arrays.append(np.zeros(count, np.int32))
+            continue
+        symbols = coder.get(count, frequencies(table))
+        symbols -= np.int32(table.magnitude)
+        if size:
+            _unescape(symbols, table.magnitude, escapes)
+        if table.shift:
+            symbols <<= table.shift
+            for begin in range(0, table.shift, _UNIFORM_BITS):
+                width = min(_UNIFORM_BITS, table.shift - begin)
+                symbols += coder.get(count, uniform(width)) << begin
+            symbols -= np.int32(1 << table.shift >> 1)
+        crc = zlib.crc32(symbols, crc)
+        arrays.append(symbols)
+    if crc != stated or not coder.exhausted or next(escapes, None) is not None:
+        raise SymbolError("decoded symbols fail their checksum")
+    return arrays
+
+
+def _escape(symbols: np.ndarray, magnitude: int) -> bytes:
+    """Return by how much each symbol of that magnitude or more exceeds it, as varints."""
+    size = np.abs(symbols.ravel())
+    return b"".join(_varint(int(excess)) for excess in size[size >= magnitude] - magnitude)
+
+
+def _unescape(symbols: np.ndarray, magnitude: int, escapes: Iterator[int]) -> None:
+    """Add to each symbol of that magnitude the next excess, in place."""
+    places = np.flatnonzero(np.abs(symbols) == magnitude)
+    excess = [next(escapes, -1) for _ in range(len(places))]
+    if any(not 0 <= e < 1 << 30 for e in excess):
+        raise SymbolError("an escaped symbol has no value")
+    symbols[places] += np.sign(symbols[places]) * np.array(excess, np.int32)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_varint(view: memoryview, start: int) -> tuple[int, int]:
+    """Return a varint and where it ends."""
+    value = shift = 0
+    for position in range(start, min(start + 5, len(view))):
+        value |= (view[position] & 0x7F) << shift
+        shift += 7
+        if view[position] < 0x80:
+            return value, position + 1
+    raise SymbolError("a number that does not end")
+
+
+def _split_varints(view: memoryview) -> Iterator[int]:
+    position = 0
+    while position < len(view):
+        value, position = _read_varint(view, position)
+        yield value

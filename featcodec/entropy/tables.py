@@ -1,0 +1,104 @@
+"""Tables of symbol frequencies, described in a few bytes (SPEC §7.1-§7.3).
+
+A table gives integer frequencies that sum to 2**24 to the symbols -M..M. It is described by
+chances in eighths of an octave of odds: that a symbol is zero, that it is positive when it is not
+zero, and, per bucket of magnitudes, that a magnitude is not exceeded once it is reached (the
+hazard). All arithmetic is on integers, so every machine expands the same table.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+TOTAL_BITS = 24
+TOTAL = 1 << TOTAL_BITS
+MAX_MAGNITUDE = 127
+
+# round(2 ** (15 + r / 8)) for r = 0..7
+_EIGHTHS = (32768, 35734, 38968, 42495, 46341, 50535, 55109, 60097)
+
+
+def _chance(code: int) -> int:
+    """Return the chance with odds of 2 ** ((code - 128) / 8), in units of 2 ** -24."""
+    octave, eighth = divmod(code - 128, 8)
+    yes, no = _EIGHTHS[eighth], _EIGHTHS[0]
+    if octave >= 0:
+        yes <<= octave
+    else:
+        no <<= -octave
+    return (yes << TOTAL_BITS) // (yes + no)
+
+
+CHANCES = tuple(_chance(code) for code in range(256))
+
+
+def chance_code(part: np.ndarray | float, whole: np.ndarray | float) -> np.ndarray:
+    """Return the codes of the chances part / whole, a count of each assumed beside them."""
+    odds = (np.asarray(part) + 0.25) / (np.asarray(whole) - np.asarray(part) + 0.25)
+    return np.clip(np.rint(128 + 8 * np.log2(odds)), 0, 255).astype(np.int64)
+
+
+def _bucket_of() -> np.ndarray:
+    """Buckets hold 1 1 1 1 2 2 4 4 8 8 ... magnitudes, from magnitude 1 on."""
+    sizes = [1, 1] + [1 << (i // 2) for i in range(14)]
+    return np.repeat(np.arange(len(sizes)), sizes)[:MAX_MAGNITUDE]
+
+
+BUCKET = _bucket_of()  # BUCKET[m - 1] is the bucket of magnitude m
+
+
+@dataclass(frozen=True)
+class Table:
+    """The description of a table; symbols of magnitude `magnitude` and beyond are escaped."""
+
+    magnitude: int  # M; 0: every symbol is zero and none is coded
+    shift: int = 0  # so many low bits of a symbol are coded uniformly
+    zero: int = 128
+    positive: int = 128
+    hazards: tuple[int, ...] = ()  # one a bucket; the last one holds for all further buckets
+    # Where a magnitude of 1, and one above 1, is reconstructed: (code - 128) / 256 steps above it.
+    first: int = 128
+    further: int = 128
+
+    @property
+    def size(self) -> int:
+        return 2 * self.magnitude + 1
+
+    @property
+    def offsets(self) -> tuple[float, float]:
+        return (self.first - 128) / 256, (self.further - 128) / 256
+
+
+EMPTY = Table(0)
+
+
+@cache
+def frequencies(table: Table) -> np.ndarray:
+    """Return the int64 frequencies of the symbols -M..M; each is at least 1 (SPEC §7.2)."""
+    budget = TOTAL - table.size
+    left = budget - (budget * CHANCES[table.zero] >> TOTAL_BITS)
+    counts = [0] * table.size
+    counts[table.magnitude] = budget - left + 1
+    for m in range(1, table.magnitude + 1):
+        mass = left
+        if m < table.magnitude:
+            hazard = table.hazards[min(int(BUCKET[m - 1]), len(table.hazards) - 1)]
+            mass = left * CHANCES[hazard] >> TOTAL_BITS
+        left -= mass
+        above = mass * CHANCES[table.positive] >> TOTAL_BITS
+        counts[table.magnitude + m] = above + 1
+        counts[table.magnitude - m] = mass - above + 1
+    return np.array(counts, np.int64)
+
+
+@cache
+def bits(table: Table) -> np.ndarray:
+    """Return what each symbol -M..M costs, in bits (float64; for decisions of the encoder)."""
+    result: np.ndarray = TOTAL_BITS - np.log2(frequencies(table)) + table.shift
+    return result
+
+
+def uniform(bits: int) -> np.ndarray:
+    """Return the frequencies of 2 ** bits equally likely symbols."""
+    return np.full(1 << bits, TOTAL >> bits, np.int64)

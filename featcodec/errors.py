@@ -1,0 +1,47 @@
+"""Every error featcodec raises on purpose; the command line turns each into one line and a status."""
+
+
+class FeatcodecError(Exception):
+    """Base class. `exit_status` is what the command line exits with."""
+
+    exit_status = 1
+
+
+class InvalidInput(FeatcodecError, ValueError):
+    """An argument or an input tensor that cannot be used as asked."""
+
+
+class Unreachable(FeatcodecError, ValueError):
+    """The wanted quality cannot be met on this input."""
+
+
+class InvalidStream(FeatcodecError):
+    """The bytes are not a stream this version can decode exactly."""
+
+    exit_status = 3
+
+
+class NotFeatcodec(InvalidStream):
+    """The magic number is missing: some other kind of file."""
+
+
+class Truncated(InvalidStream):
+    """The stream ends before its end marker."""
+
+
+class Corrupt(InvalidStream):
+    """A checksum, a reserved bit or an invariant of the format does not hold."""
+
+
+class Unsupported(InvalidStream):
+    """A format version or a critical feature that this version does not know."""
+
+
+class LimitExceeded(InvalidStream):
+    """A size beyond `featcodec.limits`, refused before memory is allocated for it."""
+
+
+class ProfileMissing(FeatcodecError):
+    """The stream needs a profile that was not given, or another one than was given."""
+
+    exit_status = 4

@@ -1,0 +1,1 @@
+"""Joins alignment, transform, quantiser and entropy coder into payloads and files."""

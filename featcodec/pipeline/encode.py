@@ -1,0 +1,284 @@
+"""A dump to a file: groups chosen, coded row group by row group, measured."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+
+from ..container.group import GroupHeader, Lossy
+from ..container.index import TensorEntry
+from ..container.sections import FEATURES
+from ..container.writer import Writer
+from ..entropy import planes
+from ..errors import InvalidInput, Unreachable
+from .group import Group
+from .grouping import LosslessGroup, Options, Source, group_tensors
+from .profile import Profile
+from .quality import Quality
+from .row_group import Distortion
+from .selection import Choice, Selector, plain_choice, slabs_per_row_group
+
+LOSSLESS_VALUES = 1 << 20
+TOLERANCE = 0.05  # dB above the wanted SNR
+STEPS, REFINEMENTS = 5, 7  # attempts at the step, then at the thresholds
+
+
+@dataclass(frozen=True)
+class Report:
+    """What encoding a dump came to."""
+
+    input_bytes: int
+    output_bytes: int
+    values: int
+    snr_db: float  # of the worst group; infinite when nothing was lost
+
+    @property
+    def bpfp(self) -> float:
+        return 8 * self.output_bytes / self.values if self.values else 0.0
+
+
+def encode(
+    source: Source,
+    out: BinaryIO,
+    quality: Quality,
+    profile: Profile | None = None,
+    options: Options | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Write the dump to `out`, which must be seekable, and say what came of it.
+
+    `progress` is told how many values each row group held. Raises InvalidInput for layouts that do not fit and Unreachable for rates that cannot be met.
+    """
+    options = options or Options()
+    groups = group_tensors(source, options, quality.lossless)
+    check_names(options, [tensor.name for tensor in source.tensors])
+    encoder = _Encoder(source, out, profile, options.transform, groups, progress)
+    if quality.bpfp is not None:
+        return encoder.at_rate(quality.bpfp)
+    return encoder.once(quality)
+
+
+@dataclass
+class _Encoder:
+    source: Source
+    out: BinaryIO
+    profile: Profile | None
+    transform: str
+    groups: Sequence[Group | LosslessGroup]
+    progress: Callable[[int], None] | None = None
+
+    def once(self, quality: Quality) -> Report:
+        """Write the whole file at one quality."""
+        self.out.seek(0)
+        self.out.truncate()
+        writer = Writer(self.out, FEATURES)
+        writer.index.metadata = self.source.metadata
+        headers = []
+        for group in self.groups:
+            if isinstance(group, LosslessGroup):
+                headers.append(_lossless(writer, group))
+            else:
+                headers.append(self._features(writer, group, quality))
+        for header in headers:
+            writer.section(b"GRUP", header.pack())
+        membership = {name: i for i, group in enumerate(self.groups) for name in group.names}
+        writer.index.tensors = [
+            TensorEntry(t.name, t.dtype, t.shape, membership[t.name]) for t in self.source.tensors
+        ]
+        size = writer.finish()
+        return Report(
+            self.source.data_bytes,
+            size,
+            sum(math.prod(t.shape) for t in self.source.tensors),
+            min((h.snr_db for h in headers), default=math.inf),
+        )
+
+    def at_rate(self, bpfp: float) -> Report:
+        """Write the file at the highest common SNR whose rate is at most `bpfp`."""
+        low: tuple[float, float] | None = None  # (snr, bpfp) below the wanted rate, and above it
+        high: tuple[float, float] | None = None
+        snr = min(max(6.02 * bpfp + 2, 1.0), 60.0)
+        for _ in range(14):
+            report = self.once(Quality(snr=snr))
+            point = (snr, report.bpfp)
+            if 0.98 * bpfp <= report.bpfp <= bpfp:
+                return report
+            if math.isinf(report.snr_db) and report.bpfp <= bpfp:
+                return report  # nothing is lost any more: there is no higher rate to go to
+            low, high = (point, high) if report.bpfp < bpfp else (low, point)
+            snr = _next_snr(low, high, 0.99 * bpfp)
+            if snr < 0.01:
+                break
+        if low is None:
+            raise Unreachable(
+                f"{bpfp:g} bpfp cannot be reached: at {high[0] if high else 0:.2f} dB the file"
+                f" still takes {high[1] if high else 0:.3g}; ask for more bits"
+            )
+        return self.once(Quality(snr=low[0]))
+
+    def _features(self, writer: Writer, group: Group, quality: Quality) -> GroupHeader:
+        """Write the row groups of a group of features; bit for bit where that is smaller."""
+        if quality.max_error is not None:
+            choice = plain_choice(group, quality.max_error)
+            return self._bounded(writer, group, choice, quality.max_error)
+        assert quality.snr is not None
+        entries = list(enumerate(self.profile.entries)) if self.profile else []
+        selector = Selector(group, entries, self.transform)
+        if selector.spread.std == 0 or not selector.spread.count:
+            return _lossless(writer, LosslessGroup.of(group))
+        choice = selector.select(quality.snr)
+        header = self._at_snr(writer, group, choice, quality.snr)
+        return header or _lossless(writer, LosslessGroup.of(group))
+
+    def _at_snr(
+        self, writer: Writer, group: Group, choice: Choice, snr: float
+    ) -> GroupHeader | None:
+        """Write the row groups so that the SNR is reached; None when that cannot be."""
+        measured = choice.clamp or group.dtype in ("BF16", "F8_E4M3", "F8_E5M2")
+        signal = choice.spread.count * choice.spread.std**2
+        mark = writer.mark()
+        tried: list[tuple[Choice, float]] = []
+        for attempt in range(STEPS + REFINEMENTS):
+            first, distortion = self._row_groups(writer, group, choice, measured, math.inf)
+            reached = _snr(signal, distortion.squared)
+            last = attempt == STEPS + REFINEMENTS - 1
+            if snr <= reached and (reached <= snr + TOLERANCE or last):
+                return self._header(writer, group, choice, first, reached, math.nan)
+            writer.rewind(mark)
+            tried.append((choice, reached))
+            enough = [pair for pair in tried if pair[1] >= snr]
+            if last or (attempt == STEPS - 1 and not enough and not choice.on_spike):
+                break
+            if attempt == STEPS + REFINEMENTS - 2 and enough:
+                choice = min(enough, key=lambda pair: pair[1])[0]
+            elif choice.on_spike or attempt >= STEPS - 1:
+                choice = _stricter(tried, snr)
+            else:
+                step = _next_step([(math.log(c.step), y) for c, y in tried], snr + TOLERANCE / 3)
+                choice = replace(choice, step=step)
+        return None
+
+    def _bounded(
+        self, writer: Writer, group: Group, choice: Choice, bound: float
+    ) -> GroupHeader:
+        first, distortion = self._row_groups(writer, group, choice, True, bound)
+        signal = choice.spread.count * choice.spread.std**2
+        reached = _snr(signal, distortion.squared)
+        header = self._header(writer, group, choice, first, reached, distortion.largest)
+        assert header.lossy is not None
+        return replace(header, lossy=replace(header.lossy, clipped=distortion.exceptions))
+
+    def _row_groups(
+        self, writer: Writer, group: Group, choice: Choice, measured: bool, bound: float
+    ) -> tuple[int, Distortion]:
+        """Write all row groups; return the position of the first section and the distortion."""
+        coder = choice.coder(group, self.profile.seed if choice.uses_profile and self.profile else 0)
+        slabs = coder.grid.slabs
+        per = slabs_per_row_group(coder.grid)
+        exceptions = choice.spread.cut > 0 or math.isfinite(bound)
+        total = Distortion()
+        position = len(writer.index.sections)
+        for start in range(0, slabs, per):
+            payload, distortion = coder.encode(
+                start, min(start + per, slabs), group.tensor, exceptions, measured or exceptions,
+                bound,
+            )
+            group.release()
+            writer.section(b"ROWS", payload)
+            total.add(distortion)
+            if self.progress:
+                self.progress(group.values * (min(start + per, slabs) - start) // slabs)
+        return position, total
+
+    def _header(
+        self, writer: Writer, group: Group, choice: Choice, first: int, snr: float, largest: float
+    ) -> GroupHeader:
+        grid = group.grid(choice.block)
+        profile = None
+        if choice.uses_profile:
+            assert self.profile is not None
+            profile = writer.profile(self.profile.digest)
+        lossy = Lossy(
+            architecture=group.architecture,
+            layout=group.layout.axes,
+            prefix=group.layout.prefix,
+            grid=group.layout.grid,
+            lower=choice.values.lower,
+            upper=choice.values.upper,
+            clipped=choice.spread.cut,
+            mean=choice.values.mean,
+            std=choice.values.std,
+            step=choice.step,
+            step_scale=choice.step_scale,
+            clamp=choice.clamp,
+            double=choice.work == "float64",
+            profile=profile,
+            parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
+        )
+        per = slabs_per_row_group(grid)
+        return GroupHeader(group.dtype, grid.slabs, per, first, snr, largest, lossy)
+
+
+def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
+    first = len(writer.index.sections)
+    for start in range(0, group.elements, LOSSLESS_VALUES):
+        numbers = group.read(start, min(start + LOSSLESS_VALUES, group.elements))
+        writer.section(b"ROWS", planes.encode(numbers, group.rotate))
+        group.release()
+    return GroupHeader(group.dtype, group.elements, LOSSLESS_VALUES, first, math.inf, 0.0)
+
+
+def _snr(signal: float, noise: float) -> float:
+    return 10 * math.log10(signal / noise) if noise > 0 else math.inf
+
+
+def _stricter(tried: list[tuple[Choice, float]], snr: float) -> Choice:
+    """Return the next choice at one step, where the SNR is met by how strict thresholds are.
+
+    Needed where the SNR jumps with the step, because many values fall on another symbol at once.
+    """
+    at_step = tried
+    if not tried[-1][0].on_spike:
+        best = min((p for p in tried if p[1] >= snr), key=lambda p: p[1])[0].step
+        at_step = [p for p in tried if p[0].step == best]
+    low = max((c.strictness for c, y in at_step if y >= snr), default=0.0)
+    high = min((c.strictness for c, y in at_step if y < snr), default=4.0)
+    return replace(at_step[-1][0], strictness=(low + high) / 2 if high < 4 else low + 0.25)
+
+
+def _next_step(tried: list[tuple[float, float]], goal: float) -> float:
+    """Return the step for an SNR from (log step, SNR) tried so far.
+
+    Between steps on both sides of the goal: by line, then by halves. Else 6 dB an octave.
+    """
+    above = max((t for t in tried if t[1] >= goal), default=None)
+    below = min((t for t in tried if t[1] < goal), default=None)
+    if above and below and above[0] < below[0]:
+        share = (above[1] - goal) / (above[1] - below[1]) if len(tried) < 4 else 0.5
+        if math.isfinite(share):
+            return math.exp(above[0] + (below[0] - above[0]) * min(max(share, 0.1), 0.9))
+    x, y = tried[-1]
+    change = (min(y, 400.0) - goal) * math.log(10) / 20
+    return math.exp(x + min(max(change, -3.0), 3.0))
+
+
+def _next_snr(
+    low: tuple[float, float] | None, high: tuple[float, float] | None, goal: float
+) -> float:
+    """Return the SNR to try next from one below and one above the wanted rate."""
+    if low and high:
+        share = (goal - low[1]) / (high[1] - low[1])
+        return low[0] + (high[0] - low[0]) * min(max(share, 0.05), 0.95)
+    if low:
+        return low[0] + max(6.02 * (goal - low[1]), 0.5)
+    assert high is not None
+    return min(high[0] - 6.02 * (high[1] - goal), high[0] / 2)
+
+
+def check_names(options: Options, names: Sequence[str]) -> None:
+    """Raise InvalidInput when an option names a tensor that the dump does not have."""
+    for what, asked in (("layout", options.layouts), ("architecture", options.architectures)):
+        for name in asked:
+            if name and name not in names:
+                raise InvalidInput(f"--{what} names tensor {name!r}, which the dump does not have")

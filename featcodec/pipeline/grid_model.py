@@ -1,0 +1,133 @@
+"""The model of one token grid as arrays: what a `container.Model` packs (SPEC §6)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .. import limits
+from ..container.model import Model
+from ..container.wire import Builder, Cursor
+from ..entropy import integers
+from ..entropy.tables import Table
+from ..errors import Corrupt
+from ..transform import householder
+
+
+@dataclass(frozen=True)
+class GridModel:
+    """Centre, basis, scales and tables of a token grid with so many channels."""
+
+    transform: str
+    block: tuple[int, ...]
+    centre: np.ndarray  # (channels,) int, times 2 ** -centre_exponent
+    centre_exponent: int
+    vectors: np.ndarray  # (channels, K) int Householder vectors
+    scales: np.ndarray  # (channels, *block) int, quarter octaves of the latents' deviation
+    tables: Mapping[int, Table] = field(default_factory=dict)
+    scale_unit: int = 1  # divides all scales
+
+    @property
+    def channels(self) -> int:
+        return len(self.centre)
+
+    @property
+    def centres(self) -> np.ndarray:
+        return self.centre * 2.0**-self.centre_exponent
+
+    def pack(self) -> Model:
+        return Model(
+            self.transform,
+            self.block,
+            self.vectors.shape[1],
+            self.centre_exponent,
+            integers.pack(self.centre),
+            integers.pack(householder.pack(self.vectors)),
+            self.scale_unit,
+            pack_scales(self.scales // self.scale_unit),
+            pack_tables(self.tables),
+        )
+
+    @classmethod
+    def unpack(cls, model: Model, channels: int) -> "GridModel":
+        """Raise Corrupt when the model is no model of so many channels."""
+        points = math.prod(model.block)
+        limits.check(points, limits.BLOCK_POINTS, "the number of points of a block")
+        limits.check(points * channels, limits.COEFFICIENTS, "the number of coefficients")
+        if model.reflectors > channels or points == 0:
+            raise Corrupt("a model has more reflectors than channels, or an empty block")
+        count = householder.packed_length(channels, model.reflectors)
+        with corrupt("a model"):
+            flat = integers.unpack(model.basis, count)
+            return cls(
+                model.transform,
+                model.block,
+                integers.unpack(model.centre, channels).astype(np.int64),
+                model.centre_exponent,
+                householder.unpack(flat, channels, model.reflectors),
+                unpack_scales(model.scales, channels, model.block) * model.scale_unit,
+                unpack_tables(model.tables),
+                model.scale_unit,
+            )
+
+
+class corrupt:  # noqa: N801 - reads as a statement
+    """Turns the ValueError of a stage that met damaged bytes into Corrupt."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, ValueError):
+            raise Corrupt(f"{self.what} is damaged: {error}") from None
+
+
+def pack_scales(scales: np.ndarray) -> bytes:
+    """Return a channel term, a band term and what they leave of integer scales."""
+    channels = len(scales)
+    if not scales.any():
+        return b""
+    flat = scales.reshape(channels, -1)
+    channel = np.rint(np.median(flat, axis=1)).astype(np.int64)
+    rest = flat - channel[:, None]
+    band = np.rint(np.median(rest, axis=0)).astype(np.int64)
+    rest = rest - band
+    out = Builder()
+    for term in (np.diff(channel, prepend=0), band, rest):
+        out.blob(integers.pack(term))
+    return bytes(out)
+
+
+def unpack_scales(data: bytes, channels: int, block: tuple[int, ...]) -> np.ndarray:
+    """Invert `pack_scales`."""
+    points = math.prod(block)
+    if not data:
+        return np.zeros((channels, *block), np.int64)
+    cursor = Cursor(data, "scales")
+    counts = (channels, points, channels * points)
+    channel, band, rest = (integers.unpack(cursor.blob(), n).astype(np.int64) for n in counts)
+    cursor.end()
+    scales = np.cumsum(channel)[:, None] + band + rest.reshape(channels, points)
+    return scales.reshape(channels, *block)
+
+
+def pack_tables(tables: Mapping[int, Table]) -> bytes:
+    """Return the tables behind their numbers, ascending."""
+    return b"".join(bytes((t,)) + integers.pack_table(tables[t]) for t in sorted(tables))
+
+
+def unpack_tables(data: bytes) -> dict[int, Table]:
+    """Invert `pack_tables`."""
+    tables: dict[int, Table] = {}
+    position, last = 0, -1
+    while position < len(data):
+        number = data[position]
+        if number <= last:
+            raise ValueError("tables out of order")
+        tables[number], position = integers.unpack_table(data, position + 1)
+        last = number
+    return tables

@@ -1,0 +1,174 @@
+"""A range of slabs of a tensor group to a payload and back (SPEC §7.7)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..align.grids import GroupGrid
+from ..align.numbers import STORED, from_float, to_float
+from ..align.value import ValueAlignment
+from ..container.wire import Builder, Cursor, deflate, inflate
+from ..entropy import symbols as coded_symbols
+from ..errors import Corrupt
+from .grid_model import corrupt
+from .part_coder import PartCoder, Sizes
+
+Tensors = Callable[[int], np.ndarray]
+
+
+@dataclass
+class Distortion:
+    """What coding a range of slabs changed, exceptions left out."""
+
+    squared: float = 0.0
+    largest: float = 0.0
+    exceptions: int = 0
+
+    def add(self, other: "Distortion") -> None:
+        self.squared += other.squared
+        self.largest = max(self.largest, other.largest)
+        self.exceptions += other.exceptions
+
+
+@dataclass
+class RowGroupCoder:
+    """Codes row groups of a tensor group; both ends build it from the same header."""
+
+    grid: GroupGrid
+    dtype: str
+    values: ValueAlignment
+    clamp: bool
+    work: str  # float32 or float64
+    parts: Mapping[bool, PartCoder]  # by "prefix tokens?"
+    seed: int = 0  # of the checksum
+
+    def encode(
+        self, first: int, last: int, tensor: Tensors, exceptions: bool, decoded: bool,
+        bound: float = np.inf,
+    ) -> tuple[bytes, Distortion]:
+        """Return the payload of slabs first <= s < last, and what it changed.
+
+        With `exceptions`, values beyond the bounds, non-finite ones and those that would err by
+        more than `bound` are kept as they are; without, the caller knows that there are none.
+        With `decoded`, the distortion is that of the decoded values in their own type; without,
+        that of the latents, which is the same up to clamping and rounding to the type.
+        """
+        arrays = []
+        distortion = Distortion()
+        kept = Exceptions()
+        for (prefix, sizes), boxes in self.grid.boxes(first, last).items():
+            part = self.parts[prefix]
+            stored = self.grid.collect(boxes, tensor, lambda stored: stored)
+            values = to_float(stored, self.dtype)
+            if values is stored and (exceptions or decoded):
+                values = stored.copy()
+            values = values.astype(self.work, copy=False)
+            outside = self.values.outside(values) if exceptions else np.zeros(0, np.int64)
+            if outside.size:
+                flat = values.reshape(-1)
+                flat[outside] = self._inside(flat[outside])
+            blocks = values.shape[-1]
+            original = values.copy() if decoded else None
+            found, error = part.encode(self.values.forward(values), sizes)
+            arrays += [(symbols, part.table(number)) for number, symbols in found]
+            if original is None:
+                distortion.squared += error * self.values.std**2
+                continue
+            back = self._reconstruct(part, [s.ravel() for _, s in found], sizes, blocks)
+            change = np.abs(to_float(back, self.dtype) - original)
+            if exceptions:
+                outside = np.union1d(outside, np.flatnonzero(~(change <= bound)))
+                change.reshape(-1)[outside] = 0
+            kept.add(outside, stored)
+            distortion.squared += float(np.vdot(change, change))
+            distortion.largest = max(distortion.largest, float(change.max(initial=0)))
+        distortion.exceptions = kept.count
+        return kept.pack() + coded_symbols.encode(arrays, self.seed), distortion
+
+    def decode(self, payload: bytes | memoryview, first: int, last: int, tensor: Tensors) -> None:
+        """Write the values of slabs first <= s < last into tensors of stored elements."""
+        cursor = Cursor(payload, "row group")
+        exceptions = Exceptions.unpack(cursor, STORED[self.dtype])
+        classes = self.grid.boxes(first, last)
+        wanted = []
+        for (prefix, sizes), boxes in classes.items():
+            wanted.append(self.parts[prefix].wanted(sizes, sum(box.count for box in boxes)))
+        with corrupt("a row group"):
+            arrays = coded_symbols.decode(cursor.rest(), sum(wanted, []), self.seed)
+        for ((prefix, sizes), boxes), pairs in zip(classes.items(), wanted, strict=True):
+            blocks = sum(box.count for box in boxes)
+            mine, arrays = arrays[: len(pairs)], arrays[len(pairs) :]
+            stored = self._reconstruct(self.parts[prefix], mine, sizes, blocks)
+            exceptions.restore(stored)
+            self.grid.scatter(stored, boxes, tensor)
+        exceptions.end()
+
+    def _inside(self, values: np.ndarray) -> np.ndarray:
+        """Return what stands for values outside: the nearest bound, or the mean for NaN."""
+        nearest = np.clip(values, self.values.lower, self.values.upper)
+        return np.where(np.isfinite(values), nearest, self.values.mean)
+
+    def _reconstruct(
+        self, part: PartCoder, symbols: list[np.ndarray], sizes: Sizes, blocks: int
+    ) -> np.ndarray:
+        aligned = part.decode(symbols, sizes, blocks)
+        return from_float(self.values.inverse(aligned, self.clamp), self.dtype)
+
+
+class Exceptions:
+    """Values kept as they are: positions in coding order, and stored elements (SPEC §7.8)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.base = 0
+        self.last = -1
+        self.gaps: list[np.ndarray] = []
+        self.elements: list[np.ndarray] = []
+
+    def add(self, positions: np.ndarray, stored: np.ndarray) -> None:
+        """Keep some positions of the next array."""
+        if positions.size:
+            where = positions + self.base
+            self.gaps.append(np.diff(where, prepend=self.last) - 1)
+            self.elements.append(stored.reshape(-1)[positions])
+            self.last = int(where[-1])
+            self.count += len(positions)
+        self.base += stored.size
+
+    def pack(self) -> bytes:
+        out = Builder()
+        if not self.count:
+            out.varint(0)
+            return bytes(out)
+        body = Builder()
+        body.varint(self.count)
+        body.varints([int(gap) for gap in np.concatenate(self.gaps)])
+        body += np.concatenate(self.elements).tobytes()
+        out.blob(deflate(bytes(body)))
+        return bytes(out)
+
+    @classmethod
+    def unpack(cls, cursor: Cursor, dtype: np.dtype) -> "Exceptions":
+        kept = cls()
+        blob = cursor.blob()
+        if blob:
+            inner = Cursor(inflate(Cursor(blob, "exception list"), 1 << 31), "exception list")
+            kept.count = inner.varint()
+            gaps = np.array(inner.varints(kept.count), np.int64)
+            kept.gaps = [np.cumsum(gaps + 1) - 1]
+            kept.elements = [np.frombuffer(inner.take(kept.count * dtype.itemsize), dtype)]
+            inner.end()
+        return kept
+
+    def restore(self, stored: np.ndarray) -> None:
+        """Put back the elements that belong into the next array, in place."""
+        if self.count:
+            places, elements = self.gaps[0], self.elements[0]
+            mine = (places >= self.base) & (places < self.base + stored.size)
+            stored.reshape(-1)[places[mine] - self.base] = elements[mine]
+        self.base += stored.size
+
+    def end(self) -> None:
+        if self.count and self.gaps[0][-1] >= self.base:
+            raise Corrupt("the exception list reaches beyond its row group")

@@ -1,0 +1,227 @@
+"""Which transform, at which step: candidates tried on a sample, side information counted."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..container.group import Part
+from ..entropy import family
+from ..quantise import PLAIN, TRADE
+from . import fitting
+from .clusters import cluster
+from .fitting import Classes
+from .grid_model import GridModel, pack_scales, pack_tables
+from .part_coder import PartCoder
+
+# Decibels per bit.
+SLOPE = 6.02
+CLAMP_VALUES = 1 << 17  # of a sample, to see what clamping brings
+
+
+@dataclass
+class Candidate:
+    """One way to code one part: a model fitted here, or an entry of the profile."""
+
+    model: GridModel
+    entry: int | None  # of the profile
+    work: str
+    values: Classes  # of the sample, aligned
+    latents: Classes
+    energy: fitting.Energy
+    share: float  # of the group's values that is in the sample
+    single: bool  # the sample is large enough to tell single scales
+    trade: float = TRADE
+    bounds: tuple[float, ...] | None = None  # that many values lie on: clamping helps
+
+    def at(self, step: float, step_scale: int, scales: np.ndarray, tables: Mapping) -> PartCoder:
+        transform = fitting.transform_of(self.model, self.work)
+        return PartCoder(
+            transform, scales, tables, step, step_scale, self.work, trade=self.trade
+        )
+
+    def rough(self, step: float) -> PartCoder:
+        """Return a coder with the sample's own scales, for a first look at a step."""
+        scales = self.energy.scales()
+        return self.at(step, scale_of(step), scales, self.model.tables)
+
+    def tuned(self, step: float) -> tuple[PartCoder, float]:
+        """Return a coder with scales and tables as they will be stored, and all its bits."""
+        step_scale = scale_of(step)
+        floor = step_scale - 2 * family.UNIT - 2
+        if self.entry is None:
+            base = separable(np.maximum(self.energy.scales(), floor))
+        else:
+            base = self.model.scales
+        wanted = np.maximum(self.energy.towards(base).scales(), floor)
+        blocks = self.energy.count / self.share
+        scales = fitting.worthwhile(base, wanted, blocks, step_scale, self.single)
+        if self.entry is None:
+            scales = 2 * ((scales + 1) // 2)
+        default = self.at(step, step_scale, scales, self.model.tables)
+        coder = default
+        # Thresholds follow the tables and the tables what the thresholds leave: twice is enough.
+        for _ in range(2):
+            counts = fitting.count_symbols(coder, self.latents)
+            tables, bits = fitting.choose_tables(default, counts, self.share)
+            coder = replace(default, tables={**self.model.tables, **tables}, _orders={})
+        return coder, bits + 8 * len(pack_scales(scales - self._base_scales()))
+
+    def _base_scales(self) -> np.ndarray:
+        return self.model.scales if self.entry is not None else np.zeros_like(self.model.scales)
+
+    def side_bits(self) -> float:
+        """Return the bits of what is stored beside scales and tables."""
+        if self.entry is not None:
+            return 8.0 * 34
+        bare = replace(self.model, scales=np.zeros_like(self.model.scales), tables={})
+        return 8.0 * len(bare.pack().pack())
+
+    def part(self, coder: PartCoder) -> Part:
+        """Return what the group header stores."""
+        base = self.model.tables
+        own = {n: t for n, t in coder.tables.items() if base.get(n) != t}
+        if self.entry is not None:
+            correction = pack_scales(coder.scales - self.model.scales)
+            return Part(self.model.transform, None, self.entry, correction, pack_tables(own))
+        model = replace(self.model, scales=coder.scales, tables=own, scale_unit=2)
+        return Part(model.transform, model.pack())
+
+
+class PlainCandidate(Candidate):
+    """No transform: channels are clustered, and scales are the numbers of their tables."""
+
+    COUNTS = (1, 4, 16)
+    # Sparse maps are far from the high-rate regime in which quantise.TRADE is right.
+    TRADES = (0.03, 0.06)
+
+    def rough(self, step: float) -> PartCoder:
+        return self.tuned(step)[0]
+
+    def tuned(self, step: float, plain: bool = False) -> tuple[PartCoder, float]:
+        """Return a coder with a table for each cluster of channels, and all its bits."""
+        step_scale = scale_of(step)
+        rows = np.concatenate([a.reshape(len(a), -1) for a in self.latents.values()], axis=1)
+        limits = PLAIN if plain else None
+        labels, tables, bits = min(
+            (
+                cluster(rows, step, count, self.share, self.trade, limits)
+                for count in self.COUNTS
+                if count <= len(rows)
+            ),
+            key=lambda found: found[2],
+        )
+        numbers = (labels + 1).reshape(-1, *(1 for _ in self.model.block))
+        scales = step_scale + 2 * (numbers - family.UNIT)
+        own = {label + 1: table for label, table in enumerate(tables) if label in labels}
+        coder = self.at(step, step_scale, scales, own)
+        return replace(coder, plain=plain, _orders={}), bits
+
+
+def scale_of(step: float) -> int:
+    """Return the step in quarter octaves, even, as scales stored in half octaves want it."""
+    return 2 * round(2 * math.log2(step))
+
+
+def separable(wanted: np.ndarray) -> np.ndarray:
+    """Return the sum of a channel term and a band term nearest to the scales, in half octaves."""
+    flat = wanted.reshape(len(wanted), -1) // 2
+    channel = np.rint(flat.mean(axis=1, keepdims=True))
+    band = np.rint((flat - channel).mean(axis=0, keepdims=True))
+    return (2 * (channel + band)).astype(np.int64).reshape(wanted.shape)
+
+
+def solve_step(
+    error: Callable[[float], float], target: float, start: float, precision: float = 0.005
+) -> float:
+    """Return the step whose error, which grows with it, comes closest to `target`.
+
+    Secant steps in the logarithms, the bracket kept; stops within that factor of the target.
+    """
+    low, high = -math.inf, math.inf
+    x, slope = math.log(start), 2.0
+    previous: tuple[float, float] | None = None
+    for _ in range(12):
+        y = math.log(max(error(math.exp(x)), 1e-300) / target)
+        if abs(y) < precision:
+            break
+        if y > 0:
+            high = min(high, x)
+        else:
+            low = max(low, x)
+        if previous is not None and x != previous[0]:
+            slope = min(max((y - previous[1]) / (x - previous[0]), 0.3), 3.0)
+        previous = (x, y)
+        x -= y / slope
+        if not low < x < high and math.isfinite(low + high):
+            x = (low + high) / 2
+    return math.exp(x)
+
+
+def rough_step(candidate: Candidate, target: float, start: float) -> float:
+    """Return the step at which a candidate reaches a mean squared error on its sample."""
+
+    def error(step: float) -> float:
+        counts = fitting.count_symbols(candidate.rough(step), candidate.latents)
+        return counts.error / counts.total
+
+    return solve_step(error, target, start)
+
+
+def total_bits(candidate: Candidate, target: float, start: float) -> tuple[float, float]:
+    """Return the bits of the whole part at that error, side information included, and the step."""
+    step = rough_step(candidate, target, start)
+    return bits_at(candidate, target, step), step
+
+
+def bits_at(candidate: Candidate, target: float, step: float) -> float:
+    """Return the bits of the whole part at a step, corrected to the wanted error."""
+    coder, bits = candidate.tuned(step)
+    counts = fitting.count_symbols(coder, candidate.latents)
+    error = counts.error / counts.total * clamped_share(coder, candidate)
+    excess = 10 * math.log10(max(error, 1e-300) / target)
+    bits += excess / SLOPE * counts.total / candidate.share * _busy(counts)
+    return bits + candidate.side_bits()
+
+
+def trade_for(candidate: PlainCandidate, step: float, target: float) -> float:
+    """Return the trade at which a candidate has a mean squared error at a given step."""
+    low, high = 0.0, 0.3
+    for _ in range(8):
+        candidate.trade = (low + high) / 2
+        counts = fitting.count_symbols(candidate.rough(step), candidate.latents)
+        if counts.error / counts.total > target:
+            high = candidate.trade
+        else:
+            low = candidate.trade
+    return low
+
+
+def clamped_share(coder: PartCoder, candidate: Candidate) -> float:
+    """Return what clamping to the bounds leaves of the squared error, on a part of the sample."""
+    if candidate.bounds is None or candidate.model.transform == "none":
+        return 1.0
+    before = after = 0.0
+    for sizes, values in candidate.values.items():
+        some = values[..., : max(1, CLAMP_VALUES // max(values[..., 0].size, 1))]
+        coded, error = coder.encode(some.copy(), sizes)
+        back = coder.decode([s for _, s in coded], sizes, some.shape[-1])
+        change = np.clip(back, *candidate.bounds) - some
+        before += error
+        after += float(np.vdot(change, change))
+    return min(after / before, 1.0) if before else 1.0
+
+
+def _busy(counts: fitting.Counts) -> float:
+    """Return the fraction of latents that a change of the step would cost bits."""
+    nonzero = sum(h.sum() - h[len(h) // 2] for h in counts.histograms.values())
+    return min(2.0 * float(nonzero) / max(counts.total, 1), 1.0)
+
+
+def lagrangian(candidate: Candidate, step: float, trade: float) -> float:
+    """Return bits plus distortion in bits of a candidate at a given step."""
+    coder, bits = candidate.tuned(step)
+    error = fitting.count_symbols(coder, candidate.latents).error / candidate.share
+    return bits + candidate.side_bits() + error / (trade * step * step)
+

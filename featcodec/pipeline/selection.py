@@ -1,0 +1,379 @@
+"""How a tensor group is coded: bounds, transform, step, tables, all chosen on the group itself."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .. import limits
+from ..align.grids import GroupGrid
+from ..align.value import Spread, ValueAlignment
+from ..container.group import Part
+from ..container.model import ProfileEntry
+from ..quantise import TRADE
+from . import fitting, search
+from .fitting import Classes
+from .grid_model import GridModel
+from .group import Group, spread
+from .part_coder import PartCoder, Sizes
+from .row_group import RowGroupCoder
+
+TRIAL_VALUES = 1 << 17  # on which all candidates are compared
+FINAL_VALUES = 1 << 19  # on which the best are compared once more
+LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
+WELL_TRAINED = 0.97  # of the bits of all else: a profile so good leaves no need for a KLT
+SAMPLE_VALUES = 1 << 21  # on which the chosen one is fitted
+ROW_GROUP_VALUES = 1 << 20
+SINGLE_BLOCKS = 200  # in a sample that is not all, to fit scales of single coefficients
+CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
+MISS = 0.04  # dB between the SNR wanted and reached on the sample
+MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Everything the header of a group says, and the coder it stands for."""
+
+    spread: Spread
+    values: ValueAlignment
+    parts: dict[bool, tuple[Part, PartCoder]]
+    step: float
+    step_scale: int
+    clamp: bool
+    block: Sizes
+    uses_profile: bool
+    work: str
+    on_spike: bool = False  # the step divides a value that many have, and is to stay
+    strictness: float = 1.0  # multiplies the trade of the quantiser
+
+    def coder(self, group: Group, seed: int = 0) -> RowGroupCoder:
+        coders = {
+            prefix: replace(
+                part, step=self.step, trade=part.trade * self.strictness, _orders={}
+            )
+            for prefix, (_, part) in self.parts.items()
+        }
+        return RowGroupCoder(
+            group.grid(self.block), group.dtype, self.values, self.clamp, self.work, coders, seed
+        )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a candidate for the grid is made of, whatever the sample."""
+
+    model: GridModel
+    entry: int | None  # of the profile
+    values: ValueAlignment
+    trade: float  # of the quantiser
+    on_spike: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A recipe tried on a sample."""
+
+    recipe: Recipe
+    bits: float  # for the whole group
+    step: float
+
+
+@dataclass
+class Selector:
+    """Tries what may serve a group at a wanted SNR and keeps the smallest."""
+
+    group: Group
+    entries: Sequence[tuple[int, ProfileEntry]]  # of the profile
+    transform: str  # auto, none or linear
+    spread: Spread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ones: Sizes = tuple(1 for _ in self.group.grids[0])
+        self.channels = self.group.layout.token_grid(self.group.shapes[0])[-1]
+        arrays, _ = self.group.sample(self.ones, TRIAL_VALUES)
+        some = np.concatenate([a.ravel() for a in arrays.values()])
+        self.spread = spread(self.group, some)
+        self.std = self.spread.std if self.spread.std > 0 else 1.0
+        self.sparse = np.count_nonzero(some == 0) > some.size // 20
+        edge = (some <= self.spread.lower) | (some >= self.spread.upper)
+        self.at_bounds = np.count_nonzero(edge) > some.size // 100
+        self.spike = np.count_nonzero(some >= self.spread.upper) > some.size // 200
+        self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
+
+    # --- samples --------------------------------------------------------------------------------
+
+    def alignment(self, entry: ProfileEntry | None = None) -> ValueAlignment:
+        """Return the bounds of the group, and its normalisation or that of a profile's entry."""
+        bounds = (self.spread.lower, self.spread.upper)
+        if entry is None:
+            return ValueAlignment(*bounds, self.spread.mean, self.std)
+        return ValueAlignment(*bounds, entry.mean, entry.std)
+
+    def sample(
+        self, block: Sizes, budget: int, values: ValueAlignment
+    ) -> tuple[dict[bool, Classes], float]:
+        """Return normalised samples by part, massive and non-finite values made harmless."""
+        budget = min(max(budget, LEAST_BLOCKS * self.channels * math.prod(block)), SAMPLE_VALUES)
+        key = (block, budget, values.mean, values.std)
+        if key not in self._samples:
+            arrays, share = self.group.sample(block, budget)
+            parts: dict[bool, dict[Sizes, np.ndarray]] = {}
+            for (prefix, sizes), a in arrays.items():
+                if self.spread.cut:
+                    np.nan_to_num(a, copy=False, nan=values.mean)
+                    np.clip(a, values.lower, values.upper, out=a)
+                parts.setdefault(prefix, {})[sizes] = values.forward(a)
+            self._samples[key] = (dict(parts), share)
+        return self._samples[key]
+
+    def candidate(self, recipe: Recipe, budget: int) -> search.Candidate:
+        """Return the candidate of a recipe with a sample of its own."""
+        parts, share = self.sample(recipe.model.block, budget, recipe.values)
+        made = self._candidate(recipe.model, recipe.entry, parts[False], share)
+        made.trade = recipe.trade
+        if self.at_bounds:
+            values = recipe.values
+            made.bounds = tuple((b - values.mean) / values.std for b in (values.lower, values.upper))
+        return made
+
+    def _candidate(
+        self, model: GridModel, entry: int | None, classes: Classes, share: float
+    ) -> search.Candidate:
+        work = self.group.work
+        latents = fitting.latents_of(model, classes, work)
+        energy = fitting.energy_of(latents, model.block)
+        kind = search.PlainCandidate if model.transform == "none" else search.Candidate
+        blocks = sum(a.shape[-1] for a in latents.values())
+        single = share > 0.99 or blocks >= SINGLE_BLOCKS
+        return kind(model, entry, work, classes, latents, energy, share, single)
+
+    # --- the race -------------------------------------------------------------------------------
+
+    def select(self, snr: float) -> Choice:
+        """Return the smallest choice that reaches the SNR on the sample.
+
+        All recipes are tried on a small sample, those near the best once more on a larger one.
+        """
+        target = 10 ** (-snr / 10)
+        first = self._first_round(target, snr)
+        least = min(trial.bits for trial in first)
+        close = sorted((t for t in first if t.bits < 1.2 * least), key=lambda t: t.bits)[:4]
+        second = close
+        if len(close) > 1 and self.group.values > 2 * TRIAL_VALUES:
+            second = [self._try(t.recipe, target, t.step, FINAL_VALUES) for t in close]
+            second.sort(key=lambda trial: trial.bits)
+        choices = []
+        for trial in [t for t in second if t.bits <= 1.05 * second[0].bits]:
+            choice, miss = self._finish(trial, target)
+            if miss < MISS:
+                return choice
+            choices.append(choice)
+        return choices[0]
+
+    def _goal(self, values: ValueAlignment, target: float) -> float:
+        return target * (self.std / values.std) ** 2
+
+    def _try(self, recipe: Recipe, target: float, start: float, budget: int) -> Trial:
+        candidate = self.candidate(recipe, budget)
+        goal = self._goal(recipe.values, target)
+        if recipe.on_spike:
+            assert isinstance(candidate, search.PlainCandidate)
+            candidate.trade = search.trade_for(candidate, start, goal)
+            recipe = replace(recipe, trade=candidate.trade)
+            return Trial(recipe, search.bits_at(candidate, goal, start), start)
+        return Trial(recipe, *search.total_bits(candidate, goal, start))
+
+    def _first_round(self, target: float, snr: float) -> list[Trial]:
+        tried: list[Trial] = []
+
+        def consider(recipe: Recipe) -> Trial:
+            start = math.sqrt(12 * self._goal(recipe.values, target))
+            if tried:
+                start = tried[-1].step * tried[-1].recipe.values.std / recipe.values.std
+            tried.append(self._try(recipe, target, start, TRIAL_VALUES))
+            return tried[-1]
+
+        for index, entry in self._matching(prefix=False):
+            model = GridModel.unpack(entry.model, entry.channels)
+            consider(Recipe(model, index, self.alignment(entry), TRADE))
+        trained = min((trial.bits for trial in tried), default=math.inf)
+        if self.transform != "linear":
+            model, values = self._plain()
+            trades = search.PlainCandidate.TRADES[: 2 if self.sparse else 1]
+            plain = [consider(Recipe(model, None, values, trade)) for trade in trades]
+            if self.spike:
+                # Steps between those that divide the spike are worse, and hard to hit.
+                tried = [trial for trial in tried if trial not in plain]
+                top = (values.upper - values.mean) / values.std
+                least = max(round(top / max(trial.step for trial in plain)), 1)
+                for multiple in range(least, least + 4):
+                    recipe = Recipe(model, None, values, TRADE, on_spike=True)
+                    tried.append(self._try(recipe, target, top / multiple, TRIAL_VALUES))
+        if self.transform != "none":
+            self._linear_recipes(consider, trained, tried, snr)
+        return tried
+
+    def _plain(self) -> tuple[GridModel, ValueAlignment]:
+        """Return the model without a transform, and its alignment.
+
+        Values with many exact zeros are not shifted, so that zeros stay exact and cheap.
+        """
+        values = self.alignment()
+        centre = np.zeros(self.channels, np.int64)
+        if self.sparse:
+            values = replace(values, mean=0.0)
+        else:
+            centre = fitting.centre_of(self.sample(self.ones, TRIAL_VALUES, values)[0][False])
+        return fitting.linear_model(self.ones, None, 0, 1, centre), values
+
+    def _matching(self, prefix: bool) -> list[tuple[int, ProfileEntry]]:
+        """Return the entries of the profile that may serve, only those of that name if any."""
+        axes = len(self.ones)
+        found = [
+            (i, e)
+            for i, e in self.entries
+            if e.channels == self.channels
+            and e.prefix == prefix
+            and (prefix or len(e.model.block) == axes)
+            and self.transform in ("auto", e.model.transform)
+        ]
+        named = [(i, e) for i, e in found if e.name == self.group.label]
+        return (named or found)[:8]
+
+    def _linear_recipes(
+        self,
+        consider: Callable[[Recipe], Trial],
+        trained: float,
+        tried: list[Trial],
+        snr: float,
+    ) -> None:
+        """Try the DCT alone, then behind KLTs of the group's own while they seem to pay."""
+        values = self.alignment()
+        found = []
+        for block in fitting.blocks_worth_trying(self.group.grids) or [self.ones]:
+            centre = fitting.centre_of(self.sample(block, TRIAL_VALUES, values)[0][False])
+            model = fitting.linear_model(block, None, 0, 1, centre)
+            found.append(consider(Recipe(model, None, values, TRADE)))
+        block = min(found, key=lambda trial: trial.bits).recipe.model.block
+        least = min(trial.bits for trial in tried)
+        if not 2 <= self.channels <= MOST_AXES or trained < WELL_TRAINED * least:
+            return
+        magnitude = 2.0 ** min(max(round((snr - 2) / 6), 1), 6)
+        axes = None
+        for count in (self.channels - 1, self.channels // 4):
+            side = (math.log2(magnitude) + 2) * (count * self.channels - count * count / 2)
+            if count < 1 or side > least / 3:
+                continue
+            if axes is None:
+                wide = self.sample(self.ones, SAMPLE_VALUES, values)[0][False]
+                centre = fitting.centre_of(wide)
+                axes = fitting.klt(wide, centre)
+            for shape in dict.fromkeys((block, self.ones)):
+                model = fitting.linear_model(shape, axes, count, magnitude, centre)
+                consider(Recipe(model, None, values, TRADE))
+
+    # --- the chosen one -------------------------------------------------------------------------
+
+    def _finish(self, trial: Trial, target: float) -> tuple[Choice, float]:
+        """Fit scales, tables and step of a model on a larger sample.
+
+        Also returns by how many dB the SNR is missed: it jumps where a step lets a spike of the
+        values fall on another symbol.
+        """
+        values, step = trial.recipe.values, trial.step
+        goal = self._goal(values, target)
+        grid = self.candidate(trial.recipe, SAMPLE_VALUES)
+        model = grid.model
+        samples, share = self.sample(model.block, SAMPLE_VALUES, values)
+        candidates = {False: grid}
+        if True in samples:
+            candidates[True] = self._prefix(samples[True], share, values, step)
+        total = sum(a.size for c in candidates.values() for a in c.latents.values())
+
+        coders: dict[bool, PartCoder] = {}
+
+        def error(step: float, tune: bool) -> float:
+            found = 0.0
+            for prefix, candidate in candidates.items():
+                if tune:
+                    coders[prefix] = candidate.tuned(step)[0]
+                else:
+                    coders[prefix] = replace(coders[prefix], step=step)
+                found += fitting.count_symbols(coders[prefix], candidate.latents).error
+            return found / total
+
+        if trial.recipe.on_spike:
+            assert isinstance(grid, search.PlainCandidate)
+            grid.trade = search.trade_for(grid, step, goal)
+        elif total > 2 * TRIAL_VALUES or True in samples:
+            step = search.solve_step(lambda s: error(s, True), goal, step)
+        error(step, True)
+        scale = search.scale_of(step)
+        if not trial.recipe.on_spike:
+            step = search.solve_step(lambda s: error(s, False), goal, step)
+        ratio = search.clamped_share(coders[False], grid)
+        clamp = ratio < CLAMP_PAYS
+        if not clamp:
+            ratio = 1.0
+        else:
+            step = search.solve_step(lambda s: error(s, False), goal / ratio, step)
+        parts = {
+            prefix: (candidates[prefix].part(coder), coder) for prefix, coder in coders.items()
+        }
+        uses = any(c.entry is not None for c in candidates.values())
+        choice = Choice(
+            self.spread, values, parts, step, scale, clamp, model.block, uses, self.group.work,
+            trial.recipe.on_spike,
+        )
+        return choice, abs(10 * math.log10(max(error(step, False), 1e-300) * ratio / goal))
+
+    def _prefix(
+        self, classes: Classes, share: float, values: ValueAlignment, step: float
+    ) -> search.Candidate:
+        """Return the best model for the prefix tokens at the step of the grid."""
+        found = []
+        for index, entry in self._matching(prefix=True):
+            if (entry.mean, entry.std) == (values.mean, values.std):
+                model = GridModel.unpack(entry.model, entry.channels)
+                found.append(self._candidate(model, index, classes, share))
+        centre = fitting.centre_of(classes)
+        count = sum(a[0].size for a in classes.values()) / share
+        for reflectors in (0, len(centre) - 1):
+            if reflectors and (count < len(centre) or len(centre) > MOST_AXES):
+                continue
+            axes = fitting.klt(classes, centre) if reflectors else None
+            model = fitting.linear_model((1,), axes, reflectors, 8, centre)
+            found.append(self._candidate(model, None, classes, share))
+        return min(found, key=lambda c: search.lagrangian(c, step, TRADE))
+
+
+def plain_choice(group: Group, bound: float) -> Choice:
+    """Return the choice whose step alone keeps every error within `bound`."""
+    selector = Selector(group, [], "none")
+    # Half a step is the bound, less a part in a million for rounding on the way back.
+    step = 2 * bound / selector.std * (1 - 1e-6)
+    model, values = selector._plain()
+    samples, share = selector.sample(selector.ones, SAMPLE_VALUES, values)
+    parts = {}
+    for prefix, classes in samples.items():
+        if prefix:
+            model = replace(model, block=(1,), scales=model.scales.reshape(-1, 1))
+        classes = fitting.latents_of(model, classes, "float64")
+        energy = fitting.energy_of(classes, model.block)
+        candidate = search.PlainCandidate(
+            model, None, "float64", classes, classes, energy, share, True
+        )
+        coder = candidate.tuned(step, plain=True)[0]
+        parts[prefix] = (candidate.part(coder), coder)
+    return Choice(
+        selector.spread, values, parts, step, search.scale_of(step), True, selector.ones,
+        False, "float64",
+    )
+
+
+def slabs_per_row_group(grid: GroupGrid) -> int:
+    """Return how many slabs make a row group of about ROW_GROUP_VALUES values."""
+    largest = limits.check(grid.largest_slab(), limits.UNIT_VALUES, "the size of a slab")
+    return max(ROW_GROUP_VALUES // max(largest, 1), 1)
+

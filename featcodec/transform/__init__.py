@@ -1,0 +1,1 @@
+"""Transforms: aligned values to latents and back. Each stands behind `base.Transform`."""

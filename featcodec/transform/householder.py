@@ -1,0 +1,74 @@
+"""Orthonormal bases as products of Householder reflections with integer vectors (SPEC §6.2).
+
+The basis is H_1 H_2 ... H_K with H_j = I - 2 v_j v_j' / (v_j' v_j), where v_j is zero before its
+position j and integer from there on. Whatever the integers are, the product is orthonormal: the
+basis may be stored as coarsely as pays, it only decorrelates a little less, and its inverse is its
+transpose. K vectors also hold half the numbers of K rows of a matrix.
+"""
+
+import numpy as np
+
+
+def basis(vectors: np.ndarray, channels: int) -> np.ndarray:
+    """Return the (channels, channels) float64 product of the K reflections.
+
+    `vectors` is (channels, K), column j the integer vector v_j. Uses the UT transform (Joffrain,
+    Low, Quintana-Orti, van de Geijn and Van Zee, "Accumulating Householder transformations,
+    revisited", ACM TOMS 2006): the product is I - V T^-1 V', T = diag(v'v) / 2 + triu(V'V, 1).
+    """
+    count = vectors.shape[1]
+    if count == 0:
+        return np.eye(channels)
+    v = vectors.astype(np.float64)
+    norms = np.sqrt((v * v).sum(axis=0))
+    v /= np.where(norms > 0, norms, 1)
+    gram = np.triu(v.T @ v, 1)
+    gram[np.diag_indices(count)] = 0.5
+    return np.eye(channels) - v @ np.linalg.solve(gram, v.T)
+
+
+def factor(target: np.ndarray, count: int, magnitude: float) -> np.ndarray:
+    """Return integer vectors (channels, count) whose product starts with the columns of `target`.
+
+    `target` is (channels, >= count) with orthonormal columns; `magnitude` is the root mean square
+    of the integers of a vector. Each reflection is computed from what those before it, as they
+    are stored, left of the target, so that their rounding errors do not add up.
+    """
+    channels = target.shape[0]
+    rest = np.array(target[:, :count], np.float64)
+    vectors = np.zeros((channels, count), np.int64)
+    for j in range(count):
+        column = rest[j:, j]
+        norm = np.linalg.norm(column)
+        if norm == 0:
+            continue
+        v = column / norm
+        v[0] += 1 if v[0] >= 0 else -1  # away from cancellation; the sign of a row is free
+        tail = np.sqrt(max(1 - (column[0] / norm) ** 2, 1e-30) / max(channels - j - 1, 1))
+        v = np.rint(v * min(magnitude / tail, magnitude * channels))
+        square = v @ v
+        if square == 0:
+            continue
+        vectors[j:, j] = v
+        rest[j:] -= np.outer(v, (2 / square) * (v @ rest[j:]))
+    return vectors
+
+
+def pack(vectors: np.ndarray) -> np.ndarray:
+    """Return the entries from the diagonal down, one vector after the other."""
+    channels, count = vectors.shape
+    return np.concatenate([vectors[j:, j] for j in range(count)] or [np.zeros(0, np.int64)])
+
+
+def unpack(flat: np.ndarray, channels: int, count: int) -> np.ndarray:
+    """Invert `pack`."""
+    vectors = np.zeros((channels, count), np.int64)
+    start = 0
+    for j in range(count):
+        vectors[j:, j] = flat[start : start + channels - j]
+        start += channels - j
+    return vectors
+
+
+def packed_length(channels: int, count: int) -> int:
+    return count * channels - count * (count - 1) // 2

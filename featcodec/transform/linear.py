@@ -1,0 +1,45 @@
+"""KLT over channels, then DCT over the positions of each block (SPEC §6)."""
+
+import numpy as np
+
+from . import dct, householder
+
+
+class Linear:
+    """The linear transform; without reflectors and with blocks of one point it is `none`."""
+
+    def __init__(self, centre: np.ndarray, vectors: np.ndarray, dtype: str) -> None:
+        """`centre` is (channels,) in normalised units, `vectors` the (channels, K) reflectors."""
+        self.dtype = dtype
+        self.centre = centre.astype(dtype)[:, None, None] if centre.any() else None
+        # Applied as rows: latents = basis' values.
+        self.basis: np.ndarray | None = None
+        if vectors.shape[1]:
+            full = householder.basis(vectors, len(centre))
+            self.basis = np.ascontiguousarray(full.T).astype(dtype)
+
+    def forward(self, values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        """Return the latents of aligned values (channels, points, blocks)."""
+        if self.centre is not None:
+            values -= self.centre
+        if self.basis is not None:
+            values = (self.basis @ values.reshape(len(values), -1)).reshape(values.shape)
+        if values.shape[1] > 1:
+            values = np.matmul(dct.block_matrix(sizes, self.dtype), values)
+        return values
+
+    def inverse(self, latents: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        """Return the aligned values of latents."""
+        if latents.shape[1] > 1:
+            latents = np.matmul(dct.block_matrix(sizes, self.dtype).T, latents)
+        if self.basis is not None:
+            latents = (self.basis.T @ latents.reshape(len(latents), -1)).reshape(latents.shape)
+        if self.centre is not None:
+            latents += self.centre
+        return latents
+
+
+def principal_axes(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return variances (descending) and the KLT basis, columns in that order."""
+    variances, basis = np.linalg.eigh(covariance)
+    return variances[::-1], basis[:, ::-1]
