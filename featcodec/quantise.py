@@ -18,13 +18,13 @@ TRADE = 0.09
 
 @dataclass(frozen=True)
 class Thresholds:
-    """In steps: below `dead` is zero; m <= |y| - offset < m + 1 gives m."""
+    """In steps: below `dead` is zero; m + edge <= |y| < m + 1 + edge, m > 0, gives m + 1."""
 
     dead: float
-    offset: float
+    edge: float
 
 
-PLAIN = Thresholds(0.5, -0.5)
+PLAIN = Thresholds(0.5, 0.5)
 
 
 def thresholds(
@@ -37,23 +37,32 @@ def thresholds(
     limit = len(rates) // 2
     cost = (rates[limit:] + rates[limit::-1]) / 2
     first, second = 1 + offsets[0], 2 + offsets[1]
-    dead = first / 2 + trade * (cost[1] - cost[0]) / (2 * first)
+    dead = max(first / 2 + trade * (cost[1] - cost[0]) / (2 * first), 0.5)
     if limit < 3:
-        return Thresholds(max(dead, 0.5), -0.4)
+        return Thresholds(float(dead), 0.6)
     slope = np.diff(cost[1 : min(limit, 6)])
     weights = 0.5 ** np.arange(len(slope))
     gap = second - first
-    edge = (first + second) / 2 + trade * float(slope @ weights / weights.sum()) / (2 * gap)
-    return Thresholds(max(dead, 0.5), min(max(edge - 2, -0.5), -0.1))
+    edge = (first + second) / 2 - 1 + trade * float(slope @ weights / weights.sum()) / (2 * gap)
+    return Thresholds(float(dead), min(max(edge, 0.5), 0.9))
 
 
 def quantise(latents: np.ndarray, step: float, at: Thresholds) -> np.ndarray:
     """Return int32 symbols of latents of any shape."""
+    kind = latents.dtype.type
     size = np.abs(latents)
-    size *= latents.dtype.type(1 / step)
-    symbols = (size - latents.dtype.type(at.offset)).astype(np.int32)
-    symbols *= size >= latents.dtype.type(at.dead)
-    np.negative(symbols, out=symbols, where=latents < 0)
+    size *= kind(1 / step)
+    nonzero = size >= kind(at.dead)
+    size -= kind(at.edge)
+    np.maximum(size, kind(0), out=size)
+    symbols = size.astype(np.int32)
+    symbols += nonzero
+    # Two's complement: flip and add one where the latent is negative.
+    sign = np.signbit(latents) if latents.itemsize != 4 else latents.view(np.int32) >> 31
+    if latents.itemsize != 4:
+        sign = -sign.astype(np.int32)
+    symbols ^= sign
+    symbols -= sign
     return symbols
 
 

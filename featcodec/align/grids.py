@@ -114,6 +114,10 @@ class GroupGrid:
 
     def view(self, tensor: np.ndarray, box: Box) -> np.ndarray:
         """Return the box of a tensor as a view (channels, points..., samples, blocks...)."""
+        return blocks.gather(self._part(tensor, box), box.blocks, box.sizes)
+
+    def _part(self, tensor: np.ndarray, box: Box) -> np.ndarray:
+        """Return a box of a tensor as a view (samples, grid..., channels)."""
         merged = _merge_samples(tensor, self.layout)
         if self.layout.prefix or self.layout.grid:
             prefix = self.layout.prefix
@@ -122,7 +126,7 @@ class GroupGrid:
             else:
                 shape = (merged.shape[0], *self.layout.grid, merged.shape[-1])
                 merged = _split_axis(merged[:, prefix:], shape)
-        return blocks.gather(merged[box.index], box.blocks, box.sizes)
+        return merged[box.index]
 
     def collect(
         self,
@@ -133,7 +137,10 @@ class GroupGrid:
         """Return a new array (channels, points, blocks) of equal boxes, values converted."""
         points = math.prod(boxes[0].sizes)
         total = sum(box.count for box in boxes)
-        arrays = [convert(self.view(tensor(box.tensor), box)) for box in boxes]
+        arrays = []
+        for box in boxes:
+            part = _staged(self._part(tensor(box.tensor), box))
+            arrays.append(convert(blocks.gather(part, box.blocks, box.sizes)))
         if len(arrays) == 1:
             return np.array(arrays[0], order="C").reshape(self.channels, points, total)
         flat = [a.reshape(self.channels, points, -1) for a in arrays]
@@ -165,3 +172,18 @@ def _split_axis(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     view = array.reshape(shape)
     assert view.size == 0 or np.may_share_memory(view, array)
     return view
+
+
+def _staged(part: np.ndarray) -> np.ndarray:
+    """Return a copy of a box in cache, its samples apart by no power of two.
+
+    Transposing from there is several times faster than from a memory map, or from samples that
+    all fall on the same lines of the cache.
+    """
+    order = sorted(range(1, part.ndim), key=lambda axis: -part.strides[axis])
+    inner = part.transpose(0, *order)
+    length = part[0].size if len(part) else 0
+    room = np.empty((len(part), length + 80), part.dtype)
+    staged = room[:, :length].reshape(inner.shape)
+    staged[...] = inner
+    return staged.transpose(0, *(1 + order.index(axis) for axis in range(1, part.ndim)))

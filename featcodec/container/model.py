@@ -57,7 +57,9 @@ class ProfileEntry:
     name: str  # model and layer, from the dump's metadata
     architecture: str
     layout: str
-    prefix: bool  # the model of prefix tokens, not of the grid
+    prefix_tokens: int
+    grid: tuple[int, ...]  # the grid of the other tokens of L; () when L is the grid
+    prefix: bool  # the model of the prefix tokens, not of the grid
     channels: int
     values: int  # trained on so many
     mean: float
@@ -71,6 +73,9 @@ class ProfileEntry:
         out.string(self.name)
         out.u8(ARCHITECTURES.index(self.architecture))
         out.string(self.layout)
+        out.varint(self.prefix_tokens)
+        out.u8(len(self.grid))
+        out.varints(self.grid)
         out.u8(self.prefix)
         out.varint(self.channels)
         out.varint(self.values)
@@ -86,6 +91,8 @@ class ProfileEntry:
             cursor.string(),
             ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")],
             cursor.string(),
+            cursor.varint(),
+            tuple(cursor.varints(limits.check(cursor.u8(), limits.RANK, "the rank of a grid"))),
             cursor.flag(),
             limits.check(cursor.varint(), limits.CHANNELS, "the number of channels"),
             cursor.varint(),

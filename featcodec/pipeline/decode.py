@@ -167,7 +167,9 @@ class Decoder:
         first = number * header.slabs_per_row_group
         last = min(first + header.slabs_per_row_group, header.slabs)
         if group.coder is not None:
-            group.coder.decode(payload, first, last, tensor)
+            if not payload:
+                raise Corrupt("an empty row group")
+            group.coder.finer(payload[0]).decode(memoryview(payload)[1:], first, last, tensor)
             return
         limits.check(last - first, limits.ROW_GROUP_VALUES, "the size of a row group")
         kind = unsigned(header.dtype)

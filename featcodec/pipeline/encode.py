@@ -16,10 +16,11 @@ from .group import Group
 from .grouping import LosslessGroup, Options, Source, group_tensors
 from .profile import Profile
 from .quality import Quality
-from .row_group import Distortion
+from .row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion
 from .selection import Choice, Selector, plain_choice, slabs_per_row_group
 
 LOSSLESS_VALUES = 1 << 20
+FINE_MOST = 24  # a fifteenth of an octave's error at most, so that quality stays even
 TOLERANCE = 0.05  # dB above the wanted SNR
 STEPS, REFINEMENTS = 5, 7  # attempts at the step, then at the thresholds
 
@@ -137,10 +138,13 @@ class _Encoder:
         """Write the row groups so that the SNR is reached; None when that cannot be."""
         measured = choice.clamp or group.dtype in ("BF16", "F8_E4M3", "F8_E5M2")
         signal = choice.spread.count * choice.spread.std**2
+        budget = signal / 10 ** ((snr + TOLERANCE / 3) / 10)
         mark = writer.mark()
         tried: list[tuple[Choice, float]] = []
         for attempt in range(STEPS + REFINEMENTS):
-            first, distortion = self._row_groups(writer, group, choice, measured, math.inf)
+            first, distortion = self._row_groups(
+                writer, group, choice, measured, budget=budget
+            )
             reached = _snr(signal, distortion.squared)
             last = attempt == STEPS + REFINEMENTS - 1
             if snr <= reached and (reached <= snr + TOLERANCE or last):
@@ -170,25 +174,38 @@ class _Encoder:
         return replace(header, lossy=replace(header.lossy, clipped=distortion.exceptions))
 
     def _row_groups(
-        self, writer: Writer, group: Group, choice: Choice, measured: bool, bound: float
+        self,
+        writer: Writer,
+        group: Group,
+        choice: Choice,
+        measured: bool,
+        bound: float = math.inf,
+        budget: float | None = None,
     ) -> tuple[int, Distortion]:
-        """Write all row groups; return the position of the first section and the distortion."""
-        coder = choice.coder(group, self.profile.seed if choice.uses_profile and self.profile else 0)
+        """Write all row groups; return the position of the first section and the distortion.
+
+        With a `budget` of squared error, later row groups make up for what earlier ones missed.
+        """
+        seed = self.profile.seed if choice.uses_profile and self.profile else 0
+        coder = choice.coder(group, seed)
         slabs = coder.grid.slabs
         per = slabs_per_row_group(coder.grid)
         exceptions = choice.spread.cut > 0 or math.isfinite(bound)
         total = Distortion()
         position = len(writer.index.sections)
         for start in range(0, slabs, per):
-            payload, distortion = coder.encode(
-                start, min(start + per, slabs), group.tensor, exceptions, measured or exceptions,
-                bound,
+            last = min(start + per, slabs)
+            fine = FINE_ONE
+            if budget is not None and 0 < start and not choice.on_spike:
+                fine = _fine_step(total.squared, budget, start / slabs, last / slabs)
+            payload, distortion = coder.finer(fine).encode(
+                start, last, group.tensor, exceptions, measured or exceptions, bound
             )
             group.release()
-            writer.section(b"ROWS", payload)
+            writer.section(b"ROWS", bytes((fine,)) + payload)
             total.add(distortion)
             if self.progress:
-                self.progress(group.values * (min(start + per, slabs) - start) // slabs)
+                self.progress(group.values * (last - start) // slabs)
         return position, total
 
     def _header(
@@ -233,6 +250,22 @@ def _snr(signal: float, noise: float) -> float:
     return 10 * math.log10(signal / noise) if noise > 0 else math.inf
 
 
+def _fine_step(spent: float, budget: float, done: float, after: float) -> int:
+    """Return the fine step of the row group between two shares of the slabs.
+
+    It makes up for half of what the error spent so far is off its due, the last one for all.
+    """
+    if after >= 1:
+        wanted = budget - spent
+    else:
+        wanted = budget * after - spent - (budget * done - spent) / 2
+    usual = spent * (after - done) / done
+    ratio = min(max(wanted / usual, 0.5), 2.0) if usual > 0 else 1.0
+    # The error grows with the square of the step at high rates, with less of it at low ones.
+    change = round(FINE_PER_OCTAVE * math.log2(ratio) / 1.5)
+    return FINE_ONE + min(max(change, -FINE_MOST), FINE_MOST)
+
+
 def _stricter(tried: list[tuple[Choice, float]], snr: float) -> Choice:
     """Return the next choice at one step, where the SNR is met by how strict thresholds are.
 
@@ -250,7 +283,8 @@ def _stricter(tried: list[tuple[Choice, float]], snr: float) -> Choice:
 def _next_step(tried: list[tuple[float, float]], goal: float) -> float:
     """Return the step for an SNR from (log step, SNR) tried so far.
 
-    Between steps on both sides of the goal: by line, then by halves. Else 6 dB an octave.
+    Between steps on both sides of the goal: by line, then by halves. Else by the slope seen, or
+    6 dB an octave.
     """
     above = max((t for t in tried if t[1] >= goal), default=None)
     below = min((t for t in tried if t[1] < goal), default=None)
@@ -259,7 +293,11 @@ def _next_step(tried: list[tuple[float, float]], goal: float) -> float:
         if math.isfinite(share):
             return math.exp(above[0] + (below[0] - above[0]) * min(max(share, 0.1), 0.9))
     x, y = tried[-1]
-    change = (min(y, 400.0) - goal) * math.log(10) / 20
+    slope = -20 / math.log(10)
+    if len(tried) > 1 and x != tried[-2][0] and math.isfinite(y):
+        # At low rates most latents are zero whatever the step, and the SNR hardly follows it.
+        slope = min(max((y - tried[-2][1]) / (x - tried[-2][0]), 1.5 * slope), slope / 10)
+    change = (goal - min(y, 400.0)) / slope
     return math.exp(x + min(max(change, -3.0), 3.0))
 
 

@@ -184,6 +184,11 @@ class Counts:
     total: int
 
 
+def squared_error(part: PartCoder, latents: Classes) -> float:
+    """Return the squared error of quantised latents."""
+    return sum(part.encode_latents(values, sizes)[1] for sizes, values in latents.items())
+
+
 def count_symbols(part: PartCoder, latents: Classes) -> Counts:
     """Quantise latents and count the symbols of each table."""
     counts = Counts({}, {}, 0.0, 0)
@@ -219,9 +224,14 @@ def add_counts(a: np.ndarray | None, b: np.ndarray) -> np.ndarray:
 def moments(latents: np.ndarray, symbols: np.ndarray, step: float) -> np.ndarray:
     """Return count and sum of (|y| / step - m) for m = 1 and for m > 1."""
     size = np.abs(symbols)
-    excess = np.abs(latents) / step - size
-    one, more = size == 1, size > 1
-    return np.array([one.sum(), excess[one].sum(), more.sum(), excess[more].sum()])
+    excess = np.abs(latents)
+    excess *= latents.dtype.type(1 / step)
+    excess -= size
+    one, nonzero = size == 1, size > 0
+    ones, all_ones = float(np.count_nonzero(one)), float(np.vdot(one, excess))
+    return np.array([
+        ones, all_ones, np.count_nonzero(nonzero) - ones, np.vdot(nonzero, excess) - all_ones
+    ])
 
 
 def choose_tables(

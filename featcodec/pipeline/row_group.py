@@ -1,7 +1,7 @@
 """A range of slabs of a tensor group to a payload and back (SPEC §7.7)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from ..entropy import symbols as coded_symbols
 from ..errors import Corrupt
 from .grid_model import corrupt
 from .part_coder import PartCoder, Sizes
+
+# The step of a row group is the group's times 2 ** ((fine - FINE_ONE) / FINE_PER_OCTAVE).
+FINE_ONE = 128
+FINE_PER_OCTAVE = 256
 
 Tensors = Callable[[int], np.ndarray]
 
@@ -44,7 +48,12 @@ class RowGroupCoder:
     seed: int = 0  # of the checksum
 
     def encode(
-        self, first: int, last: int, tensor: Tensors, exceptions: bool, decoded: bool,
+        self,
+        first: int,
+        last: int,
+        tensor: Tensors,
+        exceptions: bool,
+        decoded: bool,
         bound: float = np.inf,
     ) -> tuple[bytes, Distortion]:
         """Return the payload of slabs first <= s < last, and what it changed.
@@ -103,6 +112,16 @@ class RowGroupCoder:
             exceptions.restore(stored)
             self.grid.scatter(stored, boxes, tensor)
         exceptions.end()
+
+    def finer(self, code: int) -> "RowGroupCoder":
+        """Return the coder at a step of 2 ** ((code - 128) / 256) times the group's."""
+        if code == FINE_ONE:
+            return self
+        factor = 2.0 ** ((code - FINE_ONE) / FINE_PER_OCTAVE)
+        parts = {
+            prefix: replace(part, step=part.step * factor) for prefix, part in self.parts.items()
+        }
+        return replace(self, parts=parts)
 
     def _inside(self, values: np.ndarray) -> np.ndarray:
         """Return what stands for values outside: the nearest bound, or the mean for NaN."""

@@ -35,6 +35,10 @@ class Candidate:
     trade: float = TRADE
     bounds: tuple[float, ...] | None = None  # that many values lie on: clamping helps
 
+    @property
+    def size(self) -> int:
+        return sum(a.size for a in self.latents.values())
+
     def at(self, step: float, step_scale: int, scales: np.ndarray, tables: Mapping) -> PartCoder:
         transform = fitting.transform_of(self.model, self.work)
         return PartCoder(
@@ -163,10 +167,10 @@ def rough_step(candidate: Candidate, target: float, start: float) -> float:
     """Return the step at which a candidate reaches a mean squared error on its sample."""
 
     def error(step: float) -> float:
-        counts = fitting.count_symbols(candidate.rough(step), candidate.latents)
-        return counts.error / counts.total
+        found = fitting.squared_error(candidate.rough(step), candidate.latents)
+        return found / candidate.size
 
-    return solve_step(error, target, start)
+    return solve_step(error, target, start, precision=0.02)
 
 
 def total_bits(candidate: Candidate, target: float, start: float) -> tuple[float, float]:
@@ -190,8 +194,8 @@ def trade_for(candidate: PlainCandidate, step: float, target: float) -> float:
     low, high = 0.0, 0.3
     for _ in range(8):
         candidate.trade = (low + high) / 2
-        counts = fitting.count_symbols(candidate.rough(step), candidate.latents)
-        if counts.error / counts.total > target:
+        error = fitting.squared_error(candidate.rough(step), candidate.latents)
+        if error / candidate.size > target:
             high = candidate.trade
         else:
             low = candidate.trade
@@ -222,6 +226,6 @@ def _busy(counts: fitting.Counts) -> float:
 def lagrangian(candidate: Candidate, step: float, trade: float) -> float:
     """Return bits plus distortion in bits of a candidate at a given step."""
     coder, bits = candidate.tuned(step)
-    error = fitting.count_symbols(coder, candidate.latents).error / candidate.share
+    error = fitting.squared_error(coder, candidate.latents) / candidate.share
     return bits + candidate.side_bits() + error / (trade * step * step)
 

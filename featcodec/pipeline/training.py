@@ -162,7 +162,8 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     assert best is not None
     model = replace(best[1], tables=learn_tables([(best[1], best[2])]))
     return ProfileEntry(
-        group.label, group.architecture, group.layout.axes, pool.prefix, len(centre),
+        group.label, group.architecture, group.layout.axes, group.layout.prefix,
+        group.layout.grid, pool.prefix, len(centre),
         pool.count * len(centre), values.mean, values.std, values.lower, values.upper,
         model.pack(),
     )

@@ -1,0 +1,174 @@
+"""`safe_open`: tensors of a file one at a time, or by slices that decode what they touch."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from .align.numbers import to_float
+from .container.dtypes import nbytes
+from .container.index import TensorEntry
+from .container.reader import Reader
+from .dumps import stored_dtype
+from .errors import InvalidInput
+from .files import open_stream
+from .pipeline.decode import Decoder
+from .pipeline.profile import Profile
+
+
+def profiles_of(given: Any) -> list[Profile]:
+    """Return profiles from one or several profiles or paths."""
+    if given is None:
+        return []
+    if isinstance(given, Profile):
+        return [given]
+    if isinstance(given, (str, os.PathLike)):
+        return [Profile.load(Path(given))]
+    return [profile for one in given for profile in profiles_of(one)]
+
+
+class safe_open:  # noqa: N801 - the name people know from safetensors
+    """Opens a file for reading; use it in a `with` block.
+
+    >>> with safe_open("x.fcz", profile="backbone.fcp") as f:   # doctest: +SKIP
+    ...     row = f.get_slice("features")[3]
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        framework: str = "numpy",
+        device: str = "cpu",
+        *,
+        profile: Any = None,
+    ) -> None:
+        """`framework` is numpy or torch, `profile` one or several profiles or their paths.
+
+        Raises InvalidStream for a damaged file and ProfileMissing when one is needed.
+        """
+        if framework not in ("np", "numpy", "pt", "torch"):
+            raise InvalidInput(f"framework {framework!r}: use numpy or torch")
+        self._torch = framework in ("pt", "torch")
+        self._device = device
+        self._stream = open_stream(path)
+        try:
+            self._decoder = Decoder(Reader(self._stream, str(path)), profiles_of(profile))
+        except BaseException:
+            self._stream.close()
+            raise
+        self._entries = {entry.name: entry for entry in self._decoder.reader.index.tensors}
+
+    def __enter__(self) -> "safe_open":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
+
+    def keys(self) -> list[str]:
+        """Return the names of the tensors, in the dump's order."""
+        return list(self._entries)
+
+    def metadata(self) -> dict[str, str] | None:
+        """Return the dump's metadata."""
+        return self._decoder.reader.index.metadata
+
+    def get_tensor(self, name: str) -> Any:
+        """Return a whole tensor."""
+        entry = self._entry(name)
+        stored = np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
+        self._decoder.decode([entry], lambda _: stored)
+        return self._export(stored, entry.dtype, entry.shape)
+
+    def get_tensors(self) -> dict[str, Any]:
+        """Return all tensors by name; every row group is decoded once."""
+        stored = {
+            name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
+            for name, entry in self._entries.items()
+        }
+        self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
+        return {
+            name: self._export(stored[name], entry.dtype, entry.shape)
+            for name, entry in self._entries.items()
+        }
+
+    def get_slice(self, name: str) -> "Slice":
+        """Return a view of a tensor that decodes when it is indexed."""
+        return Slice(self, self._entry(name))
+
+    def _entry(self, name: str) -> TensorEntry:
+        if name not in self._entries:
+            raise InvalidInput(f"{self._decoder.reader.name} holds no tensor {name!r}")
+        return self._entries[name]
+
+    def _rows(self, entry: TensorEntry, first: int, last: int) -> Any:
+        stored = self._decoder.rows(entry, first, last)
+        return self._export(stored, entry.dtype, (last - first, *entry.shape[1:]))
+
+    def _export(self, stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> Any:
+        if self._torch:
+            from .torch import from_stored
+
+            return from_stored(stored, dtype, shape).to(self._device)
+        return from_stored_numpy(stored, dtype, shape)
+
+
+class Slice:
+    """Indexing a tensor reads the row groups that the leading index touches."""
+
+    def __init__(self, file: safe_open, entry: TensorEntry) -> None:
+        self._file = file
+        self._entry = entry
+
+    def get_shape(self) -> list[int]:
+        return list(self._entry.shape)
+
+    def get_dtype(self) -> str:
+        return self._entry.dtype
+
+    def __getitem__(self, index: Any) -> Any:
+        parts = index if isinstance(index, tuple) else (index,)
+        shape = self._entry.shape
+        if not shape or not parts or not isinstance(parts[0], (int, slice, np.integer)):
+            return self._file.get_tensor(self._entry.name)[index]
+        lead, rest = parts[0], parts[1:]
+        if isinstance(lead, slice):
+            wanted = range(*lead.indices(shape[0]))
+            first = min(wanted, default=0)
+            last = max(wanted, default=-1) + 1
+            rows = self._file._rows(self._entry, first, last)
+            stop = wanted.stop - first if wanted.step > 0 or wanted.stop >= first else None
+            inside = slice(wanted.start - first, stop, wanted.step) if wanted else slice(0, 0)
+            return rows[(inside, *rest)]
+        row = int(lead) + (shape[0] if lead < 0 else 0)
+        if not 0 <= row < shape[0]:
+            raise IndexError(f"index {lead} is out of range for {shape[0]} rows")
+        return self._file._rows(self._entry, row, row + 1)[(0, *rest)]
+
+
+def _stored_count(entry: TensorEntry) -> int:
+    return nbytes(entry.dtype, entry.values) // stored_dtype(entry.dtype).itemsize
+
+
+_NUMPY = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4",
+    "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8",
+}
+
+
+def from_stored_numpy(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a NumPy array; BF16 and F8 become float32, which holds all their values.
+
+    Raises InvalidInput for types that NumPy cannot hold.
+    """
+    if dtype in ("BF16", "F8_E4M3", "F8_E5M2"):
+        return to_float(stored, dtype).reshape(shape)
+    if dtype not in _NUMPY:
+        raise InvalidInput(f"NumPy has no type for {dtype}; decode to a file, or use torch")
+    return stored.view(_NUMPY[dtype]).reshape(shape)
