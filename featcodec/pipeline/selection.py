@@ -23,10 +23,14 @@ TRIAL_VALUES = 1 << 17  # on which all candidates are compared
 FINAL_VALUES = 1 << 19  # on which the best are compared once more
 LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 WELL_TRAINED = 0.97  # of the bits of all else: a profile so good leaves no need for a KLT
-SAMPLE_VALUES = 1 << 20  # on which the chosen one is fitted
+SAMPLE_VALUES = 1 << 20  # on which the chosen one is fitted,
+ALL_VALUES = 3 << 20  # unless the group has no more than this, and all of it is taken
+FLATTERY = 1.03  # by which a sample flatters a KLT that was fitted to it
 SAFETY = 0.994  # of the squared error: 0.026 dB
 ROW_GROUP_VALUES = 1 << 20
-SINGLE_BLOCKS = 200  # in a sample that is not all, to fit scales of single coefficients
+# Blocks in a sample that is not all, to fit scales of single coefficients to; four times as many
+# where candidates are compared, which must not win by fitting noise.
+SINGLE_BLOCKS = 48
 CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
 MISS = 0.04  # dB between the SNR wanted and reached on the sample
 MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
@@ -116,6 +120,8 @@ class Selector:
     ) -> tuple[dict[bool, Classes], float]:
         """Return normalised samples by part, massive and non-finite values made harmless."""
         budget = min(max(budget, LEAST_BLOCKS * self.channels * math.prod(block)), SAMPLE_VALUES)
+        if budget == SAMPLE_VALUES and self.group.values <= ALL_VALUES:
+            budget = self.group.values
         key = (block, budget, values.mean, values.std)
         if key not in self._samples:
             arrays, share = self.group.sample(block, budget)
@@ -131,7 +137,8 @@ class Selector:
     def candidate(self, recipe: Recipe, budget: int) -> search.Candidate:
         """Return the candidate of a recipe with a sample of its own."""
         parts, share = self.sample(recipe.model.block, budget, recipe.values)
-        made = self._candidate(recipe.model, recipe.entry, parts[False], share)
+        final = budget == SAMPLE_VALUES
+        made = self._candidate(recipe.model, recipe.entry, parts[False], share, final)
         made.trade = recipe.trade
         if self.at_bounds:
             values = recipe.values
@@ -139,14 +146,19 @@ class Selector:
         return made
 
     def _candidate(
-        self, model: GridModel, entry: int | None, classes: Classes, share: float
+        self,
+        model: GridModel,
+        entry: int | None,
+        classes: Classes,
+        share: float,
+        final: bool = True,
     ) -> search.Candidate:
         work = self.group.work
         latents = fitting.latents_of(model, classes, work)
         energy = fitting.energy_of(latents, model.block)
         kind = search.PlainCandidate if model.transform == "none" else search.Candidate
         blocks = sum(a.shape[-1] for a in latents.values())
-        single = share > 0.99 or blocks >= SINGLE_BLOCKS
+        single = share > 0.99 or blocks >= (SINGLE_BLOCKS if final else 4 * SINGLE_BLOCKS)
         return kind(model, entry, work, classes, latents, energy, share, single)
 
     # --- the race -------------------------------------------------------------------------------
@@ -167,7 +179,7 @@ class Selector:
         choices = []
         for trial in [t for t in second if t.bits <= 1.05 * second[0].bits]:
             choice, miss = self._finish(trial, target)
-            if miss < MISS:
+            if miss < MISS or trial.recipe.on_spike:
                 return choice
             choices.append(choice)
         return choices[0]
@@ -183,7 +195,10 @@ class Selector:
             candidate.trade = search.trade_for(candidate, start, goal)
             recipe = replace(recipe, trade=candidate.trade)
             return Trial(recipe, search.bits_at(candidate, goal, start), start)
-        return Trial(recipe, *search.total_bits(candidate, goal, start))
+        bits, step = search.total_bits(candidate, goal, start)
+        if recipe.entry is None and recipe.model.vectors.size and candidate.share < 0.99:
+            bits *= FLATTERY
+        return Trial(recipe, bits, step)
 
     def _first_round(self, target: float, snr: float) -> list[Trial]:
         tried: list[Trial] = []
@@ -284,11 +299,11 @@ class Selector:
         """
         values, step = trial.recipe.values, trial.step
         goal = self._goal(values, target)
-        if self.group.values > SAMPLE_VALUES:
-            goal *= SAFETY  # against what the sample does not show
         grid = self.candidate(trial.recipe, SAMPLE_VALUES)
         model = grid.model
         samples, share = self.sample(model.block, SAMPLE_VALUES, values)
+        if share < 0.99:
+            goal *= SAFETY  # against what the sample does not show
         candidates = {False: grid}
         if True in samples:
             candidates[True] = self._prefix(samples[True], share, values, step)
