@@ -1,7 +1,7 @@
 """The built-in tables: one for every half octave of a latent's deviation over the step (SPEC §7.3).
 
 Number t serves deviations near 2 ** ((t - 6) / 2) steps; numbers 0 and 1 code nothing; numbers
-beyond the last take its table with one more low bit per octave. The tables were fitted to latents
+beyond the last take one of the last two with a low bit more per octave. The tables were fitted to latents
 of the bottlenecks, residual streams and maps of four networks, at nine steps from coarse to fine.
 """
 
@@ -18,19 +18,19 @@ BUILT_IN = (
     EMPTY,
     EMPTY,
     Table(2, 0, 207, 128, (226,), 120, 128),
-    Table(2, 0, 167, 128, (204,), 95, 106),
-    Table(3, 0, 146, 128, (181, 204), 89, 68),
-    Table(4, 0, 134, 128, (159, 170, 183), 104, 83),
-    Table(6, 0, 126, 128, (145, 152, 157, 164), 116, 101),
-    Table(8, 0, 120, 128, (135, 140, 144, 147, 149), 123, 111),
-    Table(11, 0, 114, 128, (127, 131, 134, 136, 138, 141), 125, 117),
-    Table(16, 0, 109, 128, (120, 123, 125, 127, 129, 132, 134), 125, 119),
+    Table(2, 0, 167, 128, (205,), 96, 100),
+    Table(3, 0, 144, 128, (182, 207), 81, 72),
+    Table(4, 0, 132, 128, (159, 169, 181), 93, 78),
+    Table(6, 0, 125, 128, (145, 152, 157, 164), 109, 99),
+    Table(8, 0, 119, 128, (135, 140, 144, 147, 149), 118, 110),
+    Table(11, 0, 114, 128, (127, 131, 134, 136, 138, 142), 122, 115),
+    Table(16, 0, 109, 128, (120, 123, 125, 127, 129, 132, 134), 125, 118),
     Table(22, 0, 104, 128, (114, 117, 118, 120, 121, 124, 126, 128), 127, 122),
     Table(31, 0, 100, 128, (109, 111, 112, 113, 115, 117, 118, 121, 123), 127, 124),
     Table(44, 0, 95, 128, (104, 106, 107, 107, 109, 110, 112, 113, 115, 118), 127, 125),
     Table(63, 0, 91, 128, (100, 101, 101, 102, 103, 104, 106, 107, 109, 111, 113), 129, 127),
     Table(87, 0, 87, 128, (95, 96, 96, 97, 98, 99, 100, 101, 103, 105, 106, 108), 129, 126),
-    Table(126, 0, 83, 128, (90, 92, 92, 92, 93, 94, 94, 96, 97, 99, 101, 102), 131, 130),
+    Table(126, 0, 83, 128, (90, 92, 92, 92, 93, 94, 94, 96, 97, 99, 101, 102), 129, 128),
 )
 LAST = len(BUILT_IN) - 1
 
@@ -40,9 +40,9 @@ def table(number: int) -> Table:
     """Return the built-in table of that number, 0 to 255."""
     if number <= LAST:
         return BUILT_IN[number]
-    last = BUILT_IN[LAST]
-    shift = min((number - LAST + 1) // 2, 24)
-    return Table(last.magnitude, shift, last.zero, last.positive, last.hazards)
+    octaves = (number - LAST + 1) // 2
+    near = BUILT_IN[number - 2 * octaves]
+    return Table(near.magnitude, min(octaves, 24), near.zero, near.positive, near.hazards)
 
 
 def numbers(scales: np.ndarray, step_scale: int) -> np.ndarray:
