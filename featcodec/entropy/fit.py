@@ -1,54 +1,94 @@
 """From symbols to the table that codes them in the fewest bits, its own bytes counted."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from .tables import BUCKET, EMPTY, MAX_MAGNITUDE, Table, chance_code, frequencies
+from .tables import BUCKET, EMPTY, MAX_MAGNITUDE, Table, bits, chance_code
 
 TABLE_BYTES = 7  # beside the hazards
 RARE = 1 / 8192  # chance of a symbol that may be escaped
 
 
-def histogram(symbols: np.ndarray) -> np.ndarray:
-    """Return counts of the symbols -R..R, an odd number, R as small as it can be."""
-    reach = int(np.abs(symbols).max(initial=0))
-    return np.bincount(symbols.ravel() + reach, minlength=2 * reach + 1)
+@dataclass(frozen=True)
+class Histogram:
+    """How often each symbol occurs: ascending values, and their counts, none of them 0."""
+
+    values: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, symbols: np.ndarray) -> "Histogram":
+        """Count symbols of any range."""
+        flat = symbols.ravel()
+        low, high = int(flat.min(initial=0)), int(flat.max(initial=0))
+        if high - low > max(4 * flat.size, 1 << 16):
+            return cls(*np.unique(flat, return_counts=True))
+        counts = np.bincount(flat - low)
+        seen = np.flatnonzero(counts)
+        return cls(seen + low, counts[seen])
+
+    def __add__(self, other: "Histogram") -> "Histogram":
+        return _regroup(
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.counts, other.counts]),
+        )
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def nonzero(self) -> int:
+        return int(self.counts[self.values != 0].sum())
+
+    def shifted(self, shift: int) -> "Histogram":
+        """Return the counts of (k + half) >> shift, what is left without low bits."""
+        return _regroup((self.values + (1 << shift >> 1)) >> shift, self.counts)
 
 
-def shift_of(counts: np.ndarray) -> int:
+def _regroup(values: np.ndarray, counts: np.ndarray) -> Histogram:
+    unique, where = np.unique(values, return_inverse=True)
+    return Histogram(unique, np.bincount(where, counts, len(unique)).astype(np.int64))
+
+
+def shift_of(histogram: Histogram) -> int:
     """Return the low bits to code uniformly so that nearly all symbols are below the escape."""
-    reach = len(counts) // 2
-    if reach <= MAX_MAGNITUDE:
+    size = np.abs(histogram.values)
+    if int(size.max(initial=0)) <= MAX_MAGNITUDE:
         return 0
-    folded = counts[reach:].copy()
-    folded[1:] += counts[reach - 1 :: -1]
-    beyond = folded.sum() - np.cumsum(folded)
-    need = int(np.searchsorted(-beyond, -folded.sum() / 1000))  # all but one in a thousand
-    return max(int(need).bit_length() - MAX_MAGNITUDE.bit_length(), 0)
+    order = np.argsort(size)
+    inside = np.cumsum(histogram.counts[order])
+    # All but one in a thousand.
+    need = int(size[order][np.searchsorted(inside, inside[-1] * 0.999)])
+    return max(need.bit_length() - MAX_MAGNITUDE.bit_length(), 0)
 
 
-def fit(counts: np.ndarray) -> Table:
-    """Return the table for symbols with these counts (of -R..R)."""
-    shift = shift_of(counts)
+def fit(histogram: Histogram) -> Table:
+    """Return the table for symbols with these counts."""
+    shift = shift_of(histogram)
     if shift:
-        counts = _shifted(counts, shift)
-    reach = len(counts) // 2
-    below, above = counts[:reach][::-1], counts[reach + 1 :]
-    magnitudes = (below + above).astype(np.float64)
+        histogram = histogram.shifted(shift)
+    values, counts = histogram.values, histogram.counts
+    size = np.minimum(np.abs(values), MAX_MAGNITUDE)
+    magnitudes = np.bincount(size, counts, 2)[1:]
+    total, above = float(counts.sum()), float(counts[values > 0].sum())
     if not magnitudes.any():
         return EMPTY
     # Some more than nearly all that was seen, which may be from a sample, or at a larger step. What
     # is beyond is escaped: a short table is searched faster.
     beyond = magnitudes.sum() - magnitudes.cumsum()
-    common = 1 + int(np.argmax(beyond <= counts.sum() * RARE))
+    common = 1 + int(np.argmax(beyond <= total * RARE))
     limit = min(common + 1 + common // 4, MAX_MAGNITUDE)
-    magnitudes = np.append(magnitudes, np.zeros(max(limit - reach, 0)))
+    magnitudes = np.append(magnitudes, np.zeros(max(limit - len(magnitudes), 0)))
     magnitudes[limit - 1] = magnitudes[limit - 1 :].sum()
     magnitudes = magnitudes[:limit]
+    nonzero = float(magnitudes.sum())
     return Table(
         limit,
         shift,
-        int(chance_code(counts[reach], counts.sum())),
-        int(chance_code(above.sum(), magnitudes.sum())),
+        int(chance_code(total - nonzero, total)),
+        int(chance_code(above, nonzero)),
         _hazards(magnitudes),
     )
 
@@ -74,30 +114,16 @@ def _cost(stops: np.ndarray, risks: np.ndarray) -> np.ndarray:
     return -stops * np.log2(chance) - (risks - stops) * np.log2(1 - chance)
 
 
-def _shifted(counts: np.ndarray, shift: int) -> np.ndarray:
-    """Return the counts of (k + half) >> shift."""
-    reach = len(counts) // 2
-    values = (np.arange(-reach, reach + 1) + (1 << shift >> 1)) >> shift
-    return np.bincount(values + reach, counts, minlength=2 * reach + 1)[
-        reach - int(np.abs(values).max()) : reach + int(np.abs(values).max()) + 1
-    ].astype(np.int64)
-
-
-def cost(counts: np.ndarray, table: Table) -> float:
+def cost(histogram: Histogram, table: Table) -> float:
     """Return the bits of symbols with these counts under a table, escapes at 12 bits each."""
+    if table.magnitude == 0:
+        return float("inf") if histogram.nonzero else 0.0
     if table.shift:
-        counts = _shifted(counts, table.shift)
-    reach, limit = len(counts) // 2, table.magnitude
-    if limit == 0:
-        return 0.0 if not counts.sum() - counts[reach] else float("inf")
-    rates = 24 - np.log2(frequencies(table)) + table.shift
-    if reach <= limit:
-        return float(counts @ rates[limit - reach : limit + reach + 1])
-    inner = counts[reach - limit : reach + limit + 1].astype(np.float64)
-    below, above = counts[: reach - limit].sum(), counts[reach + limit + 1 :].sum()
-    inner[0] += below
-    inner[-1] += above
-    return float(inner @ rates + 12 * (below + above))
+        histogram = histogram.shifted(table.shift)
+    limit = table.magnitude
+    escaped = int(histogram.counts[np.abs(histogram.values) >= limit].sum())
+    inside = np.clip(histogram.values, -limit, limit) + limit
+    return float(histogram.counts @ bits(table)[inside]) + 12 * escaped
 
 
 def table_bytes(table: Table) -> int:

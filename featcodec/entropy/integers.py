@@ -35,7 +35,7 @@ def pack(values: np.ndarray) -> bytes:
     values = values.astype(np.int32).ravel()
     if not values.any():
         return b""
-    table = fit.fit(fit.histogram(values))
+    table = fit.fit(fit.Histogram.of(values))
     return pack_table(table) + symbols.encode([(values, table)])
 
 

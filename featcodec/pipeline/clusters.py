@@ -14,6 +14,7 @@ from ..quantise import Thresholds, quantise, thresholds
 from .fitting import moments, with_offsets
 
 ROUNDS = 3
+COARSE_BITS = 9  # of magnitudes, when channels are compared
 START = Thresholds(0.55, -0.5)
 
 
@@ -43,35 +44,36 @@ def cluster(
         for label in range(count):
             mine = labels == label
             symbols[mine] = quantise(rows[mine], step, limits[label])
-        reach = int(np.abs(symbols).max(initial=0))
-        histograms = _histograms(symbols, reach)
+        coarse = max(int(np.abs(symbols).max(initial=0)).bit_length() - COARSE_BITS, 0)
+        histograms = _histograms((symbols + (1 << coarse >> 1)) >> coarse)
         for label in range(count):
             mine = labels == label
-            table = fit.fit(histograms[mine].sum(axis=0)) if mine.any() else EMPTY
+            table = fit.fit(fit.Histogram.of(symbols[mine])) if mine.any() else EMPTY
             if not plain and table.magnitude:
                 ones, first, more, further = moments(rows[mine], symbols[mine], step)
                 table = with_offsets(table, first / max(ones, 1), further / max(more, 1))
                 limits[label] = thresholds(bits(table), table.offsets, trade)
             tables[label] = table
-        costs = np.stack([_costs(histograms, table) for table in tables], axis=1)
+        costs = np.stack([_costs(histograms, coarse, table) for table in tables], axis=1)
         labels = costs.argmin(axis=1)
         total = float(costs.min(axis=1).sum()) / share
     side = 8 * sum(fit.table_bytes(table) + 1 for table in tables) + _label_bits(labels)
     return labels, tables, total + side
 
 
-def _histograms(symbols: np.ndarray, reach: int) -> np.ndarray:
-    """Return (channels, 2 * reach + 1) counts."""
+def _histograms(symbols: np.ndarray) -> np.ndarray:
+    """Return (channels, 2 * reach + 1) counts of symbols (channels, values)."""
+    reach = int(np.abs(symbols).max(initial=0))
     width = 2 * reach + 1
     base = np.arange(len(symbols))[:, None] * width + reach
     counts = np.bincount((symbols + base).ravel(), minlength=len(symbols) * width)
     return counts.reshape(len(symbols), width)
 
 
-def _costs(histograms: np.ndarray, table: Table) -> np.ndarray:
-    """Return the bits of each channel's symbols under a table."""
+def _costs(histograms: np.ndarray, coarse: int, table: Table) -> np.ndarray:
+    """Return the bits of each channel's symbols, counted without `coarse` bits, under a table."""
     reach = histograms.shape[1] // 2
-    values = np.arange(-reach, reach + 1)
+    values = np.arange(-reach, reach + 1) << coarse
     if not table.magnitude:
         return np.asarray(np.where(histograms.sum(axis=1) == histograms[:, reach], 0, np.inf))
     shifted = (values + (1 << table.shift >> 1)) >> table.shift

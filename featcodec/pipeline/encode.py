@@ -20,6 +20,15 @@ from .row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion
 from .selection import Choice, Selector, plain_choice, slabs_per_row_group
 
 LOSSLESS_VALUES = 1 << 20
+# SNR in dB beyond which no transform comes close to the elements' own precision in fewer bits.
+EXACT_ABOVE = {
+    "F8_E5M2": 24.0,
+    "F8_E4M3": 30.0,
+    "BF16": 48.0,
+    "F16": 66.0,
+    "F32": 110.0,
+    "F64": 140.0,
+}
 FINE_MOST = 24  # a fifteenth of an octave's error at most, so that quality stays even
 TOLERANCE = 0.05  # dB above the wanted SNR
 STEPS, REFINEMENTS = 5, 7  # attempts at the step, then at the thresholds
@@ -124,6 +133,8 @@ class _Encoder:
             choice = plain_choice(group, quality.max_error)
             return self._bounded(writer, group, choice, quality.max_error)
         assert quality.snr is not None
+        if quality.snr > EXACT_ABOVE[group.dtype]:
+            return _lossless(writer, LosslessGroup.of(group))
         entries = list(enumerate(self.profile.entries)) if self.profile else []
         selector = Selector(group, entries, self.transform)
         if selector.spread.std == 0 or not selector.spread.count:

@@ -178,7 +178,7 @@ def _active_median(change: np.ndarray, weight: np.ndarray, axis: int) -> np.ndar
 class Counts:
     """What a part's latents became under one step: counts and centroids by number of table."""
 
-    histograms: dict[int, np.ndarray]
+    histograms: dict[int, fit.Histogram]
     offsets: dict[int, tuple[float, float]]
     error: float
     total: int
@@ -200,25 +200,14 @@ def count_symbols(part: PartCoder, latents: Classes) -> Counts:
         flat = values.reshape(-1, values.shape[-1])
         rows = dict(part.order(sizes))
         for number, symbols in coded:
-            found = fit.histogram(symbols)
-            counts.histograms[number] = add_counts(counts.histograms.get(number), found)
+            found, before = fit.Histogram.of(symbols), counts.histograms.get(number)
+            counts.histograms[number] = found if before is None else before + found
             found_moments = moments(flat[rows[number]], symbols, part.step)
             sums[number] = sums.get(number, 0) + found_moments
     for number, (ones, first, more, further) in sums.items():
         pair = (first / max(ones, 1), further / max(more, 1))
         counts.offsets[number] = (float(pair[0]), float(pair[1]))
     return counts
-
-
-def add_counts(a: np.ndarray | None, b: np.ndarray) -> np.ndarray:
-    """Return the sum of two histograms of symbols, each of -R..R for an R of its own."""
-    if a is None:
-        return b
-    small, large = sorted((a, b), key=len)
-    result = large.copy()
-    pad = (len(large) - len(small)) // 2
-    result[pad : pad + len(small)] += small
-    return result
 
 
 def moments(latents: np.ndarray, symbols: np.ndarray, step: float) -> np.ndarray:

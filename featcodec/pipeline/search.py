@@ -219,7 +219,7 @@ def clamped_share(coder: PartCoder, candidate: Candidate) -> float:
 
 def _busy(counts: fitting.Counts) -> float:
     """Return the fraction of latents that a change of the step would cost bits."""
-    nonzero = sum(h.sum() - h[len(h) // 2] for h in counts.histograms.values())
+    nonzero = sum(histogram.nonzero for histogram in counts.histograms.values())
     return min(2.0 * float(nonzero) / max(counts.total, 1), 1.0)
 
 

@@ -186,29 +186,25 @@ def learn_tables(models: list[tuple[GridModel, Classes]]) -> dict[int, Table]:
     """
     tables: Mapping[int, Table] = {}
     for _ in range(2):  # the thresholds follow the tables
-        histograms: dict[int, np.ndarray] = {}
+        histograms: dict[int, fit.Histogram] = {}
         moments: dict[int, list[tuple[float, float, float]]] = {}
         for model, latents in models:
             for snr in TABLE_SNRS:
                 counts = _count_at(model, latents, tables, snr)
                 for number, histogram in counts.histograms.items():
-                    found = histograms.get(number)
-                    histograms[number] = fitting.add_counts(found, histogram)
-                    weight = float(histogram.sum())
+                    before = histograms.get(number)
+                    histograms[number] = histogram if before is None else before + histogram
+                    weight = float(histogram.total)
                     moments.setdefault(number, []).append((weight, *counts.offsets[number]))
         tables = {
             number: _table(histogram, moments[number])
             for number, histogram in histograms.items()
-            if number <= family.LAST and _nonzero(histogram) >= LEAST_COUNT
+            if number <= family.LAST and histogram.nonzero >= LEAST_COUNT
         }
     return dict(tables)
 
 
-def _nonzero(histogram: np.ndarray) -> int:
-    return int(histogram.sum() - histogram[len(histogram) // 2])
-
-
-def _table(histogram: np.ndarray, moments: list[tuple[float, float, float]]) -> Table:
+def _table(histogram: fit.Histogram, moments: list[tuple[float, float, float]]) -> Table:
     table = fit.fit(histogram)
     if table is EMPTY:
         return table
