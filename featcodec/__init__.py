@@ -24,7 +24,7 @@ __all__ = ["__version__", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:
-    # `featcodec info` must start without numpy, so nothing heavy is imported before it is asked for.
+    # `featcodec info` must start without numpy: nothing heavy is imported before it is asked for.
     if name in _LAZY:
         import importlib
 

@@ -1,4 +1,4 @@
-"""Every error featcodec raises on purpose; the command line turns each into one line and a status."""
+"""Every error raised on purpose; the command line turns each into one line and a status."""
 
 
 class FeatcodecError(Exception):

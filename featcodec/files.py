@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,7 +36,7 @@ def encode_file(
     progress: Progress | None = None,
 ) -> Report:
     """Encode a safetensors dump to a file that appears only when it is complete."""
-    dump = Dump(source)
+    dump = Dump(Path(source))
     with complete(destination, overwrite) as out, contextlib.closing(dump):
         return encode(dump, out, quality or Quality.choose(), profile, options, progress)
 
@@ -70,9 +71,7 @@ def open_stream(path: str | os.PathLike[str]) -> BinaryIO:
         raise InvalidInput(f"{path}: {error.strerror or error}") from None
 
 
-def decode_to(
-    decoder: Decoder, out: BinaryIO, names: Sequence[str], dtype: str | None
-) -> int:
+def decode_to(decoder: Decoder, out: BinaryIO, names: Sequence[str], dtype: str | None) -> int:
     """Write tensors of an open file as a safetensors dump; return the bytes written."""
     entries = chosen_entries(decoder.reader, names)
     if dtype is not None and dtype not in FLOATS:
@@ -86,7 +85,7 @@ def decode_to(
     for entry, kind in zip(entries, kinds, strict=True):
         if kind != entry.dtype:
             stored = np.zeros(entry.values, STORED[entry.dtype])
-            decoder.decode([entry], lambda _, stored=stored: stored)
+            decoder.decode([entry], partial(_same, stored))
             values = to_float(stored, entry.dtype)
             finite = np.isfinite(values)
             converted = from_float(np.where(finite, values, 0), kind)
@@ -94,6 +93,10 @@ def decode_to(
                 converted[~finite] = from_nonfinite(values[~finite], kind)
             writer.tensor(place[entry.name])[:] = converted
     return writer.total
+
+
+def _same(stored: np.ndarray, _: TensorEntry) -> np.ndarray:
+    return stored
 
 
 def from_nonfinite(values: np.ndarray, dtype: str) -> np.ndarray:

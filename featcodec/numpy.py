@@ -4,6 +4,7 @@ import io
 import os
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class Arrays:
         """`tensors` holds the stored elements and the safetensors type of each name."""
         self.metadata = metadata
         self.tensors = [
-            Tensor(name, dtype, stored.shape, lambda stored=stored: stored)
+            Tensor(name, dtype, stored.shape, partial(np.asarray, stored))
             for name, (stored, dtype) in tensors.items()
         ]
         self.data_bytes = sum(stored.nbytes for stored, _ in tensors.values())
@@ -100,5 +101,3 @@ def _stored(tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, st
             raise InvalidInput(f"array {name!r} has type {array.dtype}, which safetensors lacks")
         found[name] = (little.reshape(array.shape), _NAMES[little.dtype])
     return found
-
-

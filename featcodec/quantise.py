@@ -27,9 +27,7 @@ class Thresholds:
 PLAIN = Thresholds(0.5, 0.5)
 
 
-def thresholds(
-    rates: np.ndarray, offsets: tuple[float, float], trade: float = TRADE
-) -> Thresholds:
+def thresholds(rates: np.ndarray, offsets: tuple[float, float], trade: float = TRADE) -> Thresholds:
     """Return the best thresholds under a table with these rates (bits of the symbols -M..M).
 
     `trade` is lambda: the squared steps of distortion that a bit is worth.

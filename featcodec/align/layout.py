@@ -36,7 +36,7 @@ class Layout:
             raise LayoutError(f"layout {self.axes!r} repeats a grid axis or has more than three")
         if SAMPLE * self.axes.count(SAMPLE) not in self.axes:
             raise LayoutError(f"layout {self.axes!r} has sample axes N that are not side by side")
-        if self.grid and "".join(places) != "L" or self.prefix and not self.grid:
+        if (self.grid and "".join(places) != "L") or (self.prefix and not self.grid):
             raise LayoutError(f"layout {self.axes!r} has no single axis L to hold prefix and grid")
 
     def __str__(self) -> str:
@@ -52,9 +52,13 @@ class Layout:
     def token_grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return (samples, grid..., channels) of a tensor of that shape, prefix tokens included."""
         if len(shape) != len(self.axes):
-            raise LayoutError(f"layout {self.axes} has {len(self.axes)} axes, the tensor {len(shape)}")
-        sizes = {role: [n for a, n in zip(self.axes, shape, strict=True) if a in role]
-                 for role in (SAMPLE, GRID, CHANNEL)}
+            raise LayoutError(
+                f"layout {self.axes} has {len(self.axes)} axes, the tensor {len(shape)}"
+            )
+        sizes = {
+            role: [n for a, n in zip(self.axes, shape, strict=True) if a in role]
+            for role in (SAMPLE, GRID, CHANNEL)
+        }
         if self.grid and sizes[GRID] != [self.prefix + math.prod(self.grid)]:
             raise LayoutError(f"layout {self} does not fit {sizes[GRID][0]} tokens")
         return (math.prod(sizes[SAMPLE]), *sizes[GRID], math.prod(sizes[CHANNEL]))
@@ -147,9 +151,9 @@ def architecture_of(
     if named in ("cnn", "transformer", "generic"):
         return named
     text = (layout_text or metadata.get("layout", "")).partition(":")[0].upper()
-    picture = rank in (4, 5) or rank == 3 and shape[1] == shape[2]
-    if "H" in text and "W" in text or (not text and picture):
+    picture = rank in (4, 5) or (rank == 3 and shape[1] == shape[2])
+    if ("H" in text and "W" in text) or (not text and picture):
         return "cnn"
-    if "L" in text and "D" in text or (not text and rank in (2, 3)):
+    if ("L" in text and "D" in text) or (not text and rank in (2, 3)):
         return "transformer"
     return "generic"

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 # dtype -> NumPy type of the stored bits
-STORED = {
+STORED: dict[str, np.dtype] = {
     "F8_E5M2": np.dtype("<u1"),
     "F8_E4M3": np.dtype("<u1"),
     "F16": np.dtype("<f2"),

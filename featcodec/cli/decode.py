@@ -42,8 +42,14 @@ def work(task: Task) -> Any:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-o", "--output", metavar="OUT", help="Output file; - for standard output.")
 @click.option("--output-dir", metavar="DIR", help="Folder for the outputs.")
-@click.option("-p", "--profile", "profiles", multiple=True, metavar="P",
-              help="Profile file; give it as often as there are profiles.")
+@click.option(
+    "-p",
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="P",
+    help="Profile file; give it as often as there are profiles.",
+)
 @click.option("--tensor", "tensors", multiple=True, metavar="NAME", help="Only this tensor.")
 @click.option("--dtype", metavar="D", help="Convert floating tensors: F32, F16, BF16, ...")
 @click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")

@@ -37,17 +37,20 @@ def work(task: Task) -> Any:
     quality = Quality.choose(**task.quality)
     profile = Profile.load(task.profile) if task.profile else None
     options = Options(task.transform, task.layouts, task.architectures)
-    with streams.readable(task.source) as source, streams.writable(task.target) as target:
-        with progress_of(source, task) as advance:
-            return encode_file(
-                source,
-                target,
-                quality,
-                profile=profile,
-                options=options,
-                overwrite=task.force,
-                progress=advance,
-            )
+    with (
+        streams.readable(task.source) as source,
+        streams.writable(task.target) as target,
+        progress_of(source, task) as advance,
+    ):
+        return encode_file(
+            source,
+            target,
+            quality,
+            profile=profile,
+            options=options,
+            overwrite=task.force,
+            progress=advance,
+        )
 
 
 class progress_of:  # noqa: N801 - reads as a statement
@@ -91,10 +94,21 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option(
     "--transform", type=click.Choice(["auto", "none", "linear"]), default="auto", show_default=True
 )
-@click.option("--layout", "layout", multiple=True, callback=named, metavar="[NAME=]LAYOUT",
-              help="Axes such as NCHW, NLD, LD; NLD:1+8x8 for a CLS token and an 8x8 grid.")
-@click.option("--architecture", multiple=True, callback=named, metavar="[NAME=]TAG",
-              help="cnn, transformer or generic.")
+@click.option(
+    "--layout",
+    "layout",
+    multiple=True,
+    callback=named,
+    metavar="[NAME=]LAYOUT",
+    help="Axes such as NCHW, NLD, LD; NLD:1+8x8 for a CLS token and an 8x8 grid.",
+)
+@click.option(
+    "--architecture",
+    multiple=True,
+    callback=named,
+    metavar="[NAME=]TAG",
+    help="cnn, transformer or generic.",
+)
 @click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
 @click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
@@ -132,9 +146,15 @@ def command(
     quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
     check_quality(quality)
     targets = batch.outputs(
-        dumps, output, output_dir, lambda path: f"{path}{batch.SUFFIX}"
-        if not path.endswith(batch.DUMP_SUFFIX)
-        else path.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX, force,
+        dumps,
+        output,
+        output_dir,
+        lambda path: (
+            f"{path}{batch.SUFFIX}"
+            if not path.endswith(batch.DUMP_SUFFIX)
+            else path.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX
+        ),
+        force,
     )
     bar = sys.stderr.isatty() and not (no_progress or quiet) and jobs == 1
     tasks = [
@@ -153,14 +173,17 @@ def command(
             if verbose:
                 for line in result.choices:
                     click.echo(f"  {line}", err=True)
-        write_report(report, {
-            "input": task.source,
-            "output": task.target,
-            "input_bytes": result.input_bytes,
-            "output_bytes": result.output_bytes,
-            "bpfp": result.bpfp,
-            "snr_db": None if math.isinf(result.snr_db) else result.snr_db,
-        })
+        write_report(
+            report,
+            {
+                "input": task.source,
+                "output": task.target,
+                "input_bytes": result.input_bytes,
+                "output_bytes": result.output_bytes,
+                "bpfp": result.bpfp,
+                "snr_db": None if math.isinf(result.snr_db) else result.snr_db,
+            },
+        )
     return batch.status_of(failures, len(tasks))
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -36,7 +37,7 @@ def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
 
 def describe(path: str) -> dict[str, Any]:
     """Return what the headers of a file say, as `--json` prints it."""
-    with streams.readable(path) as name, open(name, "rb") as stream:
+    with streams.readable(path) as name, Path(name).open("rb") as stream:
         _, kind = check_signature(stream.read(SIGNATURE_BYTES), path)
         reader = Reader(stream, path, kind)
         head: dict[str, Any] = {
@@ -219,13 +220,15 @@ def profile_lines(found: dict[str, Any]) -> list[str]:
     ]
     rows = [["entry", "architecture", "layout", "channels", "block", "trained on", "bytes"]]
     for entry in found["entries"]:
-        rows.append([
-            entry["name"] + (" (prefix tokens)" if entry["prefix"] else ""),
-            entry["architecture"],
-            entry["layout"],
-            str(entry["channels"]),
-            "x".join(map(str, entry["block"])) or "-",
-            f"{entry['values']:,}",
-            f"{entry['bytes']:,}",
-        ])
+        rows.append(
+            [
+                entry["name"] + (" (prefix tokens)" if entry["prefix"] else ""),
+                entry["architecture"],
+                entry["layout"],
+                str(entry["channels"]),
+                "x".join(map(str, entry["block"])) or "-",
+                f"{entry['values']:,}",
+                f"{entry['bytes']:,}",
+            ]
+        )
     return lines + ["  " + line for line in render.table(rows, {3, 5, 6})]

@@ -3,7 +3,8 @@
 import importlib
 import os
 import sys
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -50,10 +51,10 @@ def fail(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-def main(*args: Any) -> NoReturn:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; never a traceback for what a user can cause."""
     try:
-        sys.exit(cli.main(*args, prog_name="featcodec", standalone_mode=False) or 0)
+        sys.exit(cli.main(arguments, prog_name="featcodec", standalone_mode=False) or 0)
     except click.UsageError as error:
         error.show()
         sys.exit(2)

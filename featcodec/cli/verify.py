@@ -1,5 +1,7 @@
 """`featcodec verify`: structure and checksums, without decoding unless asked."""
 
+from pathlib import Path
+
 import click
 
 from ..container.reader import Reader
@@ -29,7 +31,7 @@ def command(files: tuple[str, ...], decode: bool, profiles: tuple[str, ...], qui
 
 def check(path: str, profiles: tuple[str, ...] | None) -> None:
     """Raise when a file is damaged; decode it too when `profiles` are given, even none."""
-    with streams.readable(path) as name, open(name, "rb") as stream:
+    with streams.readable(path) as name, Path(name).open("rb") as stream:
         _, kind = check_signature(stream.read(SIGNATURE_BYTES), path)
         reader = Reader(stream, path, kind)
         reader.check_sections()

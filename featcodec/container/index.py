@@ -1,7 +1,6 @@
 """The index: what tensors the file holds and where its sections lie (SPEC §4)."""
 
 import math
-import os.path
 from dataclasses import dataclass, field
 
 from .. import limits
@@ -101,7 +100,9 @@ def _pack_names(out: Builder, names: list[str]) -> None:
     for name in names:
         raw = name.encode()
         limits.check(len(raw), limits.NAME_BYTES, "the length of a tensor's name")
-        shared.append(len(os.path.commonprefix((previous, raw))))
+        pairs = enumerate(zip(previous, raw, strict=False))
+        least = min(len(previous), len(raw))
+        shared.append(next((i for i, (a, b) in pairs if a != b), least))
         suffixes.append(raw[shared[-1] :])
         previous = raw
     out.varints(shared)

@@ -1,8 +1,10 @@
 """How one token grid is transformed and its symbols are modelled (SPEC §6)."""
 
+import math
 from dataclasses import dataclass
 
 from .. import limits
+from ..errors import Corrupt
 from .wire import Builder, Cursor
 
 ARCHITECTURES = ("generic", "cnn", "transformer")
@@ -45,9 +47,7 @@ class Model:
         exponent, unit = cursor.u8(), cursor.u8()
         centre, basis, scales, tables = (cursor.blob() for _ in range(4))
         cursor.end()
-        return cls(
-            transform, block, reflectors, exponent, centre, basis, unit, scales, tables
-        )
+        return cls(transform, block, reflectors, exponent, centre, basis, unit, scales, tables)
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,30 @@ class ProfileEntry:
     @classmethod
     def unpack(cls, data: bytes) -> "ProfileEntry":
         cursor = Cursor(data, "profile entry")
+        name = cursor.string()
+        architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
+        layout = cursor.string()
+        prefix_tokens = cursor.varint()
+        rank = limits.check(cursor.u8(), limits.RANK, "the rank of a grid")
+        grid = tuple(cursor.varints(rank))
+        prefix = cursor.flag()
+        channels = limits.check(cursor.varint(), limits.CHANNELS, "the number of channels")
+        values = cursor.varint()
+        mean, std, lower, upper = (cursor.f64() for _ in range(4))
+        if not all(map(math.isfinite, (mean, std, lower, upper))) or std <= 0 or lower > upper:
+            raise Corrupt("a profile entry holds a mean, deviation or bound that cannot be")
         return cls(
-            cursor.string(),
-            ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")],
-            cursor.string(),
-            cursor.varint(),
-            tuple(cursor.varints(limits.check(cursor.u8(), limits.RANK, "the rank of a grid"))),
-            cursor.flag(),
-            limits.check(cursor.varint(), limits.CHANNELS, "the number of channels"),
-            cursor.varint(),
-            *(cursor.f64() for _ in range(4)),
+            name,
+            architecture,
+            layout,
+            prefix_tokens,
+            grid,
+            prefix,
+            channels,
+            values,
+            mean,
+            std,
+            lower,
+            upper,
             Model.unpack(bytes(cursor.rest())),
         )

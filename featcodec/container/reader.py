@@ -13,7 +13,6 @@ from .sections import (
     END_BYTES,
     FEATURES,
     KINDS,
-    PROFILE,
     SIGNATURE_BYTES,
     check_signature,
     read_section,

@@ -3,7 +3,7 @@
 from typing import BinaryIO
 
 from .index import Index
-from .sections import END, FEATURES, END_BYTES, signature, write_section
+from .sections import END, END_BYTES, FEATURES, signature, write_section
 
 
 class Writer:

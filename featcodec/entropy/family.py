@@ -1,8 +1,9 @@
 """The built-in tables: one for every half octave of a latent's deviation over the step (SPEC §7.3).
 
 Number t serves deviations near 2 ** ((t - 6) / 2) steps; numbers 0 and 1 code nothing; numbers
-beyond the last take one of the last two with a low bit more per octave. The tables were fitted to latents
-of the bottlenecks, residual streams and maps of four networks, at nine steps from coarse to fine.
+beyond the last take one of the last two with a low bit more per octave. The tables were fitted to
+latents of the bottlenecks, residual streams and maps of four networks, at nine steps from coarse to
+fine.
 """
 
 from functools import cache

@@ -19,7 +19,7 @@ _COUNT_BITS = 12  # counts are stored relative to 2**12
 
 def encode(numbers: np.ndarray, rotate: bool) -> bytes:
     """Code unsigned integers (n,) of 1, 2, 4 or 8 bytes."""
-    crc = zlib.crc32(numbers.astype(numbers.dtype.newbyteorder("<")))
+    crc = zlib.crc32(numbers.astype(numbers.dtype.newbyteorder("<")).data)
     out = bytearray(crc.to_bytes(4, "little"))
     if rotate:
         numbers = (numbers << 1) | (numbers >> (8 * numbers.itemsize - 1))
@@ -39,7 +39,7 @@ def decode(data: bytes | memoryview, count: int, itemsize: int, rotate: bool) ->
         numbers |= values.astype(dtype) << dtype.type(8 * plane)
     if rotate:
         numbers = (numbers >> dtype.type(1)) | (numbers << dtype.type(8 * itemsize - 1))
-    if position != len(view) or zlib.crc32(numbers) != int.from_bytes(view[:4], "little"):
+    if position != len(view) or zlib.crc32(numbers.data) != int.from_bytes(view[:4], "little"):
         raise SymbolError("bit-exact values fail their checksum")
     return numbers
 

@@ -6,17 +6,16 @@ tables of the format are exactly the tables of the coder.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import constriction
 import numpy as np
 
-_Model = constriction.stream.model.Categorical
-
 
 @lru_cache(maxsize=1024)
-def _model(frequencies: bytes) -> _Model:
+def _model(frequencies: bytes) -> Any:
     counts = np.frombuffer(frequencies, np.int64)
-    return _Model((counts - 1).astype(np.float64), perfect=False)
+    return constriction.stream.model.Categorical((counts - 1).astype(np.float64), perfect=False)
 
 
 class Encoder:

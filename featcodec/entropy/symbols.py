@@ -27,7 +27,7 @@ def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
         if table.magnitude == 0 or not symbols.size:
             continue
         symbols = np.ascontiguousarray(symbols, np.int32)
-        crc = zlib.crc32(symbols, crc)
+        crc = zlib.crc32(symbols.data, crc)
         if table.shift:
             low = symbols.ravel() + (1 << table.shift >> 1)
             symbols = low >> table.shift
@@ -77,7 +77,7 @@ def decode(
                 width = min(_UNIFORM_BITS, table.shift - begin)
                 symbols += coder.get(count, uniform(width)) << begin
             symbols -= np.int32(1 << table.shift >> 1)
-        crc = zlib.crc32(symbols, crc)
+        crc = zlib.crc32(symbols.data, crc)
         arrays.append(symbols)
     if crc != stated or not coder.exhausted or next(escapes, None) is not None:
         raise SymbolError("decoded symbols fail their checksum")

@@ -28,8 +28,8 @@ def cluster(
 ) -> tuple[np.ndarray, list[Table], float]:
     """Return the cluster of each channel, a table per cluster, and bits with side information.
 
-    `rows` is (channels, values), `trade` that of quantise.thresholds. `plain` thresholds, when given, are kept, and reconstruction is
-    in the middle.
+    `rows` is (channels, values), `trade` that of quantise.thresholds. `plain` thresholds, when
+    given, are kept, and reconstruction is in the middle.
     """
     channels = len(rows)
     activity = np.minimum(np.abs(rows), 2 * step).mean(axis=1)
@@ -85,4 +85,3 @@ def _costs(histograms: np.ndarray, coarse: int, table: Table) -> np.ndarray:
 def _label_bits(labels: Sequence[int] | np.ndarray) -> float:
     chances = np.bincount(labels) / len(labels)
     return float(-len(labels) * (chances[chances > 0] * np.log2(chances[chances > 0])).sum())
-

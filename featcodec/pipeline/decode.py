@@ -158,9 +158,7 @@ class Decoder:
         sizes = [_elements(entry) for entry in group.entries]
         return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
-    def _row_group(
-        self, group: _Members, number: int, tensor: Callable[[int], np.ndarray]
-    ) -> None:
+    def _row_group(self, group: _Members, number: int, tensor: Callable[[int], np.ndarray]) -> None:
         """Decode one row group into the tensors of its group."""
         header = group.header
         payload = self.reader.section(header.first_section + number, b"ROWS")
@@ -251,5 +249,3 @@ def _elements(entry: TensorEntry) -> int:
 
 def _stored(header: GroupHeader) -> np.dtype:
     return STORED[header.dtype] if header.lossy else unsigned(header.dtype)
-
-

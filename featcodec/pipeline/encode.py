@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-
 from ..container.group import GroupHeader, Lossy
 from ..container.index import TensorEntry
 from ..container.sections import FEATURES
@@ -58,7 +57,8 @@ def encode(
 ) -> Report:
     """Write the dump to `out`, which must be seekable, and say what came of it.
 
-    `progress` is told how many values each row group held. Raises InvalidInput for layouts that do not fit and Unreachable for rates that cannot be met.
+    `progress` is told how many values each row group held. Raises InvalidInput for layouts that do
+    not fit and Unreachable for rates that cannot be met.
     """
     options = options or Options()
     groups = group_tensors(source, options, quality.lossless)
@@ -153,9 +153,7 @@ class _Encoder:
         mark = writer.mark()
         tried: list[tuple[Choice, float]] = []
         for attempt in range(STEPS + REFINEMENTS):
-            first, distortion = self._row_groups(
-                writer, group, choice, measured, budget=budget
-            )
+            first, distortion = self._row_groups(writer, group, choice, measured, budget=budget)
             reached = _snr(signal, distortion.squared)
             last = attempt == STEPS + REFINEMENTS - 1
             if snr <= reached and (reached <= snr + TOLERANCE or last):
@@ -174,9 +172,7 @@ class _Encoder:
                 choice = replace(choice, step=step)
         return None
 
-    def _bounded(
-        self, writer: Writer, group: Group, choice: Choice, bound: float
-    ) -> GroupHeader:
+    def _bounded(self, writer: Writer, group: Group, choice: Choice, bound: float) -> GroupHeader:
         first, distortion = self._row_groups(writer, group, choice, True, bound)
         signal = choice.spread.count * choice.spread.std**2
         reached = _snr(signal, distortion.squared)
@@ -207,7 +203,7 @@ class _Encoder:
         for start in range(0, slabs, per):
             last = min(start + per, slabs)
             fine = FINE_ONE
-            if budget is not None and 0 < start and not choice.on_spike:
+            if budget is not None and start > 0 and not choice.on_spike:
                 fine = _fine_step(total.squared, budget, start / slabs, last / slabs)
             payload, distortion = coder.finer(fine).encode(
                 start, last, group.tensor, exceptions, measured or exceptions, bound
@@ -266,10 +262,8 @@ def _fine_step(spent: float, budget: float, done: float, after: float) -> int:
 
     It makes up for half of what the error spent so far is off its due, the last one for all.
     """
-    if after >= 1:
-        wanted = budget - spent
-    else:
-        wanted = budget * after - spent - (budget * done - spent) / 2
+    owed = 0.0 if after >= 1 else (budget * done - spent) / 2
+    wanted = budget * min(after, 1.0) - spent - owed
     usual = spent * (after - done) / done
     ratio = min(max(wanted / usual, 0.5), 2.0) if usual > 0 else 1.0
     # The error grows with the square of the step at high rates, with less of it at low ones.

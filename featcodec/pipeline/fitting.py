@@ -34,9 +34,10 @@ def covariance(classes: Classes, centre: np.ndarray) -> np.ndarray:
     total = np.zeros((len(centre), len(centre)))
     count = 0
     for values in classes.values():
-        flat = values.reshape(len(values), -1) - (centre / (1 << CENTRE_EXPONENT)).astype(
-            values.dtype
-        )[:, None]
+        flat = (
+            values.reshape(len(values), -1)
+            - (centre / (1 << CENTRE_EXPONENT)).astype(values.dtype)[:, None]
+        )
         total += flat @ flat.T
         count += flat.shape[1]
     return total / max(count, 1)
@@ -82,7 +83,7 @@ def energy_of(latents: Classes, block: Sizes) -> Energy:
         ]
         squares = np.einsum("cpn,cpn->cp", values, values, dtype=np.float64)
         moment[np.ix_(np.arange(channels), *places)] += squares.reshape(channels, *sizes)
-        count[np.ix_([0], *places)] += values.shape[-1]
+        count[np.ix_(np.zeros(1, np.int64), *places)] += values.shape[-1]
     for axis in range(1, moment.ndim):
         moment, count = _fill(moment, count, axis)
     return Energy(moment, count)
@@ -218,14 +219,12 @@ def moments(latents: np.ndarray, symbols: np.ndarray, step: float) -> np.ndarray
     excess -= size
     one, nonzero = size == 1, size > 0
     ones, all_ones = float(np.count_nonzero(one)), float(np.vdot(one, excess))
-    return np.array([
-        ones, all_ones, np.count_nonzero(nonzero) - ones, np.vdot(nonzero, excess) - all_ones
-    ])
+    return np.array(
+        [ones, all_ones, np.count_nonzero(nonzero) - ones, np.vdot(nonzero, excess) - all_ones]
+    )
 
 
-def choose_tables(
-    part: PartCoder, counts: Counts, share: float
-) -> tuple[dict[int, Table], float]:
+def choose_tables(part: PartCoder, counts: Counts, share: float) -> tuple[dict[int, Table], float]:
     """Return tables of the dump's own where they pay, and the bits of all symbols and tables.
 
     `share` is the part of the group's symbols that was counted.
@@ -250,6 +249,4 @@ def with_offsets(table: Table, first: float, further: float) -> Table:
     if table.shift:
         return table
     codes = [int(np.clip(np.rint(128 + 256 * x), 0, 255)) for x in (first, further)]
-    return Table(
-        table.magnitude, 0, table.zero, table.positive, table.hazards, codes[0], codes[1]
-    )
+    return Table(table.magnitude, 0, table.zero, table.positive, table.hazards, codes[0], codes[1])

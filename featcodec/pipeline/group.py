@@ -59,7 +59,9 @@ class Group:
                 yield to_float(flat[start : start + CHUNK], self.dtype)
                 self.release()
 
-    def sample(self, block: Sizes, budget: int) -> tuple[dict[tuple[bool, Sizes], np.ndarray], float]:
+    def sample(
+        self, block: Sizes, budget: int
+    ) -> tuple[dict[tuple[bool, Sizes], np.ndarray], float]:
         """Return about `budget` values, evenly spread, as arrays of blocks, and their share."""
         grid = self.grid(block)
         runs = [(0, grid.slabs)]

@@ -34,11 +34,20 @@ class Tensor:
 class Source(Protocol):
     """A dump: tensors in order, metadata, and a way to forget what was read."""
 
-    tensors: Sequence[Tensor]
-    metadata: dict[str, str] | None
-    data_bytes: int
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """The tensors, in the dump's order."""
 
-    def release(self) -> None: ...
+    @property
+    def metadata(self) -> dict[str, str] | None:
+        """The dump's metadata, if it has any."""
+
+    @property
+    def data_bytes(self) -> int:
+        """How large the dump is."""
+
+    def release(self) -> None:
+        """Forget what was read."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +102,13 @@ def unsigned(dtype: str) -> np.dtype:
     return np.dtype(f"<u{BITS[dtype] // 8}")
 
 
-def group_tensors(
-    source: Source, options: Options, lossless: bool
-) -> list[Group | LosslessGroup]:
+def group_tensors(source: Source, options: Options, lossless: bool) -> list[Group | LosslessGroup]:
     """Return the groups of a dump, in the order of their first tensors."""
     metadata = source.metadata or {}
     keys: dict[tuple, list[Tensor]] = {}
     alone = _lone_vectors(source.tensors, options)
     for tensor in source.tensors:
-        feature = tensor.dtype in FLOATS and tensor.shape and math.prod(tensor.shape)
+        feature = tensor.dtype in FLOATS and bool(tensor.shape) and math.prod(tensor.shape) > 0
         if lossless or not feature or tensor.name in alone:
             keys.setdefault((tensor.dtype,), []).append(tensor)
             continue
@@ -136,9 +143,7 @@ def label_of(metadata: Mapping[str, str], name: str) -> str:
     return " / ".join(named) or re.sub(r"\d+", "#", name)
 
 
-def _align(
-    tensor: Tensor, metadata: Mapping[str, str], options: Options
-) -> tuple[str, Layout]:
+def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tuple[str, Layout]:
     asked = options.layouts.get(tensor.name, options.layouts.get(""))
     named = options.architectures.get(tensor.name, options.architectures.get(""))
     architecture = named or layouts.architecture_of(tensor.shape, metadata, asked)

@@ -121,10 +121,8 @@ class Codec:
         step = _step(code[0] | code[1] << 8)
         shift = cursor.svarint() if head & SHIFTED else 0
         coder = self._coder(entry, layout, dtype, shape, step, shift, not head & UNCLAMPED)
-        if head & EXCEPTIONS:
-            body = bytes(cursor.rest())
-        else:
-            body = b"\0" + bytes(cursor.rest())
+        none = b"" if head & EXCEPTIONS else b"\0"  # of an empty exception list
+        body = none + bytes(cursor.rest())
         try:
             coder.decode(body, 0, coder.grid.slabs, lambda _: stored.reshape(shape))
         except Truncated:
@@ -176,8 +174,11 @@ class Codec:
             step = _step(code)
             coder.parts = {
                 False: _part(entry.grid, step, shift, coder.work),
-                **({True: _part(entry.prefix, step, shift, coder.work)}
-                   if layout.prefix and entry.prefix else {}),
+                **(
+                    {True: _part(entry.prefix, step, shift, coder.work)}
+                    if layout.prefix and entry.prefix
+                    else {}
+                ),
             }
             slabs = coder.grid.slabs
             payload, change = coder.encode(0, slabs, lambda _: array, not inside, True)
@@ -217,7 +218,8 @@ def _unpack(profile: Profile) -> list[_Entry]:
             (
                 GridModel.unpack(e.model, e.channels)
                 for e in profile.entries
-                if e.prefix and (e.name, e.channels, e.mean) == (head.name, head.channels, head.mean)
+                if e.prefix
+                and (e.name, e.channels, e.mean) == (head.name, head.channels, head.mean)
             ),
             None,
         )

@@ -25,7 +25,7 @@ class Quality:
         max_error: float | None = None,
         lossless: bool = False,
     ) -> "Quality":
-        """Return the quality asked for, 20 dB when nothing is; InvalidInput when it makes no sense."""
+        """Return the quality asked for, 20 dB when none is; InvalidInput for nonsense."""
         asked = [
             name
             for name, value in (("snr", snr), ("bpfp", bpfp), ("max-error", max_error))

@@ -1,5 +1,6 @@
 """A range of slabs of a tensor group to a payload and back (SPEC §7.7)."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -104,7 +105,9 @@ class RowGroupCoder:
         for (prefix, sizes), boxes in classes.items():
             wanted.append(self.parts[prefix].wanted(sizes, sum(box.count for box in boxes)))
         with corrupt("a row group"):
-            arrays = coded_symbols.decode(cursor.rest(), sum(wanted, []), self.seed)
+            arrays = coded_symbols.decode(
+                cursor.rest(), list(itertools.chain.from_iterable(wanted)), self.seed
+            )
         for ((prefix, sizes), boxes), pairs in zip(classes.items(), wanted, strict=True):
             blocks = sum(box.count for box in boxes)
             mine, arrays = arrays[: len(pairs)], arrays[len(pairs) :]

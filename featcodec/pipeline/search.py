@@ -17,6 +17,7 @@ from .part_coder import PartCoder
 
 # Decibels per bit.
 SLOPE = 6.02
+LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
 CLAMP_VALUES = 1 << 17  # of a sample, to see what clamping brings
 
 
@@ -33,7 +34,7 @@ class Candidate:
     share: float  # of the group's values that is in the sample
     single: bool  # the sample is large enough to tell single scales
     trade: float = TRADE
-    bounds: tuple[float, ...] | None = None  # that many values lie on: clamping helps
+    bounds: tuple[float, float] | None = None  # that many values lie on: clamping helps
 
     @property
     def size(self) -> int:
@@ -41,9 +42,7 @@ class Candidate:
 
     def at(self, step: float, step_scale: int, scales: np.ndarray, tables: Mapping) -> PartCoder:
         transform = fitting.transform_of(self.model, self.work)
-        return PartCoder(
-            transform, scales, tables, step, step_scale, self.work, trade=self.trade
-        )
+        return PartCoder(transform, scales, tables, step, step_scale, self.work, trade=self.trade)
 
     def rough(self, step: float) -> PartCoder:
         """Return a coder with the sample's own scales, for a first look at a step."""
@@ -157,7 +156,7 @@ def solve_step(
         if previous is not None and x != previous[0]:
             slope = min(max((y - previous[1]) / (x - previous[0]), 0.3), 3.0)
         previous = (x, y)
-        x -= y / slope
+        x = min(max(x - min(max(y / slope, -3), 3), LEAST_STEP), MOST_STEP)
         if not low < x < high and math.isfinite(low + high):
             x = (low + high) / 2
     return math.exp(x)
@@ -206,12 +205,13 @@ def clamped_share(coder: PartCoder, candidate: Candidate) -> float:
     """Return what clamping to the bounds leaves of the squared error, on a part of the sample."""
     if candidate.bounds is None or candidate.model.transform == "none":
         return 1.0
+    low, high = candidate.bounds
     before = after = 0.0
     for sizes, values in candidate.values.items():
         some = values[..., : max(1, CLAMP_VALUES // max(values[..., 0].size, 1))]
         coded, error = coder.encode(some.copy(), sizes)
         back = coder.decode([s for _, s in coded], sizes, some.shape[-1])
-        change = np.clip(back, *candidate.bounds) - some
+        change = np.clip(back, low, high) - some
         before += error
         after += float(np.vdot(change, change))
     return min(after / before, 1.0) if before else 1.0
@@ -228,4 +228,3 @@ def lagrangian(candidate: Candidate, step: float, trade: float) -> float:
     coder, bits = candidate.tuned(step)
     error = fitting.squared_error(coder, candidate.latents) / candidate.share
     return bits + candidate.side_bits() + error / (trade * step * step)
-

@@ -54,9 +54,7 @@ class Choice:
 
     def coder(self, group: Group, seed: int = 0) -> RowGroupCoder:
         coders = {
-            prefix: replace(
-                part, step=self.step, trade=part.trade * self.strictness, _orders={}
-            )
+            prefix: replace(part, step=self.step, trade=part.trade * self.strictness, _orders={})
             for prefix, (_, part) in self.parts.items()
         }
         return RowGroupCoder(
@@ -142,7 +140,8 @@ class Selector:
         made.trade = recipe.trade
         if self.at_bounds:
             values = recipe.values
-            made.bounds = tuple((b - values.mean) / values.std for b in (values.lower, values.upper))
+            low, high = values.lower - values.mean, values.upper - values.mean
+            made.bounds = (low / values.std, high / values.std)
         return made
 
     def _candidate(
@@ -339,7 +338,15 @@ class Selector:
         }
         uses = any(c.entry is not None for c in candidates.values())
         choice = Choice(
-            self.spread, values, parts, step, scale, clamp, model.block, uses, self.group.work,
+            self.spread,
+            values,
+            parts,
+            step,
+            scale,
+            clamp,
+            model.block,
+            uses,
+            self.group.work,
             trial.recipe.on_spike,
         )
         return choice, abs(10 * math.log10(max(error(step), 1e-300) * ratio / goal))
@@ -383,8 +390,15 @@ def plain_choice(group: Group, bound: float) -> Choice:
         coder = candidate.tuned(step, plain=True)[0]
         parts[prefix] = (candidate.part(coder), coder)
     return Choice(
-        selector.spread, values, parts, step, search.scale_of(step), True, selector.ones,
-        False, "float64",
+        selector.spread,
+        values,
+        parts,
+        step,
+        search.scale_of(step),
+        True,
+        selector.ones,
+        False,
+        "float64",
     )
 
 
@@ -392,4 +406,3 @@ def slabs_per_row_group(grid: GroupGrid) -> int:
     """Return how many slabs make a row group of about ROW_GROUP_VALUES values."""
     largest = limits.check(grid.largest_slab(), limits.UNIT_VALUES, "the size of a slab")
     return max(ROW_GROUP_VALUES // max(largest, 1), 1)
-

@@ -125,8 +125,9 @@ def _entries(pool: Pool, prefix: Pool | None) -> list[ProfileEntry]:
     """Return the entry of a grid and, where there is one, that of its prefix tokens."""
     mean_vector, covariance = pool.moments()
     mean = float(mean_vector.mean())
-    std = math.sqrt(float(np.trace(covariance)) / len(mean_vector)
-                    + float(((mean_vector - mean) ** 2).mean()))
+    std = math.sqrt(
+        float(np.trace(covariance)) / len(mean_vector) + float(((mean_vector - mean) ** 2).mean())
+    )
     if not std > 0:
         return []
     bounds = (pool.lower, pool.upper)
@@ -150,7 +151,11 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
         classes = _merge(pool.samples[block], values)
         shape = (1,) if pool.prefix else block
         model = GridModel(
-            "linear", shape, centre.astype(np.int64), fitting.CENTRE_EXPONENT, vectors,
+            "linear",
+            shape,
+            centre.astype(np.int64),
+            fitting.CENTRE_EXPONENT,
+            vectors,
             np.zeros((len(centre), *shape), np.int64),
         )
         latents = fitting.latents_of(model, classes, "float32")
@@ -162,9 +167,18 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     assert best is not None
     model = replace(best[1], tables=learn_tables([(best[1], best[2])]))
     return ProfileEntry(
-        group.label, group.architecture, group.layout.axes, group.layout.prefix,
-        group.layout.grid, pool.prefix, len(centre),
-        pool.count * len(centre), values.mean, values.std, values.lower, values.upper,
+        group.label,
+        group.architecture,
+        group.layout.axes,
+        group.layout.prefix,
+        group.layout.grid,
+        pool.prefix,
+        len(centre),
+        pool.count * len(centre),
+        values.mean,
+        values.std,
+        values.lower,
+        values.upper,
         model.pack(),
     )
 
@@ -209,8 +223,10 @@ def _table(histogram: fit.Histogram, moments: list[tuple[float, float, float]]) 
     if table is EMPTY:
         return table
     weights, first, further = np.array(moments).T
-    offsets = (float(np.average(first, weights=weights)),
-               float(np.average(further, weights=weights)))
+    offsets = (
+        float(np.average(first, weights=weights)),
+        float(np.average(further, weights=weights)),
+    )
     return fitting.with_offsets(table, *offsets)
 
 
@@ -221,9 +237,7 @@ def _count_at(
     transform = fitting.transform_of(model, "float32")
 
     def coder(step: float) -> PartCoder:
-        return PartCoder(
-            transform, model.scales, tables, step, search.scale_of(step), "float32"
-        )
+        return PartCoder(transform, model.scales, tables, step, search.scale_of(step), "float32")
 
     def error(step: float) -> float:
         counts = fitting.count_symbols(coder(step), latents)
@@ -232,4 +246,3 @@ def _count_at(
     target = 10 ** (-snr / 10)
     step = search.solve_step(error, target, math.sqrt(12 * target), precision=0.05)
     return fitting.count_symbols(coder(step), latents)
-

@@ -1,6 +1,6 @@
 """Orthonormal DCT-II over the positions of a block (SPEC §6.3)."""
 
-from functools import cache, reduce
+from functools import cache
 
 import numpy as np
 
@@ -22,7 +22,9 @@ def block_matrix(sizes: tuple[int, ...], dtype: str) -> np.ndarray:
 
     One product with it is faster than one product an axis for the block sizes the format allows.
     """
-    full = reduce(np.kron, (matrix(size) for size in sizes), np.ones((1, 1)))
+    full = np.ones((1, 1))
+    for size in sizes:
+        full = np.kron(full, matrix(size))
     full = full.astype(dtype)
     full.setflags(write=False)
     return full
