@@ -7,6 +7,8 @@ slow, it holds the whole file in memory, and it computes in double precision thr
     python reference_decoder.py --check FILE [--profile P]...
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import itertools
@@ -148,7 +150,7 @@ def read_section(data: bytes, offset: int) -> Section:
 
 def read_file(data: bytes, kind: int) -> tuple[list[Section], "Index"]:
     """Section 2: all sections before INDX, and INDX."""
-    must(len(data) >= 56, "the file is truncated")
+    must(len(data) >= 52, "the file is truncated")
     must(data[:8] == MAGIC, "not a featcodec file")
     major, _, found, crc = struct.unpack_from("<BBHI", data, 8)
     must(crc == zlib.crc32(data[:12]), "the CRC-32 of the signature does not match")
@@ -164,7 +166,7 @@ def read_file(data: bytes, kind: int) -> tuple[list[Section], "Index"]:
     indx = read_section(data, at)
     must(indx.type == b"INDX" and indx.end == last, "INDX does not end where END begins")
     index = read_index(indx.payload)
-    sections, offset = [], 20
+    sections, offset = [], 16
     for type_, size in zip(index.types, index.lengths, strict=True):
         section = read_section(data, offset)
         sound = section.type == type_ and section.end - offset == size
@@ -337,7 +339,7 @@ def read_group(payload: bytes, shapes: list[list[int]], profiles: list["Profile"
     z.models = [read_part(r, channels, profile, bool(i)) for i in range(2 if prefix else 1)]
     r.end()
     check_slabs(z)
-    must(group.slabs == sum(v.samples * z.rows_of(v) for v in z.views), "number of slabs")
+    must(group.slabs == sum(v.samples * rows_of(z, v) for v in z.views), "number of slabs")
     return group
 
 
@@ -358,3 +360,809 @@ def read_part(r: Reader, channels: int, profile: "Profile | None", of_prefix: bo
     scales = [list(map(sum, zip(*both, strict=True))) for both in rows]
     tables = {**entry.model.tables, **read_tables(r.blob())}
     return replace(entry.model, scales=scales, tables=tables)
+
+
+# ---- 5.1 Layout ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Lattice:
+    """The tokens of one part in a sample: where they begin, and for each axis length and stride."""
+
+    base: int
+    lengths: list[int]
+    strides: list[int]
+
+
+@dataclass
+class View:
+    """A tensor as samples, tokens and channels; strides count elements."""
+
+    shape: list[int]
+    samples: int
+    sample_stride: int
+    channels: int
+    channel_stride: int
+    parts: list[Lattice]  # the grid, and the prefix tokens when there are any
+
+
+def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
+    must(len(layout) == len(shape) and set(layout) <= set("NLHWTCD"), "layout and shape disagree")
+    must("N" * layout.count("N") in layout, "the sample axes are not side by side")
+    axes = [i for i, letter in enumerate(layout) if letter in "LHWT"]
+    must(len(axes) == len({layout[i] for i in axes}) <= 3, "the grid axes of the layout")
+    channel = [i for i, letter in enumerate(layout) if letter in "CD"]
+    must(len(channel) <= 1, "two channel axes")
+    strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    lattice = Lattice(0, [shape[i] for i in axes], [strides[i] for i in axes])
+    parts = [lattice]
+    must(grid or not prefix, "prefix tokens without a grid")
+    if grid:
+        must([layout[i] for i in axes] == ["L"], "a grid behind another axis than L")
+        must(lattice.lengths[0] == prefix + math.prod(grid), "the grid does not fill its axis")
+        unit = lattice.strides[0]
+        inner = [unit * math.prod(grid[i + 1 :]) for i in range(len(grid))]
+        parts = [Lattice(prefix * unit, grid, inner)]
+        if prefix:
+            parts.append(Lattice(0, [prefix], [unit]))
+    samples = [i for i, letter in enumerate(layout) if letter == "N"]
+    return View(
+        shape,
+        math.prod(shape[i] for i in samples),
+        strides[samples[-1]] if samples else 0,
+        math.prod(shape[i] for i in channel),
+        strides[channel[0]] if channel else 0,
+        parts,
+    )
+
+
+# ---- 5.2 Blocks ----------------------------------------------------------------------------------
+
+
+def runs(n: int, longest: int, first: int, last: int) -> list[tuple[int, int, int]]:
+    """Of the blocks first ... last - 1 of an axis, those of equal length: (start, count, length)."""
+    k = -(-n // longest)
+    if not k:
+        return []
+    short, more = divmod(n, k)
+    a, b = min(max(first, 0), more), min(last, more)
+    found = [(a * (short + 1), b - a, short + 1)]
+    a, b = max(first, more), min(last, k)
+    found.append((a * short + more, b - a, short))
+    return [run for run in found if run[1] > 0]
+
+
+# ---- 5.3 Slabs and coding order ------------------------------------------------------------------
+
+
+def rows_of(z: Lossy, v: View) -> int:
+    """Slabs of a sample."""
+    lengths = v.parts[0].lengths
+    return -(-lengths[0] // z.models[0].axes[0]) if lengths and not z.prefix else 1
+
+
+def check_slabs(z: Lossy) -> None:
+    """The rules for models and views together, and the limits of section 10."""
+    for part, model in enumerate(z.models):
+        must(not part or model.axes == [1], "the model of the prefix tokens has blocks")
+        for v in z.views:
+            must(len(v.parts[part].lengths) == len(model.axes), "the model has other axes")
+    for v in z.views:
+        must(v.channels <= 65536, "too many channels")
+        total = v.samples * rows_of(z, v)
+        biggest = math.prod(v.shape)
+        if total > v.samples and v.samples:
+            across = biggest // v.samples // v.parts[0].lengths[0]
+            biggest = across * z.models[0].axes[0]
+        elif v.samples:
+            biggest //= v.samples
+        must(biggest <= 2**26, "a slab is too large")
+
+
+@dataclass
+class Piece:
+    """Blocks of one class in one tensor: where each begins, and its points relative to that."""
+
+    tensor: int
+    origins: list[int]
+    points: list[int]
+
+
+Classes = list[tuple[tuple[int, tuple[int, ...]], list[Piece]]]
+
+
+def classes(z: Lossy, low: int, high: int) -> Classes:
+    """The classes, (part, block size), of the slabs low ... high - 1, in coding order."""
+    found: dict[tuple[int, tuple[int, ...]], list[Piece]] = {}
+    before = 0
+    for t, v in enumerate(z.views):
+        per = rows_of(z, v)
+        a, b = max(low - before, 0), min(high - before, v.samples * per)
+        before += v.samples * per
+        if a >= b:
+            continue
+        (s0, r0), (s1, r1) = divmod(a, per), divmod(b, per)
+        if s0 == s1:  # begins and ends within one sample
+            pieces = [(s0, s0 + 1, r0, r1)]
+        else:
+            whole = s0 + (r0 > 0)
+            pieces = [(s0, whole, r0, per), (whole, s1, 0, per), (s1, s1 + (r1 > 0), 0, r1)]
+        for first, last, top, bottom in pieces:
+            for part, size, piece in combinations(z, v, first, last, top, bottom):
+                piece.tensor = t
+                found.setdefault((part, size), []).append(piece)
+    return sorted(found.items(), key=lambda item: item[0])
+
+
+def combinations(
+    z: Lossy, v: View, first: int, last: int, top: int, bottom: int
+) -> Iterator[tuple[int, tuple[int, ...], Piece]]:
+    """The runs of a piece: samples first ... last - 1, rows of blocks top ... bottom - 1."""
+    samples = [s * v.sample_stride for s in range(first, last)]
+    for part, (lattice, model) in enumerate(zip(v.parts, z.models, strict=True)):
+        cut = [runs(n, b, 0, n) for n, b in zip(lattice.lengths, model.axes, strict=True)]
+        if cut and not z.prefix:
+            cut[0] = runs(lattice.lengths[0], model.axes[0], top, bottom)
+        for combination in itertools.product(*cut):
+            starts = [
+                [(start + i * length) * stride for i in range(count)]
+                for (start, count, length), stride in zip(combination, lattice.strides, strict=True)
+            ]
+            size = tuple(length for _, _, length in combination)
+            inner = [
+                [i * stride for i in range(n)]
+                for n, stride in zip(size, lattice.strides, strict=True)
+            ]
+            points = [sum(place) for place in itertools.product(*inner)]
+            origins = [lattice.base + sum(place) for place in itertools.product(samples, *starts)]
+            if origins:
+                yield part, size, Piece(0, origins, points)
+
+
+# ---- 6. Models -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Model:
+    """A model; ``scales`` and ``tables`` are those in force for a part."""
+
+    axes: list[int]
+    points: int  # of the longest block
+    centres: list[float]
+    reflectors: list[tuple[int, list[float], float]]  # first place, vector, 2 / (v' v)
+    scales: list[list[int]]  # of each channel and place
+    tables: dict[int, "Table"]
+
+
+def read_model(data: bytes, channels: int) -> Model:
+    r = Reader(data)
+    must(r.u8() <= 1, "unknown transform")
+    axes = r.varints(r.u8())
+    points = math.prod(axes)
+    must(1 <= points <= 256 and channels * points <= 2**24, "the size of a model")
+    count, q, unit = r.varint(), r.u8(), r.u8()
+    must(count <= channels, "more reflectors than channels")
+    centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
+    flat = read_integers(r.blob(), count * channels - count * (count - 1) // 2)
+    reflectors, at = [], 0
+    for j in range(count):
+        v = flat[at : at + channels - j]
+        at += channels - j
+        if any(v):  # a vector of zeros stands for the identity
+            reflectors.append((j, [float(x) for x in v], 2 / sum(x * x for x in v)))
+    scales = read_scales(r.blob(), channels, points, unit)
+    model = Model(axes, points, centres, reflectors, scales, read_tables(r.blob()))
+    r.end()
+    return model
+
+
+# ---- 6.1 From latents to values ------------------------------------------------------------------
+
+
+def reconstruct(latents: Sequence[float], z: Lossy, model: Model, dct: list[list[float]] | None,
+                points: int) -> list[list[float]]:
+    """Steps 1 to 5 for one block: for each of its points the values of all channels."""
+    rows = [latents[i : i + points] for i in range(0, len(latents), points)]
+    if dct:
+        rows = [[sum(map(mul, line, y)) for line in dct] if any(y) else y for y in rows]
+    out = []
+    for column in zip(*rows, strict=True):
+        x = inverse_klt(column, model) if model.reflectors else column
+        x = [(a + c) * z.deviation + z.mean for a, c in zip(x, model.centres, strict=True)]
+        if z.clamp:
+            x = [min(max(a, z.lower), z.upper) for a in x]
+        out.append(x)
+    return out
+
+
+@lru_cache
+def magnitudes(dtype: int) -> list[float]:
+    """The finite values not below 0 of a floating type of 8 or 16 bits, by their bits."""
+    exponent, mantissa, top = {9: (5, 2, 0x7B), 10: (4, 3, 0x7E), 11: (5, 10, 0x7BFF),
+                               12: (8, 7, 0x7F7F)}[dtype]
+    values, low = [], 2 - 2 ** (exponent - 1) - mantissa
+    for bits in range(top + 1):
+        e, m = bits >> mantissa, bits % 2**mantissa
+        values.append(math.ldexp(m + (2**mantissa if e else 0), low + max(e - 1, 0)))
+    return values
+
+
+def to_bits(values: list[float], dtype: int) -> list[int]:
+    """Step 6: round to the element type, to nearest, ties to even; the bits of each."""
+    if TYPES[dtype] == "F64":
+        limited = [min(max(v, -sys.float_info.max), sys.float_info.max) for v in values]
+        return list(struct.unpack(f"<{len(values)}Q", struct.pack(f"<{len(values)}d", *limited)))
+    if TYPES[dtype] == "F32":
+        top = math.ldexp(2**24 - 1, 104)
+        limited = [min(max(v, -top), top) for v in values]
+        return list(struct.unpack(f"<{len(values)}I", struct.pack(f"<{len(values)}f", *limited)))
+    table, sign, out = magnitudes(dtype), 1 << BITS[dtype] - 1, []
+    for v in values:
+        size = abs(v)
+        i = bisect_right(table, size) - 1
+        if i + 1 < len(table):
+            down, up = size - table[i], table[i + 1] - size
+            i += up < down or (up == down and i & 1)
+        out.append(i | (sign if math.copysign(1, v) < 0 else 0))
+    return out
+
+
+# ---- 6.2 KLT -------------------------------------------------------------------------------------
+
+
+def inverse_klt(column: Sequence[float], model: Model) -> list[float]:
+    """H_1 H_2 ... H_K times the latents of a token: the last reflector comes first."""
+    x = list(column)
+    for j, v, factor in reversed(model.reflectors):
+        tail = x[j:]
+        t = factor * sum(map(mul, v, tail))
+        if t:
+            x[j:] = [a - t * b for a, b in zip(tail, v, strict=True)]
+    return x
+
+
+# ---- 6.3 DCT -------------------------------------------------------------------------------------
+
+
+def inverse_dct(size: Sequence[int]) -> list[list[float]]:
+    """The matrix that takes the latents of a block to its points, both in raster order."""
+    matrix = [[1.0]]
+    for n in size:
+        axis = [
+            [
+                math.sqrt((2 if k else 1) / n) * math.cos(math.pi * (2 * i + 1) * k / (2 * n))
+                for k in range(n)
+            ]
+            for i in range(n)
+        ]
+        matrix = [[a * b for a in outer for b in inner] for outer in matrix for inner in axis]
+    return matrix
+
+
+# ---- 6.4 Scales ----------------------------------------------------------------------------------
+
+
+def read_scales(data: bytes, channels: int, points: int, unit: int) -> list[list[int]]:
+    """The scales, for each channel those of all places."""
+    if not data:
+        return [[0] * points for _ in range(channels)]
+    r = Reader(data)
+    a = itertools.accumulate(read_integers(r.blob(), channels))
+    b = read_integers(r.blob(), points)
+    c = read_integers(r.blob(), channels * points)
+    r.end()
+    return [
+        [unit * (base + b[p] + c[i * points + p]) for p in range(points)]
+        for i, base in enumerate(a)
+    ]
+
+
+def places(model: Model, size: Sequence[int]) -> list[int]:
+    """For each frequency of a block of this size, the place in the longest block."""
+    at = [0]
+    for n, b in zip(size, model.axes, strict=True):
+        at = [i * b + (2 * k + 1) * b // (2 * n) for i in at for k in range(n)]
+    return at
+
+
+# ---- 6.5 Symbols to latents ----------------------------------------------------------------------
+
+
+def latent(symbol: int, table: "Table", step: float) -> float:
+    size = abs(symbol)
+    offset = (table.first if size == 1 else table.further) - 128
+    return math.copysign(size + offset / 256, symbol) * step if size else 0.0
+
+
+# ---- 7.1 Tables ----------------------------------------------------------------------------------
+
+POWERS = (32768, 35734, 38968, 42495, 46341, 50535, 55109, 60097)
+
+
+def chance(code: int) -> int:
+    """In units of 2^-24."""
+    e, r = divmod(code - 128, 8)
+    yes, no = POWERS[r] << max(e, 0), 32768 << max(-e, 0)
+    return (yes << 24) // (yes + no)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The fields of a table."""
+
+    magnitude: int
+    shift: int = 0
+    zero: int = 128
+    positive: int = 128
+    first: int = 128
+    further: int = 128
+    hazards: tuple[int, ...] = ()
+
+
+def read_table(r: Reader) -> Table:
+    magnitude, shift, zero, positive, first, further = r.take(6)
+    hazards = tuple(r.take(r.u8()))
+    must(magnitude <= 127 and shift <= 24, "magnitude or shift of a table")
+    must(hazards or magnitude <= 1, "a table without hazards")
+    return Table(magnitude, shift, zero, positive, first, further, hazards)
+
+
+# ---- 7.2 Frequencies -----------------------------------------------------------------------------
+
+BUCKETS = [i for i, n in enumerate((1, 1, 1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 32, 31)) for _ in range(n)]
+
+
+@lru_cache(maxsize=4096)
+def frequencies(table: Table) -> list[int]:
+    """Of the symbols -M ... M; they sum to 2^24."""
+    top = table.magnitude
+    budget = 2**24 - (2 * top + 1)
+    left = budget - (budget * chance(table.zero) >> 24)
+    f = [0] * (2 * top + 1)
+    f[top] = budget - left + 1
+    for m in range(1, top + 1):
+        mass = left
+        if m < top:
+            bucket = min(BUCKETS[m - 1], len(table.hazards) - 1)
+            mass = left * chance(table.hazards[bucket]) >> 24
+        left -= mass
+        above = mass * chance(table.positive) >> 24
+        f[top + m], f[top - m] = above + 1, mass - above + 1
+    return f
+
+
+# ---- 7.3 Table numbers ---------------------------------------------------------------------------
+
+BUILT_IN = {number: Table(m, 0, zero, 128, first, further, hazards) for
+            number, m, zero, first, further, hazards in (
+    (2, 2, 207, 120, 128, (226,)),
+    (3, 2, 167, 96, 100, (205,)),
+    (4, 3, 144, 81, 72, (182, 207)),
+    (5, 4, 132, 93, 78, (159, 169, 181)),
+    (6, 6, 125, 109, 99, (145, 152, 157, 164)),
+    (7, 8, 119, 118, 110, (135, 140, 144, 147, 149)),
+    (8, 11, 114, 122, 115, (127, 131, 134, 136, 138, 142)),
+    (9, 16, 109, 125, 118, (120, 123, 125, 127, 129, 132, 134)),
+    (10, 22, 104, 127, 122, (114, 117, 118, 120, 121, 124, 126, 128)),
+    (11, 31, 100, 127, 124, (109, 111, 112, 113, 115, 117, 118, 121, 123)),
+    (12, 44, 95, 127, 125, (104, 106, 107, 107, 109, 110, 112, 113, 115, 118)),
+    (13, 63, 91, 129, 127, (100, 101, 101, 102, 103, 104, 106, 107, 109, 111, 113)),
+    (14, 87, 87, 129, 126, (95, 96, 96, 97, 98, 99, 100, 101, 103, 105, 106, 108)),
+    (15, 126, 83, 129, 128, (90, 92, 92, 92, 93, 94, 94, 96, 97, 99, 101, 102)),
+)}
+
+
+def table_number(scale: int, step_scale: int) -> int:
+    return min(max((scale - step_scale + 1 >> 1) + 6, 0), 255)
+
+
+def find_table(number: int, model: Model) -> Table:
+    if number in model.tables:
+        return model.tables[number]
+    if number < 2:
+        return Table(0)
+    octaves = max((number - 14) // 2, 0)
+    table = BUILT_IN[number - 2 * octaves]
+    return replace(table, shift=min(octaves, 24), first=128, further=128) if octaves else table
+
+
+def read_tables(data: bytes) -> dict[int, Table]:
+    r, tables, last = Reader(data), dict[int, Table](), -1
+    while r.at < len(data):
+        number = r.u8()
+        must(number > last, "table numbers do not ascend")
+        tables[number], last = read_table(r), number
+    return tables
+
+
+# ---- 7.4 rANS ------------------------------------------------------------------------------------
+
+
+class Coder:
+    """The rANS decoder over the words of a field."""
+
+    def __init__(self, data: bytes) -> None:
+        must(len(data) % 4 == 0, "the words of a coder are cut off")
+        self.stack = list(struct.unpack(f"<{len(data) // 4}I", data))
+        must(not self.stack or self.stack[-1], "the last word of a coder is 0")
+        self.head = 0
+        for _ in range(min(len(self.stack), 2)):
+            self.head = self.head << 32 | self.stack.pop()
+
+    def decode(self, f: Sequence[int], n: int) -> list[int]:
+        """n symbols, each counted from that of the first frequency."""
+        starts = list(itertools.accumulate(f, initial=0))[:-1]
+        head, stack, out = self.head, self.stack, []
+        for _ in range(n):
+            q = head & 0xFFFFFF
+            k = bisect_right(starts, q) - 1
+            head = (head >> 24) * f[k] + q - starts[k]
+            if head < 1 << 32 and stack:
+                head = head << 32 | stack.pop()
+            out.append(k)
+        self.head = head
+        return out
+
+    def end(self) -> None:
+        must(not self.head and not self.stack, "the coder is not empty at its end")
+
+
+# ---- 7.5 Symbols and integers --------------------------------------------------------------------
+
+
+def coded_symbols(r: Reader, arrays: list[tuple[int, Table]], seed: int) -> list[array[int]]:
+    """The symbols of arrays of the given lengths and tables, to the end of the field."""
+    escapes = Reader(r.blob())
+    escaped = bool(escapes.data)
+    crc, check, coder, out = r.uint(4), seed, Coder(r.rest()), []
+    for n, table in arrays:
+        top, s = table.magnitude, table.shift
+        if not n or not top:
+            out.append(array("i", bytes(4 * n)))
+            continue
+        symbols = [k - top for k in coder.decode(frequencies(table), n)]
+        if escaped:
+            for i, k in enumerate(symbols):
+                if abs(k) == top:
+                    e = escapes.varint()
+                    must(e < 2**30, "an escape is too large")
+                    symbols[i] += e if k > 0 else -e
+        if s:
+            low = [0] * n
+            for bit in range(0, s, 8):
+                w = min(8, s - bit)
+                more = coder.decode([2 ** (24 - w)] * 2**w, n)
+                low = [a | b << bit for a, b in zip(low, more, strict=True)]
+            symbols = [(k << s) + a - (1 << s >> 1) for k, a in zip(symbols, low, strict=True)]
+        try:
+            found = array("i", symbols)
+        except OverflowError:
+            raise FormatError("a symbol is beyond 32 bits") from None
+        check = zlib.crc32(struct.pack(f"<{n}i", *found), check)
+        out.append(found)
+    coder.end()
+    escapes.end()
+    must(check == crc, "the CRC-32 of the symbols does not match")
+    return out
+
+
+def read_integers(data: bytes, n: int) -> Sequence[int]:
+    if not data:
+        return [0] * n
+    r = Reader(data)
+    table = read_table(r)
+    must(table.magnitude, "a table of integers is empty")
+    return coded_symbols(r, [(n, table)], 0)[0]
+
+
+# ---- 7.6 Exceptions ------------------------------------------------------------------------------
+
+
+def read_exceptions(r: Reader, dtype: int, total: int) -> dict[int, int]:
+    """The bits of the elements, by their positions in the row group."""
+    data = r.blob()
+    if not data:
+        return {}
+    r, at = Reader(data).deflated(2**40), -1
+    gaps = r.varints(r.varint())
+    positions = [at := at + 1 + gap for gap in gaps]
+    must(at < total, "an exception lies outside of its row group")
+    bits = [r.uint(width(dtype)) for _ in positions]
+    r.end()
+    return dict(zip(positions, bits, strict=True))
+
+
+# ---- 7.7 ROWS of a group with loss ---------------------------------------------------------------
+
+
+def decode_rows(r: Reader, z: Lossy, g: int, low: int, high: int, out: list[array[int]],
+                excepted: bool = True) -> list[array[int]]:
+    """Decode the slabs low ... high - 1 into the bits ``out`` of all tensors; the symbols."""
+    found = classes(z, low, high)
+    sizes = [sum(len(p.origins) for p in pieces) for _, pieces in found]
+    counts = [z.views[0].channels * math.prod(size) for (_, size), _ in found]
+    total = sum(map(mul, sizes, counts))
+    must(total <= 2**27, "a row group is too large")
+    exceptions = read_exceptions(r, z.dtype, total) if excepted else {}
+    step = z.step * 2 ** ((g - 128) / 256)
+    plan = []  # class, table, coefficients
+    for c, ((part, size), _) in enumerate(found):
+        model, at = z.models[part], places(z.models[part], size)
+        numbers: dict[int, list[int]] = {}
+        for i, scale in enumerate(row[p] for row in model.scales for p in at):
+            number = table_number(scale + z.shift, z.step_scale)
+            numbers.setdefault(number, []).append(i)
+        plan += [(c, find_table(n, model), numbers[n]) for n in sorted(numbers)]
+    arrays = [(len(wanted) * sizes[c], table) for c, table, wanted in plan]
+    symbols = coded_symbols(r, arrays, z.seed)
+    latents: list[list[list[float]]] = [[[]] * n for n in counts]
+    for (c, table, wanted), coded in zip(plan, symbols, strict=True):
+        values = {k: latent(k, table, step) for k in set(coded)}
+        for j, i in enumerate(wanted):
+            latents[c][i] = [values[k] for k in coded[j * sizes[c] : (j + 1) * sizes[c]]]
+    begin = 0
+    for ((part, size), pieces), y, blocks in zip(found, latents, sizes, strict=True):
+        put_class(z, z.models[part], size, pieces, y, out)
+        put_exceptions(z, pieces, blocks, begin, exceptions, out)
+        begin += len(y) * blocks
+    return symbols
+
+
+def put_class(z: Lossy, model: Model, size: tuple[int, ...], pieces: list[Piece],
+              latents: list[list[float]], out: list[array[int]]) -> None:
+    """Reconstruct the blocks of a class, and put the values where they belong."""
+    points = math.prod(size)
+    dct = inverse_dct(size) if points > 1 else None
+    blocks = zip(*latents, strict=True)
+    for piece in pieces:
+        stride, bits = z.views[piece.tensor].channel_stride, out[piece.tensor]
+        for origin in piece.origins:
+            block = reconstruct(next(blocks), z, model, dct, points)
+            for point, values in zip(piece.points, block, strict=True):
+                for c, value in enumerate(to_bits(values, z.dtype)):
+                    bits[origin + point + c * stride] = value
+
+
+def put_exceptions(z: Lossy, pieces: list[Piece], blocks: int, begin: int,
+                   exceptions: dict[int, int], out: list[array[int]]) -> None:
+    """Step 7 of 6.1, for the class whose values begin at a position."""
+    where = [(piece, origin) for piece in pieces for origin in piece.origins]
+    points = len(pieces[0].points)
+    for position, value in exceptions.items():
+        coefficient, block = divmod(position - begin, blocks)
+        c, point = divmod(coefficient, points)
+        if 0 <= c < z.views[0].channels:
+            piece, origin = where[block]
+            stride = z.views[piece.tensor].channel_stride
+            out[piece.tensor][origin + piece.points[point] + c * stride] = value
+
+
+def blank(dtype: int, shape: Sequence[int]) -> array[int]:
+    return array(WORDS[width(dtype)], bytes(math.prod(shape) * width(dtype)))
+
+
+def to_bytes(bits: array[int]) -> bytes:
+    return struct.pack(f"<{len(bits)}{bits.typecode}", *bits)
+
+
+# ---- 8. ROWS of a group bit for bit --------------------------------------------------------------
+
+
+def decode_planes(r: Reader, dtype: int, n: int) -> bytes:
+    """The n elements of a row group."""
+    crc, size = r.uint(4), width(dtype)
+    data = bytearray(n * size)
+    for i in range(size):
+        data[i::size] = read_plane(r, n)
+    r.end()
+    if is_floating(dtype):
+        code, top = WORDS[size], 8 * size - 1
+        rotated = struct.unpack(f"<{n}{code}", data)
+        data = bytearray(struct.pack(f"<{n}{code}", *[v >> 1 | (v & 1) << top for v in rotated]))
+    must(zlib.crc32(data) == crc, "the CRC-32 of the elements does not match")
+    return bytes(data)
+
+
+def read_plane(r: Reader, n: int) -> bytes:
+    kind = r.u8()
+    must(kind <= 2, "unknown coding of a plane")
+    if kind == 0:
+        return r.take(n)
+    if kind == 1:
+        return r.take(1) * n
+    levels = struct.unpack("<256H", inflate(r.blob(), 512))
+    occurring = [v for v in range(256) if levels[v]]
+    must(len(occurring) >= 2, "a coded plane of fewer than two values")
+    f = [levels[v] * 2**24 // sum(levels) for v in occurring]
+    f[occurring.index(levels.index(max(levels)))] += 2**24 - sum(f)
+    coder = Coder(r.blob())
+    plane = bytes(occurring[k] for k in coder.decode(f, n))
+    coder.end()
+    return plane
+
+
+# ---- 9. Profiles ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Entry:
+    name: str
+    layout: str
+    prefix: int
+    grid: list[int]
+    of_prefix: bool
+    channels: int
+    mean: float
+    deviation: float
+    lower: float
+    upper: float
+    model: Model
+
+
+@dataclass
+class Profile:
+    sha256: bytes
+    seed: int  # 7.7
+    entries: list[Entry]
+
+
+def read_profile(data: bytes) -> Profile:
+    sections, _ = read_file(data, PROFILE)
+    digest = hashlib.sha256(data).digest()
+    entries = [read_entry(s.payload) for s in sections if s.type == b"ENTR"]
+    must(len(entries) <= 4096, "too many entries")
+    return Profile(digest, zlib.crc32(digest), entries)
+
+
+def read_entry(payload: bytes) -> Entry:
+    r = Reader(payload)
+    name = r.string()
+    must(r.u8() <= 2, "unknown architecture")
+    layout, prefix, grid, of_prefix = r.string(), r.varint(), r.varints(r.u8()), r.u8()
+    must(of_prefix <= 1, "an entry is neither of the grid nor of the prefix tokens")
+    channels = r.varint()
+    must(channels <= 65536, "too many channels")
+    r.varint()
+    mean, deviation, lower, upper = r.f64(), r.f64(), r.f64(), r.f64()
+    model = read_model(r.rest(), channels)
+    return Entry(name, layout, prefix, grid, bool(of_prefix), channels, mean, deviation, lower,
+                 upper, model)
+
+
+# ---- 9.1 Messages --------------------------------------------------------------------------------
+
+
+def decode_message(data: bytes, profile: bytes) -> tuple[str, list[int], bytes]:
+    """The element type, the shape and the bytes of the array of a message."""
+    r, p = Reader(data), read_profile(profile)
+    flags, kind = r.u8(), r.u8()
+    must(flags >> 4 == 1, "unknown version of messages")
+    dtype, shape = kind >> 4, r.varints(kind & 15)
+    must(is_floating(dtype), "the element type of a message")
+    if flags & 8:
+        must(math.prod(shape) <= 2**27, "a row group is too large")
+        return TYPES[dtype], shape, decode_planes(r, dtype, math.prod(shape))
+    e = r.varint()
+    must(e < len(p.entries) and not p.entries[e].of_prefix, "no such entry of the profile")
+    entry, code = p.entries[e], r.uint(2)
+    layout = entry.layout
+    if len(shape) == len(layout) - 1:
+        layout = layout.replace("N", "", 1)
+    z = Lossy(dtype, layout, entry.prefix, entry.grid, entry.lower, entry.upper, entry.mean,
+              entry.deviation, 2.0 ** ((code - 32768) / 1024), 2 * round((code - 32768) / 512),
+              not flags & 1, p.seed, r.svarint() if flags & 4 else 0, [entry.model])
+    z.views = [view(shape, layout, entry.prefix, entry.grid)]
+    v = z.views[0]
+    must(v.channels == entry.channels, "the array has another number of channels")
+    if entry.prefix:
+        key = (entry.name, entry.channels, entry.mean)
+        same = [x for x in p.entries if x.of_prefix and (x.name, x.channels, x.mean) == key]
+        must(same, "the profile lacks the model of the prefix tokens")
+        z.models.append(same[0].model)
+    check_slabs(z)
+    must(math.prod(shape) <= 2**27, "a row group is too large")
+    out = [blank(dtype, shape)]
+    decode_rows(r, z, 128, 0, v.samples * rows_of(z, v), out, bool(flags & 2))
+    return TYPES[dtype], shape, to_bytes(out[0])
+
+
+# ---- A whole file --------------------------------------------------------------------------------
+
+
+@dataclass
+class Tensor:
+    dtype: str
+    shape: list[int]
+    data: bytes
+
+
+@dataclass
+class Dump:
+    """What a file holds; ``symbols`` has the coded symbols of each ROWS section with loss."""
+
+    metadata: dict[str, str] | None
+    tensors: dict[str, Tensor]
+    symbols: dict[int, list[array[int]]]
+
+
+def read_groups(data: bytes, profiles: Sequence[bytes]) -> tuple[Index, list[Section], list[Group]]:
+    """All of a file but the payloads of ROWS, with the rules that tie sections together."""
+    sections, index = read_file(data, FEATURES)
+    at_hand = {hashlib.sha256(p).digest(): p for p in profiles}
+    for digest in index.profiles:
+        must(digest in at_hand, f"the file needs the profile {digest.hex()}")
+    needed = [read_profile(at_hand[digest]) for digest in index.profiles]
+    payloads = [s.payload for s in sections if s.type == b"GRUP"]
+    must(len(payloads) <= 2**20, "too many tensor groups")
+    shapes: list[list[list[int]]] = [[] for _ in payloads]
+    for at, dtype, shape in zip(index.groups, index.dtypes, index.shapes, strict=True):
+        must(at < len(payloads) and payloads[at][1:2] == bytes([dtype]), "the group of a tensor")
+        shapes[at].append(shape)
+    groups = [read_group(p, s, needed) for p, s in zip(payloads, shapes, strict=True)]
+    spans = [i for g in groups for i in range(g.first, g.first + min(g.rows(), len(sections) + 1))]
+    rows = [i for i, s in enumerate(sections) if s.type == b"ROWS"]
+    must(sorted(spans) == rows, "a ROWS section that belongs to no group or to several")
+    return index, sections, groups
+
+
+def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
+    """Decode a file of features."""
+    index, sections, groups = read_groups(data, profiles)
+    dump = Dump(index.metadata, {}, {})
+    for number, group in enumerate(groups):
+        members = [t for t, at in enumerate(index.groups) if at == number]
+        z, planes = group.lossy, []
+        bits = [blank(group.dtype, index.shapes[t]) for t in members] if z else []
+        for i in range(group.rows()):
+            low, high = i * group.per, min((i + 1) * group.per, group.slabs)
+            r = Reader(sections[group.first + i].payload)
+            if z:
+                dump.symbols[group.first + i] = decode_rows(r, z, r.u8(), low, high, bits)
+            else:
+                planes.append(decode_planes(r, group.dtype, high - low))
+        r = Reader(b"".join([to_bytes(b) for b in bits] or planes))
+        for t in members:
+            raw = r.take(stored(group.dtype, index.shapes[t]))
+            dump.tensors[index.names[t]] = Tensor(TYPES[group.dtype], index.shapes[t], raw)
+    dump.tensors = {name: dump.tensors[name] for name in index.names}
+    return dump
+
+
+def to_safetensors(dump: Dump) -> bytes:
+    header: dict[str, object] = {}
+    if dump.metadata is not None:
+        header["__metadata__"] = dump.metadata
+    at = 0
+    for name, t in dump.tensors.items():
+        offsets = [at, at := at + len(t.data)]
+        header[name] = {"dtype": t.dtype, "shape": t.shape, "data_offsets": offsets}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([struct.pack("<Q", len(text)), text, *(t.data for t in dump.tensors.values())])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Decode a featcodec file.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("out", type=Path, nargs="?", help="the safetensors file to write")
+    parser.add_argument("--profile", type=Path, action="append", default=[])
+    parser.add_argument("--check", action="store_true", help="only look at the structure")
+    args = parser.parse_args()
+    if args.check == bool(args.out):
+        parser.error("give either --check or a file to write")
+    data, profiles = args.file.read_bytes(), [p.read_bytes() for p in args.profile]
+    try:
+        if not args.check:
+            args.out.write_bytes(to_safetensors(decode(data, profiles)))
+        elif data[10:12] == b"\1\0":
+            read_profile(data)
+        else:
+            read_groups(data, profiles)
+    except FormatError as error:
+        print(f"{args.file}: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -36,17 +36,17 @@ class Dump:
         try:
             with safe_open(self.path, framework="numpy") as checked:  # refuses what is malformed
                 names = list(checked.offset_keys())
-            self._file = self.path.open("rb")
+            with self.path.open("rb") as file:
+                size = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(size))
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except SafetensorError as error:
             raise InvalidInput(f"{path} is not a sound safetensors file: {error}") from None
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror or error}") from None
-        size = int.from_bytes(self._file.read(8), "little")
-        header = json.loads(self._file.read(size))
         # The file's own order of keys: that of the library changes from run to run.
         self.metadata: dict[str, str] | None = header.get("__metadata__")
         self._start = 8 + size
-        self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         self.data_bytes = len(self._map)
         self.tensors: Sequence[Tensor] = [self._tensor(name, header[name]) for name in names]
 
@@ -67,9 +67,6 @@ class Dump:
         """Let go of the pages that were read, so that memory does not grow with the dump."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def header_bytes(

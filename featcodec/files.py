@@ -37,7 +37,7 @@ def encode_file(
 ) -> Report:
     """Encode a safetensors dump to a file that appears only when it is complete."""
     dump = Dump(Path(source))
-    with complete(destination, overwrite) as out, contextlib.closing(dump):
+    with complete(destination, overwrite) as out:
         return encode(dump, out, quality or Quality.choose(), profile, options, progress)
 
 

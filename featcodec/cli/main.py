@@ -11,6 +11,11 @@ import click
 from .. import __version__
 from ..errors import FeatcodecError
 
+# One thread a process: row groups are small, and threads that wait for each other on a busy machine
+# cost many times what they bring. Parallel work is done by processes, with --jobs.
+for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
 COMMANDS = {
     "encode": "Encode safetensors dumps.",
     "decode": "Decode files back to safetensors dumps.",

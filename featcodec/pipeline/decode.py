@@ -17,7 +17,6 @@ from ..container.index import TensorEntry
 from ..container.reader import Reader
 from ..entropy import planes
 from ..errors import Corrupt, ProfileMissing
-from ..transform.linear import Linear
 from .grid_model import GridModel, corrupt, unpack_scales, unpack_tables
 from .grouping import unsigned
 from .part_coder import PartCoder
@@ -211,7 +210,7 @@ def coder_of(
             raise Corrupt("a model has blocks of another rank than the grid")
         if not prefix:
             block = model.block
-        transform = Linear(model.centres, model.vectors, work)
+        transform = model.transform_in(work)
         parts[bool(prefix)] = PartCoder(
             transform, scales, tables, lossy.step, lossy.step_scale, work
         )

@@ -10,7 +10,7 @@ from ..align.blocks import cut
 from ..entropy import family, fit
 from ..entropy.tables import EMPTY, Table
 from ..transform import householder
-from ..transform.linear import Linear, principal_axes
+from ..transform.linear import principal_axes
 from .grid_model import GridModel
 from .part_coder import PartCoder, Sizes
 
@@ -43,13 +43,9 @@ def covariance(classes: Classes, centre: np.ndarray) -> np.ndarray:
     return total / max(count, 1)
 
 
-def transform_of(model: GridModel, work: str) -> Linear:
-    return Linear(model.centres, model.vectors, work)
-
-
 def latents_of(model: GridModel, classes: Classes, work: str) -> dict[Sizes, np.ndarray]:
     """Return the latents of aligned values; the values stay as they are."""
-    transform = transform_of(model, work)
+    transform = model.transform_in(work)
     return {sizes: transform.forward(a.astype(work), sizes) for sizes, a in classes.items()}
 
 

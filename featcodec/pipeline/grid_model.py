@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ..entropy import integers
 from ..entropy.tables import Table
 from ..errors import Corrupt
 from ..transform import householder
+from ..transform.linear import Linear
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,19 @@ class GridModel:
     def centres(self) -> np.ndarray:
         return self.centre * 2.0**-self.centre_exponent
 
+    @cached_property
+    def basis(self) -> np.ndarray | None:
+        """The KLT (channels, channels) that the reflectors make, None without any."""
+        if not self.vectors.shape[1]:
+            return None
+        return householder.basis(self.vectors, self.channels)
+
+    def transform_in(self, work: str) -> Linear:
+        """Return the transform that works in float32 or float64."""
+        return Linear(self.centres, self.basis, work)
+
     def pack(self) -> Model:
+        """Return the model as it is stored."""
         return Model(
             self.transform,
             self.block,

@@ -20,7 +20,6 @@ from ..container.model import ProfileEntry
 from ..container.wire import Builder, Cursor
 from ..entropy import planes
 from ..errors import Corrupt, InvalidInput, Truncated, Unsupported
-from ..transform.linear import Linear
 from .grid_model import GridModel, corrupt
 from .part_coder import PartCoder
 from .profile import Profile
@@ -240,7 +239,7 @@ def _layout(head: ProfileEntry, shape: tuple[int, ...]) -> Layout | None:
 
 
 def _part(model: GridModel, step: float, shift: int, work: str) -> PartCoder:
-    transform = Linear(model.centres, model.vectors, work)
+    transform = model.transform_in(work)
     scale = 2 * round(2 * math.log2(step))
     return PartCoder(transform, model.scales + shift, model.tables, step, scale, work)
 

@@ -41,7 +41,7 @@ class Candidate:
         return sum(a.size for a in self.latents.values())
 
     def at(self, step: float, step_scale: int, scales: np.ndarray, tables: Mapping) -> PartCoder:
-        transform = fitting.transform_of(self.model, self.work)
+        transform = self.model.transform_in(self.work)
         return PartCoder(transform, scales, tables, step, step_scale, self.work, trade=self.trade)
 
     def rough(self, step: float) -> PartCoder:
@@ -100,9 +100,11 @@ class PlainCandidate(Candidate):
     TRADES = (0.03, 0.06)
 
     def rough(self, step: float) -> PartCoder:
-        return self.tuned(step)[0]
+        return self.tuned(step, counts=self.COUNTS[1:2])[0]
 
-    def tuned(self, step: float, plain: bool = False) -> tuple[PartCoder, float]:
+    def tuned(
+        self, step: float, plain: bool = False, counts: tuple[int, ...] = COUNTS
+    ) -> tuple[PartCoder, float]:
         """Return a coder with a table for each cluster of channels, and all its bits."""
         step_scale = scale_of(step)
         rows = np.concatenate([a.reshape(len(a), -1) for a in self.latents.values()], axis=1)
@@ -110,8 +112,8 @@ class PlainCandidate(Candidate):
         labels, tables, bits = min(
             (
                 cluster(rows, step, count, self.share, self.trade, limits)
-                for count in self.COUNTS
-                if count <= len(rows)
+                for count in counts
+                if count <= len(rows) or count == counts[0]
             ),
             key=lambda found: found[2],
         )
@@ -191,7 +193,7 @@ def bits_at(candidate: Candidate, target: float, step: float) -> float:
 def trade_for(candidate: PlainCandidate, step: float, target: float) -> float:
     """Return the trade at which a candidate has a mean squared error at a given step."""
     low, high = 0.0, 0.3
-    for _ in range(8):
+    for _ in range(7):
         candidate.trade = (low + high) / 2
         error = fitting.squared_error(candidate.rough(step), candidate.latents)
         if error / candidate.size > target:

@@ -234,7 +234,7 @@ def _count_at(
     model: GridModel, latents: Classes, tables: Mapping[int, Table], snr: float
 ) -> Counts:
     """Quantise a sample at about an SNR and count its symbols."""
-    transform = fitting.transform_of(model, "float32")
+    transform = model.transform_in("float32")
 
     def coder(step: float) -> PartCoder:
         return PartCoder(transform, model.scales, tables, step, search.scale_of(step), "float32")

@@ -2,21 +2,18 @@
 
 import numpy as np
 
-from . import dct, householder
+from . import dct
 
 
 class Linear:
     """The linear transform; without reflectors and with blocks of one point it is `none`."""
 
-    def __init__(self, centre: np.ndarray, vectors: np.ndarray, dtype: str) -> None:
-        """`centre` is (channels,) in normalised units, `vectors` the (channels, K) reflectors."""
+    def __init__(self, centre: np.ndarray, basis: np.ndarray | None, dtype: str) -> None:
+        """`centre` is (channels,) in normalised units, `basis` orthonormal, None the identity."""
         self.dtype = dtype
         self.centre = centre.astype(dtype)[:, None, None] if centre.any() else None
         # Applied as rows: latents = basis' values.
-        self.basis: np.ndarray | None = None
-        if vectors.shape[1]:
-            full = householder.basis(vectors, len(centre))
-            self.basis = np.ascontiguousarray(full.T).astype(dtype)
+        self.basis = None if basis is None else np.ascontiguousarray(basis.T).astype(dtype)
 
     def forward(self, values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         """Return the latents of aligned values (channels, points, blocks)."""

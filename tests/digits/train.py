@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 HERE = Path(__file__).resolve().parent

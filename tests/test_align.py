@@ -1,0 +1,136 @@
+"""Layouts, blocks and slabs, element types."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from featcodec.align import blocks, layout, numbers
+from featcodec.align.grids import GroupGrid
+
+LAYOUTS = ["NCHW", "NHWC", "CHW", "HWC", "NLD", "LD", "ND", "D", "L", "NCTHW", "NNLD", "LND", "NHW"]
+
+
+@st.composite
+def groups(draw: st.DrawFn) -> tuple[layout.Layout, list[tuple[int, ...]], tuple[int, ...]]:
+    """A layout, shapes that fit it with the same channels, and a longest block."""
+    axes = draw(st.sampled_from(LAYOUTS))
+    channels = draw(st.integers(1, 4))
+    shapes = [
+        tuple(channels if a in "CD" else draw(st.integers(1, 9)) for a in axes)
+        for _ in range(draw(st.integers(1, 3)))
+    ]
+    found = layout.Layout(axes)
+    if axes == "NLD" and draw(st.booleans()):
+        prefix, grid = draw(st.integers(0, 2)), (draw(st.integers(1, 3)), draw(st.integers(1, 4)))
+        found = layout.Layout(axes, prefix, grid)
+        shapes = [(n, prefix + math.prod(grid), c) for n, _, c in shapes]
+    rank = len(found.grid or found.token_grid(shapes[0])[1:-1])
+    return found, shapes, tuple(draw(st.integers(1, 4)) for _ in range(rank))
+
+
+@given(groups(), st.data())
+def test_blocks_of_any_range_of_slabs_go_back_where_they_came_from(
+    group: tuple, data: st.DataObject
+) -> None:
+    found, shapes, block = group
+    grid = GroupGrid(found, shapes, block)
+    sizes = [math.prod(shape) for shape in shapes]
+    tensors = [
+        np.arange(n, dtype=np.float64).reshape(s) for n, s in zip(sizes, shapes, strict=True)
+    ]
+    back = [np.full(shape, -1.0) for shape in shapes]
+    cuts = sorted({0, grid.slabs, *data.draw(st.lists(st.integers(0, grid.slabs), max_size=3))})
+    for first, last in itertools.pairwise(cuts):
+        for (_, points), boxes in grid.boxes(first, last).items():
+            values = grid.collect(boxes, tensors.__getitem__, lambda a: a)
+            assert values.shape[:2] == (grid.channels, math.prod(points))
+            grid.scatter(values, boxes, back.__getitem__)
+    for one, other in zip(tensors, back, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@given(st.integers(1, 500), st.integers(1, 40))
+def test_an_axis_is_cut_into_few_blocks_of_even_length(length: int, longest: int) -> None:
+    runs = blocks.cut(length, longest)
+    sizes = [size for _, count, size in runs for _ in range(count)]
+    assert sum(sizes) == length
+    assert len(sizes) == -(-length // longest)
+    assert max(sizes) <= longest
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(groups(), st.data())
+def test_rows_of_the_leading_axis_lie_in_the_slabs_named(group: tuple, data: st.DataObject) -> None:
+    found, shapes, block = group
+    grid = GroupGrid(found, shapes, block)
+    which = data.draw(st.integers(0, len(shapes) - 1))
+    shape = shapes[which]
+    first = data.draw(st.integers(0, shape[0] - 1))
+    last = data.draw(st.integers(first + 1, shape[0]))
+    low, high = grid.slabs_of_rows(which, shape, first, last)
+    covered = [np.zeros(s, bool) for s in shapes]
+    for boxes in grid.boxes(low, high).values():
+        values = np.ones((grid.channels, math.prod(boxes[0].sizes), sum(b.count for b in boxes)))
+        grid.scatter(values, boxes, covered.__getitem__)
+    assert covered[which][first:last].all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "metadata", "expected"),
+    [
+        ((8, 64, 14, 14), {}, "NCHW"),
+        ((8, 14, 14, 64), {}, "NHWC"),
+        ((64, 14, 14), {}, "CHW"),
+        ((8, 65, 128), {}, "NLD:1+8x8"),
+        ((8, 197, 768), {}, "NLD:1+14x14"),
+        ((8, 201, 768), {"layout": "NLD"}, "NLD:5+14x14"),
+        ((8, 60, 128), {}, "NLD"),
+        ((8, 51, 16), {"layout": "NLD", "prefix_tokens": "3", "grid": "6x8"}, "NLD:3+6x8"),
+        ((37, 384), {}, "LD"),
+        ((2, 3, 4, 5, 6), {}, "NCTHW"),
+        ((3, 100_000), {}, "NL"),
+    ],
+)
+def test_the_layout_follows_from_metadata_or_shape(shape: tuple, metadata: dict, expected: str):
+    architecture = layout.architecture_of(shape, metadata, None)
+    assert str(layout.choose(shape, metadata, architecture, None)) == expected
+
+
+@pytest.mark.parametrize("text", ["NCXW", "NHHC", "NCD", "NLD:9", "NCHW:1+2x2", "NLND"])
+def test_a_layout_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(layout.LayoutError):
+        layout.parse(text)
+
+
+@pytest.mark.parametrize("dtype", sorted(numbers.STORED))
+def test_every_stored_value_survives_conversion_to_float_and_back(dtype: str) -> None:
+    kind = numbers.STORED[dtype]
+    if kind.itemsize <= 2:
+        stored = np.arange(1 << 8 * kind.itemsize, dtype=f"<u{kind.itemsize}").view(kind)
+    else:
+        stored = np.random.default_rng(0).normal(size=1000).astype(kind)
+    with np.errstate(invalid="ignore"):
+        values = numbers.to_float(stored, dtype)
+    finite = np.isfinite(values)
+    back = numbers.from_float(values[finite], dtype)
+    np.testing.assert_array_equal(
+        back.view(f"u{kind.itemsize}"), stored[finite].view(f"u{kind.itemsize}")
+    )
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "BF16"])
+def test_rounding_goes_to_the_nearest_stored_value(dtype: str) -> None:
+    values = np.random.default_rng(0).normal(size=2000).astype(np.float32)
+    all_codes = np.arange(1 << 8 * numbers.STORED[dtype].itemsize, dtype=numbers.STORED[dtype])
+    grid = numbers.to_float(all_codes, dtype)
+    grid = np.unique(grid[np.isfinite(grid)])
+    near = np.abs(
+        grid[np.clip(np.searchsorted(grid, values)[:, None] + [-1, 0], 0, len(grid) - 1)]
+        - values[:, None]
+    ).min(axis=1)
+    back = numbers.to_float(numbers.from_float(values, dtype), dtype)
+    np.testing.assert_array_equal(np.abs(back - values), near)

@@ -1,0 +1,133 @@
+"""What was asked is what the decoded values have, on features of real networks."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import featcodec.numpy as fc
+from featcodec import Profile
+from featcodec.dumps import Dump
+from featcodec.pipeline.encode import encode
+from featcodec.pipeline.quality import Quality
+
+TASKS = ["cnn", "vit"]
+
+
+def snr(values: np.ndarray, decoded: np.ndarray) -> float:
+    values, decoded = values.astype(np.float64), decoded.astype(np.float64)
+    noise = ((values - decoded) ** 2).sum()
+    return 10 * math.log10(((values - values.mean()) ** 2).sum() / noise) if noise else math.inf
+
+
+def features(digits: Path, task: str) -> np.ndarray:
+    return load_file(digits / f"{task}_eval.safetensors")["features"].astype(np.float32)
+
+
+@pytest.mark.parametrize("wanted", [1, 5, 10, 20, 33.3, 60])
+@pytest.mark.parametrize("transform", ["auto", "none", "linear"])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_snr_is_reached_and_hardly_exceeded(
+    digits: Path, task: str, transform: str, wanted: float
+) -> None:
+    values = features(digits, task)
+    data = fc.save({"x": values}, snr=wanted, transform=transform)
+    reached = snr(values, fc.load(data)["x"])
+    assert wanted <= reached + 1e-3 <= wanted + 0.052
+
+
+@pytest.mark.parametrize("wanted", [5, 10, 20])
+@pytest.mark.parametrize("task", TASKS)
+def test_a_profile_makes_files_smaller(
+    digits: Path, profile: Profile, task: str, wanted: float
+) -> None:
+    dump = Dump(digits / f"{task}_eval.safetensors")
+    quality = Quality(snr=wanted)
+    without = encode(dump, io.BytesIO(), quality).output_bytes
+    assert encode(dump, io.BytesIO(), quality, profile).output_bytes < without
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_profile_of_other_features_makes_no_file_larger(
+    digits: Path, profile: Profile, task: str
+) -> None:
+    values = features(digits, task)
+    turned = np.random.default_rng(0).permutation(values.reshape(-1)).reshape(values.shape)
+    for strange in (turned, values[..., ::-1] * 50 + 7):
+        for wanted in (5, 20):
+            without = len(fc.save({"x": strange}, snr=wanted))
+            assert len(fc.save({"x": strange}, snr=wanted, profile=profile)) <= without * 1.001 + 40
+
+
+@pytest.mark.parametrize("rate", [0.3, 1, 3, 8])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_rate_is_kept_and_nearly_used_up(digits: Path, task: str, rate: float) -> None:
+    values = features(digits, task)
+    data = fc.save({"x": values}, bpfp=rate)
+    assert 0.98 * rate <= 8 * len(data) / values.size <= rate
+
+
+@pytest.mark.parametrize("bound", [1.0, 1e-1, 1e-3, 1e-6])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_no_finite_value_errs_by_more_than_the_bound(
+    digits: Path, dtype: type, bound: float
+) -> None:
+    values = features(digits, "vit")[:40].astype(dtype)
+    values[3, 2, 1], values[5, 0, 0], values[7, 7, 7] = np.nan, np.inf, -60000
+    decoded = fc.load(fc.save({"x": values}, max_error=bound))["x"]
+    finite = np.isfinite(values)
+    np.testing.assert_array_equal(values[~finite], decoded[~finite])
+    error = np.abs(values[finite].astype(np.float64) - decoded[finite].astype(np.float64))
+    assert error.max() <= bound
+
+
+def test_massive_activations_and_nan_do_not_ruin_the_rest(digits: Path) -> None:
+    values = features(digits, "vit")
+    clean = len(fc.save({"x": values}, snr=10))
+    spoilt = values.copy()
+    spoilt[::40, 0, 5] = -552
+    spoilt[1, 2, 3] = np.nan
+    data = fc.save({"x": spoilt}, snr=10)
+    decoded = fc.load(data)["x"]
+    rest = spoilt == values
+    assert snr(values[rest], decoded[rest]) > 9.9
+    np.testing.assert_array_equal(decoded[~rest], spoilt[~rest])
+    assert len(data) < clean + 400
+
+
+def test_many_small_tensors_cost_little_more_than_one(digits: Path) -> None:
+    images = features(digits, "vit")[:, 1:]
+    layout = {"layout": "LD"}
+    one = len(fc.save({"tokens": images.reshape(-1, 64)}, layout, snr=10))
+    many = {f"image_{i:05}": image for i, image in enumerate(images)}
+    assert len(fc.save(many, layout, snr=10)) < 1.03 * one
+
+
+def test_layers_in_one_dump_keep_their_own_statistics(digits: Path) -> None:
+    values = features(digits, "vit")[:, 1:]
+    dump = {
+        f"layers.{k}.item_{i:03}": v * (1 + 9 * k) + k
+        for k in (0, 1)
+        for i, v in enumerate(values[:50])
+    }
+    decoded = fc.load(fc.save(dump, snr=15))
+    for k in (0, 1):
+        names = [n for n in dump if n.startswith(f"layers.{k}")]
+        one, other = (np.stack([d[n] for n in names]) for d in (dump, decoded))
+        assert snr(one, other) + 1e-3 >= 15
+
+
+def test_encoding_is_deterministic(digits: Path, profile: Profile) -> None:
+    values = features(digits, "cnn")
+    first = fc.save({"x": values}, snr=12, profile=profile)
+    assert fc.save({"x": values}, snr=12, profile=profile) == first
+
+
+def test_relu_zeros_cost_little_and_stay_exact(digits: Path) -> None:
+    values = np.maximum(features(digits, "cnn") - 1.5, 0)
+    decoded = fc.load(fc.save({"x": values}, snr=15, transform="none"))["x"]
+    assert (decoded[values == 0] == 0).mean() > 0.95
+    assert decoded.min() >= 0
