@@ -86,15 +86,16 @@ def attempt(work: Callable[[Any], Any], task: Any) -> Any:
         return error
 
 
-def say(error: Exception) -> int:
-    """Print an error as one line and return the exit status it stands for."""
+def say(error: Exception, source: str) -> int:
+    """Print an error as one line that names the input; return the exit status it stands for."""
     if isinstance(error, FeatcodecError):
         text, status = str(error), error.exit_status
     elif isinstance(error, OSError):
         text, status = f"{error.filename or 'input/output'}: {error.strerror or error}", 1
     else:
         text, status = "out of memory", 1
-    click.echo(f"featcodec: {' '.join(text.split())}", err=True)
+    where = "" if source in text or source == STREAM else f"{source}: "
+    click.echo(f"featcodec: {where}{' '.join(text.split())}", err=True)
     return status
 
 

@@ -81,7 +81,7 @@ def command(
     failures = []
     for task, result in batch.run(work, tasks, batch.job_count(jobs), fail_fast):
         if isinstance(result, Exception):
-            failures.append(batch.say(result))
+            failures.append(batch.say(result, task.source))
         elif not quiet and task.target != batch.STREAM:
             click.echo(f"{task.target}: {render.size(result)}", err=True)
     return batch.status_of(failures, len(tasks))

@@ -165,7 +165,7 @@ def command(
     failures = []
     for task, result in batch.run(work, tasks, batch.job_count(jobs), fail_fast):
         if isinstance(result, Exception):
-            failures.append(batch.say(result))
+            failures.append(batch.say(result, task.source))
             write_report(report, {"input": task.source, "error": str(result)})
             continue
         if not quiet:

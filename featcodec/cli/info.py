@@ -26,7 +26,7 @@ def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
     failures = []
     for path, result in batch.run(describe, files, jobs=1, fail_fast=False):
         if isinstance(result, Exception):
-            failures.append(batch.say(result))
+            failures.append(batch.say(result, path))
         elif as_json:
             click.echo(json.dumps(result))
         else:

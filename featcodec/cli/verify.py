@@ -23,7 +23,7 @@ def command(files: tuple[str, ...], decode: bool, profiles: tuple[str, ...], qui
     failures = []
     for path, result in batch.run(work, files, jobs=1, fail_fast=False):
         if isinstance(result, Exception):
-            failures.append(batch.say(result))
+            failures.append(batch.say(result, path))
         elif not quiet:
             click.echo(f"{path}: sound", err=True)
     return batch.status_of(failures, len(files))

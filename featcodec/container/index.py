@@ -49,6 +49,8 @@ class Index:
         _pack_names(out, [tensor.name for tensor in self.tensors])
         out += bytes(dtypes.CODES[tensor.dtype] for tensor in self.tensors)
         out += bytes(limits.check(len(t.shape), limits.RANK, "a rank") for t in self.tensors)
+        for tensor in self.tensors:
+            _check_size(tensor)
         for axis in range(max((len(tensor.shape) for tensor in self.tensors), default=0)):
             out.varints([t.shape[axis] for t in self.tensors if len(t.shape) > axis])
         out.varints([tensor.group for tensor in self.tensors])
@@ -82,7 +84,7 @@ class Index:
         groups = cursor.varints(count)
         for name, dtype, shape, group in zip(names, kinds, shapes, groups, strict=True):
             entry = TensorEntry(name, dtype, tuple(shape), group)
-            limits.check(entry.values, limits.DIMENSION_PRODUCT, f"the size of tensor {name!r}")
+            _check_size(entry)
             index.tensors.append(entry)
         count = limits.check(cursor.varint(), limits.INDEX_BYTES, "the number of sections")
         packed = bytes(cursor.take(4 * count))
@@ -90,6 +92,11 @@ class Index:
         index.sections = list(zip(types, cursor.varints(count), strict=True))
         cursor.end()
         return index
+
+
+def _check_size(tensor: TensorEntry) -> None:
+    what = f"the number of values of tensor {tensor.name!r}"
+    limits.check(tensor.values, limits.DIMENSION_PRODUCT, what)
 
 
 def _pack_names(out: Builder, names: list[str]) -> None:

@@ -39,7 +39,9 @@ def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
     _, major, minor, kind = SIGNATURE.unpack_from(data)
     if zlib.crc32(data[: SIGNATURE.size]) != int.from_bytes(data[SIGNATURE.size :], "little"):
         raise Corrupt(f"{name} has a damaged signature")
-    if major != VERSION[0] or kind >= len(KINDS):
+    if major == VERSION[0] and kind >= len(KINDS):
+        raise Unsupported(f"{name} is a file of kind {kind}, unknown to format {major}.{minor}")
+    if major != VERSION[0]:
         raise Unsupported(
             f"{name} has format version {major}.{minor}; this is featcodec for version"
             f" {VERSION[0]}.{VERSION[1]}: a newer featcodec is needed"

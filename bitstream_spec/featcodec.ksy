@@ -1,0 +1,762 @@
+meta:
+  id: featcodec_file
+  title: featcodec file
+  file-extension:
+    - fcz
+    - fcp
+  license: Apache-2.0
+  ks-version: '0.11'
+  endian: le
+doc: |
+  The container of featcodec, format 1.0: files of features and profiles. Section numbers refer to
+  SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
+  is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
+  for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
+  laid out depends on the GRUP section that claims it: see the type `rows`.
+
+  `tests/kaitai/featcodec_file.py` is generated from this file. In an empty folder outside of the
+  repository, with ROOT its path:
+
+      npm install kaitai-struct-compiler@0.11.0 js-yaml@4
+      node -e '
+        const fs = require("fs"), root = process.argv[1];
+        const spec = fs.readFileSync(root + "/bitstream_spec/featcodec.ksy", "utf8");
+        require("kaitai-struct-compiler").compile("python", require("js-yaml").load(spec)).then(
+          (files) => Object.entries(files).forEach(
+            ([name, text]) => fs.writeFileSync(root + "/tests/kaitai/" + name, text)));
+      ' ROOT
+doc-ref: SPEC.md
+seq:
+  - id: signature
+    type: signature
+  - id: sections
+    type: section
+    repeat: until
+    repeat-until: _.type == section_type::end
+    doc: All sections with INDX and END, the last two (section 2).
+
+types:
+  signature:
+    doc: Section 2.
+    seq:
+      - id: magic
+        contents: [0x89, 'FCZ', 0x0d, 0x0a, 0x1a, 0x0a]
+      - id: major_version
+        type: u1
+        valid: 1
+      - id: minor_version
+        type: u1
+        doc: Any; a minor version only adds sections that are not critical.
+      - id: kind
+        type: u2
+        enum: kind
+        valid:
+          in-enum: true
+      - id: crc32
+        type: u4
+        doc: CRC-32 of the 12 bytes before.
+
+  section:
+    doc: Section 3.
+    seq:
+      - id: type
+        type: u4
+        enum: section_type
+        doc: Four characters, here as a little-endian number.
+      - id: flags
+        type: u4
+        valid:
+          expr: >-
+            _ == 1 or (_ == 0 and type != section_type::rows and type != section_type::grup
+            and type != section_type::entr and type != section_type::indx
+            and type != section_type::end)
+        doc: Bit 0, the section is critical, as all sections of this version are.
+      - id: len_payload
+        type: u8
+        valid:
+          max: 1099511627776
+      - id: payload
+        size: len_payload
+        type:
+          switch-on: type
+          cases:
+            'section_type::rows': rows
+            'section_type::grup': grup
+            'section_type::entr': entr
+            'section_type::indx': indx
+            'section_type::end': end
+            _: unknown
+      - id: crc32
+        type: u4
+        doc: CRC-32 of type, flags, length and payload.
+
+  unknown:
+    doc: A section that a later minor version added; invalid when critical (section 3).
+    seq:
+      - id: body
+        size-eos: true
+        valid:
+          expr: _parent.flags == 0
+
+  end:
+    doc: Section 3.
+    seq:
+      - id: ofs_indx
+        type: u8
+      - id: len_file
+        type: u8
+        valid:
+          expr: _ == _root._io.size
+
+  # 1. Primitives
+
+  varint:
+    doc: Section 1. Unsigned LEB128 of at most ten bytes.
+    seq:
+      - id: groups
+        type: varint_byte(_index)
+        repeat: until
+        repeat-until: not _.more
+    instances:
+      len:
+        value: groups.size
+      value:
+        value: >-
+          groups[0].bits
+          + (len > 1 ? groups[1].bits << 7 : 0)
+          + (len > 2 ? groups[2].bits << 14 : 0)
+          + (len > 3 ? groups[3].bits << 21 : 0)
+          + (len > 4 ? groups[4].bits << 28 : 0)
+          + (len > 5 ? groups[5].bits << 35 : 0)
+          + (len > 6 ? groups[6].bits << 42 : 0)
+          + (len > 7 ? groups[7].bits << 49 : 0)
+          + (len > 8 ? groups[8].bits << 56 : 0)
+          + (len > 9 ? groups[9].bits << 63 : 0)
+
+  varint_byte:
+    params:
+      - id: index
+        type: s4
+    seq:
+      - id: byte
+        type: u1
+        valid:
+          expr: (index < 9 or _ == 1) and (index == 0 or _ != 0)
+        doc: Ten bytes at most, below 2^64; the last is not zero unless it is the only one.
+    instances:
+      more:
+        value: byte >= 128
+      bits:
+        value: byte & 127
+
+  svarint:
+    doc: Section 1. Zigzag.
+    seq:
+      - id: raw
+        type: varint
+    instances:
+      value:
+        value: '(raw.value & 1) == 1 ? -((raw.value >> 1) + 1) : raw.value >> 1'
+
+  blob:
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        size: len.value
+
+  string:
+    seq:
+      - id: len
+        type: varint
+      - id: text
+        type: str
+        encoding: UTF-8
+        size: len.value
+        # the limit of section 10; that of metadata is not in it, they are blobs
+        valid:
+          expr: len.value <= 65536
+
+  # 4. INDX
+
+  indx:
+    doc: Section 4.1.
+    seq:
+      - id: len_index
+        type: varint
+        doc: Bytes of the index, unpacked; at most 2^30.
+      - id: index
+        size-eos: true
+        process: zlib
+        type: index
+
+  index:
+    seq:
+      - id: has_metadata
+        type: u1
+        valid:
+          max: 1
+      - id: num_metadata
+        type: varint
+        if: has_metadata == 1
+      - id: metadata
+        type: metadatum
+        repeat: expr
+        repeat-expr: num_metadata.value
+        if: has_metadata == 1
+      - id: num_profiles
+        type: varint
+      - id: profiles
+        size: 32
+        repeat: expr
+        repeat-expr: num_profiles.value
+        doc: SHA-256 of each profile that the file needs.
+      - id: num_tensors
+        type: varint
+      - id: len_shared
+        type: varint
+        repeat: expr
+        repeat-expr: num_tensors.value
+        doc: Bytes that each name shares with the start of the one before it.
+      - id: len_rests
+        type: varint
+        repeat: expr
+        repeat-expr: num_tensors.value
+      - id: rests
+        size: len_rests[_index].value
+        repeat: expr
+        repeat-expr: num_tensors.value
+      - id: dtypes
+        type: u1
+        enum: dtype
+        repeat: expr
+        repeat-expr: num_tensors.value
+        valid:
+          in-enum: true
+      - id: ranks
+        type: u1
+        repeat: expr
+        repeat-expr: num_tensors.value
+        valid:
+          max: 16
+      - id: axes
+        type: axis(_index)
+        repeat: expr
+        repeat-expr: 16
+        doc: Shapes, axis by axis.
+      - id: groups
+        type: varint
+        repeat: expr
+        repeat-expr: num_tensors.value
+        doc: The GRUP section of each tensor, counted from 0.
+      - id: num_sections
+        type: varint
+      - id: section_types
+        type: u4
+        enum: section_type
+        repeat: expr
+        repeat-expr: num_sections.value
+      - id: len_sections
+        type: varint
+        repeat: expr
+        repeat-expr: num_sections.value
+        doc: With the 20 bytes of frame.
+
+  metadatum:
+    seq:
+      - id: key
+        type: string
+      - id: value
+        type: blob
+        doc: UTF-8.
+
+  axis:
+    params:
+      - id: number
+        type: s4
+    seq:
+      - id: lengths
+        type: axis_length(number, _index)
+        repeat: expr
+        repeat-expr: _parent.num_tensors.value
+
+  axis_length:
+    doc: The length of this axis in one tensor, when the tensor has it.
+    params:
+      - id: axis
+        type: s4
+      - id: tensor
+        type: s4
+    seq:
+      - id: length
+        type: varint
+        if: _parent._parent.ranks[tensor] > axis
+
+  # 5. GRUP
+
+  grup:
+    doc: Section 5.
+    seq:
+      - id: coding
+        type: u1
+        enum: coding
+        valid:
+          in-enum: true
+      - id: dtype
+        type: u1
+        enum: dtype
+        valid:
+          in-enum: true
+      - id: num_slabs
+        type: varint
+      - id: slabs_per_row_group
+        type: varint
+      - id: first_section
+        type: varint
+        doc: Position of its first ROWS section among the sections.
+      - id: snr
+        type: f8
+        doc: In dB; infinite when nothing was lost.
+      - id: max_error
+        type: f8
+        doc: NaN when it was not measured.
+      - id: lossy
+        type: lossy
+        if: coding == coding::lossy
+    instances:
+      num_row_groups:
+        value: (num_slabs.value + slabs_per_row_group.value - 1) / slabs_per_row_group.value
+
+  lossy:
+    doc: Section 5, with coding 1.
+    seq:
+      - id: architecture
+        type: u1
+        enum: architecture
+        valid:
+          in-enum: true
+      - id: layout
+        type: string
+        doc: Section 5.1.
+      - id: num_prefix
+        type: varint
+      - id: grid
+        type: grid
+      - id: lower
+        type: f8
+      - id: upper
+        type: f8
+        valid:
+          expr: _ >= lower
+      - id: num_exceptions
+        type: varint
+      - id: mean
+        type: f8
+      - id: deviation
+        type: f8
+        valid:
+          expr: _ > 0
+      - id: step
+        type: f8
+        valid:
+          expr: _ > 0
+        doc: In units of the deviation.
+      - id: step_scale
+        type: svarint
+      - id: flags
+        type: u1
+        valid:
+          max: 3
+        doc: Bit 0, values are clamped to the bounds; bit 1, double precision.
+      - id: profile
+        type: varint
+        doc: 0, none; else 1 + its position in the index.
+      - id: parts
+        type: part
+        repeat: expr
+        repeat-expr: 'num_prefix.value > 0 ? 2 : 1'
+
+  grid:
+    doc: Rank and lengths of the grid behind the prefix tokens.
+    seq:
+      - id: rank
+        type: u1
+      - id: lengths
+        type: varint
+        repeat: expr
+        repeat-expr: rank
+
+  part:
+    doc: Section 5.
+    seq:
+      - id: kind
+        type: u1
+        enum: part_kind
+        valid:
+          in-enum: true
+      - id: body
+        type:
+          switch-on: kind
+          cases:
+            'part_kind::own': sized_model
+            'part_kind::entry': of_entry
+
+  sized_model:
+    seq:
+      - id: len
+        type: varint
+      - id: model
+        type: model
+        size: len.value
+
+  of_entry:
+    doc: The model is that of an entry of the profile, with changes.
+    seq:
+      - id: transform
+        type: u1
+        enum: transform
+        valid:
+          in-enum: true
+      - id: entry
+        type: varint
+      - id: scales
+        type: scales
+      - id: tables
+        type: tables
+
+  # 6. Models
+
+  model:
+    doc: Section 6.
+    seq:
+      - id: transform
+        type: u1
+        enum: transform
+        valid:
+          in-enum: true
+      - id: longest_block
+        type: grid
+        doc: Number of grid axes, and the longest block on each.
+      - id: num_reflectors
+        type: varint
+      - id: centre_exponent
+        type: u1
+      - id: scale_unit
+        type: u1
+      - id: centres
+        type: integers
+      - id: reflectors
+        type: integers
+      - id: scales
+        type: scales
+      - id: tables
+        type: tables
+
+  scales:
+    doc: Section 6.4.
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: scales_body
+        size: len.value
+        if: len.value > 0
+
+  scales_body:
+    seq:
+      - id: of_channels
+        type: integers
+      - id: of_places
+        type: integers
+      - id: of_channels_and_places
+        type: integers
+
+  # 7. Entropy coding
+
+  table:
+    doc: Section 7.1.
+    seq:
+      - id: magnitude
+        type: u1
+        valid:
+          max: 127
+      - id: shift
+        type: u1
+        valid:
+          max: 24
+      - id: zero
+        type: u1
+      - id: positive
+        type: u1
+      - id: first
+        type: u1
+      - id: further
+        type: u1
+      - id: num_hazards
+        type: u1
+        valid:
+          expr: _ > 0 or magnitude <= 1
+      - id: hazards
+        type: u1
+        repeat: expr
+        repeat-expr: num_hazards
+
+  tables:
+    doc: Section 7.3.
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: tables_body
+        size: len.value
+
+  tables_body:
+    seq:
+      - id: tables
+        type: numbered_table
+        repeat: eos
+
+  numbered_table:
+    seq:
+      - id: number
+        type: u1
+      - id: table
+        type: table
+
+  integers:
+    doc: Section 7.5; empty when all are 0.
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: integers_body
+        size: len.value
+        if: len.value > 0
+
+  integers_body:
+    seq:
+      - id: table
+        type: table
+      - id: symbols
+        type: coded_symbols
+
+  coded_symbols:
+    doc: Section 7.5, to the end of the field.
+    seq:
+      - id: len_escapes
+        type: varint
+      - id: escapes
+        size: len_escapes.value
+        type: escapes
+      - id: crc32
+        type: u4
+        doc: Of all symbols that were coded, as 32-bit integers, from the seed.
+      - id: words
+        type: u4
+        repeat: eos
+
+  escapes:
+    seq:
+      - id: magnitudes
+        type: varint
+        repeat: eos
+
+  exceptions:
+    doc: Section 7.6.
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: exceptions_body
+        size: len.value
+        if: len.value > 0
+
+  exceptions_body:
+    seq:
+      - id: len_list
+        type: varint
+      - id: list
+        type: exception_list
+        size-eos: true
+        process: zlib
+
+  exception_list:
+    seq:
+      - id: num
+        type: varint
+      - id: gaps
+        type: varint
+        repeat: expr
+        repeat-expr: num.value
+      - id: elements
+        size-eos: true
+        doc: As many elements, as stored in the dump.
+
+  # 7.7 and 8. ROWS
+
+  rows:
+    doc: |
+      A row group. Its layout is that of the coding of the GRUP section that claims it, for which
+      the reader looks at `first_section` and `num_row_groups` of all: `lossy` or `exact`.
+    instances:
+      lossy:
+        pos: 0
+        type: rows_lossy
+        size-eos: true
+      exact:
+        pos: 0
+        type: rows_exact
+        size-eos: true
+
+  rows_lossy:
+    doc: Section 7.7.
+    seq:
+      - id: fine_step
+        type: u1
+      - id: exceptions
+        type: exceptions
+      - id: symbols
+        type: coded_symbols
+
+  rows_exact:
+    doc: Section 8.
+    seq:
+      - id: crc32
+        type: u4
+        doc: Of the elements, not rotated.
+      - id: planes
+        size-eos: true
+        doc: One `plane` for each byte of an element; raw ones have a byte for each element.
+
+  plane:
+    doc: Section 8.
+    params:
+      - id: num_elements
+        type: u8
+    seq:
+      - id: kind
+        type: u1
+        enum: plane_kind
+        valid:
+          in-enum: true
+      - id: raw
+        size: num_elements
+        if: kind == plane_kind::raw
+      - id: constant
+        type: u1
+        if: kind == plane_kind::constant
+      - id: coded
+        type: coded_plane
+        if: kind == plane_kind::coded
+
+  coded_plane:
+    seq:
+      - id: len_levels
+        type: varint
+      - id: levels
+        type: levels
+        size: len_levels.value
+        process: zlib
+      - id: len_words
+        type: varint
+      - id: words
+        size: len_words.value
+        doc: Words of the coder (section 7.4), four bytes each.
+
+  levels:
+    seq:
+      - id: levels
+        type: u2
+        repeat: expr
+        repeat-expr: 256
+
+  # 9. Profiles
+
+  entr:
+    doc: Section 9.
+    seq:
+      - id: name
+        type: string
+      - id: architecture
+        type: u1
+        enum: architecture
+        valid:
+          in-enum: true
+      - id: layout
+        type: string
+      - id: num_prefix
+        type: varint
+      - id: grid
+        type: grid
+      - id: is_prefix
+        type: u1
+        valid:
+          max: 1
+        doc: 1, the model of the prefix tokens; 0, that of the grid.
+      - id: num_channels
+        type: varint
+      - id: num_values
+        type: varint
+        doc: Values it was trained on.
+      - id: mean
+        type: f8
+      - id: deviation
+        type: f8
+      - id: lower
+        type: f8
+      - id: upper
+        type: f8
+      - id: model
+        type: model
+        size-eos: true
+
+enums:
+  section_type:
+    0x53574f52: rows
+    0x50555247: grup
+    0x52544e45: entr
+    0x58444e49: indx
+    0x20444e45: end
+  kind:
+    0: features
+    1: profile
+  coding:
+    0: exact
+    1: lossy
+  architecture:
+    0: generic
+    1: cnn
+    2: transformer
+  part_kind:
+    0: own
+    1: entry
+  transform:
+    0: none
+    1: linear
+  plane_kind:
+    0: raw
+    1: constant
+    2: coded
+  dtype:
+    0: bool
+    1: u8
+    2: i8
+    3: u16
+    4: i16
+    5: u32
+    6: i32
+    7: u64
+    8: i64
+    9: f8_e5m2
+    10: f8_e4m3
+    11: f16
+    12: bf16
+    13: f32
+    14: f64
+    15: c64
+    16: f8_e8m0
+    17: f8_e4m3fnuz
+    18: f8_e5m2fnuz
+    19: f6_e2m3
+    20: f6_e3m2
+    21: f4

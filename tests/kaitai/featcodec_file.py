@@ -1,0 +1,1377 @@
+# This is a generated file! Please edit source .ksy file and use kaitai-struct-compiler to rebuild
+# type: ignore
+
+import kaitaistruct
+from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
+from enum import IntEnum
+import zlib
+
+
+if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
+    raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
+
+class FeatcodecFile(KaitaiStruct):
+    """The container of featcodec, format 1.0: files of features and profiles. Section numbers refer to
+    SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
+    is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
+    for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
+    laid out depends on the GRUP section that claims it: see the type `rows`.
+    
+    `tests/kaitai/featcodec_file.py` is generated from this file. In an empty folder outside of the
+    repository, with ROOT its path:
+    
+        npm install kaitai-struct-compiler@0.11.0 js-yaml@4
+        node -e '
+          const fs = require("fs"), root = process.argv[1];
+          const spec = fs.readFileSync(root + "/bitstream_spec/featcodec.ksy", "utf8");
+          require("kaitai-struct-compiler").compile("python", require("js-yaml").load(spec)).then(
+            (files) => Object.entries(files).forEach(
+              ([name, text]) => fs.writeFileSync(root + "/tests/kaitai/" + name, text)));
+        ' ROOT
+    
+    .. seealso::
+       SPEC.md
+    """
+
+    class Architecture(IntEnum):
+        generic = 0
+        cnn = 1
+        transformer = 2
+
+    class Coding(IntEnum):
+        exact = 0
+        lossy = 1
+
+    class Dtype(IntEnum):
+        bool = 0
+        u8 = 1
+        i8 = 2
+        u16 = 3
+        i16 = 4
+        u32 = 5
+        i32 = 6
+        u64 = 7
+        i64 = 8
+        f8_e5m2 = 9
+        f8_e4m3 = 10
+        f16 = 11
+        bf16 = 12
+        f32 = 13
+        f64 = 14
+        c64 = 15
+        f8_e8m0 = 16
+        f8_e4m3fnuz = 17
+        f8_e5m2fnuz = 18
+        f6_e2m3 = 19
+        f6_e3m2 = 20
+        f4 = 21
+
+    class Kind(IntEnum):
+        features = 0
+        profile = 1
+
+    class PartKind(IntEnum):
+        own = 0
+        entry = 1
+
+    class PlaneKind(IntEnum):
+        raw = 0
+        constant = 1
+        coded = 2
+
+    class SectionType(IntEnum):
+        end = 541347397
+        grup = 1347768903
+        entr = 1381256773
+        rows = 1398230866
+        indx = 1480871497
+
+    class Transform(IntEnum):
+        none = 0
+        linear = 1
+    def __init__(self, _io, _parent=None, _root=None):
+        super(FeatcodecFile, self).__init__(_io)
+        self._parent = _parent
+        self._root = _root or self
+        self._read()
+
+    def _read(self):
+        self.signature = FeatcodecFile.Signature(self._io, self, self._root)
+        self.sections = []
+        i = 0
+        while True:
+            _ = FeatcodecFile.Section(self._io, self, self._root)
+            self.sections.append(_)
+            if _.type == FeatcodecFile.SectionType.end:
+                break
+            i += 1
+
+
+    def _fetch_instances(self):
+        pass
+        self.signature._fetch_instances()
+        for i in range(len(self.sections)):
+            pass
+            self.sections[i]._fetch_instances()
+
+
+    class Axis(KaitaiStruct):
+        def __init__(self, number, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Axis, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.number = number
+            self._read()
+
+        def _read(self):
+            self.lengths = []
+            for i in range(self._parent.num_tensors.value):
+                self.lengths.append(FeatcodecFile.AxisLength(self.number, i, self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.lengths)):
+                pass
+                self.lengths[i]._fetch_instances()
+
+
+
+    class AxisLength(KaitaiStruct):
+        """The length of this axis in one tensor, when the tensor has it."""
+        def __init__(self, axis, tensor, _io, _parent=None, _root=None):
+            super(FeatcodecFile.AxisLength, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.axis = axis
+            self.tensor = tensor
+            self._read()
+
+        def _read(self):
+            if self._parent._parent.ranks[self.tensor] > self.axis:
+                pass
+                self.length = FeatcodecFile.Varint(self._io, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            if self._parent._parent.ranks[self.tensor] > self.axis:
+                pass
+                self.length._fetch_instances()
+
+
+
+    class Blob(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Blob, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self.body = self._io.read_bytes(self.len.value)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+
+
+    class CodedPlane(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.CodedPlane, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_levels = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw__raw_levels = self._io.read_bytes(self.len_levels.value)
+            self._raw_levels = zlib.decompress(self._raw__raw_levels)
+            _io__raw_levels = KaitaiStream(BytesIO(self._raw_levels))
+            self.levels = FeatcodecFile.Levels(_io__raw_levels, self, self._root)
+            self.len_words = FeatcodecFile.Varint(self._io, self, self._root)
+            self.words = self._io.read_bytes(self.len_words.value)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_levels._fetch_instances()
+            self.levels._fetch_instances()
+            self.len_words._fetch_instances()
+
+
+    class CodedSymbols(KaitaiStruct):
+        """Section 7.5, to the end of the field."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.CodedSymbols, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_escapes = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw_escapes = self._io.read_bytes(self.len_escapes.value)
+            _io__raw_escapes = KaitaiStream(BytesIO(self._raw_escapes))
+            self.escapes = FeatcodecFile.Escapes(_io__raw_escapes, self, self._root)
+            self.crc32 = self._io.read_u4le()
+            self.words = []
+            i = 0
+            while not self._io.is_eof():
+                self.words.append(self._io.read_u4le())
+                i += 1
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_escapes._fetch_instances()
+            self.escapes._fetch_instances()
+            for i in range(len(self.words)):
+                pass
+
+
+
+    class End(KaitaiStruct):
+        """Section 3."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.End, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.ofs_indx = self._io.read_u8le()
+            self.len_file = self._io.read_u8le()
+            _ = self.len_file
+            if not _ == self._root._io.size():
+                raise kaitaistruct.ValidationExprError(self.len_file, self._io, u"/types/end/seq/1")
+
+
+        def _fetch_instances(self):
+            pass
+
+
+    class Entr(KaitaiStruct):
+        """Section 9."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Entr, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.name = FeatcodecFile.String(self._io, self, self._root)
+            self.architecture = KaitaiStream.resolve_enum(FeatcodecFile.Architecture, self._io.read_u1())
+            if not isinstance(self.architecture, FeatcodecFile.Architecture):
+                raise kaitaistruct.ValidationNotInEnumError(self.architecture, self._io, u"/types/entr/seq/1")
+            self.layout = FeatcodecFile.String(self._io, self, self._root)
+            self.num_prefix = FeatcodecFile.Varint(self._io, self, self._root)
+            self.grid = FeatcodecFile.Grid(self._io, self, self._root)
+            self.is_prefix = self._io.read_u1()
+            if not self.is_prefix <= 1:
+                raise kaitaistruct.ValidationGreaterThanError(1, self.is_prefix, self._io, u"/types/entr/seq/5")
+            self.num_channels = FeatcodecFile.Varint(self._io, self, self._root)
+            self.num_values = FeatcodecFile.Varint(self._io, self, self._root)
+            self.mean = self._io.read_f8le()
+            self.deviation = self._io.read_f8le()
+            self.lower = self._io.read_f8le()
+            self.upper = self._io.read_f8le()
+            self._raw_model = self._io.read_bytes_full()
+            _io__raw_model = KaitaiStream(BytesIO(self._raw_model))
+            self.model = FeatcodecFile.Model(_io__raw_model, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.name._fetch_instances()
+            self.layout._fetch_instances()
+            self.num_prefix._fetch_instances()
+            self.grid._fetch_instances()
+            self.num_channels._fetch_instances()
+            self.num_values._fetch_instances()
+            self.model._fetch_instances()
+
+
+    class Escapes(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Escapes, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.magnitudes = []
+            i = 0
+            while not self._io.is_eof():
+                self.magnitudes.append(FeatcodecFile.Varint(self._io, self, self._root))
+                i += 1
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.magnitudes)):
+                pass
+                self.magnitudes[i]._fetch_instances()
+
+
+
+    class ExceptionList(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.ExceptionList, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num = FeatcodecFile.Varint(self._io, self, self._root)
+            self.gaps = []
+            for i in range(self.num.value):
+                self.gaps.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.elements = self._io.read_bytes_full()
+
+
+        def _fetch_instances(self):
+            pass
+            self.num._fetch_instances()
+            for i in range(len(self.gaps)):
+                pass
+                self.gaps[i]._fetch_instances()
+
+
+
+    class Exceptions(KaitaiStruct):
+        """Section 7.6."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Exceptions, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            if self.len.value > 0:
+                pass
+                self._raw_body = self._io.read_bytes(self.len.value)
+                _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+                self.body = FeatcodecFile.ExceptionsBody(_io__raw_body, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            if self.len.value > 0:
+                pass
+                self.body._fetch_instances()
+
+
+
+    class ExceptionsBody(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.ExceptionsBody, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_list = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw__raw_list = self._io.read_bytes_full()
+            self._raw_list = zlib.decompress(self._raw__raw_list)
+            _io__raw_list = KaitaiStream(BytesIO(self._raw_list))
+            self.list = FeatcodecFile.ExceptionList(_io__raw_list, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_list._fetch_instances()
+            self.list._fetch_instances()
+
+
+    class Grid(KaitaiStruct):
+        """Rank and lengths of the grid behind the prefix tokens."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Grid, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.rank = self._io.read_u1()
+            self.lengths = []
+            for i in range(self.rank):
+                self.lengths.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.lengths)):
+                pass
+                self.lengths[i]._fetch_instances()
+
+
+
+    class Grup(KaitaiStruct):
+        """Section 5."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Grup, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.coding = KaitaiStream.resolve_enum(FeatcodecFile.Coding, self._io.read_u1())
+            if not isinstance(self.coding, FeatcodecFile.Coding):
+                raise kaitaistruct.ValidationNotInEnumError(self.coding, self._io, u"/types/grup/seq/0")
+            self.dtype = KaitaiStream.resolve_enum(FeatcodecFile.Dtype, self._io.read_u1())
+            if not isinstance(self.dtype, FeatcodecFile.Dtype):
+                raise kaitaistruct.ValidationNotInEnumError(self.dtype, self._io, u"/types/grup/seq/1")
+            self.num_slabs = FeatcodecFile.Varint(self._io, self, self._root)
+            self.slabs_per_row_group = FeatcodecFile.Varint(self._io, self, self._root)
+            self.first_section = FeatcodecFile.Varint(self._io, self, self._root)
+            self.snr = self._io.read_f8le()
+            self.max_error = self._io.read_f8le()
+            if self.coding == FeatcodecFile.Coding.lossy:
+                pass
+                self.lossy = FeatcodecFile.Lossy(self._io, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_slabs._fetch_instances()
+            self.slabs_per_row_group._fetch_instances()
+            self.first_section._fetch_instances()
+            if self.coding == FeatcodecFile.Coding.lossy:
+                pass
+                self.lossy._fetch_instances()
+
+
+        @property
+        def num_row_groups(self):
+            if hasattr(self, '_m_num_row_groups'):
+                return self._m_num_row_groups
+
+            self._m_num_row_groups = ((self.num_slabs.value + self.slabs_per_row_group.value) - 1) // self.slabs_per_row_group.value
+            return getattr(self, '_m_num_row_groups', None)
+
+
+    class Index(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Index, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.has_metadata = self._io.read_u1()
+            if not self.has_metadata <= 1:
+                raise kaitaistruct.ValidationGreaterThanError(1, self.has_metadata, self._io, u"/types/index/seq/0")
+            if self.has_metadata == 1:
+                pass
+                self.num_metadata = FeatcodecFile.Varint(self._io, self, self._root)
+
+            if self.has_metadata == 1:
+                pass
+                self.metadata = []
+                for i in range(self.num_metadata.value):
+                    self.metadata.append(FeatcodecFile.Metadatum(self._io, self, self._root))
+
+
+            self.num_profiles = FeatcodecFile.Varint(self._io, self, self._root)
+            self.profiles = []
+            for i in range(self.num_profiles.value):
+                self.profiles.append(self._io.read_bytes(32))
+
+            self.num_tensors = FeatcodecFile.Varint(self._io, self, self._root)
+            self.len_shared = []
+            for i in range(self.num_tensors.value):
+                self.len_shared.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.len_rests = []
+            for i in range(self.num_tensors.value):
+                self.len_rests.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.rests = []
+            for i in range(self.num_tensors.value):
+                self.rests.append(self._io.read_bytes(self.len_rests[i].value))
+
+            self.dtypes = []
+            for i in range(self.num_tensors.value):
+                self.dtypes.append(KaitaiStream.resolve_enum(FeatcodecFile.Dtype, self._io.read_u1()))
+                if not isinstance(self.dtypes[i], FeatcodecFile.Dtype):
+                    raise kaitaistruct.ValidationNotInEnumError(self.dtypes[i], self._io, u"/types/index/seq/9")
+
+            self.ranks = []
+            for i in range(self.num_tensors.value):
+                self.ranks.append(self._io.read_u1())
+                if not self.ranks[i] <= 16:
+                    raise kaitaistruct.ValidationGreaterThanError(16, self.ranks[i], self._io, u"/types/index/seq/10")
+
+            self.axes = []
+            for i in range(16):
+                self.axes.append(FeatcodecFile.Axis(i, self._io, self, self._root))
+
+            self.groups = []
+            for i in range(self.num_tensors.value):
+                self.groups.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.num_sections = FeatcodecFile.Varint(self._io, self, self._root)
+            self.section_types = []
+            for i in range(self.num_sections.value):
+                self.section_types.append(KaitaiStream.resolve_enum(FeatcodecFile.SectionType, self._io.read_u4le()))
+
+            self.len_sections = []
+            for i in range(self.num_sections.value):
+                self.len_sections.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            if self.has_metadata == 1:
+                pass
+                self.num_metadata._fetch_instances()
+
+            if self.has_metadata == 1:
+                pass
+                for i in range(len(self.metadata)):
+                    pass
+                    self.metadata[i]._fetch_instances()
+
+
+            self.num_profiles._fetch_instances()
+            for i in range(len(self.profiles)):
+                pass
+
+            self.num_tensors._fetch_instances()
+            for i in range(len(self.len_shared)):
+                pass
+                self.len_shared[i]._fetch_instances()
+
+            for i in range(len(self.len_rests)):
+                pass
+                self.len_rests[i]._fetch_instances()
+
+            for i in range(len(self.rests)):
+                pass
+
+            for i in range(len(self.dtypes)):
+                pass
+
+            for i in range(len(self.ranks)):
+                pass
+
+            for i in range(len(self.axes)):
+                pass
+                self.axes[i]._fetch_instances()
+
+            for i in range(len(self.groups)):
+                pass
+                self.groups[i]._fetch_instances()
+
+            self.num_sections._fetch_instances()
+            for i in range(len(self.section_types)):
+                pass
+
+            for i in range(len(self.len_sections)):
+                pass
+                self.len_sections[i]._fetch_instances()
+
+
+
+    class Indx(KaitaiStruct):
+        """Section 4.1."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Indx, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_index = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw__raw_index = self._io.read_bytes_full()
+            self._raw_index = zlib.decompress(self._raw__raw_index)
+            _io__raw_index = KaitaiStream(BytesIO(self._raw_index))
+            self.index = FeatcodecFile.Index(_io__raw_index, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_index._fetch_instances()
+            self.index._fetch_instances()
+
+
+    class Integers(KaitaiStruct):
+        """Section 7.5; empty when all are 0."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Integers, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            if self.len.value > 0:
+                pass
+                self._raw_body = self._io.read_bytes(self.len.value)
+                _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+                self.body = FeatcodecFile.IntegersBody(_io__raw_body, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            if self.len.value > 0:
+                pass
+                self.body._fetch_instances()
+
+
+
+    class IntegersBody(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.IntegersBody, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.table = FeatcodecFile.Table(self._io, self, self._root)
+            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.table._fetch_instances()
+            self.symbols._fetch_instances()
+
+
+    class Levels(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Levels, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.levels = []
+            for i in range(256):
+                self.levels.append(self._io.read_u2le())
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.levels)):
+                pass
+
+
+
+    class Lossy(KaitaiStruct):
+        """Section 5, with coding 1."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Lossy, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.architecture = KaitaiStream.resolve_enum(FeatcodecFile.Architecture, self._io.read_u1())
+            if not isinstance(self.architecture, FeatcodecFile.Architecture):
+                raise kaitaistruct.ValidationNotInEnumError(self.architecture, self._io, u"/types/lossy/seq/0")
+            self.layout = FeatcodecFile.String(self._io, self, self._root)
+            self.num_prefix = FeatcodecFile.Varint(self._io, self, self._root)
+            self.grid = FeatcodecFile.Grid(self._io, self, self._root)
+            self.lower = self._io.read_f8le()
+            self.upper = self._io.read_f8le()
+            _ = self.upper
+            if not _ >= self.lower:
+                raise kaitaistruct.ValidationExprError(self.upper, self._io, u"/types/lossy/seq/5")
+            self.num_exceptions = FeatcodecFile.Varint(self._io, self, self._root)
+            self.mean = self._io.read_f8le()
+            self.deviation = self._io.read_f8le()
+            _ = self.deviation
+            if not _ > 0:
+                raise kaitaistruct.ValidationExprError(self.deviation, self._io, u"/types/lossy/seq/8")
+            self.step = self._io.read_f8le()
+            _ = self.step
+            if not _ > 0:
+                raise kaitaistruct.ValidationExprError(self.step, self._io, u"/types/lossy/seq/9")
+            self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
+            self.flags = self._io.read_u1()
+            if not self.flags <= 3:
+                raise kaitaistruct.ValidationGreaterThanError(3, self.flags, self._io, u"/types/lossy/seq/11")
+            self.profile = FeatcodecFile.Varint(self._io, self, self._root)
+            self.parts = []
+            for i in range((2 if self.num_prefix.value > 0 else 1)):
+                self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.layout._fetch_instances()
+            self.num_prefix._fetch_instances()
+            self.grid._fetch_instances()
+            self.num_exceptions._fetch_instances()
+            self.step_scale._fetch_instances()
+            self.profile._fetch_instances()
+            for i in range(len(self.parts)):
+                pass
+                self.parts[i]._fetch_instances()
+
+
+
+    class Metadatum(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Metadatum, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.key = FeatcodecFile.String(self._io, self, self._root)
+            self.value = FeatcodecFile.Blob(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.key._fetch_instances()
+            self.value._fetch_instances()
+
+
+    class Model(KaitaiStruct):
+        """Section 6."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Model, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
+            if not isinstance(self.transform, FeatcodecFile.Transform):
+                raise kaitaistruct.ValidationNotInEnumError(self.transform, self._io, u"/types/model/seq/0")
+            self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
+            self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
+            self.centre_exponent = self._io.read_u1()
+            self.scale_unit = self._io.read_u1()
+            self.centres = FeatcodecFile.Integers(self._io, self, self._root)
+            self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+            self.scales = FeatcodecFile.Scales(self._io, self, self._root)
+            self.tables = FeatcodecFile.Tables(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.longest_block._fetch_instances()
+            self.num_reflectors._fetch_instances()
+            self.centres._fetch_instances()
+            self.reflectors._fetch_instances()
+            self.scales._fetch_instances()
+            self.tables._fetch_instances()
+
+
+    class NumberedTable(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.NumberedTable, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.number = self._io.read_u1()
+            self.table = FeatcodecFile.Table(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.table._fetch_instances()
+
+
+    class OfEntry(KaitaiStruct):
+        """The model is that of an entry of the profile, with changes."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.OfEntry, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
+            if not isinstance(self.transform, FeatcodecFile.Transform):
+                raise kaitaistruct.ValidationNotInEnumError(self.transform, self._io, u"/types/of_entry/seq/0")
+            self.entry = FeatcodecFile.Varint(self._io, self, self._root)
+            self.scales = FeatcodecFile.Scales(self._io, self, self._root)
+            self.tables = FeatcodecFile.Tables(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.entry._fetch_instances()
+            self.scales._fetch_instances()
+            self.tables._fetch_instances()
+
+
+    class Part(KaitaiStruct):
+        """Section 5."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Part, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.kind = KaitaiStream.resolve_enum(FeatcodecFile.PartKind, self._io.read_u1())
+            if not isinstance(self.kind, FeatcodecFile.PartKind):
+                raise kaitaistruct.ValidationNotInEnumError(self.kind, self._io, u"/types/part/seq/0")
+            _on = self.kind
+            if _on == FeatcodecFile.PartKind.entry:
+                pass
+                self.body = FeatcodecFile.OfEntry(self._io, self, self._root)
+            elif _on == FeatcodecFile.PartKind.own:
+                pass
+                self.body = FeatcodecFile.SizedModel(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            _on = self.kind
+            if _on == FeatcodecFile.PartKind.entry:
+                pass
+                self.body._fetch_instances()
+            elif _on == FeatcodecFile.PartKind.own:
+                pass
+                self.body._fetch_instances()
+
+
+    class Plane(KaitaiStruct):
+        """Section 8."""
+        def __init__(self, num_elements, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Plane, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.num_elements = num_elements
+            self._read()
+
+        def _read(self):
+            self.kind = KaitaiStream.resolve_enum(FeatcodecFile.PlaneKind, self._io.read_u1())
+            if not isinstance(self.kind, FeatcodecFile.PlaneKind):
+                raise kaitaistruct.ValidationNotInEnumError(self.kind, self._io, u"/types/plane/seq/0")
+            if self.kind == FeatcodecFile.PlaneKind.raw:
+                pass
+                self.raw = self._io.read_bytes(self.num_elements)
+
+            if self.kind == FeatcodecFile.PlaneKind.constant:
+                pass
+                self.constant = self._io.read_u1()
+
+            if self.kind == FeatcodecFile.PlaneKind.coded:
+                pass
+                self.coded = FeatcodecFile.CodedPlane(self._io, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            if self.kind == FeatcodecFile.PlaneKind.raw:
+                pass
+
+            if self.kind == FeatcodecFile.PlaneKind.constant:
+                pass
+
+            if self.kind == FeatcodecFile.PlaneKind.coded:
+                pass
+                self.coded._fetch_instances()
+
+
+
+    class Rows(KaitaiStruct):
+        """A row group. Its layout is that of the coding of the GRUP section that claims it, for which
+        the reader looks at `first_section` and `num_row_groups` of all: `lossy` or `exact`.
+        """
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Rows, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            pass
+
+
+        def _fetch_instances(self):
+            pass
+            _ = self.exact
+            if hasattr(self, '_m_exact'):
+                pass
+                self._m_exact._fetch_instances()
+
+            _ = self.lossy
+            if hasattr(self, '_m_lossy'):
+                pass
+                self._m_lossy._fetch_instances()
+
+
+        @property
+        def exact(self):
+            if hasattr(self, '_m_exact'):
+                return self._m_exact
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._raw__m_exact = self._io.read_bytes_full()
+            _io__raw__m_exact = KaitaiStream(BytesIO(self._raw__m_exact))
+            self._m_exact = FeatcodecFile.RowsExact(_io__raw__m_exact, self, self._root)
+            self._io.seek(_pos)
+            return getattr(self, '_m_exact', None)
+
+        @property
+        def lossy(self):
+            if hasattr(self, '_m_lossy'):
+                return self._m_lossy
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._raw__m_lossy = self._io.read_bytes_full()
+            _io__raw__m_lossy = KaitaiStream(BytesIO(self._raw__m_lossy))
+            self._m_lossy = FeatcodecFile.RowsLossy(_io__raw__m_lossy, self, self._root)
+            self._io.seek(_pos)
+            return getattr(self, '_m_lossy', None)
+
+
+    class RowsExact(KaitaiStruct):
+        """Section 8."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RowsExact, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.crc32 = self._io.read_u4le()
+            self.planes = self._io.read_bytes_full()
+
+
+        def _fetch_instances(self):
+            pass
+
+
+    class RowsLossy(KaitaiStruct):
+        """Section 7.7."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RowsLossy, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.fine_step = self._io.read_u1()
+            self.exceptions = FeatcodecFile.Exceptions(self._io, self, self._root)
+            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.exceptions._fetch_instances()
+            self.symbols._fetch_instances()
+
+
+    class Scales(KaitaiStruct):
+        """Section 6.4."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Scales, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            if self.len.value > 0:
+                pass
+                self._raw_body = self._io.read_bytes(self.len.value)
+                _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+                self.body = FeatcodecFile.ScalesBody(_io__raw_body, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            if self.len.value > 0:
+                pass
+                self.body._fetch_instances()
+
+
+
+    class ScalesBody(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.ScalesBody, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.of_channels = FeatcodecFile.Integers(self._io, self, self._root)
+            self.of_places = FeatcodecFile.Integers(self._io, self, self._root)
+            self.of_channels_and_places = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.of_channels._fetch_instances()
+            self.of_places._fetch_instances()
+            self.of_channels_and_places._fetch_instances()
+
+
+    class Section(KaitaiStruct):
+        """Section 3."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Section, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.type = KaitaiStream.resolve_enum(FeatcodecFile.SectionType, self._io.read_u4le())
+            self.flags = self._io.read_u4le()
+            _ = self.flags
+            if not  ((_ == 1) or ( ((_ == 0) and (self.type != FeatcodecFile.SectionType.rows) and (self.type != FeatcodecFile.SectionType.grup) and (self.type != FeatcodecFile.SectionType.entr) and (self.type != FeatcodecFile.SectionType.indx) and (self.type != FeatcodecFile.SectionType.end)) )) :
+                raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/section/seq/1")
+            self.len_payload = self._io.read_u8le()
+            if not self.len_payload <= 1099511627776:
+                raise kaitaistruct.ValidationGreaterThanError(1099511627776, self.len_payload, self._io, u"/types/section/seq/2")
+            _on = self.type
+            if _on == FeatcodecFile.SectionType.end:
+                pass
+                self._raw_payload = self._io.read_bytes(self.len_payload)
+                _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
+                self.payload = FeatcodecFile.End(_io__raw_payload, self, self._root)
+            elif _on == FeatcodecFile.SectionType.entr:
+                pass
+                self._raw_payload = self._io.read_bytes(self.len_payload)
+                _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
+                self.payload = FeatcodecFile.Entr(_io__raw_payload, self, self._root)
+            elif _on == FeatcodecFile.SectionType.grup:
+                pass
+                self._raw_payload = self._io.read_bytes(self.len_payload)
+                _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
+                self.payload = FeatcodecFile.Grup(_io__raw_payload, self, self._root)
+            elif _on == FeatcodecFile.SectionType.indx:
+                pass
+                self._raw_payload = self._io.read_bytes(self.len_payload)
+                _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
+                self.payload = FeatcodecFile.Indx(_io__raw_payload, self, self._root)
+            elif _on == FeatcodecFile.SectionType.rows:
+                pass
+                self._raw_payload = self._io.read_bytes(self.len_payload)
+                _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
+                self.payload = FeatcodecFile.Rows(_io__raw_payload, self, self._root)
+            else:
+                pass
+                self._raw_payload = self._io.read_bytes(self.len_payload)
+                _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
+                self.payload = FeatcodecFile.Unknown(_io__raw_payload, self, self._root)
+            self.crc32 = self._io.read_u4le()
+
+
+        def _fetch_instances(self):
+            pass
+            _on = self.type
+            if _on == FeatcodecFile.SectionType.end:
+                pass
+                self.payload._fetch_instances()
+            elif _on == FeatcodecFile.SectionType.entr:
+                pass
+                self.payload._fetch_instances()
+            elif _on == FeatcodecFile.SectionType.grup:
+                pass
+                self.payload._fetch_instances()
+            elif _on == FeatcodecFile.SectionType.indx:
+                pass
+                self.payload._fetch_instances()
+            elif _on == FeatcodecFile.SectionType.rows:
+                pass
+                self.payload._fetch_instances()
+            else:
+                pass
+                self.payload._fetch_instances()
+
+
+    class Signature(KaitaiStruct):
+        """Section 2."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Signature, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.magic = self._io.read_bytes(8)
+            if not self.magic == b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A":
+                raise kaitaistruct.ValidationNotEqualError(b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A", self.magic, self._io, u"/types/signature/seq/0")
+            self.major_version = self._io.read_u1()
+            if not self.major_version == 1:
+                raise kaitaistruct.ValidationNotEqualError(1, self.major_version, self._io, u"/types/signature/seq/1")
+            self.minor_version = self._io.read_u1()
+            self.kind = KaitaiStream.resolve_enum(FeatcodecFile.Kind, self._io.read_u2le())
+            if not isinstance(self.kind, FeatcodecFile.Kind):
+                raise kaitaistruct.ValidationNotInEnumError(self.kind, self._io, u"/types/signature/seq/3")
+            self.crc32 = self._io.read_u4le()
+
+
+        def _fetch_instances(self):
+            pass
+
+
+    class SizedModel(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.SizedModel, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw_model = self._io.read_bytes(self.len.value)
+            _io__raw_model = KaitaiStream(BytesIO(self._raw_model))
+            self.model = FeatcodecFile.Model(_io__raw_model, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            self.model._fetch_instances()
+
+
+    class String(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.String, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self.text = (self._io.read_bytes(self.len.value)).decode(u"UTF-8")
+            _ = self.text
+            if not self.len.value <= 65536:
+                raise kaitaistruct.ValidationExprError(self.text, self._io, u"/types/string/seq/1")
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+
+
+    class Svarint(KaitaiStruct):
+        """Section 1. Zigzag."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Svarint, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.raw = FeatcodecFile.Varint(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.raw._fetch_instances()
+
+        @property
+        def value(self):
+            if hasattr(self, '_m_value'):
+                return self._m_value
+
+            self._m_value = (-((self.raw.value >> 1) + 1) if self.raw.value & 1 == 1 else self.raw.value >> 1)
+            return getattr(self, '_m_value', None)
+
+
+    class Table(KaitaiStruct):
+        """Section 7.1."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Table, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.magnitude = self._io.read_u1()
+            if not self.magnitude <= 127:
+                raise kaitaistruct.ValidationGreaterThanError(127, self.magnitude, self._io, u"/types/table/seq/0")
+            self.shift = self._io.read_u1()
+            if not self.shift <= 24:
+                raise kaitaistruct.ValidationGreaterThanError(24, self.shift, self._io, u"/types/table/seq/1")
+            self.zero = self._io.read_u1()
+            self.positive = self._io.read_u1()
+            self.first = self._io.read_u1()
+            self.further = self._io.read_u1()
+            self.num_hazards = self._io.read_u1()
+            _ = self.num_hazards
+            if not  ((_ > 0) or (self.magnitude <= 1)) :
+                raise kaitaistruct.ValidationExprError(self.num_hazards, self._io, u"/types/table/seq/6")
+            self.hazards = []
+            for i in range(self.num_hazards):
+                self.hazards.append(self._io.read_u1())
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.hazards)):
+                pass
+
+
+
+    class Tables(KaitaiStruct):
+        """Section 7.3."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Tables, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw_body = self._io.read_bytes(self.len.value)
+            _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+            self.body = FeatcodecFile.TablesBody(_io__raw_body, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            self.body._fetch_instances()
+
+
+    class TablesBody(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.TablesBody, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.tables = []
+            i = 0
+            while not self._io.is_eof():
+                self.tables.append(FeatcodecFile.NumberedTable(self._io, self, self._root))
+                i += 1
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.tables)):
+                pass
+                self.tables[i]._fetch_instances()
+
+
+
+    class Unknown(KaitaiStruct):
+        """A section that a later minor version added; invalid when critical (section 3)."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Unknown, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.body = self._io.read_bytes_full()
+            _ = self.body
+            if not self._parent.flags == 0:
+                raise kaitaistruct.ValidationExprError(self.body, self._io, u"/types/unknown/seq/0")
+
+
+        def _fetch_instances(self):
+            pass
+
+
+    class Varint(KaitaiStruct):
+        """Section 1. Unsigned LEB128 of at most ten bytes."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Varint, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.groups = []
+            i = 0
+            while True:
+                _ = FeatcodecFile.VarintByte(i, self._io, self, self._root)
+                self.groups.append(_)
+                if (not (_.more)):
+                    break
+                i += 1
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.groups)):
+                pass
+                self.groups[i]._fetch_instances()
+
+
+        @property
+        def len(self):
+            if hasattr(self, '_m_len'):
+                return self._m_len
+
+            self._m_len = len(self.groups)
+            return getattr(self, '_m_len', None)
+
+        @property
+        def value(self):
+            if hasattr(self, '_m_value'):
+                return self._m_value
+
+            self._m_value = ((((((((self.groups[0].bits + (self.groups[1].bits << 7 if self.len > 1 else 0)) + (self.groups[2].bits << 14 if self.len > 2 else 0)) + (self.groups[3].bits << 21 if self.len > 3 else 0)) + (self.groups[4].bits << 28 if self.len > 4 else 0)) + (self.groups[5].bits << 35 if self.len > 5 else 0)) + (self.groups[6].bits << 42 if self.len > 6 else 0)) + (self.groups[7].bits << 49 if self.len > 7 else 0)) + (self.groups[8].bits << 56 if self.len > 8 else 0)) + (self.groups[9].bits << 63 if self.len > 9 else 0)
+            return getattr(self, '_m_value', None)
+
+
+    class VarintByte(KaitaiStruct):
+        def __init__(self, index, _io, _parent=None, _root=None):
+            super(FeatcodecFile.VarintByte, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.index = index
+            self._read()
+
+        def _read(self):
+            self.byte = self._io.read_u1()
+            _ = self.byte
+            if not  (( ((self.index < 9) or (_ == 1)) ) and ( ((self.index == 0) or (_ != 0)) )) :
+                raise kaitaistruct.ValidationExprError(self.byte, self._io, u"/types/varint_byte/seq/0")
+
+
+        def _fetch_instances(self):
+            pass
+
+        @property
+        def bits(self):
+            if hasattr(self, '_m_bits'):
+                return self._m_bits
+
+            self._m_bits = self.byte & 127
+            return getattr(self, '_m_bits', None)
+
+        @property
+        def more(self):
+            if hasattr(self, '_m_more'):
+                return self._m_more
+
+            self._m_more = self.byte >= 128
+            return getattr(self, '_m_more', None)
+
+
+

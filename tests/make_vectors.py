@@ -1,0 +1,265 @@
+"""Makes the test vectors of bitstream_spec/vectors/. It never overwrites: old vectors are kept.
+
+Usage: python tests/make_vectors.py [FOLDER]
+
+Each valid vector is a folder with the file (`in.fcz`), the tensors it decodes to
+(`out.safetensors`) and `expect.json`, which says whether it needs the profile `digits.fcp`. The
+faulty ones are made from a valid one by one change each, the ones beyond limits by a writer without
+them; `expect.json` names the reason.
+"""
+
+import json
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+import featcodec.numpy as fc
+from featcodec import Codec, Profile, limits
+from featcodec.container import index
+from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.model import Model
+from featcodec.container.sections import SECTION, SIGNATURE_BYTES
+from featcodec.container.writer import Writer
+from featcodec.dumps import Dump
+from featcodec.files import decode_file, encode_file
+from featcodec.pipeline import selection
+from featcodec.pipeline.grouping import Options
+from featcodec.pipeline.quality import Quality
+from featcodec.pipeline.training import train
+
+HERE = Path(__file__).resolve().parent
+DIGITS = HERE / "digits"
+VECTORS = HERE.parent / "bitstream_spec" / "vectors"
+
+
+def digits(task: str, count: int) -> np.ndarray:
+    return load_file(DIGITS / f"{task}_eval.safetensors")["features"][:count]
+
+
+def sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str] | None, dict]]:
+    """Return name -> (tensors, metadata, options of `save`)."""
+    rng = np.random.default_rng(1)
+    cnn, vit = digits("cnn", 12).astype(np.float32), digits("vit", 10)
+    odd = vit[:, 1:].astype(np.float64).copy()
+    odd[0, 0, 0], odd[1, 2, 3], odd[2, 3, 4], odd[3, 4, 5] = np.nan, np.inf, -np.inf, -900
+    steps = np.cumsum(rng.normal(size=(60, 12)), axis=0).astype(np.float32)
+    lines = {f"line_{i:02}": s for i, s in enumerate(np.split(steps, [1, 4, 21, 40]))}
+    relu = np.maximum(cnn[:, :8] - 0.5, 0)
+    return {
+        "001-cnn-map": ({"features": cnn}, {"layout": "NCHW", "model": "digits"}, {"snr": 10}),
+        "002-vit-tokens": ({"features": vit, "labels": np.arange(10)}, None, {"snr": 15}),
+        "003-profile-cnn": ({"features": cnn}, {"layout": "NCHW"}, {"snr": 8, "profile": True}),
+        "004-profile-vit": ({"features": vit}, {"layout": "NLD"}, {"snr": 12, "profile": True}),
+        "005-sentences": (lines, {"layout": "LD"}, {"snr": 20}),
+        "006-no-transform": ({"relu": relu}, None, {"snr": 12, "transform": "none"}),
+        "007-error-bound": ({"features": odd}, None, {"max_error": 0.02}),
+        "008-exceptions": ({"features": odd}, None, {"snr": 9}),
+        "009-fine": ({"features": cnn[:6]}, None, {"snr": 80}),
+        "010-lossless": (
+            {
+                "f16": vit[:3],
+                "f32": cnn[:2],
+                "i64": np.arange(-5, 300),
+                "bool": rng.random((7, 9)) > 0.5,
+                "u8": rng.integers(0, 9, 500).astype(np.uint8),
+                "empty": np.zeros((0, 3), np.float32),
+                "scalar": np.array(3.5),
+            },
+            {"about": "all kinds"},
+            {"lossless": True},
+        ),
+        "011-no-tensors": ({}, {"only": "metadata"}, {"snr": 10}),
+        "012-partial-blocks": (
+            {"map": np.cumsum(rng.normal(size=(2, 3, 21, 19)), axis=2).astype(np.float32)},
+            {"layout": "NCHW"},
+            {"snr": 25},
+        ),
+        "013-volume": (
+            {"x": np.cumsum(rng.normal(size=(2, 2, 5, 9, 10)), axis=3).astype(np.float16)},
+            {"layout": "NCTHW"},
+            {"snr": 18},
+        ),
+    }
+
+
+def make_valid(folder: Path) -> None:
+    selection.ROW_GROUP_VALUES = 1 << 12  # so that small vectors have several row groups
+    profile = folder / "digits.fcp"
+    if not profile.exists():
+        dumps = [Dump(DIGITS / f"{task}_train.safetensors") for task in ("cnn", "vit")]
+        profile.write_bytes(Profile.pack(train(dumps, Options())))
+    for name, (tensors, metadata, options) in sources().items():
+        target = folder / "valid" / name
+        if target.exists():
+            continue
+        target.mkdir(parents=True)
+        needed = [profile] if options.pop("profile", False) else []
+        data = fc.save(tensors, metadata, profile=needed[0] if needed else None, **options)
+        (target / "in.fcz").write_bytes(data)
+        finish(target, needed)
+    for kind in ("BF16", "F8_E4M3", "F8_E5M2"):
+        target = folder / "valid" / f"020-{kind.lower().replace('_', '-')}"
+        if not target.exists():
+            target.mkdir(parents=True)
+            narrow(target, kind)
+            finish(target, [])
+
+
+def narrow(target: Path, kind: str) -> None:
+    """Encode features of a type that NumPy lacks."""
+    fc.save_file({"features": digits("vit", 8)}, target / "wide.fcz", lossless=True)
+    decode_file(target / "wide.fcz", target / "wide.safetensors", dtype=kind)
+    encode_file(target / "wide.safetensors", target / "in.fcz", Quality(snr=12))
+    (target / "wide.fcz").unlink()
+    (target / "wide.safetensors").unlink()
+
+
+def finish(target: Path, profiles: list[Path]) -> None:
+    """Write what a vector decodes to, and whether it needs the profile."""
+    known = [Profile.load(path) for path in profiles]
+    decode_file(target / "in.fcz", target / "out.safetensors", profiles=known)
+    (target / "expect.json").write_text(json.dumps({"profile": bool(profiles)}) + "\n")
+
+
+def make_messages(folder: Path) -> None:
+    codec = Codec(Profile.load(folder / "digits.fcp"), snr=10)
+    for task in ("cnn", "vit"):
+        target = folder / "messages" / task
+        if target.exists():
+            continue
+        target.mkdir(parents=True)
+        message = codec.encode(digits(task, 2))
+        (target / "in.msg").write_bytes(message)
+        np.save(target / "out.npy", codec.decode(message))
+
+
+# --- faulty files -------------------------------------------------------------------------------
+
+
+def flip(place: int) -> Callable[[bytearray], bytearray]:
+    def change(data: bytearray) -> bytearray:
+        data[place] ^= 0x10
+        return data
+
+    return change
+
+
+def reseal(change: Callable[[bytearray], None], section: int) -> Callable[[bytearray], bytearray]:
+    """Change the payload of a section and make its CRC-32 right again."""
+
+    def apply(data: bytearray) -> bytearray:
+        start = SIGNATURE_BYTES
+        for _ in range(section):
+            start += SECTION.size + SECTION.unpack_from(data, start)[2] + 4
+        size = SECTION.unpack_from(data, start)[2]
+        head = data[start : start + SECTION.size]
+        payload = bytearray(data[start + SECTION.size : start + SECTION.size + size])
+        whole = bytearray(head + payload)
+        change(whole)
+        data[start : start + len(whole)] = whole
+        end = start + len(whole)
+        data[end : end + 4] = struct.pack("<I", zlib.crc32(whole))
+        return data
+
+    return apply
+
+
+def resign(major: int, kind: int) -> Callable[[bytearray], bytearray]:
+    def change(data: bytearray) -> bytearray:
+        data[8], data[10] = major, kind
+        data[12:16] = struct.pack("<I", zlib.crc32(data[:12]))
+        return data
+
+    return change
+
+
+def set_byte(place: int, value: int) -> Callable[[bytearray], None]:
+    def change(whole: bytearray) -> None:
+        whole[place] = value
+
+    return change
+
+
+FAULTS: dict[str, tuple[str, Callable[[bytearray], bytearray]]] = {
+    "empty": ("an empty file", lambda data: bytearray()),
+    "not-featcodec": ("another magic number", lambda data: bytearray(b"PK\x03\x04") + data[4:]),
+    "text-mode": ("CR LF became LF", lambda data: bytearray(data.replace(b"\r\n", b"\n", 1))),
+    "future-version": ("major version 2", resign(2, 0)),
+    "unknown-kind": ("kind 7", resign(1, 7)),
+    "truncated": ("the last byte is missing", lambda data: data[:-1]),
+    "truncated-index": ("END and half of INDX are missing", lambda data: data[:-60]),
+    "appended": ("a byte too many at the end", lambda data: data + b"\0"),
+    "flipped-symbol": ("a flipped bit in ROWS", flip(SIGNATURE_BYTES + SECTION.size + 40)),
+    "flipped-length": ("a flipped bit in a section's length", flip(SIGNATURE_BYTES + 9)),
+    "reserved-flag": ("a reserved section flag", reseal(set_byte(4, 3), 0)),
+    "wrong-symbols": ("resealed damage to words", reseal(set_byte(SECTION.size + 60, 77), 0)),
+    "wrong-type": ("a ROWS section called XXXX", reseal(set_byte(0, ord("X")), 0)),
+    "group-dtype": ("a group of another type than its tensors", reseal(set_byte(17, 12), 3)),
+    "group-coding": ("a coding unknown to 1.0", reseal(set_byte(16, 9), 3)),
+}
+
+
+def make_faulty(folder: Path) -> None:
+    sound = (folder / "valid" / "001-cnn-map" / "in.fcz").read_bytes()
+    for name, (reason, change) in FAULTS.items():
+        target = folder / "faulty" / name
+        if target.exists():
+            continue
+        target.mkdir(parents=True)
+        (target / "in.fcz").write_bytes(bytes(change(bytearray(sound))))
+        (target / "expect.json").write_text(json.dumps({"reason": reason}) + "\n")
+
+
+# --- beyond the limits --------------------------------------------------------------------------
+
+
+def make_limits(folder: Path) -> None:
+    """Files of one group whose index or header asks for more than SPEC §10 allows."""
+    plain = GroupHeader("U8", 1, 1, 0, 0.0, 0.0)
+    wide = (1, 1 << 17)
+    lossy = {"architecture": "generic", "layout": "ND", "prefix": 0, "grid": ()}
+    lossy |= {"lower": 0.0, "upper": 1.0, "clipped": 0, "mean": 0.0, "std": 1.0, "step": 1.0}
+    lossy |= {"step_scale": 0, "clamp": False, "double": False}
+    model = Part("none", Model("none"))
+    features = Lossy(**lossy, profile=None, parts=(model,))
+    large = Lossy(
+        **{**lossy, "layout": "NL"}, profile=None, parts=(Part("none", Model("none", (1,))),)
+    )
+    cases = {
+        "too-many-values": ((1 << 40, 1 << 40), plain),
+        "rank-17": ((1,) * 17, plain),
+        "too-many-channels": (wide, GroupHeader("F32", 1, 1, 0, 0.0, 0.0, features)),
+        "row-group-too-large": (
+            (1 << 20, 1 << 20),
+            GroupHeader("F32", 1 << 40, 1 << 40, 0, 0.0, 0.0, large),
+        ),
+    }
+    bound = limits.check
+    for name, (shape, header) in cases.items():
+        target = folder / "limits" / name
+        if target.exists():
+            continue
+        target.mkdir(parents=True)
+        index.limits.check = lambda value, *_: value
+        with (target / "in.fcz").open("w+b") as out:
+            writer = Writer(out)
+            writer.section(b"ROWS", b"")
+            writer.section(b"GRUP", header.pack())
+            writer.index.tensors = [index.TensorEntry("x", header.dtype, shape, 0)]
+            writer.finish()
+        index.limits.check = bound
+        (target / "expect.json").write_text(json.dumps({"reason": name.replace("-", " ")}) + "\n")
+
+
+if __name__ == "__main__":
+    where = Path(sys.argv[1]) if len(sys.argv) > 1 else VECTORS
+    where.mkdir(parents=True, exist_ok=True)
+    make_valid(where)
+    make_messages(where)
+    make_faulty(where)
+    make_limits(where)

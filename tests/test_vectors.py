@@ -1,0 +1,140 @@
+"""The vectors of the format: package, reference decoder and Kaitai description agree."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from safetensors import safe_open as open_safetensors
+from safetensors.numpy import load_file
+
+from featcodec import Codec, Profile
+from featcodec.align.numbers import STORED, to_float
+from featcodec.container.dtypes import FLOATS
+from featcodec.dumps import Dump, stored_dtype
+from featcodec.errors import InvalidStream
+from featcodec.files import decode_file
+
+SPEC = Path(__file__).parents[1] / "bitstream_spec"
+VECTORS = SPEC / "vectors"
+
+
+def vectors(kind: str) -> list:
+    found = sorted((VECTORS / kind).iterdir())
+    return [pytest.param(folder, id=folder.name) for folder in found]
+
+
+@pytest.fixture(scope="session")
+def reference() -> ModuleType:
+    """The decoder written from the specification alone."""
+    spec = importlib.util.spec_from_file_location("reference", SPEC / "reference_decoder.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["reference"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def profiles_of(folder: Path) -> list[Path]:
+    needed = json.loads((folder / "expect.json").read_text()).get("profile")
+    return [VECTORS / "digits.fcp"] if needed else []
+
+
+def same(dtype: str, found: np.ndarray, wanted: np.ndarray, lossy: bool, std: float) -> None:
+    """Compare stored elements: bit for bit, or within the tolerance of SPEC 6.1."""
+    if not lossy:
+        assert found.tobytes() == wanted.tobytes()
+        return
+    one, other = (to_float(a, dtype).astype(np.float64) for a in (found, wanted))
+    np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
+    finite = np.isfinite(other)
+    np.testing.assert_array_equal(one[~finite], other[~finite])
+    # One unit in the last place of the type, where a value lay between two of its numbers.
+    unit = np.abs(other[finite]) * {"F16": 2**-10, "BF16": 2**-7}.get(dtype, 2**-22)
+    unit = np.abs(other[finite]) * 2**-1.5 if dtype.startswith("F8") else unit
+    assert (
+        np.abs(one[finite] - other[finite]) <= unit + 2**-15 * (std + np.abs(other[finite]))
+    ).all()
+
+
+def compare(found: Path, folder: Path) -> None:
+    wanted, got = Dump(folder / "out.safetensors"), Dump(found)
+    assert got.metadata == wanted.metadata
+    assert [(t.name, t.dtype, t.shape) for t in got.tensors] == [
+        (t.name, t.dtype, t.shape) for t in wanted.tensors
+    ]
+    for one, other in zip(got.tensors, wanted.tensors, strict=True):
+        lossy = "lossless" not in folder.name and one.dtype in FLOATS
+        a, b = (t.read().view(stored_dtype(t.dtype)) for t in (one, other))
+        values = to_float(b, one.dtype) if lossy else b
+        std = float(np.std(values[np.isfinite(values)], dtype=np.float64)) if lossy else 0.0
+        same(one.dtype, a, b, lossy, std)
+
+
+def test_there_are_vectors_of_every_kind() -> None:
+    for kind, least in (("valid", 14), ("faulty", 12), ("limits", 4), ("messages", 2)):
+        assert len(vectors(kind)) >= least
+
+
+@pytest.mark.parametrize("folder", vectors("valid"))
+def test_the_package_decodes_a_valid_file(folder: Path, tmp_path: Path) -> None:
+    known = [Profile.load(path) for path in profiles_of(folder)]
+    decode_file(folder / "in.fcz", tmp_path / "out", profiles=known)
+    compare(tmp_path / "out", folder)
+
+
+@pytest.mark.parametrize("folder", vectors("valid"))
+def test_the_reference_decoder_decodes_it_alike(folder: Path, tmp_path: Path) -> None:
+    options = [word for path in profiles_of(folder) for word in ("--profile", str(path))]
+    command = [sys.executable, "-I", str(SPEC / "reference_decoder.py"), str(folder / "in.fcz")]
+    subprocess.run([*command, str(tmp_path / "out"), *options], check=True)
+    with open_safetensors(tmp_path / "out", "numpy"):
+        compare(tmp_path / "out", folder)
+
+
+@pytest.mark.parametrize("folder", [*vectors("faulty"), *vectors("limits")])
+def test_the_package_refuses_an_invalid_file(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidStream):
+        decode_file(folder / "in.fcz", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("folder", [*vectors("faulty"), *vectors("limits")])
+def test_the_reference_decoder_refuses_it_too(reference: ModuleType, folder: Path) -> None:
+    with pytest.raises(reference.FormatError):
+        reference.decode((folder / "in.fcz").read_bytes())
+
+
+@pytest.mark.parametrize("folder", vectors("messages"))
+def test_both_decode_a_message(reference: ModuleType, folder: Path) -> None:
+    message, wanted = (folder / "in.msg").read_bytes(), np.load(folder / "out.npy")
+    profile = VECTORS / "digits.fcp"
+    back = Codec(Profile.load(profile)).decode(message)
+    np.testing.assert_allclose(back, wanted, rtol=2**-10, atol=2**-14)
+    dtype, shape, data = reference.decode_message(message, profile.read_bytes())
+    assert (dtype, tuple(shape)) == ("F16", wanted.shape)
+    alike = np.frombuffer(data, STORED[dtype]).reshape(shape)
+    np.testing.assert_allclose(alike, wanted, rtol=2**-10, atol=2**-14)
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_symbols_do_not_depend_on_threads(threads: str, tmp_path: Path) -> None:
+    """Each row group's CRC-32 holds on any number of threads, or decoding would fail."""
+    script = (
+        "import sys; from featcodec.files import decode_file\ndecode_file(sys.argv[1], sys.argv[2])"
+    )
+    folder = VECTORS / "valid" / "001-cnn-map"
+    environment = {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+    command = [sys.executable, "-c", script, str(folder / "in.fcz"), str(tmp_path / "out")]
+    subprocess.run(command, check=True, env=environment)
+    compare(tmp_path / "out", folder)
+
+
+def test_a_vector_holds_what_the_dump_had() -> None:
+    tensors = load_file(VECTORS / "valid" / "010-lossless" / "out.safetensors")
+    np.testing.assert_array_equal(tensors["i64"], np.arange(-5, 300))
