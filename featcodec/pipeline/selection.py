@@ -170,7 +170,7 @@ class Selector:
         target = 10 ** (-snr / 10)
         first = self._first_round(target, snr)
         least = min(trial.bits for trial in first)
-        close = sorted((t for t in first if t.bits < 1.2 * least), key=lambda t: t.bits)[:4]
+        close = sorted((t for t in first if t.bits < 1.1 * least), key=lambda t: t.bits)[:3]
         second = close
         if len(close) > 1 and self.group.values > 2 * TRIAL_VALUES:
             second = [self._try(t.recipe, target, t.step, FINAL_VALUES) for t in close]

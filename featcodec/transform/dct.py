@@ -5,26 +5,36 @@ from functools import cache
 import numpy as np
 
 
-def matrix(size: int) -> np.ndarray:
-    """Return the (size, size) float64 DCT-II: row k is frequency k.
+@cache
+def matrix(size: int, dtype: str) -> np.ndarray:
+    """Return the (size, size) DCT-II: row k is frequency k.
 
     Ahmed, Natarajan and Rao, "Discrete Cosine Transform", IEEE Trans. Computers, 1974.
     """
     frequency, place = np.ogrid[:size, :size]
     rows = np.sqrt(2 / size) * np.cos(np.pi * (2 * place + 1) * frequency / (2 * size))
     rows[0] = 1 / np.sqrt(size)
+    rows = rows.astype(dtype)
+    rows.setflags(write=False)
     return rows
 
 
-@cache
-def block_matrix(sizes: tuple[int, ...], dtype: str) -> np.ndarray:
-    """Return the separable DCT of a block as one (points, points) matrix.
+def forward(values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """Return the coefficients of blocks (channels, points, blocks), each axis of a block in turn."""
+    return _along_axes(values, sizes, inverse=False)
 
-    One product with it is faster than one product an axis for the block sizes the format allows.
-    """
-    full = np.ones((1, 1))
+
+def inverse(coefficients: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """Return the blocks of coefficients."""
+    return _along_axes(coefficients, sizes, inverse=True)
+
+
+def _along_axes(array: np.ndarray, sizes: tuple[int, ...], inverse: bool) -> np.ndarray:
+    shape = array.shape
+    before = shape[0]
     for size in sizes:
-        full = np.kron(full, matrix(size))
-    full = full.astype(dtype)
-    full.setflags(write=False)
-    return full
+        if size > 1:
+            rows = matrix(size, array.dtype.name)
+            array = np.matmul(rows.T if inverse else rows, array.reshape(before, size, -1))
+        before *= size
+    return array.reshape(shape)

@@ -10,7 +10,6 @@ class Linear:
 
     def __init__(self, centre: np.ndarray, basis: np.ndarray | None, dtype: str) -> None:
         """`centre` is (channels,) in normalised units, `basis` orthonormal, None the identity."""
-        self.dtype = dtype
         self.centre = centre.astype(dtype)[:, None, None] if centre.any() else None
         # Applied as rows: latents = basis' values.
         self.basis = None if basis is None else np.ascontiguousarray(basis.T).astype(dtype)
@@ -21,14 +20,11 @@ class Linear:
             values -= self.centre
         if self.basis is not None:
             values = (self.basis @ values.reshape(len(values), -1)).reshape(values.shape)
-        if values.shape[1] > 1:
-            values = np.matmul(dct.block_matrix(sizes, self.dtype), values)
-        return values
+        return dct.forward(values, sizes)
 
     def inverse(self, latents: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         """Return the aligned values of latents."""
-        if latents.shape[1] > 1:
-            latents = np.matmul(dct.block_matrix(sizes, self.dtype).T, latents)
+        latents = dct.inverse(latents, sizes)
         if self.basis is not None:
             latents = (self.basis.T @ latents.reshape(len(latents), -1)).reshape(latents.shape)
         if self.centre is not None:
