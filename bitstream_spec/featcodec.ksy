@@ -173,9 +173,9 @@ types:
         type: str
         encoding: UTF-8
         size: len.value
-        # the limit of section 10; that of metadata is not in it, they are blobs
         valid:
           expr: len.value <= 65536
+        doc: The limit is that of section 10.
 
   # 4. INDX
 

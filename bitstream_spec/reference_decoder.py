@@ -91,7 +91,7 @@ class Reader:
     def string(self) -> str:
         return utf8(self.blob())
 
-    def deflated(self, limit: int) -> "Reader":
+    def deflated(self, limit: int) -> Reader:
         n = self.varint()
         must(n <= limit, "a packed field is too large")
         return Reader(inflate(self.rest(), n))
@@ -148,7 +148,7 @@ def read_section(data: bytes, offset: int) -> Section:
     return Section(kind, data[offset + 16 : end - 4], offset, end)
 
 
-def read_file(data: bytes, kind: int) -> tuple[list[Section], "Index"]:
+def read_file(data: bytes, kind: int) -> tuple[list[Section], Index]:
     """Section 2: all sections before INDX, and INDX."""
     must(len(data) >= 52, "the file is truncated")
     must(data[:8] == MAGIC, "not a featcodec file")
@@ -181,10 +181,9 @@ def read_file(data: bytes, kind: int) -> tuple[list[Section], "Index"]:
 
 # ---- 4. INDX -------------------------------------------------------------------------------------
 
-TYPES = (
-    "BOOL U8 I8 U16 I16 U32 I32 U64 I64 F8_E5M2 F8_E4M3 F16 BF16 F32 F64 C64 F8_E8M0 F8_E4M3FNUZ "
-    "F8_E5M2FNUZ F6_E2M3 F6_E3M2 F4"
-).split()
+NAMES = """BOOL U8 I8 U16 I16 U32 I32 U64 I64 F8_E5M2 F8_E4M3 F16 BF16 F32 F64 C64 F8_E8M0
+    F8_E4M3FNUZ F8_E5M2FNUZ F6_E2M3 F6_E3M2 F4"""
+TYPES = NAMES.split()
 BITS = (8, 8, 8, 16, 16, 32, 32, 64, 64, 8, 8, 16, 16, 32, 64, 64, 8, 8, 8, 6, 6, 4)
 WORDS = {1: "B", 2: "H", 4: "I", 8: "Q"}  # array codes of unsigned integers, by width
 
@@ -284,8 +283,8 @@ class Lossy:
     clamp: bool = False
     seed: int = 0
     shift: int = 0  # of a message: added to all scales
-    models: list["Model"] = field(default_factory=list)
-    views: list["View"] = field(default_factory=list)
+    models: list[Model] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
 
 
 @dataclass
@@ -302,7 +301,7 @@ class Group:
         return -(-self.slabs // self.per)
 
 
-def read_group(payload: bytes, shapes: list[list[int]], profiles: list["Profile"]) -> Group:
+def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile]) -> Group:
     """Section 5, for tensors of the given shapes."""
     r = Reader(payload)
     coding, dtype = r.u8(), r.u8()
@@ -339,11 +338,14 @@ def read_group(payload: bytes, shapes: list[list[int]], profiles: list["Profile"
     z.models = [read_part(r, channels, profile, bool(i)) for i in range(2 if prefix else 1)]
     r.end()
     check_slabs(z)
-    must(group.slabs == sum(v.samples * rows_of(z, v) for v in z.views), "number of slabs")
+    total = sum(v.samples * rows_of(z, v) for v in z.views)
+    must(group.slabs == total, "the number of slabs is wrong")
+    values = sum(math.prod(s) for s in shapes)
+    must(values <= group.rows() * 2**27, "a row group is too large")
     return group
 
 
-def read_part(r: Reader, channels: int, profile: "Profile | None", of_prefix: bool) -> "Model":
+def read_part(r: Reader, channels: int, profile: Profile | None, of_prefix: bool) -> Model:
     kind = r.u8()
     must(kind <= 1, "unknown part")
     if not kind:
@@ -420,7 +422,7 @@ def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
 
 
 def runs(n: int, longest: int, first: int, last: int) -> list[tuple[int, int, int]]:
-    """Of the blocks first ... last - 1 of an axis, those of equal length: (start, count, length)."""
+    """Of the blocks first ... last - 1 of an axis, runs of equal length: (start, count, length)."""
     k = -(-n // longest)
     if not k:
         return []
@@ -479,8 +481,9 @@ def classes(z: Lossy, low: int, high: int) -> Classes:
         per = rows_of(z, v)
         a, b = max(low - before, 0), min(high - before, v.samples * per)
         before += v.samples * per
-        if a >= b:
+        if a >= b or not math.prod(v.shape):
             continue
+        must(b - a <= 2**27, "a row group is too large")  # a slab has a value at least
         (s0, r0), (s1, r1) = divmod(a, per), divmod(b, per)
         if s0 == s1:  # begins and ends within one sample
             pieces = [(s0, s0 + 1, r0, r1)]
@@ -531,7 +534,7 @@ class Model:
     centres: list[float]
     reflectors: list[tuple[int, list[float], float]]  # first place, vector, 2 / (v' v)
     scales: list[list[int]]  # of each channel and place
-    tables: dict[int, "Table"]
+    tables: dict[int, Table]
 
 
 def read_model(data: bytes, channels: int) -> Model:
@@ -559,8 +562,9 @@ def read_model(data: bytes, channels: int) -> Model:
 # ---- 6.1 From latents to values ------------------------------------------------------------------
 
 
-def reconstruct(latents: Sequence[float], z: Lossy, model: Model, dct: list[list[float]] | None,
-                points: int) -> list[list[float]]:
+def reconstruct(
+    latents: Sequence[float], z: Lossy, model: Model, dct: list[list[float]] | None, points: int
+) -> list[list[float]]:
     """Steps 1 to 5 for one block: for each of its points the values of all channels."""
     rows = [latents[i : i + points] for i in range(0, len(latents), points)]
     if dct:
@@ -578,8 +582,12 @@ def reconstruct(latents: Sequence[float], z: Lossy, model: Model, dct: list[list
 @lru_cache
 def magnitudes(dtype: int) -> list[float]:
     """The finite values not below 0 of a floating type of 8 or 16 bits, by their bits."""
-    exponent, mantissa, top = {9: (5, 2, 0x7B), 10: (4, 3, 0x7E), 11: (5, 10, 0x7BFF),
-                               12: (8, 7, 0x7F7F)}[dtype]
+    exponent, mantissa, top = {
+        9: (5, 2, 0x7B),
+        10: (4, 3, 0x7E),
+        11: (5, 10, 0x7BFF),
+        12: (8, 7, 0x7F7F),
+    }[dtype]
     values, low = [], 2 - 2 ** (exponent - 1) - mantissa
     for bits in range(top + 1):
         e, m = bits >> mantissa, bits % 2**mantissa
@@ -668,7 +676,7 @@ def places(model: Model, size: Sequence[int]) -> list[int]:
 # ---- 6.5 Symbols to latents ----------------------------------------------------------------------
 
 
-def latent(symbol: int, table: "Table", step: float) -> float:
+def latent(symbol: int, table: Table, step: float) -> float:
     size = abs(symbol)
     offset = (table.first if size == 1 else table.further) - 128
     return math.copysign(size + offset / 256, symbol) * step if size else 0.0
@@ -709,7 +717,8 @@ def read_table(r: Reader) -> Table:
 
 # ---- 7.2 Frequencies -----------------------------------------------------------------------------
 
-BUCKETS = [i for i, n in enumerate((1, 1, 1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 32, 31)) for _ in range(n)]
+LENGTHS = (1, 1, 1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 32, 31)
+BUCKETS = [i for i, n in enumerate(LENGTHS) for _ in range(n)]  # of the magnitudes from 1
 
 
 @lru_cache(maxsize=4096)
@@ -733,23 +742,25 @@ def frequencies(table: Table) -> list[int]:
 
 # ---- 7.3 Table numbers ---------------------------------------------------------------------------
 
-BUILT_IN = {number: Table(m, 0, zero, 128, first, further, hazards) for
-            number, m, zero, first, further, hazards in (
-    (2, 2, 207, 120, 128, (226,)),
-    (3, 2, 167, 96, 100, (205,)),
-    (4, 3, 144, 81, 72, (182, 207)),
-    (5, 4, 132, 93, 78, (159, 169, 181)),
-    (6, 6, 125, 109, 99, (145, 152, 157, 164)),
-    (7, 8, 119, 118, 110, (135, 140, 144, 147, 149)),
-    (8, 11, 114, 122, 115, (127, 131, 134, 136, 138, 142)),
-    (9, 16, 109, 125, 118, (120, 123, 125, 127, 129, 132, 134)),
-    (10, 22, 104, 127, 122, (114, 117, 118, 120, 121, 124, 126, 128)),
-    (11, 31, 100, 127, 124, (109, 111, 112, 113, 115, 117, 118, 121, 123)),
-    (12, 44, 95, 127, 125, (104, 106, 107, 107, 109, 110, 112, 113, 115, 118)),
-    (13, 63, 91, 129, 127, (100, 101, 101, 102, 103, 104, 106, 107, 109, 111, 113)),
-    (14, 87, 87, 129, 126, (95, 96, 96, 97, 98, 99, 100, 101, 103, 105, 106, 108)),
-    (15, 126, 83, 129, 128, (90, 92, 92, 92, 93, 94, 94, 96, 97, 99, 101, 102)),
-)}
+BUILT_IN = {
+    number: Table(m, 0, zero, 128, first, further, hazards)
+    for number, m, zero, first, further, hazards in (
+        (2, 2, 207, 120, 128, (226,)),
+        (3, 2, 167, 96, 100, (205,)),
+        (4, 3, 144, 81, 72, (182, 207)),
+        (5, 4, 132, 93, 78, (159, 169, 181)),
+        (6, 6, 125, 109, 99, (145, 152, 157, 164)),
+        (7, 8, 119, 118, 110, (135, 140, 144, 147, 149)),
+        (8, 11, 114, 122, 115, (127, 131, 134, 136, 138, 142)),
+        (9, 16, 109, 125, 118, (120, 123, 125, 127, 129, 132, 134)),
+        (10, 22, 104, 127, 122, (114, 117, 118, 120, 121, 124, 126, 128)),
+        (11, 31, 100, 127, 124, (109, 111, 112, 113, 115, 117, 118, 121, 123)),
+        (12, 44, 95, 127, 125, (104, 106, 107, 107, 109, 110, 112, 113, 115, 118)),
+        (13, 63, 91, 129, 127, (100, 101, 101, 102, 103, 104, 106, 107, 109, 111, 113)),
+        (14, 87, 87, 129, 126, (95, 96, 96, 97, 98, 99, 100, 101, 103, 105, 106, 108)),
+        (15, 126, 83, 129, 128, (90, 92, 92, 92, 93, 94, 94, 96, 97, 99, 101, 102)),
+    )
+}
 
 
 def table_number(scale: int, step_scale: int) -> int:
@@ -875,8 +886,9 @@ def read_exceptions(r: Reader, dtype: int, total: int) -> dict[int, int]:
 # ---- 7.7 ROWS of a group with loss ---------------------------------------------------------------
 
 
-def decode_rows(r: Reader, z: Lossy, g: int, low: int, high: int, out: list[array[int]],
-                excepted: bool = True) -> list[array[int]]:
+def decode_rows(
+    r: Reader, z: Lossy, g: int, low: int, high: int, out: list[array[int]], excepted: bool = True
+) -> list[array[int]]:
     """Decode the slabs low ... high - 1 into the bits ``out`` of all tensors; the symbols."""
     found = classes(z, low, high)
     sizes = [sum(len(p.origins) for p in pieces) for _, pieces in found]
@@ -908,8 +920,14 @@ def decode_rows(r: Reader, z: Lossy, g: int, low: int, high: int, out: list[arra
     return symbols
 
 
-def put_class(z: Lossy, model: Model, size: tuple[int, ...], pieces: list[Piece],
-              latents: list[list[float]], out: list[array[int]]) -> None:
+def put_class(
+    z: Lossy,
+    model: Model,
+    size: tuple[int, ...],
+    pieces: list[Piece],
+    latents: list[list[float]],
+    out: list[array[int]],
+) -> None:
     """Reconstruct the blocks of a class, and put the values where they belong."""
     points = math.prod(size)
     dct = inverse_dct(size) if points > 1 else None
@@ -923,8 +941,14 @@ def put_class(z: Lossy, model: Model, size: tuple[int, ...], pieces: list[Piece]
                     bits[origin + point + c * stride] = value
 
 
-def put_exceptions(z: Lossy, pieces: list[Piece], blocks: int, begin: int,
-                   exceptions: dict[int, int], out: list[array[int]]) -> None:
+def put_exceptions(
+    z: Lossy,
+    pieces: list[Piece],
+    blocks: int,
+    begin: int,
+    exceptions: dict[int, int],
+    out: list[array[int]],
+) -> None:
     """Step 7 of 6.1, for the class whose values begin at a position."""
     where = [(piece, origin) for piece in pieces for origin in piece.origins]
     points = len(pieces[0].points)
@@ -1025,8 +1049,9 @@ def read_entry(payload: bytes) -> Entry:
     r.varint()
     mean, deviation, lower, upper = r.f64(), r.f64(), r.f64(), r.f64()
     model = read_model(r.rest(), channels)
-    return Entry(name, layout, prefix, grid, bool(of_prefix), channels, mean, deviation, lower,
-                 upper, model)
+    return Entry(
+        name, layout, prefix, grid, bool(of_prefix), channels, mean, deviation, lower, upper, model
+    )
 
 
 # ---- 9.1 Messages --------------------------------------------------------------------------------
@@ -1048,9 +1073,12 @@ def decode_message(data: bytes, profile: bytes) -> tuple[str, list[int], bytes]:
     layout = entry.layout
     if len(shape) == len(layout) - 1:
         layout = layout.replace("N", "", 1)
-    z = Lossy(dtype, layout, entry.prefix, entry.grid, entry.lower, entry.upper, entry.mean,
-              entry.deviation, 2.0 ** ((code - 32768) / 1024), 2 * round((code - 32768) / 512),
-              not flags & 1, p.seed, r.svarint() if flags & 4 else 0, [entry.model])
+    z = Lossy(dtype, layout, entry.prefix, entry.grid, entry.lower, entry.upper)
+    z.mean, z.deviation, z.clamp, z.seed = entry.mean, entry.deviation, not flags & 1, p.seed
+    z.step = 2.0 ** ((code - 32768) / 1024)
+    z.step_scale = 2 * ((code - 32768 + 256) >> 9)
+    z.shift = r.svarint() if flags & 4 else 0
+    z.models = [entry.model]
     z.views = [view(shape, layout, entry.prefix, entry.grid)]
     v = z.views[0]
     must(v.channels == entry.channels, "the array has another number of channels")

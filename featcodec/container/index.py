@@ -69,6 +69,8 @@ class Index:
             index.metadata = {}
             for _ in range(count):
                 key = cursor.string()
+                if key in index.metadata:
+                    raise Corrupt("the index names two metadata keys alike")
                 index.metadata[key] = _text(cursor.blob())
         for _ in range(limits.check(cursor.varint(), limits.GROUPS, "the number of profiles")):
             index.profiles.append(bytes(cursor.take(32)))

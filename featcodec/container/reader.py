@@ -13,12 +13,14 @@ from .sections import (
     END_BYTES,
     FEATURES,
     KINDS,
+    PROFILE,
     SIGNATURE_BYTES,
     check_signature,
     read_section,
 )
 
-KNOWN = {b"ROWS", b"GRUP", b"ENTR"}
+KNOWN = {FEATURES: {b"ROWS", b"GRUP"}, PROFILE: {b"ENTR"}}
+STRUCTURE = {b"INDX", b"END ", *KNOWN[FEATURES], *KNOWN[PROFILE]}
 
 
 class Reader:
@@ -42,7 +44,7 @@ class Reader:
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
         if self.offsets[-1] != index_offset:
             raise Corrupt(f"{name} has sections that do not fill it")
-        self._refuse_unknown()
+        self._refuse_unknown(KNOWN[kind])
 
     def _end_marker(self) -> int:
         if self.size < SIGNATURE_BYTES + END_BYTES:
@@ -58,10 +60,12 @@ class Reader:
             raise Truncated(f"{self.name} has {self.size} bytes, its end marker states {total}")
         return int(offset)
 
-    def _refuse_unknown(self) -> None:
+    def _refuse_unknown(self, known: set[bytes]) -> None:
         """Refuse a critical section of unknown kind; one that is not critical is skipped."""
         for position, (kind, length) in enumerate(self.index.sections):
-            if kind not in KNOWN:
+            if kind not in known:
+                if kind in STRUCTURE:
+                    raise Corrupt(f"{self.name} has {kind!r} where it cannot stand")
                 found, critical, _ = read_section(self.source, self.offsets[position], length)
                 if found != kind:
                     raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
@@ -73,8 +77,8 @@ class Reader:
         if not 0 <= position < len(self.index.sections):
             raise Corrupt(f"{self.name} refers to a section that it does not have")
         listed, length = self.index.sections[position]
-        found, _, payload = read_section(self.source, self.offsets[position], length)
-        if not found == listed == kind:
+        found, critical, payload = read_section(self.source, self.offsets[position], length)
+        if not (found == listed == kind and critical):
             raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
         return payload
 
@@ -101,4 +105,5 @@ class Reader:
     def check_sections(self) -> None:
         """Read every section and its checksum."""
         for position, (kind, _) in enumerate(self.index.sections):
-            self.section(position, kind)
+            if kind in STRUCTURE:
+                self.section(position, kind)

@@ -204,7 +204,7 @@ def coder_of(
     parts: dict[bool, PartCoder] = {}
     block: tuple[int, ...] = ()
     for prefix, part in enumerate(lossy.parts):
-        model, scales, tables = _model(part, channels, profile)
+        model, scales, tables = _model(part, channels, profile, bool(prefix))
         axes = 1 if prefix else len(layout.grid or grids[0][1:-1])
         if len(model.block) != axes:
             raise Corrupt("a model has blocks of another rank than the grid")
@@ -216,14 +216,15 @@ def coder_of(
         )
     grid = GroupGrid(layout, shapes, block)
     per = min(header.slabs_per_row_group, max(header.slabs, 1))
-    limits.check(per * grid.largest_slab(), limits.ROW_GROUP_VALUES, "the size of a row group")
+    size = per * max(grid.largest_slab(), 1)
+    limits.check(size, limits.ROW_GROUP_VALUES, "the size of a row group")
     values = ValueAlignment(lossy.lower, lossy.upper, lossy.mean, lossy.std)
     seed = profile.seed if profile else 0
     return RowGroupCoder(grid, header.dtype, values, lossy.clamp, work, parts, seed)
 
 
 def _model(
-    part: Part, channels: int, profile: Profile | None
+    part: Part, channels: int, profile: Profile | None, prefix: bool
 ) -> tuple[GridModel, np.ndarray, dict]:
     """Return the model of a part, its scales and its tables."""
     if part.model is not None:
@@ -232,8 +233,8 @@ def _model(
     if profile is None or part.entry >= len(profile.entries):
         raise Corrupt("a group refers to an entry that its profile does not have")
     entry = profile.entries[part.entry]
-    if entry.channels != channels:
-        raise Corrupt("a group refers to a profile entry for another number of channels")
+    if entry.channels != channels or entry.prefix != prefix:
+        raise Corrupt("a group refers to a profile entry for other features")
     model = GridModel.unpack(entry.model, channels)
     with corrupt("a group header"):
         scales = model.scales + unpack_scales(part.scales, channels, model.block)

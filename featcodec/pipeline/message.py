@@ -117,9 +117,9 @@ class Codec:
         if entry is None or layout is None:
             raise Corrupt("a message for another profile, or damaged")
         code = cursor.take(2)
-        step = _step(code[0] | code[1] << 8)
+        number = code[0] | code[1] << 8
         shift = cursor.svarint() if head & SHIFTED else 0
-        coder = self._coder(entry, layout, dtype, shape, step, shift, not head & UNCLAMPED)
+        coder = self._coder(entry, layout, dtype, shape, number, shift, not head & UNCLAMPED)
         none = b"" if head & EXCEPTIONS else b"\0"  # of an empty exception list
         body = none + bytes(cursor.rest())
         try:
@@ -134,14 +134,14 @@ class Codec:
         layout: Layout,
         dtype: str,
         shape: tuple[int, ...],
-        step: float,
+        code: int,
         shift: int,
         clamp: bool,
     ) -> RowGroupCoder:
         work = "float64" if dtype == "F64" else "float32"
-        parts = {False: _part(entry.grid, step, shift, work)}
+        parts = {False: _part(entry.grid, code, shift, work)}
         if entry.prefix is not None and layout.prefix:
-            parts[True] = _part(entry.prefix, step, shift, work)
+            parts[True] = _part(entry.prefix, code, shift, work)
         elif layout.prefix:
             raise Corrupt("a message for an entry without a model of its prefix tokens")
         head = entry.head
@@ -161,7 +161,7 @@ class Codec:
         clamp = bool(usable.min() >= entry.head.lower and usable.max() <= entry.head.upper)
         signal = float(((usable - usable.mean(dtype=np.float64)) ** 2).sum())
 
-        coder = self._coder(entry, layout, dtype, shape, 1.0, 0, clamp)
+        coder = self._coder(entry, layout, dtype, shape, MIDDLE, 0, clamp)
         if not clamp:
             wide = replace(coder.values, lower=-math.inf, upper=math.inf)
             coder = replace(coder, values=wide)
@@ -170,11 +170,10 @@ class Codec:
 
         def attempt(code: int) -> float:
             nonlocal best
-            step = _step(code)
             coder.parts = {
-                False: _part(entry.grid, step, shift, coder.work),
+                False: _part(entry.grid, code, shift, coder.work),
                 **(
-                    {True: _part(entry.prefix, step, shift, coder.work)}
+                    {True: _part(entry.prefix, code, shift, coder.work)}
                     if layout.prefix and entry.prefix
                     else {}
                 ),
@@ -238,10 +237,10 @@ def _layout(head: ProfileEntry, shape: tuple[int, ...]) -> Layout | None:
         return None
 
 
-def _part(model: GridModel, step: float, shift: int, work: str) -> PartCoder:
+def _part(model: GridModel, code: int, shift: int, work: str) -> PartCoder:
     transform = model.transform_in(work)
-    scale = 2 * round(2 * math.log2(step))
-    return PartCoder(transform, model.scales + shift, model.tables, step, scale, work)
+    scale = 2 * ((code - MIDDLE + STEPS_PER_OCTAVE // 4) // (STEPS_PER_OCTAVE // 2))
+    return PartCoder(transform, model.scales + shift, model.tables, _step(code), scale, work)
 
 
 def _shift(coder: RowGroupCoder, array: np.ndarray) -> int:

@@ -20,7 +20,7 @@ def matrix(size: int, dtype: str) -> np.ndarray:
 
 
 def forward(values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
-    """Return the coefficients of blocks (channels, points, blocks), each axis of a block in turn."""
+    """Return the coefficients of blocks (channels, points, blocks), axis by axis."""
     return _along_axes(values, sizes, inverse=False)
 
 

@@ -1,0 +1,70 @@
+"""The Kaitai Struct description reads the container as the reference decoder does."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import kaitaistruct
+import pytest
+
+SPEC = Path(__file__).parents[1] / "bitstream_spec"
+VECTORS = SPEC / "vectors"
+sys.path[:0] = [str(Path(__file__).parent / "kaitai"), str(SPEC)]
+
+import reference_decoder as reference  # noqa: E402
+from featcodec_file import FeatcodecFile  # noqa: E402
+
+VALID = sorted((VECTORS / "valid").iterdir())
+BROKEN_FRAMES = ["empty", "future-version", "not-featcodec", "reserved-flag", "text-mode"]
+
+
+def names_of(index: Any) -> list[str]:
+    names, previous = [], b""
+    for shared, rest in zip(index.len_shared, index.rests, strict=True):
+        previous = previous[: shared.value] + rest
+        names.append(previous.decode())
+    return names
+
+
+def shapes_of(index: Any) -> list[list[int]]:
+    return [
+        [a.lengths[i].length.value for a in index.axes if hasattr(a.lengths[i], "length")]
+        for i in range(index.num_tensors.value)
+    ]
+
+
+@pytest.mark.parametrize("folder", VALID, ids=lambda folder: folder.name)
+def test_index_groups_and_row_groups_agree(folder: Path) -> None:
+    data = (folder / "in.fcz").read_bytes()
+    file = FeatcodecFile.from_bytes(data)
+    index, _, groups = reference.read_groups(data, [(VECTORS / "digits.fcp").read_bytes()])
+    found = file.sections[-2].payload.index
+    assert names_of(found) == index.names
+    assert shapes_of(found) == index.shapes
+    assert [group.value for group in found.groups] == index.groups
+    grup = FeatcodecFile.SectionType.grup
+    described = [section.payload for section in file.sections if section.type == grup]
+    for one, other in zip(described, groups, strict=True):
+        assert (one.num_slabs.value, one.slabs_per_row_group.value) == (other.slabs, other.per)
+        assert one.first_section.value == other.first
+        if other.lossy:
+            assert one.lossy.step == other.lossy.step
+            assert one.lossy.layout.text == other.lossy.layout
+        for i in range(one.num_row_groups):
+            rows = file.sections[one.first_section.value + i].payload
+            if other.lossy:
+                assert rows.lossy.symbols._io.is_eof()
+
+
+def test_it_reads_a_profile() -> None:
+    file = FeatcodecFile.from_bytes((VECTORS / "digits.fcp").read_bytes())
+    names = [section.payload.name.text for section in file.sections[:-2]]
+    assert len(names) == 3
+    assert all("digits" in name for name in names)
+
+
+@pytest.mark.parametrize("name", BROKEN_FRAMES)
+def test_its_constraints_refuse_a_broken_frame(name: str) -> None:
+    data = (VECTORS / "faulty" / name / "in.fcz").read_bytes()
+    with pytest.raises((kaitaistruct.KaitaiStructError, EOFError)):
+        FeatcodecFile.from_bytes(data)
