@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..container.group import Part
-from ..entropy import family
+from ..container.wire import Builder
+from ..entropy import family, fit
 from ..quantise import PLAIN, TRADE
 from . import fitting
 from .clusters import cluster
@@ -17,6 +18,7 @@ from .part_coder import PartCoder
 
 # Decibels per bit.
 SLOPE = 6.02
+DIGEST_BYTES = 32  # of a profile, in the index
 LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
 CLAMP_VALUES = 1 << 17  # of a sample, to see what clamping brings
 
@@ -201,6 +203,16 @@ def trade_for(candidate: PlainCandidate, step: float, target: float) -> float:
         else:
             low = candidate.trade
     return low
+
+
+def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
+    """Return the bits of a part's symbols, as its tables code them, and of its description."""
+    counts = fitting.count_symbols(coder, candidate.latents)
+    symbols = sum(fit.cost(h, coder.table(number)) for number, h in counts.histograms.items())
+    part = Builder()
+    candidate.part(coder).pack(part)
+    profile = 0 if candidate.entry is None else 8 * DIGEST_BYTES
+    return symbols / candidate.share + 8 * len(part) + profile
 
 
 def clamped_share(coder: PartCoder, candidate: Candidate) -> float:

@@ -25,6 +25,7 @@ LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 WELL_TRAINED = 0.97  # of the bits of all else: a profile so good leaves no need for a KLT
 SAMPLE_VALUES = 1 << 20  # on which the chosen one is fitted,
 ALL_VALUES = 3 << 20  # unless the group has no more than this, and all of it is taken
+DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
 FLATTERY = 1.03  # by which a sample flatters a KLT that was fitted to it
 SAFETY = 0.994  # of the squared error: 0.026 dB
 ROW_GROUP_VALUES = 1 << 20
@@ -50,6 +51,10 @@ class Choice:
     uses_profile: bool
     work: str
     on_spike: bool = False  # the step divides a value that many have, and is to stay
+    bits: float = 0.0  # estimated, of the whole group
+    # By how many dB the SNR is missed on the sample: it jumps where a step lets a spike of the
+    # values fall on another symbol.
+    miss: float = 0.0
     strictness: float = 1.0  # multiplies the trade of the quantiser
 
     def coder(self, group: Group, seed: int = 0) -> RowGroupCoder:
@@ -71,6 +76,11 @@ class Recipe:
     values: ValueAlignment
     trade: float  # of the quantiser
     on_spike: bool = False
+
+    @property
+    def fitted(self) -> bool:
+        """Return whether there is a KLT that was fitted to the group itself."""
+        return self.entry is None and self.model.vectors.size > 0
 
 
 @dataclass(frozen=True)
@@ -175,13 +185,21 @@ class Selector:
         if len(close) > 1 and self.group.values > 2 * TRIAL_VALUES:
             second = [self._try(t.recipe, target, t.step, FINAL_VALUES) for t in close]
             second.sort(key=lambda trial: trial.bits)
-        choices = []
-        for trial in [t for t in second if t.bits <= 1.05 * second[0].bits]:
-            choice, miss = self._finish(trial, target)
-            if miss < MISS or trial.recipe.on_spike:
-                return choice
-            choices.append(choice)
-        return choices[0]
+        # What a profile brings is decided where all is known, so that it never costs anything.
+        best = second[0]
+        doubt = 1.1 if self.group.values <= ALL_VALUES else DOUBT
+        rivals = [
+            t
+            for t in second
+            if (t.recipe.entry is None) != (best.recipe.entry is None)
+            and t.bits < doubt * best.bits
+        ]
+        choices = [self._finish(trial, target) for trial in (best, *rivals[:1])]
+        chosen = min(choices, key=lambda choice: choice.bits)
+        if chosen.miss < MISS or chosen.on_spike:
+            return chosen
+        others = [self._finish(t, target) for t in second[1:] if t.bits <= 1.05 * best.bits]
+        return next((choice for choice in others if choice.miss < MISS), chosen)
 
     def _goal(self, values: ValueAlignment, target: float) -> float:
         return target * (self.std / values.std) ** 2
@@ -195,7 +213,7 @@ class Selector:
             recipe = replace(recipe, trade=candidate.trade)
             return Trial(recipe, search.bits_at(candidate, goal, start), start)
         bits, step = search.total_bits(candidate, goal, start)
-        if recipe.entry is None and recipe.model.vectors.size and candidate.share < 0.99:
+        if recipe.fitted and candidate.share < 0.99:
             bits *= FLATTERY
         return Trial(recipe, bits, step)
 
@@ -290,12 +308,8 @@ class Selector:
 
     # --- the chosen one -------------------------------------------------------------------------
 
-    def _finish(self, trial: Trial, target: float) -> tuple[Choice, float]:
-        """Fit scales, tables and step of a model on a larger sample.
-
-        Also returns by how many dB the SNR is missed: it jumps where a step lets a spike of the
-        values fall on another symbol.
-        """
+    def _finish(self, trial: Trial, target: float) -> Choice:
+        """Fit scales, tables and step of a model on a larger sample."""
         values, step = trial.recipe.values, trial.step
         goal = self._goal(values, target)
         grid = self.candidate(trial.recipe, SAMPLE_VALUES)
@@ -336,20 +350,23 @@ class Selector:
         parts = {
             prefix: (candidates[prefix].part(coder), coder) for prefix, coder in coders.items()
         }
-        uses = any(c.entry is not None for c in candidates.values())
-        choice = Choice(
-            self.spread,
-            values,
-            parts,
-            step,
-            scale,
-            clamp,
-            model.block,
-            uses,
-            self.group.work,
-            trial.recipe.on_spike,
+        bits = sum(search.stored_bits(candidates[p], coder) for p, coder in coders.items())
+        if trial.recipe.fitted and share < 0.99:
+            bits *= FLATTERY
+        return Choice(
+            spread=self.spread,
+            values=values,
+            parts=parts,
+            step=step,
+            step_scale=scale,
+            clamp=clamp,
+            block=model.block,
+            uses_profile=any(c.entry is not None for c in candidates.values()),
+            work=self.group.work,
+            on_spike=trial.recipe.on_spike,
+            bits=bits,
+            miss=abs(10 * math.log10(max(error(step), 1e-300) * ratio / goal)),
         )
-        return choice, abs(10 * math.log10(max(error(step), 1e-300) * ratio / goal))
 
     def _prefix(
         self, classes: Classes, share: float, values: ValueAlignment, step: float
@@ -390,15 +407,15 @@ def plain_choice(group: Group, bound: float) -> Choice:
         coder = candidate.tuned(step, plain=True)[0]
         parts[prefix] = (candidate.part(coder), coder)
     return Choice(
-        selector.spread,
-        values,
-        parts,
-        step,
-        search.scale_of(step),
-        True,
-        selector.ones,
-        False,
-        "float64",
+        spread=selector.spread,
+        values=values,
+        parts=parts,
+        step=step,
+        step_scale=search.scale_of(step),
+        clamp=True,
+        block=selector.ones,
+        uses_profile=False,
+        work="float64",
     )
 
 
