@@ -35,7 +35,7 @@ class Dump:
             raise InvalidInput(f"{path} is a directory")
         try:
             with safe_open(self.path, framework="numpy") as checked:  # refuses what is malformed
-                names = list(checked.offset_keys())
+                names = list(checked.keys())
             with self.path.open("rb") as file:
                 size = int.from_bytes(file.read(8), "little")
                 header = json.loads(file.read(size))
@@ -47,6 +47,9 @@ class Dump:
         # The file's own order of keys: that of the library changes from run to run.
         self.metadata: dict[str, str] | None = header.get("__metadata__")
         self._start = 8 + size
+        # Empty tensors share their offset with the next: the order of the header decides.
+        order = {name: i for i, name in enumerate(header)}
+        names.sort(key=lambda name: (header[name]["data_offsets"], order[name]))
         self.data_bytes = len(self._map)
         self.tensors: Sequence[Tensor] = [self._tensor(name, header[name]) for name in names]
 

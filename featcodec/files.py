@@ -3,6 +3,8 @@
 import contextlib
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -123,17 +125,24 @@ def chosen_entries(reader: Reader, names: Sequence[str]) -> list[TensorEntry]:
 @contextlib.contextmanager
 def complete(path: str | os.PathLike[str], overwrite: bool) -> Iterator[BinaryIO]:
     """Open a file that takes its name only when the block ends well; else nothing is left."""
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # what a link points to is written, not the link
     if target.is_dir():
-        raise InvalidInput(f"{target} is a directory; name a file, or use --output-dir")
-    if target.exists() and not overwrite:
-        raise InvalidInput(f"{target} exists; use --force to overwrite it")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        raise InvalidInput(f"{path} is a directory; name a file, or use --output-dir")
+    special = target.exists() and not target.is_file()  # a pipe or a device: written through
+    if target.exists() and not overwrite and not special:
+        raise InvalidInput(f"{path} exists; use --force to overwrite it")
+    name = f".featcodec-{secrets.token_hex(8)}.part"
+    temporary = Path(tempfile.gettempdir(), name) if special else target.with_name(name)
     try:
         with temporary.open("x+b") as out:
             yield out
-        temporary.replace(target)
+            if special:
+                out.seek(0)
+                with target.open("wb") as pipe:
+                    shutil.copyfileobj(out, pipe)
+        if not special:
+            temporary.replace(target)
     except OSError as error:
-        raise InvalidInput(f"{target}: {error.strerror or error}") from None
+        raise InvalidInput(f"{path}: {error.strerror or error}") from None
     finally:
         temporary.unlink(missing_ok=True)

@@ -25,6 +25,7 @@ class Thresholds:
 
 
 PLAIN = Thresholds(0.5, 0.5)
+LARGEST = 1 << 29  # magnitude of a symbol
 
 
 def thresholds(rates: np.ndarray, offsets: tuple[float, float], trade: float = TRADE) -> Thresholds:
@@ -50,6 +51,7 @@ def quantise(latents: np.ndarray, step: float, at: Thresholds) -> np.ndarray:
     kind = latents.dtype.type
     size = np.abs(latents)
     size *= kind(1 / step)
+    np.minimum(size, kind(LARGEST), out=size)
     nonzero = size >= kind(at.dead)
     size -= kind(at.edge)
     np.maximum(size, kind(0), out=size)

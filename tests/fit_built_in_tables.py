@@ -1,4 +1,4 @@
-"""Prints built-in tables fitted to the features of dumps, as `featcodec/entropy/family.py` holds them.
+"""Prints tables fitted to the features of dumps, as `featcodec/entropy/family.py` holds them.
 
 Usage: python tests/fit_built_in_tables.py DUMP...
 

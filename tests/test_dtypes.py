@@ -174,6 +174,16 @@ def test_rounding_to_the_element_type_counts_as_error(
     assert snr(values_of(tensors["x"]), values_of(back["x"])) + 1e-3 >= wanted
 
 
+def test_empty_tensors_keep_their_place_in_the_file(tmp_path: Path) -> None:
+    names = "hbxgacfe"
+    tensors = {n: ("F32", (0,), b"") if n in "bgc" else ("F32", (1,), b"1234") for n in names}
+    encoded = []
+    for _ in range(6):  # libraries may list tensors at the same offset in any order
+        assert round_trip(tmp_path, tensors, Quality(lossless=True))[0] == tensors
+        encoded.append((tmp_path / "x.fcz").read_bytes())
+    assert len(set(encoded)) == 1
+
+
 def test_the_types_of_a_dump_do_not_disturb_each_other(tmp_path: Path) -> None:
     tensors = {f"{dtype}.{i}": (dtype, (6, 8), noise(dtype, (6, 8), i))
                for i in range(3) for dtype in BITS}  # fmt: skip
@@ -181,6 +191,13 @@ def test_the_types_of_a_dump_do_not_disturb_each_other(tmp_path: Path) -> None:
     for name, (dtype, _, data) in tensors.items():
         if dtype not in FLOATS:
             assert back[name][2] == data
+
+
+@pytest.mark.parametrize("bound", [1e-9, 1e-30])
+def test_a_bound_below_the_precision_of_the_type_costs_no_more_than_lossless(bound: float) -> None:
+    values = maps().astype(np.float32)
+    bounded, exact = fc.save({"x": values}, max_error=bound), fc.save({"x": values}, lossless=True)
+    assert len(bounded) <= 1.01 * len(exact) + 100
 
 
 # --- names and metadata -------------------------------------------------------------------------
@@ -204,7 +221,6 @@ def test_a_dump_without_tensors_comes_back(tmp_path: Path) -> None:
     "metadata",
     [
         {"layout": "NLD"},
-        {"layout": "NCHW:9x9"},
         {"architecture": "something"},
         {"layout": "NLD", "grid": "0x0"},
         {"layout": "NLD", "grid": "4x4", "prefix_tokens": "-1"},
@@ -290,7 +306,7 @@ def test_special_values_reach_any_quality(name: str, dtype: str) -> None:
 def test_double_precision_reaches_beyond_single(scale: float) -> None:
     values = maps() * scale
     decoded = fc.load(fc.save({"x": values}, snr=20))["x"]
-    assert 20 <= snr(values / scale, decoded / scale) + 1e-3 < 20.1
+    assert snr(values / scale, decoded / scale) + 1e-3 >= 20
     decoded = fc.load(fc.save({"x": values}, max_error=scale / 50))["x"]
     assert np.abs(decoded - values).max() <= scale / 50
 
@@ -393,7 +409,7 @@ def test_integers_of_any_kind_and_shape_are_kept(data: st.DataObject) -> None:
                       max_size=8, unique=True),
        metadata=st.none() | st.dictionaries(st.text(), st.text(), max_size=4))  # fmt: skip
 def test_any_names_and_metadata_are_kept(names: list[str], metadata: dict[str, str] | None) -> None:
-    data = fc.save({name: np.float32([i]) for i, name in enumerate(names)}, metadata)
+    data = fc.save({name: np.float32([i]) for i, name in enumerate(names)}, metadata, lossless=True)
     decoded = fc.load(data)
     assert list(decoded) == names
     assert [int(v[0]) for v in decoded.values()] == list(range(len(names)))

@@ -1,6 +1,7 @@
 """Damaged files: refused by name, or decoded to what they held; never anything else."""
 
 import io
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -124,7 +125,7 @@ def test_sections_in_another_order_are_refused(
     sound: bytes, profile: Profile, values: dict[str, np.ndarray]
 ) -> None:
     cuts = [16, *ends(sound)]
-    sections = [sound[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    sections = [sound[a:b] for a, b in itertools.pairwise(cuts)]
     for i in range(len(sections) - 1):
         swapped = list(sections)
         swapped[i], swapped[i + 1] = swapped[i + 1], swapped[i]

@@ -57,7 +57,9 @@ def typical_bounds(sample: np.ndarray) -> tuple[float, float]:
     """Return bounds that hold all but massive activations, from finite values (n,)."""
     low, middle, high = (float(q) for q in np.quantile(sample, (0.001, 0.5, 0.999)))
     inner = sample[(sample >= low) & (sample <= high)].astype(np.float64)
-    deviation = float(np.sqrt(np.mean((inner - middle) ** 2))) if inner.size else 0.0
-    if deviation == 0:
+    inner -= middle
+    most = float(np.abs(inner).max(initial=0))  # divided by, so that no square overflows
+    deviation = most * float(np.sqrt(np.mean((inner / most) ** 2))) if most > 0 else 0.0
+    if not 0 < deviation < np.inf:
         return -np.inf, np.inf
     return middle - MASSIVE * deviation, middle + MASSIVE * deviation

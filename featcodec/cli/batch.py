@@ -3,6 +3,7 @@
 import concurrent.futures
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from ..errors import FeatcodecError, InvalidInput
 
 STREAM = "-"
+TERMINATED = 143
 SUFFIX = ".fcz"
 DUMP_SUFFIX = ".safetensors"
 
@@ -35,9 +37,9 @@ def outputs(
         output = STREAM
         if len(inputs) > 1:
             raise click.UsageError("standard input goes with no other input")
-    if output == STREAM and sys.stdout.isatty() and not force:
+    if output == STREAM and sys.stdout is not None and sys.stdout.isatty() and not force:
         raise click.UsageError("refusing to write binary data to a terminal; use -o or redirect")
-    if STREAM in inputs and sys.stdin.isatty() and not force:
+    if STREAM in inputs and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("refusing to read binary data from a terminal; name a file")
     if output is not None:
         return [output]
@@ -66,7 +68,9 @@ def run(
                 return
         return
     context = multiprocessing.get_context("spawn")  # numpy's threads do not survive a fork
-    with concurrent.futures.ProcessPoolExecutor(min(jobs, len(tasks)), context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(
+        min(jobs, len(tasks)), context, initializer=_leave_interrupts
+    ) as pool:
         futures = [pool.submit(attempt, work, task) for task in tasks]
         try:
             for task, future in zip(tasks, futures, strict=True):
@@ -74,14 +78,26 @@ def run(
                 yield task, result
                 if fail_fast and isinstance(result, Exception):
                     return
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Let the main process alone answer Ctrl-C; it stops the others, which clean up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
 
 
 def attempt(work: Callable[[Any], Any], task: Any) -> Any:
     """Return what `work` returns, or the error a user can understand that it raised."""
     try:
         return work(task)
+    except BrokenPipeError:
+        raise  # the reader of standard output has gone: not an error of the input
     except (FeatcodecError, OSError, MemoryError) as error:
         return error
 

@@ -156,7 +156,11 @@ def command(
         ),
         force,
     )
-    bar = sys.stderr.isatty() and not (no_progress or quiet) and jobs == 1
+    if report is not None:
+        Path(report).open("a").close()  # what cannot be written is better known now
+    bar = (
+        sys.stderr is not None and sys.stderr.isatty() and not (no_progress or quiet) and jobs == 1
+    )
     tasks = [
         Task(source, target, quality, profile, transform, layout, architecture, force, bar)
         for source, target in zip(dumps, targets, strict=True)

@@ -145,7 +145,8 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
         f" {len(tensors)} tensors, {values:,} values, {bpfp:.3f} bpfp"
     ]
     for key, value in (found["metadata"] or {}).items():
-        lines.append(f"  {key}: {value if len(value) <= 100 else value[:97] + '...'}")
+        short = value if len(value) <= 100 else value[:97] + "..."
+        lines.append(f"  {render.printable(key)}: {render.printable(short)}")
     if found["profile"]:
         names = found["profile"] if isinstance(found["profile"], list) else [found["profile"]]
         lines += [f"  needs profile {name}" for name in names]
@@ -170,7 +171,7 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
 def tensor_row(tensor: dict[str, Any]) -> list[str]:
     exact = tensor["transform"] == "lossless"
     return [
-        tensor["name"],
+        render.printable(tensor["name"]),
         tensor["dtype"],
         "x".join(map(str, tensor["shape"])) or "scalar",
         tensor["layout"] or "-",
@@ -184,7 +185,8 @@ def tensor_row(tensor: dict[str, Any]) -> list[str]:
 def group_row(members: Sequence[dict[str, Any]]) -> list[str]:
     """Return one row for a group of many tensors."""
     row = tensor_row(members[0])
-    row[0] = f"{members[0]['name']} .. {members[-1]['name']} ({len(members)})"
+    first, last = (render.printable(members[i]["name"]) for i in (0, -1))
+    row[0] = f"{first} .. {last} ({len(members)})"
     axes = zip(*(t["shape"] for t in members), strict=False)
     spans = [(min(axis), max(axis)) for axis in axes]
     row[2] = "x".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
@@ -205,7 +207,7 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
         kept = f", {cut['clipped']:,} values beyond kept exactly" if cut["clipped"] else ""
         bound = f", largest error {tensor['max_error']:.3g}" if tensor["max_error"] else ""
         lines.append(
-            f"  {tensor['name']}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
+            f"  {tensor_row(tensor)[0]}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
             f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"
             f" step {tensor['step']:.4g}{bound}"
         )

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -10,6 +11,7 @@ import click
 
 from .. import __version__
 from ..errors import FeatcodecError
+from .batch import TERMINATED
 
 # One thread a process: row groups are small, and threads that wait for each other on a busy machine
 # cost many times what they bring. Parallel work is done by processes, with --jobs.
@@ -58,6 +60,7 @@ def fail(message: str, status: int) -> NoReturn:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; never a traceback for what a user can cause."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that temporary files go
     try:
         sys.exit(cli.main(arguments, prog_name="featcodec", standalone_mode=False) or 0)
     except click.UsageError as error:

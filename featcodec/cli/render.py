@@ -12,6 +12,11 @@ def size(count: float) -> str:
     return f"{count:.3g} TB"
 
 
+def printable(text: str) -> str:
+    """Return text without what could move the cursor: control characters as escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def decibels(snr: float) -> str:
     if math.isnan(snr):
         return "-"

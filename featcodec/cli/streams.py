@@ -6,21 +6,43 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+import click
+
+from ..errors import FeatcodecError, InvalidInput
 from .batch import STREAM
 
 
 @contextlib.contextmanager
 def readable(path: str) -> Iterator[str]:
     """Return a path to read from; standard input is copied to a temporary file."""
-    if path != STREAM:
+    if path != STREAM and not Path(path).is_fifo():
         yield path
         return
+    name = "standard input" if path == STREAM else path
     with tempfile.TemporaryDirectory(prefix="featcodec-") as folder:
-        copy = Path(folder) / "standard input"
-        with copy.open("wb") as out:
-            shutil.copyfileobj(sys.stdin.buffer, out)
-        yield str(copy)
+        copy = Path(folder) / "input"
+        with contextlib.ExitStack() as stack:
+            source = standard_input() if path == STREAM else stack.enter_context(open_stream(path))
+            shutil.copyfileobj(source, stack.enter_context(copy.open("wb")))
+        try:
+            yield str(copy)
+        except FeatcodecError as error:
+            raise type(error)(str(error).replace(str(copy), name)) from None
+
+
+def open_stream(path: str) -> BinaryIO:
+    return Path(path).open("rb")
+
+
+def standard_input() -> BinaryIO:
+    """Return standard input, or say why it cannot be read."""
+    if sys.stdin is None:
+        raise InvalidInput("standard input is closed")
+    if sys.stdin.isatty():
+        raise click.UsageError("refusing to read binary data from a terminal; name a file")
+    return sys.stdin.buffer
 
 
 @contextlib.contextmanager
@@ -30,7 +52,9 @@ def writable(path: str) -> Iterator[str]:
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="featcodec-") as folder:
-        copy = Path(folder) / "standard output"
+        copy = Path(folder) / "output"
+        if sys.stdout is None:
+            raise InvalidInput("standard output is closed")
         yield str(copy)
         with copy.open("rb") as source:
             shutil.copyfileobj(source, sys.stdout.buffer)

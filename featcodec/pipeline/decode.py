@@ -80,6 +80,15 @@ class Decoder:
         after each, when what was written may leave memory.
         """
         self._check_rows()
+        with np.errstate(all="ignore"):  # NaN are data here
+            self._decode(wanted, target, release)
+
+    def _decode(
+        self,
+        wanted: Sequence[TensorEntry],
+        target: Callable[[TensorEntry], np.ndarray],
+        release: Callable[[], None],
+    ) -> None:
         for number, group in enumerate(self._groups):
             chosen = {entry.name for entry in wanted if entry.group == number}
             if chosen:

@@ -5,6 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+import numpy as np
+
+from ..align.layout import Layout
+from ..align.value import Spread
+from ..container.dtypes import BITS
 from ..container.group import GroupHeader, Lossy
 from ..container.index import TensorEntry
 from ..container.sections import FEATURES
@@ -19,6 +24,17 @@ from .row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion
 from .selection import Choice, Selector, plain_choice, slabs_per_row_group
 
 LOSSLESS_VALUES = 1 << 20
+WORTHWHILE = 0.5  # of the elements' bits: above that, coding bit for bit may be smaller
+FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
+# Distance of two neighbouring numbers of a type: relative to them, and at least.
+PRECISION = {
+    "F8_E5M2": (2.0**-2, 2.0**-16),
+    "F8_E4M3": (2.0**-3, 2.0**-9),
+    "BF16": (2.0**-7, 2.0**-133),
+    "F16": (2.0**-10, 2.0**-24),
+    "F32": (2.0**-23, 2.0**-149),
+    "F64": (2.0**-52, 2.0**-1074),
+}
 # SNR in dB beyond which no transform comes close to the elements' own precision in fewer bits.
 EXACT_ABOVE = {
     "F8_E5M2": 24.0,
@@ -41,6 +57,7 @@ class Report:
     output_bytes: int
     values: int
     snr_db: float  # of the worst group; infinite when nothing was lost
+    choices: tuple[str, ...] = ()  # a line on each group
 
     @property
     def bpfp(self) -> float:
@@ -61,12 +78,13 @@ def encode(
     not fit and Unreachable for rates that cannot be met.
     """
     options = options or Options()
-    groups = group_tensors(source, options, quality.lossless)
     check_names(options, [tensor.name for tensor in source.tensors])
-    encoder = _Encoder(source, out, profile, options.transform, groups, progress)
-    if quality.bpfp is not None:
-        return encoder.at_rate(quality.bpfp)
-    return encoder.once(quality)
+    with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
+        groups = group_tensors(source, options, quality.lossless)
+        encoder = _Encoder(source, out, profile, options.transform, groups, progress)
+        if quality.bpfp is not None:
+            return encoder.at_rate(quality.bpfp)
+        return encoder.once(quality)
 
 
 @dataclass
@@ -102,6 +120,7 @@ class _Encoder:
             size,
             sum(math.prod(t.shape) for t in self.source.tensors),
             min((h.snr_db for h in headers), default=math.inf),
+            tuple(_describe(g, h) for g, h in zip(self.groups, headers, strict=True)),
         )
 
     def at_rate(self, bpfp: float) -> Report:
@@ -118,7 +137,7 @@ class _Encoder:
                 return report  # nothing is lost any more: there is no higher rate to go to
             low, high = (point, high) if report.bpfp < bpfp else (low, point)
             snr = _next_snr(low, high, 0.99 * bpfp)
-            if snr < 0.01:
+            if snr < 0.02:
                 break
         if low is None:
             raise Unreachable(
@@ -130,24 +149,50 @@ class _Encoder:
     def _features(self, writer: Writer, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group of features; bit for bit where that is smaller."""
         if quality.max_error is not None:
-            choice = plain_choice(group, quality.max_error)
-            return self._bounded(writer, group, choice, quality.max_error)
+            selector = Selector(group, [], "none")
+            if not sane(selector.spread):
+                return _lossless(writer, LosslessGroup.of(group))
+            bound = quality.max_error
+            choice = plain_choice(selector, bound)
+            return self._smaller(
+                writer, group, lambda: self._bounded(writer, selector.group, choice, bound)
+            )
         assert quality.snr is not None
         if quality.snr > EXACT_ABOVE[group.dtype]:
             return _lossless(writer, LosslessGroup.of(group))
         entries = list(enumerate(self.profile.entries)) if self.profile else []
         selector = Selector(group, entries, self.transform)
-        if selector.spread.std == 0 or not selector.spread.count:
+        snr = quality.snr
+        found = selector.select(snr) if sane(selector.spread) else None
+        if found is None:
             return _lossless(writer, LosslessGroup.of(group))
-        choice = selector.select(quality.snr)
-        header = self._at_snr(writer, group, choice, quality.snr)
-        return header or _lossless(writer, LosslessGroup.of(group))
+        return self._smaller(
+            writer, group, lambda: self._at_snr(writer, selector.group, found, snr)
+        )
+
+    def _smaller(
+        self, writer: Writer, group: Group, lossy: Callable[[], GroupHeader | None]
+    ) -> GroupHeader:
+        """Write a group with loss, or bit for bit when that is no larger."""
+        mark = writer.mark()
+        header = lossy()
+        size = writer.position - mark[0]
+        if header is not None and 8 * size < WORTHWHILE * BITS[group.dtype] * group.values:
+            return header
+        writer.rewind(mark)
+        exact = _lossless(writer, LosslessGroup.of(group))
+        if header is None or writer.position - mark[0] <= size:
+            return exact
+        writer.rewind(mark)
+        again = lossy()
+        assert again is not None
+        return again
 
     def _at_snr(
         self, writer: Writer, group: Group, choice: Choice, snr: float
     ) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be."""
-        measured = choice.clamp or group.dtype in ("BF16", "F8_E4M3", "F8_E5M2")
+        measured = choice.clamp or _rounding(group.dtype, choice) > 0.002 * 10 ** (-snr / 10)
         signal = choice.spread.count * choice.spread.std**2
         budget = signal / 10 ** ((snr + TOLERANCE / 3) / 10)
         mark = writer.mark()
@@ -161,8 +206,12 @@ class _Encoder:
             writer.rewind(mark)
             tried.append((choice, reached))
             enough = [pair for pair in tried if pair[1] >= snr]
-            if last or (attempt == STEPS - 1 and not enough and not choice.on_spike):
+            if last:
                 break
+            if attempt >= STEPS - 1 and not enough and not choice.on_spike:
+                # Hardly any latent is coded, and the SNR follows the step in leaps.
+                choice = replace(choice, step=choice.step * 0.7)
+                continue
             if attempt == STEPS + REFINEMENTS - 2 and enough:
                 choice = min(enough, key=lambda pair: pair[1])[0]
             elif choice.on_spike or attempt >= STEPS - 1:
@@ -253,6 +302,35 @@ def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
     return GroupHeader(group.dtype, group.elements, LOSSLESS_VALUES, first, math.inf, 0.0)
 
 
+def _describe(group: Group | LosslessGroup, header: GroupHeader) -> str:
+    """Return what was chosen for a group, for a person."""
+    names = group.names[0] if len(group.names) == 1 else f"{group.names[0]} .. {group.names[-1]}"
+    if header.lossy is None:
+        return f"{names}: {header.dtype}, bit for bit"
+    lossy, part = header.lossy, header.lossy.parts[0]
+    origin = "of the profile" if part.model is None else "of its own"
+    layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
+    cut = f", {lossy.clipped} values kept exactly" if lossy.clipped else ""
+    return (
+        f"{names}: {header.dtype} {layout} {lossy.architecture}, {part.transform} {origin},"
+        f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{cut}"
+    )
+
+
+def sane(spread: Spread) -> bool:
+    """Return whether there is something to code, of a size that double precision can square."""
+    reach = max(abs(spread.lower), abs(spread.upper))
+    return spread.count > 0 and spread.std > FAINT and reach < 1 / FAINT
+
+
+def _rounding(dtype: str, choice: Choice) -> float:
+    """Return the squared error of rounding to a type over the variance, at most."""
+    relative, least = PRECISION[dtype]
+    values = choice.values
+    square = (choice.spread.mean**2 + choice.spread.std**2) * relative**2 + least**2
+    return square / 12 / values.std**2
+
+
 def _snr(signal: float, noise: float) -> float:
     return 10 * math.log10(signal / noise) if noise > 0 else math.inf
 
@@ -316,7 +394,7 @@ def _next_snr(
     if low:
         return low[0] + max(6.02 * (goal - low[1]), 0.5)
     assert high is not None
-    return min(high[0] - 6.02 * (high[1] - goal), high[0] / 2)
+    return max(high[0] - 6.02 * (high[1] - goal), high[0] / 3)
 
 
 def check_names(options: Options, names: Sequence[str]) -> None:

@@ -27,6 +27,7 @@ class Group:
     shapes: Sequence[tuple[int, ...]]
     tensor: Callable[[int], np.ndarray]  # stored elements of tensor i, read when touched
     label: str  # model and layer, from the metadata
+    wide: bool = False  # values whose squares single precision does not hold
     release: Callable[[], None] = lambda: None  # forget what was read
 
     @property
@@ -35,7 +36,7 @@ class Group:
 
     @property
     def work(self) -> str:
-        return "float64" if self.dtype == "F64" else "float32"
+        return "float64" if self.wide or self.dtype == "F64" else "float32"
 
     @property
     def grids(self) -> list[Sizes]:
@@ -56,7 +57,7 @@ class Group:
         for i in range(len(self.shapes)):
             flat = self.tensor(i).reshape(-1)
             for start in range(0, flat.size, CHUNK):
-                yield to_float(flat[start : start + CHUNK], self.dtype)
+                yield self.floats(flat[start : start + CHUNK])
                 self.release()
 
     def sample(

@@ -130,7 +130,7 @@ def group_tensors(source: Source, options: Options, lossless: bool) -> list[Grou
                     [t.shape for t in same],
                     _reader(same),
                     label_of(metadata, same[0].name),
-                    source.release,
+                    release=source.release,
                 )
             )
     order = {tensor.name: i for i, tensor in enumerate(source.tensors)}

@@ -25,6 +25,7 @@ from .part_coder import PartCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
 from .search import solve_step
+from .selection import LEAST, MOST
 
 VERSION = 1
 UNCLAMPED, EXCEPTIONS, SHIFTED, LOSSLESS = 1, 2, 4, 8
@@ -75,7 +76,7 @@ class Codec:
             raise InvalidInput(f"a message holds float16, float32 or float64, not {array.dtype}")
         values = to_float(array, dtype)
         usable = values[np.isfinite(values)]
-        if usable.size == 0 or not usable.std() > 0:
+        if usable.size == 0 or not LEAST < float(usable.std()) < MOST:
             return _exact(array, dtype)
         found = [
             message

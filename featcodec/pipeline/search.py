@@ -187,7 +187,8 @@ def bits_at(candidate: Candidate, target: float, step: float) -> float:
     coder, bits = candidate.tuned(step)
     counts = fitting.count_symbols(coder, candidate.latents)
     error = counts.error / counts.total * clamped_share(coder, candidate)
-    excess = 10 * math.log10(max(error, 1e-300) / target)
+    # Where the error jumps to nothing, no more than an octave of steps could have been saved.
+    excess = max(10 * math.log10(max(error, 1e-300) / target), -SLOPE)
     bits += excess / SLOPE * counts.total / candidate.share * _busy(counts)
     return bits + candidate.side_bits()
 

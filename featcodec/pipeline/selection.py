@@ -33,6 +33,7 @@ ROW_GROUP_VALUES = 1 << 20
 # where candidates are compared, which must not win by fitting noise.
 SINGLE_BLOCKS = 48
 CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
+LEAST, MOST = 1e-15, 1e15  # between which single precision holds squares of values
 MISS = 0.04  # dB between the SNR wanted and reached on the sample
 MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
 
@@ -106,6 +107,10 @@ class Selector:
         self.channels = self.group.layout.token_grid(self.group.shapes[0])[-1]
         arrays, _ = self.group.sample(self.ones, TRIAL_VALUES)
         some = np.concatenate([a.ravel() for a in arrays.values()])
+        finite = some[np.isfinite(some)].astype(np.float64)
+        if finite.size and not LEAST < float(np.abs(finite).max()) < MOST:
+            self.group = replace(self.group, wide=True)
+            some = some.astype(np.float64)
         self.spread = spread(self.group, some)
         self.std = self.spread.std if self.spread.std > 0 else 1.0
         self.sparse = np.count_nonzero(some == 0) > some.size // 20
@@ -172,15 +177,18 @@ class Selector:
 
     # --- the race -------------------------------------------------------------------------------
 
-    def select(self, snr: float) -> Choice:
-        """Return the smallest choice that reaches the SNR on the sample.
+    def select(self, snr: float) -> Choice | None:
+        """Return the smallest choice that reaches the SNR on the sample, None when there is none.
 
         All recipes are tried on a small sample, those near the best once more on a larger one.
         """
         target = 10 ** (-snr / 10)
-        first = self._first_round(target, snr)
+        first = [t for t in self._first_round(target, snr) if math.isfinite(t.bits)]
+        if not first:
+            return None
         least = min(trial.bits for trial in first)
-        close = sorted((t for t in first if t.bits < 1.1 * least), key=lambda t: t.bits)[:3]
+        close = sorted(first, key=lambda trial: trial.bits)
+        close = [t for t in close if t.bits <= least + 0.1 * abs(least)][:3]
         second = close
         if len(close) > 1 and self.group.values > 2 * TRIAL_VALUES:
             second = [self._try(t.recipe, target, t.step, FINAL_VALUES) for t in close]
@@ -388,9 +396,8 @@ class Selector:
         return min(found, key=lambda c: search.lagrangian(c, step, TRADE))
 
 
-def plain_choice(group: Group, bound: float) -> Choice:
+def plain_choice(selector: Selector, bound: float) -> Choice:
     """Return the choice whose step alone keeps every error within `bound`."""
-    selector = Selector(group, [], "none")
     # Half a step is the bound, less a part in a million for rounding on the way back.
     step = 2 * bound / selector.std * (1 - 1e-6)
     model, values = selector._plain()
