@@ -28,7 +28,7 @@ ALL_VALUES = 3 << 20  # unless the group has no more than this, and all of it is
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
 FLATTERY = 1.03  # by which a sample flatters a KLT that was fitted to it
 SAFETY = 0.994  # of the squared error: 0.026 dB
-ROW_GROUP_VALUES = 1 << 20
+ROW_GROUP_VALUES = 3 << 18  # about what the caches of one core hold
 # Blocks in a sample that is not all, to fit scales of single coefficients to; four times as many
 # where candidates are compared, which must not win by fitting noise.
 SINGLE_BLOCKS = 48
