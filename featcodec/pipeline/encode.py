@@ -21,9 +21,10 @@ from .grouping import LosslessGroup, Options, Source, group_tensors
 from .profile import Profile
 from .quality import Quality
 from .row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion
-from .selection import Choice, Selector, plain_choice, slabs_per_row_group
+from .selection import ALL_VALUES, Choice, Selector, plain_choice, slabs_per_row_group
 
 LOSSLESS_VALUES = 1 << 20
+CLOSE = 1.002  # of the bits: estimates are no better than that
 WORTHWHILE = 0.5  # of the elements' bits: above that, coding bit for bit may be smaller
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 # Distance of two neighbouring numbers of a type: relative to them, and at least.
@@ -164,6 +165,11 @@ class _Encoder:
         selector = Selector(group, entries, self.transform)
         snr = quality.snr
         found = selector.select(snr) if sane(selector.spread) else None
+        if found is not None and entries and group.values <= ALL_VALUES:
+            # All is known of a small group, so that a profile need never cost anything.
+            without = Selector(group, [], self.transform).select(snr)
+            if without is not None and without.bits < CLOSE * found.bits:
+                found = without
         if found is None:
             return _lossless(writer, LosslessGroup.of(group))
         return self._smaller(

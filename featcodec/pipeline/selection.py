@@ -22,7 +22,7 @@ from .row_group import RowGroupCoder
 TRIAL_VALUES = 1 << 17  # on which all candidates are compared
 FINAL_VALUES = 1 << 19  # on which the best are compared once more
 LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
-WELL_TRAINED = 0.97  # of the bits of all else: a profile so good leaves no need for a KLT
+WELL_TRAINED = 0.97  # of the bits of all else: for so good a profile a large group tries no KLT
 SAMPLE_VALUES = 1 << 20  # on which the chosen one is fitted,
 ALL_VALUES = 3 << 20  # unless the group has no more than this, and all of it is taken
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
@@ -79,12 +79,16 @@ class Recipe:
     on_spike: bool = False
 
     @property
+    def of_profile(self) -> bool:
+        return self.entry is not None
+
+    @property
     def fitted(self) -> bool:
         """Return whether there is a KLT that was fitted to the group itself."""
         return self.entry is None and self.model.vectors.size > 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """A recipe tried on a sample."""
 
@@ -188,19 +192,19 @@ class Selector:
             return None
         least = min(trial.bits for trial in first)
         close = sorted(first, key=lambda trial: trial.bits)
-        close = [t for t in close if t.bits <= least + 0.1 * abs(least)][:3]
+        close = [t for t in close if t.bits <= least + 0.1 * abs(least)]
+        best = close[0]
+        rivals = [t for t in close if t.recipe.of_profile != best.recipe.of_profile]
+        close = list(dict.fromkeys((*close[:3], *rivals[:1])))
         second = close
         if len(close) > 1 and self.group.values > 2 * TRIAL_VALUES:
             second = [self._try(t.recipe, target, t.step, FINAL_VALUES) for t in close]
             second.sort(key=lambda trial: trial.bits)
-        # What a profile brings is decided where all is known, so that it never costs anything.
         best = second[0]
-        doubt = 1.1 if self.group.values <= ALL_VALUES else DOUBT
         rivals = [
             t
             for t in second
-            if (t.recipe.entry is None) != (best.recipe.entry is None)
-            and t.bits < doubt * best.bits
+            if t.recipe.of_profile != best.recipe.of_profile and t.bits < DOUBT * best.bits
         ]
         choices = [self._finish(trial, target) for trial in (best, *rivals[:1])]
         chosen = min(choices, key=lambda choice: choice.bits)
@@ -298,7 +302,9 @@ class Selector:
             found.append(consider(Recipe(model, None, values, TRADE)))
         block = min(found, key=lambda trial: trial.bits).recipe.model.block
         least = min(trial.bits for trial in tried)
-        if not 2 <= self.channels <= MOST_AXES or trained < WELL_TRAINED * least:
+        if not 2 <= self.channels <= MOST_AXES:
+            return
+        if self.group.values > ALL_VALUES and trained < WELL_TRAINED * least:
             return
         magnitude = 2.0 ** min(max(round((snr - 2) / 6), 1), 6)
         axes = None
