@@ -27,7 +27,7 @@ from featcodec.container.sections import SECTION, SIGNATURE_BYTES
 from featcodec.container.writer import Writer
 from featcodec.dumps import Dump
 from featcodec.files import decode_file, encode_file
-from featcodec.pipeline import selection
+from featcodec.pipeline import choice
 from featcodec.pipeline.grouping import Options
 from featcodec.pipeline.quality import Quality
 from featcodec.pipeline.training import train
@@ -88,7 +88,7 @@ def sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str] | None, d
 
 
 def make_valid(folder: Path) -> None:
-    selection.ROW_GROUP_VALUES = 1 << 12  # so that small vectors have several row groups
+    choice.ROW_GROUP_VALUES = 1 << 12  # so that small vectors have several row groups
     profile = folder / "digits.fcp"
     if not profile.exists():
         dumps = [Dump(DIGITS / f"{task}_train.safetensors") for task in ("cnn", "vit")]

@@ -11,14 +11,14 @@ from safetensors.numpy import load_file
 import featcodec.numpy as fc
 from featcodec import safe_open
 from featcodec.errors import InvalidInput, ProfileMissing
-from featcodec.pipeline import row_group, selection
+from featcodec.pipeline import choice, row_group
 
 
 @pytest.fixture(scope="module")
 def packed(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with many row groups: maps, tokens, a plain grid, labels."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(selection, "ROW_GROUP_VALUES", 1 << 13)
+    patch.setattr(choice, "ROW_GROUP_VALUES", 1 << 13)
     maps = load_file(digits / "cnn_eval.safetensors")["features"][:60]
     tokens = load_file(digits / "vit_eval.safetensors")["features"][:40]
     tensors = {

@@ -6,18 +6,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .. import limits
-from ..align.grids import GroupGrid
 from ..align.value import Spread, ValueAlignment
-from ..container.group import Part
 from ..container.model import ProfileEntry
 from ..quantise import TRADE
 from . import fitting, search
+from .choice import Choice
 from .fitting import Classes
 from .grid_model import GridModel
 from .group import Group, spread
 from .part_coder import PartCoder, Sizes
-from .row_group import RowGroupCoder
 
 TRIAL_VALUES = 1 << 17  # on which all candidates are compared
 FINAL_VALUES = 1 << 19  # on which the best are compared once more
@@ -28,7 +25,6 @@ ALL_VALUES = 3 << 20  # unless the group has no more than this, and all of it is
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
 FLATTERY = 1.03  # by which a sample flatters a KLT that was fitted to it
 SAFETY = 0.994  # of the squared error: 0.026 dB
-ROW_GROUP_VALUES = 3 << 18  # about what the caches of one core hold
 # Blocks in a sample that is not all, to fit scales of single coefficients to; four times as many
 # where candidates are compared, which must not win by fitting noise.
 SINGLE_BLOCKS = 48
@@ -36,36 +32,6 @@ CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be
 LEAST, MOST = 1e-15, 1e15  # between which single precision holds squares of values
 MISS = 0.04  # dB between the SNR wanted and reached on the sample
 MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Everything the header of a group says, and the coder it stands for."""
-
-    spread: Spread
-    values: ValueAlignment
-    parts: dict[bool, tuple[Part, PartCoder]]
-    step: float
-    step_scale: int
-    clamp: bool
-    block: Sizes
-    uses_profile: bool
-    work: str
-    on_spike: bool = False  # the step divides a value that many have, and is to stay
-    bits: float = 0.0  # estimated, of the whole group
-    # By how many dB the SNR is missed on the sample: it jumps where a step lets a spike of the
-    # values fall on another symbol.
-    miss: float = 0.0
-    strictness: float = 1.0  # multiplies the trade of the quantiser
-
-    def coder(self, group: Group, seed: int = 0) -> RowGroupCoder:
-        coders = {
-            prefix: replace(part, step=self.step, trade=part.trade * self.strictness, _orders={})
-            for prefix, (_, part) in self.parts.items()
-        }
-        return RowGroupCoder(
-            group.grid(self.block), group.dtype, self.values, self.clamp, self.work, coders, seed
-        )
 
 
 @dataclass(frozen=True)
@@ -430,9 +396,3 @@ def plain_choice(selector: Selector, bound: float) -> Choice:
         uses_profile=False,
         work="float64",
     )
-
-
-def slabs_per_row_group(grid: GroupGrid) -> int:
-    """Return how many slabs make a row group of about ROW_GROUP_VALUES values."""
-    largest = limits.check(grid.largest_slab(), limits.UNIT_VALUES, "the size of a slab")
-    return max(ROW_GROUP_VALUES // max(largest, 1), 1)

@@ -1,0 +1,49 @@
+"""How a group of features is coded: everything its header says, and the coder it stands for."""
+
+from dataclasses import dataclass, replace
+
+from .. import limits
+from ..align.grids import GroupGrid
+from ..align.value import Spread, ValueAlignment
+from ..container.group import Part
+from .group import Group
+from .part_coder import PartCoder, Sizes
+from .row_group import RowGroupCoder
+
+ROW_GROUP_VALUES = 3 << 18  # about what the caches of one core hold
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Everything the header of a group says, and the coder it stands for."""
+
+    spread: Spread
+    values: ValueAlignment
+    parts: dict[bool, tuple[Part, PartCoder]]
+    step: float
+    step_scale: int
+    clamp: bool
+    block: Sizes
+    uses_profile: bool
+    work: str
+    on_spike: bool = False  # the step divides a value that many have, and is to stay
+    bits: float = 0.0  # estimated, of the whole group
+    # By how many dB the SNR is missed on the sample: it jumps where a step lets a spike of the
+    # values fall on another symbol.
+    miss: float = 0.0
+    strictness: float = 1.0  # multiplies the trade of the quantiser
+
+    def coder(self, group: Group, seed: int = 0) -> RowGroupCoder:
+        coders = {
+            prefix: replace(part, step=self.step, trade=part.trade * self.strictness, _orders={})
+            for prefix, (_, part) in self.parts.items()
+        }
+        return RowGroupCoder(
+            group.grid(self.block), group.dtype, self.values, self.clamp, self.work, coders, seed
+        )
+
+
+def slabs_per_row_group(grid: GroupGrid) -> int:
+    """Return how many slabs make a row group of about ROW_GROUP_VALUES values."""
+    largest = limits.check(grid.largest_slab(), limits.UNIT_VALUES, "the size of a slab")
+    return max(ROW_GROUP_VALUES // max(largest, 1), 1)
