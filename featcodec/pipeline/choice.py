@@ -10,6 +10,8 @@ from .group import Group
 from .part_coder import PartCoder, Sizes
 from .row_group import RowGroupCoder
 
+MISS = 0.04  # dB between the SNR wanted and reached on the sample
+SPIKE_MISS = 0.5  # the same where thresholds, not steps, make up for it
 ROW_GROUP_VALUES = 3 << 18  # about what the caches of one core hold
 
 
@@ -32,6 +34,11 @@ class Choice:
     # values fall on another symbol.
     miss: float = 0.0
     strictness: float = 1.0  # multiplies the trade of the quantiser
+
+    @property
+    def sound(self) -> bool:
+        """Return whether the wanted SNR can be met by a small change of step or thresholds."""
+        return self.miss < (SPIKE_MISS if self.on_spike else MISS)
 
     def coder(self, group: Group, seed: int = 0) -> RowGroupCoder:
         coders = {

@@ -30,7 +30,6 @@ SAFETY = 0.994  # of the squared error: 0.026 dB
 SINGLE_BLOCKS = 48
 CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
 LEAST, MOST = 1e-15, 1e15  # between which single precision holds squares of values
-MISS = 0.04  # dB between the SNR wanted and reached on the sample
 MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
 
 
@@ -167,17 +166,21 @@ class Selector:
             second = [self._try(t.recipe, target, t.step, FINAL_VALUES) for t in close]
             second.sort(key=lambda trial: trial.bits)
         best = second[0]
-        rivals = [
-            t
-            for t in second
-            if t.recipe.of_profile != best.recipe.of_profile and t.bits < DOUBT * best.bits
-        ]
-        choices = [self._finish(trial, target) for trial in (best, *rivals[:1])]
-        chosen = min(choices, key=lambda choice: choice.bits)
-        if chosen.miss < MISS or chosen.on_spike:
-            return chosen
-        others = [self._finish(t, target) for t in second[1:] if t.bits <= 1.05 * best.bits]
-        return next((choice for choice in others if choice.miss < MISS), chosen)
+        finalists = second
+        if self.group.values > ALL_VALUES:
+            # Too much to fit each candidate to it: only a rival that is all but equal.
+            near = [t for t in second[1:] if t.bits < DOUBT * best.bits]
+            rivals = [t for t in near if t.recipe.of_profile != best.recipe.of_profile]
+            finalists = [best, *rivals[:1]]
+        choices = [self._finish(trial, target) for trial in finalists]
+        sound = [choice for choice in choices if choice.sound]
+        if not sound:
+            # At very low rates a small sample may have nothing to code, which looks like a bargain.
+            choices = [self._finish(trial, target) for trial in first]
+            sound = [choice for choice in choices if choice.sound]
+        if not sound:
+            return min(choices, key=lambda choice: choice.miss)
+        return min(sound, key=lambda choice: choice.bits)
 
     def _goal(self, values: ValueAlignment, target: float) -> float:
         return target * (self.std / values.std) ** 2
