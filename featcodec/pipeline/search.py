@@ -20,6 +20,7 @@ from .part_coder import PartCoder
 SLOPE = 6.02
 DIGEST_BYTES = 32  # of a profile, in the index
 LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
+LEAST_LEFT = 1e-3  # of the error, where clamping undoes all of it
 CLAMP_VALUES = 1 << 17  # of a sample, to see what clamping brings
 
 
@@ -229,7 +230,7 @@ def clamped_share(coder: PartCoder, candidate: Candidate) -> float:
         change = np.clip(back, low, high) - some
         before += error
         after += float(np.vdot(change, change))
-    return min(after / before, 1.0) if before else 1.0
+    return min(max(after / before, LEAST_LEFT), 1.0) if before > 0 else 1.0
 
 
 def _busy(counts: fitting.Counts) -> float:
