@@ -36,6 +36,11 @@ class Choice:
     strictness: float = 1.0  # multiplies the trade of the quantiser
 
     @property
+    def transforms(self) -> bool:
+        """Return whether the grid is transformed at all."""
+        return self.parts[False][0].transform != "none"
+
+    @property
     def sound(self) -> bool:
         """Return whether the wanted SNR can be met by a small change of step or thresholds."""
         return self.miss < (SPIKE_MISS if self.on_spike else MISS)

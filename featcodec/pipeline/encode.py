@@ -166,7 +166,7 @@ class _Encoder:
         selector = Selector(group, entries, self.transform)
         snr = quality.snr
         found = selector.select(snr) if sane(selector.spread) else None
-        if found is not None and entries and group.values <= ALL_VALUES:
+        if found is not None and found.transforms and entries and group.values <= ALL_VALUES:
             # All is known of a small group, so that a profile need never cost anything.
             without = Selector(group, [], self.transform).select(snr)
             if without is not None and without.bits < CLOSE * found.bits:
