@@ -13,15 +13,6 @@ class Builder(bytearray):
     def u8(self, value: int) -> None:
         self.append(value)
 
-    def u32(self, value: int) -> None:
-        self += struct.pack("<I", value)
-
-    def u64(self, value: int) -> None:
-        self += struct.pack("<Q", value)
-
-    def f32(self, value: float) -> None:
-        self += struct.pack("<f", value)
-
     def f64(self, value: float) -> None:
         self += struct.pack("<d", value)
 
@@ -66,15 +57,6 @@ class Cursor:
 
     def u8(self) -> int:
         return self.take(1)[0]
-
-    def u32(self) -> int:
-        return int(struct.unpack("<I", self.take(4))[0])
-
-    def u64(self) -> int:
-        return int(struct.unpack("<Q", self.take(8))[0])
-
-    def f32(self) -> float:
-        return float(struct.unpack("<f", self.take(4))[0])
 
     def f64(self) -> float:
         return float(struct.unpack("<d", self.take(8))[0])
