@@ -79,6 +79,16 @@ def sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str] | None, d
             {"layout": "NCHW"},
             {"snr": 25},
         ),
+        "014-profile-tables": (
+            {"features": digits("cnn", 100)},
+            {"layout": "NCHW"},
+            {"snr": 14, "profile": True},
+        ),
+        "015-clamped": (
+            {"relu": np.maximum(digits("cnn", 40)[:, :16], 0)},
+            {"layout": "NCHW"},
+            {"snr": 5, "transform": "linear"},
+        ),
         "013-volume": (
             {"x": np.cumsum(rng.normal(size=(2, 2, 5, 9, 10)), axis=3).astype(np.float16)},
             {"layout": "NCTHW"},
