@@ -90,9 +90,18 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file.")
 @click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
 @click.option("--lossless", is_flag=True, help="Bit for bit.")
-@click.option("-p", "--profile", metavar="P", help="Profile file to code with.")
 @click.option(
-    "--transform", type=click.Choice(["auto", "none", "linear"]), default="auto", show_default=True
+    "-p",
+    "--profile",
+    metavar="P",
+    help="Profile to code with: a file, or the name of a built-in one.",
+)
+@click.option(
+    "--transform",
+    type=click.Choice(["auto", "none", "linear", "neural"]),
+    default="auto",
+    show_default=True,
+    help="neural needs torch, and a profile with a network (default: caufc).",
 )
 @click.option(
     "--layout",

@@ -10,6 +10,7 @@ import click
 
 from ..container.group import GroupHeader
 from ..container.index import TensorEntry
+from ..container.network import Network
 from ..container.reader import Reader
 from ..container.sections import PROFILE, SIGNATURE_BYTES, check_signature
 from . import batch, render, streams
@@ -49,7 +50,9 @@ def describe(path: str) -> dict[str, Any]:
 
             stream.seek(0)
             head["sha256"] = hashlib.sha256(stream.read()).hexdigest()
-            return {**head, "entries": [describe_entry(entry) for entry in reader.entries()]}
+            entries = [describe_entry(entry) for entry in reader.entries()]
+            found = reader.network()
+            return {**head, "entries": entries, "network": found and describe_network(found)}
         groups = reader.groups()
         members: list[list[TensorEntry]] = [[] for _ in groups]
         for tensor in reader.index.tensors:
@@ -107,7 +110,7 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
     return {
         "layout": layout,
         "architecture": lossy.architecture,
-        "transform": lossy.parts[0].transform,
+        "transform": lossy.transform,
         "truncation": {"lower": lossy.lower, "upper": lossy.upper, "clipped": lossy.clipped},
         "normalization": {"mean": lossy.mean, "std": lossy.std},
         "step": lossy.step,
@@ -131,6 +134,10 @@ def describe_entry(entry: Any) -> dict[str, Any]:
         "block": list(entry.model.block),
         "bytes": len(entry.pack()),
     }
+
+
+def describe_network(network: Network) -> dict[str, Any]:
+    return {"name": network.name, "bytes": len(network.weights), **network.record}
 
 
 # --- for a person -------------------------------------------------------------------------------
@@ -220,6 +227,10 @@ def profile_lines(found: dict[str, Any]) -> list[str]:
         f"  sha256 {found['sha256']}",
         "",
     ]
+    if found["network"]:
+        lines += [*network_lines(found["network"]), ""]
+    if not found["entries"]:
+        return lines[:-1]
     rows = [["entry", "architecture", "layout", "channels", "block", "trained on", "bytes"]]
     for entry in found["entries"]:
         rows.append(
@@ -234,3 +245,15 @@ def profile_lines(found: dict[str, Any]) -> list[str]:
             ]
         )
     return lines + ["  " + line for line in render.table(rows, {3, 5, 6})]
+
+
+def network_lines(network: dict[str, Any]) -> list[str]:
+    """Return what is known of a network's training."""
+    trained_on = network.get("trained_on", [])
+    values = sum(entry["values"] for entry in trained_on)
+    names = dict.fromkeys(f"{entry['name']} ({entry['architecture']})" for entry in trained_on)
+    lines = [
+        f"  network {render.printable(network['name'])}, {render.size(network['bytes'])}:"
+        f" {network.get('steps', 0):,} steps, seed {network.get('seed', 0)}, {values:,} values of"
+    ]
+    return lines + [f"    {render.printable(name)}" for name in names]

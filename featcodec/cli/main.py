@@ -24,6 +24,7 @@ COMMANDS = {
     "info": "Show what a file or a profile holds.",
     "verify": "Check files for damage.",
     "train": "Fit a profile to dumps.",
+    "profiles": "List the built-in profiles.",
 }
 INTERRUPTED = 130
 

@@ -9,7 +9,7 @@ from . import dtypes
 from .model import ARCHITECTURES, TRANSFORMS, Model
 from .wire import Builder, Cursor
 
-LOSSLESS, LOSSY = 0, 1
+LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 CLAMP, DOUBLE = 1, 2
 
 
@@ -62,6 +62,11 @@ class Lossy:
     double: bool  # reconstruction in double precision
     profile: int | None  # position in the index' list of profiles
     parts: tuple[Part, ...]  # the grid and, when prefix > 0, the prefix tokens
+    neural: bool = False  # the part codes what the network of the profile leaves
+
+    @property
+    def transform(self) -> str:
+        return "neural" if self.neural else self.parts[0].transform
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class GroupHeader:
 
     def pack(self) -> bytes:
         out = Builder()
-        out.u8(LOSSLESS if self.lossy is None else LOSSY)
+        out.u8(LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY)
         out.u8(dtypes.CODES[self.dtype])
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
         out.f64(self.snr_db)
@@ -92,15 +97,16 @@ class GroupHeader:
         return bytes(out)
 
     @classmethod
-    def unpack(cls, payload: bytes) -> "GroupHeader":
+    def unpack(cls, payload: bytes, networks: bool = True) -> "GroupHeader":
+        """Without `networks` the file is of a version that has none."""
         cursor = Cursor(payload, "group header")
-        coding = cursor.choice(2, "a coding")
+        coding = cursor.choice(3 if networks else 2, "a coding")
         dtype = dtypes.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
             raise Corrupt("a group header states row groups of no slabs")
         snr_db, max_error = cursor.f64(), cursor.f64()
-        lossy = _unpack_lossy(cursor) if coding == LOSSY else None
+        lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL)
         cursor.end()
         if lossy is not None and dtype not in dtypes.FLOATS:
             raise Corrupt(f"a group header codes {dtype} as features")
@@ -125,7 +131,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         part.pack(out)
 
 
-def _unpack_lossy(cursor: Cursor) -> Lossy:
+def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
     layout = cursor.string()
     prefix = cursor.varint()
@@ -139,6 +145,8 @@ def _unpack_lossy(cursor: Cursor) -> Lossy:
     numbers = (lower, upper, mean, std, step)
     if not all(map(math.isfinite, numbers)) or lower > upper or std <= 0 or step <= 0:
         raise Corrupt("a group header holds a bound, mean, deviation or step that cannot be")
+    if neural and (prefix or grid or not profile):
+        raise Corrupt("a neural group has a prefix, a grid or no profile")
     return Lossy(
         architecture,
         layout,
@@ -155,4 +163,5 @@ def _unpack_lossy(cursor: Cursor) -> Lossy:
         bool(flags & DOUBLE),
         profile - 1 if profile else None,
         tuple(Part.unpack(cursor) for _ in range(2 if prefix else 1)),
+        neural,
     )

@@ -8,6 +8,7 @@ from ..errors import Corrupt, Truncated, Unsupported
 from .group import GroupHeader
 from .index import Index
 from .model import ProfileEntry
+from .network import Network
 from .sections import (
     END,
     END_BYTES,
@@ -15,11 +16,12 @@ from .sections import (
     KINDS,
     PROFILE,
     SIGNATURE_BYTES,
+    WITH_NETWORKS,
     check_signature,
     read_section,
 )
 
-KNOWN = {FEATURES: {b"ROWS", b"GRUP"}, PROFILE: {b"ENTR"}}
+KNOWN = {FEATURES: {b"ROWS", b"GRUP"}, PROFILE: {b"ENTR", b"NETW"}}
 STRUCTURE = {b"INDX", b"END ", *KNOWN[FEATURES], *KNOWN[PROFILE]}
 
 
@@ -44,7 +46,7 @@ class Reader:
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
         if self.offsets[-1] != index_offset:
             raise Corrupt(f"{name} has sections that do not fill it")
-        self._refuse_unknown(KNOWN[kind])
+        self._refuse_unknown(KNOWN[kind] - ({b"NETW"} if self.version < WITH_NETWORKS else set()))
 
     def _end_marker(self) -> int:
         if self.size < SIGNATURE_BYTES + END_BYTES:
@@ -70,7 +72,7 @@ class Reader:
                 if found != kind:
                     raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
                 if critical:
-                    raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown to 1.0")
+                    raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown here")
 
     def section(self, position: int, kind: bytes) -> bytes:
         """Return the payload of section number `position`, which must be of that kind."""
@@ -88,7 +90,8 @@ class Reader:
 
     def groups(self) -> list[GroupHeader]:
         """Return the group headers, in order."""
-        headers = [GroupHeader.unpack(payload) for payload in self._all(b"GRUP")]
+        networks = self.version >= WITH_NETWORKS
+        headers = [GroupHeader.unpack(payload, networks) for payload in self._all(b"GRUP")]
         for tensor in self.index.tensors:
             if tensor.group >= len(headers) or headers[tensor.group].dtype != tensor.dtype:
                 raise Corrupt(f"tensor {tensor.name!r} belongs to no group of its type")
@@ -101,6 +104,13 @@ class Reader:
     def entries(self) -> list[ProfileEntry]:
         """Return the entries of a profile file."""
         return [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
+
+    def network(self) -> Network | None:
+        """Return the network of a profile file, if it has one."""
+        found = [Network.unpack(payload) for payload in self._all(b"NETW")]
+        if len(found) > 1:
+            raise Corrupt(f"{self.name} holds more than one network")
+        return found[0] if found else None
 
     def check_sections(self) -> None:
         """Read every section and its checksum."""

@@ -8,7 +8,9 @@ from .. import limits
 from ..errors import Corrupt, NotFeatcodec, Truncated, Unsupported
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
-VERSION = (1, 0)
+LOWEST = (1, 0)  # what a file states unless it needs more
+WITH_NETWORKS = (3, 0)
+MAJORS = (1, 3)
 FEATURES, PROFILE = 0, 1
 KINDS = ("features", "profile")
 SIGNATURE = struct.Struct("<8sBBH")  # magic, major, minor, kind; a CRC-32 of these follows
@@ -20,9 +22,9 @@ SECTION_BYTES = SECTION.size + 4
 END_BYTES = SECTION_BYTES + END.size
 
 
-def signature(kind: int) -> bytes:
+def signature(kind: int, version: tuple[int, int]) -> bytes:
     """Return the first bytes of a file of that kind."""
-    head = SIGNATURE.pack(MAGIC, *VERSION, kind)
+    head = SIGNATURE.pack(MAGIC, *version, kind)
     return head + struct.pack("<I", zlib.crc32(head))
 
 
@@ -39,12 +41,12 @@ def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
     _, major, minor, kind = SIGNATURE.unpack_from(data)
     if zlib.crc32(data[: SIGNATURE.size]) != int.from_bytes(data[SIGNATURE.size :], "little"):
         raise Corrupt(f"{name} has a damaged signature")
-    if major == VERSION[0] and kind >= len(KINDS):
+    if major in MAJORS and kind >= len(KINDS):
         raise Unsupported(f"{name} is a file of kind {kind}, unknown to format {major}.{minor}")
-    if major != VERSION[0]:
+    if major not in MAJORS:
         raise Unsupported(
-            f"{name} has format version {major}.{minor}; this is featcodec for version"
-            f" {VERSION[0]}.{VERSION[1]}: a newer featcodec is needed"
+            f"{name} has format version {major}.{minor}; this is featcodec for versions"
+            f" {MAJORS[0]} and {MAJORS[-1]}: a newer featcodec is needed"
         )
     return (major, minor), kind
 
@@ -71,5 +73,5 @@ def read_section(source: BinaryIO, offset: int, length: int) -> tuple[bytes, boo
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise Corrupt(f"the section at byte {offset} fails its checksum")
     if flags & ~CRITICAL:
-        raise Unsupported(f"the section at byte {offset} sets flags that version 1 reserves")
+        raise Unsupported(f"the section at byte {offset} sets flags that are reserved")
     return kind, bool(flags & CRITICAL), data[SECTION.size : -4]

@@ -3,7 +3,7 @@
 from typing import BinaryIO
 
 from .index import Index
-from .sections import END, END_BYTES, FEATURES, signature, write_section
+from .sections import END, END_BYTES, FEATURES, LOWEST, signature, write_section
 
 
 class Writer:
@@ -11,8 +11,10 @@ class Writer:
 
     def __init__(self, out: BinaryIO, kind: int = FEATURES) -> None:
         self.out = out
+        self.kind = kind
+        self.version = LOWEST
         self.index = Index()
-        self.position = out.write(signature(kind))
+        self.position = out.write(signature(kind, LOWEST))
 
     def section(self, kind: bytes, payload: bytes) -> int:
         """Write one section; return its position in the list of sections."""
@@ -26,6 +28,10 @@ class Writer:
         if digest not in self.index.profiles:
             self.index.profiles.append(digest)
         return self.index.profiles.index(digest)
+
+    def needs(self, version: tuple[int, int]) -> None:
+        """State that the file can only be read by who knows that version of the format."""
+        self.version = max(self.version, version)
 
     def mark(self) -> tuple[int, int]:
         """Return a point to which `rewind` can go back."""
@@ -44,4 +50,8 @@ class Writer:
         self.position += write_section(self.out, b"INDX", self.index.pack())
         total = self.position + END_BYTES
         write_section(self.out, b"END ", END.pack(offset, total))
+        if self.version != LOWEST:
+            self.out.seek(0)
+            self.out.write(signature(self.kind, self.version))
+            self.out.seek(total)
         return total

@@ -7,6 +7,7 @@ from ..align.grids import GroupGrid
 from ..align.value import Spread, ValueAlignment
 from ..container.group import Part
 from .group import Group
+from .neural import NeuralCoder, NeuralModel
 from .part_coder import PartCoder, Sizes
 from .row_group import RowGroupCoder
 
@@ -34,6 +35,7 @@ class Choice:
     # values fall on another symbol.
     miss: float = 0.0
     strictness: float = 1.0  # multiplies the trade of the quantiser
+    network: NeuralModel | None = None  # its picture comes first, the parts code what it leaves
 
     @property
     def transforms(self) -> bool:
@@ -50,8 +52,10 @@ class Choice:
             prefix: replace(part, step=self.step, trade=part.trade * self.strictness, _orders={})
             for prefix, (_, part) in self.parts.items()
         }
+        base = None if self.network is None else NeuralCoder(self.network, self.step, seed)
+        grid = group.grid(self.block)
         return RowGroupCoder(
-            group.grid(self.block), group.dtype, self.values, self.clamp, self.work, coders, seed
+            grid, group.dtype, self.values, self.clamp, self.work, coders, seed, base
         )
 
 

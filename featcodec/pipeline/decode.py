@@ -19,6 +19,7 @@ from ..entropy import planes
 from ..errors import Corrupt, ProfileMissing
 from .grid_model import GridModel, corrupt, unpack_scales, unpack_tables
 from .grouping import unsigned
+from .neural import NeuralCoder
 from .part_coder import PartCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
@@ -42,12 +43,13 @@ class Decoder:
         known = {profile.digest: profile for profile in profiles}
         self.profiles: list[Profile] = []
         for digest in reader.index.profiles:
-            if digest not in known:
+            profile = known.get(digest) or Profile.built_in(digest)
+            if profile is None:
                 raise ProfileMissing(
                     f"{reader.name} needs the profile with SHA-256 {digest.hex()};"
                     " name its file with --profile"
                 )
-            self.profiles.append(known[digest])
+            self.profiles.append(profile)
         headers = reader.groups()
         members: list[list[TensorEntry]] = [[] for _ in headers]
         for tensor in reader.index.tensors:
@@ -223,13 +225,16 @@ def coder_of(
         parts[bool(prefix)] = PartCoder(
             transform, scales, tables, lossy.step, lossy.step_scale, work
         )
+    if lossy.neural and max(block, default=1) > 1:
+        raise Corrupt("a neural group has blocks of more than one token")
     grid = GroupGrid(layout, shapes, block)
     per = min(header.slabs_per_row_group, max(header.slabs, 1))
     size = per * max(grid.largest_slab(), 1)
     limits.check(size, limits.ROW_GROUP_VALUES, "the size of a row group")
     values = ValueAlignment(lossy.lower, lossy.upper, lossy.mean, lossy.std)
     seed = profile.seed if profile else 0
-    return RowGroupCoder(grid, header.dtype, values, lossy.clamp, work, parts, seed)
+    base = NeuralCoder(profile.neural, lossy.step, seed) if lossy.neural and profile else None
+    return RowGroupCoder(grid, header.dtype, values, lossy.clamp, work, parts, seed, base)
 
 
 def _model(

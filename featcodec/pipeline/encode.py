@@ -12,7 +12,7 @@ from ..align.value import Spread
 from ..container.dtypes import BITS
 from ..container.group import GroupHeader, Lossy
 from ..container.index import TensorEntry
-from ..container.sections import FEATURES
+from ..container.sections import FEATURES, WITH_NETWORKS
 from ..container.writer import Writer
 from ..entropy import planes
 from ..errors import InvalidInput, Unreachable
@@ -20,7 +20,8 @@ from .choice import Choice, slabs_per_row_group
 from .control import fine_step, next_snr, next_step, stricter
 from .group import Group
 from .grouping import LosslessGroup, Options, Source, group_tensors
-from .profile import Profile
+from .neural_choice import as_tokens, neural_choice
+from .profile import BUILT_IN, Profile
 from .quality import Quality
 from .row_group import FINE_ONE, Distortion
 from .selection import ALL_VALUES, Selector, plain_choice
@@ -81,6 +82,12 @@ def encode(
     """
     options = options or Options()
     check_names(options, [tensor.name for tensor in source.tensors])
+    if options.transform == "neural":
+        profile = profile or Profile.load(BUILT_IN)
+        if quality.max_error is not None:
+            raise InvalidInput("the neural transform bounds no single error; use --transform auto")
+    elif profile and not profile.entries:
+        raise InvalidInput("the profile holds a network alone: add --transform neural")
     with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
         groups = group_tensors(source, options, quality.lossless)
         encoder = _Encoder(source, out, profile, options.transform, groups, progress)
@@ -162,6 +169,8 @@ class _Encoder:
         assert quality.snr is not None
         if quality.snr > EXACT_ABOVE[group.dtype]:
             return _lossless(writer, LosslessGroup.of(group))
+        if self.transform == "neural":
+            return self._neural(writer, as_tokens(group), quality.snr)
         entries = list(enumerate(self.profile.entries)) if self.profile else []
         selector = Selector(group, entries, self.transform)
         snr = quality.snr
@@ -175,6 +184,17 @@ class _Encoder:
             return _lossless(writer, LosslessGroup.of(group))
         return self._smaller(
             writer, group, lambda: self._at_snr(writer, selector.group, found, snr)
+        )
+
+    def _neural(self, writer: Writer, group: Group, snr: float) -> GroupHeader:
+        assert self.profile is not None
+        selector = Selector(group, [], "none")
+        if not sane(selector.spread):
+            return _lossless(writer, LosslessGroup.of(group))
+        choice = neural_choice(selector, self.profile.neural, snr)
+        writer.needs(WITH_NETWORKS)
+        return self._smaller(
+            writer, group, lambda: self._at_snr(writer, selector.group, choice, snr)
         )
 
     def _smaller(
@@ -221,7 +241,7 @@ class _Encoder:
                 continue
             if attempt == STEPS + REFINEMENTS - 2 and enough:
                 choice = min(enough, key=lambda pair: pair[1])[0]
-            elif choice.on_spike or attempt >= STEPS - 1:
+            elif choice.on_spike or (attempt >= STEPS - 1 and choice.network is None):
                 choice = stricter(tried, snr)
             else:
                 step = next_step([(math.log(c.step), y) for c, y in tried], snr + TOLERANCE / 3)
@@ -295,6 +315,7 @@ class _Encoder:
             double=choice.work == "float64",
             profile=profile,
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
+            neural=choice.network is not None,
         )
         per = slabs_per_row_group(grid)
         return GroupHeader(group.dtype, grid.slabs, per, first, snr, largest, lossy)
@@ -315,11 +336,12 @@ def _describe(group: Group | LosslessGroup, header: GroupHeader) -> str:
     if header.lossy is None:
         return f"{names}: {header.dtype}, bit for bit"
     lossy, part = header.lossy, header.lossy.parts[0]
-    origin = "of the profile" if part.model is None else "of its own"
+    profile = lossy.neural or part.model is None
+    origin = "of the profile" if profile else "of its own"
     layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
     cut = f", {lossy.clipped} values kept exactly" if lossy.clipped else ""
     return (
-        f"{names}: {header.dtype} {layout} {lossy.architecture}, {part.transform} {origin},"
+        f"{names}: {header.dtype} {layout} {lossy.architecture}, {lossy.transform} {origin},"
         f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{cut}"
     )
 

@@ -5,13 +5,25 @@ import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ..container.model import ProfileEntry
+from ..container.network import Network
 from ..container.reader import Reader
-from ..container.sections import PROFILE
+from ..container.sections import PROFILE, WITH_NETWORKS
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput
+from .grid_model import corrupt
+from .neural import NeuralModel
+
+BUILT_IN = "caufc"
+BUILT_IN_FOLDER = Path(__file__).parents[1] / "profiles"
+
+
+def built_in() -> dict[str, Path]:
+    """Return the profiles that come with the package, by name."""
+    return {path.stem: path for path in sorted(BUILT_IN_FOLDER.glob("*.fcp"))}
 
 
 @dataclass(frozen=True)
@@ -20,6 +32,7 @@ class Profile:
 
     entries: Sequence[ProfileEntry]
     digest: bytes
+    network: Network | None = None
 
     @property
     def seed(self) -> int:
@@ -28,9 +41,12 @@ class Profile:
 
     @classmethod
     def load(cls, path: str | Path) -> "Profile":
-        """Read a profile file; InvalidInput when there is none or it is not one."""
+        """Read a profile: the name of a built-in one, else a file.
+
+        Raises InvalidInput when there is none or it is not one.
+        """
         try:
-            data = Path(path).read_bytes()
+            data = Path(built_in().get(str(path), path)).read_bytes()
         except OSError as error:
             raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
         try:
@@ -39,16 +55,38 @@ class Profile:
             raise InvalidInput(f"profile {path} cannot be used: {error}") from None
 
     @classmethod
+    def built_in(cls, digest: bytes) -> "Profile | None":
+        """Return the built-in profile with that SHA-256, if there is one."""
+        for path in built_in().values():
+            data = path.read_bytes()
+            if hashlib.sha256(data).digest() == digest:
+                return cls.parse(data, path.stem)
+        return None
+
+    @classmethod
     def parse(cls, data: bytes, name: str = "profile") -> "Profile":
         reader = Reader(io.BytesIO(data), name, PROFILE)
-        return cls(reader.entries(), hashlib.sha256(data).digest())
+        return cls(reader.entries(), hashlib.sha256(data).digest(), reader.network())
+
+    @cached_property
+    def neural(self) -> NeuralModel:
+        """Return the network, unpacked; InvalidInput when there is none, or it is damaged."""
+        if self.network is None:
+            raise InvalidInput(
+                "the profile holds no network; train one with --transform neural, or use caufc"
+            )
+        with corrupt("the network of a profile"):
+            return NeuralModel.parse(self.network.weights, self.network.normalised)
 
     @staticmethod
-    def pack(entries: Sequence[ProfileEntry]) -> bytes:
+    def pack(entries: Sequence[ProfileEntry], network: Network | None = None) -> bytes:
         """Return the bytes of a profile file."""
         out = io.BytesIO()
         writer = Writer(out, PROFILE)
         for entry in entries:
             writer.section(b"ENTR", entry.pack())
+        if network is not None:
+            writer.needs(WITH_NETWORKS)
+            writer.section(b"NETW", network.pack())
         writer.finish()
         return out.getvalue()

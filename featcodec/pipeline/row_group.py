@@ -1,4 +1,4 @@
-"""A range of slabs of a tensor group to a payload and back (SPEC §7.7)."""
+"""A range of slabs of a tensor group to a payload and back (SPEC §7.7, §7.8)."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ from ..container.wire import Builder, Cursor, deflate, inflate
 from ..entropy import symbols as coded_symbols
 from ..errors import Corrupt
 from .grid_model import corrupt
+from .neural import NeuralCoder
 from .part_coder import PartCoder, Sizes
 
 # The step of a row group is the group's times 2 ** ((fine - FINE_ONE) / FINE_PER_OCTAVE).
@@ -47,6 +48,7 @@ class RowGroupCoder:
     work: str  # float32 or float64
     parts: Mapping[bool, PartCoder]  # by "prefix tokens?"
     seed: int = 0  # of the checksum
+    base: NeuralCoder | None = None  # what it decodes to is subtracted before the parts see it
 
     def encode(
         self,
@@ -65,6 +67,7 @@ class RowGroupCoder:
         that of the latents, which is the same up to clamping and rounding to the type.
         """
         arrays = []
+        pictures = b""
         distortion = Distortion()
         kept = Exceptions()
         for (prefix, sizes), boxes in self.grid.boxes(first, last).items():
@@ -80,12 +83,18 @@ class RowGroupCoder:
                 flat[outside] = self._inside(flat[outside])
             blocks = values.shape[-1]
             original = values.copy() if decoded else None
-            found, error = part.encode(self.values.forward(values), sizes)
+            aligned = self.values.forward(values)
+            known = None
+            if self.base is not None:
+                packed, known = self._encode_base(aligned)
+                pictures += packed
+                aligned -= known
+            found, error = part.encode(aligned, sizes)
             arrays += [(symbols, part.table(number)) for number, symbols in found]
             if original is None:
                 distortion.squared += error * self.values.std**2
                 continue
-            back = self._reconstruct(part, [s.ravel() for _, s in found], sizes, blocks)
+            back = self._reconstruct(part, [s.ravel() for _, s in found], sizes, blocks, known)
             change = np.abs(to_float(back, self.dtype) - original)
             if exceptions:
                 outside = np.union1d(outside, np.flatnonzero(~(change <= bound)))
@@ -94,24 +103,28 @@ class RowGroupCoder:
             distortion.squared += float(np.vdot(change, change))
             distortion.largest = max(distortion.largest, float(change.max(initial=0)))
         distortion.exceptions = kept.count
-        return kept.pack() + coded_symbols.encode(arrays, self.seed), distortion
+        return kept.pack() + pictures + coded_symbols.encode(arrays, self.seed), distortion
 
     def decode(self, payload: bytes | memoryview, first: int, last: int, tensor: Tensors) -> None:
         """Write the values of slabs first <= s < last into tensors of stored elements."""
         cursor = Cursor(payload, "row group")
         exceptions = Exceptions.unpack(cursor, STORED[self.dtype])
         classes = self.grid.boxes(first, last)
-        wanted = []
+        wanted, known = [], []
         for (prefix, sizes), boxes in classes.items():
-            wanted.append(self.parts[prefix].wanted(sizes, sum(box.count for box in boxes)))
+            blocks = sum(box.count for box in boxes)
+            wanted.append(self.parts[prefix].wanted(sizes, blocks))
+            known.append(self._decode_base(cursor, blocks))
         with corrupt("a row group"):
             arrays = coded_symbols.decode(
                 cursor.rest(), list(itertools.chain.from_iterable(wanted)), self.seed
             )
-        for ((prefix, sizes), boxes), pairs in zip(classes.items(), wanted, strict=True):
+        for ((prefix, sizes), boxes), pairs, base in zip(
+            classes.items(), wanted, known, strict=True
+        ):
             blocks = sum(box.count for box in boxes)
             mine, arrays = arrays[: len(pairs)], arrays[len(pairs) :]
-            stored = self._reconstruct(self.parts[prefix], mine, sizes, blocks)
+            stored = self._reconstruct(self.parts[prefix], mine, sizes, blocks, base)
             exceptions.restore(stored)
             self.grid.scatter(stored, boxes, tensor)
         exceptions.end()
@@ -124,7 +137,8 @@ class RowGroupCoder:
         parts = {
             prefix: replace(part, step=part.step * factor) for prefix, part in self.parts.items()
         }
-        return replace(self, parts=parts)
+        base = None if self.base is None else self.base.finer(factor)
+        return replace(self, parts=parts, base=base)
 
     def _inside(self, values: np.ndarray) -> np.ndarray:
         """Return what stands for values outside: the nearest bound, or the mean for NaN."""
@@ -132,10 +146,31 @@ class RowGroupCoder:
         return np.where(np.isfinite(values), nearest, self.values.mean)
 
     def _reconstruct(
-        self, part: PartCoder, symbols: list[np.ndarray], sizes: Sizes, blocks: int
+        self,
+        part: PartCoder,
+        symbols: list[np.ndarray],
+        sizes: Sizes,
+        blocks: int,
+        known: np.ndarray | None,
     ) -> np.ndarray:
         aligned = part.decode(symbols, sizes, blocks)
+        if known is not None:
+            aligned += known
         return from_float(self.values.inverse(aligned, self.clamp), self.dtype)
+
+    def _encode_base(self, aligned: np.ndarray) -> tuple[bytes, np.ndarray]:
+        """Return the bytes of values (channels, 1, tokens), and what they decode to."""
+        assert self.base is not None
+        picture = np.ascontiguousarray(aligned[:, 0].T, np.float32)
+        packed, decoded = self.base.encode(picture)
+        return packed, decoded.T[:, None].astype(self.work)
+
+    def _decode_base(self, cursor: Cursor, tokens: int) -> np.ndarray | None:
+        """Return what the network says about values (channels, 1, tokens), if there is one."""
+        if self.base is None:
+            return None
+        decoded = self.base.decode(cursor, (tokens, self.grid.channels))
+        return decoded.T[:, None].astype(self.work)
 
 
 class Exceptions:

@@ -1,0 +1,52 @@
+"""The network of a profile: weights as a safetensors file, whose metadata says what they are."""
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Corrupt
+
+MAX_HEADER = 1 << 20
+
+
+@dataclass(frozen=True)
+class Network:
+    """A NETW section (SPEC §9.2)."""
+
+    weights: bytes  # a safetensors file
+    metadata: dict[str, str]
+
+    def pack(self) -> bytes:
+        return self.weights
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> "Network":
+        """Read the metadata with the standard library alone; the tensors stay packed."""
+        size = struct.unpack_from("<Q", payload)[0] if len(payload) >= 8 else MAX_HEADER + 1
+        try:
+            if size > min(MAX_HEADER, len(payload) - 8):
+                raise ValueError
+            header = json.loads(payload[8 : 8 + size])
+            metadata = header.get("__metadata__", {})
+        except (ValueError, AttributeError):
+            raise Corrupt("a profile holds a network that is no safetensors file") from None
+        return cls(payload, metadata)
+
+    @property
+    def name(self) -> str:
+        return self.metadata.get("name", "")
+
+    @property
+    def normalised(self) -> bool:
+        """Return whether it wants values of mean 0 and deviation 1; of interest to encoders."""
+        return bool(self.record.get("normalised", True))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return what the network was trained on and how, as the training command noted it."""
+        try:
+            found = json.loads(self.metadata.get("training", "{}"))
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
