@@ -1,13 +1,27 @@
 """`featcodec train`."""
 
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import click
+
+TELL_EVERY = 100  # steps
 
 
 @click.command()
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("-o", "--output", required=True, metavar="PROFILE", help="Profile to write.")
-@click.option("--transform", type=click.Choice(["linear"]), default="linear", show_default=True)
+@click.option(
+    "--transform", type=click.Choice(["linear", "neural"]), default="linear", show_default=True
+)
 @click.option("--layout", multiple=True, metavar="[NAME=]LAYOUT", help="As for encode.")
+@click.option("--from", "start", metavar="P", help="neural: go on from the network of a profile.")
+@click.option("--steps", type=click.IntRange(1), metavar="N", help="neural: steps (12000).")
+@click.option("--seed", type=int, metavar="N", help="neural: of crops, noise and weights (0).")
+@click.option("--device", metavar="D", help="neural: cpu, cuda, ... (cuda where there is one).")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the profile.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def command(
@@ -15,27 +29,99 @@ def command(
     output: str,
     transform: str,
     layout: tuple[str, ...],
+    start: str | None,
+    steps: int | None,
+    seed: int | None,
+    device: str | None,
     force: bool,
     quiet: bool,
 ) -> int:
-    """Fit a profile to the features of dumps, each read once."""
+    """Fit a profile to the features of dumps.
+
+    A linear profile reads each dump once. A network is trained for an hour or so; the file
+    PROFILE.checkpoint keeps what is done, and the same command goes on from there.
+    """
     from ..dumps import Dump
     from ..files import complete
     from ..pipeline.grouping import Options
     from ..pipeline.profile import Profile
-    from ..pipeline.training import train
     from . import render
     from .encode import named
 
-    layouts = named(click.get_current_context(), click.Option(["--layout"]), layout)
+    asked = {"from": start, "steps": steps, "seed": seed, "device": device}
+    options = Options(
+        layouts=named(click.get_current_context(), click.Option(["--layout"]), layout)
+    )
+    if transform == "linear":
+        for name, value in asked.items():
+            if value is not None:
+                raise click.UsageError(f"--{name} is for --transform neural")
     with complete(output, force) as out:
-        entries = train((Dump(path) for path in dumps), Options(layouts=layouts))
-        data = Profile.pack(entries)
+        sources = (Dump(path) for path in dumps)
+        if transform == "neural":
+            data = network(sources, options, output, start, steps, seed, device, quiet)
+        else:
+            from ..pipeline.training import train
+
+            data = Profile.pack(train(sources, options))
         out.write(data)
+    profile = Profile.parse(data)
     if not quiet:
-        for entry in entries:
+        for entry in profile.entries:
             part = " (prefix tokens)" if entry.prefix else ""
             click.echo(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}", err=True)
-        digest = Profile.parse(data).digest.hex()
-        click.echo(f"{output}: {render.size(len(data))}, sha256 {digest}", err=True)
+        click.echo(f"{output}: {render.size(len(data))}, sha256 {profile.digest.hex()}", err=True)
     return 0
+
+
+def network(
+    sources: Any,
+    options: Any,
+    output: str,
+    start: str | None,
+    steps: int | None,
+    seed: int | None,
+    device: str | None,
+    quiet: bool,
+) -> bytes:
+    """Train a network, tell of it, and return the bytes of its profile."""
+    from ..errors import InvalidInput
+    from ..pipeline.profile import Profile
+
+    os.environ.pop("OMP_NUM_THREADS", None)  # one process, and hours of work: take all cores
+    try:
+        import torch
+
+        from ..learning.loop import Plan
+        from ..learning.train import train_network
+    except ImportError as error:
+        raise InvalidInput(
+            f"training a network needs {error.name}: pip install 'featcodec[train]'"
+        ) from None
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_num_threads(os.cpu_count() or 1)
+    usual = Plan()
+    plan = replace(usual, steps=steps or usual.steps, seed=seed or usual.seed, device=device)
+    checkpoint = Path(f"{output}.checkpoint")
+
+    def tell(now: Any) -> None:
+        if not quiet and (now.step % TELL_EVERY == 0 or now.step == plan.steps):
+            end = "\r" if sys.stderr.isatty() and now.step < plan.steps else "\n"
+            click.echo(
+                f"  step {now.step:,} of {plan.steps:,}: {now.bits:.3f} bits a value,"
+                f" error {now.error:.4f}{end}",
+                err=True,
+                nl=False,
+            )
+
+    found = train_network(
+        sources,
+        options,
+        plan,
+        checkpoint,
+        Path(output).stem,
+        Profile.load(start) if start else None,
+        tell,
+    )
+    checkpoint.unlink(missing_ok=True)
+    return Profile.pack([], found)

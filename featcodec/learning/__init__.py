@@ -1,0 +1,1 @@
+"""Training of the neural transform; the only code that imports compressai."""
