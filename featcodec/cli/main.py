@@ -25,6 +25,7 @@ COMMANDS = {
     "verify": "Check files for damage.",
     "train": "Fit a profile to dumps.",
     "profiles": "List the built-in profiles.",
+    "eval": "Compare codecs on dumps: rate, distortion, accuracy, speed.",
 }
 INTERRUPTED = 130
 

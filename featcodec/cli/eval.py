@@ -1,0 +1,114 @@
+"""`featcodec eval`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from . import render
+
+PACKAGES = ("matplotlib", "bjontegaard")
+DEFAULT_SNRS = "5,10,20,30"
+
+
+def decibels(_ctx: click.Context, _param: click.Parameter, value: str) -> list[float]:
+    """Read a list of SNRs, each positive."""
+    try:
+        snrs = [float(text) for text in value.split(",")]
+    except ValueError:
+        snrs = []
+    if not snrs or not all(0 < snr < float("inf") for snr in snrs):
+        raise click.BadParameter(f"{value!r} is not a list of positive numbers such as 5,10,20")
+    return sorted(set(snrs))
+
+
+@click.command()
+@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
+@click.option(
+    "--codec",
+    "specifications",
+    multiple=True,
+    required=True,
+    metavar="SPEC",
+    help="Codec to measure, see above; give it as often as there are codecs.",
+)
+@click.option(
+    "--snr",
+    "snrs",
+    default=DEFAULT_SNRS,
+    show_default=True,
+    callback=decibels,
+    metavar="DB,...",
+    help="Signal to noise ratios to measure at.",
+)
+@click.option("--task", metavar="MODULE:FUNCTION", help="Scores decoded dumps, see above.")
+@click.option("--anchor", metavar="NAME", help="Codec of the deltas (default: the first).")
+@click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the results.")
+@click.option("--no-progress", is_flag=True, help="No progress, not even on a terminal.")
+def command(
+    dumps: tuple[str, ...],
+    specifications: tuple[str, ...],
+    snrs: list[float],
+    task: str | None,
+    anchor: str | None,
+    output: str,
+    no_progress: bool,
+) -> int:
+    """Measure rate, distortion, accuracy and speed of codecs on dumps.
+
+    Writes results.csv, results.json, plots and report.html to DIR. A measurement that is done is
+    kept in DIR/results.jsonl: the same command goes on where it stopped, and one with more dumps,
+    codecs or SNRs measures only what is new.
+
+    \b
+    SPEC is one of
+      featcodec[:profile=FILE,transform=NAME]
+      fp16  bf16  int8  fp16+zstd                       one rate each
+      step+zstd  step+pcodec  step+jxl                  uniform step, then lossless
+      sz3  sz3-nopred  zfp                              absolute bound on the error
+    with name=LABEL for tables and plots, as in featcodec:profile=p.fcp,name=trained.
+
+    A task is a function of a dump's name without its suffix and of the dictionary of its decoded
+    tensors (torch); it returns a number, or None where it has no task. Its module may lie in the
+    current directory.
+    """
+    from ..evaluate.codecs import parse
+    from ..evaluate.measure import load_task
+    from ..evaluate.packages import load
+    from ..evaluate.run import Evaluation
+
+    for package in PACKAGES:
+        load(package, "featcodec eval", "train")
+    codecs = [parse(text) for text in specifications]
+    labels = [codec.label for codec in codecs]
+    anchor = anchor or labels[0]
+    if anchor not in labels:
+        raise click.UsageError(f"--anchor {anchor}: no codec has this name")
+    scorer = (task, load_task(task)) if task else None
+    evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), scorer)
+    shown = sys.stderr is not None and sys.stderr.isatty() and not no_progress
+    points = len(dumps) * sum(1 for _ in evaluation.points())
+    with click.progressbar(
+        length=points, file=sys.stderr, hidden=not shown, item_show_func=lambda text: text
+    ) as bar:
+        measurements = evaluation.measure(lambda text: bar.update(1, text))
+    deltas = evaluation.write(measurements, anchor)
+    report(measurements, deltas)
+    return 1 if evaluation.unexpected else 0
+
+
+def report(measurements: list, deltas: list) -> None:
+    """Print the tables, and what could not be measured."""
+    from ..evaluate import tables
+
+    scored = any(m.metric is not None for m in measurements)
+    rows = tables.measured(measurements)
+    columns = [i for i in range(len(rows[0])) if scored or rows[0][i] != "metric"]
+    lines = render.table([[row[i] for i in columns] for row in rows], set(range(2, len(columns))))
+    if deltas:
+        rows = [row if scored else row[:-1] for row in tables.compared(deltas)]
+        lines += ["", *render.table(rows, set(range(3, len(rows[0]))))]
+    for line in lines:
+        click.echo(render.printable(line))
+    for line in tables.failures(measurements):
+        click.echo(f"featcodec: {render.printable(line)}", err=True)

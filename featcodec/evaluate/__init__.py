@@ -1,0 +1,1 @@
+"""Rate, distortion, accuracy and speed of codecs on dumps: what `featcodec eval` does."""

@@ -1,0 +1,100 @@
+"""Lossless packers of arrays of integers or halves."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import InvalidInput
+
+ZSTD_LEVEL = 19
+JXL_EFFORT = 7
+
+Array = np.ndarray
+Shape = tuple[int, ...]
+
+
+class Packer(Protocol):
+    """Codes arrays of integers or halves bit for bit; holds what it needs but their shape."""
+
+    def pack(self, values: Array) -> bytes:
+        """Return the bytes of an array."""
+
+    def unpack(self, data: bytes, dtype: np.dtype, shape: Shape) -> Array:
+        """Return the array."""
+
+
+class Raw:
+    """The bytes as they are."""
+
+    def pack(self, values: Array) -> bytes:
+        return values.tobytes()
+
+    def unpack(self, data: bytes, dtype: np.dtype, shape: Shape) -> Array:
+        return np.frombuffer(data, dtype).reshape(shape)
+
+
+class Zstd:
+    """Zstandard."""
+
+    def __init__(self, package: Any) -> None:
+        self.compressor = package.ZstdCompressor(level=ZSTD_LEVEL)
+        self.decompressor = package.ZstdDecompressor()
+
+    def pack(self, values: Array) -> bytes:
+        return self.compressor.compress(values.tobytes())
+
+    def unpack(self, data: bytes, dtype: np.dtype, shape: Shape) -> Array:
+        return np.frombuffer(self.decompressor.decompress(data), dtype).reshape(shape)
+
+
+class Pcodec:
+    """pcodec at its default level; it takes 16 bits and more."""
+
+    def __init__(self, package: Any) -> None:
+        self.standalone, self.config = package.standalone, package.ChunkConfig()
+
+    def pack(self, values: Array) -> bytes:
+        wide = values.astype(np.int16) if values.itemsize == 1 else values
+        return self.standalone.simple_compress(wide.ravel(), self.config)
+
+    def unpack(self, data: bytes, dtype: np.dtype, shape: Shape) -> Array:
+        values: Array = self.standalone.simple_decompress(data)
+        return values.astype(dtype).reshape(shape)
+
+
+class JpegXl:
+    """Lossless JPEG XL: all channels of all samples as tiles of one picture."""
+
+    def __init__(self, package: Any) -> None:
+        self.package = package
+
+    def pack(self, values: Array) -> bytes:
+        low = int(values.min())
+        levels = int(values.max()) - low
+        if levels >= 1 << 16:
+            raise InvalidInput("a picture has 16 bits a sample, and the step asks for more")
+        unsigned = (values.astype(np.int64) - low).astype(np.uint8 if levels < 256 else np.uint16)
+        picture = self.package.jpegxl_encode(
+            np.ascontiguousarray(_tiles(unsigned)), lossless=True, effort=JXL_EFFORT, numthreads=1
+        )
+        return low.to_bytes(4, "little", signed=True) + picture
+
+    def unpack(self, data: bytes, dtype: np.dtype, shape: Shape) -> Array:
+        low = int.from_bytes(data[:4], "little", signed=True)
+        picture = self.package.jpegxl_decode(data[4:], numthreads=1).astype(np.int64) + low
+        return _untiled(picture, shape).astype(dtype)
+
+
+def _tiles(plane: Array) -> Array:
+    """Return (channels, samples, ..., rows, columns) as (samples x rows, channels x columns)."""
+    if plane.ndim < 4:
+        return plane.reshape(plane.shape[0], -1)
+    tiles = plane.reshape(plane.shape[0], -1, *plane.shape[-2:])
+    return tiles.transpose(1, 2, 0, 3).reshape(tiles.shape[1] * tiles.shape[2], -1)
+
+
+def _untiled(picture: Array, shape: Shape) -> Array:
+    if len(shape) < 4:
+        return picture.reshape(shape)
+    tiles = picture.reshape(-1, shape[-2], shape[0], shape[-1])
+    return tiles.transpose(2, 0, 1, 3).reshape(shape)

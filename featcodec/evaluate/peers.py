@@ -1,0 +1,131 @@
+"""Codecs to compare with: planes of the features coded one by one, at the step that is needed."""
+
+import json
+import math
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..align import layout as layouts
+from ..errors import InvalidInput, Unreachable
+from .coders import Cast, Coder, Int8, Step, Sz3, Zfp
+from .features import Alignment, FeatureGroup, Features
+from .packages import load
+from .packers import JpegXl, Pcodec, Raw, Zstd
+
+TOLERANCE = 0.05  # dB above the wanted SNR
+NARROW = 1.002  # of a bracket: the SNR follows the step in leaps
+WIDEST = 2.0**40  # times, from the first guess
+
+# Name -> the package it needs, and the coder made with it.
+PEERS: dict[str, tuple[str | None, Callable[[Any], Coder]]] = {
+    "fp16": (None, lambda _: Cast("F16", Raw())),
+    "bf16": (None, lambda _: Cast("BF16", Raw())),
+    "int8": (None, lambda _: Int8()),
+    "fp16+zstd": ("zstandard", lambda package: Cast("F16", Zstd(package))),
+    "step+zstd": ("zstandard", lambda package: Step(Zstd(package))),
+    "step+pcodec": ("pcodec", lambda package: Step(Pcodec(package))),
+    "step+jxl": ("imagecodecs", lambda package: Step(JpegXl(package))),
+    "sz3": ("pysz", lambda package: Sz3(package, "INTERP_LORENZO")),
+    "sz3-nopred": ("pysz", lambda package: Sz3(package, "NOPRED")),
+    "zfp": ("zfpy", Zfp),
+}
+
+
+class Peer:
+    """A coder of planes as a codec: one setting a tensor group, names and shapes in a header."""
+
+    def __init__(self, kind: str, label: str, package: str | None, coder: Coder) -> None:
+        self.label = label
+        self.coder = coder
+        self.fixed = coder.fixed
+        self.identity = {"codec": kind, "featcodec": __version__}
+        if package:
+            self.identity[package] = version(package)
+
+    def tune(self, features: Features, snr: float | None) -> list[float]:
+        """Return the largest step or bound that reaches an SNR in dB, for each group."""
+        for group in features.groups:
+            if not group.signal > 0:
+                raise InvalidInput(f"{self.label}: a constant has no SNR")
+            if not all(np.isfinite(plane).all() for plane in group.planes):
+                raise InvalidInput(f"{self.label} does not code NaN and infinities")
+        if snr is None:
+            return [0.0] * len(features.groups)
+        return [self._setting(group, snr) for group in features.groups]
+
+    def _setting(self, group: FeatureGroup, snr: float) -> float:
+        def reached(setting: float) -> float:
+            coded = [self.coder.lossy(plane, setting) for plane in group.planes]
+            return group.snr([group.alignment.rounded(plane) for plane in coded])
+
+        values = sum(plane.size for plane in group.planes)
+        return largest(reached, snr, math.sqrt(12 * group.signal / values) * 10 ** (-snr / 20))
+
+    def encode(self, features: Features, setting: Sequence[float]) -> bytes:
+        """Return header and coded planes of all groups."""
+        groups, coded = [], []
+        for group, step in zip(features.groups, setting, strict=True):
+            alignment = group.alignment
+            for plane in alignment.planes(group.stored):
+                coded.append(self.coder.encode(plane, step))
+            tensors = list(zip(group.names, alignment.shapes, strict=True))
+            groups.append([alignment.dtype, str(alignment.layout), step, tensors])
+        head = zlib.compress(json.dumps(groups, separators=(",", ":")).encode(), 9)
+        return b"".join(struct.pack("<Q", len(part)) + part for part in (head, *coded))
+
+    def decode(self, data: bytes) -> dict[str, np.ndarray]:
+        """Return the feature tensors by name, as stored elements."""
+        parts = _parts(data)
+        decoded = {}
+        for dtype, layout, step, tensors in json.loads(zlib.decompress(next(parts))):
+            shapes = [tuple(shape) for _, shape in tensors]
+            alignment = Alignment(dtype, layouts.parse(layout), shapes)
+            sizes = alignment.plane_shapes()
+            planes = [self.coder.decode(next(parts), size, step) for size in sizes]
+            for (name, _), tensor in zip(tensors, alignment.tensors(planes), strict=True):
+                decoded[name] = tensor
+        return decoded
+
+
+def _parts(data: bytes) -> Iterator[bytes]:
+    position = 0
+    while position < len(data):
+        (length,) = struct.unpack_from("<Q", data, position)
+        yield data[position + 8 : position + 8 + length]
+        position += 8 + length
+
+
+def largest(reached: Callable[[float], float], snr: float, guess: float) -> float:
+    """Return the largest setting found whose SNR is enough; Unreachable when there is none.
+
+    Halving a setting is taken to raise the SNR.
+    """
+    good = guess
+    while reached(good) < snr:
+        good /= 2
+        if good < guess / WIDEST:
+            raise Unreachable(f"{snr:g} dB cannot be reached")
+    bad = 2 * good
+    while bad < guess * WIDEST and reached(bad) >= snr:
+        good, bad = bad, 2 * bad
+    while bad > NARROW * good:
+        middle = math.sqrt(good * bad)
+        found = reached(middle)
+        good, bad = (middle, bad) if found >= snr else (good, middle)
+        if snr <= found <= snr + TOLERANCE:
+            break
+    return good
+
+
+def peer(kind: str, label: str) -> Peer:
+    """Return a peer by name; InvalidInput for one unknown, or whose package is missing."""
+    if kind not in PEERS:
+        raise InvalidInput(f"codec {kind!r}: use featcodec, {', '.join(PEERS)}")
+    package, coder = PEERS[kind]
+    return Peer(kind, label, package, coder(package and load(package, f"codec {kind}", "peers")))

@@ -1,0 +1,141 @@
+"""Rate-distortion and rate-accuracy plots, legible without colour, the same bytes every time."""
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .packages import load
+from .results import Measurement
+
+INK = "#1b1b1a"
+GRID = "#b0b0ae"
+# Okabe and Ito's palette, which the colour-blind tell apart; the markers and lines do so in grey.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK, "#9a8f00")
+MARKERS = "os^DvPX*"
+LINES = ("-", "--", "-.", ":")
+AXES = {"snr_db": "SNR (dB)", "metric": "task metric"}
+COLUMNS = 4  # of small multiples
+STYLE = {
+    "svg.hashsalt": "featcodec",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.5,
+    "grid.alpha": 0.5,
+    "legend.frameon": False,
+}
+
+
+def draw(measurements: Sequence[Measurement], codecs: Sequence[str]) -> dict[str, Any]:
+    """Return figures by name: one for each dump, and small multiples of several dumps."""
+    matplotlib = load("matplotlib", "featcodec eval", "train")
+    dumps = list(dict.fromkeys(m.dump for m in measurements))
+    scored = [d for d in dumps if any(m.dump == d and m.metric is not None for m in measurements)]
+    figures = {}
+    with matplotlib.rc_context(STYLE):
+        if len(dumps) > 1:
+            for quality, shown in (("snr_db", dumps), ("metric", scored)):
+                panels = [(dump, quality) for dump in shown]
+                if panels:
+                    figures[f"overview_{quality}"] = _figure(panels, measurements, codecs)
+        for dump in dumps:
+            panels = [(dump, quality) for quality in AXES if quality != "metric" or dump in scored]
+            figures[dump] = _figure(panels, measurements, codecs)
+    return figures
+
+
+def _figure(
+    panels: Sequence[tuple[str, str]], measurements: Sequence[Measurement], codecs: Sequence[str]
+) -> Any:
+    """Return a figure of panels (dump, quality against rate) with one legend."""
+    columns = min(len(panels), COLUMNS)
+    rows = math.ceil(len(panels) / columns)
+    size = 3.3 if len(panels) > 2 else 4.4
+    figure_type = load("matplotlib.figure", "featcodec eval", "train").Figure
+    figure = figure_type(figsize=(size * columns, 0.82 * size * rows + 0.6), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for place, axes in enumerate(grid.flat):
+        if place >= len(panels):
+            axes.set_axis_off()
+            continue
+        dump, quality = panels[place]
+        _panel(axes, [m for m in measurements if m.dump == dump], codecs, quality)
+        axes.set_title(dump)
+        if place % columns == 0 or quality != panels[place - 1][1]:
+            axes.set_ylabel(AXES[quality])
+        if place + columns >= len(panels):
+            axes.set_xlabel("bits per feature point")
+    handles: dict[str, Any] = {}
+    for axes in grid.flat:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(
+        handles.values(), handles, loc="outside lower center", ncols=min(len(handles), 2 * columns)
+    )
+    return figure
+
+
+def _panel(
+    axes: Any, measurements: Sequence[Measurement], codecs: Sequence[str], quality: str
+) -> None:
+    """Draw the curves of one dump."""
+    for number, codec in enumerate(codecs):
+        points = sorted(
+            (m.bpfp, getattr(m, quality))
+            for m in measurements
+            if m.codec == codec and m.bpfp is not None and getattr(m, quality) is not None
+        )
+        if not points:
+            continue
+        axes.plot(
+            [rate for rate, _ in points],
+            [value for _, value in points],
+            color=COLOURS[number % len(COLOURS)],
+            marker=MARKERS[number % len(MARKERS)],
+            linestyle=LINES[(number + number // len(COLOURS)) % len(LINES)],
+            markersize=5,
+            linewidth=1.5,
+            label=codec,
+        )
+    for m in measurements:
+        if m.codec == "uncompressed" and quality == "metric" and m.metric is not None:
+            axes.axhline(m.metric, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label=m.codec)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(_ticks())
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
+
+
+def _ticks() -> Any:
+    ticker = load("matplotlib.ticker", "featcodec eval", "train")
+    return ticker.LogLocator(subs=(1, 2, 5), numticks=12)
+
+
+def png(figure: Any) -> bytes:
+    """Return a picture of 150 dots an inch."""
+    return _rendered(figure, format="png", dpi=150)
+
+
+def svg(figure: Any, transparent: bool = False) -> bytes:
+    """Return a drawing whose text is text."""
+    return _rendered(figure, format="svg", transparent=transparent, metadata={"Date": None})
+
+
+def _rendered(figure: Any, **options: Any) -> bytes:
+    out = io.BytesIO()
+    with load("matplotlib", "featcodec eval", "train").rc_context(STYLE):
+        figure.savefig(out, **options)
+    return out.getvalue()

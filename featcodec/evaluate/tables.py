@@ -1,0 +1,63 @@
+"""Measurements and deltas as rows of text, for the terminal and the page."""
+
+from collections.abc import Sequence
+
+from .deltas import Delta
+from .results import Measurement
+
+NONE = "-"
+
+
+def measured(measurements: Sequence[Measurement]) -> list[list[str]]:
+    """Return a header and a row a measurement."""
+    head = ["dump", "codec", "asked dB", "bpfp", "SNR dB", "metric", "encode MB/s", "decode MB/s"]
+    return [head, *(_row(m) for m in measurements)]
+
+
+def _row(m: Measurement) -> list[str]:
+    exact = m.size is not None and m.snr_db is None
+    return [
+        m.dump,
+        m.codec,
+        _number(m.asked_db, "g"),
+        _number(m.bpfp, ".4f"),
+        "exact" if exact else _number(m.snr_db, ".2f"),
+        _number(m.metric, ".4f"),
+        _number(m.encode_mb_s, ".1f"),
+        _number(m.decode_mb_s, ".1f"),
+    ]
+
+
+def compared(deltas: Sequence[Delta]) -> list[list[str]]:
+    """Return a header and a row a delta."""
+    head = ["dump", "codec", "against", "rate at equal SNR", "metric at equal rate"]
+    return [
+        head,
+        *(
+            [
+                d.dump,
+                d.codec,
+                d.anchor,
+                _or_reason(d.rate_percent, "+.1f", " %", d.rate_reason),
+                _or_reason(d.metric, "+.4f", "", d.metric_reason),
+            ]
+            for d in deltas
+        ),
+    ]
+
+
+def failures(measurements: Sequence[Measurement]) -> list[str]:
+    """Return a line for each point that there is not."""
+    return [
+        f"{m.dump}, {m.codec}, {_number(m.asked_db, 'g')} dB: {m.error}"
+        for m in measurements
+        if m.error is not None
+    ]
+
+
+def _number(value: float | None, form: str) -> str:
+    return NONE if value is None else format(value, form)
+
+
+def _or_reason(value: float | None, form: str, unit: str, reason: str) -> str:
+    return f"{NONE} ({reason})" if value is None else format(value, form) + unit
