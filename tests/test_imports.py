@@ -61,6 +61,15 @@ def test_a_library_is_imported_by_the_files_that_may(name: str, allowed: set[str
     assert users <= allowed
 
 
+def test_only_its_command_knows_the_evaluation() -> None:
+    inside = {*(PACKAGE / "evaluate").glob("*.py")}
+    users = {p for p in PACKAGE.rglob("*.py") if reaches(p, "featcodec.evaluate")} - inside
+    assert users == {PACKAGE / "cli/eval.py"}
+    for path in inside:  # packages that may be missing are loaded when they are needed
+        for name in ("matplotlib", "bjontegaard", "zstandard", "pcodec", "pysz", "zfpy"):
+            assert not reaches(path, name), f"{path} imports {name}"
+
+
 @pytest.mark.parametrize("command", [["--help"], ["info", "FILE"], ["verify", "FILE"]])
 def test_light_commands_load_nothing_heavy(
     command: list[str], tmp_path: Path, digits: Path

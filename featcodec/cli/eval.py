@@ -1,7 +1,9 @@
 """`featcodec eval`."""
 
+import contextlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -88,10 +90,14 @@ def command(
     evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), scorer)
     shown = sys.stderr is not None and sys.stderr.isatty() and not no_progress
     points = len(dumps) * sum(1 for _ in evaluation.points())
-    with click.progressbar(
-        length=points, file=sys.stderr, hidden=not shown, item_show_func=lambda text: text
-    ) as bar:
-        measurements = evaluation.measure(lambda text: bar.update(1, text))
+    with contextlib.ExitStack() as stack:
+        bar: Any = None
+        if shown:
+            made = click.progressbar(
+                length=points, file=sys.stderr, item_show_func=lambda text: text or ""
+            )
+            bar = stack.enter_context(made)
+        measurements = evaluation.measure(lambda text: bar and bar.update(1, text))
     deltas = evaluation.write(measurements, anchor)
     report(measurements, deltas)
     return 1 if evaluation.unexpected else 0

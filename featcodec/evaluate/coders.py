@@ -1,4 +1,4 @@
-"""Coders of one plane of float32 values: casts, uniform steps with a packer, bounded errors.
+"""Coders of one plane of values: casts, uniform steps with a packer, bounded errors.
 
 `setting` is the step or the bound on the error; coders of one rate ignore it.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..align.numbers import STORED, from_float, to_float
-from ..errors import InvalidInput
+from ..errors import Unreachable
 from .packers import Packer
 
 MOST_AXES = 4  # that SZ3 and zfp take
@@ -30,7 +30,7 @@ class Coder(ABC):
 
     @abstractmethod
     def decode(self, data: bytes, shape: Shape, setting: float) -> Array:
-        """Return the plane, float32."""
+        """Return the plane as float32."""
 
     def lossy(self, plane: Array, setting: float) -> Array:
         """Return what decoding the plane would give."""
@@ -80,7 +80,7 @@ class Step(Coder):
         reach = float(np.abs(symbols).max(initial=0))
         width = next((w for w in (1, 2, 4) if reach < 2 ** (8 * w - 1)), None)
         if width is None:
-            raise InvalidInput("a symbol takes more than 32 bits")
+            raise Unreachable("a symbol takes more than 32 bits")
         return bytes((width,)) + self.packer.pack(symbols.astype(f"<i{width}"))
 
     def decode(self, data: bytes, shape: Shape, setting: float) -> Array:
@@ -125,7 +125,7 @@ class Zfp(Coder):
 
 
 def _few_axes(plane: Array) -> Array:
-    return plane.reshape(_few_sizes(plane.shape))
+    return plane.reshape(_few_sizes(plane.shape)).astype(np.float32, copy=False)
 
 
 def _few_sizes(shape: Shape) -> Shape:

@@ -39,7 +39,7 @@ class Alignment:
         return GroupGrid(self.layout, self.shapes, first if same else (1,) * len(first))
 
     def planes(self, tensor: Callable[[int], Array]) -> list[Array]:
-        """Return the planes, float32, of tensors given as stored elements."""
+        """Return the planes, float64 for F64 and else float32, of tensors as stored elements."""
         return [
             _plane(self._grid.collect(boxes, tensor, self._floats), sizes)
             for (_, sizes), boxes in self._grid.boxes(0, self._grid.slabs).items()
@@ -69,7 +69,7 @@ class Alignment:
         return self._floats(from_float(plane, self.dtype))
 
     def _floats(self, stored: Array) -> Array:
-        return to_float(stored, self.dtype).astype(np.float32, copy=False)
+        return to_float(stored, self.dtype)
 
 
 def _axes(sizes: Sizes) -> Sizes:

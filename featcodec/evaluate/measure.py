@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..dumps import Dump
-from ..errors import FeatcodecError, InvalidInput
+from ..errors import FeatcodecError, InvalidInput, Unreachable
 from ..numpy import Arrays
 from .codecs import Codec
 from .features import Features
@@ -69,12 +69,18 @@ class Bench:
         )
 
     def measure(self, codec: Codec, snr: float | None) -> Measurement:
-        """Return what a codec comes to at a wanted SNR in dB; FeatcodecError where it cannot."""
+        """Return what a codec comes to at a wanted SNR in dB; Unreachable where it cannot."""
+        with np.errstate(all="ignore"):  # extremes are data here; what comes of them is measured
+            return self._measure(codec, snr)
+
+    def _measure(self, codec: Codec, snr: float | None) -> Measurement:
         setting = codec.tune(self.features, snr)
         data, packing = timed(lambda: codec.encode(self.features, setting))
         decoded, unpacking = timed(lambda: codec.decode(data))
         megabytes = self.features.values * 4 / 1e6
         reached = self.features.snr(decoded)
+        if math.isnan(reached) or reached == -math.inf:
+            raise Unreachable("the features are constant or too large to have an SNR")
         return Measurement(
             self.name,
             codec.label,

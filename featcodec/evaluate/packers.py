@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import InvalidInput
+from ..errors import Unreachable
 
 ZSTD_LEVEL = 19
 JXL_EFFORT = 7
@@ -72,7 +72,7 @@ class JpegXl:
         low = int(values.min())
         levels = int(values.max()) - low
         if levels >= 1 << 16:
-            raise InvalidInput("a picture has 16 bits a sample, and the step asks for more")
+            raise Unreachable("a sample of a picture has 16 bits, the step asks for more")
         unsigned = (values.astype(np.int64) - low).astype(np.uint8 if levels < 256 else np.uint16)
         picture = self.package.jpegxl_encode(
             np.ascontiguousarray(_tiles(unsigned)), lossless=True, effort=JXL_EFFORT, numthreads=1

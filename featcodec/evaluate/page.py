@@ -86,5 +86,6 @@ def _figure(name: str, figure: Any) -> str:
     text = plots.svg(figure, transparent=True).decode()
     drawing = text[text.index("<svg") :].replace(plots.INK, "currentColor")
     prefix = re.sub(r"\W", "_", name)
+    drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
     drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", drawing)
     return f"<figure>\n{drawing}</figure>\n"

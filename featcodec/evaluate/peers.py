@@ -52,9 +52,9 @@ class Peer:
         """Return the largest step or bound that reaches an SNR in dB, for each group."""
         for group in features.groups:
             if not group.signal > 0:
-                raise InvalidInput(f"{self.label}: a constant has no SNR")
+                raise Unreachable("a constant has no SNR")
             if not all(np.isfinite(plane).all() for plane in group.planes):
-                raise InvalidInput(f"{self.label} does not code NaN and infinities")
+                raise Unreachable("NaN and infinities are not coded")
         if snr is None:
             return [0.0] * len(features.groups)
         return [self._setting(group, snr) for group in features.groups]

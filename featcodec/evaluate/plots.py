@@ -16,6 +16,8 @@ MARKERS = "os^DvPX*"
 LINES = ("-", "--", "-.", ":")
 AXES = {"snr_db": "SNR (dB)", "metric": "task metric"}
 COLUMNS = 4  # of small multiples
+HEADROOM = 1.5  # of the highest SNR that was asked for
+WIDE = 100  # times from the lowest rate to the highest
 STYLE = {
     "svg.hashsalt": "featcodec",
     "svg.fonttype": "none",
@@ -67,13 +69,17 @@ def _figure(
     figure_type = load("matplotlib.figure", "featcodec eval", "train").Figure
     figure = figure_type(figsize=(size * columns, 0.82 * size * rows + 0.6), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
+    named = {dump for dump, _ in panels}
+    if len(named) == 1:
+        figure.suptitle(panels[0][0], fontsize=10, fontweight="bold")
     for place, axes in enumerate(grid.flat):
         if place >= len(panels):
             axes.set_axis_off()
             continue
         dump, quality = panels[place]
         _panel(axes, [m for m in measurements if m.dump == dump], codecs, quality)
-        axes.set_title(dump)
+        if len(named) > 1:
+            axes.set_title(dump)
         if place % columns == 0 or quality != panels[place - 1][1]:
             axes.set_ylabel(AXES[quality])
         if place + columns >= len(panels):
@@ -92,36 +98,52 @@ def _panel(
     axes: Any, measurements: Sequence[Measurement], codecs: Sequence[str], quality: str
 ) -> None:
     """Draw the curves of one dump."""
-    for number, codec in enumerate(codecs):
-        points = sorted(
+    curves = [
+        sorted(
             (m.bpfp, getattr(m, quality))
             for m in measurements
             if m.codec == codec and m.bpfp is not None and getattr(m, quality) is not None
         )
-        if not points:
+        for codec in codecs
+    ]
+    swept = [value for curve in curves if len(curve) > 1 for _, value in curve]
+    top = HEADROOM * max(swept) if swept and quality == "snr_db" else math.inf
+    for number, (codec, curve) in enumerate(zip(codecs, curves, strict=True)):
+        if not curve:
             continue
+        again = number + number // len(COLOURS)  # a colour comes back with another marker
         axes.plot(
-            [rate for rate, _ in points],
-            [value for _, value in points],
+            [rate for rate, _ in curve],
+            [min(value, top) for _, value in curve],
             color=COLOURS[number % len(COLOURS)],
-            marker=MARKERS[number % len(MARKERS)],
-            linestyle=LINES[(number + number // len(COLOURS)) % len(LINES)],
+            marker=MARKERS[again % len(MARKERS)],
+            linestyle=LINES[again % len(LINES)] if len(curve) > 1 else "none",
             markersize=5,
             linewidth=1.5,
+            clip_on=False,
             label=codec,
+        )
+    beyond = [point for curve in curves for point in curve if point[1] > top]
+    if beyond:  # casts, whose tens of dB would leave little room for what is compared
+        axes.set_ylim(top=top)
+        words = f"beyond: {max(value for _, value in beyond):.0f} dB"
+        axes.annotate(
+            words, (max(beyond)[0], top), (0, -14), textcoords="offset points", ha="right"
         )
     for m in measurements:
         if m.codec == "uncompressed" and quality == "metric" and m.metric is not None:
             axes.axhline(m.metric, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label=m.codec)
+    _rate_axis(axes, [rate for curve in curves for rate, _ in curve])
+
+
+def _rate_axis(axes: Any, rates: Sequence[float]) -> None:
+    """Make the axis of rates logarithmic, with as many numbers as there is room for."""
+    ticker = load("matplotlib.ticker", "featcodec eval", "train")
+    wide = max(rates, default=1) > WIDE * min(rates, default=1)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(_ticks())
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=12))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter("")
-
-
-def _ticks() -> Any:
-    ticker = load("matplotlib.ticker", "featcodec eval", "train")
-    return ticker.LogLocator(subs=(1, 2, 5), numticks=12)
 
 
 def png(figure: Any) -> bytes:

@@ -71,7 +71,8 @@ class Journal:
 
     def add(self, key: Mapping[str, Any], measurement: Measurement) -> None:
         """Append a line, on disk when this returns."""
-        entry = {"key": key, "measurement": asdict(measurement)}
+        entry: dict[str, Any] = {"key": key, "measurement": asdict(measurement)}
+        self._found[_digest(key)] = entry["measurement"]
         with self.path.open("ab") as out:
             out.write(json.dumps(entry).encode() + b"\n")
             out.flush()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dumps import Dump
-from ..errors import FeatcodecError, InvalidInput
+from ..errors import InvalidInput, Unreachable
 from ..files import complete
 from . import page, plots
 from .codecs import Codec
@@ -17,7 +17,7 @@ from .deltas import Delta, deltas
 from .measure import Bench, Task
 from .results import Journal, Measurement, to_csv
 
-Progress = Callable[[str], None]
+Progress = Callable[[str], object]
 
 
 class Evaluation:
@@ -92,9 +92,9 @@ class Evaluation:
                 bench.warm_up(codec)
                 self._warm.add(codec.label)
             return bench.measure(codec, snr), True
-        except FeatcodecError as error:
+        except Unreachable as error:
             return Measurement(bench.name, codec.label, snr, error=str(error)), True
-        except Exception as error:  # of a package or of the task: the other points go on
+        except Exception as error:  # of a package, of the task: the other points go on
             reason = f"{type(error).__name__}: {error}"
             return Measurement(bench.name, codec.label, snr, error=reason), False
 

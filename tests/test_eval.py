@@ -1,0 +1,330 @@
+"""`featcodec eval`: other codecs' round trips, what is measured, resuming, what is written."""
+
+import importlib.util
+import itertools
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from featcodec.align import layout as layouts
+from featcodec.align.numbers import STORED, from_float
+from featcodec.cli.main import main
+from featcodec.errors import InvalidInput, Unreachable
+from featcodec.evaluate import codecs, deltas, measure, peers
+from featcodec.evaluate.coders import Step
+from featcodec.evaluate.features import Alignment, Features
+from featcodec.evaluate.packers import Raw
+from featcodec.evaluate.results import Journal, Measurement
+from featcodec.evaluate.run import Evaluation
+from featcodec.numpy import Arrays
+
+
+@pytest.fixture
+def dump(digits: Path, tmp_path: Path) -> Path:
+    """A few samples of real features with their labels."""
+    tensors = {
+        name: tensor[:60] for name, tensor in load_file(digits / "vit_eval.safetensors").items()
+    }
+    save_file(tensors, tmp_path / "vit.safetensors", {"layout": "NLD"})
+    return tmp_path / "vit.safetensors"
+
+
+def evaluation(dump: Path, *specifications: str) -> Evaluation:
+    parsed = [codecs.parse(text) for text in specifications]
+    return Evaluation([dump], parsed, [10.0, 20.0], dump.parent / "out")
+
+
+@pytest.fixture(autouse=True)
+def once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time one run only."""
+    monkeypatch.setattr(measure, "RUNS", 1)
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command; returns its exit status and what it writes to both streams."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        return (int(stop.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+def silent(_: str) -> None:
+    """Show no progress."""
+
+
+# --- other codecs -------------------------------------------------------------------------------
+
+SHAPES = [
+    ("NCHW", [(3, 8, 5, 4)]),
+    ("NHWC", [(3, 5, 4, 8), (2, 5, 4, 8)]),
+    ("NCHW", [(1, 8, 5, 4), (2, 8, 3, 6)]),
+    ("CHW", [(8, 6, 6)]),
+    ("NLD:1+4x4", [(3, 17, 8)]),
+    ("LD", [(7, 8), (3, 8)]),
+    ("ND", [(9, 8)]),
+    ("NCTHW", [(2, 8, 3, 4, 5)]),
+]
+
+
+@pytest.mark.parametrize(("text", "shapes"), SHAPES)
+@pytest.mark.parametrize("dtype", ["F32", "F16", "BF16", "F64"])
+def test_planes_become_the_tensors_they_came_from(
+    text: str, shapes: list[tuple[int, ...]], dtype: str
+) -> None:
+    rng = np.random.default_rng(0)
+    tensors = [from_float(rng.normal(size=shape), dtype) for shape in shapes]
+    alignment = Alignment(dtype, layouts.parse(text), shapes)
+    planes = alignment.planes(tensors.__getitem__)
+    assert [plane.shape for plane in planes] == alignment.plane_shapes()
+    assert {plane.shape[0] for plane in planes} == {8}
+    for tensor, back in zip(tensors, alignment.tensors(planes), strict=True):
+        assert np.array_equal(tensor, back)
+
+
+def smooth(shape: tuple[int, ...]) -> np.ndarray:
+    """Values with a spike, unlike from channel to channel."""
+    values = np.random.default_rng(1).normal(size=shape).astype(np.float32).cumsum(axis=-1)
+    return np.where(values < 0, 0, values)
+
+
+@pytest.mark.parametrize("kind", peers.PEERS)
+@pytest.mark.parametrize("shape", [(6, 40, 4, 5), (6, 300), (6, 5, 3, 4, 5)])
+def test_a_peer_decodes_to_what_it_was_tuned_on(kind: str, shape: tuple[int, ...]) -> None:
+    package = peers.PEERS[kind][0]
+    if package:
+        pytest.importorskip(package)
+    layout = {2: "DL", 4: "CNHW", 5: "CNTHW"}[len(shape)]
+    source = Arrays({"x": (smooth(shape), "F32")}, {"layout": layout})
+    features = Features(source)
+    codec = peers.peer(kind, kind)
+    snr = None if codec.fixed else 15.0
+    back = codec.decode(codec.encode(features, codec.tune(features, snr)))["x"]
+    assert back.shape == shape and back.dtype == np.float32
+    assert features.snr({"x": back}) >= (snr or 30)
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16", "BF16", "F8_E4M3"])
+def test_a_step_is_as_coarse_as_the_snr_allows(dtype: str) -> None:
+    stored = from_float(smooth((40, 6, 30)), dtype)
+    features = Features(Arrays({"x": (stored, dtype)}, {"layout": "NLD"}))
+    codec = peers.Peer("step", "step", None, Step(Raw()))
+    back = codec.decode(codec.encode(features, codec.tune(features, 15.0)))
+    assert back["x"].dtype == STORED[dtype]
+    assert 15 <= features.snr(back) <= (16 if dtype == "F8_E4M3" else 15.05)
+
+
+def test_massive_values_have_no_part_in_the_snr_and_nan_is_refused() -> None:
+    x = smooth((50, 40))
+    x[3, 4] = 1e6
+    features = Features(Arrays({"x": (x, "F32")}, {"layout": "LD"}))
+    off = x + np.float32(0.1)
+    off[3, 4] = 0
+    usual = np.delete(x.ravel(), 3 * 40 + 4).astype(np.float64)
+    assert features.snr({"x": off}) == pytest.approx(10 * math.log10(usual.var() / 0.01), abs=0.01)
+    x[0, 0] = np.nan
+    with pytest.raises(Unreachable, match="NaN"):
+        peers.peer("fp16", "fp16").tune(Features(Arrays({"x": (x, "F32")}, None)), None)
+
+
+def test_the_largest_setting_is_found_from_far_away() -> None:
+    for guess in (1e-3, 1.0, 1e3):
+        found = peers.largest(lambda setting: -20 * math.log10(setting), 20.0, guess)
+        assert found == pytest.approx(0.1, rel=0.006) and found <= 0.1
+    with pytest.raises(Unreachable):
+        peers.largest(lambda _: 3.0, 20.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "text", ["nothing", "featcodec:speed=9", "fp16:profile=x", "fp16:name=", "fp16:name=a,name=b"]
+)
+def test_a_codec_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="codec"):
+        codecs.parse(text)
+
+
+# --- measuring and resuming ---------------------------------------------------------------------
+
+
+def test_rate_and_snr_are_those_of_the_bytes(dump: Path, profile_file: Path) -> None:
+    trained = f"featcodec:profile={profile_file},name=trained"
+    found = evaluation(dump, "featcodec", trained, "fp16", "int8").measure(silent)
+    table = {(m.codec, m.asked_db): m for m in found}
+    assert next(iter(table)) == ("uncompressed", None) and len(found) == 1 + 4 + 2
+    assert all(m.values == 60 * 17 * 64 and m.error is None for m in found)
+    for label, snr in itertools.product(["featcodec", "trained"], [10.0, 20.0]):
+        point = table[label, snr]
+        assert point.snr_db is not None and snr <= point.snr_db <= snr + 0.06
+    sizes = [table[label, 10.0].size or 0 for label in ("trained", "featcodec")]
+    assert sizes[0] < sizes[1]
+    assert table["uncompressed", None].bpfp == 16
+    half = table["fp16", None]
+    assert half.snr_db is None and half.size is not None and half.bpfp is not None
+    assert 16 < half.bpfp < 16.05  # exact, and all that is needed is counted
+    assert half.encode_mb_s and half.decode_mb_s
+
+
+def test_a_run_goes_on_where_it_stopped(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[str, float | None]] = []
+    original = measure.Bench.measure
+
+    def counted(self: measure.Bench, codec: codecs.Codec, snr: float | None) -> Measurement:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append((codec.label, snr))
+        return original(self, codec, snr)
+
+    monkeypatch.setattr(measure.Bench, "measure", counted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluation(dump, "featcodec", "fp16").measure(silent)
+    assert done == [("featcodec", 10.0), ("featcodec", 20.0)]
+    journal = dump.parent / "out" / "results.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-5])  # what a crash leaves of the last line
+    done.clear()
+    found = evaluation(dump, "featcodec:name=ours", "fp16").measure(silent)
+    assert done == [("ours", 20.0), ("fp16", None)]
+    assert [m.codec for m in found] == ["uncompressed", "ours", "ours", "fp16"]
+    assert evaluation(dump, "featcodec:name=ours", "fp16").measure(silent) == found
+    assert len(done) == 2 and journal.read_bytes().count(b"\n") == 4
+
+
+def test_what_was_measured_on_another_dump_is_not_taken(dump: Path) -> None:
+    before = evaluation(dump, "int8").measure(silent)
+    tensors = load_file(dump)
+    save_file({**tensors, "features": tensors["features"] * 2}, dump, {"layout": "NLD"})
+    assert evaluation(dump, "int8").measure(silent) != before
+
+
+def test_a_damaged_journal_is_refused_and_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text("{}\n{}\n")
+    with pytest.raises(InvalidInput, match="line 1"):
+        Journal(path)
+    assert path.read_text() == "{}\n{}\n"
+
+
+def test_a_failure_is_recorded_and_the_others_go_on(
+    dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = {10.0: Unreachable("too far"), 20.0: RuntimeError("broken")}
+
+    def fail(self: codecs.Featcodec, features: Features, snr: float) -> None:
+        raise errors[snr]
+
+    monkeypatch.setattr(codecs.Featcodec, "tune", fail)
+    first = evaluation(dump, "featcodec", "fp16")
+    found = first.measure(silent)
+    assert [m.error for m in found] == [None, "too far", "RuntimeError: broken", None]
+    assert first.unexpected == 1
+    monkeypatch.undo()
+    again = evaluation(dump, "featcodec", "fp16").measure(silent)  # only the answer was kept
+    assert [m.error for m in again] == [None, "too far", None, None]
+
+
+def test_names_are_told_apart(dump: Path) -> None:
+    for names in (["fp16", "int8:name=fp16"], ["fp16:name=uncompressed"]):
+        with pytest.raises(InvalidInput, match="called"):
+            evaluation(dump, *names)
+
+
+def test_a_task_scores_decoded_tensors(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    (dump.parent / "scoring.py").write_text(
+        "def half(stem, tensors):\n"
+        "    assert stem == 'vit' and tensors['labels'].shape == (60,)\n"
+        "    return tensors['features'].float().abs().mean().item()\n"
+        "def none(stem, tensors):\n    return None\n"
+    )
+    monkeypatch.chdir(dump.parent)
+    parsed = [codecs.parse("fp16")]
+    for name, scored in (("half", True), ("none", False)):
+        task = (f"scoring:{name}", measure.load_task(f"scoring:{name}"))
+        found = Evaluation([dump], parsed, [10.0], dump.parent / "out", task).measure(silent)
+        assert [m.metric is not None for m in found] == [scored, scored]
+        assert found[0].metric == found[1].metric
+    for text in ("scoring", "scoring:nothing", "nowhere:half"):
+        with pytest.raises(InvalidInput, match="--task"):
+            measure.load_task(text)
+
+
+# --- what is written ----------------------------------------------------------------------------
+
+
+def curve(codec: str, factor: float, snrs: list[float]) -> list[Measurement]:
+    sizes = [round(1000 * factor * 2 ** (snr / 6)) for snr in snrs]
+    return [Measurement("x", codec, s, 8, size, s) for s, size in zip(snrs, sizes, strict=True)]
+
+
+def test_half_the_rate_is_minus_fifty_percent() -> None:
+    pytest.importorskip("bjontegaard")
+    snrs = [5.0, 10.0, 20.0, 30.0]
+    found = deltas.deltas(
+        [
+            *curve("one", 1, snrs),
+            *curve("half", 0.5, snrs),
+            *curve("few", 1, snrs[:3]),
+            *curve("far", 1, [40.0, 50.0, 60.0, 70.0]),
+        ],
+        ["one", "half", "few", "far"],
+        "one",
+    )
+    assert [d.codec for d in found] == ["half", "few", "far"]
+    assert found[0].rate_percent == pytest.approx(-50, abs=0.1)
+    assert [d.rate_reason for d in found[1:]] == ["fewer than 4 points", "no overlap"]
+
+
+def test_the_command_writes_tables_plots_and_a_page(dump: Path, run: Command) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("bjontegaard")
+    second = dump.with_name("other.safetensors")
+    second.write_bytes(dump.read_bytes())
+    out = dump.parent / "out"
+    command = ["eval", dump, second, "--snr", "5,10,15,20", "-o", out]
+    command += ["--codec", "featcodec:transform=none,name=<none>", "--codec", "featcodec"]
+    status, text, said = first = run(*command, "--codec", "fp16")
+    assert status == 0 and said == ""
+    assert "exact" in text and " %" in text and "fewer than 4 points" in text
+    stems = ["vit", "other", "overview_snr_db"]
+    names = ["results.csv", "results.json", "results.jsonl", "report.html"]
+    names += [f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")]
+    assert sorted(path.name for path in out.iterdir()) == sorted(names)
+    page = (out / "report.html").read_text()
+    assert page.count("<svg") == 3 and "&lt;none&gt;" in page
+    for outside in ("<script", "<link", "<img", "@import", 'src="'):
+        assert outside not in page
+    everything = json.loads((out / "results.json").read_text())
+    assert len(everything["measurements"]) == 2 * (1 + 4 + 4 + 1)
+    assert len((out / "results.csv").read_text().splitlines()) == 1 + 20
+    files = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert run(*command, "--codec", "fp16") == first
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == files
+
+
+def test_a_missing_package_is_named_with_its_extra(
+    dump: Path, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "bjontegaard", None)
+    if importlib.util.find_spec("matplotlib"):
+        status, _, said = run("eval", dump, "--codec", "fp16", "-o", dump.parent / "out")
+        assert status == 1 and said.count("\n") == 1
+        assert "bjontegaard" in said and "featcodec[train]" in said
+    monkeypatch.setitem(sys.modules, "pysz", None)
+    with pytest.raises(InvalidInput, match=r"sz3 needs pysz: pip install 'featcodec\[peers\]'"):
+        codecs.parse("sz3")
+
+
+def test_nonsense_is_a_usage_error(dump: Path, run: Command) -> None:
+    status, _, said = run("eval", dump, "--codec", "fp16", "--snr", "5,x", "-o", "out")
+    assert status == 2 and "--snr" in said
