@@ -295,7 +295,7 @@ def test_the_command_writes_tables_plots_and_a_page(dump: Path, run: Command) ->
     command += ["--codec", "featcodec:transform=none,name=<none>", "--codec", "featcodec"]
     status, text, said = first = run(*command, "--codec", "fp16")
     assert status == 0 and said == ""
-    assert "exact" in text and " %" in text and "fewer than 4 points" in text
+    assert "exact" in text and " %" in text
     stems = ["vit", "other", "overview_snr_db"]
     names = ["results.csv", "results.json", "results.jsonl", "report.html"]
     names += [f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")]

@@ -52,7 +52,7 @@ class Peer:
         """Return the largest step or bound that reaches an SNR in dB, for each group."""
         for group in features.groups:
             if not group.signal > 0:
-                raise Unreachable("a constant has no SNR")
+                raise Unreachable("the features are constant or too large to have an SNR")
             if not all(np.isfinite(plane).all() for plane in group.planes):
                 raise Unreachable("NaN and infinities are not coded")
         if snr is None:

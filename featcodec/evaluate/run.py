@@ -100,7 +100,8 @@ class Evaluation:
 
     def write(self, measurements: Sequence[Measurement], anchor: str) -> list[Delta]:
         """Write tables, plots and the page to the folder; return the deltas."""
-        found = deltas(measurements, [codec.label for codec in self.codecs], anchor)
+        curves = [codec.label for codec in self.codecs if not codec.fixed]
+        found = deltas(measurements, curves, anchor)
         about = {
             "snr_db": list(self.snrs),
             "task": self.task[0] if self.task else None,

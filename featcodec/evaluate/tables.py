@@ -49,7 +49,7 @@ def compared(deltas: Sequence[Delta]) -> list[list[str]]:
 def failures(measurements: Sequence[Measurement]) -> list[str]:
     """Return a line for each point that there is not."""
     return [
-        f"{m.dump}, {m.codec}, {_number(m.asked_db, 'g')} dB: {m.error}"
+        f"{m.dump}, {m.codec}{'' if m.asked_db is None else f', {m.asked_db:g} dB'}: {m.error}"
         for m in measurements
         if m.error is not None
     ]
