@@ -11,6 +11,7 @@ them; `expect.json` names the reason.
 import json
 import struct
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -130,10 +131,57 @@ def narrow(target: Path, kind: str) -> None:
 
 
 def finish(target: Path, profiles: list[Path]) -> None:
-    """Write what a vector decodes to, and whether it needs the profile."""
+    """Write what a vector decodes to, and whether it needs a profile (true: digits.fcp)."""
     known = [Profile.load(path) for path in profiles]
     decode_file(target / "in.fcz", target / "out.safetensors", profiles=known)
-    (target / "expect.json").write_text(json.dumps({"profile": bool(profiles)}) + "\n")
+    needs = any(path.name == "digits.fcp" for path in profiles) or [p.name for p in profiles]
+    (target / "expect.json").write_text(json.dumps({"profile": needs or False}) + "\n")
+
+
+def make_network(path: Path) -> None:
+    """Train a network so small that a decoder in plain Python needs no patience."""
+    from featcodec.learning import crops, export, loop
+    from featcodec.learning.hyperprior import Hyperprior, Shape
+
+    dumps = [Dump(DIGITS / f"{task}_train.safetensors") for task in ("cnn", "vit")]
+    features = crops.collect(dumps, Options())
+    start = Hyperprior(Shape(width=3, latents=5, stages=2, levels=5))
+    plan = loop.Plan(steps=1500)
+    with tempfile.TemporaryDirectory() as folder:
+        trained = loop.train(features, plan, Path(folder, "checkpoint"), start)
+    metadata = export.metadata("digits", features, {"steps": plan.steps, "seed": plan.seed})
+    path.write_bytes(Profile.pack([], export.export(trained, features, metadata)))
+
+
+def make_neural(folder: Path) -> None:
+    """Files of format 3.0."""
+    profile = folder / "network.fcp"
+    if not profile.exists():
+        make_network(profile)
+    for name, (tensors, metadata, snr) in neural_sources().items():
+        target = folder / "valid" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            data = fc.save(tensors, metadata, profile=profile, transform="neural", snr=snr)
+            (target / "in.fcz").write_bytes(data)
+            finish(target, [profile])
+
+
+def neural_sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str], float]]:
+    """Return name -> (tensors, metadata, SNR)."""
+    odd = digits("vit", 6).astype(np.float64)
+    odd[0, 0, 0], odd[1, 2, 3], odd[2, 3, 4], odd[3, 4, 5] = np.nan, np.inf, -np.inf, -900
+    lines = {f"line_{i}": a[: 3 + 5 * i].astype(np.float32) for i, a in enumerate(digits("vit", 3))}
+    return {
+        "100-network-cnn": (
+            {"features": digits("cnn", 9), "labels": np.arange(9)},
+            {"layout": "NCHW"},
+            4,
+        ),
+        "101-network-and-rest": ({"features": digits("vit", 9)}, {"layout": "NLD"}, 20),
+        "102-network-exceptions": ({"features": odd}, {"layout": "NLD"}, 3),
+        "103-network-sentences": (lines, {"layout": "LD"}, 5),
+    }
 
 
 def make_messages(folder: Path) -> None:
@@ -270,6 +318,7 @@ if __name__ == "__main__":
     where = Path(sys.argv[1]) if len(sys.argv) > 1 else VECTORS
     where.mkdir(parents=True, exist_ok=True)
     make_valid(where)
+    make_neural(where)
     make_messages(where)
     make_faulty(where)
     make_limits(where)

@@ -42,7 +42,7 @@ def reference() -> ModuleType:
 
 def profiles_of(folder: Path) -> list[Path]:
     needed = json.loads((folder / "expect.json").read_text()).get("profile")
-    return [VECTORS / "digits.fcp"] if needed else []
+    return [VECTORS / "digits.fcp"] if needed is True else [VECTORS / name for name in needed or ()]
 
 
 def same(dtype: str, found: np.ndarray, wanted: np.ndarray, lossy: bool, std: float) -> None:

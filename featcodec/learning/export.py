@@ -16,7 +16,7 @@ from ..pipeline.grid_model import pack_tables
 from ..pipeline.neural import NeuralCoder, NeuralModel
 from .crops import Features
 from .hyperprior import Hyperprior
-from .loop import LAMBDAS
+from .loop import LOWEST_LAMBDA
 
 FRACTION = 8  # bits of what a layer of the hyper-synthesis hands on
 LARGEST_WEIGHT = (1 << 15) - 1
@@ -30,7 +30,8 @@ def export(model: Hyperprior, features: list[Features], metadata: dict[str, str]
     tensors["gain"] = model.gain.detach().numpy().astype(np.float32)
     tensors["inverse_gain"] = model.inverse_gain.detach().numpy().astype(np.float32)
     # At high rates D = step ** 2 / 12 and dD/dR = -2 ln 2 D = -1 / lambda.
-    tensors["coarsest_step"] = np.array([math.sqrt(6 / (math.log(2) * LAMBDAS[0]))], np.float32)
+    coarsest = math.sqrt(6 / (math.log(2) * LOWEST_LAMBDA))
+    tensors["coarsest_step"] = np.array([coarsest], np.float32)
     hyper = np.frombuffer(integers.pack_table(family.table(family.UNIT)) * model.shape.width, "u1")
     tables: dict[int, Table] = {}
     for _ in range(2):  # the thresholds follow the tables

@@ -13,7 +13,7 @@ from .crops import Features, batch
 from .hyperprior import Hyperprior, Shape
 
 CHECKPOINT_EVERY = 500  # steps
-LAMBDAS = (0.5, 64.0)  # of the loss bits + lambda * error, at the lowest and the highest quality
+LOWEST_LAMBDA = 0.5  # of the loss bits + lambda * error; each level of quality doubles it
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def train(
     model = (start or Hyperprior(Shape())).to(plan.device)
     optimiser = torch.optim.Adam(model.parameters(), plan.rate)
     done = _restore(checkpoint, plan, model, optimiser)
-    lambdas = torch.logspace(*map(math.log10, LAMBDAS), model.shape.levels, device=plan.device)
+    lambdas = LOWEST_LAMBDA * 2.0 ** torch.arange(model.shape.levels, device=plan.device)
     mean: Progress | None = None
     for step in range(done, plan.steps):
         for group in optimiser.param_groups:

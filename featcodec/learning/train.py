@@ -31,7 +31,7 @@ def train_network(
     trained = loop.train(features, plan, checkpoint, model, tell)
     record = {
         **{key: value for key, value in asdict(plan).items() if key != "device"},
-        "lambdas": list(loop.LAMBDAS),
+        "lowest_lambda": loop.LOWEST_LAMBDA,
         "normalised": normalise,
         "from": start.digest.hex() if start else None,
     }
