@@ -1,8 +1,13 @@
-# `make demo` and `make test` need nothing but Python 3.11 or newer; both work in .venv.
+# `make demo` and `make test` need nothing but Python 3.11 or newer; they work in .venv, and what
+# needs torch and compressai (which holds NumPy below 2) in .venv-train.
 PYTHON ?= python3
 BIN := .venv/bin
+TRAIN := .venv-train/bin
+# What is skipped without torch, compressai or matplotlib.
+NEURAL := tests/test_neural.py tests/test_learning.py tests/test_eval.py tests/test_vectors.py \
+    tests/test_access.py
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-train lint clean
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -15,11 +20,21 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --group dev --editable .
 	touch $@
 
+.venv-train/test: pyproject.toml
+	$(PYTHON) -m venv .venv-train
+	$(TRAIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(TRAIN)/python -m pip install --quiet --group test --editable ".[train]"
+	touch $@
+
 demo: .venv/demo
 	$(BIN)/python tests/digits/demo.py
 
 test: .venv/test lint
 	$(BIN)/python -m pytest
+	$(MAKE) test-train
+
+test-train: .venv-train/test
+	$(TRAIN)/python -m pytest $(NEURAL)
 
 lint: .venv/test
 	$(BIN)/ruff check .
@@ -27,4 +42,4 @@ lint: .venv/test
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-train build dist

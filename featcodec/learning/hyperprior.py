@@ -8,15 +8,19 @@ to say.
 """
 
 import itertools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from compressai.entropy_models import EntropyBottleneck, GaussianConditional
-from compressai.layers import GDN
 from torch import Tensor, nn
 
 from ..entropy.family import UNIT
+
+with warnings.catch_warnings():  # it uses what newer versions of torch deprecate
+    warnings.simplefilter("ignore", FutureWarning)
+    from compressai.entropy_models import EntropyBottleneck, GaussianConditional
+    from compressai.layers import GDN
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,138 @@
+"""Training a network: what is exported is what was trained, and interruptions cost nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from featcodec import Profile
+from featcodec.dumps import Dump
+from featcodec.errors import InvalidInput
+from featcodec.pipeline.grouping import Options
+
+torch = pytest.importorskip("torch")
+try:
+    import featcodec.learning.hyperprior  # noqa: F401
+except ImportError:
+    pytest.skip("compressai is not installed", allow_module_level=True)
+torch.set_num_threads(1)
+
+from featcodec.learning import crops, export, loop  # noqa: E402
+from featcodec.learning.hyperprior import Hyperprior, Shape  # noqa: E402
+from featcodec.learning.warm_start import warm_start  # noqa: E402
+
+SMALL = Shape(width=4, latents=6, stages=2, levels=3)
+
+
+@pytest.fixture(scope="module")
+def features(digits: Path) -> list[crops.Features]:
+    dumps = [Dump(digits / f"{task}_train.safetensors") for task in ("cnn", "vit")]
+    return crops.collect(dumps, Options())
+
+
+@pytest.fixture(scope="module")
+def trained(features: list[crops.Features], tmp_path_factory: pytest.TempPathFactory) -> Hyperprior:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("run")
+    return loop.train(features, loop.Plan(steps=60), folder / "c", Hyperprior(SMALL))
+
+
+def profile_of(model: Hyperprior, features: list[crops.Features]) -> Profile:
+    metadata = export.metadata("small", features, {})
+    return Profile.parse(Profile.pack([], export.export(model, features, metadata)))
+
+
+def test_features_are_tokens_of_unit_variance(features: list[crops.Features]) -> None:
+    assert [f.tokens.shape[1] for f in features] == [64, 64]
+    for group in features:
+        tokens = group.tokens.astype(np.float64)
+        assert abs(tokens.mean()) < 0.01
+        assert abs(tokens.std() - 1) < 0.01
+
+
+def test_what_is_exported_is_what_was_trained(
+    trained: Hyperprior, features: list[crops.Features]
+) -> None:
+    network = profile_of(trained, features).neural
+    picture = features[0].tokens[:40, :52].astype(np.float32)
+    with torch.no_grad():
+        latents = trained.analysis(torch.from_numpy(picture)[None, None])
+        np.testing.assert_allclose(
+            network.network.analysis(picture), latents[0].numpy(), rtol=0.02, atol=0.02
+        )
+        back = trained.synthesis(latents)[0, 0].numpy()
+        np.testing.assert_allclose(
+            network.network.synthesis(latents[0].numpy(), picture.shape), back, rtol=0.02, atol=0.02
+        )
+        hyper = torch.randint(-6, 7, (1, 4, 3, 3)).float()
+        numbers = trained.hyper_synthesis(hyper)[0].numpy()
+        exact = network.hyper_synthesis(hyper[0].numpy().astype(np.int64), (12, 12))
+        assert np.abs(np.maximum(numbers, 0) - exact).max() <= 0.51
+
+
+def test_training_lowers_the_loss(features: list[crops.Features], tmp_path: Path) -> None:
+    pictures = torch.from_numpy(crops.batch(features, 16, np.random.default_rng(5)))[:, None]
+    levels = torch.full((16,), 2)
+
+    def loss(model: Hyperprior) -> float:
+        with torch.no_grad():
+            rates = model(pictures, levels)
+        return float((rates.bits + 4 * loop.LOWEST_LAMBDA * rates.error).mean())
+
+    model = Hyperprior(SMALL)
+    before = loss(model)
+    assert loss(loop.train(features, loop.Plan(steps=100), tmp_path / "c", model)) < 0.9 * before
+
+
+def test_an_interrupted_run_ends_as_if_it_had_not_been(
+    features: list[crops.Features], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 4)
+    plan = loop.Plan(steps=12)
+
+    def start() -> Hyperprior:
+        torch.manual_seed(1)
+        return Hyperprior(SMALL)
+
+    def interrupt(now: loop.Progress) -> None:
+        if now.step == 10:
+            raise KeyboardInterrupt
+
+    whole = loop.train(features, plan, tmp_path / "one", start())
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(features, plan, tmp_path / "two", start(), interrupt)
+    rest = loop.train(features, plan, tmp_path / "two", start())
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, rest.state_dict()[name]), name
+
+
+def test_the_checkpoint_of_another_run_is_refused(
+    features: list[crops.Features], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 1)
+    loop.train(features, loop.Plan(steps=1), tmp_path / "c", Hyperprior(SMALL))
+    with pytest.raises(InvalidInput, match="other options"):
+        loop.train(features, loop.Plan(steps=1, seed=3), tmp_path / "c", Hyperprior(SMALL))
+
+
+def test_training_goes_on_from_a_profile(
+    trained: Hyperprior, features: list[crops.Features]
+) -> None:
+    again = warm_start(profile_of(trained, features).neural.weights)
+    pictures = torch.from_numpy(crops.batch(features, 4, np.random.default_rng(0)))[:, None]
+    with torch.no_grad():
+        levels = torch.tensor([0, 1, 2, 2])
+        one, other = (model.eval()(pictures, levels).error for model in (trained, again))
+    np.testing.assert_allclose(one, other, rtol=0.1)
+
+
+def test_a_profile_says_what_it_was_trained_on(
+    trained: Hyperprior, features: list[crops.Features]
+) -> None:
+    network = profile_of(trained, features).network
+    assert network is not None
+    assert network.name == "small"
+    assert [entry["architecture"] for entry in network.record["trained_on"]] == [
+        "cnn",
+        "transformer",
+    ]

@@ -1,0 +1,316 @@
+"""The neural transform: symbols that are the same everywhere, any SNR, nothing heavy to decode."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from featcodec import Profile
+from featcodec.cli.main import cli
+from featcodec.container.wire import Cursor
+from featcodec.dumps import Dump
+from featcodec.errors import InvalidInput, ProfileMissing
+from featcodec.files import decode_file, encode_file
+from featcodec.pipeline.encode import encode
+from featcodec.pipeline.grouping import Options
+from featcodec.pipeline.neural import NeuralCoder, NeuralModel
+from featcodec.pipeline.quality import Quality
+from featcodec.transform.neural.hyper_synthesis import HyperSynthesis
+from featcodec.transform.neural.weights import Weights
+
+NETWORK = Path(__file__).parents[1] / "bitstream_spec" / "vectors" / "network.fcp"
+NEURAL = Options("neural")
+
+
+@pytest.fixture(scope="module")
+def small() -> Profile:
+    return Profile.load(NETWORK)
+
+
+@pytest.fixture(scope="module")
+def caufc() -> Profile:
+    return Profile.load("caufc")
+
+
+def snr(original: np.ndarray, back: np.ndarray) -> float:
+    x, y = original.astype(np.float64), back.astype(np.float64)
+    return float(10 * np.log10(((x - x.mean()) ** 2).sum() / ((x - y) ** 2).sum()))
+
+
+# --- without torch ------------------------------------------------------------------------------
+
+
+def by_hand(weights: Weights, hyper: np.ndarray, size: tuple[int, int]) -> list[int]:
+    """The hyper-synthesis of SPEC 9.4 in Python's integers."""
+    a = hyper.tolist()
+    for i in range(3):
+        kernel = weights.arrays[f"hyper_synthesis.{i}.weight"].tolist()
+        bias = weights.arrays[f"hyper_synthesis.{i}.bias"].tolist()
+        shift = int(weights.arrays["hyper_synthesis.shift"][i])
+        height, width = (-(-n // (2 if i == 0 else 1)) for n in size)
+        out = [[[b] * width for _ in range(height)] for b in bias]
+        for c, plane in enumerate(a):
+            for y, row in enumerate(plane):
+                for x, value in enumerate(row):
+                    for o, plane_out in enumerate(out):
+                        for j, taps in enumerate(kernel[c][o]):
+                            for k, tap in enumerate(taps):
+                                v, u = (y, x) if i == 2 else (2 * y + j - 2, 2 * x + k - 2)
+                                if 0 <= v < height and 0 <= u < width:
+                                    plane_out[v][u] += tap * value
+        most = 255 if i == 2 else (1 << 20) - 1
+        half = 1 << shift >> 1
+        a = [[[min(max((s + half) >> shift, 0), most) for s in r] for r in p] for p in out]
+    return a
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32), st.sampled_from([1, 9, 4096]))
+def test_the_hyper_synthesis_computes_in_integers(
+    height: int, width: int, seed: int, largest: int
+) -> None:
+    weights = Profile.load(NETWORK).neural.weights
+    small = (weights.width, -(-height // 4), -(-width // 4))
+    hyper = np.random.default_rng(seed).integers(-largest, largest + 1, small)
+    numbers = HyperSynthesis(weights)(hyper, (height, width))
+    assert numbers.tolist() == by_hand(weights, hyper, (height, width))
+
+
+def test_a_network_whose_sums_a_double_cannot_hold_is_refused(small: Profile) -> None:
+    arrays = dict(small.neural.weights.arrays)
+    arrays["hyper_synthesis.1.bias"] = arrays["hyper_synthesis.1.bias"] + (1 << 53)
+    with pytest.raises(ValueError, match="not exact"):
+        HyperSynthesis(Weights(arrays, 3, 5, 2, 5))
+
+
+@pytest.mark.parametrize(
+    "name", ["gain", "synthesis.0.gamma", "hyper_synthesis.shift", "latent_tables"]
+)
+def test_a_network_that_lacks_a_tensor_is_refused(small: Profile, name: str) -> None:
+    from safetensors.numpy import save
+
+    arrays = {k: a for k, a in small.neural.weights.arrays.items() if k != name}
+    with pytest.raises(ValueError, match="without"):
+        NeuralModel.parse(save(arrays))
+
+
+def test_symbols_are_decoded_without_torch() -> None:
+    script = f"""
+import sys
+from featcodec import Profile
+from featcodec.container.reader import Reader
+from featcodec.container.wire import Cursor
+from featcodec.pipeline.neural import NeuralCoder
+folder = {str(NETWORK.parent / "valid" / "100-network-cnn")!r}
+with open(folder + "/in.fcz", "rb") as stream:
+    reader = Reader(stream, "in")
+    group = reader.groups()[0]
+    cursor = Cursor(reader.section(group.first_section, b"ROWS")[1:], "rows")
+assert cursor.blob() == b""
+profile = Profile.load({str(NETWORK)!r})
+coder = NeuralCoder(profile.neural, group.lossy.step, profile.seed)
+tokens = group.slabs_per_row_group * 4
+assert coder.unpack(cursor, (tokens, 64)).latents.any()
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_missing_torch_is_named_with_its_extra(digits: Path, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")
+    command = [sys.executable, "-m", "featcodec", "encode", "--transform", "neural"]
+    dump, out = digits / "vit_eval.safetensors", tmp_path / "x.fcz"
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    done = subprocess.run(
+        [*command, str(dump), "-o", str(out)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "pip install 'featcodec[torch]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not out.exists()
+
+
+def test_the_built_in_profiles_are_listed() -> None:
+    done = CliRunner().invoke(cli, ["profiles"])
+    assert done.exit_code == 0
+    assert done.output.startswith("caufc  ")
+    assert Profile.load("caufc").digest.hex() in done.output
+    path = Path(__file__).parents[1] / "featcodec" / "profiles" / "caufc.fcp"
+    assert path.stat().st_size <= 8 << 20
+
+
+def test_a_network_alone_wants_the_neural_transform(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="--transform neural"):
+        encode_file(
+            digits / "vit_eval.safetensors", tmp_path / "x.fcz", profile=Profile.load(NETWORK)
+        )
+
+
+def test_a_single_error_cannot_be_bounded(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="bounds no single error"):
+        encode_file(
+            digits / "vit_eval.safetensors",
+            tmp_path / "x.fcz",
+            Quality(max_error=0.1),
+            options=NEURAL,
+        )
+
+
+# --- with torch ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cnn", "vit"])
+@pytest.mark.parametrize("wanted", [1.5, 6, 12, 25])
+def test_any_snr_is_reached(
+    caufc: Profile, digits: Path, tmp_path: Path, name: str, wanted: float
+) -> None:
+    pytest.importorskip("torch")
+    dump = digits / f"{name}_eval.safetensors"
+    encode_file(dump, tmp_path / "x.fcz", Quality(snr=wanted), options=NEURAL)
+    decode_file(tmp_path / "x.fcz", tmp_path / "back")
+    tensors, back = load_file(dump), load_file(tmp_path / "back")
+    reached = snr(tensors["features"], back["features"])
+    assert wanted - 0.01 <= reached <= wanted + 0.06
+    assert (tmp_path / "x.fcz").stat().st_size < tensors["features"].nbytes / 3
+    np.testing.assert_array_equal(back["labels"], tensors["labels"])
+
+
+def test_no_padding_is_coded(small: Profile) -> None:
+    """Sizes are no multiples of the stride, and cost what their values cost."""
+    pytest.importorskip("torch")
+    model = small.neural
+    rng = np.random.default_rng(0)
+    for shape in ((1, 1), (17, 3), (5, 130), (257, 96)):
+        picture = rng.normal(size=shape).astype(np.float32)
+        coder = NeuralCoder(model, 1.0)
+        packed, decoded = coder.encode(picture)
+        assert decoded.shape == shape
+        symbols = coder.unpack(Cursor(packed, "picture"), shape)
+        assert symbols.latents.shape == (5, -(-shape[0] // 4), -(-shape[1] // 4))
+        np.testing.assert_array_equal(coder.picture(symbols, shape), decoded)
+
+
+@given(st.integers(1, 300), st.integers(1, 60), st.integers(6, 12))
+def test_strips_change_nothing(height: int, width: int, bits: int) -> None:
+    pytest.importorskip("torch")
+    from featcodec.transform.neural import network
+
+    found = network.Network(Profile.load(NETWORK).neural.weights)
+    picture = np.random.default_rng(height).normal(size=(height, width)).astype(np.float32)
+    whole = found.analysis(picture), found.synthesis(found.analysis(picture), picture.shape)
+    usual = network.STRIP_VALUES, network.LEAST_ROWS
+    network.STRIP_VALUES, network.LEAST_ROWS = 1 << bits, 1
+    strips = found.analysis(picture), found.synthesis(whole[0], picture.shape)
+    network.STRIP_VALUES, network.LEAST_ROWS = usual
+    for one, other in zip(whole, strips, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+EXACT = """
+import hashlib, io, sys
+import torch
+torch.set_num_threads(int(sys.argv[1]))
+from featcodec import Profile
+from featcodec.container.wire import Cursor
+from featcodec.container.reader import Reader
+from featcodec.dumps import Dump
+from featcodec.pipeline.decode import Decoder
+from featcodec.pipeline.encode import encode
+from featcodec.pipeline.grouping import Options
+from featcodec.pipeline.neural import NeuralCoder
+from featcodec.pipeline.quality import Quality
+dump, path, mode = sys.argv[2:]
+if mode == "encode":
+    with open(path, "w+b") as out:
+        encode(Dump(dump), out, Quality(snr=8), None, Options("neural"))
+seen = hashlib.sha256()
+original = NeuralCoder.unpack
+def unpack(self, cursor, shape):
+    found = original(self, cursor, shape)
+    for array in (found.hyper, found.latents, found.numbers):
+        seen.update(array.astype("<i4").tobytes())
+    return found
+NeuralCoder.unpack = unpack
+import numpy as np
+with open(path, "rb") as stream:
+    decoder = Decoder(Reader(stream, "x"))
+    for entry in decoder.reader.index.tensors:
+        decoder.decode([entry], lambda e: np.zeros(e.values, {"F16": "<u2", "I64": "<i8"}[e.dtype]))
+print(seen.hexdigest())
+"""
+
+
+def test_a_stream_decodes_to_the_same_symbols_on_every_instruction_set_and_thread_count(
+    digits: Path, tmp_path: Path
+) -> None:
+    """The CRC-32 of each picture holds too, or decoding would fail."""
+    pytest.importorskip("torch")
+    dump = str(digits / "cnn_eval.safetensors")
+
+    def run(threads: str, capability: str, path: Path, mode: str) -> str:
+        environment = {**os.environ, "ATEN_CPU_CAPABILITY": capability}
+        environment |= {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command = [sys.executable, "-W", "ignore", "-c", EXACT, threads, dump, str(path), mode]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    for threads, capability in (("2", "default"), ("1", "avx2")):
+        path = tmp_path / f"{capability}.fcz"
+        seen = {run(threads, capability, path, "encode")}
+        seen |= {run("1", "default", path, "decode"), run("2", "avx2", path, "decode")}
+        assert len(seen) == 1
+
+
+def test_symbols_do_not_depend_on_what_else_is_decoded(
+    caufc: Profile, digits: Path, tmp_path: Path
+) -> None:
+    """A row is the same from a slice, which decodes its row group alone, and from the whole."""
+    pytest.importorskip("torch")
+    from featcodec import safe_open
+
+    x = np.tile(load_file(digits / "cnn_eval.safetensors")["features"], (4, 1, 1, 1))
+    save_file({"x": x}, tmp_path / "x.safetensors", {"layout": "NCHW"})
+    encode_file(tmp_path / "x.safetensors", tmp_path / "x.fcz", Quality(snr=5), options=NEURAL)
+    with safe_open(tmp_path / "x.fcz") as file:
+        whole = file.get_tensor("x")
+        np.testing.assert_array_equal(file.get_slice("x")[1000:1003], whole[1000:1003])
+
+
+def test_encoding_is_deterministic(caufc: Profile, digits: Path) -> None:
+    pytest.importorskip("torch")
+    files = []
+    for _ in range(2):
+        out = io.BytesIO()
+        encode(Dump(digits / "vit_eval.safetensors"), out, Quality(snr=4), caufc, NEURAL)
+        files.append(hashlib.sha256(out.getvalue()).hexdigest())
+    assert files[0] == files[1]
+
+
+def test_another_profile_is_refused_with_status_4(
+    small: Profile, digits: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "x.fcz"
+    encode_file(
+        digits / "vit_eval.safetensors", path, Quality(snr=3), profile=small, options=NEURAL
+    )
+    with pytest.raises(ProfileMissing):
+        decode_file(path, tmp_path / "back")
+    command = [sys.executable, "-m", "featcodec", "decode", str(path), "-p", "caufc"]
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "back")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4
+    assert small.digest.hex() in done.stderr
+    assert not (tmp_path / "back").exists()
