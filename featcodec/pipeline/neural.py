@@ -78,9 +78,10 @@ class NeuralSymbols:
 def places(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """Return the numbers that occur, ascending, and their flat positions, ascending."""
     flat = numbers.reshape(-1).astype(np.uint8)
-    order = np.argsort(flat, kind="stable")
-    found, starts = np.unique(flat[order], return_index=True)
-    return list(zip(found.tolist(), np.split(order, starts[1:]), strict=True))
+    counts = np.bincount(flat)
+    found = np.flatnonzero(counts)
+    parts = np.split(np.argsort(flat, kind="stable"), np.cumsum(counts[found])[:-1])
+    return list(zip(found.tolist(), parts, strict=True))
 
 
 @dataclass(frozen=True)
