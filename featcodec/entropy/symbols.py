@@ -43,6 +43,49 @@ def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
     return _varint(len(escapes)) + bytes(escapes) + crc.to_bytes(4, "little") + words
 
 
+class Decoder:
+    """Hands back the arrays that `encode` was given, one after the other."""
+
+    def __init__(self, data: bytes | memoryview, seed: int = 0) -> None:
+        """Raise SymbolError when `data` cannot be coded symbols."""
+        view = memoryview(data)
+        size, start = _read_varint(view, 0)
+        body = start + size + 4
+        if body > len(view) or (len(view) - body) % 4:
+            raise SymbolError("coded symbols of an impossible length")
+        self._escaped = size > 0
+        self._escapes = iter(_split_varints(view[start : start + size]))
+        self._stated = int.from_bytes(view[body - 4 : body], "little")
+        self._crc = seed
+        try:
+            self._coder = rans.Decoder(view[body:])
+        except ValueError:
+            raise SymbolError("coded symbols that end in a zero word") from None
+
+    def take(self, count: int, table: Table) -> np.ndarray:
+        """Return the next array, (count,) int32; SymbolError when an escape does not fit."""
+        if table.magnitude == 0 or count == 0:
+            return np.zeros(count, np.int32)
+        symbols = self._coder.get(count, frequencies(table))
+        symbols -= np.int32(table.magnitude)
+        if self._escaped:
+            _unescape(symbols, table.magnitude, self._escapes)
+        if table.shift:
+            symbols <<= table.shift
+            for begin in range(0, table.shift, _UNIFORM_BITS):
+                width = min(_UNIFORM_BITS, table.shift - begin)
+                symbols += self._coder.get(count, uniform(width)) << begin
+            symbols -= np.int32(1 << table.shift >> 1)
+        self._crc = zlib.crc32(symbols.data, self._crc)
+        return symbols
+
+    def end(self) -> None:
+        """Raise SymbolError unless these were the symbols, and all of them."""
+        done = self._coder.exhausted and next(self._escapes, None) is None
+        if self._crc != self._stated or not done:
+            raise SymbolError("decoded symbols fail their checksum")
+
+
 def decode(
     data: bytes | memoryview, wanted: Sequence[tuple[int, Table]], seed: int = 0
 ) -> list[np.ndarray]:
@@ -50,37 +93,9 @@ def decode(
 
     Raises SymbolError when the words, the escapes or the checksum do not fit.
     """
-    view = memoryview(data)
-    size, start = _read_varint(view, 0)
-    body = start + size + 4
-    if body > len(view) or (len(view) - body) % 4:
-        raise SymbolError("coded symbols of an impossible length")
-    escapes = iter(_split_varints(view[start : start + size]))
-    stated = int.from_bytes(view[body - 4 : body], "little")
-    try:
-        coder = rans.Decoder(view[body:])
-    except ValueError:
-        raise SymbolError("coded symbols that end in a zero word") from None
-    arrays = []
-    crc = seed
-    for count, table in wanted:
-        if table.magnitude == 0 or count == 0:
-            arrays.append(np.zeros(count, np.int32))
-            continue
-        symbols = coder.get(count, frequencies(table))
-        symbols -= np.int32(table.magnitude)
-        if size:
-            _unescape(symbols, table.magnitude, escapes)
-        if table.shift:
-            symbols <<= table.shift
-            for begin in range(0, table.shift, _UNIFORM_BITS):
-                width = min(_UNIFORM_BITS, table.shift - begin)
-                symbols += coder.get(count, uniform(width)) << begin
-            symbols -= np.int32(1 << table.shift >> 1)
-        crc = zlib.crc32(symbols.data, crc)
-        arrays.append(symbols)
-    if crc != stated or not coder.exhausted or next(escapes, None) is not None:
-        raise SymbolError("decoded symbols fail their checksum")
+    decoder = Decoder(data, seed)
+    arrays = [decoder.take(count, table) for count, table in wanted]
+    decoder.end()
     return arrays
 
 

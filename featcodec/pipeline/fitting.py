@@ -9,6 +9,7 @@ import numpy as np
 from ..align.blocks import cut
 from ..entropy import family, fit
 from ..entropy.tables import EMPTY, Table
+from ..quantise import dequantise
 from ..transform import householder
 from ..transform.linear import principal_axes
 from .grid_model import GridModel
@@ -191,16 +192,16 @@ def count_symbols(part: PartCoder, latents: Classes) -> Counts:
     counts = Counts({}, {}, 0.0, 0)
     sums: dict[int, np.ndarray] = {}
     for sizes, values in latents.items():
-        coded, error = part.encode_latents(values, sizes)
-        counts.error += error
         counts.total += values.size
-        flat = values.reshape(-1, values.shape[-1])
-        rows = dict(part.order(sizes))
-        for number, symbols in coded:
-            found, before = fit.Histogram.of(symbols), counts.histograms.get(number)
-            counts.histograms[number] = found if before is None else before + found
-            found_moments = moments(flat[rows[number]], symbols, part.step)
-            sums[number] = sums.get(number, 0) + found_moments
+        for number, chosen, symbols in part.quantised(values, sizes):
+            table = part.table(number)
+            if table.magnitude:
+                found, before = fit.Histogram.of(symbols), counts.histograms.get(number)
+                counts.histograms[number] = found if before is None else before + found
+                found_moments = moments(chosen, symbols, part.step)
+                sums[number] = sums.get(number, 0) + found_moments
+                chosen -= dequantise(symbols, part.step, table.offsets, part.dtype)
+            counts.error += float(np.vdot(chosen, chosen))
     for number, (ones, first, more, further) in sums.items():
         pair = (first / max(ones, 1), further / max(more, 1))
         counts.offsets[number] = (float(pair[0]), float(pair[1]))

@@ -1,6 +1,6 @@
 """Aligned values of one token grid to symbols with tables, and back (SPEC §6)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..quantise import PLAIN, TRADE, Thresholds, dequantise, quantise, threshold
 from ..transform.base import Transform
 
 Sizes = tuple[int, ...]
+Take = Callable[[int, Table], np.ndarray]  # the next so many symbols, coded with a table
 
 
 @dataclass
@@ -68,32 +69,46 @@ class PartCoder:
         self, latents: np.ndarray, sizes: Sizes
     ) -> tuple[list[tuple[int, np.ndarray]], float]:
         """Do what `encode` does behind the transform; `latents` stay as they are."""
-        latents = latents.reshape(-1, latents.shape[-1])
         coded, error = [], 0.0
-        for number, rows in self.order(sizes):
-            chosen = latents[rows]
+        for number, chosen, symbols in self.quantised(latents, sizes):
             table = self.table(number)
             if table.magnitude:
-                symbols = quantise(chosen, self.step, self.thresholds(table))
                 chosen -= dequantise(symbols, self.step, table.offsets, self.dtype)
                 coded.append((number, symbols))
             error += float(np.vdot(chosen, chosen))
         return coded, error
 
-    def wanted(self, sizes: Sizes, blocks: int) -> list[tuple[int, Table]]:
-        """Return the (length, table) of the symbol arrays for so many blocks of that size."""
-        pairs = [(len(rows) * blocks, self.table(n)) for n, rows in self.order(sizes)]
-        return [(count, table) for count, table in pairs if table.magnitude]
+    def quantised(
+        self, latents: np.ndarray, sizes: Sizes
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Yield (number of table, copies of latents, int32 symbols) in coding order.
 
-    def decode(self, symbols: list[np.ndarray], sizes: Sizes, blocks: int) -> np.ndarray:
-        """Return aligned values (channels, points, blocks) from the arrays of `wanted`."""
+        Of an empty table the symbols are zeros.
+        """
+        latents = latents.reshape(-1, latents.shape[-1])
+        for number, rows in self.order(sizes):
+            chosen = latents[rows]
+            table = self.table(number)
+            if table.magnitude:
+                yield number, chosen, quantise(chosen, self.step, self.thresholds(table))
+            else:
+                yield number, chosen, np.zeros(chosen.shape, np.int32)
+
+    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+        """Return aligned values (channels, points, blocks); `take` hands out the symbols."""
         channels = len(self.scales)
         order = self.order(sizes)
         latents = np.zeros((sum(len(rows) for _, rows in order), blocks), self.dtype)
-        arrays = iter(symbols)
         for number, rows in order:
             table = self.table(number)
             if table.magnitude:
-                chosen = dequantise(next(arrays), self.step, table.offsets, self.dtype)
+                symbols = take(len(rows) * blocks, table)
+                chosen = dequantise(symbols, self.step, table.offsets, self.dtype)
                 latents[rows] = chosen.reshape(len(rows), blocks)
         return self.transform.inverse(latents.reshape(channels, -1, blocks), sizes)
+
+
+def taking(coded: Sequence[tuple[int, np.ndarray]]) -> Take:
+    """Return what hands out the symbols that a coder has just made."""
+    arrays = iter(coded)
+    return lambda count, table: next(arrays)[1].reshape(-1)

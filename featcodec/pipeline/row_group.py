@@ -1,6 +1,5 @@
 """A range of slabs of a tensor group to a payload and back (SPEC §7.7, §7.8)."""
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from ..entropy import symbols as coded_symbols
 from ..errors import Corrupt
 from .grid_model import corrupt
 from .neural import NeuralCoder
-from .part_coder import PartCoder, Sizes
+from .part_coder import PartCoder, Sizes, Take, taking
 
 # The step of a row group is the group's times 2 ** ((fine - FINE_ONE) / FINE_PER_OCTAVE).
 FINE_ONE = 128
@@ -94,7 +93,7 @@ class RowGroupCoder:
             if original is None:
                 distortion.squared += error * self.values.std**2
                 continue
-            back = self._reconstruct(part, [s.ravel() for _, s in found], sizes, blocks, known)
+            back = self._reconstruct(part, taking(found), sizes, blocks, known)
             change = np.abs(to_float(back, self.dtype) - original)
             if exceptions:
                 outside = np.union1d(outside, np.flatnonzero(~(change <= bound)))
@@ -110,23 +109,17 @@ class RowGroupCoder:
         cursor = Cursor(payload, "row group")
         exceptions = Exceptions.unpack(cursor, STORED[self.dtype])
         classes = self.grid.boxes(first, last)
-        wanted, known = [], []
-        for (prefix, sizes), boxes in classes.items():
-            blocks = sum(box.count for box in boxes)
-            wanted.append(self.parts[prefix].wanted(sizes, blocks))
-            known.append(self._decode_base(cursor, blocks))
+        counts = {key: sum(box.count for box in boxes) for key, boxes in classes.items()}
+        known = {key: self._decode_base(cursor, blocks) for key, blocks in counts.items()}
         with corrupt("a row group"):
-            arrays = coded_symbols.decode(
-                cursor.rest(), list(itertools.chain.from_iterable(wanted)), self.seed
-            )
-        for ((prefix, sizes), boxes), pairs, base in zip(
-            classes.items(), wanted, known, strict=True
-        ):
-            blocks = sum(box.count for box in boxes)
-            mine, arrays = arrays[: len(pairs)], arrays[len(pairs) :]
-            stored = self._reconstruct(self.parts[prefix], mine, sizes, blocks, base)
-            exceptions.restore(stored)
-            self.grid.scatter(stored, boxes, tensor)
+            symbols = coded_symbols.Decoder(cursor.rest(), self.seed)
+            for (prefix, sizes), boxes in classes.items():
+                key = (prefix, sizes)
+                part, blocks = self.parts[prefix], counts[key]
+                stored = self._reconstruct(part, symbols.take, sizes, blocks, known[key])
+                exceptions.restore(stored)
+                self.grid.scatter(stored, boxes, tensor)
+            symbols.end()
         exceptions.end()
 
     def finer(self, code: int) -> "RowGroupCoder":
@@ -148,12 +141,12 @@ class RowGroupCoder:
     def _reconstruct(
         self,
         part: PartCoder,
-        symbols: list[np.ndarray],
+        take: Take,
         sizes: Sizes,
         blocks: int,
         known: np.ndarray | None,
     ) -> np.ndarray:
-        aligned = part.decode(symbols, sizes, blocks)
+        aligned = part.decode(take, sizes, blocks)
         if known is not None:
             aligned += known
         return from_float(self.values.inverse(aligned, self.clamp), self.dtype)

@@ -14,7 +14,7 @@ from . import fitting
 from .clusters import cluster
 from .fitting import Classes
 from .grid_model import GridModel, pack_scales, pack_tables
-from .part_coder import PartCoder
+from .part_coder import PartCoder, taking
 
 # Decibels per bit.
 SLOPE = 6.02
@@ -226,7 +226,7 @@ def clamped_share(coder: PartCoder, candidate: Candidate) -> float:
     for sizes, values in candidate.values.items():
         some = values[..., : max(1, CLAMP_VALUES // max(values[..., 0].size, 1))]
         coded, error = coder.encode(some.copy(), sizes)
-        back = coder.decode([s for _, s in coded], sizes, some.shape[-1])
+        back = coder.decode(taking(coded), sizes, some.shape[-1])
         change = np.clip(back, low, high) - some
         before += error
         after += float(np.vdot(change, change))
