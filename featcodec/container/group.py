@@ -7,6 +7,7 @@ from .. import limits
 from ..errors import Corrupt
 from . import dtypes
 from .model import ARCHITECTURES, TRANSFORMS, Model
+from .sections import EXTENDED, LOWEST
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
@@ -68,6 +69,12 @@ class Lossy:
     def transform(self) -> str:
         return "neural" if self.neural else self.parts[0].transform
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """Return the lowest version of the format that has what the group uses."""
+        contexts = any(part.transform == "context" for part in self.parts)
+        return EXTENDED if contexts or self.neural else LOWEST
+
 
 @dataclass(frozen=True)
 class GroupHeader:
@@ -97,10 +104,9 @@ class GroupHeader:
         return bytes(out)
 
     @classmethod
-    def unpack(cls, payload: bytes, networks: bool = True) -> "GroupHeader":
-        """Without `networks` the file is of a version that has none."""
+    def unpack(cls, payload: bytes) -> "GroupHeader":
         cursor = Cursor(payload, "group header")
-        coding = cursor.choice(3 if networks else 2, "a coding")
+        coding = cursor.choice(3, "a coding")
         dtype = dtypes.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:

@@ -8,7 +8,7 @@ from ..errors import Corrupt
 from .wire import Builder, Cursor
 
 ARCHITECTURES = ("generic", "cnn", "transformer")
-TRANSFORMS = ("none", "linear")
+TRANSFORMS = ("none", "linear", "context")
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,9 @@ class ProfileEntry:
         mean, std, lower, upper = (cursor.f64() for _ in range(4))
         if not all(map(math.isfinite, (mean, std, lower, upper))) or std <= 0 or lower > upper:
             raise Corrupt("a profile entry holds a mean, deviation or bound that cannot be")
+        model = Model.unpack(bytes(cursor.rest()))
+        if model.transform == "context":
+            raise Corrupt("a profile entry holds a model with contexts")
         return cls(
             name,
             architecture,
@@ -112,5 +115,5 @@ class ProfileEntry:
             std,
             lower,
             upper,
-            Model.unpack(bytes(cursor.rest())),
+            model,
         )

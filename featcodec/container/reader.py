@@ -12,11 +12,11 @@ from .network import Network
 from .sections import (
     END,
     END_BYTES,
+    EXTENDED,
     FEATURES,
     KINDS,
     PROFILE,
     SIGNATURE_BYTES,
-    WITH_NETWORKS,
     check_signature,
     read_section,
 )
@@ -46,7 +46,7 @@ class Reader:
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
         if self.offsets[-1] != index_offset:
             raise Corrupt(f"{name} has sections that do not fill it")
-        self._refuse_unknown(KNOWN[kind] - ({b"NETW"} if self.version < WITH_NETWORKS else set()))
+        self._refuse_unknown(KNOWN[kind] - ({b"NETW"} if self.version < EXTENDED else set()))
 
     def _end_marker(self) -> int:
         if self.size < SIGNATURE_BYTES + END_BYTES:
@@ -90,12 +90,13 @@ class Reader:
 
     def groups(self) -> list[GroupHeader]:
         """Return the group headers, in order."""
-        networks = self.version >= WITH_NETWORKS
-        headers = [GroupHeader.unpack(payload, networks) for payload in self._all(b"GRUP")]
+        headers = [GroupHeader.unpack(payload) for payload in self._all(b"GRUP")]
         for tensor in self.index.tensors:
             if tensor.group >= len(headers) or headers[tensor.group].dtype != tensor.dtype:
                 raise Corrupt(f"tensor {tensor.name!r} belongs to no group of its type")
         for header in headers:
+            if header.lossy and header.lossy.version > self.version:
+                raise Corrupt(f"{self.name} uses what its version of the format does not have")
             profile = header.lossy.profile if header.lossy else None
             if profile is not None and profile >= len(self.index.profiles):
                 raise Corrupt(f"{self.name} refers to a profile that it does not name")

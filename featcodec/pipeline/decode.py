@@ -17,6 +17,7 @@ from ..container.index import TensorEntry
 from ..container.reader import Reader
 from ..entropy import planes
 from ..errors import Corrupt, ProfileMissing
+from .context_coder import ContextCoder
 from .grid_model import GridModel, corrupt, unpack_scales, unpack_tables
 from .grouping import unsigned
 from .neural import NeuralCoder
@@ -222,9 +223,12 @@ def coder_of(
         if not prefix:
             block = model.block
         transform = model.transform_in(work)
-        parts[bool(prefix)] = PartCoder(
-            transform, scales, tables, lossy.step, lossy.step_scale, work
-        )
+        common = (transform, scales, tables, lossy.step, lossy.step_scale, work)
+        if model.transform == "context":
+            positive = lossy.lower >= lossy.mean
+            parts[bool(prefix)] = ContextCoder(*common, positive=positive)
+        else:
+            parts[bool(prefix)] = PartCoder(*common)
     if lossy.neural and max(block, default=1) > 1:
         raise Corrupt("a neural group has blocks of more than one token")
     grid = GroupGrid(layout, shapes, block)

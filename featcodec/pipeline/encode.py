@@ -12,7 +12,7 @@ from ..align.value import Spread
 from ..container.dtypes import BITS
 from ..container.group import GroupHeader, Lossy
 from ..container.index import TensorEntry
-from ..container.sections import FEATURES, WITH_NETWORKS
+from ..container.sections import FEATURES
 from ..container.writer import Writer
 from ..entropy import planes
 from ..errors import InvalidInput, Unreachable
@@ -192,7 +192,6 @@ class _Encoder:
         if not sane(selector.spread):
             return _lossless(writer, LosslessGroup.of(group))
         choice = neural_choice(selector, self.profile.neural, snr)
-        writer.needs(WITH_NETWORKS)
         return self._smaller(
             writer, group, lambda: self._at_snr(writer, selector.group, choice, snr)
         )
@@ -317,6 +316,7 @@ class _Encoder:
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
             neural=choice.network is not None,
         )
+        writer.needs(lossy.version)
         per = slabs_per_row_group(grid)
         return GroupHeader(group.dtype, grid.slabs, per, first, snr, largest, lossy)
 

@@ -221,10 +221,13 @@ def moments(latents: np.ndarray, symbols: np.ndarray, step: float) -> np.ndarray
     )
 
 
-def choose_tables(part: PartCoder, counts: Counts, share: float) -> tuple[dict[int, Table], float]:
+def choose_tables(
+    part: PartCoder, counts: Counts, share: float, empty: bool = True
+) -> tuple[dict[int, Table], float]:
     """Return tables of the dump's own where they pay, and the bits of all symbols and tables.
 
-    `share` is the part of the group's symbols that was counted.
+    `share` is the part of the group's symbols that was counted. Unless `empty`, what the sample
+    shows as zeros alone may be more than that elsewhere.
     """
     own: dict[int, Table] = {}
     bits = 0.0
@@ -236,7 +239,7 @@ def choose_tables(part: PartCoder, counts: Counts, share: float) -> tuple[dict[i
             fitted = with_offsets(fitted, first, further)
         usual = fit.cost(histogram, default) / share
         better = fit.cost(histogram, fitted) / share + 8 * (1 + fit.table_bytes(fitted))
-        if better < usual:
+        if better < usual and (empty or fitted is not EMPTY):
             own[number] = fitted
         bits += min(usual, better)
     return own, bits

@@ -14,7 +14,8 @@ from ..entropy import integers
 from ..entropy.tables import Table
 from ..errors import Corrupt
 from ..transform import householder
-from ..transform.linear import Linear
+from ..transform.base import Transform
+from ..transform.linear import Centred, Linear
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,10 @@ class GridModel:
             return None
         return householder.basis(self.vectors, self.channels)
 
-    def transform_in(self, work: str) -> Linear:
+    def transform_in(self, work: str) -> Transform:
         """Return the transform that works in float32 or float64."""
+        if self.transform == "context":
+            return Centred(self.centres, work)
         return Linear(self.centres, self.basis, work)
 
     def pack(self) -> Model:
@@ -69,6 +72,8 @@ class GridModel:
         points = math.prod(model.block)
         limits.check(points, limits.BLOCK_POINTS, "the number of points of a block")
         limits.check(points * channels, limits.COEFFICIENTS, "the number of coefficients")
+        if model.transform == "context" and (model.reflectors or len(model.block) != 2):
+            raise Corrupt("a model with contexts has a KLT, or no rows and columns")
         if model.reflectors > channels or points == 0:
             raise Corrupt("a model has more reflectors than channels, or an empty block")
         count = householder.packed_length(channels, model.reflectors)

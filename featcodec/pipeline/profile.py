@@ -11,7 +11,7 @@ from pathlib import Path
 from ..container.model import ProfileEntry
 from ..container.network import Network
 from ..container.reader import Reader
-from ..container.sections import PROFILE, WITH_NETWORKS
+from ..container.sections import EXTENDED, PROFILE
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput
 from .grid_model import corrupt
@@ -86,7 +86,7 @@ class Profile:
         for entry in entries:
             writer.section(b"ENTR", entry.pack())
         if network is not None:
-            writer.needs(WITH_NETWORKS)
+            writer.needs(EXTENDED)
             writer.section(b"NETW", network.pack())
         writer.finish()
         return out.getvalue()

@@ -8,10 +8,11 @@ import numpy as np
 
 from ..container.group import Part
 from ..container.wire import Builder
-from ..entropy import family, fit
-from ..quantise import PLAIN, TRADE
+from ..entropy import contexts, family, fit
+from ..quantise import PLAIN, TRADE, quantise
 from . import fitting
 from .clusters import cluster
+from .context_coder import ContextCoder
 from .fitting import Classes
 from .grid_model import GridModel, pack_scales, pack_tables
 from .part_coder import PartCoder, taking
@@ -100,7 +101,7 @@ class PlainCandidate(Candidate):
 
     COUNTS = (1, 4, 16)
     # Sparse maps are far from the high-rate regime in which quantise.TRADE is right.
-    TRADES = (0.03, 0.06)
+    TRADES: tuple[float, ...] = (0.03, 0.06)
 
     def rough(self, step: float) -> PartCoder:
         return self.tuned(step, counts=self.COUNTS[1:2])[0]
@@ -125,6 +126,45 @@ class PlainCandidate(Candidate):
         own = {label + 1: table for label, table in enumerate(tables) if label in labels}
         coder = self.at(step, step_scale, scales, own)
         return replace(coder, plain=plain, _orders={}), bits
+
+
+class ContextCandidate(PlainCandidate):
+    """No transform: neighbours choose the tables, beside the activity of the channel."""
+
+    TRADES = (0.05,)
+
+    def rough(self, step: float) -> PartCoder:
+        return self.tuned(step)[0]
+
+    def _with_built_in(self, step: float) -> PartCoder:
+        """Return a coder with the activities of the sample and the built-in tables."""
+        step_scale = scale_of(step)
+        coder = ContextCoder(
+            self.model.transform_in(self.work),
+            self.model.scales,
+            {},
+            step,
+            step_scale,
+            self.work,
+            trade=self.trade,
+            positive=min(float(a.min()) for a in self.values.values()) >= 0,
+        )
+        sums = [
+            np.abs(quantise(a, step, coder.flat)).sum(axis=(1, 2)) for a in self.latents.values()
+        ]
+        means = np.sum(sums, axis=0) * self.model.channels / self.size
+        levels = contexts.level_of(means)
+        scales = step_scale + 2 * levels.reshape(-1, *(1 for _ in self.model.block))
+        return replace(coder, scales=np.broadcast_to(scales, self.model.scales.shape))
+
+    def tuned(
+        self, step: float, plain: bool = False, counts: tuple[int, ...] = ()
+    ) -> tuple[PartCoder, float]:
+        """Return a coder with tables of its own where they pay, and all its bits."""
+        coder = replace(self._with_built_in(step), plain=plain)
+        counted = fitting.count_symbols(coder, self.latents)
+        tables, bits = fitting.choose_tables(coder, counted, self.share, empty=False)
+        return replace(coder, tables=tables), bits + 8 * len(pack_scales(coder.scales))
 
 
 def scale_of(step: float) -> int:
@@ -219,7 +259,7 @@ def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
 
 def clamped_share(coder: PartCoder, candidate: Candidate) -> float:
     """Return what clamping to the bounds leaves of the squared error, on a part of the sample."""
-    if candidate.bounds is None or candidate.model.transform == "none":
+    if candidate.bounds is None or candidate.model.transform != "linear":
         return 1.0
     low, high = candidate.bounds
     before = after = 0.0

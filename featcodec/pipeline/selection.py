@@ -1,7 +1,7 @@
 """How a tensor group is coded: bounds, transform, step, tables, all chosen on the group itself."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -30,6 +30,12 @@ SAFETY = 0.994  # of the squared error: 0.026 dB
 SINGLE_BLOCKS = 48
 CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
 LEAST, MOST = 1e-15, 1e15  # between which single precision holds squares of values
+KINDS = {
+    "none": search.PlainCandidate,
+    "linear": search.Candidate,
+    "context": search.ContextCandidate,
+}
+CONTEXT_BLOCK = (16, 16)  # at most, of a map that is coded with contexts
 MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
 
 
@@ -68,7 +74,7 @@ class Selector:
 
     group: Group
     entries: Sequence[tuple[int, ProfileEntry]]  # of the profile
-    transform: str  # auto, none or linear
+    transform: str  # auto, none, linear or context
     spread: Spread = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,10 +104,13 @@ class Selector:
         return ValueAlignment(*bounds, entry.mean, entry.std)
 
     def sample(
-        self, block: Sizes, budget: int, values: ValueAlignment
+        self, block: Sizes, budget: int, values: ValueAlignment, least: int = LEAST_BLOCKS
     ) -> tuple[dict[bool, Classes], float]:
-        """Return normalised samples by part, massive and non-finite values made harmless."""
-        budget = min(max(budget, LEAST_BLOCKS * self.channels * math.prod(block)), SAMPLE_VALUES)
+        """Return normalised samples by part, massive and non-finite values made harmless.
+
+        They are of `least` blocks at least.
+        """
+        budget = min(max(budget, least * self.channels * math.prod(block)), SAMPLE_VALUES)
         if budget == SAMPLE_VALUES and self.group.values <= ALL_VALUES:
             budget = self.group.values
         key = (block, budget, values.mean, values.std)
@@ -118,7 +127,9 @@ class Selector:
 
     def candidate(self, recipe: Recipe, budget: int) -> search.Candidate:
         """Return the candidate of a recipe with a sample of its own."""
-        parts, share = self.sample(recipe.model.block, budget, recipe.values)
+        # Contexts have no scales of single coefficients to fit.
+        least = 2 if recipe.model.transform == "context" else LEAST_BLOCKS
+        parts, share = self.sample(recipe.model.block, budget, recipe.values, least)
         final = budget == SAMPLE_VALUES
         made = self._candidate(recipe.model, recipe.entry, parts[False], share, final)
         made.trade = recipe.trade
@@ -139,7 +150,7 @@ class Selector:
         work = self.group.work
         latents = fitting.latents_of(model, classes, work)
         energy = fitting.energy_of(latents, model.block)
-        kind = search.PlainCandidate if model.transform == "none" else search.Candidate
+        kind = KINDS[model.transform]
         blocks = sum(a.shape[-1] for a in latents.values())
         single = share > 0.99 or blocks >= (SINGLE_BLOCKS if final else 4 * SINGLE_BLOCKS)
         return kind(model, entry, work, classes, latents, energy, share, single)
@@ -212,9 +223,11 @@ class Selector:
             model = GridModel.unpack(entry.model, entry.channels)
             consider(Recipe(model, index, self.alignment(entry), TRADE))
         trained = min((trial.bits for trial in tried), default=math.inf)
-        if self.transform != "linear":
-            model, values = self._plain()
-            trades = search.PlainCandidate.TRADES[: 2 if self.sparse else 1]
+        for model, values in self._sample_domain():
+            kind = (
+                search.ContextCandidate if model.transform == "context" else search.PlainCandidate
+            )
+            trades = kind.TRADES[: 2 if self.sparse else 1]
             plain = [consider(Recipe(model, None, values, trade)) for trade in trades]
             if self.spike:
                 # Steps between those that divide the spike are worse, and hard to hit.
@@ -224,9 +237,20 @@ class Selector:
                 for multiple in range(least, least + 4):
                     recipe = Recipe(model, None, values, TRADE, on_spike=True)
                     tried.append(self._try(recipe, target, top / multiple, TRIAL_VALUES))
-        if self.transform != "none":
+        if self.transform in ("auto", "linear"):
             self._linear_recipes(consider, trained, tried, snr)
         return tried
+
+    def _sample_domain(self) -> Iterator[tuple[GridModel, ValueAlignment]]:
+        """Yield the models without a transform that are allowed and may serve."""
+        if self.transform in ("auto", "none"):
+            yield self._plain()
+        maps = len(self.ones) == 2 and not self.group.layout.prefix
+        if self.transform == "context" or (self.transform == "auto" and maps and self.sparse):
+            block = fitting.longest_block(self.group.grids, CONTEXT_BLOCK)
+            centre = np.zeros(self.channels, np.int64)
+            model = fitting.linear_model(block, None, 0, 1, centre)
+            yield replace(model, transform="context"), replace(self.alignment(), mean=0.0)
 
     def _plain(self) -> tuple[GridModel, ValueAlignment]:
         """Return the model without a transform, and its alignment.

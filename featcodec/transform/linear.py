@@ -32,6 +32,23 @@ class Linear:
         return latents
 
 
+class Centred:
+    """No transform but the centre, whatever the size of a block."""
+
+    def __init__(self, centre: np.ndarray, dtype: str) -> None:
+        self.centre = centre.astype(dtype)[:, None, None]
+
+    def forward(self, values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        """Return values (channels, points, blocks) less the centre of their channel."""
+        values -= self.centre
+        return values
+
+    def inverse(self, latents: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        """Invert `forward`."""
+        latents += self.centre
+        return latents
+
+
 def principal_axes(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return variances (descending) and the KLT basis, columns in that order."""
     variances, basis = np.linalg.eigh(covariance)

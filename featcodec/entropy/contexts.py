@@ -1,0 +1,231 @@
+"""Which table codes a symbol of a map, from its channel and its decoded neighbours (SPEC §7.9).
+
+A block of a map is coded in five passes over a lattice that gets finer: every fourth place of every
+fourth row, the places in the middle of these, and so on, each pass between the ones before it. From
+the second on every symbol has four decoded neighbours around it. Their magnitudes and the mean
+magnitude of the channel predict that of the symbol, and the prediction picks the table.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from .tables import Table
+
+CLASSES = 26  # of predicted magnitudes, half octaves
+LARGEST = 127  # magnitude that counts of a neighbour
+LEAST_LEVEL, MOST_LEVEL = -14, 9  # of a channel: half octaves of its mean magnitude
+NEIGHBOURS = 4
+_UNIT = 4096  # of predictions
+_MIDDLE = 12  # the class of a prediction of one
+
+
+def _diagonal(d: int) -> tuple[tuple[int, int], ...]:
+    return (-d, -d), (-d, d), (d, -d), (d, d)
+
+
+def _straight(d: int) -> tuple[tuple[int, int], ...]:
+    return (-d, 0), (d, 0), (0, -d), (0, d)
+
+
+# Of each pass: the neighbours, the weights of the channel's mean and of a neighbour in 64ths, and
+# the set of tables, one for all of what is far from its neighbours.
+_FAR, _NEAR, _NEXT = 0, 1, 2
+PASSES = (
+    ((), 60, 0, _FAR),
+    (_diagonal(2), 29, 8, _FAR),
+    (_straight(2), 10, 12, _FAR),
+    (_diagonal(1), 10, 13, _NEAR),
+    (_straight(1), 2, 14, _NEXT),
+)
+TABLES = (_NEXT + 1) * CLASSES
+
+
+def _pass_of(row: int, column: int) -> int:
+    if (row + column) % 2:
+        return 4
+    if row % 2:
+        return 3
+    if (row + column) % 4:
+        return 2
+    return 1 if row % 4 else 0
+
+
+def _mirrored(place: int, distance: int, length: int) -> int | None:
+    """Return the place so far away, or on the other side; None when both are outside."""
+    for other in (place + distance, place - distance):
+        if 0 <= other < length:
+            return other
+    return None
+
+
+@cache
+def lattice(sizes: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Return (places, neighbours) of each pass over a block, (n,) and (4, n) raster positions.
+
+    The position one beyond the block stands for a neighbour that there is not.
+    """
+    rows, columns = sizes
+    places: list[list[int]] = [[] for _ in PASSES]
+    around: list[list[list[int]]] = [[] for _ in PASSES]
+    for row in range(rows):
+        for column in range(columns):
+            number = _pass_of(row, column)
+            places[number].append(row * columns + column)
+            found = []
+            for down, right in PASSES[number][0]:
+                y, x = _mirrored(row, down, rows), _mirrored(column, right, columns)
+                found.append(rows * columns if y is None or x is None else y * columns + x)
+            around[number].append(found)
+    return tuple(
+        (np.array(where, np.int64), np.array(found, np.int64).reshape(len(where), -1).T)
+        for where, found in zip(places, around, strict=True)
+    )
+
+
+@cache
+def _class_of(number: int) -> np.ndarray:
+    """Return the number of the table by level of the channel and sum of the neighbours."""
+    _, of_channel, of_neighbour, family = PASSES[number]
+    levels = np.arange(LEAST_LEVEL, MOST_LEVEL + 1)
+    means = np.maximum(np.rint(64 * 2.0 ** (levels / 2)), 1).astype(np.int64)
+    sums = np.arange(NEIGHBOURS * LARGEST + 1)
+    prediction = of_channel * means[:, None] + 64 * of_neighbour * sums
+    edges = np.rint(_UNIT * 2.0 ** ((np.arange(1, CLASSES) - _MIDDLE) / 2))
+    classes = np.searchsorted(edges, prediction, side="right")
+    return (family * CLASSES + classes).astype(np.uint8)
+
+
+def level_of(mean: np.ndarray) -> np.ndarray:
+    """Return the levels of channels whose symbols have such mean magnitudes."""
+    return np.clip(np.rint(2 * np.log2(np.maximum(mean, 1e-9))), LEAST_LEVEL, MOST_LEVEL).astype(
+        np.int64
+    )
+
+
+class Contexts:
+    """The magnitudes of a class of blocks as they become known, and the tables they ask for.
+
+    Columns are channels times blocks, channel by channel.
+    """
+
+    def __init__(self, sizes: tuple[int, int], levels: np.ndarray, blocks: int) -> None:
+        """`levels` (channels,) are half octaves of mean magnitudes, clipped here."""
+        self.lattice = lattice(sizes)
+        row = np.clip(levels, LEAST_LEVEL, MOST_LEVEL) - LEAST_LEVEL
+        width = NEIGHBOURS * LARGEST + 1
+        self._row = np.repeat((row * width).astype(np.uint16), blocks)
+        points = sizes[0] * sizes[1]
+        self.magnitudes = np.zeros((points + 1, len(self._row)), np.uint8)
+
+    def numbers(self, number: int) -> np.ndarray:
+        """Return the table numbers (places, columns) of a pass, uint8."""
+        places, around = self.lattice[number]
+        index = np.broadcast_to(self._row, (len(places), len(self._row)))
+        if len(around):
+            index = index + self.magnitudes[around[0]]
+            for others in around[1:]:
+                index += self.magnitudes[others]
+        return _class_of(number).reshape(-1).take(index)
+
+    def learn(self, number: int, symbols: np.ndarray) -> None:
+        """Take in the symbols (places, columns) of a pass."""
+        self.magnitudes[self.lattice[number][0]] = np.minimum(np.abs(symbols), LARGEST)
+
+
+def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Return the numbers that occur, ascending, and their flat positions, ascending."""
+    flat = numbers.reshape(-1)
+    counts = np.bincount(flat)
+    found = np.flatnonzero(counts)
+    parts = np.split(np.argsort(flat, kind="stable"), np.cumsum(counts[found])[:-1])
+    return list(zip(found.tolist(), parts, strict=True))
+
+
+def table(number: int, positive: bool) -> Table:
+    """Return the built-in table of that number; of `positive` symbols alone when they are."""
+    magnitude, zero, first, further, hazards = BUILT_IN[number]
+    return Table(magnitude, 0, zero, 255 if positive else 128, hazards, first, further)
+
+
+# Magnitude, zero, first, further and hazards, fitted to maps after rectifiers of two networks.
+BUILT_IN: tuple[tuple[int, int, int, int, tuple[int, ...]], ...] = (
+    (4, 171, 99, 94, (152, 147)),
+    (6, 166, 100, 102, (150, 143, 137)),
+    (7, 164, 104, 104, (147, 140, 133)),
+    (9, 162, 107, 109, (142, 138, 132, 127)),
+    (13, 160, 110, 109, (139, 135, 131, 128, 122)),
+    (17, 159, 112, 112, (137, 132, 129, 127, 118)),
+    (22, 155, 114, 114, (135, 131, 127, 125, 119, 119, 114)),
+    (27, 150, 111, 114, (138, 130, 126, 125, 117, 117, 114, 110)),
+    (33, 147, 116, 118, (134, 128, 124, 123, 116, 117, 112, 109)),
+    (34, 143, 117, 117, (135, 129, 124, 121, 116, 117, 112, 109)),
+    (39, 139, 124, 119, (131, 127, 122, 119, 115, 115, 113, 107, 110)),
+    (53, 135, 131, 120, (128, 127, 123, 120, 115, 113, 111, 106, 109)),
+    (54, 132, 138, 125, (122, 124, 121, 119, 115, 113, 110, 106, 107)),
+    (54, 129, 140, 129, (118, 120, 120, 118, 115, 112, 109, 105)),
+    (73, 126, 141, 132, (113, 115, 116, 116, 114, 112, 109, 105, 104, 104, 104, 97)),
+    (76, 123, 142, 133, (108, 110, 111, 112, 112, 111, 109, 106, 105, 104)),
+    (103, 120, 142, 134, (104, 105, 106, 107, 108, 109, 108, 106, 105, 104, 103, 98)),
+    (84, 115, 143, 135, (100, 101, 101, 102, 104, 105, 107, 106, 106, 105)),
+    (92, 111, 146, 135, (94, 96, 96, 97, 98, 100, 103, 104, 105, 107, 106, 102)),
+    (117, 107, 146, 135, (88, 90, 90, 91, 92, 94, 96, 100, 102, 105)),
+    (127, 108, 144, 130, (83, 85, 85, 86, 86, 87, 89, 92, 96, 101, 104)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (6, 169, 98, 92, (151, 147, 138)),
+    (7, 166, 93, 102, (149, 140, 139, 131)),
+    (8, 164, 96, 113, (148, 137, 131)),
+    (12, 161, 100, 114, (143, 132, 129, 130, 123)),
+    (16, 160, 108, 117, (138, 130, 125, 124, 121)),
+    (22, 158, 111, 120, (136, 127, 122, 120, 117)),
+    (28, 156, 121, 123, (131, 125, 121, 119, 114)),
+    (33, 151, 104, 118, (138, 128, 120, 117, 114, 110)),
+    (41, 150, 103, 124, (136, 124, 120, 116, 113, 112, 108)),
+    (43, 142, 108, 114, (141, 130, 122, 119, 114, 112, 109, 106)),
+    (46, 136, 119, 115, (137, 131, 123, 119, 115, 112, 110, 107)),
+    (43, 130, 130, 114, (135, 133, 126, 121, 116, 114, 111, 108)),
+    (44, 125, 143, 118, (127, 131, 128, 123, 118, 115, 112, 109)),
+    (49, 121, 146, 126, (119, 126, 127, 125, 120, 117, 113, 109)),
+    (54, 118, 146, 131, (113, 118, 122, 123, 120, 118, 114, 109)),
+    (54, 115, 146, 133, (107, 111, 115, 118, 118, 118, 114, 110, 109)),
+    (54, 111, 146, 134, (101, 104, 107, 110, 113, 115, 114, 111, 110, 108)),
+    (62, 107, 147, 135, (95, 98, 100, 102, 105, 109, 112, 110, 111, 109, 106)),
+    (73, 102, 149, 136, (89, 91, 93, 94, 97, 100, 105, 108, 109, 109, 107)),
+    (88, 94, 146, 135, (80, 83, 84, 86, 88, 91, 96, 102, 106, 108, 107)),
+    (111, 89, 141, 131, (71, 73, 75, 76, 78, 81, 85, 90, 97, 104, 105)),
+    (127, 78, 147, 125, (68, 68, 70, 71, 71, 72, 75, 79, 86, 95, 102)),
+    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (7, 177, 89, 111, (148, 136, 131, 127)),
+    (7, 177, 89, 111, (148, 136, 131, 127)),
+    (14, 173, 109, 126, (133, 126, 124, 121)),
+    (21, 173, 115, 126, (127, 123, 120, 119, 116)),
+    (26, 173, 118, 128, (125, 120, 118, 113)),
+    (26, 173, 121, 129, (123, 119, 117, 115)),
+    (28, 170, 125, 129, (120, 118, 116, 113)),
+    (17, 149, 86, 110, (153, 135, 126, 121, 118, 115)),
+    (24, 149, 100, 119, (140, 128, 124, 120, 118, 115)),
+    (18, 137, 97, 106, (152, 138, 129, 125, 122, 119, 115)),
+    (24, 129, 112, 105, (147, 138, 128, 123, 120, 117, 114)),
+    (27, 125, 135, 105, (141, 139, 130, 125, 120, 117, 114)),
+    (28, 119, 154, 108, (129, 140, 132, 127, 122, 118, 114)),
+    (32, 116, 156, 123, (118, 132, 134, 129, 123, 119, 116, 113)),
+    (34, 113, 154, 131, (110, 120, 129, 130, 124, 120, 117, 113)),
+    (41, 109, 151, 136, (102, 109, 116, 124, 124, 122, 118, 114, 113)),
+    (47, 104, 150, 135, (95, 100, 105, 110, 118, 122, 119, 115, 113, 111)),
+    (53, 100, 150, 135, (87, 91, 95, 99, 105, 114, 117, 115, 114, 112)),
+    (54, 94, 149, 136, (77, 81, 84, 87, 92, 99, 109, 113, 115, 112)),
+    (67, 89, 148, 136, (67, 70, 72, 75, 79, 85, 93, 104, 112, 113, 110)),
+    (84, 84, 144, 133, (56, 61, 62, 64, 67, 70, 77, 87, 100, 110, 109)),
+    (102, 66, 139, 122, (42, 47, 43, 49, 54, 55, 62, 68, 80, 98, 105, 109)),
+    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+)
