@@ -19,11 +19,12 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from operator import mul
 from pathlib import Path
+from typing import Any
 
 
 class FormatError(ValueError):
@@ -120,6 +121,11 @@ def inflate(data: bytes, n: int) -> bytes:
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 FEATURES, PROFILE = 0, 1
+SECTIONS = {  # section types known to a major version
+    1: (b"ROWS", b"GRUP", b"ENTR", b"INDX", b"END "),
+    3: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
+}
+BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 
 
 @dataclass
@@ -132,7 +138,7 @@ class Section:
     end: int
 
 
-def read_section(data: bytes, offset: int) -> Section:
+def read_section(data: bytes, offset: int, known: Container[bytes]) -> Section:
     """Section 3: the section at an offset, its CRC-32 checked."""
     must(offset + 20 <= len(data), "a section runs beyond the end of the file")
     kind, flags, length = struct.unpack_from("<4sIQ", data, offset)
@@ -142,41 +148,42 @@ def read_section(data: bytes, offset: int) -> Section:
     (crc,) = struct.unpack_from("<I", data, end - 4)
     must(crc == zlib.crc32(data[offset : end - 4]), "the CRC-32 of a section does not match")
     must(flags <= 1, "unknown flags of a section")
-    known = kind in (b"ROWS", b"GRUP", b"ENTR", b"INDX", b"END ")
-    must(known or not flags, f"unknown critical section {kind!r}")
-    must(flags or not known, f"section {kind!r} is not critical")
+    must(kind in known or not flags, f"unknown critical section {kind!r}")
+    must(flags or kind not in known, f"section {kind!r} is not critical")
     return Section(kind, data[offset + 16 : end - 4], offset, end)
 
 
-def read_file(data: bytes, kind: int) -> tuple[list[Section], Index]:
-    """Section 2: all sections before INDX, and INDX."""
+def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
+    """Section 2: the major version, all sections before INDX, and INDX."""
     must(len(data) >= 52, "the file is truncated")
     must(data[:8] == MAGIC, "not a featcodec file")
     major, _, found, crc = struct.unpack_from("<BBHI", data, 8)
     must(crc == zlib.crc32(data[:12]), "the CRC-32 of the signature does not match")
-    must(major == 1, f"unknown major version {major}")
+    must(major in SECTIONS, f"unknown major version {major}")
+    known = SECTIONS[major]
     must(found in (FEATURES, PROFILE), f"unknown kind {found}")
     must(found == kind, "the file is a profile" if found else "the file is not a profile")
     last = len(data) - 36
     must(data[last : last + 4] == b"END ", "the file is truncated")
-    end = read_section(data, last)
+    end = read_section(data, last, known)
     must(len(end.payload) == 16, "END has a wrong length")
     at, length = struct.unpack("<QQ", end.payload)
     must(length == len(data), "END states another length of the file")
-    indx = read_section(data, at)
+    indx = read_section(data, at, known)
     must(indx.type == b"INDX" and indx.end == last, "INDX does not end where END begins")
     index = read_index(indx.payload)
     sections, offset = [], 16
     for type_, size in zip(index.types, index.lengths, strict=True):
-        section = read_section(data, offset)
+        section = read_section(data, offset, known)
         sound = section.type == type_ and section.end - offset == size
         must(sound, "a section is not the one that INDX lists")
-        must(type_ not in (b"INDX", b"END "), "INDX lists itself or END")
+        must(type_ not in known or type_ in BELONG[kind], f"a section {type_!r} in a wrong place")
         sections.append(section)
         offset = section.end
     must(offset == at, "INDX does not follow the last section")
     must(kind == FEATURES or not index.names, "a profile with tensors")
-    return sections, index
+    must(major < 3 or index.types.count(b"NETW") <= 1, "two networks in a profile")
+    return major, sections, index
 
 
 # ---- 4. INDX -------------------------------------------------------------------------------------
@@ -285,6 +292,7 @@ class Lossy:
     shift: int = 0  # of a message: added to all scales
     models: list[Model] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
+    network: Network | None = None  # with coding 2
 
 
 @dataclass
@@ -301,11 +309,14 @@ class Group:
         return -(-self.slabs // self.per)
 
 
-def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile]) -> Group:
+def read_group(
+    payload: bytes, major: int, shapes: list[list[int]], profiles: list[Profile]
+) -> Group:
     """Section 5, for tensors of the given shapes."""
     r = Reader(payload)
     coding, dtype = r.u8(), r.u8()
-    must(coding <= 1 and dtype < len(TYPES), "unknown coding or element type")
+    must(coding <= (2 if major >= 3 else 1), "unknown coding")
+    must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
     r.take(16)  # SNR and largest error: what the encoder measured
@@ -337,6 +348,11 @@ def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile])
     channels = z.views[0].channels
     z.models = [read_part(r, channels, profile, bool(i)) for i in range(2 if prefix else 1)]
     r.end()
+    if coding == 2:
+        must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
+        must(profile and profile.network, "no profile with a network")
+        must(z.models[0].points == 1, "a network and blocks of more than one token")
+        z.network = profile.network if profile else None
     check_slabs(z)
     total = sum(v.samples * rows_of(z, v) for v in z.views)
     must(group.slabs == total, "the number of slabs is wrong")
@@ -563,16 +579,27 @@ def read_model(data: bytes, channels: int) -> Model:
 
 
 def reconstruct(
-    latents: Sequence[float], z: Lossy, model: Model, dct: list[list[float]] | None, points: int
+    latents: Sequence[float],
+    z: Lossy,
+    model: Model,
+    dct: list[list[float]] | None,
+    points: int,
+    token: Sequence[float] | None,
 ) -> list[list[float]]:
-    """Steps 1 to 5 for one block: for each of its points the values of all channels."""
+    """Steps 1 to 5 for one block: for each of its points the values of all channels.
+
+    ``token`` has what 7.8 adds after step 3, for the only point of the block.
+    """
     rows = [latents[i : i + points] for i in range(0, len(latents), points)]
     if dct:
         rows = [[sum(map(mul, line, y)) for line in dct] if any(y) else y for y in rows]
     out = []
     for column in zip(*rows, strict=True):
         x = inverse_klt(column, model) if model.reflectors else column
-        x = [(a + c) * z.deviation + z.mean for a, c in zip(x, model.centres, strict=True)]
+        x = [a + c for a, c in zip(x, model.centres, strict=True)]
+        if token:
+            x = [a + p for a, p in zip(x, token, strict=True)]
+        x = [a * z.deviation + z.mean for a in x]
         if z.clamp:
             x = [min(max(a, z.lower), z.upper) for a in x]
         out.append(x)
@@ -767,9 +794,10 @@ def table_number(scale: int, step_scale: int) -> int:
     return min(max((scale - step_scale + 1 >> 1) + 6, 0), 255)
 
 
-def find_table(number: int, model: Model) -> Table:
-    if number in model.tables:
-        return model.tables[number]
+def find_table(number: int, tables: dict[int, Table]) -> Table:
+    """The table of a number: one of those of the file, else the built-in one."""
+    if number in tables:
+        return tables[number]
     if number < 2:
         return Table(0)
     octaves = max((number - 14) // 2, 0)
@@ -883,7 +911,7 @@ def read_exceptions(r: Reader, dtype: int, total: int) -> dict[int, int]:
     return dict(zip(positions, bits, strict=True))
 
 
-# ---- 7.7 ROWS of a group with loss ---------------------------------------------------------------
+# ---- 7.7 ROWS of a group with loss, 7.8 ROWS of a group behind a network -------------------------
 
 
 def decode_rows(
@@ -897,6 +925,9 @@ def decode_rows(
     must(total <= 2**27, "a row group is too large")
     exceptions = read_exceptions(r, z.dtype, total) if excepted else {}
     step = z.step * 2 ** ((g - 128) / 256)
+    pictures: list[Picture | None] = [None for _ in found]
+    if z.network:
+        pictures = [read_picture(r, z, n, c, step) for n, c in zip(sizes, counts, strict=True)]
     plan = []  # class, table, coefficients
     for c, ((part, size), _) in enumerate(found):
         model, at = z.models[part], places(z.models[part], size)
@@ -904,7 +935,7 @@ def decode_rows(
         for i, scale in enumerate(row[p] for row in model.scales for p in at):
             number = table_number(scale + z.shift, z.step_scale)
             numbers.setdefault(number, []).append(i)
-        plan += [(c, find_table(n, model), numbers[n]) for n in sorted(numbers)]
+        plan += [(c, find_table(n, model.tables), numbers[n]) for n in sorted(numbers)]
     arrays = [(len(wanted) * sizes[c], table) for c, table, wanted in plan]
     symbols = coded_symbols(r, arrays, z.seed)
     latents: list[list[list[float]]] = [[[]] * n for n in counts]
@@ -913,11 +944,11 @@ def decode_rows(
         for j, i in enumerate(wanted):
             latents[c][i] = [values[k] for k in coded[j * sizes[c] : (j + 1) * sizes[c]]]
     begin = 0
-    for ((part, size), pieces), y, blocks in zip(found, latents, sizes, strict=True):
-        put_class(z, z.models[part], size, pieces, y, out)
+    for ((part, size), pieces), y, blocks, p in zip(found, latents, sizes, pictures, strict=True):
+        put_class(z, z.models[part], size, pieces, y, p, out)
         put_exceptions(z, pieces, blocks, begin, exceptions, out)
         begin += len(y) * blocks
-    return symbols
+    return [s for p in pictures if p for s in p.symbols] + symbols
 
 
 def put_class(
@@ -926,16 +957,18 @@ def put_class(
     size: tuple[int, ...],
     pieces: list[Piece],
     latents: list[list[float]],
+    picture: Picture | None,
     out: list[array[int]],
 ) -> None:
     """Reconstruct the blocks of a class, and put the values where they belong."""
     points = math.prod(size)
     dct = inverse_dct(size) if points > 1 else None
     blocks = zip(*latents, strict=True)
+    tokens = iter(picture.values) if picture else itertools.repeat(None)
     for piece in pieces:
         stride, bits = z.views[piece.tensor].channel_stride, out[piece.tensor]
         for origin in piece.origins:
-            block = reconstruct(next(blocks), z, model, dct, points)
+            block = reconstruct(next(blocks), z, model, dct, points, next(tokens))
             for point, values in zip(piece.points, block, strict=True):
                 for c, value in enumerate(to_bits(values, z.dtype)):
                     bits[origin + point + c * stride] = value
@@ -1028,14 +1061,16 @@ class Profile:
     sha256: bytes
     seed: int  # 7.7
     entries: list[Entry]
+    network: Network | None  # 9.2
 
 
 def read_profile(data: bytes) -> Profile:
-    sections, _ = read_file(data, PROFILE)
+    major, sections, _ = read_file(data, PROFILE)
     digest = hashlib.sha256(data).digest()
     entries = [read_entry(s.payload) for s in sections if s.type == b"ENTR"]
     must(len(entries) <= 4096, "too many entries")
-    return Profile(digest, zlib.crc32(digest), entries)
+    networks = [read_network(s.payload) for s in sections if s.type == b"NETW" and major >= 3]
+    return Profile(digest, zlib.crc32(digest), entries, networks[0] if networks else None)
 
 
 def read_entry(payload: bytes) -> Entry:
@@ -1048,6 +1083,8 @@ def read_entry(payload: bytes) -> Entry:
     must(channels <= 65536, "too many channels")
     r.varint()
     mean, deviation, lower, upper = r.f64(), r.f64(), r.f64(), r.f64()
+    must(all(map(math.isfinite, (mean, deviation, lower, upper))), "not finite")
+    must(lower <= upper and deviation > 0, "bounds or deviation")
     model = read_model(r.rest(), channels)
     return Entry(
         name, layout, prefix, grid, bool(of_prefix), channels, mean, deviation, lower, upper, model
@@ -1094,6 +1131,317 @@ def decode_message(data: bytes, profile: bytes) -> tuple[str, list[int], bytes]:
     return TYPES[dtype], shape, to_bytes(out[0])
 
 
+# ---- 9.2 Networks --------------------------------------------------------------------------------
+
+CODES = {"U8": "B", "I16": "h", "I64": "q", "F16": "e", "F32": "f"}
+REAL = ("F16", "F32")
+
+
+@dataclass
+class Parameter:
+    """A tensor of a network; of a type that no network has, without its values."""
+
+    dtype: str
+    shape: list[int]
+    values: list[Any]
+
+
+@dataclass
+class Layer:
+    """A layer that doubles each axis: weights [input][output][row][column], and biases."""
+
+    weight: list[Any]
+    bias: list[Any]
+
+
+@dataclass
+class Network:
+    """What a decoder needs of a network."""
+
+    hyper_layers: list[Layer]
+    hyper_shifts: list[int]
+    hyper_tables: list[Table]
+    latent_tables: dict[int, Table]
+    layers: list[Layer]
+    norms: list[tuple[list[float], list[list[float]]]]  # beta, gamma
+    inverse_gain: list[list[float]]
+    coarsest_step: float
+
+
+def read_safetensors(data: bytes) -> dict[str, Parameter]:
+    r = Reader(data)
+    try:
+        header = json.loads(r.take(r.uint(8)).decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise FormatError("the header of a network is not JSON") from None
+    must(isinstance(header, dict), "the header of a network is not an object")
+    metadata = header.pop("__metadata__", {})
+    sound = isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values())
+    must(sound, "the metadata of a network are not strings")
+    body, parameters, spans = r.rest(), {}, []
+    for name, entry in header.items():
+        sound = isinstance(entry, dict) and set(entry) >= {"dtype", "shape", "data_offsets"}
+        must(sound, f"the header says too little of {name!r}")
+        dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+        sound = isinstance(dtype, str) and isinstance(shape, list) and isinstance(offsets, list)
+        sound = sound and all(type(n) is int and n >= 0 for n in shape + offsets)
+        must(sound and len(offsets) == 2, f"the type, shape or place of {name!r}")
+        begin, end = offsets
+        must(begin <= end <= len(body), f"{name!r} lies outside of the data")
+        spans.append((begin, end))
+        values: tuple[Any, ...] = ()
+        if dtype in CODES:
+            n, code = math.prod(shape), "<" + CODES[dtype]
+            must(end - begin == n * struct.calcsize(code), f"{name!r} takes another space")
+            values = tuple(v for (v,) in struct.iter_unpack(code, body[begin:end]))
+        parameters[name] = Parameter(dtype, shape, list(values))
+    at = 0
+    for begin, end in sorted(spans):
+        must(begin == at, "a gap or an overlap in the data of a network")
+        at = end
+    must(at == len(body), "data of a network that no tensor has")
+    return parameters
+
+
+def flat(planes: list[Any]) -> list[Any]:
+    """The values of planes in raster order."""
+    return [value for plane in planes for line in plane for value in line]
+
+
+def nested(values: list[Any], shape: Sequence[int]) -> list[Any]:
+    """Values in raster order as lists in lists."""
+    for n in reversed(shape[1:]):
+        values = [values[i : i + n] for i in range(0, len(values), max(n, 1))]
+    return values
+
+
+def read_network(payload: bytes) -> Network:
+    found = read_safetensors(payload)
+
+    def get(name: str, types: Sequence[str], *shape: int | None) -> list[Any]:
+        """The values of a tensor, whose type and shape (None: any length) are checked."""
+        must(name in found, f"a network lacks {name}")
+        p = found[name]
+        must(p.dtype in types, f"{name} is of a wrong type")
+        alike = (n in (None, m) for n, m in zip(shape, p.shape, strict=False))
+        must(len(shape) == len(p.shape) and all(alike), f"{name} has a wrong shape")
+        if p.dtype in REAL:
+            must(all(map(math.isfinite, p.values)), f"{name} is not finite")
+        return nested(p.values, p.shape)
+
+    def norms(part: str, stages: int, n: int) -> list[tuple[list[float], list[list[float]]]]:
+        pairs = []
+        for i in range(stages - 1):
+            beta = get(f"{part}.{i}.beta", REAL, n)
+            gamma = get(f"{part}.{i}.gamma", REAL, n, n)
+            must(min(beta) > 0, "a beta is not above 0")
+            must(all(min(line) >= 0 for line in gamma), "a gamma is below 0")
+            pairs.append((beta, gamma))
+        return pairs
+
+    # Sizes: those of one tensor each; all others are held against them.
+    get("hyper_synthesis.2.weight", ["I16"], None, None, 1, 1)
+    n, m = found["hyper_synthesis.2.weight"].shape[:2]
+    get("inverse_gain", REAL, None, None)
+    levels = found["inverse_gain"].shape[0]
+    stages = sum(f"synthesis.{i}.weight" in found for i in range(7))
+    must(1 <= stages <= 6 and levels >= 2, "stages or levels of a network")
+    must(1 <= n <= 1024 and 1 <= m <= min(1024, 4 ** (stages + 1)), "channels of a network")
+
+    hyper_layers = []
+    for i, (outputs, side) in enumerate([(n, 5), (n, 5), (m, 1)]):
+        weight = get(f"hyper_synthesis.{i}.weight", ["I16"], n, outputs, side, side)
+        hyper_layers.append(Layer(weight, get(f"hyper_synthesis.{i}.bias", ["I64"], outputs)))
+    shifts = get("hyper_synthesis.shift", ["U8"], 3)
+    must(max(shifts) <= 40, "a shift of a network")
+    check_exact(hyper_layers, shifts)
+    r = Reader(bytes(get("hyper_tables", ["U8"], None)))
+    hyper_tables = [read_table(r) for _ in range(n)]
+    r.end()
+    latent_tables = read_tables(bytes(get("latent_tables", ["U8"], None)))
+    layers = []
+    for i, (inputs, outputs) in enumerate(itertools.pairwise([m] + [n] * (stages - 1) + [1])):
+        weight = get(f"synthesis.{i}.weight", REAL, inputs, outputs, 5, 5)
+        layers.append(Layer(weight, get(f"synthesis.{i}.bias", REAL, outputs)))
+    inverse_gain = get("inverse_gain", REAL, levels, m)
+    (coarsest,) = get("coarsest_step", ["F32"], 1)
+    must(coarsest > 0, "the coarsest step is not above 0")
+
+    # What the encoder uses.
+    for i, (inputs, outputs) in enumerate(itertools.pairwise([1] + [n] * (stages - 1) + [m])):
+        get(f"analysis.{i}.weight", REAL, outputs, inputs, 5, 5)
+        get(f"analysis.{i}.bias", REAL, outputs)
+    norms("analysis", stages, n)
+    for i, (inputs, side) in enumerate([(m, 3), (n, 5), (n, 5)]):
+        get(f"hyper_analysis.{i}.weight", REAL, n, inputs, side, side)
+        get(f"hyper_analysis.{i}.bias", REAL, n)
+    get("gain", REAL, levels, m)
+    return Network(
+        hyper_layers,
+        shifts,
+        hyper_tables,
+        latent_tables,
+        layers,
+        norms("synthesis", stages, n),
+        inverse_gain,
+        coarsest,
+    )
+
+
+# ---- 9.3 Sizes -----------------------------------------------------------------------------------
+
+Plane = list[list[float]]  # or of integers, in the hyper-synthesis
+
+
+@dataclass
+class Picture:
+    """The values [token][channel] of a picture, and the symbols that it was coded with."""
+
+    values: Plane
+    symbols: list[array[int]]
+
+
+def halvings(height: int, width: int, times: int) -> list[tuple[int, int]]:
+    """The sizes that layers reach, which double up to this size; the first is that of their input.
+
+    Rounding up at each halving or once for all of them is the same.
+    """
+    return [(-(-height // 2**i), -(-width // 2**i)) for i in range(times, -1, -1)]
+
+
+# ---- 9.4 Symbols of a picture --------------------------------------------------------------------
+
+HYPER_LATENT, ACTIVATION = 4096, 2**20 - 1  # the largest
+
+
+def check_exact(layers: list[Layer], shifts: list[int]) -> None:
+    """No layer of the hyper-synthesis leaves what a double holds exactly."""
+    largest = HYPER_LATENT
+    for layer, shift in zip(layers, shifts, strict=True):
+        reach = max(
+            sum(abs(w) for kernels in layer.weight for row in kernels[o] for w in row)
+            for o in range(len(layer.bias))
+        )
+        bound = reach * largest + max(map(abs, layer.bias)) + 2**shift
+        must(bound < 2**53, "a network is too large for exact integers")
+        largest = ACTIVATION
+
+
+def doubled(a: list[Plane], layer: Layer, height: int, width: int) -> list[Plane]:
+    """The sums b of 9.4, taken from the side of the inputs: a[c][i][l] adds to rows 2 i + j - 2."""
+    out = []
+    for o, bias in enumerate(layer.bias):
+        b = [[bias] * width for _ in range(height)]
+        for plane, kernels in zip(a, layer.weight, strict=True):
+            for i, line in enumerate(plane):
+                for j, weights in enumerate(kernels[o]):
+                    y = 2 * i + j - 2
+                    if 0 <= y < height:
+                        add_line(b[y], line, weights)
+        out.append(b)
+    return out
+
+
+def add_line(out: list[float], line: list[float], weights: list[float]) -> None:
+    width = len(out)
+    for at, value in enumerate(line):
+        if value:
+            for x, w in enumerate(weights, 2 * at - 2):
+                if 0 <= x < width:
+                    out[x] += value * w
+
+
+def narrowed(plane: Plane, shift: int, top: int) -> Plane:
+    half = 1 << shift >> 1
+    return [[min(max(b + half >> shift, 0), top) for b in line] for line in plane]
+
+
+def hyper_synthesis(a: list[Plane], network: Network, sizes: list[tuple[int, int]]) -> list[Plane]:
+    """The table numbers of all latents from the hyper-latents; ``sizes`` of two layers."""
+    *layers, third = network.hyper_layers
+    for layer, shift, (height, width) in zip(layers, network.hyper_shifts, sizes, strict=False):
+        a = [narrowed(b, shift, ACTIVATION) for b in doubled(a, layer, height, width)]
+    numbers = []
+    for o, bias in enumerate(third.bias):
+        weights = [kernels[o][0][0] for kernels in third.weight]
+        b = [
+            [bias + sum(map(mul, weights, values)) for values in zip(*lines, strict=True)]
+            for lines in zip(*a, strict=True)
+        ]
+        numbers.append(narrowed(b, network.hyper_shifts[2], 255))
+    return numbers
+
+
+def read_picture(r: Reader, z: Lossy, tokens: int, channels: int, step: float) -> Picture:
+    """The picture of a class (7.8)."""
+    network = z.network
+    assert network
+    sizes = halvings(tokens, channels, len(network.layers))  # latents ... picture
+    hyper_sizes = halvings(*sizes[0], 2)  # hyper-latents ... latents
+    count = math.prod(hyper_sizes[0])
+    arrays = [(count, table) for table in network.hyper_tables]
+    hyper = coded_symbols(Reader(r.blob()), arrays, z.seed)
+    for plane in hyper:
+        must(max(map(abs, plane)) <= HYPER_LATENT, "a hyper-latent is too large")
+    planes = [nested(list(plane), hyper_sizes[0]) for plane in hyper]
+    numbers = flat(hyper_synthesis(planes, network, hyper_sizes[1:]))
+    where: dict[int, list[int]] = {}
+    for i, number in enumerate(numbers):
+        where.setdefault(number, []).append(i)
+    used = sorted(where)
+    tables = [find_table(number, network.latent_tables) for number in used]
+    arrays = [(len(where[number]), table) for number, table in zip(used, tables, strict=True)]
+    coded = coded_symbols(Reader(r.blob()), arrays, z.seed)
+    values = [0.0] * len(numbers)
+    for number, table, symbols in zip(used, tables, coded, strict=True):
+        for i, symbol in zip(where[number], symbols, strict=True):
+            values[i] = latent(symbol, table, 1.0)
+    latents = nested(values, [len(network.layers[0].weight), *sizes[0]])
+    return Picture(synthesis(latents, network, sizes[1:], step), [*hyper, *coded])
+
+
+# ---- 9.5 From latents to the picture -------------------------------------------------------------
+
+
+def gains(network: Network, step: float) -> list[float]:
+    """The factors of the latents of each channel."""
+    top = len(network.inverse_gain) - 1
+    level = min(max(2 * (math.log2(network.coarsest_step) - math.log2(step)), 0.0), top)
+    low = min(int(level), top - 1)
+    f = level - low
+    rows = network.inverse_gain[low : low + 2]
+    exponents = [(1 - f) * a + f * b for a, b in zip(*rows, strict=True)]
+    must(max(exponents) < 1024, "a picture is not finite")
+    return [2**e for e in exponents]
+
+
+def synthesis(
+    latents: list[Plane], network: Network, sizes: list[tuple[int, int]], step: float
+) -> Plane:
+    """The picture from the latents; ``sizes`` of all layers."""
+    factors = gains(network, step)
+    a = [[[v * k for v in line] for line in p] for p, k in zip(latents, factors, strict=True)]
+    for i, (layer, (height, width)) in enumerate(zip(network.layers, sizes, strict=True)):
+        a = doubled(a, layer, height, width)
+        if i < len(network.norms):
+            a = normalised(a, *network.norms[i])
+    must(all(map(math.isfinite, flat(a))), "a picture is not finite")
+    return a[0]
+
+
+def normalised(b: list[Plane], beta: list[float], gamma: list[list[float]]) -> list[Plane]:
+    squares = [[[v * v for v in line] for line in plane] for plane in b]
+    out = []
+    for plane, start, weights in zip(b, beta, gamma, strict=True):
+        rows = []
+        for y, line in enumerate(plane):
+            at_each = zip(*(s[y] for s in squares), strict=True)
+            sums = [start + sum(map(mul, weights, values)) for values in at_each]
+            rows.append([v * math.sqrt(t) for v, t in zip(line, sums, strict=True)])
+        out.append(rows)
+    return out
+
+
 # ---- A whole file --------------------------------------------------------------------------------
 
 
@@ -1115,7 +1463,7 @@ class Dump:
 
 def read_groups(data: bytes, profiles: Sequence[bytes]) -> tuple[Index, list[Section], list[Group]]:
     """All of a file but the payloads of ROWS, with the rules that tie sections together."""
-    sections, index = read_file(data, FEATURES)
+    major, sections, index = read_file(data, FEATURES)
     at_hand = {hashlib.sha256(p).digest(): p for p in profiles}
     for digest in index.profiles:
         must(digest in at_hand, f"the file needs the profile {digest.hex()}")
@@ -1126,7 +1474,7 @@ def read_groups(data: bytes, profiles: Sequence[bytes]) -> tuple[Index, list[Sec
     for at, dtype, shape in zip(index.groups, index.dtypes, index.shapes, strict=True):
         must(at < len(payloads) and payloads[at][1:2] == bytes([dtype]), "the group of a tensor")
         shapes[at].append(shape)
-    groups = [read_group(p, s, needed) for p, s in zip(payloads, shapes, strict=True)]
+    groups = [read_group(p, major, s, needed) for p, s in zip(payloads, shapes, strict=True)]
     spans = [i for g in groups for i in range(g.first, g.first + min(g.rows(), len(sections) + 1))]
     rows = [i for i, s in enumerate(sections) if s.type == b"ROWS"]
     must(sorted(spans) == rows, "a ROWS section that belongs to no group or to several")
