@@ -231,6 +231,8 @@ def coder_of(
             parts[bool(prefix)] = PartCoder(*common)
     if lossy.neural and max(block, default=1) > 1:
         raise Corrupt("a neural group has blocks of more than one token")
+    if lossy.neural and (profile is None or profile.network is None):
+        raise Corrupt("a neural group refers to a profile without a network")
     grid = GroupGrid(layout, shapes, block)
     per = min(header.slabs_per_row_group, max(header.slabs, 1))
     size = per * max(grid.largest_slab(), 1)
