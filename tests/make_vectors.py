@@ -3,20 +3,25 @@
 Usage: python tests/make_vectors.py [FOLDER]
 
 Each valid vector is a folder with the file (`in.fcz`), the tensors it decodes to
-(`out.safetensors`) and `expect.json`, which says whether it needs the profile `digits.fcp`. The
+(`out.safetensors`) and `expect.json`, which names the profiles it needs (true: `digits.fcp`). The
 faulty ones are made from a valid one by one change each, the ones beyond limits by a writer without
 them; `expect.json` names the reason.
 """
 
+import hashlib
+import io
 import json
 import struct
 import sys
 import tempfile
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import safetensors.numpy
 from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
@@ -24,9 +29,14 @@ from featcodec import Codec, Profile, limits
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
-from featcodec.container.sections import SECTION, SIGNATURE_BYTES
+from featcodec.container.network import Network
+from featcodec.container.reader import Reader
+from featcodec.container.sections import SECTION, SIGNATURE_BYTES, WITH_NETWORKS
+from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
 from featcodec.dumps import Dump
+from featcodec.entropy import family, integers, symbols
+from featcodec.entropy.tables import Table
 from featcodec.files import decode_file, encode_file
 from featcodec.pipeline import choice
 from featcodec.pipeline.grouping import Options
@@ -36,6 +46,9 @@ from featcodec.pipeline.training import train
 HERE = Path(__file__).resolve().parent
 DIGITS = HERE / "digits"
 VECTORS = HERE.parent / "bitstream_spec" / "vectors"
+sys.path.insert(0, str(HERE.parent / "bitstream_spec"))
+
+import reference_decoder as reference  # noqa: E402
 
 
 def digits(task: str, count: int) -> np.ndarray:
@@ -165,6 +178,14 @@ def make_neural(folder: Path) -> None:
             data = fc.save(tensors, metadata, profile=profile, transform="neural", snr=snr)
             (target / "in.fcz").write_bytes(data)
             finish(target, [profile])
+    profile = folder / "least.fcp"
+    if not profile.exists():
+        profile.write_bytes(network_file(least_network()))
+    target = folder / "valid" / "104-network-least"
+    if not target.exists():
+        target.mkdir(parents=True)
+        (target / "in.fcz").write_bytes(by_hand(profile.read_bytes(), LARGEST))
+        finish(target, [profile])
 
 
 def neural_sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str], float]]:
@@ -182,6 +203,93 @@ def neural_sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str], f
         "102-network-exceptions": ({"features": odd}, {"layout": "NLD"}, 3),
         "103-network-sentences": (lines, {"layout": "LD"}, 5),
     }
+
+
+# --- files of format 3.0 by hand, up to bounds that encoders stay away from ----------------------
+
+LARGEST = 4096  # hyper-latent
+LATENT_TABLES = {5: Table(2, 0, 120, 128, (140,)), 9: Table(3, 2, 110, 120, (130, 140))}
+
+
+def least_network() -> dict[str, np.ndarray]:
+    """One stage, one latent channel, two of the hyper-latents, as large as exactness allows."""
+    rng = np.random.default_rng(3)
+    tables = [Table(3, 0, 120, 128, (130, 140)), Table(1, 1, 110, 130)]
+    found: dict[str, np.ndarray] = {
+        f"hyper_synthesis.{i}.weight": rng.integers(-9, 10, (2, 2, 5, 5)).astype("i2")
+        for i in (0, 1)
+    }
+    reach = np.abs(found["hyper_synthesis.0.weight"].astype(np.int64)).sum((0, 2, 3)).max()
+    bound = (1 << 53) - (1 << 10) - int(reach) * LARGEST
+    found |= {
+        "hyper_synthesis.2.weight": np.array([3, -2], "i2").reshape(2, 1, 1, 1),
+        "hyper_synthesis.0.bias": np.array([9000, 1 - bound]),
+        "hyper_synthesis.1.bias": np.array([500, 700]),
+        "hyper_synthesis.2.bias": np.array([90]),
+        "hyper_synthesis.shift": np.array([10, 6, 4], "u1"),
+        "hyper_tables": np.frombuffer(b"".join(map(integers.pack_table, tables)), "u1"),
+        "latent_tables": np.frombuffer(
+            b"".join(bytes([n]) + integers.pack_table(t) for n, t in LATENT_TABLES.items()), "u1"
+        ),
+        "coarsest_step": np.array([0.7], "f4"),
+    }
+    shapes = {"analysis.0": (1, 1, 5, 5), "hyper_analysis.0": (2, 1, 3, 3)}
+    shapes |= {"synthesis.0": (1, 1, 5, 5)}
+    shapes |= {"hyper_analysis.1": (2, 2, 5, 5), "hyper_analysis.2": (2, 2, 5, 5)}
+    for name, shape in shapes.items():
+        found[f"{name}.weight"] = rng.normal(0, 0.2, shape).astype("f2")
+        found[f"{name}.bias"] = rng.normal(0, 0.2, shape[0]).astype("f4")
+    found["inverse_gain"] = np.array([[0.25], [-0.5]], "f2")
+    found["gain"] = -found["inverse_gain"]
+    return found
+
+
+def network_file(tensors: dict[str, np.ndarray]) -> bytes:
+    """Return a profile that holds a network alone."""
+    metadata = {"name": "by hand"}
+    return Profile.pack([], Network(safetensors.numpy.save(tensors, metadata), metadata))
+
+
+def by_hand(profile: bytes, largest: int) -> bytes:
+    """Code a picture of 21 x 13 with the network of `least_network` and hyper-latents up to it.
+
+    The profile may be another one that gives the same table numbers: only its name goes in.
+    """
+    rng = np.random.default_rng(4)
+    network = reference.read_profile(network_file(least_network())).network
+    assert network is not None
+    seed = zlib.crc32(hashlib.sha256(profile).digest())
+    hyper = rng.integers(-2, 3, (2, 3, 2)).astype("i4")
+    hyper[0, 1, 1], hyper[1, 2, 0] = largest, -LARGEST
+    numbers = reference.hyper_synthesis(hyper.tolist(), network, [(6, 4), (11, 7)])
+    flat = np.array(numbers).ravel()
+    latents = [
+        (rng.integers(-4, 5, int((flat == n).sum())).astype("i4"), table)
+        for n in np.unique(flat)
+        if (table := LATENT_TABLES.get(int(n), family.table(int(n)))).magnitude
+    ]
+    tables = (Table(3, 0, 120, 128, (130, 140)), Table(1, 1, 110, 130))
+    rows = Builder()
+    rows.u8(100)
+    rows.varint(0)
+    rows.blob(symbols.encode([(z.ravel(), t) for z, t in zip(hyper, tables, strict=True)], seed))
+    rows.blob(symbols.encode(latents, seed))
+    rows += symbols.encode([], seed)
+    lossy = Lossy(
+        **{**PLAIN, "upper": 9.0, "std": 2.0, "step": 0.5, "step_scale": 40},
+        profile=0,
+        parts=(Part("none", Model("none")),),
+        neural=True,
+    )
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.needs(WITH_NETWORKS)
+    writer.section(b"ROWS", bytes(rows))
+    writer.section(b"GRUP", GroupHeader("F32", 21, 21, 0, 1.0, np.nan, lossy).pack())
+    writer.profile(hashlib.sha256(profile).digest())
+    writer.index.tensors = [index.TensorEntry("x", "F32", (21, 13), 0)]
+    writer.finish()
+    return out.getvalue()
 
 
 def make_messages(folder: Path) -> None:
@@ -273,20 +381,203 @@ def make_faulty(folder: Path) -> None:
         (target / "expect.json").write_text(json.dumps({"reason": reason}) + "\n")
 
 
+# --- faulty files of format 3.0 -----------------------------------------------------------------
+
+
+def rewrite(
+    data: bytes,
+    group: Callable[[GroupHeader], GroupHeader] = lambda header: header,
+    rows: Callable[[list[bytes]], None] = lambda fields: None,
+    profile: bytes | None = None,
+) -> bytes:
+    """Write a file anew with another group with loss, first ROWS or profile.
+
+    The fields of ROWS are fine step, exceptions, hyper-latents, latents and the rest.
+    """
+    source, out = Reader(io.BytesIO(data), "sound"), io.BytesIO()
+    writer = Writer(out)
+    writer.needs(source.version)
+    for position, (kind, _) in enumerate(source.index.sections):
+        payload = source.section(position, kind)
+        if kind == b"GRUP":
+            header = GroupHeader.unpack(payload)
+            payload = group(header).pack() if header.lossy else payload
+        elif position == 0:
+            cursor = Cursor(payload)
+            fields = [bytes([cursor.u8()]), *(cursor.blob() for _ in range(3))]
+            fields.append(bytes(cursor.rest()))
+            rows(fields)
+            built = Builder(fields[0])
+            for field in fields[1:-1]:
+                built.blob(field)
+            payload = bytes(built + fields[-1])
+        writer.section(kind, payload)
+    digests = source.index.profiles if profile is None else [hashlib.sha256(profile).digest()]
+    writer.index.profiles, writer.index.tensors = digests, source.index.tensors
+    writer.index.metadata = source.index.metadata
+    writer.finish()
+    return out.getvalue()
+
+
+def lossy(**changes: Any) -> Callable[[GroupHeader], GroupHeader]:
+    return lambda header: replace(header, lossy=replace(header.lossy, **changes))
+
+
+def with_prefix(header: GroupHeader) -> GroupHeader:
+    """Take the first token of each sample for a prefix; a slab is a sample then."""
+    header = lossy(prefix=1, grid=(16,), parts=header.lossy.parts * 2)(header)
+    return replace(header, slabs=9, slabs_per_row_group=3)
+
+
+def with_blocks(header: GroupHeader) -> GroupHeader:
+    """Make blocks of two tokens, as long as slabs stay what they are."""
+    (part,) = header.lossy.parts
+    model = replace(part.model, block=(1, 2), scales=b"")
+    return lossy(parts=(replace(part, model=model),))(header)
+
+
+def damage(field: int) -> Callable[[list[bytes]], None]:
+    """Change the low bits of the last word of a field of ROWS."""
+
+    def change(fields: list[bytes]) -> None:
+        whole = bytearray(fields[field])
+        whole[-3] ^= 0x55
+        fields[field] = bytes(whole)
+
+    return change
+
+
+def network_faults(folder: Path) -> dict[str, tuple[str, bytes, list[str]]]:
+    """Return name -> (reason, file, profiles it needs)."""
+
+    def sound(name: str) -> bytes:
+        return (folder / "valid" / name / "in.fcz").read_bytes()
+
+    maps, tokens = sound("100-network-cnn"), sound("101-network-and-rest")
+    digits_profile = (folder / "digits.fcp").read_bytes()
+    least = (folder / "least.fcp").read_bytes()
+
+    def no_latents(fields: list[bytes]) -> None:
+        fields[3] = b""
+
+    ours = ["network.fcp"]
+    return {
+        "network-old-version": (
+            "coding 2 in a file of major version 1",
+            bytes(resign(1, 0)(bytearray(maps))),
+            ours,
+        ),
+        "network-coding-1": (
+            "pictures in a group of coding 1",
+            rewrite(maps, lossy(neural=False)),
+            ours,
+        ),
+        "network-no-profile": (
+            "coding 2 without a profile",
+            rewrite(maps, lossy(profile=None)),
+            ours,
+        ),
+        "network-of-none": (
+            "coding 2 with a profile that has no network",
+            rewrite(maps, profile=digits_profile),
+            ["digits.fcp"],
+        ),
+        "network-prefix": ("coding 2 with prefix tokens", rewrite(tokens, with_prefix), ours),
+        "network-grid": (
+            "coding 2 with the lengths of a grid",
+            rewrite(tokens, lossy(grid=(17,))),
+            ours,
+        ),
+        "network-blocks": ("coding 2 with blocks of two tokens", rewrite(maps, with_blocks), ours),
+        "network-hyper-latents": (
+            "resealed damage to hyper-latents",
+            rewrite(maps, rows=damage(2)),
+            ours,
+        ),
+        "network-latents": ("resealed damage to latents", rewrite(maps, rows=damage(3)), ours),
+        "network-no-latents": ("a picture without latents", rewrite(maps, rows=no_latents), ours),
+        "network-hyper-too-large": (
+            "a hyper-latent of 4097",
+            by_hand(least, LARGEST + 1),
+            ["least.fcp"],
+        ),
+    }
+
+
+def faulty_networks() -> dict[str, tuple[str, dict[str, np.ndarray]]]:
+    """Return name -> (reason, tensors). But for the shift, they give the sound table numbers."""
+    sound = least_network()
+    bias, gain = sound["hyper_synthesis.0.bias"], sound["gain"]
+    beyond = bias - np.array([0, 1])
+    more = {f"{name}.weight": np.zeros((1,) * 4, "f2") for name in ("synthesis.1", "analysis.1")}
+    return {
+        "network-inexact": (
+            "a hyper-synthesis that reaches 2^53",
+            sound | {"hyper_synthesis.0.bias": beyond},
+        ),
+        "network-not-finite": (
+            "a gain that is not finite, of use to the encoder alone",
+            sound | {"gain": np.array([[np.nan], [1]], "f2")},
+        ),
+        "network-no-gain": (
+            "a network without gains",
+            {name: tensor for name, tensor in sound.items() if name != "gain"},
+        ),
+        "network-shape": (
+            "a tensor of another rank",
+            sound | {"gain": gain.reshape(2, 1, 1)},
+        ),
+        "network-type": (
+            "a tensor of another type",
+            sound | {"coarsest_step": sound["coarsest_step"].astype("f2")},
+        ),
+        "network-shift": (
+            "a shift of 41",
+            sound | {"hyper_synthesis.shift": np.array([10, 6, 41], "u1")},
+        ),
+        "network-tables": (
+            "a byte too many behind tables",
+            sound | {"hyper_tables": np.append(sound["hyper_tables"], np.uint8(0))},
+        ),
+        "network-stages": ("weights of a stage that is none", sound | more),
+    }
+
+
+def make_faulty_networks(folder: Path) -> None:
+    for name, (reason, data, profiles) in network_faults(folder).items():
+        target = folder / "faulty" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            (target / "in.fcz").write_bytes(data)
+            expected = {"reason": reason, "profile": profiles}
+            (target / "expect.json").write_text(json.dumps(expected) + "\n")
+    for name, (reason, tensors) in faulty_networks().items():
+        target = folder / "faulty" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            profile = network_file(tensors)
+            (target / "network.fcp").write_bytes(profile)
+            (target / "in.fcz").write_bytes(by_hand(profile, LARGEST))
+            expected = {"reason": reason, "profile": [f"faulty/{name}/network.fcp"]}
+            (target / "expect.json").write_text(json.dumps(expected) + "\n")
+
+
 # --- beyond the limits --------------------------------------------------------------------------
+
+
+PLAIN: dict[str, Any] = {"architecture": "generic", "layout": "ND", "prefix": 0, "grid": ()}
+PLAIN |= {"lower": 0.0, "upper": 1.0, "clipped": 0, "mean": 0.0, "std": 1.0, "step": 1.0}
+PLAIN |= {"step_scale": 0, "clamp": False, "double": False}
 
 
 def make_limits(folder: Path) -> None:
     """Files of one group whose index or header asks for more than SPEC §10 allows."""
     plain = GroupHeader("U8", 1, 1, 0, 0.0, 0.0)
     wide = (1, 1 << 17)
-    lossy = {"architecture": "generic", "layout": "ND", "prefix": 0, "grid": ()}
-    lossy |= {"lower": 0.0, "upper": 1.0, "clipped": 0, "mean": 0.0, "std": 1.0, "step": 1.0}
-    lossy |= {"step_scale": 0, "clamp": False, "double": False}
     model = Part("none", Model("none"))
-    features = Lossy(**lossy, profile=None, parts=(model,))
+    features = Lossy(**PLAIN, profile=None, parts=(model,))
     large = Lossy(
-        **{**lossy, "layout": "NL"}, profile=None, parts=(Part("none", Model("none", (1,))),)
+        **{**PLAIN, "layout": "NL"}, profile=None, parts=(Part("none", Model("none", (1,))),)
     )
     cases = {
         "too-many-values": ((1 << 40, 1 << 40), plain),
@@ -321,4 +612,5 @@ if __name__ == "__main__":
     make_neural(where)
     make_messages(where)
     make_faulty(where)
+    make_faulty_networks(where)
     make_limits(where)
