@@ -8,8 +8,8 @@ meta:
   ks-version: '0.11'
   endian: le
 doc: |
-  The container of featcodec, format 1.0: files of features and profiles. Section numbers refer to
-  SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
+  The container of featcodec, formats 1.0 and 3.0: files of features and profiles. Section numbers
+  refer to SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
   is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
   for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
   laid out depends on the GRUP section that claims it: see the type `rows`.
@@ -43,7 +43,8 @@ types:
         contents: [0x89, 'FCZ', 0x0d, 0x0a, 0x1a, 0x0a]
       - id: major_version
         type: u1
-        valid: 1
+        valid:
+          any-of: [1, 3]
       - id: minor_version
         type: u1
         doc: Any; a minor version only adds sections that are not critical.
@@ -69,7 +70,8 @@ types:
           expr: >-
             _ == 1 or (_ == 0 and type != section_type::rows and type != section_type::grup
             and type != section_type::entr and type != section_type::indx
-            and type != section_type::end)
+            and type != section_type::end
+            and (type != section_type::netw or _root.signature.major_version < 3))
         doc: Bit 0, the section is critical, as all sections of this version are.
       - id: len_payload
         type: u8
@@ -83,6 +85,7 @@ types:
             'section_type::rows': rows
             'section_type::grup': grup
             'section_type::entr': entr
+            'section_type::netw': netw
             'section_type::indx': indx
             'section_type::end': end
             _: unknown
@@ -301,7 +304,9 @@ types:
         type: u1
         enum: coding
         valid:
-          in-enum: true
+          expr: >-
+            _ == coding::exact or _ == coding::lossy
+            or (_ == coding::network and _root.signature.major_version >= 3)
       - id: dtype
         type: u1
         enum: dtype
@@ -322,13 +327,15 @@ types:
         doc: NaN when it was not measured.
       - id: lossy
         type: lossy
-        if: coding == coding::lossy
+        if: coding != coding::exact
     instances:
       num_row_groups:
         value: (num_slabs.value + slabs_per_row_group.value - 1) / slabs_per_row_group.value
 
   lossy:
-    doc: Section 5, with coding 1.
+    doc: |
+      Section 5, with coding 1 or 2. With coding 2 there is a profile, and neither prefix tokens nor
+      a grid behind them.
     seq:
       - id: architecture
         type: u1
@@ -592,16 +599,20 @@ types:
         size-eos: true
         doc: As many elements, as stored in the dump.
 
-  # 7.7 and 8. ROWS
+  # 7.7, 7.8 and 8. ROWS
 
   rows:
     doc: |
       A row group. Its layout is that of the coding of the GRUP section that claims it, for which
-      the reader looks at `first_section` and `num_row_groups` of all: `lossy` or `exact`.
+      the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`.
     instances:
       lossy:
         pos: 0
         type: rows_lossy
+        size-eos: true
+      network:
+        pos: 0
+        type: rows_network
         size-eos: true
       exact:
         pos: 0
@@ -617,6 +628,29 @@ types:
         type: exceptions
       - id: symbols
         type: coded_symbols
+
+  rows_network:
+    doc: Section 7.8. A row group without values has no picture, and is laid out as `rows_lossy`.
+    seq:
+      - id: fine_step
+        type: u1
+      - id: exceptions
+        type: exceptions
+      - id: hyper_latents
+        type: sized_symbols
+        doc: Section 9.4.
+      - id: latents
+        type: sized_symbols
+      - id: symbols
+        type: coded_symbols
+
+  sized_symbols:
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: coded_symbols
+        size: len.value
 
   rows_exact:
     doc: Section 8.
@@ -710,11 +744,36 @@ types:
         type: model
         size-eos: true
 
+  netw:
+    doc: Section 9.2. In a file of major version 1 it is an unknown section.
+    seq:
+      - id: unknown
+        size-eos: true
+        if: _root.signature.major_version < 3
+        valid:
+          expr: _parent.flags == 0
+      - id: network
+        type: safetensors
+        if: _root.signature.major_version >= 3
+
+  safetensors:
+    seq:
+      - id: len_header
+        type: u8
+      - id: header
+        type: str
+        encoding: UTF-8
+        size: len_header
+        doc: JSON; for each tensor its type, its shape, and begin and end in the data.
+      - id: data
+        size-eos: true
+
 enums:
   section_type:
     0x53574f52: rows
     0x50555247: grup
     0x52544e45: entr
+    0x5754454e: netw
     0x58444e49: indx
     0x20444e45: end
   kind:
@@ -723,6 +782,7 @@ enums:
   coding:
     0: exact
     1: lossy
+    2: network
   architecture:
     0: generic
     1: cnn

@@ -1,5 +1,6 @@
 """The Kaitai Struct description reads the container as the reference decoder does."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import reference_decoder as reference  # noqa: E402
 from featcodec_file import FeatcodecFile  # noqa: E402
 
 VALID = sorted((VECTORS / "valid").iterdir())
+PROFILES = [path.read_bytes() for path in sorted(VECTORS.glob("*.fcp"))]
 BROKEN_FRAMES = ["empty", "future-version", "not-featcodec", "reserved-flag", "text-mode"]
+BROKEN_FRAMES += ["network-old-version"]
 
 
 def names_of(index: Any) -> list[str]:
@@ -37,7 +40,7 @@ def shapes_of(index: Any) -> list[list[int]]:
 def test_index_groups_and_row_groups_agree(folder: Path) -> None:
     data = (folder / "in.fcz").read_bytes()
     file = FeatcodecFile.from_bytes(data)
-    index, _, groups = reference.read_groups(data, [(VECTORS / "digits.fcp").read_bytes()])
+    index, _, groups = reference.read_groups(data, PROFILES)
     found = file.sections[-2].payload.index
     assert names_of(found) == index.names
     assert shapes_of(found) == index.shapes
@@ -52,7 +55,12 @@ def test_index_groups_and_row_groups_agree(folder: Path) -> None:
             assert one.lossy.layout.text == other.lossy.layout
         for i in range(one.num_row_groups):
             rows = file.sections[one.first_section.value + i].payload
-            if other.lossy:
+            if other.lossy and other.lossy.network:
+                assert one.coding == FeatcodecFile.Coding.network
+                for field in (rows.network.hyper_latents, rows.network.latents):
+                    assert field.body._io.is_eof()
+                assert rows.network.symbols._io.is_eof()
+            elif other.lossy:
                 assert rows.lossy.symbols._io.is_eof()
 
 
@@ -61,6 +69,21 @@ def test_it_reads_a_profile() -> None:
     names = [section.payload.name.text for section in file.sections[:-2]]
     assert len(names) == 3
     assert all("digits" in name for name in names)
+
+
+@pytest.mark.parametrize("name", ["network.fcp", "least.fcp"])
+def test_it_reads_a_network(name: str) -> None:
+    data = (VECTORS / name).read_bytes()
+    (section,) = FeatcodecFile.from_bytes(data).sections[:-2]
+    network = section.payload.network
+    header = json.loads(network.header)
+    header.pop("__metadata__")
+    _, (wanted,), _ = reference.read_file(data, reference.PROFILE)
+    found = reference.read_safetensors(wanted.payload)
+    assert {k: (v["dtype"], v["shape"]) for k, v in header.items()} == {
+        k: (p.dtype, p.shape) for k, p in found.items()
+    }
+    assert max(v["data_offsets"][1] for v in header.values()) == len(network.data)
 
 
 @pytest.mark.parametrize("name", BROKEN_FRAMES)

@@ -11,8 +11,8 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class FeatcodecFile(KaitaiStruct):
-    """The container of featcodec, format 1.0: files of features and profiles. Section numbers refer to
-    SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
+    """The container of featcodec, formats 1.0 and 3.0: files of features and profiles. Section numbers
+    refer to SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
     is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
     for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
     laid out depends on the GRUP section that claims it: see the type `rows`.
@@ -41,6 +41,7 @@ class FeatcodecFile(KaitaiStruct):
     class Coding(IntEnum):
         exact = 0
         lossy = 1
+        network = 2
 
     class Dtype(IntEnum):
         bool = 0
@@ -84,6 +85,7 @@ class FeatcodecFile(KaitaiStruct):
         grup = 1347768903
         entr = 1381256773
         rows = 1398230866
+        netw = 1465140558
         indx = 1480871497
 
     class Transform(IntEnum):
@@ -427,8 +429,9 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.coding = KaitaiStream.resolve_enum(FeatcodecFile.Coding, self._io.read_u1())
-            if not isinstance(self.coding, FeatcodecFile.Coding):
-                raise kaitaistruct.ValidationNotInEnumError(self.coding, self._io, u"/types/grup/seq/0")
+            _ = self.coding
+            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) )) :
+                raise kaitaistruct.ValidationExprError(self.coding, self._io, u"/types/grup/seq/0")
             self.dtype = KaitaiStream.resolve_enum(FeatcodecFile.Dtype, self._io.read_u1())
             if not isinstance(self.dtype, FeatcodecFile.Dtype):
                 raise kaitaistruct.ValidationNotInEnumError(self.dtype, self._io, u"/types/grup/seq/1")
@@ -437,7 +440,7 @@ class FeatcodecFile(KaitaiStruct):
             self.first_section = FeatcodecFile.Varint(self._io, self, self._root)
             self.snr = self._io.read_f8le()
             self.max_error = self._io.read_f8le()
-            if self.coding == FeatcodecFile.Coding.lossy:
+            if self.coding != FeatcodecFile.Coding.exact:
                 pass
                 self.lossy = FeatcodecFile.Lossy(self._io, self, self._root)
 
@@ -448,7 +451,7 @@ class FeatcodecFile(KaitaiStruct):
             self.num_slabs._fetch_instances()
             self.slabs_per_row_group._fetch_instances()
             self.first_section._fetch_instances()
-            if self.coding == FeatcodecFile.Coding.lossy:
+            if self.coding != FeatcodecFile.Coding.exact:
                 pass
                 self.lossy._fetch_instances()
 
@@ -675,7 +678,9 @@ class FeatcodecFile(KaitaiStruct):
 
 
     class Lossy(KaitaiStruct):
-        """Section 5, with coding 1."""
+        """Section 5, with coding 1 or 2. With coding 2 there is a profile, and neither prefix tokens nor
+        a grid behind them.
+        """
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Lossy, self).__init__(_io)
             self._parent = _parent
@@ -777,6 +782,39 @@ class FeatcodecFile(KaitaiStruct):
             self.reflectors._fetch_instances()
             self.scales._fetch_instances()
             self.tables._fetch_instances()
+
+
+    class Netw(KaitaiStruct):
+        """Section 9.2. In a file of major version 1 it is an unknown section."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Netw, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            if self._root.signature.major_version < 3:
+                pass
+                self.unknown = self._io.read_bytes_full()
+                _ = self.unknown
+                if not self._parent.flags == 0:
+                    raise kaitaistruct.ValidationExprError(self.unknown, self._io, u"/types/netw/seq/0")
+
+            if self._root.signature.major_version >= 3:
+                pass
+                self.network = FeatcodecFile.Safetensors(self._io, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            if self._root.signature.major_version < 3:
+                pass
+
+            if self._root.signature.major_version >= 3:
+                pass
+                self.network._fetch_instances()
+
 
 
     class NumberedTable(KaitaiStruct):
@@ -895,7 +933,7 @@ class FeatcodecFile(KaitaiStruct):
 
     class Rows(KaitaiStruct):
         """A row group. Its layout is that of the coding of the GRUP section that claims it, for which
-        the reader looks at `first_section` and `num_row_groups` of all: `lossy` or `exact`.
+        the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`.
         """
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Rows, self).__init__(_io)
@@ -918,6 +956,11 @@ class FeatcodecFile(KaitaiStruct):
             if hasattr(self, '_m_lossy'):
                 pass
                 self._m_lossy._fetch_instances()
+
+            _ = self.network
+            if hasattr(self, '_m_network'):
+                pass
+                self._m_network._fetch_instances()
 
 
         @property
@@ -945,6 +988,19 @@ class FeatcodecFile(KaitaiStruct):
             self._m_lossy = FeatcodecFile.RowsLossy(_io__raw__m_lossy, self, self._root)
             self._io.seek(_pos)
             return getattr(self, '_m_lossy', None)
+
+        @property
+        def network(self):
+            if hasattr(self, '_m_network'):
+                return self._m_network
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._raw__m_network = self._io.read_bytes_full()
+            _io__raw__m_network = KaitaiStream(BytesIO(self._raw__m_network))
+            self._m_network = FeatcodecFile.RowsNetwork(_io__raw__m_network, self, self._root)
+            self._io.seek(_pos)
+            return getattr(self, '_m_network', None)
 
 
     class RowsExact(KaitaiStruct):
@@ -982,6 +1038,47 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.exceptions._fetch_instances()
             self.symbols._fetch_instances()
+
+
+    class RowsNetwork(KaitaiStruct):
+        """Section 7.8. A row group without values has no picture, and is laid out as `rows_lossy`."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RowsNetwork, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.fine_step = self._io.read_u1()
+            self.exceptions = FeatcodecFile.Exceptions(self._io, self, self._root)
+            self.hyper_latents = FeatcodecFile.SizedSymbols(self._io, self, self._root)
+            self.latents = FeatcodecFile.SizedSymbols(self._io, self, self._root)
+            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.exceptions._fetch_instances()
+            self.hyper_latents._fetch_instances()
+            self.latents._fetch_instances()
+            self.symbols._fetch_instances()
+
+
+    class Safetensors(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Safetensors, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_header = self._io.read_u8le()
+            self.header = (self._io.read_bytes(self.len_header)).decode(u"UTF-8")
+            self.data = self._io.read_bytes_full()
+
+
+        def _fetch_instances(self):
+            pass
 
 
     class Scales(KaitaiStruct):
@@ -1043,7 +1140,7 @@ class FeatcodecFile(KaitaiStruct):
             self.type = KaitaiStream.resolve_enum(FeatcodecFile.SectionType, self._io.read_u4le())
             self.flags = self._io.read_u4le()
             _ = self.flags
-            if not  ((_ == 1) or ( ((_ == 0) and (self.type != FeatcodecFile.SectionType.rows) and (self.type != FeatcodecFile.SectionType.grup) and (self.type != FeatcodecFile.SectionType.entr) and (self.type != FeatcodecFile.SectionType.indx) and (self.type != FeatcodecFile.SectionType.end)) )) :
+            if not  ((_ == 1) or ( ((_ == 0) and (self.type != FeatcodecFile.SectionType.rows) and (self.type != FeatcodecFile.SectionType.grup) and (self.type != FeatcodecFile.SectionType.entr) and (self.type != FeatcodecFile.SectionType.indx) and (self.type != FeatcodecFile.SectionType.end) and ( ((self.type != FeatcodecFile.SectionType.netw) or (self._root.signature.major_version < 3)) )) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/section/seq/1")
             self.len_payload = self._io.read_u8le()
             if not self.len_payload <= 1099511627776:
@@ -1069,6 +1166,11 @@ class FeatcodecFile(KaitaiStruct):
                 self._raw_payload = self._io.read_bytes(self.len_payload)
                 _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
                 self.payload = FeatcodecFile.Indx(_io__raw_payload, self, self._root)
+            elif _on == FeatcodecFile.SectionType.netw:
+                pass
+                self._raw_payload = self._io.read_bytes(self.len_payload)
+                _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
+                self.payload = FeatcodecFile.Netw(_io__raw_payload, self, self._root)
             elif _on == FeatcodecFile.SectionType.rows:
                 pass
                 self._raw_payload = self._io.read_bytes(self.len_payload)
@@ -1097,6 +1199,9 @@ class FeatcodecFile(KaitaiStruct):
             elif _on == FeatcodecFile.SectionType.indx:
                 pass
                 self.payload._fetch_instances()
+            elif _on == FeatcodecFile.SectionType.netw:
+                pass
+                self.payload._fetch_instances()
             elif _on == FeatcodecFile.SectionType.rows:
                 pass
                 self.payload._fetch_instances()
@@ -1118,8 +1223,8 @@ class FeatcodecFile(KaitaiStruct):
             if not self.magic == b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A":
                 raise kaitaistruct.ValidationNotEqualError(b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A", self.magic, self._io, u"/types/signature/seq/0")
             self.major_version = self._io.read_u1()
-            if not self.major_version == 1:
-                raise kaitaistruct.ValidationNotEqualError(1, self.major_version, self._io, u"/types/signature/seq/1")
+            if not  ((self.major_version == 1) or (self.major_version == 3)) :
+                raise kaitaistruct.ValidationNotAnyOfError(self.major_version, self._io, u"/types/signature/seq/1")
             self.minor_version = self._io.read_u1()
             self.kind = KaitaiStream.resolve_enum(FeatcodecFile.Kind, self._io.read_u2le())
             if not isinstance(self.kind, FeatcodecFile.Kind):
@@ -1149,6 +1254,26 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.len._fetch_instances()
             self.model._fetch_instances()
+
+
+    class SizedSymbols(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.SizedSymbols, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw_body = self._io.read_bytes(self.len.value)
+            _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+            self.body = FeatcodecFile.CodedSymbols(_io__raw_body, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            self.body._fetch_instances()
 
 
     class String(KaitaiStruct):
