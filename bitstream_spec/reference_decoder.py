@@ -1290,7 +1290,7 @@ def read_network(payload: bytes) -> Network:
 
 # ---- 9.3 Sizes -----------------------------------------------------------------------------------
 
-Plane = list[list[float]]  # or of integers, in the hyper-synthesis
+Plane = list[list[Any]]  # of floats; of integers in the hyper-synthesis
 
 
 @dataclass
