@@ -15,6 +15,7 @@ UNIT_VALUES = 1 << 26
 ROW_GROUP_VALUES = 1 << 27
 COEFFICIENTS = 1 << 24
 PROFILE_ENTRIES = 1 << 12
+PICTURE_LATENTS = 1 << 27
 
 
 def check(value: int, bound: int, what: str) -> int:

@@ -31,7 +31,7 @@ from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
 from featcodec.container.network import Network
 from featcodec.container.reader import Reader
-from featcodec.container.sections import SECTION, SIGNATURE_BYTES, WITH_NETWORKS
+from featcodec.container.sections import EXTENDED, SECTION, SIGNATURE_BYTES
 from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
 from featcodec.dumps import Dump
@@ -188,6 +188,28 @@ def make_neural(folder: Path) -> None:
         finish(target, [profile])
 
 
+def make_contexts(folder: Path) -> None:
+    """Files of format 3.0 whose maps are coded with contexts."""
+    maps = digits("cnn", 60).astype(np.float32)
+    odd = np.maximum(maps[:20, :6], 0).astype(np.float64)
+    odd[0, 0, 0, 0], odd[1, 2, 3, 1], odd[2, 3, 0, 0] = np.nan, np.inf, 900
+    rng = np.random.default_rng(2)
+    smooth = np.cumsum(np.cumsum(rng.normal(size=(2, 3, 21, 18)), axis=2), axis=3)
+    sources = {
+        "110-context-relu": (np.maximum(maps[:, :24], 0), 12),
+        "111-context-signed": (maps[:12], 9),
+        "112-context-exceptions": (odd, 15),
+        "113-context-blocks": (np.maximum(smooth - 4, 0).astype(np.float32), 25),
+    }
+    for name, (array, snr) in sources.items():
+        target = folder / "valid" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            data = fc.save({"x": array}, {"layout": "NCHW"}, transform="context", snr=snr)
+            (target / "in.fcz").write_bytes(data)
+            finish(target, [])
+
+
 def neural_sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str], float]]:
     """Return name -> (tensors, metadata, SNR)."""
     odd = digits("vit", 6).astype(np.float64)
@@ -283,7 +305,7 @@ def by_hand(profile: bytes, largest: int) -> bytes:
     )
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(WITH_NETWORKS)
+    writer.needs(EXTENDED)
     writer.section(b"ROWS", bytes(rows))
     writer.section(b"GRUP", GroupHeader("F32", 21, 21, 0, 1.0, np.nan, lossy).pack())
     writer.profile(hashlib.sha256(profile).digest())
@@ -610,6 +632,7 @@ if __name__ == "__main__":
     where.mkdir(parents=True, exist_ok=True)
     make_valid(where)
     make_neural(where)
+    make_contexts(where)
     make_messages(where)
     make_faulty(where)
     make_faulty_networks(where)

@@ -98,7 +98,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 )
 @click.option(
     "--transform",
-    type=click.Choice(["auto", "none", "linear", "neural"]),
+    type=click.Choice(["auto", "none", "context", "linear", "neural"]),
     default="auto",
     show_default=True,
     help="neural needs torch, and a profile with a network (default: caufc).",

@@ -36,7 +36,7 @@ FLOATS = frozenset({"F8_E5M2", "F8_E4M3", "F16", "BF16", "F32", "F64"})
 
 def name_of(code: int) -> str:
     if code >= len(NAMES):
-        raise Corrupt(f"element type {code} is unknown to format 1")
+        raise Corrupt(f"element type {code} is unknown")
     return NAMES[code]
 
 

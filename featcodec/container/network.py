@@ -29,7 +29,9 @@ class Network:
                 raise ValueError
             header = json.loads(payload[8 : 8 + size])
             metadata = header.get("__metadata__", {})
-        except (ValueError, AttributeError):
+            if not isinstance(metadata, dict):
+                raise ValueError
+        except (ValueError, AttributeError, RecursionError):
             raise Corrupt("a profile holds a network that is no safetensors file") from None
         return cls(payload, metadata)
 
@@ -47,6 +49,6 @@ class Network:
         """Return what the network was trained on and how, as the training command noted it."""
         try:
             found = json.loads(self.metadata.get("training", "{}"))
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}

@@ -66,7 +66,7 @@ class Reader:
         """Refuse a critical section of unknown kind; one that is not critical is skipped."""
         for position, (kind, length) in enumerate(self.index.sections):
             if kind not in known:
-                if kind in STRUCTURE:
+                if kind in STRUCTURE - ({b"NETW"} if self.version < EXTENDED else set()):
                     raise Corrupt(f"{self.name} has {kind!r} where it cannot stand")
                 found, critical, _ = read_section(self.source, self.offsets[position], length)
                 if found != kind:

@@ -101,7 +101,7 @@ class Cursor:
         """Read a u8 that must be below `count`."""
         value = self.u8()
         if value >= count:
-            raise Corrupt(f"{self.what} has {what} {value}, unknown to format 1")
+            raise Corrupt(f"{self.what} has {what} {value}, which is unknown")
         return value
 
     def end(self) -> None:

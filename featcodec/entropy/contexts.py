@@ -78,8 +78,11 @@ def lattice(sizes: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], ...]
                 found.append(rows * columns if y is None or x is None else y * columns + x)
             around[number].append(found)
     return tuple(
-        (np.array(where, np.int64), np.array(found, np.int64).reshape(len(where), -1).T)
-        for where, found in zip(places, around, strict=True)
+        (
+            np.array(where, np.int64),
+            np.array(found, np.int64).reshape(len(where), len(PASSES[number][0])).T,
+        )
+        for number, (where, found) in enumerate(zip(places, around, strict=True))
     )
 
 
@@ -135,10 +138,12 @@ class Contexts:
 
 def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """Return the numbers that occur, ascending, and their flat positions, ascending."""
-    flat = numbers.reshape(-1)
+    flat = numbers.reshape(-1).astype(np.uint8, copy=False)  # for a radix sort
     counts = np.bincount(flat)
     found = np.flatnonzero(counts)
-    parts = np.split(np.argsort(flat, kind="stable"), np.cumsum(counts[found])[:-1])
+    ends = np.cumsum(counts[found])
+    order = np.argsort(flat, kind="stable")
+    parts = [order[end - n : end] for end, n in zip(ends, counts[found], strict=True)]
     return list(zip(found.tolist(), parts, strict=True))
 
 

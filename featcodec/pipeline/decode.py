@@ -1,5 +1,6 @@
 """A file to tensors: whole, by tensor, or by a range of the leading axis."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -130,7 +131,9 @@ class Decoder:
         """Raise Corrupt unless the groups' row groups are all of those in the file."""
         rows = [i for i, (kind, _) in enumerate(self.reader.index.sections) if kind == b"ROWS"]
         spans = [(g.header.first_section, g.header.row_groups) for g in self._groups]
-        if sum(count for _, count in spans) != len(rows):
+        if sum(count for _, count in spans) != len(rows) or rows != sorted(
+            itertools.chain.from_iterable(range(first, first + n) for first, n in spans)
+        ):
             raise Corrupt(f"{self.reader.name} has row groups that no group owns, or too few")
 
     def rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:

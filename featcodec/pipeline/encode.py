@@ -48,6 +48,7 @@ EXACT_ABOVE = {
     "F32": 110.0,
     "F64": 140.0,
 }
+CHOICES = ("auto", "none", "context", "linear", "neural")
 TOLERANCE = 0.05  # dB above the wanted SNR
 STEPS, REFINEMENTS = 5, 7  # attempts at the step, then at the thresholds
 
@@ -81,6 +82,8 @@ def encode(
     not fit and Unreachable for rates that cannot be met.
     """
     options = options or Options()
+    if options.transform not in CHOICES:
+        raise InvalidInput(f"transform {options.transform!r}: use one of {', '.join(CHOICES)}")
     check_names(options, [tensor.name for tensor in source.tensors])
     if options.transform == "neural":
         profile = profile or Profile.load(BUILT_IN)
@@ -172,6 +175,8 @@ class _Encoder:
         if self.transform == "neural":
             return self._neural(writer, as_tokens(group), quality.snr)
         entries = list(enumerate(self.profile.entries)) if self.profile else []
+        if self.transform == "context" and (len(group.grids[0]) != 2 or group.layout.prefix):
+            raise InvalidInput(f"{group.names[0]}: contexts need maps of rows and columns")
         selector = Selector(group, entries, self.transform)
         snr = quality.snr
         found = selector.select(snr) if sane(selector.spread) else None

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import limits
 from ..container.wire import Builder, Cursor
 from ..entropy import family, integers
 from ..entropy import symbols as coded_symbols
+from ..entropy.contexts import by_table
 from ..entropy.tables import Table, bits
-from ..errors import InvalidInput
+from ..errors import Corrupt, InvalidInput
 from ..quantise import TRADE, dequantise, quantise, thresholds
 from ..transform.neural.hyper_synthesis import LARGEST_HYPER, HyperSynthesis
 from ..transform.neural.weights import Weights
@@ -71,17 +73,8 @@ class NeuralSymbols:
     def by_number(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield each number, ascending, where it occurs, and the latents there."""
         flat = self.latents.reshape(-1)
-        for number, where in places(self.numbers):
+        for number, where in by_table(self.numbers):
             yield number, where, flat[where]
-
-
-def places(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Return the numbers that occur, ascending, and their flat positions, ascending."""
-    flat = numbers.reshape(-1).astype(np.uint8)
-    counts = np.bincount(flat)
-    found = np.flatnonzero(counts)
-    parts = np.split(np.argsort(flat, kind="stable"), np.cumsum(counts[found])[:-1])
-    return list(zip(found.tolist(), parts, strict=True))
 
 
 @dataclass(frozen=True)
@@ -114,7 +107,7 @@ class NeuralCoder:
         numbers = self.model.hyper_synthesis(hyper, latents.shape[1:])
         symbols = np.zeros(latents.shape, np.int32)
         flat, from_flat = symbols.reshape(-1), scaled.reshape(-1)
-        for number, where in places(numbers):
+        for number, where in by_table(numbers):
             table = self.model.table(number)
             if table.magnitude:
                 best = thresholds(bits(table), table.offsets, TRADE)
@@ -128,7 +121,10 @@ class NeuralCoder:
         for number, where, chosen in symbols.by_number():
             flat[where] = dequantise(chosen, 1.0, self.model.table(number).offsets, "float32")
         latents *= self.inverse_gain[:, None, None]
-        return self.model.network.synthesis(latents, shape)
+        picture = self.model.network.synthesis(latents, shape)
+        if not np.isfinite(picture).all():
+            raise Corrupt("a picture whose values are not finite")
+        return picture
 
     def encode(self, picture: np.ndarray) -> tuple[bytes, np.ndarray]:
         """Return the bytes of a picture (tokens, channels), and the picture they decode to."""
@@ -151,6 +147,7 @@ class NeuralCoder:
         """Return the symbols of a picture; exact, and without torch."""
         weights = self.model.weights
         size = (weights.reduced(shape[0]), weights.reduced(shape[1]))
+        limits.check(weights.latents * size[0] * size[1], limits.PICTURE_LATENTS, "a picture")
         small = tuple(-(-length // 4) for length in size)
         wanted = [(small[0] * small[1], table) for table in self.model.hyper_tables]
         with corrupt("a row group"):
@@ -159,7 +156,7 @@ class NeuralCoder:
                 raise ValueError("a hyper-latent out of range")
             hyper = flat.reshape(-1, *small)
             numbers = self.model.hyper_synthesis(hyper, size)
-            order = places(numbers)
+            order = by_table(numbers)
             tables = [(len(where), self.model.table(number)) for number, where in order]
             latents = np.zeros(numbers.shape, np.int32)
             for (_, where), found in zip(

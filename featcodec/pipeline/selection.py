@@ -246,7 +246,7 @@ class Selector:
         if self.transform in ("auto", "none"):
             yield self._plain()
         maps = len(self.ones) == 2 and not self.group.layout.prefix
-        if self.transform == "context" or (self.transform == "auto" and maps and self.sparse):
+        if maps and (self.transform == "context" or (self.transform == "auto" and self.sparse)):
             block = fitting.longest_block(self.group.grids, CONTEXT_BLOCK)
             centre = np.zeros(self.channels, np.int64)
             model = fitting.linear_model(block, None, 0, 1, centre)

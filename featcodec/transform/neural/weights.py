@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load
+from safetensors import SafetensorError, deserialize
 
 KERNEL = 5  # of all convolutions that change the size
 MOST_CHANNELS = 1024
 MOST_STAGES = 6
 HYPER_STAGES = 2
+TYPES = {"F16": "<f2", "F32": "<f4", "I16": "<i2", "I64": "<i8", "U8": "|u1"}
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,23 @@ class Weights:
     @classmethod
     def parse(cls, data: bytes) -> "Weights":
         try:
-            arrays = load(data)
-        except (SafetensorError, KeyError) as error:
+            found = dict(deserialize(data))  # type: ignore[no-untyped-call]
+        except SafetensorError as error:
             raise ValueError(f"a network that is no safetensors file: {error}") from None
+        arrays = {
+            name: np.frombuffer(tensor["data"], TYPES[tensor["dtype"]]).reshape(tensor["shape"])
+            for name, tensor in found.items()
+            if tensor["dtype"] in TYPES
+        }
         try:
             width, _, _, _ = arrays["hyper_synthesis.0.weight"].shape
             levels, latents = arrays["gain"].shape
         except (KeyError, ValueError):
             raise ValueError("a network without hyper-synthesis or gains") from None
         stages = sum(f"synthesis.{i}.weight" in arrays for i in range(MOST_STAGES + 1))
-        found = cls(arrays, width, latents, stages, levels)
-        found._check()
-        return found
+        weights = cls(arrays, width, latents, stages, levels)
+        weights._check()
+        return weights
 
     def _check(self) -> None:
         n, m = self.width, self.latents

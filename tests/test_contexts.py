@@ -1,0 +1,117 @@
+"""Contexts: neighbours that are known in time, and numbers of tables as the text says."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from featcodec.entropy import contexts
+from featcodec.errors import InvalidInput
+from featcodec.files import decode_file, encode_file
+from featcodec.pipeline.context_coder import ContextCoder
+from featcodec.pipeline.grouping import Options
+from featcodec.pipeline.part_coder import taking
+from featcodec.pipeline.quality import Quality
+from featcodec.transform.linear import Centred
+
+SIZES = st.tuples(st.integers(1, 16), st.integers(1, 16))
+
+
+@given(SIZES)
+def test_a_place_is_coded_once_and_after_its_neighbours(sizes: tuple[int, int]) -> None:
+    known: set[int] = set()
+    for places, around in contexts.lattice(sizes):
+        if places.size:
+            assert set(around.ravel().tolist()) <= known | {math.prod(sizes)}
+        assert not known & set(places.tolist())
+        known |= set(places.tolist())
+    assert known == set(range(math.prod(sizes)))
+
+
+def number_by_hand(symbols: list[list[int]], y: int, x: int, level: int) -> int:
+    """The table number of a symbol, as SPEC 7.9 has it."""
+    rows, columns = len(symbols), len(symbols[0])
+    if (y + x) % 2:
+        near, a, b, family = [(-1, 0), (1, 0), (0, -1), (0, 1)], 2, 14, 2
+    elif y % 2:
+        near, a, b, family = [(-1, -1), (-1, 1), (1, -1), (1, 1)], 10, 13, 1
+    elif (y + x) % 4:
+        near, a, b, family = [(-2, 0), (2, 0), (0, -2), (0, 2)], 10, 12, 0
+    elif y % 4:
+        near, a, b, family = [(-2, -2), (-2, 2), (2, -2), (2, 2)], 29, 8, 0
+    else:
+        near, a, b, family = [], 60, 0, 0
+    total = 0
+    for j, k in near:
+        v = y + j if 0 <= y + j < rows else y - j
+        u = x + k if 0 <= x + k < columns else x - k
+        if 0 <= v < rows and 0 <= u < columns:
+            total += min(abs(symbols[v][u]), 127)
+    prediction = a * max(round(64 * 2 ** (level / 2)), 1) + 64 * b * total
+    return 26 * family + sum(
+        round(4096 * 2 ** ((k - 12) / 2)) <= prediction for k in range(1, contexts.CLASSES)
+    )
+
+
+@given(SIZES, st.integers(0, 2**32), st.integers(-14, 9))
+def test_numbers_are_those_of_the_specification(
+    sizes: tuple[int, int], seed: int, level: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    symbols = np.rint(rng.laplace(scale=2 ** (level / 2 + 1), size=sizes)).astype(np.int32)
+    known = contexts.Contexts(sizes, np.array([level]), 1)
+    for number, (places, _) in enumerate(known.lattice):
+        found = known.numbers(number)[:, 0].tolist()
+        wanted = [number_by_hand(symbols.tolist(), *divmod(p, sizes[1]), level) for p in places]
+        assert found == wanted
+        known.learn(number, symbols.reshape(-1, 1)[places])
+
+
+@given(SIZES, st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**32))
+def test_decoding_meets_the_contexts_of_encoding(
+    sizes: tuple[int, int], channels: int, blocks: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    shape = (channels, math.prod(sizes), blocks)
+    values = np.maximum(rng.normal(size=shape) * rng.gamma(0.5, size=shape), 0).astype(np.float32)
+    scales = rng.integers(-30, 10, (channels, *sizes))
+    transform = Centred(np.zeros(channels), "float32")
+    coder = ContextCoder(transform, scales, {}, 0.3, 0, "float32", positive=True)
+    coded, error = coder.encode(values.copy(), sizes)
+    back = coder.decode(taking(coded), sizes, blocks)
+    assert sum(symbols.size for _, symbols in coded) == values.size
+    assert float(((back - values) ** 2).sum()) == pytest.approx(error, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("snr", [8, 14, 25])
+def test_sparse_maps_take_fewer_bits(digits: Path, tmp_path: Path, snr: float) -> None:
+    maps = load_file(digits / "cnn_eval.safetensors")["features"]
+    save_file({"x": np.maximum(maps, 0)}, tmp_path / "relu.safetensors", {"layout": "NCHW"})
+    sizes = {}
+    for transform in ("none", "context", "auto"):
+        out = tmp_path / f"{transform}.fcz"
+        encode_file(
+            tmp_path / "relu.safetensors", out, Quality(snr=snr), options=Options(transform)
+        )
+        sizes[transform] = out.stat().st_size
+        decode_file(out, tmp_path / "back", overwrite=True)
+        x, y = (load_file(p)["x"] for p in (tmp_path / "relu.safetensors", tmp_path / "back"))
+        x, y = x.astype(np.float64), y.astype(np.float64)
+        reached = 10 * math.log10(((x - x.mean()) ** 2).sum() / ((x - y) ** 2).sum())
+        assert snr - 0.01 <= reached <= snr + 0.1
+    assert sizes["context"] < sizes["none"]
+    assert sizes["auto"] <= 1.01 * sizes["context"]
+
+
+def test_tokens_in_a_line_have_no_contexts(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="rows and columns"):
+        encode_file(digits / "vit_eval.safetensors", tmp_path / "x", options=Options("context"))
+
+
+def test_a_misspelt_transform_is_refused(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="use one of auto, none"):
+        encode_file(digits / "vit_eval.safetensors", tmp_path / "x", options=Options("linaer"))
