@@ -47,6 +47,11 @@ class Choice:
         """Return whether the wanted SNR can be met by a small change of step or thresholds."""
         return self.miss < (SPIKE_MISS if self.on_spike else MISS)
 
+    @property
+    def coarsest(self) -> bool:
+        """Return whether no lower quality is to be had."""
+        return self.network is not None and self.step >= self.network.weights.largest_step
+
     def coder(self, group: Group, seed: int = 0) -> RowGroupCoder:
         coders = {
             prefix: replace(part, step=self.step, trade=part.trade * self.strictness, _orders={})

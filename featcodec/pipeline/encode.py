@@ -232,16 +232,16 @@ class _Encoder:
             first, distortion = self._row_groups(writer, group, choice, measured, budget=budget)
             reached = _snr(signal, distortion.squared)
             last = attempt == STEPS + REFINEMENTS - 1
-            if snr <= reached and (reached <= snr + TOLERANCE or last):
+            if snr <= reached and (reached <= snr + TOLERANCE or last or choice.coarsest):
                 return self._header(writer, group, choice, first, reached, math.nan)
             writer.rewind(mark)
             tried.append((choice, reached))
             enough = [pair for pair in tried if pair[1] >= snr]
             if last:
                 break
-            if attempt >= STEPS - 1 and not enough and not choice.on_spike:
+            if attempt >= STEPS - 1 and not enough:
                 # Hardly any latent is coded, and the SNR follows the step in leaps.
-                choice = replace(choice, step=choice.step * 0.7)
+                choice = replace(choice, step=choice.step * 0.7, on_spike=False)
                 continue
             if attempt == STEPS + REFINEMENTS - 2 and enough:
                 choice = min(enough, key=lambda pair: pair[1])[0]

@@ -51,7 +51,9 @@ def neural_choice(selector: Selector, network: NeuralModel, snr: float) -> Choic
     def error(step: float) -> float:
         return float(np.mean(left(step) ** 2, dtype=np.float64))
 
-    finest = network.weights.finest_step
+    coarsest, finest = network.weights.largest_step, network.weights.finest_step
+    if error(coarsest) <= goal:
+        return _choice(selector, network, values, coarsest, _nothing(selector, coarsest))
     if error(finest) <= goal:
         start = max(math.sqrt(12 * goal), finest)
         step = search.solve_step(error, goal, start, precision=0.003)

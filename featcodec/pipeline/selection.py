@@ -24,6 +24,7 @@ SAMPLE_VALUES = 1 << 20  # on which the chosen one is fitted,
 ALL_VALUES = 3 << 20  # unless the group has no more than this, and all of it is taken
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
 FLATTERY = 1.03  # by which a sample flatters a KLT that was fitted to it
+LEAST_TRADE = 0.005  # of a quantiser that can still be made stricter
 SAFETY = 0.994  # of the squared error: 0.026 dB
 # Blocks in a sample that is not all, to fit scales of single coefficients to; four times as many
 # where candidates are compared, which must not win by fitting noise.
@@ -357,6 +358,10 @@ class Selector:
         parts = {
             prefix: (candidates[prefix].part(coder), coder) for prefix, coder in coders.items()
         }
+        missed = error(step) * ratio / goal
+        miss = abs(10 * math.log10(max(missed, 1e-300)))
+        if trial.recipe.on_spike and grid.trade < LEAST_TRADE and missed > 1:
+            miss = math.inf  # thresholds have nothing left to give
         bits = sum(search.stored_bits(candidates[p], coder) for p, coder in coders.items())
         if trial.recipe.fitted and share < 0.99:
             bits *= FLATTERY
@@ -372,7 +377,7 @@ class Selector:
             work=self.group.work,
             on_spike=trial.recipe.on_spike,
             bits=bits,
-            miss=abs(10 * math.log10(max(error(step), 1e-300) * ratio / goal)),
+            miss=miss,
         )
 
     def _prefix(

@@ -12,6 +12,7 @@ KERNEL = 5  # of all convolutions that change the size
 MOST_CHANNELS = 1024
 MOST_STAGES = 6
 HYPER_STAGES = 2
+LOWEST_LEVEL = -1.0  # beyond the first level gains go on as between the first two
 TYPES = {"F16": "<f2", "F32": "<f4", "I16": "<i2", "I64": "<i8", "U8": "|u1"}
 
 
@@ -79,6 +80,11 @@ class Weights:
         return float(self.arrays["coarsest_step"][0])
 
     @property
+    def largest_step(self) -> float:
+        """Return the step beyond which the quality gets no lower."""
+        return self.coarsest_step * 2 ** (-LOWEST_LEVEL / 2)
+
+    @property
     def finest_step(self) -> float:
         """Return the step of the last level."""
         return self.coarsest_step * 2 ** (-(self.levels - 1) / 2)
@@ -86,12 +92,12 @@ class Weights:
     def gains(self, name: str, step: float) -> np.ndarray:
         """Return the gains or inverse gains (latents,) at a step, float32.
 
-        Level k belongs to the coarsest step times 2 ** (-k / 2). Logarithms are interpolated, and
-        beyond the first and the last level they stay.
+        Level k belongs to the coarsest step times 2 ** (-k / 2). Logarithms are interpolated, go on
+        for a level below the first, and stay beyond that and the last.
         """
         level = 2 * np.log2(self.coarsest_step / step)
-        level = min(max(level, 0.0), self.levels - 1.0)
-        low = min(int(level), self.levels - 2)
+        level = min(max(level, LOWEST_LEVEL), self.levels - 1.0)
+        low = min(max(int(level), 0), self.levels - 2)
         first, second = self.floats(name)[low : low + 2].astype(np.float64)
         return np.exp2(first + (level - low) * (second - first)).astype(np.float32)
 
