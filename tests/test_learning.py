@@ -1,5 +1,7 @@
 """Training a network: what is exported is what was trained, and interruptions cost nothing."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +138,24 @@ def test_a_profile_says_what_it_was_trained_on(
         "cnn",
         "transformer",
     ]
+
+
+def test_a_profile_from_the_command_line_codes_what_it_was_trained_on(
+    digits: Path, tmp_path: Path
+) -> None:
+    dump, profile = str(digits / "vit_train.safetensors"), str(tmp_path / "mine.fcp")
+    run = [sys.executable, "-m", "featcodec"]
+    train = [*run, "train", "--transform", "neural", dump, "-o", profile, "--steps", "2"]
+    done = subprocess.run([*train, "--from", "caufc"], capture_output=True, text=True, check=True)
+    assert "step 2 of 2" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.fcp"]
+    coded = [dump, "-o", str(tmp_path / "x.fcz"), "-p", profile, "--snr", "4"]
+    subprocess.run([*run, "encode", "--transform", "neural", *coded], check=True)
+    subprocess.run(
+        [*run, "decode", str(tmp_path / "x.fcz"), "-p", profile, "-o", str(tmp_path / "y")],
+        check=True,
+    )
+    failed = subprocess.run([*train, "-f", "--device", "nowhere"], capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("featcodec: --device nowhere")
+    assert failed.stderr.count("\n") == 1

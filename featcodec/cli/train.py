@@ -99,6 +99,10 @@ def network(
             f"training a network needs {error.name}: pip install 'featcodec[train]'"
         ) from None
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidInput(f"--device {device}: {str(error).splitlines()[0]}") from None
     torch.set_num_threads(os.cpu_count() or 1)
     usual = Plan()
     plan = replace(usual, steps=steps or usual.steps, seed=seed or usual.seed, device=device)
