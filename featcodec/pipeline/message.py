@@ -62,6 +62,8 @@ class Codec:
         self.profile = profile
         self.snr = snr
         self._entries = [e for e in _unpack(profile) if entry is None or e.head.name == entry]
+        if not profile.entries:
+            raise InvalidInput("the profile holds a network alone; messages need a linear one")
         if not self._entries:
             raise InvalidInput(f"the profile has no entry {entry!r}")
 
