@@ -16,6 +16,7 @@ from ..container.sections import FEATURES
 from ..container.writer import Writer
 from ..entropy import planes
 from ..errors import InvalidInput, Unreachable
+from .bounded import bounded_choice
 from .choice import Choice, slabs_per_row_group
 from .control import fine_step, next_snr, next_step, stricter
 from .group import Group
@@ -24,7 +25,8 @@ from .neural_choice import as_tokens, neural_choice
 from .profile import BUILT_IN, Profile
 from .quality import Quality
 from .row_group import FINE_ONE, Distortion
-from .selection import ALL_VALUES, Selector, plain_choice
+from .samples import ALL_VALUES, Samples
+from .selection import Selector
 
 LOSSLESS_VALUES = 1 << 20
 CLOSE = 1.002  # of the bits: estimates are no better than that
@@ -161,13 +163,13 @@ class _Encoder:
     def _features(self, writer: Writer, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group of features; bit for bit where that is smaller."""
         if quality.max_error is not None:
-            selector = Selector(group, [], "none")
-            if not sane(selector.spread):
+            samples = Samples(group)
+            if not sane(samples.spread):
                 return _lossless(writer, LosslessGroup.of(group))
             bound = quality.max_error
-            choice = plain_choice(selector, bound)
+            choice = bounded_choice(samples, bound)
             return self._smaller(
-                writer, group, lambda: self._bounded(writer, selector.group, choice, bound)
+                writer, group, lambda: self._bounded(writer, samples.group, choice, bound)
             )
         assert quality.snr is not None
         if quality.snr > EXACT_ABOVE[group.dtype]:
@@ -177,28 +179,26 @@ class _Encoder:
         entries = list(enumerate(self.profile.entries)) if self.profile else []
         if self.transform == "context" and (len(group.grids[0]) != 2 or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need maps of rows and columns")
-        selector = Selector(group, entries, self.transform)
-        snr = quality.snr
-        found = selector.select(snr) if sane(selector.spread) else None
+        samples, snr = Samples(group), quality.snr
+        selector = Selector(samples, entries, self.transform)
+        found = selector.select(snr) if sane(samples.spread) else None
         if found is not None and found.transforms and entries and group.values <= ALL_VALUES:
             # All is known of a small group, so that a profile need never cost anything.
-            without = Selector(group, [], self.transform).select(snr)
+            without = Selector(samples, [], self.transform).select(snr)
             if without is not None and without.bits < CLOSE * found.bits:
                 found = without
         if found is None:
             return _lossless(writer, LosslessGroup.of(group))
-        return self._smaller(
-            writer, group, lambda: self._at_snr(writer, selector.group, found, snr)
-        )
+        return self._smaller(writer, group, lambda: self._at_snr(writer, samples.group, found, snr))
 
     def _neural(self, writer: Writer, group: Group, snr: float) -> GroupHeader:
         assert self.profile is not None
-        selector = Selector(group, [], "none")
-        if not sane(selector.spread):
+        samples = Samples(group)
+        if not sane(samples.spread):
             return _lossless(writer, LosslessGroup.of(group))
-        choice = neural_choice(selector, self.profile.neural, snr)
+        choice = neural_choice(samples, self.profile.neural, snr)
         return self._smaller(
-            writer, group, lambda: self._at_snr(writer, selector.group, choice, snr)
+            writer, group, lambda: self._at_snr(writer, samples.group, choice, snr)
         )
 
     def _smaller(

@@ -25,7 +25,7 @@ from .part_coder import PartCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
 from .search import solve_step
-from .selection import LEAST, MOST
+from .samples import LEAST, MOST
 
 VERSION = 1
 UNCLAMPED, EXCEPTIONS, SHIFTED, LOSSLESS = 1, 2, 4, 8

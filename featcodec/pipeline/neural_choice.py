@@ -15,7 +15,7 @@ from .grid_model import GridModel
 from .group import Group
 from .neural import NeuralCoder, NeuralModel
 from .part_coder import PartCoder
-from .selection import Selector
+from .samples import Samples
 
 SAMPLE_VALUES = 1 << 18
 MOST_AXES = 512  # beyond so many channels no KLT of what is left is tried
@@ -27,17 +27,17 @@ def as_tokens(group: Group) -> Group:
     return replace(group, layout=Layout(group.layout.axes))
 
 
-def neural_choice(selector: Selector, network: NeuralModel, snr: float) -> Choice:
+def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
     """Return the choice that reaches the SNR on a sample of a group of tokens.
 
     Up to the SNR of its highest quality the network alone codes the values, and the step stands
     for its quality. Beyond, the step is that of the symbols which code what it leaves.
     """
-    values = selector.alignment()
+    values = samples.alignment()
     if not network.normalised:
         values = replace(values, mean=0.0, std=1.0)
-    goal = 10 ** (-snr / 10) * (selector.std / values.std) ** 2
-    classes, share = selector.sample(selector.ones, SAMPLE_VALUES, values)
+    goal = 10 ** (-snr / 10) * (samples.std / values.std) ** 2
+    classes, share = samples.sample(samples.ones, SAMPLE_VALUES, values)
     (sizes, aligned), *_ = classes[False].items()
     picture = np.ascontiguousarray(aligned[:, 0].T, np.float32)
     latents = network.network.analysis(picture)
@@ -53,13 +53,13 @@ def neural_choice(selector: Selector, network: NeuralModel, snr: float) -> Choic
 
     coarsest, finest = network.weights.largest_step, network.weights.finest_step
     if error(coarsest) <= goal:
-        return _choice(selector, network, values, coarsest, _nothing(selector, coarsest))
+        return _choice(samples, network, values, coarsest, _nothing(samples, coarsest))
     if error(finest) <= goal:
         start = max(math.sqrt(12 * goal), finest)
         step = search.solve_step(error, goal, start, precision=0.003)
-        return _choice(selector, network, values, step, _nothing(selector, step))
+        return _choice(samples, network, values, step, _nothing(samples, step))
     rest = {sizes: left(finest)}
-    candidate = _candidate(selector, rest, share, goal)
+    candidate = _candidate(samples, rest, share, goal)
     step = search.rough_step(candidate, goal, math.sqrt(12 * goal))
     coder = candidate.tuned(step)[0]
 
@@ -71,29 +71,29 @@ def neural_choice(selector: Selector, network: NeuralModel, snr: float) -> Choic
     step_scale = coder.step_scale
     step = search.solve_step(error_with_rest, goal, step)
     part = (candidate.part(coder), coder)
-    return _choice(selector, network, values, step, part, step_scale)
+    return _choice(samples, network, values, step, part, step_scale)
 
 
-def _nothing(selector: Selector, step: float) -> tuple[Part, PartCoder]:
+def _nothing(samples: Samples, step: float) -> tuple[Part, PartCoder]:
     """Return a part that codes every value as zero."""
-    scales = np.full((selector.channels, *selector.ones), search.scale_of(step) + EMPTY_SCALE)
-    centre = np.zeros(selector.channels, np.int64)
-    model = GridModel("none", selector.ones, centre, 0, np.zeros((len(centre), 0), int), scales)
-    work = selector.group.work
+    scales = np.full((samples.channels, *samples.ones), search.scale_of(step) + EMPTY_SCALE)
+    centre = np.zeros(samples.channels, np.int64)
+    model = GridModel("none", samples.ones, centre, 0, np.zeros((len(centre), 0), int), scales)
+    work = samples.group.work
     coder = PartCoder(model.transform_in(work), scales, {}, step, search.scale_of(step), work)
     return Part("none", model.pack()), coder
 
 
-def _candidate(selector: Selector, rest: dict, share: float, goal: float) -> search.Candidate:
+def _candidate(samples: Samples, rest: dict, share: float, goal: float) -> search.Candidate:
     """Return the best way to code what the network leaves: channels as they are, or their KLT."""
-    work = selector.group.work
+    work = samples.group.work
     centre = fitting.centre_of(rest)
-    models = [fitting.linear_model(selector.ones, None, 0, 1, centre)]
-    if 2 <= selector.channels <= MOST_AXES:
+    models = [fitting.linear_model(samples.ones, None, 0, 1, centre)]
+    if 2 <= samples.channels <= MOST_AXES:
         axes = fitting.klt(rest, centre)
         magnitude = 2.0 ** min(max(round(-math.log2(goal) / 2), 1), 6)
         models.append(
-            fitting.linear_model(selector.ones, axes, selector.channels - 1, magnitude, centre)
+            fitting.linear_model(samples.ones, axes, samples.channels - 1, magnitude, centre)
         )
     found = []
     for model in models:
@@ -105,7 +105,7 @@ def _candidate(selector: Selector, rest: dict, share: float, goal: float) -> sea
 
 
 def _choice(
-    selector: Selector,
+    samples: Samples,
     network: NeuralModel,
     values: ValueAlignment,
     step: float,
@@ -113,14 +113,14 @@ def _choice(
     step_scale: int | None = None,
 ) -> Choice:
     return Choice(
-        spread=selector.spread,
+        spread=samples.spread,
         values=values,
         parts={False: part},
         step=step,
         step_scale=search.scale_of(step) if step_scale is None else step_scale,
         clamp=True,
-        block=selector.ones,
+        block=samples.ones,
         uses_profile=True,
-        work=selector.group.work,
+        work=samples.group.work,
         network=network,
     )

@@ -2,26 +2,23 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..align.value import Spread, ValueAlignment
+from ..align.value import ValueAlignment
 from ..container.model import ProfileEntry
 from ..quantise import TRADE
 from . import fitting, search
+from .bounded import plain_model
 from .choice import Choice
 from .fitting import Classes
 from .grid_model import GridModel
-from .group import Group, spread
-from .part_coder import PartCoder, Sizes
+from .part_coder import PartCoder
+from .samples import ALL_VALUES, LEAST_BLOCKS, SAMPLE_VALUES, TRIAL_VALUES, Samples
 
-TRIAL_VALUES = 1 << 17  # on which all candidates are compared
 FINAL_VALUES = 1 << 19  # on which the best are compared once more
-LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 WELL_TRAINED = 0.97  # of the bits of all else: for so good a profile a large group tries no KLT
-SAMPLE_VALUES = 1 << 20  # on which the chosen one is fitted,
-ALL_VALUES = 3 << 20  # unless the group has no more than this, and all of it is taken
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
 FLATTERY = 1.03  # by which a sample flatters a KLT that was fitted to it
 LEAST_TRADE = 0.005  # of a quantiser that can still be made stricter
@@ -30,7 +27,6 @@ SAFETY = 0.994  # of the squared error: 0.026 dB
 # where candidates are compared, which must not win by fitting noise.
 SINGLE_BLOCKS = 48
 CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
-LEAST, MOST = 1e-15, 1e15  # between which single precision holds squares of values
 KINDS = {
     "none": search.PlainCandidate,
     "linear": search.Candidate,
@@ -73,68 +69,19 @@ class Trial:
 class Selector:
     """Tries what may serve a group at a wanted SNR and keeps the smallest."""
 
-    group: Group
+    samples: Samples
     entries: Sequence[tuple[int, ProfileEntry]]  # of the profile
     transform: str  # auto, none, linear or context
-    spread: Spread = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ones: Sizes = tuple(1 for _ in self.group.grids[0])
-        self.channels = self.group.layout.token_grid(self.group.shapes[0])[-1]
-        arrays, _ = self.group.sample(self.ones, TRIAL_VALUES)
-        some = np.concatenate([a.ravel() for a in arrays.values()])
-        finite = some[np.isfinite(some)].astype(np.float64)
-        if finite.size and not LEAST < float(np.abs(finite).max()) < MOST:
-            self.group = replace(self.group, wide=True)
-            some = some.astype(np.float64)
-        self.spread = spread(self.group, some)
-        self.std = self.spread.std if self.spread.std > 0 else 1.0
-        self.sparse = np.count_nonzero(some == 0) > some.size // 20
-        edge = (some <= self.spread.lower) | (some >= self.spread.upper)
-        self.at_bounds = np.count_nonzero(edge) > some.size // 100
-        self.spike = np.count_nonzero(some >= self.spread.upper) > some.size // 200
-        self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
-
-    # --- samples --------------------------------------------------------------------------------
-
-    def alignment(self, entry: ProfileEntry | None = None) -> ValueAlignment:
-        """Return the bounds of the group, and its normalisation or that of a profile's entry."""
-        bounds = (self.spread.lower, self.spread.upper)
-        if entry is None:
-            return ValueAlignment(*bounds, self.spread.mean, self.std)
-        return ValueAlignment(*bounds, entry.mean, entry.std)
-
-    def sample(
-        self, block: Sizes, budget: int, values: ValueAlignment, least: int = LEAST_BLOCKS
-    ) -> tuple[dict[bool, Classes], float]:
-        """Return normalised samples by part, massive and non-finite values made harmless.
-
-        They are of `least` blocks at least.
-        """
-        budget = min(max(budget, least * self.channels * math.prod(block)), SAMPLE_VALUES)
-        if budget == SAMPLE_VALUES and self.group.values <= ALL_VALUES:
-            budget = self.group.values
-        key = (block, budget, values.mean, values.std)
-        if key not in self._samples:
-            arrays, share = self.group.sample(block, budget)
-            parts: dict[bool, dict[Sizes, np.ndarray]] = {}
-            for (prefix, sizes), a in arrays.items():
-                if self.spread.cut:
-                    np.nan_to_num(a, copy=False, nan=values.mean)
-                    np.clip(a, values.lower, values.upper, out=a)
-                parts.setdefault(prefix, {})[sizes] = values.forward(a)
-            self._samples[key] = (dict(parts), share)
-        return self._samples[key]
 
     def candidate(self, recipe: Recipe, budget: int) -> search.Candidate:
         """Return the candidate of a recipe with a sample of its own."""
         # Contexts have no scales of single coefficients to fit.
         least = 2 if recipe.model.transform == "context" else LEAST_BLOCKS
-        parts, share = self.sample(recipe.model.block, budget, recipe.values, least)
+        parts, share = self.samples.sample(recipe.model.block, budget, recipe.values, least)
         final = budget == SAMPLE_VALUES
         made = self._candidate(recipe.model, recipe.entry, parts[False], share, final)
         made.trade = recipe.trade
-        if self.at_bounds:
+        if self.samples.at_bounds:
             values = recipe.values
             low, high = values.lower - values.mean, values.upper - values.mean
             made.bounds = (low / values.std, high / values.std)
@@ -148,7 +95,7 @@ class Selector:
         share: float,
         final: bool = True,
     ) -> search.Candidate:
-        work = self.group.work
+        work = self.samples.group.work
         latents = fitting.latents_of(model, classes, work)
         energy = fitting.energy_of(latents, model.block)
         kind = KINDS[model.transform]
@@ -174,12 +121,12 @@ class Selector:
         rivals = [t for t in close if t.recipe.of_profile != best.recipe.of_profile]
         close = list(dict.fromkeys((*close[:3], *rivals[:1])))
         second = close
-        if len(close) > 1 and self.group.values > 2 * TRIAL_VALUES:
+        if len(close) > 1 and self.samples.group.values > 2 * TRIAL_VALUES:
             second = [self._try(t.recipe, target, t.step, FINAL_VALUES) for t in close]
             second.sort(key=lambda trial: trial.bits)
         best = second[0]
         finalists = second
-        if self.group.values > ALL_VALUES:
+        if self.samples.group.values > ALL_VALUES:
             # Too much to fit each candidate to it: only a rival that is all but equal.
             near = [t for t in second[1:] if t.bits < DOUBT * best.bits]
             rivals = [t for t in near if t.recipe.of_profile != best.recipe.of_profile]
@@ -195,7 +142,7 @@ class Selector:
         return min(sound, key=lambda choice: choice.bits)
 
     def _goal(self, values: ValueAlignment, target: float) -> float:
-        return target * (self.std / values.std) ** 2
+        return target * (self.samples.std / values.std) ** 2
 
     def _try(self, recipe: Recipe, target: float, start: float, budget: int) -> Trial:
         candidate = self.candidate(recipe, budget)
@@ -222,15 +169,15 @@ class Selector:
 
         for index, entry in self._matching(prefix=False):
             model = GridModel.unpack(entry.model, entry.channels)
-            consider(Recipe(model, index, self.alignment(entry), TRADE))
+            consider(Recipe(model, index, self.samples.alignment(entry), TRADE))
         trained = min((trial.bits for trial in tried), default=math.inf)
         for model, values in self._sample_domain():
             kind = (
                 search.ContextCandidate if model.transform == "context" else search.PlainCandidate
             )
-            trades = kind.TRADES[: 2 if self.sparse else 1]
+            trades = kind.TRADES[: 2 if self.samples.sparse else 1]
             plain = [consider(Recipe(model, None, values, trade)) for trade in trades]
-            if self.spike:
+            if self.samples.spike:
                 # Steps between those that divide the spike are worse, and hard to hit.
                 tried = [trial for trial in tried if trial not in plain]
                 top = (values.upper - values.mean) / values.std
@@ -245,39 +192,28 @@ class Selector:
     def _sample_domain(self) -> Iterator[tuple[GridModel, ValueAlignment]]:
         """Yield the models without a transform that are allowed and may serve."""
         if self.transform in ("auto", "none"):
-            yield self._plain()
-        maps = len(self.ones) == 2 and not self.group.layout.prefix
-        if maps and (self.transform == "context" or (self.transform == "auto" and self.sparse)):
-            block = fitting.longest_block(self.group.grids, CONTEXT_BLOCK)
-            centre = np.zeros(self.channels, np.int64)
+            yield plain_model(self.samples)
+        maps = len(self.samples.ones) == 2 and not self.samples.group.layout.prefix
+        if maps and (
+            self.transform == "context" or (self.transform == "auto" and self.samples.sparse)
+        ):
+            block = fitting.longest_block(self.samples.group.grids, CONTEXT_BLOCK)
+            centre = np.zeros(self.samples.channels, np.int64)
             model = fitting.linear_model(block, None, 0, 1, centre)
-            yield replace(model, transform="context"), replace(self.alignment(), mean=0.0)
-
-    def _plain(self) -> tuple[GridModel, ValueAlignment]:
-        """Return the model without a transform, and its alignment.
-
-        Values with many exact zeros are not shifted, so that zeros stay exact and cheap.
-        """
-        values = self.alignment()
-        centre = np.zeros(self.channels, np.int64)
-        if self.sparse:
-            values = replace(values, mean=0.0)
-        else:
-            centre = fitting.centre_of(self.sample(self.ones, TRIAL_VALUES, values)[0][False])
-        return fitting.linear_model(self.ones, None, 0, 1, centre), values
+            yield replace(model, transform="context"), replace(self.samples.alignment(), mean=0.0)
 
     def _matching(self, prefix: bool) -> list[tuple[int, ProfileEntry]]:
         """Return the entries of the profile that may serve, only those of that name if any."""
-        axes = len(self.ones)
+        axes = len(self.samples.ones)
         found = [
             (i, e)
             for i, e in self.entries
-            if e.channels == self.channels
+            if e.channels == self.samples.channels
             and e.prefix == prefix
             and (prefix or len(e.model.block) == axes)
             and self.transform in ("auto", e.model.transform)
         ]
-        named = [(i, e) for i, e in found if e.name == self.group.label]
+        named = [(i, e) for i, e in found if e.name == self.samples.group.label]
         return (named or found)[:8]
 
     def _linear_recipes(
@@ -288,29 +224,29 @@ class Selector:
         snr: float,
     ) -> None:
         """Try the DCT alone, then behind KLTs of the group's own while they seem to pay."""
-        values = self.alignment()
+        values = self.samples.alignment()
         found = []
-        for block in fitting.blocks_worth_trying(self.group.grids) or [self.ones]:
-            centre = fitting.centre_of(self.sample(block, TRIAL_VALUES, values)[0][False])
+        for block in fitting.blocks_worth_trying(self.samples.group.grids) or [self.samples.ones]:
+            centre = fitting.centre_of(self.samples.sample(block, TRIAL_VALUES, values)[0][False])
             model = fitting.linear_model(block, None, 0, 1, centre)
             found.append(consider(Recipe(model, None, values, TRADE)))
         block = min(found, key=lambda trial: trial.bits).recipe.model.block
         least = min(trial.bits for trial in tried)
-        if not 2 <= self.channels <= MOST_AXES:
+        if not 2 <= self.samples.channels <= MOST_AXES:
             return
-        if self.group.values > ALL_VALUES and trained < WELL_TRAINED * least:
+        if self.samples.group.values > ALL_VALUES and trained < WELL_TRAINED * least:
             return
         magnitude = 2.0 ** min(max(round((snr - 2) / 6), 1), 6)
         axes = None
-        for count in (self.channels - 1, self.channels // 4):
-            side = (math.log2(magnitude) + 2) * (count * self.channels - count * count / 2)
+        for count in (self.samples.channels - 1, self.samples.channels // 4):
+            side = (math.log2(magnitude) + 2) * (count * self.samples.channels - count * count / 2)
             if count < 1 or side > least / 3:
                 continue
             if axes is None:
-                wide = self.sample(self.ones, SAMPLE_VALUES, values)[0][False]
+                wide = self.samples.sample(self.samples.ones, SAMPLE_VALUES, values)[0][False]
                 centre = fitting.centre_of(wide)
                 axes = fitting.klt(wide, centre)
-            for shape in dict.fromkeys((block, self.ones)):
+            for shape in dict.fromkeys((block, self.samples.ones)):
                 model = fitting.linear_model(shape, axes, count, magnitude, centre)
                 consider(Recipe(model, None, values, TRADE))
 
@@ -322,12 +258,12 @@ class Selector:
         goal = self._goal(values, target)
         grid = self.candidate(trial.recipe, SAMPLE_VALUES)
         model = grid.model
-        samples, share = self.sample(model.block, SAMPLE_VALUES, values)
+        classes, share = self.samples.sample(model.block, SAMPLE_VALUES, values)
         if share < 0.99:
             goal *= SAFETY  # against what the sample does not show
         candidates = {False: grid}
-        if True in samples:
-            candidates[True] = self._prefix(samples[True], share, values, step)
+        if True in classes:
+            candidates[True] = self._prefix(classes[True], share, values, step)
         total = sum(candidate.size for candidate in candidates.values())
         coders: dict[bool, PartCoder] = {}
 
@@ -341,7 +277,7 @@ class Selector:
         if trial.recipe.on_spike:
             assert isinstance(grid, search.PlainCandidate)
             grid.trade = search.trade_for(grid, step, goal)
-        elif self.group.values > TRIAL_VALUES or True in samples:
+        elif self.samples.group.values > TRIAL_VALUES or True in classes:
             # The step moves scales and tables a little, and they the error.
             coders = {prefix: c.tuned(step)[0] for prefix, c in candidates.items()}
             step = search.solve_step(error, goal, step, precision=0.02)
@@ -366,7 +302,7 @@ class Selector:
         if trial.recipe.fitted and share < 0.99:
             bits *= FLATTERY
         return Choice(
-            spread=self.spread,
+            spread=self.samples.spread,
             values=values,
             parts=parts,
             step=step,
@@ -374,7 +310,7 @@ class Selector:
             clamp=clamp,
             block=model.block,
             uses_profile=any(c.entry is not None for c in candidates.values()),
-            work=self.group.work,
+            work=self.samples.group.work,
             on_spike=trial.recipe.on_spike,
             bits=bits,
             miss=miss,
@@ -398,33 +334,3 @@ class Selector:
             model = fitting.linear_model((1,), axes, reflectors, 8, centre)
             found.append(self._candidate(model, None, classes, share))
         return min(found, key=lambda c: search.lagrangian(c, step, TRADE))
-
-
-def plain_choice(selector: Selector, bound: float) -> Choice:
-    """Return the choice whose step alone keeps every error within `bound`."""
-    # Half a step is the bound, less a part in a million for rounding on the way back.
-    step = 2 * bound / selector.std * (1 - 1e-6)
-    model, values = selector._plain()
-    samples, share = selector.sample(selector.ones, SAMPLE_VALUES, values)
-    parts = {}
-    for prefix, classes in samples.items():
-        if prefix:
-            model = replace(model, block=(1,), scales=model.scales.reshape(-1, 1))
-        classes = fitting.latents_of(model, classes, "float64")
-        energy = fitting.energy_of(classes, model.block)
-        candidate = search.PlainCandidate(
-            model, None, "float64", classes, classes, energy, share, True
-        )
-        coder = candidate.tuned(step, plain=True)[0]
-        parts[prefix] = (candidate.part(coder), coder)
-    return Choice(
-        spread=selector.spread,
-        values=values,
-        parts=parts,
-        step=step,
-        step_scale=search.scale_of(step),
-        clamp=True,
-        block=selector.ones,
-        uses_profile=False,
-        work="float64",
-    )
