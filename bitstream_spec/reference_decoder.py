@@ -346,7 +346,8 @@ def read_group(
     z.views = [view(s, layout, prefix, grid) for s in shapes]
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
     channels = z.views[0].channels
-    z.models = [read_part(r, channels, profile, bool(i)) for i in range(2 if prefix else 1)]
+    parts = range(2 if prefix else 1)
+    z.models = [read_part(r, major, channels, profile, bool(i)) for i in parts]
     r.end()
     if coding == 2:
         must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
@@ -361,11 +362,13 @@ def read_group(
     return group
 
 
-def read_part(r: Reader, channels: int, profile: Profile | None, of_prefix: bool) -> Model:
+def read_part(
+    r: Reader, major: int, channels: int, profile: Profile | None, of_prefix: bool
+) -> Model:
     kind = r.u8()
     must(kind <= 1, "unknown part")
     if not kind:
-        return read_model(r.blob(), channels)
+        return read_model(r.blob(), channels, contexts=major >= 3 and not of_prefix)
     r.u8()
     e = r.varint()
     must(profile and e < len(profile.entries), "no such entry of the profile")
@@ -545,6 +548,7 @@ def combinations(
 class Model:
     """A model; ``scales`` and ``tables`` are those in force for a part."""
 
+    contexts: bool  # 7.9
     axes: list[int]
     points: int  # of the longest block
     centres: list[float]
@@ -553,14 +557,19 @@ class Model:
     tables: dict[int, Table]
 
 
-def read_model(data: bytes, channels: int) -> Model:
+def read_model(data: bytes, channels: int, contexts: bool = False) -> Model:
+    """Section 6; ``contexts`` says whether transform 2 may stand here."""
     r = Reader(data)
-    must(r.u8() <= 1, "unknown transform")
+    transform = r.u8()
+    must(transform <= (2 if contexts else 1), "unknown transform, or contexts in a wrong place")
     axes = r.varints(r.u8())
     points = math.prod(axes)
     must(1 <= points <= 256 and channels * points <= 2**24, "the size of a model")
     count, q, unit = r.varint(), r.u8(), r.u8()
     must(count <= channels, "more reflectors than channels")
+    if transform == 2:
+        must(len(axes) == 2, "contexts without rows and columns")
+        must(not count, "contexts and reflectors")
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     flat = read_integers(r.blob(), count * channels - count * (count - 1) // 2)
     reflectors, at = [], 0
@@ -570,7 +579,8 @@ def read_model(data: bytes, channels: int) -> Model:
         if any(v):  # a vector of zeros stands for the identity
             reflectors.append((j, [float(x) for x in v], 2 / sum(x * x for x in v)))
     scales = read_scales(r.blob(), channels, points, unit)
-    model = Model(axes, points, centres, reflectors, scales, read_tables(r.blob()))
+    tables = read_tables(r.blob())
+    model = Model(transform == 2, axes, points, centres, reflectors, scales, tables)
     r.end()
     return model
 
@@ -849,39 +859,50 @@ class Coder:
 # ---- 7.5 Symbols and integers --------------------------------------------------------------------
 
 
-def coded_symbols(r: Reader, arrays: list[tuple[int, Table]], seed: int) -> list[array[int]]:
-    """The symbols of arrays of the given lengths and tables, to the end of the field."""
-    escapes = Reader(r.blob())
-    escaped = bool(escapes.data)
-    crc, check, coder, out = r.uint(4), seed, Coder(r.rest()), []
-    for n, table in arrays:
+class Symbols:
+    """Coded symbols, to the end of a field; arrays are taken from it one after the other."""
+
+    def __init__(self, r: Reader, seed: int) -> None:
+        self.escapes = Reader(r.blob())
+        self.crc, self.check, self.coder = r.uint(4), seed, Coder(r.rest())
+
+    def take(self, n: int, table: Table) -> array[int]:
+        """The next array."""
         top, s = table.magnitude, table.shift
         if not n or not top:
-            out.append(array("i", bytes(4 * n)))
-            continue
-        symbols = [k - top for k in coder.decode(frequencies(table), n)]
-        if escaped:
+            return array("i", bytes(4 * n))
+        symbols = [k - top for k in self.coder.decode(frequencies(table), n)]
+        if self.escapes.data:
             for i, k in enumerate(symbols):
                 if abs(k) == top:
-                    e = escapes.varint()
+                    e = self.escapes.varint()
                     must(e < 2**30, "an escape is too large")
                     symbols[i] += e if k > 0 else -e
         if s:
             low = [0] * n
             for bit in range(0, s, 8):
                 w = min(8, s - bit)
-                more = coder.decode([2 ** (24 - w)] * 2**w, n)
+                more = self.coder.decode([2 ** (24 - w)] * 2**w, n)
                 low = [a | b << bit for a, b in zip(low, more, strict=True)]
             symbols = [(k << s) + a - (1 << s >> 1) for k, a in zip(symbols, low, strict=True)]
         try:
             found = array("i", symbols)
         except OverflowError:
             raise FormatError("a symbol is beyond 32 bits") from None
-        check = zlib.crc32(struct.pack(f"<{n}i", *found), check)
-        out.append(found)
-    coder.end()
-    escapes.end()
-    must(check == crc, "the CRC-32 of the symbols does not match")
+        self.check = zlib.crc32(struct.pack(f"<{n}i", *found), self.check)
+        return found
+
+    def end(self) -> None:
+        self.coder.end()
+        self.escapes.end()
+        must(self.check == self.crc, "the CRC-32 of the symbols does not match")
+
+
+def coded_symbols(r: Reader, arrays: list[tuple[int, Table]], seed: int) -> list[array[int]]:
+    """The symbols of arrays whose lengths and tables are all known."""
+    coded = Symbols(r, seed)
+    out = [coded.take(n, table) for n, table in arrays]
+    coded.end()
     return out
 
 
@@ -928,27 +949,41 @@ def decode_rows(
     pictures: list[Picture | None] = [None for _ in found]
     if z.network:
         pictures = [read_picture(r, z, n, c, step) for n, c in zip(sizes, counts, strict=True)]
-    plan = []  # class, table, coefficients
-    for c, ((part, size), _) in enumerate(found):
-        model, at = z.models[part], places(z.models[part], size)
-        numbers: dict[int, list[int]] = {}
-        for i, scale in enumerate(row[p] for row in model.scales for p in at):
-            number = table_number(scale + z.shift, z.step_scale)
-            numbers.setdefault(number, []).append(i)
-        plan += [(c, find_table(n, model.tables), numbers[n]) for n in sorted(numbers)]
-    arrays = [(len(wanted) * sizes[c], table) for c, table, wanted in plan]
-    symbols = coded_symbols(r, arrays, z.seed)
-    latents: list[list[list[float]]] = [[[]] * n for n in counts]
-    for (c, table, wanted), coded in zip(plan, symbols, strict=True):
-        values = {k: latent(k, table, step) for k in set(coded)}
-        for j, i in enumerate(wanted):
-            latents[c][i] = [values[k] for k in coded[j * sizes[c] : (j + 1) * sizes[c]]]
+    coded = Symbols(r, z.seed)
+    symbols: list[array[int]] = []
+    latents: list[list[list[float]]] = []
+    for ((part, size), _), blocks in zip(found, sizes, strict=True):
+        read = read_map if z.models[part].contexts else read_class
+        more, values = read(coded, z, z.models[part], size, blocks, step)
+        symbols += more
+        latents.append(values)
+    coded.end()
     begin = 0
     for ((part, size), pieces), y, blocks, p in zip(found, latents, sizes, pictures, strict=True):
         put_class(z, z.models[part], size, pieces, y, p, out)
         put_exceptions(z, pieces, blocks, begin, exceptions, out)
         begin += len(y) * blocks
     return [s for p in pictures if p for s in p.symbols] + symbols
+
+
+def read_class(
+    coded: Symbols, z: Lossy, model: Model, size: tuple[int, ...], blocks: int, step: float
+) -> tuple[list[array[int]], list[list[float]]]:
+    """The arrays of a class, and for each coefficient the latents of all blocks."""
+    numbers: dict[int, list[int]] = {}
+    at = places(model, size)
+    for i, scale in enumerate(row[p] for row in model.scales for p in at):
+        numbers.setdefault(table_number(scale + z.shift, z.step_scale), []).append(i)
+    arrays: list[array[int]] = []
+    latents: list[list[float]] = [[]] * (len(model.scales) * len(at))
+    for number, wanted in sorted(numbers.items()):
+        table = find_table(number, model.tables)
+        symbols = coded.take(len(wanted) * blocks, table)
+        values = {k: latent(k, table, step) for k in set(symbols)}
+        for j, i in enumerate(wanted):
+            latents[i] = [values[k] for k in symbols[j * blocks : (j + 1) * blocks]]
+        arrays.append(symbols)
+    return arrays, latents
 
 
 def put_class(
@@ -962,7 +997,7 @@ def put_class(
 ) -> None:
     """Reconstruct the blocks of a class, and put the values where they belong."""
     points = math.prod(size)
-    dct = inverse_dct(size) if points > 1 else None
+    dct = inverse_dct(size) if points > 1 and not model.contexts else None
     blocks = zip(*latents, strict=True)
     tokens = iter(picture.values) if picture else itertools.repeat(None)
     for piece in pieces:
@@ -1000,6 +1035,176 @@ def blank(dtype: int, shape: Sequence[int]) -> array[int]:
 
 def to_bytes(bits: array[int]) -> bytes:
     return struct.pack(f"<{len(bits)}{bits.typecode}", *bits)
+
+
+# ---- 7.9 Symbols with contexts -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What chooses the tables: neighbours (row, column), the factors A and B, the set."""
+
+    neighbours: tuple[tuple[int, int], ...]
+    a: int
+    b: int
+    set: int
+
+
+PASSES = (
+    Pass((), 60, 0, 0),
+    Pass(((-2, -2), (-2, 2), (2, -2), (2, 2)), 29, 8, 0),
+    Pass(((-2, 0), (2, 0), (0, -2), (0, 2)), 10, 12, 0),
+    Pass(((-1, -1), (-1, 1), (1, -1), (1, 1)), 10, 13, 1),
+    Pass(((-1, 0), (1, 0), (0, -1), (0, 1)), 2, 14, 2),
+)
+MEANS = [max(round(64 * 2 ** (e / 2)), 1) for e in range(-14, 10)]  # M
+THRESHOLDS = [round(4096 * 2 ** ((k - 12) / 2)) for k in range(1, 26)]  # T_k
+CONTEXT_TABLES = (  # M, zero, first, further, hazards
+    (4, 171, 99, 94, (152, 147)),
+    (6, 166, 100, 102, (150, 143, 137)),
+    (7, 164, 104, 104, (147, 140, 133)),
+    (9, 162, 107, 109, (142, 138, 132, 127)),
+    (13, 160, 110, 109, (139, 135, 131, 128, 122)),
+    (17, 159, 112, 112, (137, 132, 129, 127, 118)),
+    (22, 155, 114, 114, (135, 131, 127, 125, 119, 119, 114)),
+    (27, 150, 111, 114, (138, 130, 126, 125, 117, 117, 114, 110)),
+    (33, 147, 116, 118, (134, 128, 124, 123, 116, 117, 112, 109)),
+    (34, 143, 117, 117, (135, 129, 124, 121, 116, 117, 112, 109)),
+    (39, 139, 124, 119, (131, 127, 122, 119, 115, 115, 113, 107, 110)),
+    (53, 135, 131, 120, (128, 127, 123, 120, 115, 113, 111, 106, 109)),
+    (54, 132, 138, 125, (122, 124, 121, 119, 115, 113, 110, 106, 107)),
+    (54, 129, 140, 129, (118, 120, 120, 118, 115, 112, 109, 105)),
+    (73, 126, 141, 132, (113, 115, 116, 116, 114, 112, 109, 105, 104, 104, 104, 97)),
+    (76, 123, 142, 133, (108, 110, 111, 112, 112, 111, 109, 106, 105, 104)),
+    (103, 120, 142, 134, (104, 105, 106, 107, 108, 109, 108, 106, 105, 104, 103, 98)),
+    (84, 115, 143, 135, (100, 101, 101, 102, 104, 105, 107, 106, 106, 105)),
+    (92, 111, 146, 135, (94, 96, 96, 97, 98, 100, 103, 104, 105, 107, 106, 102)),
+    (117, 107, 146, 135, (88, 90, 90, 91, 92, 94, 96, 100, 102, 105)),
+    (127, 108, 144, 130, (83, 85, 85, 86, 86, 87, 89, 92, 96, 101, 104)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (6, 169, 98, 92, (151, 147, 138)),
+    (7, 166, 93, 102, (149, 140, 139, 131)),
+    (8, 164, 96, 113, (148, 137, 131)),
+    (12, 161, 100, 114, (143, 132, 129, 130, 123)),
+    (16, 160, 108, 117, (138, 130, 125, 124, 121)),
+    (22, 158, 111, 120, (136, 127, 122, 120, 117)),
+    (28, 156, 121, 123, (131, 125, 121, 119, 114)),
+    (33, 151, 104, 118, (138, 128, 120, 117, 114, 110)),
+    (41, 150, 103, 124, (136, 124, 120, 116, 113, 112, 108)),
+    (43, 142, 108, 114, (141, 130, 122, 119, 114, 112, 109, 106)),
+    (46, 136, 119, 115, (137, 131, 123, 119, 115, 112, 110, 107)),
+    (43, 130, 130, 114, (135, 133, 126, 121, 116, 114, 111, 108)),
+    (44, 125, 143, 118, (127, 131, 128, 123, 118, 115, 112, 109)),
+    (49, 121, 146, 126, (119, 126, 127, 125, 120, 117, 113, 109)),
+    (54, 118, 146, 131, (113, 118, 122, 123, 120, 118, 114, 109)),
+    (54, 115, 146, 133, (107, 111, 115, 118, 118, 118, 114, 110, 109)),
+    (54, 111, 146, 134, (101, 104, 107, 110, 113, 115, 114, 111, 110, 108)),
+    (62, 107, 147, 135, (95, 98, 100, 102, 105, 109, 112, 110, 111, 109, 106)),
+    (73, 102, 149, 136, (89, 91, 93, 94, 97, 100, 105, 108, 109, 109, 107)),
+    (88, 94, 146, 135, (80, 83, 84, 86, 88, 91, 96, 102, 106, 108, 107)),
+    (111, 89, 141, 131, (71, 73, 75, 76, 78, 81, 85, 90, 97, 104, 105)),
+    (127, 78, 147, 125, (68, 68, 70, 71, 71, 72, 75, 79, 86, 95, 102)),
+    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (7, 177, 89, 111, (148, 136, 131, 127)),
+    (7, 177, 89, 111, (148, 136, 131, 127)),
+    (14, 173, 109, 126, (133, 126, 124, 121)),
+    (21, 173, 115, 126, (127, 123, 120, 119, 116)),
+    (26, 173, 118, 128, (125, 120, 118, 113)),
+    (26, 173, 121, 129, (123, 119, 117, 115)),
+    (28, 170, 125, 129, (120, 118, 116, 113)),
+    (17, 149, 86, 110, (153, 135, 126, 121, 118, 115)),
+    (24, 149, 100, 119, (140, 128, 124, 120, 118, 115)),
+    (18, 137, 97, 106, (152, 138, 129, 125, 122, 119, 115)),
+    (24, 129, 112, 105, (147, 138, 128, 123, 120, 117, 114)),
+    (27, 125, 135, 105, (141, 139, 130, 125, 120, 117, 114)),
+    (28, 119, 154, 108, (129, 140, 132, 127, 122, 118, 114)),
+    (32, 116, 156, 123, (118, 132, 134, 129, 123, 119, 116, 113)),
+    (34, 113, 154, 131, (110, 120, 129, 130, 124, 120, 117, 113)),
+    (41, 109, 151, 136, (102, 109, 116, 124, 124, 122, 118, 114, 113)),
+    (47, 104, 150, 135, (95, 100, 105, 110, 118, 122, 119, 115, 113, 111)),
+    (53, 100, 150, 135, (87, 91, 95, 99, 105, 114, 117, 115, 114, 112)),
+    (54, 94, 149, 136, (77, 81, 84, 87, 92, 99, 109, 113, 115, 112)),
+    (67, 89, 148, 136, (67, 70, 72, 75, 79, 85, 93, 104, 112, 113, 110)),
+    (84, 84, 144, 133, (56, 61, 62, 64, 67, 70, 77, 87, 100, 110, 109)),
+    (102, 66, 139, 122, (42, 47, 43, 49, 54, 55, 62, 68, 80, 98, 105, 109)),
+    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+)
+
+
+def pass_of(y: int, x: int) -> int:
+    if (y + x) % 2:
+        return 4
+    if y % 2:
+        return 3
+    if (y + x) % 4:
+        return 2
+    return 1 if y % 4 else 0
+
+
+def mean_magnitude(scale: int, step_scale: int) -> int:
+    """The mean M of a channel."""
+    return MEANS[min(max(scale - step_scale + 1 >> 1, -14), 9) + 14]
+
+
+def context_table(number: int, z: Lossy, model: Model) -> Table:
+    if number in model.tables:
+        return model.tables[number]
+    m, zero, first, further, hazards = CONTEXT_TABLES[number]
+    return Table(m, 0, zero, 255 if z.lower >= z.mean else 128, first, further, hazards)
+
+
+def mirrored(at: int, offset: int, n: int) -> int | None:
+    """The row or column of a neighbour; None when it lies outside on either side."""
+    sides = [i for i in (at + offset, at - offset) if 0 <= i < n]
+    return sides[0] if sides else None
+
+
+def neighbours_of(y: int, x: int, size: tuple[int, ...], offsets: Pass) -> list[int]:
+    """The points of the neighbours of a place, those that there are."""
+    pairs = [(mirrored(y, j, size[0]), mirrored(x, k, size[1])) for j, k in offsets.neighbours]
+    return [v * size[1] + h for v, h in pairs if v is not None and h is not None]
+
+
+def read_map(
+    coded: Symbols, z: Lossy, model: Model, size: tuple[int, ...], blocks: int, step: float
+) -> tuple[list[array[int]], list[list[float]]]:
+    """As `read_class`, for a class of blocks coded with contexts."""
+    height, width = size
+    points, channels = height * width, len(model.scales)
+    means = [mean_magnitude(row[0], z.step_scale) for row in model.scales]
+    sizes = [[0] * blocks for _ in range(channels * points)]  # magnitudes, at most 127
+    latents = [[0.0] * blocks for _ in range(channels * points)]
+    arrays = []
+    for number_of_pass, p in enumerate(PASSES):
+        where: dict[int, list[tuple[int, int]]] = {}  # by table number: coefficient, block
+        for y, x in itertools.product(range(height), range(width)):
+            if pass_of(y, x) != number_of_pass:
+                continue
+            near = neighbours_of(y, x, size, p)
+            for c, mean in enumerate(means):
+                first = c * points  # coefficient
+                for block in range(blocks):
+                    n = sum(sizes[first + i][block] for i in near)
+                    number = 26 * p.set + bisect_right(THRESHOLDS, p.a * mean + 64 * p.b * n)
+                    where.setdefault(number, []).append((first + y * width + x, block))
+        for number, wanted in sorted(where.items()):
+            table = context_table(number, z, model)
+            symbols = coded.take(len(wanted), table)
+            values = {k: latent(k, table, step) for k in set(symbols)}
+            for (i, block), k in zip(wanted, symbols, strict=True):
+                sizes[i][block], latents[i][block] = min(abs(k), 127), values[k]
+            arrays.append(symbols)
+    return arrays, latents
 
 
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------
