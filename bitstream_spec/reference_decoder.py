@@ -369,7 +369,7 @@ def read_part(
     must(kind <= 1, "unknown part")
     if not kind:
         return read_model(r.blob(), channels, contexts=major >= 3 and not of_prefix)
-    r.u8()
+    must(r.u8() <= 1, "the transform of an entry")
     e = r.varint()
     must(profile and e < len(profile.entries), "no such entry of the profile")
     assert profile
@@ -1057,7 +1057,7 @@ PASSES = (
     Pass(((-1, -1), (-1, 1), (1, -1), (1, 1)), 10, 13, 1),
     Pass(((-1, 0), (1, 0), (0, -1), (0, 1)), 2, 14, 2),
 )
-MEANS = [max(round(64 * 2 ** (e / 2)), 1) for e in range(-14, 10)]  # M
+MEANS = [max(round(64 * 2 ** (e / 2)), 1) for e in range(-14, 10)]  # u
 THRESHOLDS = [round(4096 * 2 ** ((k - 12) / 2)) for k in range(1, 26)]  # T_k
 CONTEXT_TABLES = (  # M, zero, first, further, hazards
     (4, 171, 99, 94, (152, 147)),
@@ -1152,7 +1152,7 @@ def pass_of(y: int, x: int) -> int:
 
 
 def mean_magnitude(scale: int, step_scale: int) -> int:
-    """The mean M of a channel."""
+    """The mean u of a channel."""
     return MEANS[min(max(scale - step_scale + 1 >> 1, -14), 9) + 14]
 
 
@@ -1375,8 +1375,10 @@ class Network:
 
 def read_safetensors(data: bytes) -> dict[str, Parameter]:
     r = Reader(data)
+    size = r.uint(8)
+    must(size <= 2**20, "the header of a network is too large")
     try:
-        header = json.loads(r.take(r.uint(8)).decode("utf-8"))
+        header = json.loads(r.take(size).decode("utf-8"))
     except (ValueError, RecursionError):
         raise FormatError("the header of a network is not JSON") from None
     must(isinstance(header, dict), "the header of a network is not an object")
@@ -1582,6 +1584,7 @@ def read_picture(r: Reader, z: Lossy, tokens: int, channels: int, step: float) -
     network = z.network
     assert network
     sizes = halvings(tokens, channels, len(network.layers))  # latents ... picture
+    must(len(network.hyper_layers[2].bias) * math.prod(sizes[0]) <= 2**27, "too many latents")
     hyper_sizes = halvings(*sizes[0], 2)  # hyper-latents ... latents
     count = math.prod(hyper_sizes[0])
     arrays = [(count, table) for table in network.hyper_tables]
