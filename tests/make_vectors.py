@@ -35,10 +35,11 @@ from featcodec.container.sections import EXTENDED, SECTION, SIGNATURE_BYTES
 from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
 from featcodec.dumps import Dump
-from featcodec.entropy import family, integers, symbols
+from featcodec.entropy import contexts, family, integers, symbols
 from featcodec.entropy.tables import Table
 from featcodec.files import decode_file, encode_file
 from featcodec.pipeline import choice
+from featcodec.pipeline.grid_model import pack_scales, pack_tables
 from featcodec.pipeline.grouping import Options
 from featcodec.pipeline.quality import Quality
 from featcodec.pipeline.training import train
@@ -208,6 +209,70 @@ def make_contexts(folder: Path) -> None:
             data = fc.save({"x": array}, {"layout": "NCHW"}, transform="context", snr=snr)
             (target / "in.fcz").write_bytes(data)
             finish(target, [])
+    target = folder / "valid" / "114-context-by-hand"
+    if not target.exists():
+        target.mkdir(parents=True)
+        (target / "in.fcz").write_bytes(contexts_by_hand())
+        finish(target, [])
+
+
+def contexts_by_hand() -> bytes:
+    """Code maps behind prefix tokens, with tables and symbols that the encoder stays away from."""
+    rng = np.random.default_rng(5)
+    scales = rng.integers(-20, 20, (2, 8, 8))  # only those of the first place count
+    scales[:, 0, 0] = 3, 16
+    tables = {
+        16: Table(1, 9, 90, 140),
+        20: Table(2, 0, 100, 120, (110,)),
+        42: Table(40, 3, 60, 128, (90, 80)),
+        65: Table(0),
+        200: Table(3, 0, 1, 2, (3,)),
+    }
+    model = Model(
+        "context",
+        (8, 8),
+        centre_exponent=4,
+        centre=integers.pack(np.array([5, -90])),
+        scales=pack_scales(scales),
+        tables=pack_tables(tables),
+    )
+    lossy = Lossy(
+        **{**PLAIN, "layout": "NLD", "prefix": 1, "grid": (3, 5), "step_scale": 4, "upper": 2e9},
+        profile=None,
+        parts=(Part("context", model), Part("none", Model("none", (1,)))),
+    )
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.needs(EXTENDED)
+    for samples in (2, 1):
+        arrays = map_by_hand(rng, (scales[:, 0, 0] - 4 + 1) >> 1, tables, samples)
+        arrays.append((rng.integers(-5, 6, 2 * samples).astype("i4"), family.table(4)))
+        rows = Builder()
+        rows.u8(150)
+        rows.varint(0)
+        writer.section(b"ROWS", bytes(rows + symbols.encode(arrays)))
+    writer.section(b"GRUP", GroupHeader("F32", 3, 2, 0, 1.0, np.nan, lossy).pack())
+    writer.index.tensors = [index.TensorEntry("x", "F32", (3, 16, 2), 0)]
+    writer.finish()
+    return out.getvalue()
+
+
+def map_by_hand(
+    rng: np.random.Generator, levels: np.ndarray, tables: dict[int, Table], blocks: int
+) -> list[tuple[np.ndarray, Table]]:
+    """Make up the symbols of blocks of 3 x 5, now and then far above what their tables expect."""
+    known, arrays = contexts.Contexts((3, 5), levels, blocks), []
+    for number in range(len(known.lattice)):
+        numbers = known.numbers(number)
+        found = np.zeros(numbers.shape, "i4")
+        for chosen, where in contexts.by_table(numbers):
+            table = tables.get(chosen) or contexts.table(chosen, True)
+            scale = np.where(rng.random(len(where)) < 0.1, 200, 4)
+            made = np.rint(rng.laplace(scale=scale)).astype("i4")
+            found.reshape(-1)[where] = made if table.magnitude else 0
+            arrays.append((found.reshape(-1)[where], table))
+        known.learn(number, found)
+    return arrays
 
 
 def neural_sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str], float]]:
@@ -409,22 +474,23 @@ def make_faulty(folder: Path) -> None:
 def rewrite(
     data: bytes,
     group: Callable[[GroupHeader], GroupHeader] = lambda header: header,
-    rows: Callable[[list[bytes]], None] = lambda fields: None,
+    rows: Callable[[list[bytes]], None] | None = None,
     profile: bytes | None = None,
+    version: tuple[int, int] | None = None,
 ) -> bytes:
-    """Write a file anew with another group with loss, first ROWS or profile.
+    """Write a file anew with another group with loss, first ROWS, profile or version.
 
     The fields of ROWS are fine step, exceptions, hyper-latents, latents and the rest.
     """
     source, out = Reader(io.BytesIO(data), "sound"), io.BytesIO()
     writer = Writer(out)
-    writer.needs(source.version)
+    writer.needs(version or source.version)
     for position, (kind, _) in enumerate(source.index.sections):
         payload = source.section(position, kind)
         if kind == b"GRUP":
             header = GroupHeader.unpack(payload)
             payload = group(header).pack() if header.lossy else payload
-        elif position == 0:
+        elif position == 0 and rows:
             cursor = Cursor(payload)
             fields = [bytes([cursor.u8()]), *(cursor.blob() for _ in range(3))]
             fields.append(bytes(cursor.rest()))
@@ -584,6 +650,107 @@ def make_faulty_networks(folder: Path) -> None:
             (target / "expect.json").write_text(json.dumps(expected) + "\n")
 
 
+# --- faulty files with contexts -----------------------------------------------------------------
+
+
+def with_model(**changes: Any) -> Callable[[GroupHeader], GroupHeader]:
+    """Change the model of the last part, that of the prefix tokens when there are any."""
+
+    def change(header: GroupHeader) -> GroupHeader:
+        *first, part = header.lossy.parts
+        model = replace(part.model, **changes)
+        return lossy(parts=(*first, Part(model.transform, model)))(header)
+
+    return change
+
+
+def context_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
+    """Return name -> (reason, file, a profile that it needs)."""
+    sound = (folder / "valid" / "110-context-relu" / "in.fcz").read_bytes()
+    lines = {"x": digits("vit", 4)[:, :, 0].astype(np.float32)}
+    line = fc.save(lines, {"layout": "NL"}, transform="none", snr=10)
+    tokens = fc.save({"x": digits("vit", 9)}, {"layout": "NLD"}, transform="none", snr=10)
+    ours = Profile.parse((folder / "digits.fcp").read_bytes())
+    maps = (folder / "valid" / "003-profile-cnn" / "in.fcz").read_bytes()
+    held = [e for e in ours.entries if e.layout == "NCHW"]
+    entry = replace(held[0], model=replace(held[0].model, transform="context", reflectors=0))
+    entry = replace(entry, model=replace(entry.model, basis=b""))
+    profile = bytes(resign(3, 1)(bytearray(Profile.pack([entry]))))
+    part = Part("linear", None, 0)
+    return {
+        "context-old-version": (
+            "transform 2 in a file of major version 1",
+            bytes(resign(1, 0)(bytearray(sound))),
+            None,
+        ),
+        "context-reflector": (
+            "transform 2 with a reflector, of zeros",
+            rewrite(sound, with_model(reflectors=1)),
+            None,
+        ),
+        "context-line": (
+            "transform 2 with one grid axis",
+            rewrite(line, with_model(transform="context"), version=EXTENDED),
+            None,
+        ),
+        "context-prefix": (
+            "transform 2 for prefix tokens",
+            rewrite(tokens, with_model(transform="context"), version=EXTENDED),
+            None,
+        ),
+        "context-entry": (
+            "transform 2 in an entry of a profile",
+            rewrite(maps, lossy(parts=(part,)), profile=profile, version=EXTENDED),
+            profile,
+        ),
+        "context-symbols": (
+            "resealed damage to symbols with contexts",
+            bytes(reseal(flip_byte(SECTION.size + 60), 0)(bytearray(sound))),
+            None,
+        ),
+        "context-no-contexts": (
+            "symbols with contexts, of a model that has none",
+            rewrite(sound, with_model(transform="none")),
+            None,
+        ),
+        "transform-3": ("a transform that is unknown", unknown_transform(sound), None),
+    }
+
+
+def flip_byte(place: int) -> Callable[[bytearray], None]:
+    def change(whole: bytearray) -> None:
+        whole[place] ^= 0x55
+
+    return change
+
+
+def unknown_transform(data: bytes) -> bytes:
+    """Give a model with contexts the transform code after the last one."""
+    reader = Reader(io.BytesIO(data), "sound")
+    position = [kind for kind, _ in reader.index.sections].index(b"GRUP")
+    payload = reader.section(position, b"GRUP")
+    header = GroupHeader.unpack(payload)
+    assert header.lossy is not None
+    assert header.lossy.parts[0].model is not None
+    model = header.lossy.parts[0].model.pack()
+    place = payload.rindex(model) + SECTION.size
+    return bytes(reseal(set_byte(place, 3), position)(bytearray(data)))
+
+
+def make_faulty_contexts(folder: Path) -> None:
+    for name, (reason, data, profile) in context_faults(folder).items():
+        target = folder / "faulty" / name
+        if target.exists():
+            continue
+        target.mkdir(parents=True)
+        expected: dict[str, Any] = {"reason": reason}
+        if profile is not None:
+            (target / "profile.fcp").write_bytes(profile)
+            expected["profile"] = [f"faulty/{name}/profile.fcp"]
+        (target / "in.fcz").write_bytes(data)
+        (target / "expect.json").write_text(json.dumps(expected) + "\n")
+
+
 # --- beyond the limits --------------------------------------------------------------------------
 
 
@@ -636,4 +803,5 @@ if __name__ == "__main__":
     make_messages(where)
     make_faulty(where)
     make_faulty_networks(where)
+    make_faulty_contexts(where)
     make_limits(where)
