@@ -423,7 +423,7 @@ types:
         type: u1
         enum: transform
         valid:
-          in-enum: true
+          any-of: ['transform::none', 'transform::linear']
       - id: entry
         type: varint
       - id: scales
@@ -440,7 +440,11 @@ types:
         type: u1
         enum: transform
         valid:
-          in-enum: true
+          expr: >-
+            _ == transform::none or _ == transform::linear
+            or (_ == transform::contexts and _root.signature.major_version >= 3
+            and _root.signature.kind == kind::features)
+        doc: Contexts, section 7.9, neither stand in a profile nor in major version 1.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -448,6 +452,11 @@ types:
         type: varint
       - id: centre_exponent
         type: u1
+        valid:
+          expr: >-
+            transform != transform::contexts
+            or (longest_block.rank == 2 and num_reflectors.value == 0)
+        doc: Any; what is checked here are the rules for contexts, which leave out prefix tokens.
       - id: scale_unit
         type: u1
       - id: centres
@@ -760,6 +769,8 @@ types:
     seq:
       - id: len_header
         type: u8
+        valid:
+          max: 1048576
       - id: header
         type: str
         encoding: UTF-8
@@ -793,6 +804,7 @@ enums:
   transform:
     0: none
     1: linear
+    2: contexts
   plane_kind:
     0: raw
     1: constant

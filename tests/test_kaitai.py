@@ -18,7 +18,8 @@ from featcodec_file import FeatcodecFile  # noqa: E402
 VALID = sorted((VECTORS / "valid").iterdir())
 PROFILES = [path.read_bytes() for path in sorted(VECTORS.glob("*.fcp"))]
 BROKEN_FRAMES = ["empty", "future-version", "not-featcodec", "reserved-flag", "text-mode"]
-BROKEN_FRAMES += ["network-old-version"]
+BROKEN_FRAMES += ["network-old-version", "context-old-version", "context-line", "context-prefix"]
+BROKEN_FRAMES += ["context-reflector", "transform-3"]
 
 
 def names_of(index: Any) -> list[str]:
@@ -86,8 +87,10 @@ def test_it_reads_a_network(name: str) -> None:
     assert max(v["data_offsets"][1] for v in header.values()) == len(network.data)
 
 
-@pytest.mark.parametrize("name", BROKEN_FRAMES)
+@pytest.mark.parametrize(
+    "name", [*(f"{name}/in.fcz" for name in BROKEN_FRAMES), "context-entry/profile.fcp"]
+)
 def test_its_constraints_refuse_a_broken_frame(name: str) -> None:
-    data = (VECTORS / "faulty" / name / "in.fcz").read_bytes()
+    data = (VECTORS / "faulty" / name).read_bytes()
     with pytest.raises((kaitaistruct.KaitaiStructError, EOFError)):
         FeatcodecFile.from_bytes(data)

@@ -91,6 +91,7 @@ class FeatcodecFile(KaitaiStruct):
     class Transform(IntEnum):
         none = 0
         linear = 1
+        contexts = 2
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -762,11 +763,15 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
-            if not isinstance(self.transform, FeatcodecFile.Transform):
-                raise kaitaistruct.ValidationNotInEnumError(self.transform, self._io, u"/types/model/seq/0")
+            _ = self.transform
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.contexts) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+                raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
+            _ = self.centre_exponent
+            if not  ((self.transform != FeatcodecFile.Transform.contexts) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) :
+                raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
             self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
@@ -844,8 +849,8 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
-            if not isinstance(self.transform, FeatcodecFile.Transform):
-                raise kaitaistruct.ValidationNotInEnumError(self.transform, self._io, u"/types/of_entry/seq/0")
+            if not  ((self.transform == FeatcodecFile.Transform.none) or (self.transform == FeatcodecFile.Transform.linear)) :
+                raise kaitaistruct.ValidationNotAnyOfError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
@@ -1073,6 +1078,8 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.len_header = self._io.read_u8le()
+            if not self.len_header <= 1048576:
+                raise kaitaistruct.ValidationGreaterThanError(1048576, self.len_header, self._io, u"/types/safetensors/seq/0")
             self.header = (self._io.read_bytes(self.len_header)).decode(u"UTF-8")
             self.data = self._io.read_bytes_full()
 
