@@ -794,6 +794,46 @@ def make_limits(folder: Path) -> None:
         (target / "expect.json").write_text(json.dumps({"reason": name.replace("-", " ")}) + "\n")
 
 
+def make_limits_of_networks(folder: Path) -> None:
+    """A picture of 514 x 65,535, whose latents are more than 2^27 with 16 channels."""
+    target = folder / "limits" / "too-many-latents"
+    if target.exists():
+        return
+    target.mkdir(parents=True)
+    channels = 16
+    tensors = least_network()
+    for name, axis in WIDENED.items():
+        tensors[name] = np.repeat(tensors[name], channels, axis)
+    profile = network_file(tensors)
+    lossy = Lossy(**PLAIN, profile=0, parts=(Part("none", Model("none")),), neural=True)
+    with (target / "in.fcz").open("w+b") as out:
+        writer = Writer(out)
+        writer.needs(EXTENDED)
+        writer.section(b"ROWS", bytes([128, 0, 0, 0]) + symbols.encode([]))
+        writer.section(b"GRUP", GroupHeader("F8_E4M3", 514, 514, 0, 1.0, np.nan, lossy).pack())
+        writer.profile(hashlib.sha256(profile).digest())
+        writer.index.tensors = [index.TensorEntry("x", "F8_E4M3", (514, 65535), 0)]
+        writer.finish()
+    (target / "network.fcp").write_bytes(profile)
+    expected = {
+        "reason": "too many latents of a picture",
+        "profile": ["limits/too-many-latents/network.fcp"],
+    }
+    (target / "expect.json").write_text(json.dumps(expected) + "\n")
+
+
+WIDENED = {  # tensors with an axis of latent channels, and that axis
+    "analysis.0.weight": 0,
+    "analysis.0.bias": 0,
+    "hyper_analysis.0.weight": 1,
+    "hyper_synthesis.2.weight": 1,
+    "hyper_synthesis.2.bias": 0,
+    "synthesis.0.weight": 0,
+    "gain": 1,
+    "inverse_gain": 1,
+}
+
+
 if __name__ == "__main__":
     where = Path(sys.argv[1]) if len(sys.argv) > 1 else VECTORS
     where.mkdir(parents=True, exist_ok=True)
@@ -805,3 +845,4 @@ if __name__ == "__main__":
     make_faulty_networks(where)
     make_faulty_contexts(where)
     make_limits(where)
+    make_limits_of_networks(where)
