@@ -37,7 +37,7 @@ class Part:
     @classmethod
     def unpack(cls, cursor: Cursor) -> "Part":
         if cursor.flag():
-            transform = TRANSFORMS[cursor.choice(len(TRANSFORMS), "a transform")]
+            transform = TRANSFORMS[cursor.choice(2, "a transform of a profile")]
             entry = limits.check(cursor.varint(), limits.PROFILE_ENTRIES, "a profile entry")
             return cls(transform, None, entry, cursor.blob(), cursor.blob())
         model = Model.unpack(cursor.blob())

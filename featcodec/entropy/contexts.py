@@ -133,7 +133,7 @@ class Contexts:
 
     def learn(self, number: int, symbols: np.ndarray) -> None:
         """Take in the symbols (places, columns) of a pass."""
-        self.magnitudes[self.lattice[number][0]] = np.minimum(np.abs(symbols), LARGEST)
+        self.magnitudes[self.lattice[number][0]] = np.abs(np.clip(symbols, -LARGEST, LARGEST))
 
 
 def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:

@@ -71,6 +71,9 @@ class Decoder:
         if self._escaped:
             _unescape(symbols, table.magnitude, self._escapes)
         if table.shift:
+            least, most = int(symbols.min()), int(symbols.max()) + 1
+            if min(least, -most) << table.shift < -(1 << 31):
+                raise SymbolError("a symbol beyond 32 bits")
             symbols <<= table.shift
             for begin in range(0, table.shift, _UNIFORM_BITS):
                 width = min(_UNIFORM_BITS, table.shift - begin)
@@ -130,6 +133,8 @@ def _read_varint(view: memoryview, start: int) -> tuple[int, int]:
         value |= (view[position] & 0x7F) << shift
         shift += 7
         if view[position] < 0x80:
+            if position > start and not view[position]:
+                raise SymbolError("a number that ends in a zero byte")
             return value, position + 1
     raise SymbolError("a number that does not end")
 

@@ -24,8 +24,8 @@ from .grid_model import GridModel, corrupt
 from .part_coder import PartCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
-from .search import solve_step
 from .samples import LEAST, MOST
+from .search import solve_step
 
 VERSION = 1
 UNCLAMPED, EXCEPTIONS, SHIFTED, LOSSLESS = 1, 2, 4, 8

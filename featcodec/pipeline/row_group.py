@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .. import limits
 from ..align.grids import GroupGrid
 from ..align.numbers import STORED, from_float, to_float
 from ..align.value import ValueAlignment
@@ -205,7 +206,10 @@ class Exceptions:
         if blob:
             inner = Cursor(inflate(Cursor(blob, "exception list"), 1 << 31), "exception list")
             kept.count = inner.varint()
-            gaps = np.array(inner.varints(kept.count), np.int64)
+            found = inner.varints(kept.count)
+            if sum(found) + kept.count > limits.ROW_GROUP_VALUES:
+                raise Corrupt("the exception list reaches beyond its row group")
+            gaps = np.array(found, np.int64)
             kept.gaps = [np.cumsum(gaps + 1) - 1]
             kept.elements = [np.frombuffer(inner.take(kept.count * dtype.itemsize), dtype)]
             inner.end()
