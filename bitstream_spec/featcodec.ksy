@@ -382,6 +382,10 @@ types:
         type: part
         repeat: expr
         repeat-expr: 'num_prefix.value > 0 ? 2 : 1'
+      - id: picture_step
+        type: svarint
+        if: _parent.coding == coding::network
+        doc: Eighths of an octave, -256 to 256.
 
   grid:
     doc: Rank and lengths of the grid behind the prefix tokens.

@@ -293,6 +293,7 @@ class Lossy:
     models: list[Model] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     network: Network | None = None  # with coding 2
+    picture_step: int = 0  # with coding 2
 
 
 @dataclass
@@ -348,6 +349,9 @@ def read_group(
     channels = z.views[0].channels
     parts = range(2 if prefix else 1)
     z.models = [read_part(r, major, channels, profile, bool(i)) for i in parts]
+    if coding == 2:
+        z.picture_step = r.svarint()
+        must(abs(z.picture_step) <= 256, "the step of pictures")
     r.end()
     if coding == 2:
         must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
@@ -948,7 +952,8 @@ def decode_rows(
     step = z.step * 2 ** ((g - 128) / 256)
     pictures: list[Picture | None] = [None for _ in found]
     if z.network:
-        pictures = [read_picture(r, z, n, c, step) for n, c in zip(sizes, counts, strict=True)]
+        coarse = step * 2 ** (z.picture_step / 8)
+        pictures = [read_picture(r, z, n, c, coarse) for n, c in zip(sizes, counts, strict=True)]
     coded = Symbols(r, z.seed)
     symbols: list[array[int]] = []
     latents: list[list[list[float]]] = []

@@ -12,6 +12,7 @@ from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 CLAMP, DOUBLE = 1, 2
+PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Lossy:
     profile: int | None  # position in the index' list of profiles
     parts: tuple[Part, ...]  # the grid and, when prefix > 0, the prefix tokens
     neural: bool = False  # the part codes what the network of the profile leaves
+    picture_step: int = 0  # eighths of an octave by which its step is above the part's
 
     @property
     def transform(self) -> str:
@@ -135,6 +137,8 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
     out.varint(0 if lossy.profile is None else lossy.profile + 1)
     for part in lossy.parts:
         part.pack(out)
+    if lossy.neural:
+        out.svarint(lossy.picture_step)
 
 
 def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
@@ -170,4 +174,12 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
         profile - 1 if profile else None,
         tuple(Part.unpack(cursor) for _ in range(2 if prefix else 1)),
         neural,
+        _picture_step(cursor) if neural else 0,
     )
+
+
+def _picture_step(cursor: Cursor) -> int:
+    step = cursor.svarint()
+    if abs(step) > PICTURE_STEPS:
+        raise Corrupt("a group header holds a step of pictures that cannot be")
+    return step

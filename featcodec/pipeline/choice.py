@@ -36,6 +36,7 @@ class Choice:
     miss: float = 0.0
     strictness: float = 1.0  # multiplies the trade of the quantiser
     network: NeuralModel | None = None  # its picture comes first, the parts code what it leaves
+    picture_step: int = 0  # eighths of an octave, above the step
 
     @property
     def transforms(self) -> bool:
@@ -50,14 +51,17 @@ class Choice:
     @property
     def coarsest(self) -> bool:
         """Return whether no lower quality is to be had."""
-        return self.network is not None and self.step >= self.network.weights.largest_step
+        if self.network is None or self.picture_step:
+            return False
+        return self.step >= self.network.weights.largest_step
 
     def coder(self, group: Group, seed: int = 0) -> RowGroupCoder:
         coders = {
             prefix: replace(part, step=self.step, trade=part.trade * self.strictness, _orders={})
             for prefix, (_, part) in self.parts.items()
         }
-        base = None if self.network is None else NeuralCoder(self.network, self.step, seed)
+        step = self.step * 2 ** (self.picture_step / 8)
+        base = None if self.network is None else NeuralCoder(self.network, step, seed)
         grid = group.grid(self.block)
         return RowGroupCoder(
             grid, group.dtype, self.values, self.clamp, self.work, coders, seed, base

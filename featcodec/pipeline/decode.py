@@ -242,7 +242,9 @@ def coder_of(
     limits.check(size, limits.ROW_GROUP_VALUES, "the size of a row group")
     values = ValueAlignment(lossy.lower, lossy.upper, lossy.mean, lossy.std)
     seed = profile.seed if profile else 0
-    base = NeuralCoder(profile.neural, lossy.step, seed) if lossy.neural and profile else None
+    base = None
+    if lossy.neural and profile:
+        base = NeuralCoder(profile.neural, lossy.step * 2 ** (lossy.picture_step / 8), seed)
     return RowGroupCoder(grid, header.dtype, values, lossy.clamp, work, parts, seed, base)
 
 

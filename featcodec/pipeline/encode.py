@@ -320,6 +320,7 @@ class _Encoder:
             profile=profile,
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
             neural=choice.network is not None,
+            picture_step=choice.picture_step,
         )
         writer.needs(lossy.version)
         per = slabs_per_row_group(grid)

@@ -719,6 +719,10 @@ class FeatcodecFile(KaitaiStruct):
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
 
+            if self._parent.coding == FeatcodecFile.Coding.network:
+                pass
+                self.picture_step = FeatcodecFile.Svarint(self._io, self, self._root)
+
 
 
         def _fetch_instances(self):
@@ -732,6 +736,10 @@ class FeatcodecFile(KaitaiStruct):
             for i in range(len(self.parts)):
                 pass
                 self.parts[i]._fetch_instances()
+
+            if self._parent.coding == FeatcodecFile.Coding.network:
+                pass
+                self.picture_step._fetch_instances()
 
 
 
