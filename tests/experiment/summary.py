@@ -38,7 +38,9 @@ def measurements(work: Path) -> list[Measurement]:
         for line in path.read_text().splitlines():
             point = Measurement(**json.loads(line)["measurement"])
             point = replace(point, codec=NAMES.get(point.codec, point.codec))
-            found[point.dump, point.codec, point.asked_db] = point
+            key = (point.dump, point.codec, point.asked_db)
+            if key not in found or point.metric is not None:
+                found[key] = point
     return sorted(found.values(), key=lambda m: (m.dump, m.codec, m.asked_db or 0))
 
 
