@@ -427,7 +427,9 @@ types:
         type: u1
         enum: transform
         valid:
-          any-of: ['transform::none', 'transform::linear']
+          expr: >-
+            _ == transform::none or _ == transform::linear
+            or (_ == transform::bands and _root.signature.major_version >= 3)
       - id: entry
         type: varint
       - id: scales
@@ -448,7 +450,10 @@ types:
             _ == transform::none or _ == transform::linear
             or (_ == transform::contexts and _root.signature.major_version >= 3
             and _root.signature.kind == kind::features)
-        doc: Contexts, section 7.9, neither stand in a profile nor in major version 1.
+            or (_ == transform::bands and _root.signature.major_version >= 3)
+        doc: |
+          Contexts, section 7.9, neither stand in a profile nor in major version 1, nor do bands in
+          major version 1.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -463,6 +468,17 @@ types:
         doc: Any; what is checked here are the rules for contexts, which leave out prefix tokens.
       - id: scale_unit
         type: u1
+      - id: num_bands
+        type: varint
+        if: transform == transform::bands
+        valid:
+          expr: _.value >= 2 and _.value <= 16
+      - id: bands
+        type: integers
+        if: transform == transform::bands
+        doc: |
+          The band of each place of the longest block: from 0 to the number of bands less 1, each
+          of which occurs.
       - id: centres
         type: integers
       - id: reflectors
@@ -809,6 +825,7 @@ enums:
     0: none
     1: linear
     2: contexts
+    3: bands
   plane_kind:
     0: raw
     1: constant

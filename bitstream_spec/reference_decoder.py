@@ -372,14 +372,17 @@ def read_part(
     kind = r.u8()
     must(kind <= 1, "unknown part")
     if not kind:
-        return read_model(r.blob(), channels, contexts=major >= 3 and not of_prefix)
-    must(r.u8() <= 1, "the transform of an entry")
+        return read_model(r.blob(), channels, major, contexts=not of_prefix)
+    transform = r.u8()
+    must(transform in (0, 1, 3), "the transform of an entry")
+    must(transform != 3 or major >= 3, "bands in a file of major version 1")
     e = r.varint()
     must(profile and e < len(profile.entries), "no such entry of the profile")
     assert profile
     entry = profile.entries[e]
     must(entry.channels == channels, "the entry has another number of channels")
     must(entry.of_prefix == of_prefix, "the entry is of the other part")
+    must(bool(entry.model.bands) == (transform == 3), "the entry has another transform")
     more = read_scales(r.blob(), channels, entry.model.points, 1)
     rows = zip(entry.model.scales, more, strict=True)
     scales = [list(map(sum, zip(*both, strict=True))) for both in rows]
@@ -548,6 +551,9 @@ def combinations(
 # ---- 6. Models -----------------------------------------------------------------------------------
 
 
+Basis = list[tuple[int, list[float], float]]  # reflectors: first place, vector, 2 / (v' v)
+
+
 @dataclass
 class Model:
     """A model; ``scales`` and ``tables`` are those in force for a part."""
@@ -556,37 +562,52 @@ class Model:
     axes: list[int]
     points: int  # of the longest block
     centres: list[float]
-    reflectors: list[tuple[int, list[float], float]]  # first place, vector, 2 / (v' v)
+    bands: list[int]  # of each place of the longest block; empty without bands
+    bases: list[Basis]  # of each band; else one alone
     scales: list[list[int]]  # of each channel and place
     tables: dict[int, Table]
 
 
-def read_model(data: bytes, channels: int, contexts: bool = False) -> Model:
+def read_model(data: bytes, channels: int, major: int, contexts: bool = False) -> Model:
     """Section 6; ``contexts`` says whether transform 2 may stand here."""
     r = Reader(data)
     transform = r.u8()
-    must(transform <= (2 if contexts else 1), "unknown transform, or contexts in a wrong place")
+    must(transform <= (3 if major >= 3 else 1), "unknown transform")
+    must(transform != 2 or contexts, "contexts in a wrong place")
     axes = r.varints(r.u8())
     points = math.prod(axes)
     must(1 <= points <= 256 and channels * points <= 2**24, "the size of a model")
     count, q, unit = r.varint(), r.u8(), r.u8()
     must(count <= channels, "more reflectors than channels")
+    bands: list[int] = []
+    if transform == 3:
+        n = r.varint()
+        must(2 <= n <= 16, "the number of bands")
+        bands = list(read_integers(r.blob(), points))
+        must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
     if transform == 2:
         must(len(axes) == 2, "contexts without rows and columns")
         must(not count, "contexts and reflectors")
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
-    flat = read_integers(r.blob(), count * channels - count * (count - 1) // 2)
-    reflectors, at = [], 0
+    size = count * channels - count * (count - 1) // 2
+    of_bands = max(bands, default=0) + 1
+    flat = read_integers(r.blob(), of_bands * size)
+    bases = [read_basis(flat[i * size : (i + 1) * size], count, channels) for i in range(of_bands)]
+    scales = read_scales(r.blob(), channels, points, unit)
+    tables = read_tables(r.blob())
+    model = Model(transform == 2, axes, points, centres, bands, bases, scales, tables)
+    r.end()
+    return model
+
+
+def read_basis(flat: Sequence[int], count: int, channels: int) -> Basis:
+    basis, at = [], 0
     for j in range(count):
         v = flat[at : at + channels - j]
         at += channels - j
         if any(v):  # a vector of zeros stands for the identity
-            reflectors.append((j, [float(x) for x in v], 2 / sum(x * x for x in v)))
-    scales = read_scales(r.blob(), channels, points, unit)
-    tables = read_tables(r.blob())
-    model = Model(transform == 2, axes, points, centres, reflectors, scales, tables)
-    r.end()
-    return model
+            basis.append((j, [float(x) for x in v], 2 / sum(x * x for x in v)))
+    return basis
 
 
 # ---- 6.1 From latents to values ------------------------------------------------------------------
@@ -597,19 +618,24 @@ def reconstruct(
     z: Lossy,
     model: Model,
     dct: list[list[float]] | None,
+    bands: list[int],
     points: int,
     token: Sequence[float] | None,
 ) -> list[list[float]]:
     """Steps 1 to 5 for one block: for each of its points the values of all channels.
 
+    ``bands`` has the band of each point, where there are bands: their KLTs come before the DCT.
     ``token`` has what 7.8 adds after step 3, for the only point of the block.
     """
-    rows = [latents[i : i + points] for i in range(0, len(latents), points)]
+    rows: list[Sequence[float]] = [latents[i : i + points] for i in range(0, len(latents), points)]
+    if bands:
+        columns = zip(bands, zip(*rows, strict=True), strict=True)
+        rows = list(zip(*(inverse_klt(y, model.bases[b]) for b, y in columns), strict=True))
     if dct:
         rows = [[sum(map(mul, line, y)) for line in dct] if any(y) else y for y in rows]
     out = []
     for column in zip(*rows, strict=True):
-        x = inverse_klt(column, model) if model.reflectors else column
+        x = column if bands else inverse_klt(column, model.bases[0])
         x = [a + c for a, c in zip(x, model.centres, strict=True)]
         if token:
             x = [a + p for a, p in zip(x, token, strict=True)]
@@ -659,10 +685,10 @@ def to_bits(values: list[float], dtype: int) -> list[int]:
 # ---- 6.2 KLT -------------------------------------------------------------------------------------
 
 
-def inverse_klt(column: Sequence[float], model: Model) -> list[float]:
+def inverse_klt(column: Sequence[float], basis: Basis) -> Sequence[float]:
     """H_1 H_2 ... H_K times the latents of a token: the last reflector comes first."""
     x = list(column)
-    for j, v, factor in reversed(model.reflectors):
+    for j, v, factor in reversed(basis):
         tail = x[j:]
         t = factor * sum(map(mul, v, tail))
         if t:
@@ -1003,12 +1029,13 @@ def put_class(
     """Reconstruct the blocks of a class, and put the values where they belong."""
     points = math.prod(size)
     dct = inverse_dct(size) if points > 1 and not model.contexts else None
+    bands = [model.bands[p] for p in places(model, size)] if model.bands else []
     blocks = zip(*latents, strict=True)
     tokens = iter(picture.values) if picture else itertools.repeat(None)
     for piece in pieces:
         stride, bits = z.views[piece.tensor].channel_stride, out[piece.tensor]
         for origin in piece.origins:
-            block = reconstruct(next(blocks), z, model, dct, points, next(tokens))
+            block = reconstruct(next(blocks), z, model, dct, bands, points, next(tokens))
             for point, values in zip(piece.points, block, strict=True):
                 for c, value in enumerate(to_bits(values, z.dtype)):
                     bits[origin + point + c * stride] = value
@@ -1277,13 +1304,13 @@ class Profile:
 def read_profile(data: bytes) -> Profile:
     major, sections, _ = read_file(data, PROFILE)
     digest = hashlib.sha256(data).digest()
-    entries = [read_entry(s.payload) for s in sections if s.type == b"ENTR"]
+    entries = [read_entry(s.payload, major) for s in sections if s.type == b"ENTR"]
     must(len(entries) <= 4096, "too many entries")
     networks = [read_network(s.payload) for s in sections if s.type == b"NETW" and major >= 3]
     return Profile(digest, zlib.crc32(digest), entries, networks[0] if networks else None)
 
 
-def read_entry(payload: bytes) -> Entry:
+def read_entry(payload: bytes, major: int) -> Entry:
     r = Reader(payload)
     name = r.string()
     must(r.u8() <= 2, "unknown architecture")
@@ -1295,7 +1322,7 @@ def read_entry(payload: bytes) -> Entry:
     mean, deviation, lower, upper = r.f64(), r.f64(), r.f64(), r.f64()
     must(all(map(math.isfinite, (mean, deviation, lower, upper))), "not finite")
     must(lower <= upper and deviation > 0, "bounds or deviation")
-    model = read_model(r.rest(), channels)
+    model = read_model(r.rest(), channels, major)
     return Entry(
         name, layout, prefix, grid, bool(of_prefix), channels, mean, deviation, lower, upper, model
     )

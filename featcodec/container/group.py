@@ -38,7 +38,9 @@ class Part:
     @classmethod
     def unpack(cls, cursor: Cursor) -> "Part":
         if cursor.flag():
-            transform = TRANSFORMS[cursor.choice(2, "a transform of a profile")]
+            transform = TRANSFORMS[cursor.choice(len(TRANSFORMS), "a transform")]
+            if transform == "context":
+                raise Corrupt("a part with contexts refers to a profile")
             entry = limits.check(cursor.varint(), limits.PROFILE_ENTRIES, "a profile entry")
             return cls(transform, None, entry, cursor.blob(), cursor.blob())
         model = Model.unpack(cursor.blob())
@@ -74,8 +76,8 @@ class Lossy:
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the group uses."""
-        contexts = any(part.transform == "context" for part in self.parts)
-        return EXTENDED if contexts or self.neural else LOWEST
+        extended = any(part.transform in ("context", "banded") for part in self.parts)
+        return EXTENDED if extended or self.neural else LOWEST
 
 
 @dataclass(frozen=True)

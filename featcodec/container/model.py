@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from .. import limits
 from ..errors import Corrupt
+from .sections import EXTENDED, LOWEST
 from .wire import Builder, Cursor
 
 ARCHITECTURES = ("generic", "cnn", "transformer")
-TRANSFORMS = ("none", "linear", "context")
+TRANSFORMS = ("none", "linear", "context", "banded")
+BANDS = range(2, 17)  # how many a banded model may have
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,15 @@ class Model:
 
     transform: str
     block: tuple[int, ...] = ()  # longest block on each grid axis
-    reflectors: int = 0  # how many Householder reflectors make up the KLT
+    reflectors: int = 0  # how many Householder reflectors make up a KLT
     centre_exponent: int = 0  # centres are integers times 2 ** -centre_exponent
     centre: bytes = b""  # one per channel, in normalised units; empty: all zero
     basis: bytes = b""
     scale_unit: int = 1  # of the scales, in quarter octaves
     scales: bytes = b""  # channel, band and residual terms
     tables: bytes = b""
+    bands: int = 1  # of frequencies, each with a KLT of its own; more than one when banded
+    places: bytes = b""  # the band of each place of the longest block, when banded
 
     def pack(self) -> bytes:
         out = Builder()
@@ -33,6 +37,9 @@ class Model:
         out.varint(self.reflectors)
         out.u8(self.centre_exponent)
         out.u8(self.scale_unit)
+        if self.transform == "banded":
+            out.varint(self.bands)
+            out.blob(self.places)
         for packed in (self.centre, self.basis, self.scales, self.tables):
             out.blob(packed)
         return bytes(out)
@@ -45,9 +52,26 @@ class Model:
         block = tuple(cursor.varints(axes))
         reflectors = limits.check(cursor.varint(), limits.CHANNELS, "the number of reflectors")
         exponent, unit = cursor.u8(), cursor.u8()
+        bands, places = 1, b""
+        if transform == "banded":
+            bands, places = cursor.varint(), cursor.blob()
+            if bands not in BANDS:
+                raise Corrupt(f"a model states {bands} bands")
         centre, basis, scales, tables = (cursor.blob() for _ in range(4))
         cursor.end()
-        return cls(transform, block, reflectors, exponent, centre, basis, unit, scales, tables)
+        return cls(
+            transform,
+            block,
+            reflectors,
+            exponent,
+            centre,
+            basis,
+            unit,
+            scales,
+            tables,
+            bands,
+            places,
+        )
 
 
 @dataclass(frozen=True)
@@ -83,6 +107,11 @@ class ProfileEntry:
             out.f64(number)
         out += self.model.pack()
         return bytes(out)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Return the lowest version of the format that has what the model uses."""
+        return EXTENDED if self.model.transform == "banded" else LOWEST
 
     @classmethod
     def unpack(cls, data: bytes) -> "ProfileEntry":

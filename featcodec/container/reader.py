@@ -104,7 +104,10 @@ class Reader:
 
     def entries(self) -> list[ProfileEntry]:
         """Return the entries of a profile file."""
-        return [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
+        entries = [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
+        if any(entry.version > self.version for entry in entries):
+            raise Corrupt(f"{self.name} uses what its version of the format does not have")
+        return entries
 
     def network(self) -> Network | None:
         """Return the network of a profile file, if it has one."""

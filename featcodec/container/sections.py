@@ -9,7 +9,7 @@ from ..errors import Corrupt, NotFeatcodec, Truncated, Unsupported
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 LOWEST = (1, 0)  # what a file states unless it needs more
-EXTENDED = (3, 0)  # contexts and networks
+EXTENDED = (3, 0)  # bands, contexts and networks
 MAJORS = (1, 3)
 FEATURES, PROFILE = 0, 1
 KINDS = ("features", "profile")

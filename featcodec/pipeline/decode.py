@@ -261,6 +261,8 @@ def _model(
     if entry.channels != channels or entry.prefix != prefix:
         raise Corrupt("a group refers to a profile entry for other features")
     model = GridModel.unpack(entry.model, channels)
+    if (part.transform == "banded") != (model.transform == "banded"):
+        raise Corrupt("a group states another transform than the profile entry it refers to")
     with corrupt("a group header"):
         scales = model.scales + unpack_scales(part.scales, channels, model.block)
         tables = {**model.tables, **unpack_tables(part.tables)}

@@ -10,7 +10,7 @@ from ..align.blocks import cut
 from ..entropy import family, fit
 from ..entropy.tables import EMPTY, Table
 from ..quantise import dequantise
-from ..transform import householder
+from ..transform import dct, householder
 from ..transform.linear import principal_axes
 from .grid_model import GridModel
 from .part_coder import PartCoder, Sizes
@@ -74,10 +74,7 @@ def energy_of(latents: Classes, block: Sizes) -> Energy:
     moment = np.zeros((channels, *block))
     count = np.zeros((1, *block))
     for sizes, values in latents.items():
-        places = [
-            ((2 * np.arange(size) + 1) * longest) // (2 * size)
-            for size, longest in zip(sizes, block, strict=True)
-        ]
+        places = dct.places(sizes, block)
         squares = np.einsum("cpn,cpn->cp", values, values, dtype=np.float64)
         moment[np.ix_(np.arange(channels), *places)] += squares.reshape(channels, *sizes)
         count[np.ix_(np.zeros(1, np.int64), *places)] += values.shape[-1]
@@ -117,9 +114,9 @@ def linear_model(
     centre: np.ndarray,
 ) -> GridModel:
     """Return a model without scales: KLT by so many reflectors, DCT over the block."""
-    vectors = np.zeros((len(centre), 0), np.int64)
+    vectors = np.zeros((1, len(centre), 0), np.int64)
     if axes is not None and reflectors:
-        vectors = householder.factor(axes, reflectors, magnitude)
+        vectors = householder.factor(axes, reflectors, magnitude)[None]
     plain = not vectors.size and max(block, default=1) == 1
     scales = np.zeros((len(centre), *block), np.int64)
     name = "none" if plain else "linear"

@@ -14,6 +14,7 @@ from ..entropy import integers
 from ..entropy.tables import Table
 from ..errors import Corrupt
 from ..transform import householder
+from ..transform.banded import Banded
 from ..transform.base import Transform
 from ..transform.linear import Centred, Linear
 
@@ -26,10 +27,11 @@ class GridModel:
     block: tuple[int, ...]
     centre: np.ndarray  # (channels,) int, times 2 ** -centre_exponent
     centre_exponent: int
-    vectors: np.ndarray  # (channels, K) int Householder vectors
+    vectors: np.ndarray  # (bands, channels, K) int Householder vectors
     scales: np.ndarray  # (channels, *block) int, quarter octaves of the latents' deviation
     tables: Mapping[int, Table] = field(default_factory=dict)
     scale_unit: int = 1  # divides all scales
+    bands: np.ndarray | None = None  # block of ints: the band of each place; None: all in one
 
     @property
     def channels(self) -> int:
@@ -40,30 +42,33 @@ class GridModel:
         return self.centre * 2.0**-self.centre_exponent
 
     @cached_property
-    def basis(self) -> np.ndarray | None:
-        """The KLT (channels, channels) that the reflectors make, None without any."""
-        if not self.vectors.shape[1]:
-            return None
-        return householder.basis(self.vectors, self.channels)
+    def bases(self) -> list[np.ndarray]:
+        """The KLT (channels, channels) of each band that the reflectors make."""
+        return [householder.basis(vectors, self.channels) for vectors in self.vectors]
 
     def transform_in(self, work: str) -> Transform:
         """Return the transform that works in float32 or float64."""
         if self.transform == "context":
             return Centred(self.centres, work)
-        return Linear(self.centres, self.basis, work)
+        if self.bands is not None:
+            return Banded(self.centres, self.bases, self.bands, work)
+        basis = self.bases[0] if self.vectors.size else None
+        return Linear(self.centres, basis, work)
 
     def pack(self) -> Model:
         """Return the model as it is stored."""
         return Model(
             self.transform,
             self.block,
-            self.vectors.shape[1],
+            self.vectors.shape[2],
             self.centre_exponent,
             integers.pack(self.centre),
-            integers.pack(householder.pack(self.vectors)),
+            integers.pack(np.concatenate([householder.pack(v) for v in self.vectors])),
             self.scale_unit,
             pack_scales(self.scales // self.scale_unit),
             pack_tables(self.tables),
+            len(self.vectors),
+            b"" if self.bands is None else integers.pack(self.bands.ravel()),
         )
 
     @classmethod
@@ -78,17 +83,26 @@ class GridModel:
             raise Corrupt("a model has more reflectors than channels, or an empty block")
         count = householder.packed_length(channels, model.reflectors)
         with corrupt("a model"):
-            flat = integers.unpack(model.basis, count)
+            flat = integers.unpack(model.basis, model.bands * count).reshape(model.bands, count)
             return cls(
                 model.transform,
                 model.block,
                 integers.unpack(model.centre, channels).astype(np.int64),
                 model.centre_exponent,
-                householder.unpack(flat, channels, model.reflectors),
+                np.stack([householder.unpack(v, channels, model.reflectors) for v in flat]),
                 unpack_scales(model.scales, channels, model.block) * model.scale_unit,
                 unpack_tables(model.tables),
                 model.scale_unit,
+                _unpack_bands(model) if model.transform == "banded" else None,
             )
+
+
+def _unpack_bands(model: Model) -> np.ndarray:
+    """Return the band of each place of the longest block."""
+    bands = integers.unpack(model.places, math.prod(model.block)).astype(np.int64)
+    if not np.array_equal(np.unique(bands), np.arange(model.bands)):
+        raise Corrupt("a model has a place in a band that it has not, or a band without places")
+    return bands.reshape(model.block)
 
 
 class corrupt:  # noqa: N801 - reads as a statement

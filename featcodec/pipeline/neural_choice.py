@@ -116,7 +116,7 @@ def _nothing(samples: Samples, step: float) -> tuple[Part, PartCoder]:
     """Return a part that codes every value as zero."""
     scales = np.full((samples.channels, *samples.ones), search.scale_of(step) + EMPTY_SCALE)
     centre = np.zeros(samples.channels, np.int64)
-    model = GridModel("none", samples.ones, centre, 0, np.zeros((len(centre), 0), int), scales)
+    model = GridModel("none", samples.ones, centre, 0, np.zeros((1, len(centre), 0), int), scales)
     work = samples.group.work
     coder = PartCoder(model.transform_in(work), scales, {}, step, search.scale_of(step), work)
     return Part("none", model.pack()), coder

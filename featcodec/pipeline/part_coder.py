@@ -8,6 +8,7 @@ import numpy as np
 from ..entropy import family
 from ..entropy.tables import Table, bits
 from ..quantise import PLAIN, TRADE, Thresholds, dequantise, quantise, thresholds
+from ..transform import dct
 from ..transform.base import Transform
 
 Sizes = tuple[int, ...]
@@ -38,10 +39,7 @@ class PartCoder:
         block take the scales of the nearest frequency of the longest block.
         """
         if sizes not in self._orders:
-            places = [
-                ((2 * np.arange(size) + 1) * longest) // (2 * size)
-                for size, longest in zip(sizes, self.scales.shape[1:], strict=True)
-            ]
+            places = dct.places(sizes, self.scales.shape[1:])
             scales = self.scales[np.ix_(np.arange(len(self.scales)), *places)].ravel()
             numbers = family.numbers(scales, self.step_scale)
             rows = np.argsort(numbers, kind="stable")

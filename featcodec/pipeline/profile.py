@@ -84,6 +84,7 @@ class Profile:
         out = io.BytesIO()
         writer = Writer(out, PROFILE)
         for entry in entries:
+            writer.needs(entry.version)
             writer.section(b"ENTR", entry.pack())
         if network is not None:
             writer.needs(EXTENDED)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..container.group import Part
 from ..container.wire import Builder
 from ..entropy import contexts, family, fit
 from ..quantise import PLAIN, TRADE, quantise
+from ..transform.base import Transform
 from . import fitting
 from .clusters import cluster
 from .context_coder import ContextCoder
@@ -40,13 +42,18 @@ class Candidate:
     trade: float = TRADE
     bounds: tuple[float, float] | None = None  # that many values lie on: clamping helps
 
+    @cached_property
+    def transform(self) -> Transform:
+        return self.model.transform_in(self.work)
+
     @property
     def size(self) -> int:
         return sum(a.size for a in self.latents.values())
 
     def at(self, step: float, step_scale: int, scales: np.ndarray, tables: Mapping) -> PartCoder:
-        transform = self.model.transform_in(self.work)
-        return PartCoder(transform, scales, tables, step, step_scale, self.work, trade=self.trade)
+        return PartCoder(
+            self.transform, scales, tables, step, step_scale, self.work, trade=self.trade
+        )
 
     def rough(self, step: float) -> PartCoder:
         """Return a coder with the sample's own scales, for a first look at a step."""
@@ -140,7 +147,7 @@ class ContextCandidate(PlainCandidate):
         """Return a coder with the activities of the sample and the built-in tables."""
         step_scale = scale_of(step)
         coder = ContextCoder(
-            self.model.transform_in(self.work),
+            self.transform,
             self.model.scales,
             {},
             step,
@@ -259,7 +266,7 @@ def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
 
 def clamped_share(coder: PartCoder, candidate: Candidate) -> float:
     """Return what clamping to the bounds leaves of the squared error, on a part of the sample."""
-    if candidate.bounds is None or candidate.model.transform != "linear":
+    if candidate.bounds is None or candidate.model.transform in ("none", "context"):
         return 1.0
     low, high = candidate.bounds
     before = after = 0.0

@@ -10,6 +10,7 @@ from ..align.value import ValueAlignment
 from ..container.model import ProfileEntry
 from ..quantise import TRADE
 from . import fitting, search
+from .bands import Moments, banded_model, radial
 from .bounded import plain_model
 from .choice import Choice
 from .fitting import Classes
@@ -19,6 +20,9 @@ from .samples import ALL_VALUES, LEAST_BLOCKS, SAMPLE_VALUES, TRIAL_VALUES, Samp
 
 FINAL_VALUES = 1 << 19  # on which the best are compared once more
 WELL_TRAINED = 0.97  # of the bits of all else: for so good a profile a large group tries no KLT
+BANDS_HELP = 1.1  # of the bits without a KLT: the most that one may take where more are tried
+BANDS_GAIN = 0.15  # of the bits of one KLT: the most that the other KLTs may take
+NEAR = (0.93, 1.1)  # of the bits of one KLT: what three take where two are tried, too
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
 FLATTERY = 1.03  # by which a sample flatters a KLT that was fitted to it
 LEAST_TRADE = 0.005  # of a quantiser that can still be made stricter
@@ -30,8 +34,10 @@ CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be
 KINDS = {
     "none": search.PlainCandidate,
     "linear": search.Candidate,
+    "banded": search.Candidate,
     "context": search.ContextCandidate,
 }
+FAMILIES = {"none": "none", "linear": "linear", "banded": "linear"}  # what may be asked for
 CONTEXT_BLOCK = (16, 16)  # at most, of a map that is coded with contexts
 MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
 
@@ -211,7 +217,7 @@ class Selector:
             if e.channels == self.samples.channels
             and e.prefix == prefix
             and (prefix or len(e.model.block) == axes)
-            and self.transform in ("auto", e.model.transform)
+            and self.transform in ("auto", FAMILIES[e.model.transform])
         ]
         named = [(i, e) for i, e in found if e.name == self.samples.group.label]
         return (named or found)[:8]
@@ -238,9 +244,9 @@ class Selector:
             return
         magnitude = 2.0 ** min(max(round((snr - 2) / 6), 1), 6)
         axes = None
+        whole = []
         for count in (self.samples.channels - 1, self.samples.channels // 4):
-            side = (math.log2(magnitude) + 2) * (count * self.samples.channels - count * count / 2)
-            if count < 1 or side > least / 3:
+            if count < 1 or _reflector_bits(self.samples.channels, count, magnitude) > least / 3:
                 continue
             if axes is None:
                 wide = self.samples.sample(self.samples.ones, SAMPLE_VALUES, values)[0][False]
@@ -248,7 +254,36 @@ class Selector:
                 axes = fitting.klt(wide, centre)
             for shape in dict.fromkeys((block, self.samples.ones)):
                 model = fitting.linear_model(shape, axes, count, magnitude, centre)
-                consider(Recipe(model, None, values, TRADE))
+                trial = consider(Recipe(model, None, values, TRADE))
+                whole += [trial] if shape == block else []
+        close = [trial for trial in whole if trial.bits < BANDS_HELP * least]
+        if close and math.prod(block) > 1:
+            self._banded_recipes(consider, close, magnitude)
+
+    def _banded_recipes(
+        self,
+        consider: Callable[[Recipe], Trial],
+        whole: list[Trial],
+        magnitude: float,
+    ) -> None:
+        """Try KLTs for three bands instead of those of one, and for two when it is a near thing."""
+        model, values = whole[0].recipe.model, whole[0].recipe.values
+        moments = Moments(radial(model.block, 3), model.channels)
+        classes = self.samples.sample(model.block, SAMPLE_VALUES, values)[0][False]
+        for sizes, a in classes.items():
+            moments.add(a - model.centres.astype(a.dtype)[:, None, None], sizes)
+        best = min(trial.bits for trial in whole)
+        for wanted in range(len(moments.tokens), 1, -1):
+            fewer = moments.merged(radial(model.block, wanted))
+            axes = fewer.axes()
+            banded = []
+            for count in (trial.recipe.model.vectors.shape[2] for trial in whole):
+                more = (wanted - 1) * _reflector_bits(model.channels, count, magnitude)
+                if more < BANDS_GAIN * best:
+                    made = banded_model(fewer.bands, axes, count, magnitude, model.centre)
+                    banded.append(consider(Recipe(made, None, values, TRADE)).bits)
+            if banded and not NEAR[0] < min(banded) / best < NEAR[1]:
+                return
 
     # --- the chosen one -------------------------------------------------------------------------
 
@@ -334,3 +369,8 @@ class Selector:
             model = fitting.linear_model((1,), axes, reflectors, 8, centre)
             found.append(self._candidate(model, None, classes, share))
         return min(found, key=lambda c: search.lagrangian(c, step, TRADE))
+
+
+def _reflector_bits(channels: int, count: int, magnitude: float) -> float:
+    """Return about how many bits the integers of a KLT take."""
+    return (math.log2(magnitude) + 2) * (count * channels - count * count / 2)

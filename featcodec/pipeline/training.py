@@ -1,7 +1,7 @@
 """Profiles in closed form, from any number of dumps read once."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..errors import InvalidInput
 from ..transform import householder
 from ..transform.linear import principal_axes
 from . import fitting, search
+from .bands import EDGES, Moments, banded_model, radial
 from .fitting import Classes, Counts
 from .grid_model import GridModel
 from .group import Group
@@ -22,6 +23,9 @@ from .part_coder import PartCoder, Sizes
 
 KEPT_VALUES = 1 << 22  # a sample of so many values per entry, for scales and tables
 MAGNITUDE = 64.0  # of the reflectors' integers: a profile is stored once, for many files
+COARSE = 16.0  # the same where there are several bands, each of which counts less
+MOST_AXES = 1024  # channels of a KLT for each band: beyond, profiles grow more than rates shrink
+LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 TABLE_SNRS = (2, 4, 7, 10, 14, 18, 22, 26, 30)  # dB, at which the tables are fitted
 LEAST_COUNT = 200  # symbols unlike zero, for a table of a profile's own
 
@@ -38,6 +42,7 @@ class Pool:
     products: np.ndarray | None = None
     lower: float = math.inf
     upper: float = -math.inf
+    bands: dict[Sizes, Moments] = field(default_factory=dict)  # by longest block
     samples: dict[Sizes, list[dict[Sizes, np.ndarray]]] = field(default_factory=dict)
     kept: int = 0
 
@@ -54,6 +59,14 @@ class Pool:
         self.count += values.shape[1]
         self.lower = min(self.lower, float(values.min()))
         self.upper = max(self.upper, float(values.max()))
+
+    def add_bands(self, values: np.ndarray, sizes: Sizes, block: Sizes) -> None:
+        """Take in values (channels, points, blocks) once more, by bands of frequencies."""
+        if block not in self.bands:
+            self.bands[block] = Moments(radial(block, max(EDGES)), len(values))
+        assert self.pivot is not None and self.total is not None
+        mean = self.pivot + self.total / self.count
+        self.bands[block].add(values - mean.astype(values.dtype)[:, None, None], sizes)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and covariance of the channels."""
@@ -89,21 +102,31 @@ def _collect(pools: dict[tuple, Pool], group: Group) -> None:
     axes = len(group.grids[0])
     key = (group.label, channels, layout.axes, layout.prefix, layout.grid, axes, group.work)
     ones = tuple(1 for _ in group.grids[0])
-    grid = group.grid(ones)
+    for prefix, _, values in _chunks(group, ones):
+        pool = pools.setdefault((*key, prefix), Pool(group, prefix))
+        pool.add(values.reshape(channels, -1))
+    if 2 <= channels <= MOST_AXES:
+        for block in fitting.blocks_worth_trying(group.grids):
+            for prefix, sizes, values in _chunks(group, block):
+                if not prefix:
+                    pools[(*key, False)].add_bands(values, sizes, block)
+    _sample(pools, key, group)
+
+
+def _chunks(group: Group, block: Sizes) -> Iterator[tuple[bool, Sizes, np.ndarray]]:
+    """Yield all blocks of a group: of the prefix or not, sizes, values made harmless."""
+    grid = group.grid(block)
     per = max((1 << 20) // max(grid.largest_slab(), 1), 1)
     bounds: tuple[float, float] | None = None
     for first in range(0, grid.slabs, per):
         boxes = grid.boxes(first, min(first + per, grid.slabs))
-        for (prefix, _), found in boxes.items():
+        for (prefix, sizes), found in boxes.items():
             values = grid.collect(found, group.tensor, group.floats)
             if bounds is None:
                 finite = values[np.isfinite(values)]
                 bounds = typical_bounds(finite) if finite.size else (0.0, 0.0)
-            values = np.clip(np.nan_to_num(values, nan=0.0), *bounds)
-            pool = pools.setdefault((*key, prefix), Pool(group, prefix))
-            pool.add(values.reshape(channels, -1))
+            yield prefix, sizes, np.clip(np.nan_to_num(values, nan=0.0), *bounds)
         group.release()
-    _sample(pools, key, group)
 
 
 def _sample(pools: dict[tuple, Pool], key: tuple, group: Group) -> None:
@@ -143,21 +166,16 @@ def _entries(pool: Pool, prefix: Pool | None) -> list[ProfileEntry]:
 def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEntry:
     group = pool.group
     mean, covariance = pool.moments()
-    centre = np.rint((mean - values.mean) / values.std * (1 << fitting.CENTRE_EXPONENT))
+    scaled = (mean - values.mean) / values.std * (1 << fitting.CENTRE_EXPONENT)
+    centre = np.rint(scaled).astype(np.int64)
     _, axes = principal_axes(covariance / values.std**2)
-    vectors = householder.factor(axes, len(centre) - 1, MAGNITUDE)
+    vectors = householder.factor(axes, len(centre) - 1, MAGNITUDE)[None]
+    whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros(0))
     best: tuple[float, GridModel, Classes] | None = None
     for block in blocks:
         classes = _merge(pool.samples[block], values)
         shape = (1,) if pool.prefix else block
-        model = GridModel(
-            "linear",
-            shape,
-            centre.astype(np.int64),
-            fitting.CENTRE_EXPONENT,
-            vectors,
-            np.zeros((len(centre), *shape), np.int64),
-        )
+        model = _banded(pool.bands.get(block), centre) or replace(whole, block=shape)
         latents = fitting.latents_of(model, classes, "float32")
         model = replace(model, scales=fitting.energy_of(latents, shape).scales())
         # The mean logarithm of the deviations is the rate at high resolution.
@@ -181,6 +199,18 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
         values.upper,
         model.pack(),
     )
+
+
+def _banded(moments: Moments | None, centre: np.ndarray) -> GridModel | None:
+    """Return a model with as many bands as there are tokens for, None when that is one."""
+    if moments is None:
+        return None
+    block = moments.bands.shape
+    for count in sorted(EDGES, reverse=True):
+        fewer = moments.merged(radial(block, count))
+        if len(fewer.tokens) > 1 and fewer.tokens.min() >= LEAST_TOKENS * len(centre):
+            return banded_model(fewer.bands, fewer.axes(), len(centre) - 1, COARSE, centre)
+    return None
 
 
 def _merge(samples: list[dict[Sizes, np.ndarray]], values: ValueAlignment) -> dict:

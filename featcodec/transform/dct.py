@@ -19,6 +19,14 @@ def matrix(size: int, dtype: str) -> np.ndarray:
     return rows
 
 
+def places(sizes: tuple[int, ...], longest: tuple[int, ...]) -> list[np.ndarray]:
+    """Return for each axis the places in the longest block of the frequencies of a shorter one."""
+    return [
+        ((2 * np.arange(size) + 1) * most) // (2 * size)
+        for size, most in zip(sizes, longest, strict=True)
+    ]
+
+
 def forward(values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
     """Return the coefficients of blocks (channels, points, blocks), axis by axis."""
     return _along_axes(values, sizes, inverse=False)

@@ -92,6 +92,7 @@ class FeatcodecFile(KaitaiStruct):
         none = 0
         linear = 1
         contexts = 2
+        bands = 3
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -772,7 +773,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.contexts) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.contexts) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.bands) and (self._root.signature.major_version >= 3)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
@@ -781,6 +782,17 @@ class FeatcodecFile(KaitaiStruct):
             if not  ((self.transform != FeatcodecFile.Transform.contexts) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
+            if self.transform == FeatcodecFile.Transform.bands:
+                pass
+                self.num_bands = FeatcodecFile.Varint(self._io, self, self._root)
+                _ = self.num_bands
+                if not  ((_.value >= 2) and (_.value <= 16)) :
+                    raise kaitaistruct.ValidationExprError(self.num_bands, self._io, u"/types/model/seq/5")
+
+            if self.transform == FeatcodecFile.Transform.bands:
+                pass
+                self.bands = FeatcodecFile.Integers(self._io, self, self._root)
+
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
             self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
@@ -791,6 +803,14 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.longest_block._fetch_instances()
             self.num_reflectors._fetch_instances()
+            if self.transform == FeatcodecFile.Transform.bands:
+                pass
+                self.num_bands._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.bands:
+                pass
+                self.bands._fetch_instances()
+
             self.centres._fetch_instances()
             self.reflectors._fetch_instances()
             self.scales._fetch_instances()
@@ -857,8 +877,9 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
-            if not  ((self.transform == FeatcodecFile.Transform.none) or (self.transform == FeatcodecFile.Transform.linear)) :
-                raise kaitaistruct.ValidationNotAnyOfError(self.transform, self._io, u"/types/of_entry/seq/0")
+            _ = self.transform
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.bands) and (self._root.signature.major_version >= 3)) )) :
+                raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
