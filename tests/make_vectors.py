@@ -11,6 +11,7 @@ them; `expect.json` names the reason.
 import hashlib
 import io
 import json
+import math
 import struct
 import sys
 import tempfile
@@ -255,6 +256,54 @@ def contexts_by_hand() -> bytes:
     writer.index.tensors = [index.TensorEntry("x", "F32", (3, 16, 2), 0)]
     writer.finish()
     return out.getvalue()
+
+
+def make_bands(folder: Path) -> None:
+    """Files of format 3.0 with a KLT for each band of frequencies."""
+    profile = folder / "banded.fcp"
+    if not profile.exists():
+        dumps = [Dump(DIGITS / f"{task}_train.safetensors") for task in ("cnn", "vit")]
+        profile.write_bytes(Profile.pack(train(dumps, Options())))
+    sources: dict[str, tuple[np.ndarray, str, float, list[Path]]] = {
+        "120-banded-own": (digits("vit", 40), "NLD", 10, []),
+        "121-banded-profile": (digits("vit", 10), "NLD", 12, [profile]),
+        "122-banded-cut": (waves((2, 5, 21, 18)), "NCHW", 25, []),
+    }
+    for name, (array, layout, snr, needed) in sources.items():
+        target = folder / "valid" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            known = needed[0] if needed else None
+            data = fc.save({"x": array}, {"layout": layout}, profile=known, snr=snr)
+            assert Reader(io.BytesIO(data), name).groups()[0].lossy.transform == "banded"
+            (target / "in.fcz").write_bytes(data)
+            finish(target, needed)
+    target = folder / "valid" / "123-banded-by-hand"
+    if not target.exists():
+        target.mkdir(parents=True)
+        cut = (folder / "valid" / "122-banded-cut" / "in.fcz").read_bytes()
+        (target / "in.fcz").write_bytes(rewrite(cut, with_bands))
+        finish(target, [])
+
+
+def waves(shape: tuple[int, ...]) -> np.ndarray:
+    """Make maps whose channels mix one way where they change slowly, another where fast."""
+    rng = np.random.default_rng(7)
+    spread = np.geomspace(8, 0.1, shape[1])
+    slow, fast = (np.linalg.qr(rng.normal(size=(shape[1],) * 2))[0] * spread for _ in range(2))
+    parts = np.cumsum(np.cumsum(rng.normal(size=shape), 2), 3) / 30, rng.normal(size=shape)
+    mixed = (np.einsum("ij,njhw->nihw", *pair) for pair in zip((slow, fast), parts, strict=True))
+    return sum(mixed).astype(np.float32)
+
+
+def with_bands(header: GroupHeader) -> GroupHeader:
+    """Give a model as many bands as there may be, all over the block, and few reflectors."""
+    rng = np.random.default_rng(8)
+    places = rng.permutation(np.arange(math.prod(header.lossy.parts[0].model.block)) % 16)
+    vectors = rng.integers(-9, 10, (16, 5 + 4))
+    vectors[4], vectors[7, :5], vectors[9, 5:] = 0, 0, 0
+    changes = {"bands": 16, "places": integers.pack(places)}
+    return with_model(**changes, reflectors=2, basis=integers.pack(vectors))(header)
 
 
 def map_by_hand(
@@ -650,7 +699,7 @@ def make_faulty_networks(folder: Path) -> None:
             (target / "expect.json").write_text(json.dumps(expected) + "\n")
 
 
-# --- faulty files with contexts -----------------------------------------------------------------
+# --- faulty files with contexts and bands -------------------------------------------------------
 
 
 def with_model(**changes: Any) -> Callable[[GroupHeader], GroupHeader]:
@@ -713,7 +762,7 @@ def context_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
             rewrite(sound, with_model(transform="none")),
             None,
         ),
-        "transform-3": ("a transform that is unknown", unknown_transform(sound), None),
+        "transform-4": ("a transform that is unknown", unknown_transform(sound), None),
     }
 
 
@@ -734,11 +783,63 @@ def unknown_transform(data: bytes) -> bytes:
     assert header.lossy.parts[0].model is not None
     model = header.lossy.parts[0].model.pack()
     place = payload.rindex(model) + SECTION.size
-    return bytes(reseal(set_byte(place, 3), position)(bytearray(data)))
+    return bytes(reseal(set_byte(place, 4), position)(bytearray(data)))
 
 
-def make_faulty_contexts(folder: Path) -> None:
-    for name, (reason, data, profile) in context_faults(folder).items():
+def band_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
+    """Return name -> (reason, file, a profile that it needs)."""
+    sound, maps, trained = (
+        (folder / "valid" / name / "in.fcz").read_bytes()
+        for name in ("120-banded-own", "122-banded-cut", "121-banded-profile")
+    )
+    profile = (folder / "banded.fcp").read_bytes()
+    old = bytes(resign(1, 1)(bytearray(profile)))
+
+    def bands(count: int, beyond: int = 0) -> Callable[[GroupHeader], GroupHeader]:
+        """State so many bands, of two that have places; the last place lies beyond them."""
+
+        def change(header: GroupHeader) -> GroupHeader:
+            model = header.lossy.parts[0].model
+            points, reflectors = math.prod(model.block), 5 + 4 + 3 + 2
+            assert (model.bands, model.reflectors) == (2, 4)
+            places = integers.unpack(model.places, points).copy()
+            places[-1] += beyond
+            vectors = integers.unpack(model.basis, 2 * reflectors)
+            vectors = np.resize(vectors, count * reflectors)
+            stored = {"places": integers.pack(places), "basis": integers.pack(vectors)}
+            return with_model(bands=count, **stored)(header)
+
+        return change
+
+    def as_linear(header: GroupHeader) -> GroupHeader:
+        parts = tuple(replace(part, transform="linear") for part in header.lossy.parts)
+        return lossy(parts=parts)(header)
+
+    return {
+        "banded-old-version": (
+            "bands in a file of major version 1",
+            bytes(resign(1, 0)(bytearray(sound))),
+            None,
+        ),
+        "banded-entry-old-version": (
+            "bands in a profile of major version 1",
+            rewrite(trained, profile=old),
+            old,
+        ),
+        "banded-entry-linear": (
+            "a part that states transform 1 for an entry with bands",
+            rewrite(trained, as_linear),
+            profile,
+        ),
+        "banded-place": ("a place in a band that does not exist", rewrite(maps, bands(2, 1)), None),
+        "banded-unused": ("a band that has no place", rewrite(maps, bands(3)), None),
+        "banded-17": ("a model of 17 bands", rewrite(maps, bands(17)), None),
+    }
+
+
+def make_faulty_models(folder: Path) -> None:
+    faults = context_faults(folder) | band_faults(folder)
+    for name, (reason, data, profile) in faults.items():
         target = folder / "faulty" / name
         if target.exists():
             continue
@@ -840,9 +941,10 @@ if __name__ == "__main__":
     make_valid(where)
     make_neural(where)
     make_contexts(where)
+    make_bands(where)
     make_messages(where)
     make_faulty(where)
     make_faulty_networks(where)
-    make_faulty_contexts(where)
+    make_faulty_models(where)
     make_limits(where)
     make_limits_of_networks(where)

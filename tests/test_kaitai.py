@@ -19,7 +19,7 @@ VALID = sorted((VECTORS / "valid").iterdir())
 PROFILES = [path.read_bytes() for path in sorted(VECTORS.glob("*.fcp"))]
 BROKEN_FRAMES = ["empty", "future-version", "not-featcodec", "reserved-flag", "text-mode"]
 BROKEN_FRAMES += ["network-old-version", "context-old-version", "context-line", "context-prefix"]
-BROKEN_FRAMES += ["context-reflector", "transform-3"]
+BROKEN_FRAMES += ["context-reflector", "transform-4", "banded-old-version", "banded-17"]
 
 
 def names_of(index: Any) -> list[str]:
@@ -65,8 +65,9 @@ def test_index_groups_and_row_groups_agree(folder: Path) -> None:
                 assert rows.lossy.symbols._io.is_eof()
 
 
-def test_it_reads_a_profile() -> None:
-    file = FeatcodecFile.from_bytes((VECTORS / "digits.fcp").read_bytes())
+@pytest.mark.parametrize("name", ["digits.fcp", "banded.fcp"])
+def test_it_reads_a_profile(name: str) -> None:
+    file = FeatcodecFile.from_bytes((VECTORS / name).read_bytes())
     names = [section.payload.name.text for section in file.sections[:-2]]
     assert len(names) == 3
     assert all("digits" in name for name in names)
@@ -88,7 +89,12 @@ def test_it_reads_a_network(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*(f"{name}/in.fcz" for name in BROKEN_FRAMES), "context-entry/profile.fcp"]
+    "name",
+    [
+        *(f"{name}/in.fcz" for name in BROKEN_FRAMES),
+        "context-entry/profile.fcp",
+        "banded-entry-old-version/profile.fcp",
+    ],
 )
 def test_its_constraints_refuse_a_broken_frame(name: str) -> None:
     data = (VECTORS / "faulty" / name).read_bytes()
