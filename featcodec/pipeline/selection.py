@@ -30,6 +30,7 @@ SAFETY = 0.994  # of the squared error: 0.026 dB
 # Blocks in a sample that is not all, to fit scales of single coefficients to; four times as many
 # where candidates are compared, which must not win by fitting noise.
 SINGLE_BLOCKS = 48
+CLAMP_ROUNDS = 4
 CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
 KINDS = {
     "none": search.PlainCandidate,
@@ -325,6 +326,13 @@ class Selector:
         if not clamp:
             ratio = 1.0
         else:
+            # Clamping makes the step so much larger that scales and tables want to follow.
+            for _ in range(CLAMP_ROUNDS):
+                wanted = search.solve_step(error, goal / ratio, step)
+                step = math.sqrt(step * wanted)  # without the mean it swings
+                coders = {prefix: c.tuned(step)[0] for prefix, c in candidates.items()}
+                ratio = search.clamped_share(coders[False], grid)
+            scale = search.scale_of(step)
             step = search.solve_step(error, goal / ratio, step)
         parts = {
             prefix: (candidates[prefix].part(coder), coder) for prefix, coder in coders.items()
