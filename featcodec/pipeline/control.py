@@ -9,17 +9,18 @@ from .row_group import FINE_ONE, FINE_PER_OCTAVE
 FINE_MOST = 24  # a fifteenth of an octave's error at most, so that quality stays even
 
 
-def fine_step(spent: float, budget: float, done: float, after: float) -> int:
+def fine_step(spent: float, budget: float, done: float, after: float, usual_fine: float) -> int:
     """Return the fine step of the row group between two shares of the slabs.
 
     It makes up for half of what the error spent so far is off its due, the last one for all.
+    `usual_fine` is the mean of the fine steps at which that error was spent.
     """
     owed = 0.0 if after >= 1 else (budget * done - spent) / 2
     wanted = budget * min(after, 1.0) - spent - owed
     usual = spent * (after - done) / done
     ratio = min(max(wanted / usual, 0.5), 2.0) if usual > 0 else 1.0
     # The error grows with the square of the step at high rates, with less of it at low ones.
-    change = round(FINE_PER_OCTAVE * math.log2(ratio) / 1.5)
+    change = round(usual_fine - FINE_ONE + FINE_PER_OCTAVE * math.log2(ratio) / 1.5)
     return FINE_ONE + min(max(change, -FINE_MOST), FINE_MOST)
 
 

@@ -24,7 +24,7 @@ from .grouping import LosslessGroup, Options, Source, group_tensors
 from .neural_choice import as_tokens, neural_choice
 from .profile import BUILT_IN, Profile
 from .quality import Quality
-from .row_group import FINE_ONE, Distortion
+from .row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion
 from .samples import ALL_VALUES, Samples
 from .selection import Selector
 
@@ -52,6 +52,7 @@ EXACT_ABOVE = {
 }
 CHOICES = ("auto", "none", "context", "linear", "neural")
 TOLERANCE = 0.05  # dB above the wanted SNR
+MANY = 8  # row groups
 STEPS, REFINEMENTS = 5, 7  # attempts at the step, then at the thresholds
 
 
@@ -228,14 +229,18 @@ class _Encoder:
         budget = signal / 10 ** ((snr + TOLERANCE / 3) / 10)
         mark = writer.mark()
         tried: list[tuple[Choice, float]] = []
+        steps: list[tuple[float, float]] = []  # logarithms of what the row groups had on average
         for attempt in range(STEPS + REFINEMENTS):
-            first, distortion = self._row_groups(writer, group, choice, measured, budget=budget)
+            first, distortion, mean_step = self._row_groups(
+                writer, group, choice, measured, budget=budget
+            )
             reached = _snr(signal, distortion.squared)
             last = attempt == STEPS + REFINEMENTS - 1
             if snr <= reached and (reached <= snr + TOLERANCE or last or choice.coarsest):
                 return self._header(writer, group, choice, first, reached, math.nan)
             writer.rewind(mark)
             tried.append((choice, reached))
+            steps.append((math.log(mean_step), reached))
             enough = [pair for pair in tried if pair[1] >= snr]
             if last:
                 break
@@ -248,12 +253,11 @@ class _Encoder:
             elif choice.on_spike or (attempt >= STEPS - 1 and choice.network is None):
                 choice = stricter(tried, snr)
             else:
-                step = next_step([(math.log(c.step), y) for c, y in tried], snr + TOLERANCE / 3)
-                choice = replace(choice, step=step)
+                choice = replace(choice, step=next_step(steps, snr + TOLERANCE / 3))
         return None
 
     def _bounded(self, writer: Writer, group: Group, choice: Choice, bound: float) -> GroupHeader:
-        first, distortion = self._row_groups(writer, group, choice, True, bound)
+        first, distortion, _ = self._row_groups(writer, group, choice, True, bound)
         signal = choice.spread.count * choice.spread.std**2
         reached = _snr(signal, distortion.squared)
         header = self._header(writer, group, choice, first, reached, distortion.largest)
@@ -268,8 +272,8 @@ class _Encoder:
         measured: bool,
         bound: float = math.inf,
         budget: float | None = None,
-    ) -> tuple[int, Distortion]:
-        """Write all row groups; return the position of the first section and the distortion.
+    ) -> tuple[int, Distortion, float]:
+        """Write all row groups; return the position of the first, the distortion, the mean step.
 
         With a `budget` of squared error, later row groups make up for what earlier ones missed.
         """
@@ -280,11 +284,14 @@ class _Encoder:
         exceptions = choice.spread.cut > 0 or math.isfinite(bound)
         total = Distortion()
         position = len(writer.index.sections)
+        fines = 0  # their sum, each as often as it has slabs
         for start in range(0, slabs, per):
             last = min(start + per, slabs)
             fine = FINE_ONE
             if budget is not None and start > 0 and not choice.on_spike:
-                fine = fine_step(total.squared, budget, start / slabs, last / slabs)
+                shares = (start / slabs, last / slabs)
+                fine = fine_step(total.squared, budget, *shares, fines / start)
+            fines += fine * (last - start)
             payload, distortion = coder.finer(fine).encode(
                 start, last, group.tensor, exceptions, measured or exceptions, bound
             )
@@ -293,7 +300,10 @@ class _Encoder:
             total.add(distortion)
             if self.progress:
                 self.progress(group.values * (last - start) // slabs)
-        return position, total
+        if slabs < MANY * per:
+            return position, total, choice.step  # a few differ too much for a mean
+        usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
+        return position, total, choice.step * 2**usual
 
     def _header(
         self, writer: Writer, group: Group, choice: Choice, first: int, snr: float, largest: float
