@@ -243,11 +243,17 @@ def bits_at(candidate: Candidate, target: float, step: float) -> float:
 
 def trade_for(candidate: PlainCandidate, step: float, target: float) -> float:
     """Return the trade at which a candidate has a mean squared error at a given step."""
-    low, high = 0.0, 0.3
-    for _ in range(7):
-        candidate.trade = (low + high) / 2
+
+    def too_strict(trade: float) -> bool:
+        candidate.trade = trade
         error = fitting.squared_error(candidate.rough(step), candidate.latents)
-        if error / candidate.size > target:
+        return error / candidate.size > target
+
+    low, high = 0.0, 0.3
+    if not too_strict(high):
+        return high
+    for _ in range(6):
+        if too_strict((low + high) / 2):
             high = candidate.trade
         else:
             low = candidate.trade
