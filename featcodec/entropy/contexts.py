@@ -137,14 +137,12 @@ class Contexts:
 
 
 def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Return the numbers that occur, ascending, and their flat positions, ascending."""
-    flat = numbers.reshape(-1).astype(np.uint8, copy=False)  # for a radix sort
-    counts = np.bincount(flat)
-    found = np.flatnonzero(counts)
-    ends = np.cumsum(counts[found])
-    order = np.argsort(flat, kind="stable")
-    parts = [order[end - n : end] for end, n in zip(ends, counts[found], strict=True)]
-    return list(zip(found.tolist(), parts, strict=True))
+    """Return the numbers (uint8) that occur, ascending, and their flat positions, ascending."""
+    flat = numbers.reshape(-1)
+    order = np.argsort(flat, kind="stable")  # a radix sort, as long as numbers are bytes
+    edges = np.searchsorted(flat.take(order), np.arange(257))
+    found = np.flatnonzero(np.diff(edges)).tolist()
+    return [(number, order[edges[number] : edges[number + 1]]) for number in found]
 
 
 def table(number: int, positive: bool) -> Table:

@@ -159,8 +159,8 @@ class NeuralCoder:
             order = by_table(numbers)
             tables = [(len(where), self.model.table(number)) for number, where in order]
             latents = np.zeros(numbers.shape, np.int32)
-            for (_, where), found in zip(
-                order, coded_symbols.decode(cursor.blob(), tables, self.seed), strict=True
-            ):
-                latents.reshape(-1)[where] = found
+            arrays = coded_symbols.decode(cursor.blob(), tables, self.seed)
+            for (_, where), (_, table), found in zip(order, tables, arrays, strict=True):
+                if table.magnitude:
+                    latents.reshape(-1)[where] = found
         return NeuralSymbols(hyper, latents, numbers)

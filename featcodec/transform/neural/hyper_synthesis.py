@@ -34,7 +34,7 @@ class HyperSynthesis:
             inputs = LARGEST_INNER
 
     def __call__(self, hyper: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-        """Return numbers (latents, *size) of tables from integers (width, h, w)."""
+        """Return numbers (latents, *size), uint8, of tables from integers (width, h, w)."""
         values = hyper.astype(np.float64)
         for stage, (kernel, bias, shift) in enumerate(self.layers[:-1]):
             left = HYPER_STAGES - 1 - stage
@@ -44,7 +44,7 @@ class HyperSynthesis:
         kernel, bias, shift = self.layers[-1]
         flat = kernel[:, :, 0, 0].T @ values.reshape(len(values), -1) + bias[:, None]
         numbers = np.clip(_shifted(flat, shift), 0, LARGEST_NUMBER)
-        return numbers.astype(np.int32).reshape(-1, *size)
+        return numbers.astype(np.uint8).reshape(-1, *size)
 
 
 def _shifted(sums: np.ndarray, shift: int) -> np.ndarray:
