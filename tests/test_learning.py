@@ -115,6 +115,11 @@ def test_the_checkpoint_of_another_run_is_refused(
     loop.train(features, loop.Plan(steps=1), tmp_path / "c", Hyperprior(SMALL))
     with pytest.raises(InvalidInput, match="other options"):
         loop.train(features, loop.Plan(steps=1, seed=3), tmp_path / "c", Hyperprior(SMALL))
+    with pytest.raises(InvalidInput, match="or features"):
+        loop.train(features[:1], loop.Plan(steps=1), tmp_path / "c", Hyperprior(SMALL))
+    (tmp_path / "c").write_bytes(b"junk")
+    with pytest.raises(InvalidInput, match="no checkpoint"):
+        loop.train(features, loop.Plan(steps=1), tmp_path / "c", Hyperprior(SMALL))
 
 
 def test_training_goes_on_from_a_profile(

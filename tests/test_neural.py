@@ -150,6 +150,36 @@ def test_the_built_in_profiles_are_listed() -> None:
     assert path.stat().st_size <= 8 << 20
 
 
+def test_a_network_with_a_strange_record_is_shown_without_it(tmp_path: Path) -> None:
+    from safetensors.numpy import save
+
+    from featcodec.container.network import Network
+
+    arrays = dict(Profile.load(NETWORK).neural.weights.arrays)
+    for training in ('{"trained_on": 3}', '{"trained_on": [{}], "steps": "x"}', "[1]", "{"):
+        weights = save(arrays, {"name": "odd", "training": training})
+        path = tmp_path / "odd.fcp"
+        path.write_bytes(Profile.pack([], Network.unpack(weights)))
+        done = CliRunner().invoke(cli, ["info", str(path)])
+        assert done.exit_code == 0
+        assert "network odd" in done.output
+
+
+def test_a_group_that_ends_bit_for_bit_leaves_the_lowest_version() -> None:
+    from featcodec.container.writer import Writer
+
+    out = io.BytesIO()
+    writer = Writer(out)
+    mark = writer.mark()
+    writer.section(b"ROWS", b"x")
+    writer.needs((3, 0))
+    writer.profile(bytes(32))
+    writer.rewind(mark)
+    writer.finish()
+    assert out.getvalue()[8:10] == b"\x01\x00"
+    assert writer.index.profiles == []
+
+
 def test_a_network_alone_wants_the_neural_transform(digits: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="--transform neural"):
         encode_file(

@@ -137,7 +137,7 @@ def describe_entry(entry: Any) -> dict[str, Any]:
 
 
 def describe_network(network: Network) -> dict[str, Any]:
-    return {"name": network.name, "bytes": len(network.weights), **network.record}
+    return {**network.record, "name": network.name, "bytes": len(network.weights)}
 
 
 # --- for a person -------------------------------------------------------------------------------
@@ -249,11 +249,12 @@ def profile_lines(found: dict[str, Any]) -> list[str]:
 
 def network_lines(network: dict[str, Any]) -> list[str]:
     """Return what is known of a network's training."""
-    trained_on = network.get("trained_on", [])
-    values = sum(entry["values"] for entry in trained_on)
-    names = dict.fromkeys(f"{entry['name']} ({entry['architecture']})" for entry in trained_on)
-    lines = [
-        f"  network {render.printable(network['name'])}, {render.size(network['bytes'])}:"
-        f" {network.get('steps', 0):,} steps, seed {network.get('seed', 0)}, {values:,} values of"
-    ]
-    return lines + [f"    {render.printable(name)}" for name in names]
+    head = f"  network {render.printable(network['name'])}, {render.size(network['bytes'])}"
+    try:  # whoever trained it could note anything, or nothing
+        trained_on = network["trained_on"]
+        values = sum(entry["values"] for entry in trained_on)
+        names = dict.fromkeys(f"{entry['name']} ({entry['architecture']})" for entry in trained_on)
+        steps = f"{network['steps']:,} steps, seed {network['seed']}, {values:,} values of"
+    except (KeyError, TypeError, ValueError):
+        return [head]
+    return [f"{head}: {steps}", *(f"    {render.printable(name)}" for name in names)]

@@ -1,23 +1,21 @@
 """`featcodec profiles`."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
+from ..profiles import built_in
 from . import render
 from .info import describe
-
-FOLDER = Path(__file__).parents[1] / "profiles"
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a profile, one a line.")
 def command(as_json: bool) -> int:
     """List the profiles that come with featcodec; -p takes their names."""
-    for path in sorted(FOLDER.glob("*.fcp")):
-        found = {"name": path.stem, **describe(str(path))}
+    for name, path in built_in().items():
+        found = {"name": name, **describe(str(path))}
         click.echo(json.dumps(found) if as_json else line(found))
     return 0
 

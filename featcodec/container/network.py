@@ -29,7 +29,7 @@ class Network:
                 raise ValueError
             header = json.loads(payload[8 : 8 + size])
             metadata = header.get("__metadata__", {})
-            if not isinstance(metadata, dict):
+            if not all(isinstance(value, str) for value in metadata.values()):
                 raise ValueError
         except (ValueError, AttributeError, RecursionError):
             raise Corrupt("a profile holds a network that is no safetensors file") from None

@@ -5,6 +5,9 @@ from typing import BinaryIO
 from .index import Index
 from .sections import END, END_BYTES, FEATURES, LOWEST, signature, write_section
 
+# Position, counts of sections and profiles, version.
+Mark = tuple[int, int, int, tuple[int, int]]
+
 
 class Writer:
     """Sections in order, then the index and the end marker."""
@@ -33,14 +36,16 @@ class Writer:
         """State that the file can only be read by who knows that version of the format."""
         self.version = max(self.version, version)
 
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> Mark:
         """Return a point to which `rewind` can go back."""
-        return self.position, len(self.index.sections)
+        counts = (len(self.index.sections), len(self.index.profiles))
+        return self.position, *counts, self.version
 
-    def rewind(self, mark: tuple[int, int]) -> None:
-        """Forget the sections written since `mark`."""
-        self.position, count = mark
-        del self.index.sections[count:]
+    def rewind(self, mark: Mark) -> None:
+        """Forget the sections written since `mark`, and what they needed."""
+        self.position, sections, profiles, self.version = mark
+        del self.index.sections[sections:]
+        del self.index.profiles[profiles:]
         self.out.seek(self.position)
         self.out.truncate()
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..align.layout import Layout
 from ..align.value import ValueAlignment
 from ..errors import InvalidInput
 from ..pipeline.group import Group, spread
 from ..pipeline.grouping import Options, Source, group_tensors
+from ..pipeline.neural_choice import as_tokens
 
 SIDE = 64  # of a crop, where there are as many tokens and channels
 KEPT_VALUES = 1 << 24  # of a tensor group at most, as half-precision numbers
@@ -32,16 +32,10 @@ class Features:
         return cls(group.label, group.architecture, tokens.astype(np.float16))
 
 
-def token_layout(layout: Layout) -> Layout:
-    """Return the layout in which all tokens of a sample follow each other."""
-    return Layout(layout.axes)
-
-
 def aligned_tokens(group: Group, normalise: bool) -> tuple[np.ndarray, ValueAlignment | None]:
     """Return about KEPT_VALUES values of a group as (tokens, channels), and their alignment."""
-    layout = token_layout(group.layout)
-    plain = Group(**{**vars(group), "layout": layout})
-    block = (1,) * len(layout.token_grid(group.shapes[0])[1:-1])
+    plain = as_tokens(group)
+    block = (1,) * len(plain.grids[0])
     arrays, _ = plain.sample(block, KEPT_VALUES)
     tokens = np.concatenate([a[:, 0].T for a in arrays.values()])
     found = spread(plain, tokens.ravel()[:: max(tokens.size >> 20, 1)])

@@ -52,7 +52,8 @@ def train(
     torch.manual_seed(plan.seed)
     model = (start or Hyperprior(Shape())).to(plan.device)
     optimiser = torch.optim.Adam(model.parameters(), plan.rate)
-    done = _restore(checkpoint, plan, model, optimiser)
+    identity = _identity(plan, features)
+    done = _restore(checkpoint, identity, plan.device, model, optimiser)
     lambdas = LOWEST_LAMBDA * 2.0 ** torch.arange(model.shape.levels, device=plan.device)
     mean: Progress | None = None
     for step in range(done, plan.steps):
@@ -74,7 +75,7 @@ def train(
         mean = _average(mean, now)
         tell(mean)
         if (step + 1) % CHECKPOINT_EVERY == 0:
-            _save(checkpoint, plan, model, optimiser, step + 1)
+            _save(checkpoint, identity, model, optimiser, step + 1)
     return model.cpu().eval()
 
 
@@ -93,11 +94,11 @@ def _average(mean: Progress | None, now: Progress) -> Progress:
 
 
 def _save(
-    path: Path, plan: Plan, model: Hyperprior, optimiser: torch.optim.Adam, step: int
+    path: Path, identity: dict, model: Hyperprior, optimiser: torch.optim.Adam, step: int
 ) -> None:
     partial = path.with_name(path.name + ".part")
     state = {
-        "plan": _identity(plan),
+        "run": identity,
         "step": step,
         "model": model.state_dict(),
         "optimiser": optimiser.state_dict(),
@@ -106,18 +107,26 @@ def _save(
     partial.replace(path)
 
 
-def _identity(plan: Plan) -> dict:
+def _identity(plan: Plan, features: list[Features]) -> dict:
     """Return what a run must share with its checkpoint; it may go on on another device."""
-    return {key: value for key, value in asdict(plan).items() if key != "device"}
+    options = {key: value for key, value in asdict(plan).items() if key != "device"}
+    return {**options, "features": [[f.label, *f.tokens.shape] for f in features]}
 
 
-def _restore(path: Path, plan: Plan, model: Hyperprior, optimiser: torch.optim.Adam) -> int:
+def _restore(
+    path: Path, identity: dict, device: str, model: Hyperprior, optimiser: torch.optim.Adam
+) -> int:
     if not path.exists():
         return 0
-    state = torch.load(path, map_location=plan.device, weights_only=True)
-    if state["plan"] != _identity(plan):
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        same = state["run"] == identity
+    except Exception:  # damaged bytes may raise anything
+        raise InvalidInput(f"{path} is no checkpoint; delete it to begin anew") from None
+    if not same:
         raise InvalidInput(
-            f"{path} is the checkpoint of a run with other options; delete it, or repeat those"
+            f"{path} is the checkpoint of a run with other options or features; delete it, or"
+            " repeat those"
         )
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])

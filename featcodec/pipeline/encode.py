@@ -16,13 +16,14 @@ from ..container.sections import FEATURES
 from ..container.writer import Writer
 from ..entropy import planes
 from ..errors import InvalidInput, Unreachable
+from ..profiles import NEURAL
 from .bounded import bounded_choice
 from .choice import Choice, slabs_per_row_group
 from .control import fine_step, next_snr, next_step, stricter
 from .group import Group
 from .grouping import LosslessGroup, Options, Source, group_tensors
 from .neural_choice import as_tokens, neural_choice
-from .profile import BUILT_IN, Profile
+from .profile import Profile
 from .quality import Quality
 from .row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion
 from .samples import ALL_VALUES, Samples
@@ -89,7 +90,7 @@ def encode(
         raise InvalidInput(f"transform {options.transform!r}: use one of {', '.join(CHOICES)}")
     check_names(options, [tensor.name for tensor in source.tensors])
     if options.transform == "neural":
-        profile = profile or Profile.load(BUILT_IN)
+        profile = profile or Profile.load(NEURAL)
         if quality.max_error is not None:
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
     elif profile and not profile.entries:

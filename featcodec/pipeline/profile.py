@@ -14,16 +14,9 @@ from ..container.reader import Reader
 from ..container.sections import EXTENDED, PROFILE
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput
+from ..profiles import built_in
 from .grid_model import corrupt
 from .neural import NeuralModel
-
-BUILT_IN = "caufc"
-BUILT_IN_FOLDER = Path(__file__).parents[1] / "profiles"
-
-
-def built_in() -> dict[str, Path]:
-    """Return the profiles that come with the package, by name."""
-    return {path.stem: path for path in sorted(BUILT_IN_FOLDER.glob("*.fcp"))}
 
 
 @dataclass(frozen=True)
