@@ -124,6 +124,7 @@ FEATURES, PROFILE = 0, 1
 SECTIONS = {  # section types known to a major version
     1: (b"ROWS", b"GRUP", b"ENTR", b"INDX", b"END "),
     3: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
+    4: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 

@@ -10,7 +10,8 @@ from ..errors import Corrupt, NotFeatcodec, Truncated, Unsupported
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 LOWEST = (1, 0)  # what a file states unless it needs more
 EXTENDED = (3, 0)  # bands, contexts and networks
-MAJORS = (1, 3)
+REFINED = (4, 0)  # what is marked (4.0) in the specification
+MAJORS = (1, 3, 4)
 FEATURES, PROFILE = 0, 1
 KINDS = ("features", "profile")
 SIGNATURE = struct.Struct("<8sBBH")  # magic, major, minor, kind; a CRC-32 of these follows
@@ -46,7 +47,7 @@ def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
     if major not in MAJORS:
         raise Unsupported(
             f"{name} has format version {major}.{minor}; this is featcodec for versions"
-            f" {MAJORS[0]} and {MAJORS[-1]}: a newer featcodec is needed"
+            f" {', '.join(map(str, MAJORS))}: a newer featcodec is needed"
         )
     return (major, minor), kind
 

@@ -11,7 +11,7 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class FeatcodecFile(KaitaiStruct):
-    """The container of featcodec, formats 1.0 and 3.0: files of features and profiles. Section numbers
+    """The container of featcodec, formats 1.0, 3.0 and 4.0: files of features and profiles. Section numbers
     refer to SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
     is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
     for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
@@ -1259,7 +1259,7 @@ class FeatcodecFile(KaitaiStruct):
             if not self.magic == b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A":
                 raise kaitaistruct.ValidationNotEqualError(b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A", self.magic, self._io, u"/types/signature/seq/0")
             self.major_version = self._io.read_u1()
-            if not  ((self.major_version == 1) or (self.major_version == 3)) :
+            if not  ((self.major_version == 1) or (self.major_version == 3) or (self.major_version == 4)) :
                 raise kaitaistruct.ValidationNotAnyOfError(self.major_version, self._io, u"/types/signature/seq/1")
             self.minor_version = self._io.read_u1()
             self.kind = KaitaiStream.resolve_enum(FeatcodecFile.Kind, self._io.read_u2le())
