@@ -373,8 +373,10 @@ types:
       - id: flags
         type: u1
         valid:
-          max: 3
-        doc: Bit 0, values are clamped to the bounds; bit 1, double precision.
+          expr: _ <= 3 or (_ <= 7 and _root.signature.major_version >= 4)
+        doc: |
+          Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
+          quantisation, section 7.10.
       - id: profile
         type: varint
         doc: 0, none; else 1 + its position in the index.
@@ -382,6 +384,11 @@ types:
         type: part
         repeat: expr
         repeat-expr: 'num_prefix.value > 0 ? 2 : 1'
+        valid:
+          expr: >-
+            (flags & 4) == 0 or _.kind != part_kind::own
+            or _.body.as<sized_model>.model.transform != transform::contexts
+        doc: No contexts with dependent quantisation.
       - id: picture_step
         type: svarint
         if: _parent.coding == coding::network

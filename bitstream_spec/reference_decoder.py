@@ -289,6 +289,7 @@ class Lossy:
     step: float = 1.0
     step_scale: int = 0
     clamp: bool = False
+    dependent: bool = False  # 7.10
     seed: int = 0
     shift: int = 0  # of a message: added to all scales
     models: list[Model] = field(default_factory=list)
@@ -339,8 +340,9 @@ def read_group(
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
     flags = r.u8()
-    must(flags < 4, "unknown flags of a group")
+    must(flags < (8 if major >= 4 else 4), "unknown flags of a group")
     z.clamp = bool(flags & 1)  # bit 1 asks for double precision, which this decoder always uses
+    z.dependent = bool(flags & 4)
     at = r.varint()
     must(at <= len(profiles), "no such profile")
     profile = profiles[at - 1] if at else None
@@ -359,6 +361,10 @@ def read_group(
         must(profile and profile.network, "no profile with a network")
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
+    for model in z.models if z.dependent else []:
+        must(not model.contexts, "dependent quantisation and contexts")
+        full = all(table.magnitude for number, table in model.tables.items() if number >= 128)
+        must(full, "an empty table of a quantiser")
     check_slabs(z)
     total = sum(v.samples * rows_of(z, v) for v in z.views)
     must(group.slabs == total, "the number of slabs is wrong")
@@ -1008,13 +1014,20 @@ def read_class(
         numbers.setdefault(table_number(scale + z.shift, z.step_scale), []).append(i)
     arrays: list[array[int]] = []
     latents: list[list[float]] = [[]] * (len(model.scales) * len(at))
-    for number, wanted in sorted(numbers.items()):
+    order = sorted(numbers.items())
+    chained = [item for item in order if z.dependent and item[0] >= 4]
+    for number, wanted in order[: len(order) - len(chained)]:
         table = find_table(number, model.tables)
         symbols = coded.take(len(wanted) * blocks, table)
         values = {k: latent(k, table, step) for k in set(symbols)}
         for j, i in enumerate(wanted):
             latents[i] = [values[k] for k in symbols[j * blocks : (j + 1) * blocks]]
         arrays.append(symbols)
+    if chained:
+        more, found = read_chains(coded, model, chained, blocks, step)
+        for j, i in enumerate(i for _, wanted in chained for i in wanted):
+            latents[i] = found[j * blocks : (j + 1) * blocks]
+        arrays += more
     return arrays, latents
 
 
@@ -1237,6 +1250,89 @@ def read_map(
             for (i, block), k in zip(wanted, symbols, strict=True):
                 sizes[i][block], latents[i][block] = min(abs(k), 127), values[k]
             arrays.append(symbols)
+    return arrays, latents
+
+
+# ---- 7.10 Dependent quantisation -----------------------------------------------------------------
+
+QUANTISER_TABLES = {
+    number: Table(m, 0, zero, 128, first, further, hazards)
+    for number, m, zero, first, further, hazards in (
+        (132, 3, 137, 46, 36, (188, 245)),
+        (133, 4, 137, 104, 85, (166, 169, 225)),
+        (134, 6, 127, 110, 94, (148, 156)),
+        (135, 8, 121, 114, 104, (137, 144, 147, 148)),
+        (136, 11, 115, 117, 111, (129, 134, 136, 138, 140)),
+        (137, 14, 109, 121, 115, (122, 125, 128, 130, 131, 133, 134, 157)),
+        (138, 21, 105, 122, 120, (116, 119, 120, 122, 124, 126, 127)),
+        (139, 29, 101, 123, 122, (111, 113, 114, 115, 117, 119, 120, 122)),
+        (140, 42, 96, 123, 124, (106, 107, 109, 109, 111, 112, 114, 115, 117)),
+        (141, 61, 92, 128, 127, (101, 103, 103, 104, 105, 106, 108, 109, 110, 112)),
+        (142, 84, 89, 127, 126, (97, 98, 98, 99, 100, 101, 102, 103, 105, 106, 107)),
+        (143, 126, 85, 133, 128, (92, 93, 94, 94, 94, 95, 96, 98, 99, 101, 102)),
+        (196, 3, 158, 188, 117, (160, 253)),
+        (197, 4, 119, 139, 124, (159, 168, 206)),
+        (198, 6, 110, 137, 111, (144, 154, 159)),
+        (199, 8, 105, 140, 111, (133, 142, 146, 148, 148, 184)),
+        (200, 11, 102, 144, 115, (125, 132, 136, 138, 140)),
+        (201, 16, 98, 146, 117, (119, 124, 127, 129, 131, 133, 132)),
+        (202, 22, 93, 147, 121, (113, 118, 120, 122, 123, 126, 127)),
+        (203, 29, 90, 149, 123, (108, 112, 114, 115, 117, 119, 120, 122)),
+        (204, 43, 86, 150, 125, (103, 107, 108, 109, 111, 112, 114, 115, 116)),
+        (205, 62, 81, 151, 127, (99, 102, 103, 104, 105, 106, 108, 109, 110, 112)),
+        (206, 88, 72, 144, 126, (95, 97, 98, 99, 99, 101, 102, 103, 105, 106, 107)),
+        (207, 122, 63, 143, 128, (92, 93, 93, 94, 95, 95, 96, 98, 99, 101, 102, 103)),
+    )
+}
+
+
+def quantiser_table(number: int, tables: dict[int, Table]) -> Table:
+    """The table of a number from 132: one of those of the file, else the built-in one."""
+    if number in tables:
+        return tables[number]
+    octaves = max((number % 64 - 14) // 2, 0)
+    table = QUANTISER_TABLES[number - 2 * octaves]
+    return replace(table, shift=octaves, first=128, further=128) if octaves else table
+
+
+def dependent_latent(symbol: int, quantiser: int, table: Table, step: float) -> float:
+    """As `latent`, for a symbol of one of the two quantisers."""
+    size = abs(symbol)
+    offset = (table.first if size == 1 else table.further) - 128
+    value = (size - quantiser / 2 + offset / 256) * (9 / 8 * step)
+    return math.copysign(1, symbol) * value if size else 0.0
+
+
+def read_chains(
+    coded: Symbols, model: Model, chained: list[tuple[int, list[int]]], blocks: int, step: float
+) -> tuple[list[array[int]], list[float]]:
+    """The arrays of the chains of a class, and the latents of all symbols laid end to end.
+
+    ``chained`` has the table numbers from 4, ascending, each with its coefficients.
+    """
+    numbers = [number for number, wanted in chained for _ in range(len(wanted) * blocks)]
+    total = len(numbers)
+    steps = min(max(total // 64, 1), 64)
+    chains = -(-total // steps)
+    # Of each chain: Q[t - 3], Q[t - 2], Q[t - 1] and p[t - 2], p[t - 1].
+    q3, q2, q1 = [0] * chains, [0] * chains, [0] * chains
+    p2, p1 = [0] * chains, [0] * chains
+    arrays: list[array[int]] = []
+    latents = [0.0] * total
+    for begin in range(0, total, chains):
+        q = [a ^ b ^ c for a, b, c in zip(q1, p2, q3, strict=True)]
+        p = [0] * chains
+        where: dict[tuple[int, int], list[int]] = {}  # by number and quantiser: chains
+        for j, number in enumerate(numbers[begin : begin + chains]):
+            where.setdefault((number, q[j]), []).append(j)
+        for (number, quantiser), wanted in sorted(where.items()):
+            table = quantiser_table(128 + 64 * quantiser + min(number, 63), model.tables)
+            symbols = coded.take(len(wanted), table)
+            for j, k in zip(wanted, symbols, strict=True):
+                p[j], latents[begin + j] = k & 1, dependent_latent(k, quantiser, table, step)
+            arrays.append(symbols)
+        q3, q2, q1 = q2, q1, q
+        p2, p1 = p1, p
     return arrays, latents
 
 

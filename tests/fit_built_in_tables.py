@@ -1,4 +1,4 @@
-"""Prints tables fitted to the features of dumps, as `featcodec/entropy/family.py` holds them.
+"""Prints tables fitted to features, as `entropy/family.py` and `dependent_family.py` hold them.
 
 Usage: python tests/fit_built_in_tables.py DUMP...
 
@@ -10,7 +10,7 @@ let still less through. The built-in tables are part of the format and are not t
 import sys
 
 from featcodec.dumps import Dump
-from featcodec.entropy import family
+from featcodec.entropy import dependent_family, family
 from featcodec.pipeline import training
 from featcodec.pipeline.grouping import Options
 
@@ -20,6 +20,14 @@ if __name__ == "__main__":
     training.learn_tables = lambda pairs: models.extend(pairs) or {}
     training.train((Dump(path) for path in sys.argv[1:]), Options())
     fitted = learn(models)
-    for number in range(2, family.LAST + 1):
-        t = fitted.get(number, family.BUILT_IN[number])
-        print(f"    Table({t.magnitude}, 0, {t.zero}, 128, {t.hazards}, {t.first}, {t.further}),")
+    kinds = [(family, list(range(2, family.LAST + 1)))]
+    for q in (0, 1):
+        scalar = range(dependent_family.LEAST, family.LAST + 1)
+        kinds.append((dependent_family, [dependent_family.number(n, q) for n in scalar]))
+    for kind, numbers in kinds:
+        print(kind.__name__)
+        for number in numbers:
+            t = fitted.get(number, kind.table(number))
+            print(
+                f"    Table({t.magnitude}, 0, {t.zero}, 128, {t.hazards}, {t.first}, {t.further}),"
+            )

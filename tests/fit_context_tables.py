@@ -16,7 +16,7 @@ from featcodec.pipeline.fitting import longest_block, moments
 from featcodec.pipeline.group import Group
 from featcodec.pipeline.grouping import Options, group_tensors
 from featcodec.pipeline.search import scale_of
-from featcodec.quantise import quantise
+from featcodec.quantise.scalar import quantise
 from featcodec.transform.linear import Linear
 
 SNRS = (3, 6, 10, 14, 18, 22, 26, 30)

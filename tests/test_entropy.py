@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from featcodec.entropy import family, fit, integers, planes, symbols
 from featcodec.entropy.tables import MAX_MAGNITUDE, TOTAL, Table, bits, frequencies
-from featcodec.quantise import PLAIN, quantise, thresholds
+from featcodec.quantise.scalar import PLAIN, quantise, thresholds
 
 codes = st.integers(0, 255)
 tables = st.builds(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from featcodec.quantise import PLAIN, dequantise, quantise
+from featcodec.quantise.scalar import PLAIN, dequantise, quantise
 from featcodec.transform import dct, householder
 from featcodec.transform.linear import Linear, principal_axes
 

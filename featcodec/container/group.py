@@ -7,11 +7,11 @@ from .. import limits
 from ..errors import Corrupt
 from . import dtypes
 from .model import ARCHITECTURES, TRANSFORMS, Model
-from .sections import EXTENDED, LOWEST
+from .sections import EXTENDED, LOWEST, REFINED
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
-CLAMP, DOUBLE = 1, 2
+CLAMP, DOUBLE, DEPENDENT = 1, 2, 4
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
 
@@ -68,6 +68,7 @@ class Lossy:
     parts: tuple[Part, ...]  # the grid and, when prefix > 0, the prefix tokens
     neural: bool = False  # the part codes what the network of the profile leaves
     picture_step: int = 0  # eighths of an octave by which its step is above the part's
+    dependent: bool = False  # quantisation of the latents
 
     @property
     def transform(self) -> str:
@@ -76,6 +77,8 @@ class Lossy:
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the group uses."""
+        if self.dependent:
+            return REFINED
         extended = any(part.transform in ("context", "banded") for part in self.parts)
         return EXTENDED if extended or self.neural else LOWEST
 
@@ -135,7 +138,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
     for number in (lossy.mean, lossy.std, lossy.step):
         out.f64(number)
     out.svarint(lossy.step_scale)
-    out.u8(CLAMP * lossy.clamp | DOUBLE * lossy.double)
+    out.u8(CLAMP * lossy.clamp | DOUBLE * lossy.double | DEPENDENT * lossy.dependent)
     out.varint(0 if lossy.profile is None else lossy.profile + 1)
     for part in lossy.parts:
         part.pack(out)
@@ -152,7 +155,7 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     clipped = cursor.varint()
     mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
     step_scale = cursor.svarint()
-    flags = cursor.choice(4, "flags")
+    flags = cursor.choice(8, "flags")
     profile = cursor.varint()
     numbers = (lower, upper, mean, std, step)
     if not all(map(math.isfinite, numbers)) or lower > upper or std <= 0 or step <= 0:
@@ -177,6 +180,7 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
         tuple(Part.unpack(cursor) for _ in range(2 if prefix else 1)),
         neural,
         _picture_step(cursor) if neural else 0,
+        bool(flags & DEPENDENT),
     )
 
 

@@ -6,6 +6,7 @@ latents of the bottlenecks, residual streams and maps of four networks, at nine 
 fine.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -39,10 +40,15 @@ LAST = len(BUILT_IN) - 1
 @cache
 def table(number: int) -> Table:
     """Return the built-in table of that number, 0 to 255."""
+    return with_low_bits(BUILT_IN, number)
+
+
+def with_low_bits(tables: Sequence[Table], number: int) -> Table:
+    """Return the table of a number, beyond the last one with a low bit more for each octave."""
     if number <= LAST:
-        return BUILT_IN[number]
+        return tables[number]
     octaves = (number - LAST + 1) // 2
-    near = BUILT_IN[number - 2 * octaves]
+    near = tables[number - 2 * octaves]
     return Table(near.magnitude, min(octaves, 24), near.zero, near.positive, near.hazards)
 
 

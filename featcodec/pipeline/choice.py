@@ -37,11 +37,12 @@ class Choice:
     strictness: float = 1.0  # multiplies the trade of the quantiser
     network: NeuralModel | None = None  # its picture comes first, the parts code what it leaves
     picture_step: int = 0  # eighths of an octave, above the step
+    dependent: bool = False  # quantisation
 
     @property
     def transforms(self) -> bool:
         """Return whether the grid is transformed at all."""
-        return self.parts[False][0].transform != "none"
+        return self.parts[False][0].transform in ("linear", "banded")
 
     @property
     def sound(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..entropy import fit
 from ..entropy.tables import EMPTY, Table, bits
-from ..quantise import Thresholds, quantise, thresholds
+from ..quantise.scalar import Thresholds, quantise, thresholds
 from .fitting import moments, with_offsets
 
 ROUNDS = 3

@@ -8,7 +8,7 @@ import numpy as np
 from ..entropy import contexts
 from ..entropy.contexts import Contexts
 from ..entropy.tables import Table
-from ..quantise import PLAIN, Thresholds, dequantise, quantise
+from ..quantise.scalar import PLAIN, Thresholds, dequantise, quantise
 from .part_coder import PartCoder, Sizes, Take
 
 

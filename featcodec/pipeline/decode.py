@@ -19,6 +19,7 @@ from ..container.reader import Reader
 from ..entropy import planes
 from ..errors import Corrupt, ProfileMissing
 from .context_coder import ContextCoder
+from .dependent_coder import DependentCoder
 from .grid_model import GridModel, corrupt, unpack_scales, unpack_tables
 from .grouping import unsigned
 from .neural import NeuralCoder
@@ -228,8 +229,13 @@ def coder_of(
         transform = model.transform_in(work)
         common = (transform, scales, tables, lossy.step, lossy.step_scale, work)
         if model.transform == "context":
+            if lossy.dependent:
+                raise Corrupt("a group has contexts and dependent quantisation")
             positive = lossy.lower >= lossy.mean
             parts[bool(prefix)] = ContextCoder(*common, positive=positive)
+        elif lossy.dependent:
+            with corrupt("a group header"):
+                parts[bool(prefix)] = DependentCoder(*common)
         else:
             parts[bool(prefix)] = PartCoder(*common)
     if lossy.neural and max(block, default=1) > 1:

@@ -327,6 +327,7 @@ class _Encoder:
             step=choice.step,
             step_scale=choice.step_scale,
             clamp=choice.clamp,
+            dependent=choice.dependent,
             double=choice.work == "float64",
             profile=profile,
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),

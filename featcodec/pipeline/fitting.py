@@ -9,7 +9,6 @@ import numpy as np
 from ..align.blocks import cut
 from ..entropy import family, fit
 from ..entropy.tables import EMPTY, Table
-from ..quantise import dequantise
 from ..transform import dct, householder
 from ..transform.linear import principal_axes
 from .grid_model import GridModel
@@ -195,9 +194,9 @@ def count_symbols(part: PartCoder, latents: Classes) -> Counts:
             if table.magnitude:
                 found, before = fit.Histogram.of(symbols), counts.histograms.get(number)
                 counts.histograms[number] = found if before is None else before + found
-                found_moments = moments(chosen, symbols, part.step)
+                found_moments = moments(chosen, symbols, *part.lattice(number))
                 sums[number] = sums.get(number, 0) + found_moments
-                chosen -= dequantise(symbols, part.step, table.offsets, part.dtype)
+                chosen -= part.levels(number, symbols)
             counts.error += float(np.vdot(chosen, chosen))
     for number, (ones, first, more, further) in sums.items():
         pair = (first / max(ones, 1), further / max(more, 1))
@@ -205,12 +204,15 @@ def count_symbols(part: PartCoder, latents: Classes) -> Counts:
     return counts
 
 
-def moments(latents: np.ndarray, symbols: np.ndarray, step: float) -> np.ndarray:
-    """Return count and sum of (|y| / step - m) for m = 1 and for m > 1."""
+def moments(
+    latents: np.ndarray, symbols: np.ndarray, spacing: float, lowered: float = 0.0
+) -> np.ndarray:
+    """Return count and sum of (|y| / spacing - m + lowered) for m = 1 and for m > 1."""
     size = np.abs(symbols)
     excess = np.abs(latents)
-    excess *= latents.dtype.type(1 / step)
+    excess *= latents.dtype.type(1 / spacing)
     excess -= size
+    excess += latents.dtype.type(lowered)
     one, nonzero = size == 1, size > 0
     ones, all_ones = float(np.count_nonzero(one)), float(np.vdot(one, excess))
     return np.array(

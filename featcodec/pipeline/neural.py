@@ -14,7 +14,7 @@ from ..entropy import symbols as coded_symbols
 from ..entropy.contexts import by_table
 from ..entropy.tables import Table, bits
 from ..errors import Corrupt, InvalidInput
-from ..quantise import TRADE, dequantise, quantise, thresholds
+from ..quantise.scalar import TRADE, dequantise, quantise, thresholds
 from ..transform.neural.hyper_synthesis import LARGEST_HYPER, HyperSynthesis
 from ..transform.neural.weights import Weights
 from .grid_model import corrupt, unpack_tables

@@ -1,18 +1,22 @@
 """Aligned values of one token grid to symbols with tables, and back (SPEC §6)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..entropy import family
 from ..entropy.tables import Table, bits
-from ..quantise import PLAIN, TRADE, Thresholds, dequantise, quantise, thresholds
+from ..quantise.scalar import PLAIN, TRADE, Thresholds, dequantise, quantise, thresholds
 from ..transform import dct
 from ..transform.base import Transform
 
 Sizes = tuple[int, ...]
 Take = Callable[[int, Table], np.ndarray]  # the next so many symbols, coded with a table
+Run = tuple[int, np.ndarray]  # the number of a table, and the coefficients that it codes
+Coded = tuple[int, np.ndarray]  # the number of a table, and its int32 symbols
+Quantised = tuple[int, np.ndarray, np.ndarray]  # the same with the latents between them
 
 
 @dataclass
@@ -27,12 +31,22 @@ class PartCoder:
     dtype: str
     plain: bool = False  # quantise to the nearest, for a bound on the error
     trade: float = TRADE  # of the thresholds, see quantise
-    _orders: dict[Sizes, list[tuple[int, np.ndarray]]] = field(default_factory=dict)
+    _orders: dict[Sizes, list[Run]] = field(default_factory=dict)
 
     def table(self, number: int) -> Table:
         return self.tables.get(number) or family.table(number)
 
-    def order(self, sizes: Sizes) -> list[tuple[int, np.ndarray]]:
+    def lattice(self, number: int) -> tuple[float, float]:
+        """Return the spacing of a table's levels, and by how many spacings they are lowered."""
+        return self.step, 0.0
+
+    def levels(self, number: int, symbols: np.ndarray) -> np.ndarray:
+        """Return the latents that symbols of a table stand for."""
+        spacing, lowered = self.lattice(number)
+        first, further = self.table(number).offsets
+        return dequantise(symbols, spacing, (first - lowered, further - lowered), self.dtype)
+
+    def order(self, sizes: Sizes) -> list[Run]:
         """Return (number of table, coefficients) for blocks of that size, tables ascending.
 
         Coefficients are counted channel by channel, position by position; those of a smaller
@@ -53,9 +67,7 @@ class PartCoder:
             return PLAIN
         return thresholds(bits(table), table.offsets, self.trade)
 
-    def encode(
-        self, values: np.ndarray, sizes: Sizes
-    ) -> tuple[list[tuple[int, np.ndarray]], float]:
+    def encode(self, values: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         """Return (number of table, int32 symbols) and the squared error in the latents.
 
         `values` (channels, points, blocks) are overwritten. Coefficients whose table is empty
@@ -63,28 +75,34 @@ class PartCoder:
         """
         return self.encode_latents(self.transform.forward(values, sizes), sizes)
 
-    def encode_latents(
-        self, latents: np.ndarray, sizes: Sizes
-    ) -> tuple[list[tuple[int, np.ndarray]], float]:
+    def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         """Do what `encode` does behind the transform; `latents` stay as they are."""
-        coded, error = [], 0.0
-        for number, chosen, symbols in self.quantised(latents, sizes):
-            table = self.table(number)
-            if table.magnitude:
-                chosen -= dequantise(symbols, self.step, table.offsets, self.dtype)
-                coded.append((number, symbols))
-            error += float(np.vdot(chosen, chosen))
-        return coded, error
+        return self._coded(self.quantised(latents, sizes))
 
-    def quantised(
-        self, latents: np.ndarray, sizes: Sizes
-    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def quantised(self, latents: np.ndarray, sizes: Sizes) -> Iterator[Quantised]:
         """Yield (number of table, copies of latents, int32 symbols) in coding order.
 
         Of an empty table the symbols are zeros.
         """
-        latents = latents.reshape(-1, latents.shape[-1])
-        for number, rows in self.order(sizes):
+        return self._scalar(latents.reshape(-1, latents.shape[-1]), self.order(sizes))
+
+    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+        """Return aligned values (channels, points, blocks); `take` hands out the symbols."""
+        latents = np.zeros((len(self.scales), math.prod(sizes), blocks), self.dtype)
+        self._take(take, latents.reshape(-1, blocks), self.order(sizes))
+        return self.transform.inverse(latents, sizes)
+
+    def _coded(self, quantised: Iterable[Quantised]) -> tuple[list[Coded], float]:
+        coded, error = [], 0.0
+        for number, chosen, symbols in quantised:
+            if self.table(number).magnitude:
+                chosen -= self.levels(number, symbols)
+                coded.append((number, symbols))
+            error += float(np.vdot(chosen, chosen))
+        return coded, error
+
+    def _scalar(self, latents: np.ndarray, runs: Iterable[Run]) -> Iterator[Quantised]:
+        for number, rows in runs:
             chosen = latents[rows]
             table = self.table(number)
             if table.magnitude:
@@ -92,21 +110,15 @@ class PartCoder:
             else:
                 yield number, chosen, np.zeros(chosen.shape, np.int32)
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
-        """Return aligned values (channels, points, blocks); `take` hands out the symbols."""
-        channels = len(self.scales)
-        order = self.order(sizes)
-        latents = np.zeros((sum(len(rows) for _, rows in order), blocks), self.dtype)
-        for number, rows in order:
+    def _take(self, take: Take, latents: np.ndarray, runs: Iterable[Run]) -> None:
+        for number, rows in runs:
             table = self.table(number)
             if table.magnitude:
-                symbols = take(len(rows) * blocks, table)
-                chosen = dequantise(symbols, self.step, table.offsets, self.dtype)
-                latents[rows] = chosen.reshape(len(rows), blocks)
-        return self.transform.inverse(latents.reshape(channels, -1, blocks), sizes)
+                found = self.levels(number, take(len(rows) * latents.shape[-1], table))
+                latents[rows] = found.reshape(len(rows), -1)
 
 
-def taking(coded: Sequence[tuple[int, np.ndarray]]) -> Take:
+def taking(coded: Sequence[Coded]) -> Take:
     """Return what hands out the symbols that a coder has just made."""
     arrays = iter(coded)
     return lambda count, table: next(arrays)[1].reshape(-1)

@@ -10,17 +10,20 @@ import numpy as np
 from ..container.group import Part
 from ..container.wire import Builder
 from ..entropy import contexts, family, fit
-from ..quantise import PLAIN, TRADE, quantise
+from ..quantise.scalar import PLAIN, TRADE, quantise
 from ..transform.base import Transform
 from . import fitting
 from .clusters import cluster
 from .context_coder import ContextCoder
+from .dependent_coder import DependentCoder
 from .fitting import Classes
 from .grid_model import GridModel, pack_scales, pack_tables
 from .part_coder import PartCoder, taking
 
 # Decibels per bit.
 SLOPE = 6.02
+# Quarter octaves by which the scale of a step is best below the step under dependent quantisation.
+DEPENDENT_SCALE = 0.75
 DIGEST_BYTES = 32  # of a profile, in the index
 LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
 LEAST_LEFT = 1e-3  # of the error, where clamping undoes all of it
@@ -41,6 +44,8 @@ class Candidate:
     single: bool  # the sample is large enough to tell single scales
     trade: float = TRADE
     bounds: tuple[float, float] | None = None  # that many values lie on: clamping helps
+    dependent: bool = False  # quantisation; never without a transform
+    even: bool = True  # some part of the group has scales of its own, in half octaves
 
     @cached_property
     def transform(self) -> Transform:
@@ -51,18 +56,25 @@ class Candidate:
         return sum(a.size for a in self.latents.values())
 
     def at(self, step: float, step_scale: int, scales: np.ndarray, tables: Mapping) -> PartCoder:
-        return PartCoder(
-            self.transform, scales, tables, step, step_scale, self.work, trade=self.trade
-        )
+        kind = DependentCoder if self.dependent else PartCoder
+        return kind(self.transform, scales, tables, step, step_scale, self.work, trade=self.trade)
 
     def rough(self, step: float) -> PartCoder:
         """Return a coder with the sample's own scales, for a first look at a step."""
         scales = self.energy.scales()
         return self.at(step, scale_of(step), scales, self.model.tables)
 
+    def step_scales(self, step: float) -> tuple[int, int]:
+        """Return the step in quarter octaves as it is for the choice of tables, and as stored."""
+        if not self.dependent:
+            return scale_of(step), scale_of(step)
+        exact = round(4 * math.log2(step) - DEPENDENT_SCALE)
+        stored = exact - exact % 2 if self.even else exact
+        return exact if self.entry is None else stored, stored
+
     def tuned(self, step: float) -> tuple[PartCoder, float]:
         """Return a coder with scales and tables as they will be stored, and all its bits."""
-        step_scale = scale_of(step)
+        step_scale, stored = self.step_scales(step)
         floor = step_scale - 2 * family.UNIT - 2
         if self.entry is None:
             base = separable(np.maximum(self.energy.scales(), floor))
@@ -72,13 +84,15 @@ class Candidate:
         blocks = self.energy.count / self.share
         scales = fitting.worthwhile(base, wanted, blocks, step_scale, self.single)
         if self.entry is None:
-            scales = 2 * ((scales + 1) // 2)
-        default = self.at(step, step_scale, scales, self.model.tables)
+            scales = 2 * ((scales - step_scale + stored + 1) // 2)
+        default = self.at(step, stored, scales, self.model.tables)
         coder = default
         # Thresholds follow the tables and the tables what the thresholds leave: twice is enough.
         for _ in range(2):
             counts = fitting.count_symbols(coder, self.latents)
-            tables, bits = fitting.choose_tables(default, counts, self.share)
+            tables, bits = fitting.choose_tables(
+                default, counts, self.share, empty=not self.dependent
+            )
             coder = replace(default, tables={**self.model.tables, **tables}, _orders={})
         return coder, bits + 8 * len(pack_scales(scales - self._base_scales()))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..align.value import ValueAlignment
 from ..container.model import ProfileEntry
-from ..quantise import TRADE
+from ..quantise.scalar import TRADE
 from . import fitting, search
 from .bands import Moments, banded_model, radial
 from .bounded import plain_model
@@ -39,6 +39,9 @@ KINDS = {
     "context": search.ContextCandidate,
 }
 FAMILIES = {"none": "none", "linear": "linear", "banded": "linear"}  # what may be asked for
+DEPENDENT = ("linear", "banded")  # transforms whose latents may be quantised so,
+DEPENDENT_SAVES = 0.95  # of the bits, about,
+SCARCE = 0.05  # but below so many bits a value that is not certain
 CONTEXT_BLOCK = (16, 16)  # at most, of a map that is coded with contexts
 MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
 
@@ -138,11 +141,11 @@ class Selector:
             near = [t for t in second[1:] if t.bits < DOUBT * best.bits]
             rivals = [t for t in near if t.recipe.of_profile != best.recipe.of_profile]
             finalists = [best, *rivals[:1]]
-        choices = [self._finish(trial, target) for trial in finalists]
+        choices = [self._finished(trial, target) for trial in finalists]
         sound = [choice for choice in choices if choice.sound]
         if not sound:
             # At very low rates a small sample may have nothing to code, which looks like a bargain.
-            choices = [self._finish(trial, target) for trial in first]
+            choices = [self._finished(trial, target) for trial in first]
             sound = [choice for choice in choices if choice.sound]
         if not sound:
             return min(choices, key=lambda choice: choice.miss)
@@ -160,6 +163,8 @@ class Selector:
             recipe = replace(recipe, trade=candidate.trade)
             return Trial(recipe, search.bits_at(candidate, goal, start), start)
         bits, step = search.total_bits(candidate, goal, start)
+        if recipe.model.transform in DEPENDENT:
+            bits *= DEPENDENT_SAVES
         if recipe.fitted and candidate.share < 0.99:
             bits *= FLATTERY
         return Trial(recipe, bits, step)
@@ -288,7 +293,17 @@ class Selector:
 
     # --- the chosen one -------------------------------------------------------------------------
 
-    def _finish(self, trial: Trial, target: float) -> Choice:
+    def _finished(self, trial: Trial, target: float) -> Choice:
+        """Return the choice of a trial, with dependent quantisation where that may serve."""
+        if trial.recipe.model.transform not in DEPENDENT:
+            return self._finish(trial, target)
+        choice = self._finish(trial, target, dependent=True)
+        if choice.sound and choice.bits > SCARCE * self.samples.group.values:
+            return choice
+        scalar = self._finish(trial, target)
+        return scalar if not choice.sound or scalar.bits < choice.bits else choice
+
+    def _finish(self, trial: Trial, target: float, dependent: bool = False) -> Choice:
         """Fit scales, tables and step of a model on a larger sample."""
         values, step = trial.recipe.values, trial.step
         goal = self._goal(values, target)
@@ -300,6 +315,9 @@ class Selector:
         candidates = {False: grid}
         if True in classes:
             candidates[True] = self._prefix(classes[True], share, values, step)
+        for candidate in candidates.values():
+            candidate.dependent = dependent
+            candidate.even = any(c.entry is None for c in candidates.values())
         total = sum(candidate.size for candidate in candidates.values())
         coders: dict[bool, PartCoder] = {}
 
@@ -318,7 +336,6 @@ class Selector:
             coders = {prefix: c.tuned(step)[0] for prefix, c in candidates.items()}
             step = search.solve_step(error, goal, step, precision=0.02)
         coders = {prefix: c.tuned(step)[0] for prefix, c in candidates.items()}
-        scale = search.scale_of(step)
         if not trial.recipe.on_spike:
             step = search.solve_step(error, goal, step)
         ratio = search.clamped_share(coders[False], grid)
@@ -332,7 +349,6 @@ class Selector:
                 step = math.sqrt(step * wanted)  # without the mean it swings
                 coders = {prefix: c.tuned(step)[0] for prefix, c in candidates.items()}
                 ratio = search.clamped_share(coders[False], grid)
-            scale = search.scale_of(step)
             step = search.solve_step(error, goal / ratio, step)
         parts = {
             prefix: (candidates[prefix].part(coder), coder) for prefix, coder in coders.items()
@@ -349,8 +365,9 @@ class Selector:
             values=values,
             parts=parts,
             step=step,
-            step_scale=scale,
+            step_scale=coders[False].step_scale,
             clamp=clamp,
+            dependent=dependent,
             block=model.block,
             uses_profile=any(c.entry is not None for c in candidates.values()),
             work=self.samples.group.work,

@@ -8,13 +8,14 @@ import numpy as np
 
 from ..align.value import ValueAlignment, typical_bounds
 from ..container.model import ProfileEntry
-from ..entropy import family, fit
+from ..entropy import dependent_family, family, fit
 from ..entropy.tables import EMPTY, Table
 from ..errors import InvalidInput
 from ..transform import householder
 from ..transform.linear import principal_axes
 from . import fitting, search
 from .bands import EDGES, Moments, banded_model, radial
+from .dependent_coder import DependentCoder
 from .fitting import Classes, Counts
 from .grid_model import GridModel
 from .group import Group
@@ -228,24 +229,35 @@ def learn_tables(models: list[tuple[GridModel, Classes]]) -> dict[int, Table]:
 
     The tables of a number serve latents of about the same deviation in steps, whatever the step.
     """
-    tables: Mapping[int, Table] = {}
-    for _ in range(2):  # the thresholds follow the tables
-        histograms: dict[int, fit.Histogram] = {}
-        moments: dict[int, list[tuple[float, float, float]]] = {}
-        for model, latents in models:
-            for snr in TABLE_SNRS:
-                counts = _count_at(model, latents, tables, snr)
-                for number, histogram in counts.histograms.items():
-                    before = histograms.get(number)
-                    histograms[number] = histogram if before is None else before + histogram
-                    weight = float(histogram.total)
-                    moments.setdefault(number, []).append((weight, *counts.offsets[number]))
-        tables = {
-            number: _table(histogram, moments[number])
-            for number, histogram in histograms.items()
-            if number <= family.LAST and histogram.nonzero >= LEAST_COUNT
-        }
-    return dict(tables)
+    tables: dict[int, Table] = {}
+    for kind in (PartCoder, DependentCoder):
+        fitted: dict[int, Table] = {}
+        for _ in range(2):  # the thresholds follow the tables
+            fitted = _fit_tables(models, kind, {**tables, **fitted})
+        tables |= fitted
+    return tables
+
+
+def _fit_tables(
+    models: list[tuple[GridModel, Classes]], kind: type[PartCoder], tables: Mapping[int, Table]
+) -> dict[int, Table]:
+    histograms: dict[int, fit.Histogram] = {}
+    moments: dict[int, list[tuple[float, float, float]]] = {}
+    for model, latents in models:
+        for snr in TABLE_SNRS:
+            counts = _count_at(model, latents, kind, tables, snr)
+            for number, histogram in counts.histograms.items():
+                before = histograms.get(number)
+                histograms[number] = histogram if before is None else before + histogram
+                weight = float(histogram.total)
+                moments.setdefault(number, []).append((weight, *counts.offsets[number]))
+    return {
+        number: _table(histogram, moments[number])
+        for number, histogram in histograms.items()
+        if (number >= dependent_family.FIRST) == (kind is DependentCoder)
+        and number % dependent_family.TABLES <= family.LAST
+        and histogram.nonzero >= LEAST_COUNT
+    }
 
 
 def _table(histogram: fit.Histogram, moments: list[tuple[float, float, float]]) -> Table:
@@ -261,18 +273,22 @@ def _table(histogram: fit.Histogram, moments: list[tuple[float, float, float]]) 
 
 
 def _count_at(
-    model: GridModel, latents: Classes, tables: Mapping[int, Table], snr: float
+    model: GridModel,
+    latents: Classes,
+    kind: type[PartCoder],
+    tables: Mapping[int, Table],
+    snr: float,
 ) -> Counts:
     """Quantise a sample at about an SNR and count its symbols."""
     transform = model.transform_in("float32")
 
-    def coder(step: float) -> PartCoder:
-        return PartCoder(transform, model.scales, tables, step, search.scale_of(step), "float32")
+    def coder(kind: type[PartCoder], step: float) -> PartCoder:
+        return kind(transform, model.scales, tables, step, search.scale_of(step), "float32")
 
     def error(step: float) -> float:
-        counts = fitting.count_symbols(coder(step), latents)
+        counts = fitting.count_symbols(coder(PartCoder, step), latents)
         return counts.error / counts.total
 
     target = 10 ** (-snr / 10)
     step = search.solve_step(error, target, math.sqrt(12 * target), precision=0.05)
-    return fitting.count_symbols(coder(step), latents)
+    return fitting.count_symbols(coder(kind, step), latents)

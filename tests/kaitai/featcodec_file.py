@@ -713,12 +713,16 @@ class FeatcodecFile(KaitaiStruct):
                 raise kaitaistruct.ValidationExprError(self.step, self._io, u"/types/lossy/seq/9")
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
-            if not self.flags <= 3:
-                raise kaitaistruct.ValidationGreaterThanError(3, self.flags, self._io, u"/types/lossy/seq/11")
+            _ = self.flags
+            if not  ((_ <= 3) or ( ((_ <= 7) and (self._root.signature.major_version >= 4)) )) :
+                raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
             self.profile = FeatcodecFile.Varint(self._io, self, self._root)
             self.parts = []
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
+                _ = self.parts[i]
+                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or (_.body.model.transform != FeatcodecFile.Transform.contexts)) :
+                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/13")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
                 pass

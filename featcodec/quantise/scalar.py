@@ -1,4 +1,4 @@
-"""The quantiser: latents to integer symbols and back (SPEC §6.5).
+"""The scalar quantiser: latents to integer symbols and back (SPEC §6.5).
 
 A magnitude m is reconstructed at m + offset steps, one offset for m = 1 and one for all above, both
 stored with the table. Where the encoder puts the thresholds is its own affair: here each latent

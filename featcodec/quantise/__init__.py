@@ -1,0 +1,1 @@
+"""Quantisers: latents to integer symbols and back."""

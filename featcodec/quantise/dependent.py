@@ -1,0 +1,169 @@
+"""Dependent quantisation: the parities of symbols before choose one of two quantisers (SPEC §7.10).
+
+Quantiser 0 has levels at m, quantiser 1 at 0 and m - 1/2, in spacings; together they lie twice as
+dense as each of them alone, and paths through the eight states of the choice fill space better than
+a scalar quantiser can. The machine is Ungerboeck's of eight states (IEEE Trans. IT 1982). The
+encoder finds the path of least D + lambda R by Viterbi's algorithm, as in entropy-coded trellis
+coded quantisation (Fischer and Wang, IEEE Trans. IT 1992; in video: Schwarz et al., DCC 2019).
+
+Many chains run side by side: one step of all of them is a range of symbols.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .scalar import LARGEST
+
+RATIO = 9 / 8  # of the spacing of a quantiser to the step; the error is then about a scalar one's
+MOST_STEPS = 64
+CHAINS = 64  # at least, before there is more than one step
+TRADE = 0.075  # squared spacings of distortion that a bit is worth; see scalar.TRADE
+BINS = 64  # of a spacing, in which all magnitudes have one candidate of each kind
+ESCAPE_BITS = 12.0
+FLAT = np.array([-ESCAPE_BITS, 0, -ESCAPE_BITS])  # rates where no symbol is cheaper than another
+
+
+def chains(count: int) -> tuple[int, int]:
+    """Return how many steps `count` symbols take, and the chains, side by side, of each step."""
+    steps = min(max(count // CHAINS, 1), MOST_STEPS)
+    length = max(-(-count // steps), 1)
+    return -(-count // length), length
+
+
+class Registers:
+    """What chains remember: which quantiser is next follows from the symbols before."""
+
+    def __init__(self, length: int) -> None:
+        self.quantiser = np.zeros(length, bool)  # Q[t]
+        self._older = [np.zeros(length, bool) for _ in range(3)]  # Q[t-1], Q[t-2], p[t-1]
+
+    def learn(self, symbols: np.ndarray) -> None:
+        """Go on by one step: Q[t+1] = Q[t] ^ p[t-1] ^ Q[t-2], p being parities of symbols."""
+        before, far, parity = self._older
+        self._older = [self.quantiser, before, (symbols & 1).astype(bool)]
+        self.quantiser = self.quantiser ^ parity ^ far
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """For each bin of magnitudes the best symbol of each kind: two quantisers, two parities."""
+
+    costs: np.ndarray  # (4, bins) float32, D + lambda R in squared spacings
+    symbols: np.ndarray  # (bins, 4) int32
+    values: np.ndarray  # (bins, 4) float32, what they stand for, in spacings
+    top: int  # even; from here on the levels repeat every two spacings
+
+    @classmethod
+    def of(
+        cls, rates: Sequence[np.ndarray], offsets: Sequence[tuple[float, float]], trade: float
+    ) -> "Levels":
+        """Return the levels of two tables with these rates (bits of the symbols -M..M)."""
+        top = max(len(r) // 2 for r in rates) + 1 & ~1
+        magnitude = (np.arange(BINS * (top + 2)) + 0.5) / BINS
+        below = magnitude.astype(np.int64) & ~1
+        costs: list[np.ndarray] = []
+        symbols: list[np.ndarray] = []
+        values: list[np.ndarray] = []
+        for quantiser, (rate, (first, further)) in enumerate(zip(rates, offsets, strict=True)):
+            limit = len(rate) // 2
+            bits = (rate[limit:] + rate[limit::-1]) / 2
+            bits[limit:] += ESCAPE_BITS
+            for parity in (0, 1):
+                near = np.stack([np.zeros_like(below), below - 2, below, below + 2], axis=1)
+                near = np.maximum(near, 0) + parity
+                at = near + np.where(near == 1, first, further) - quantiser / 2
+                at[near == 0] = 0
+                cost = (magnitude[:, None] - at) ** 2 + trade * bits[np.minimum(near, limit)]
+                best = cost.argmin(axis=1)[:, None]
+                for found, of in ((costs, cost), (symbols, near), (values, at)):
+                    found.append(np.take_along_axis(of, best, 1)[:, 0])
+        return cls(
+            np.array(costs, np.float32),
+            np.stack(symbols, 1).astype(np.int32),
+            np.stack(values, 1).astype(np.float32),
+            top,
+        )
+
+
+def quantise(
+    latents: np.ndarray, spacing: float, runs: Sequence[tuple[int, Levels]]
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return int32 symbols, which of them quantiser 1 has, and the squared error.
+
+    `latents` is (count,); each of `runs` states how many more of them have certain levels.
+    """
+    count = len(latents)
+    steps, length = chains(count)
+    size = np.abs(latents)
+    size *= size.dtype.type(1 / spacing)
+    bins = np.zeros((steps, length), np.intp)
+    flat = bins.reshape(-1)
+    folded: list[tuple[np.ndarray, np.ndarray]] = []
+    start, base = 0, 1  # bin 0 is for what fills up the last step
+    for run, levels in runs:
+        part, mine = size[start : start + run], flat[start : start + run]
+        far = np.zeros(0, np.intp)
+        if part.size and part.max() >= levels.top:
+            far = np.flatnonzero(part >= levels.top)
+            rest = part[far].astype(np.float64)
+            over = 2 * np.floor((np.minimum(rest, LARGEST) - levels.top) / 2)
+            part[far] = rest - over
+            folded.append((far + start, over.astype(np.int32)))
+        mine[:] = part * BINS
+        mine[far] = np.minimum(mine[far], len(levels.symbols) - 1)
+        mine += base
+        start, base = start + run, base + len(levels.symbols)
+    none = np.zeros((1, 4))
+    costs = np.concatenate([none.T, *(levels.costs for _, levels in runs)], 1, dtype=np.float32)
+    path, quantisers = _cheapest(bins, costs)
+    flat *= 4
+    flat += path.reshape(-1)
+    chosen, quantisers = flat[:count], quantisers.reshape(-1)[:count]
+    values = np.concatenate([none, *(levels.values for _, levels in runs)], dtype=np.float32)
+    size -= values.take(chosen)
+    error = float(np.vdot(size, size)) * spacing**2
+    table = np.concatenate([none.astype(np.int32), *(levels.symbols for _, levels in runs)])
+    symbols = table.take(chosen)
+    for far, over in folded:
+        symbols[far] += over
+    np.negative(symbols, out=symbols, where=latents < 0)
+    return symbols, quantisers, error
+
+
+def _cheapest(bins: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the kinds 2 Q + p (steps, chains) of the cheapest paths, and Q.
+
+    `costs` (4, bins) has the costs of the four kinds. A state is Q[t], x = p[t-1] ^ Q[t-2] and
+    y = Q[t-1]; a symbol of parity p leads to Q ^ x, p ^ y and Q. Of the two states that lead to
+    one, the index y is decided.
+    """
+    steps, length = bins.shape
+    state = np.full((2, 2, 2, length), np.inf, np.float32)
+    state[0, 0, 0] = 0
+    after = np.empty_like(state)
+    kinds = np.empty((2, 2, length), np.float32)  # by Q and p
+    through = np.empty_like(state)
+    decided = np.empty((steps, 2, 2, 2, length), bool)  # by what follows: x, and Q and x before
+    for t in range(steps):
+        np.take(costs, bins[t], axis=1, out=kinds.reshape(4, length), mode="clip")
+        for x in (0, 1):
+            np.add(state, kinds[:, None, :: 1 - 2 * x], out=through)
+            np.less(through[:, :, 1], through[:, :, 0], out=decided[t, x])
+            for q in (0, 1):
+                low, high = through[q, :, 0], through[q, :, 1]
+                np.minimum(low, high, out=after[:: 1 - 2 * q, x, q])
+        state, after = after, state
+    last = state.reshape(8, length).argmin(axis=0)
+    q, x, y = (last >> 2 & 1).astype(bool), (last >> 1 & 1).astype(bool), (last & 1).astype(bool)
+    path = np.empty((steps, length), np.uint8)
+    quantisers = np.empty((steps, length), bool)
+    for t in range(steps - 1, -1, -1):
+        known = decided[t]
+        for bit in (x, y, q ^ y):
+            known = known[0] ^ ((known[0] ^ known[1]) & bit)
+        quantisers[t] = y
+        path[t] = 2 * y.view(np.uint8) + (x ^ known)
+        q, x, y = y, q ^ y, known
+    return path, quantisers
