@@ -16,7 +16,7 @@ from featcodec.align import layout as layouts
 from featcodec.align.numbers import STORED, from_float
 from featcodec.cli.main import main
 from featcodec.errors import InvalidInput, Unreachable
-from featcodec.evaluate import codecs, deltas, measure, peers
+from featcodec.evaluate import codecs, deltas, measure, peers, pictures
 from featcodec.evaluate.coders import Step
 from featcodec.evaluate.features import Alignment, Features
 from featcodec.evaluate.packers import Raw
@@ -100,27 +100,70 @@ def smooth(shape: tuple[int, ...]) -> np.ndarray:
     return np.where(values < 0, 0, values)
 
 
-@pytest.mark.parametrize("kind", peers.PEERS)
+def peer(kind: str) -> peers.Peer:
+    """Return a peer; the test is skipped where what it needs is missing."""
+    try:
+        return peers.peer(kind, kind)
+    except InvalidInput as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("kind", [*peers.PEERS, *peers.VIDEO])
 @pytest.mark.parametrize("shape", [(6, 40, 4, 5), (6, 300), (6, 5, 3, 4, 5)])
 def test_a_peer_decodes_to_what_it_was_tuned_on(kind: str, shape: tuple[int, ...]) -> None:
-    package = peers.PEERS[kind][0]
-    if package:
-        pytest.importorskip(package)
+    codec = peer(kind)
     layout = {2: "DL", 4: "CNHW", 5: "CNTHW"}[len(shape)]
     source = Arrays({"x": (smooth(shape), "F32")}, {"layout": layout})
     features = Features(source)
-    codec = peers.peer(kind, kind)
     snr = None if codec.fixed else 15.0
     back = codec.decode(codec.encode(features, codec.tune(features, snr)))["x"]
     assert back.shape == shape and back.dtype == np.float32
     assert features.snr({"x": back}) >= (snr or 30)
 
 
+@pytest.mark.parametrize(
+    "shape", [(6, 40, 4, 5), (7, 13), (1, 1, 3, 2), (6, 5, 3, 4, 5), (2, 9, 4)]
+)
+@pytest.mark.parametrize("arrange", [pictures.strips, pictures.mosaic])
+def test_pictures_hold_each_value_once(arrange: pictures.Arrange, shape: tuple[int, ...]) -> None:
+    plane = np.arange(math.prod(shape)).reshape(shape)
+    picture = arrange(plane)
+    assert picture.ndim == 2 and sorted(picture.ravel()) == list(range(plane.size))
+    assert np.array_equal(pictures.plane_of(picture, arrange, shape), plane)
+
+
+def test_tiles_lie_whole_in_a_picture() -> None:
+    plane = np.arange(6 * 40 * 4 * 5).reshape(6, 40, 4, 5)
+    tall, square = pictures.strips(plane), pictures.mosaic(plane)
+    assert tall.shape == (40 * 4, 6 * 5) and np.array_equal(tall[4:8, 10:15], plane[2, 1])
+    assert square.shape == (3 * 8 * 4, 2 * 5 * 5) and np.array_equal(square[:4, 5:10], plane[0, 1])
+
+
+@pytest.mark.parametrize("kind", peers.VIDEO)
+def test_a_picture_meets_the_snr_though_its_quantiser_is_a_whole_number(kind: str) -> None:
+    codec = peer(kind)
+    features = Features(Arrays({"x": (smooth((8, 6, 16, 16)), "F32")}, {"layout": "CNHW"}))
+    for snr in (7.0, 13.0, 22.0):
+        back = codec.decode(codec.encode(features, codec.tune(features, snr)))
+        assert snr <= features.snr(back) <= snr + 0.2
+    with pytest.raises(Unreachable, match="12 bits"):
+        codec.tune(features, 120.0)
+
+
+@pytest.mark.parametrize("rounding", [1 / 2, 1 / 3])
+def test_a_dead_zone_takes_more_values_to_zero(rounding: float) -> None:
+    coder = Step(Raw(), rounding)
+    plane = np.array([[0.4, 0.6, -0.6, 0.7, -1.7, 1e-9, 0]], np.float32)
+    wanted = [0, rounding == 0.5, -(rounding == 0.5), 1, -2, 0, 0]
+    assert coder.lossy(plane, 1.0).tolist() == [wanted]
+    assert coder.decode(coder.encode(plane, 1.0), plane.shape, 1.0).tolist() == [wanted]
+
+
 @pytest.mark.parametrize("dtype", ["F32", "F16", "BF16", "F8_E4M3"])
 def test_a_step_is_as_coarse_as_the_snr_allows(dtype: str) -> None:
     stored = from_float(smooth((40, 6, 30)), dtype)
     features = Features(Arrays({"x": (stored, dtype)}, {"layout": "NLD"}))
-    codec = peers.Peer("step", "step", None, Step(Raw()))
+    codec = peers.Peer("step", "step", {}, Step(Raw()))
     back = codec.decode(codec.encode(features, codec.tune(features, 15.0)))
     assert back["x"].dtype == STORED[dtype]
     assert 15 <= features.snr(back) <= (16 if dtype == "F8_E4M3" else 15.05)
@@ -323,6 +366,18 @@ def test_a_missing_package_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, "pysz", None)
     with pytest.raises(InvalidInput, match=r"sz3 needs pysz: pip install 'featcodec\[peers\]'"):
         codecs.parse("sz3")
+
+
+def test_a_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InvalidInput, match="av1 needs the program ffmpeg with libaom-av1"):
+        codecs.parse("av1")
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho ' V..... libx265'\n")
+    program.chmod(0o755)
+    with pytest.raises(InvalidInput, match="av1 needs libaom-av1, which this ffmpeg lacks"):
+        codecs.parse("av1")
+    assert codecs.parse("hevc").label == "hevc"
 
 
 def test_nonsense_is_a_usage_error(dump: Path, run: Command) -> None:

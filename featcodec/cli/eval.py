@@ -67,7 +67,9 @@ def command(
       featcodec[:profile=FILE,transform=NAME]
       fp16  bf16  int8  fp16+zstd                       one rate each
       step+zstd  step+pcodec  step+jxl                  uniform step, then lossless
+      deadzone+zstd  deadzone+jxl                       the same with a dead zone
       sz3  sz3-nopred  zfp                              absolute bound on the error
+      av1  hevc                                         intra pictures of tiles, by ffmpeg
     with name=LABEL for tables and plots, as in featcodec:profile=p.fcp,name=trained.
 
     A task is a function of a dump's name without its suffix and of the dictionary of its decoded

@@ -72,11 +72,12 @@ class Int8(Coder):
 class Step(Coder):
     """A uniform step; the integers, in the fewest bytes that hold them all, are packed."""
 
-    def __init__(self, packer: Packer) -> None:
-        self.packer = packer
+    def __init__(self, packer: Packer, rounding: float = 1 / 2) -> None:
+        """`rounding` is added to magnitudes before they are cut: less than half is a dead zone."""
+        self.packer, self.rounding = packer, np.float32(rounding)
 
     def encode(self, plane: Array, setting: float) -> bytes:
-        symbols = np.rint(plane / np.float32(setting))
+        symbols = self._symbols(plane, setting)
         reach = float(np.abs(symbols).max(initial=0))
         width = next((w for w in (1, 2, 4) if reach < 2 ** (8 * w - 1)), None)
         if width is None:
@@ -88,7 +89,11 @@ class Step(Coder):
         return symbols.astype(np.float32) * np.float32(setting)
 
     def lossy(self, plane: Array, setting: float) -> Array:
-        return np.rint(plane / np.float32(setting)) * np.float32(setting)
+        return self._symbols(plane, setting) * np.float32(setting)
+
+    def _symbols(self, plane: Array, setting: float) -> Array:
+        scaled = plane / np.float32(setting)
+        return np.copysign(np.floor(np.abs(scaled) + self.rounding), scaled)
 
 
 class Sz3(Coder):

@@ -1,6 +1,8 @@
-"""Packages that only some evaluations need."""
+"""Packages and programs that only some evaluations need."""
 
 import importlib
+import shutil
+import subprocess
 from typing import Any
 
 from ..errors import InvalidInput
@@ -17,3 +19,15 @@ def load(package: str, user: str, extra: str) -> Any:
         raise InvalidInput(
             f"{user} needs {package.partition('.')[0]}: pip install 'featcodec[{extra}]' ({error})"
         ) from None
+
+
+def ffmpeg(user: str, encoder: str) -> tuple[str, str]:
+    """Return the path and the version of ffmpeg; InvalidInput when it or the encoder is missing."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise InvalidInput(f"{user} needs the program ffmpeg with {encoder}")
+    command = [program, "-encoders"]
+    listed = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if encoder not in listed.stdout.split():
+        raise InvalidInput(f"{user} needs {encoder}, which this ffmpeg lacks: {program}")
+    return program, (listed.stderr.splitlines() or [""])[0]

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import Unreachable
+from .pictures import mosaic, plane_of, strips
 
 ZSTD_LEVEL = 19
 JXL_EFFORT = 7
@@ -63,7 +64,9 @@ class Pcodec:
 
 
 class JpegXl:
-    """Lossless JPEG XL: all channels of all samples as tiles of one picture."""
+    """Lossless JPEG XL: all channels of all samples as tiles of one picture, the shorter of two."""
+
+    ARRANGEMENTS = (strips, mosaic)
 
     def __init__(self, package: Any) -> None:
         self.package = package
@@ -74,27 +77,19 @@ class JpegXl:
         if levels >= 1 << 16:
             raise Unreachable("a sample of a picture has 16 bits, the step asks for more")
         unsigned = (values.astype(np.int64) - low).astype(np.uint8 if levels < 256 else np.uint16)
-        picture = self.package.jpegxl_encode(
-            np.ascontiguousarray(_tiles(unsigned)), lossless=True, effort=JXL_EFFORT, numthreads=1
-        )
-        return low.to_bytes(4, "little", signed=True) + picture
+        pictures = [
+            bytes((number,))
+            + self.package.jpegxl_encode(
+                np.ascontiguousarray(arrange(unsigned)),
+                lossless=True,
+                effort=JXL_EFFORT,
+                numthreads=1,
+            )
+            for number, arrange in enumerate(self.ARRANGEMENTS)
+        ]
+        return low.to_bytes(4, "little", signed=True) + min(pictures, key=len)
 
     def unpack(self, data: bytes, dtype: np.dtype, shape: Shape) -> Array:
         low = int.from_bytes(data[:4], "little", signed=True)
-        picture = self.package.jpegxl_decode(data[4:], numthreads=1).astype(np.int64) + low
-        return _untiled(picture, shape).astype(dtype)
-
-
-def _tiles(plane: Array) -> Array:
-    """Return (channels, samples, ..., rows, columns) as (samples x rows, channels x columns)."""
-    if plane.ndim < 4:
-        return plane.reshape(plane.shape[0], -1)
-    tiles = plane.reshape(plane.shape[0], -1, *plane.shape[-2:])
-    return tiles.transpose(1, 2, 0, 3).reshape(tiles.shape[1] * tiles.shape[2], -1)
-
-
-def _untiled(picture: Array, shape: Shape) -> Array:
-    if len(shape) < 4:
-        return picture.reshape(shape)
-    tiles = picture.reshape(-1, shape[-2], shape[0], shape[-1])
-    return tiles.transpose(2, 0, 1, 3).reshape(shape)
+        picture = self.package.jpegxl_decode(data[5:], numthreads=1).astype(np.int64) + low
+        return plane_of(picture, self.ARRANGEMENTS[data[4]], shape).astype(dtype)

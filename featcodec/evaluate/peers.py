@@ -15,12 +15,15 @@ from ..align import layout as layouts
 from ..errors import InvalidInput, Unreachable
 from .coders import Cast, Coder, Int8, Step, Sz3, Zfp
 from .features import Alignment, FeatureGroup, Features
-from .packages import load
+from .packages import ffmpeg, load
 from .packers import JpegXl, Pcodec, Raw, Zstd
+from .video import AV1, HEVC, Video
 
 TOLERANCE = 0.05  # dB above the wanted SNR
 NARROW = 1.002  # of a bracket: the SNR follows the step in leaps
 WIDEST = 2.0**40  # times, from the first guess
+
+DEAD_ZONE = 1 / 3  # rounding: better than half at low rates
 
 # Name -> the package it needs, and the coder made with it.
 PEERS: dict[str, tuple[str | None, Callable[[Any], Coder]]] = {
@@ -31,22 +34,24 @@ PEERS: dict[str, tuple[str | None, Callable[[Any], Coder]]] = {
     "step+zstd": ("zstandard", lambda package: Step(Zstd(package))),
     "step+pcodec": ("pcodec", lambda package: Step(Pcodec(package))),
     "step+jxl": ("imagecodecs", lambda package: Step(JpegXl(package))),
+    "deadzone+zstd": ("zstandard", lambda package: Step(Zstd(package), DEAD_ZONE)),
+    "deadzone+jxl": ("imagecodecs", lambda package: Step(JpegXl(package), DEAD_ZONE)),
     "sz3": ("pysz", lambda package: Sz3(package, "INTERP_LORENZO")),
     "sz3-nopred": ("pysz", lambda package: Sz3(package, "NOPRED")),
     "zfp": ("zfpy", Zfp),
 }
+VIDEO = {"av1": AV1, "hevc": HEVC}
 
 
 class Peer:
     """A coder of planes as a codec: one setting a tensor group, names and shapes in a header."""
 
-    def __init__(self, kind: str, label: str, package: str | None, coder: Coder) -> None:
+    def __init__(self, kind: str, label: str, versions: dict[str, str], coder: Coder) -> None:
+        """`versions` are those of the packages and programs behind the coder."""
         self.label = label
         self.coder = coder
         self.fixed = coder.fixed
-        self.identity = {"codec": kind, "featcodec": __version__}
-        if package:
-            self.identity[package] = version(package)
+        self.identity = {"codec": kind, "featcodec": __version__, **versions}
 
     def tune(self, features: Features, snr: float | None) -> list[float]:
         """Return the largest step or bound that reaches an SNR in dB, for each group."""
@@ -106,26 +111,39 @@ def largest(reached: Callable[[float], float], snr: float, guess: float) -> floa
 
     Halving a setting is taken to raise the SNR.
     """
-    good = guess
-    while reached(good) < snr:
-        good /= 2
+    good = bad = guess
+    above = below = reached(guess)
+    while above < snr:
+        good, bad, below = good / 2, good, above
         if good < guess / WIDEST:
             raise Unreachable(f"{snr:g} dB cannot be reached")
-    bad = 2 * good
-    while bad < guess * WIDEST and reached(bad) >= snr:
-        good, bad = bad, 2 * bad
-    while bad > NARROW * good:
-        middle = math.sqrt(good * bad)
+        above = reached(good)
+    while below >= snr:
+        good, bad, above = bad, 2 * bad, below
+        if bad > guess * WIDEST:
+            return good
+        below = reached(bad)
+    while bad > NARROW * good and above > snr + TOLERANCE:
+        # Between the two the SNR is nearly a line over the logarithm of the setting.
+        share = (above - snr - TOLERANCE / 2) / (above - below) if math.isfinite(above) else 0.5
+        middle = good * (bad / good) ** min(max(share, 0.2), 0.8)
         found = reached(middle)
-        good, bad = (middle, bad) if found >= snr else (good, middle)
-        if snr <= found <= snr + TOLERANCE:
-            break
+        if found >= snr:
+            good, above = middle, found
+        else:
+            bad, below = middle, found
     return good
 
 
 def peer(kind: str, label: str) -> Peer:
     """Return a peer by name; InvalidInput for one unknown, or whose package is missing."""
+    if kind in VIDEO:
+        program, built = ffmpeg(f"codec {kind}", VIDEO[kind].name)
+        return Peer(kind, label, {"ffmpeg": built}, Video(program, VIDEO[kind]))
     if kind not in PEERS:
-        raise InvalidInput(f"codec {kind!r}: use featcodec, {', '.join(PEERS)}")
+        raise InvalidInput(f"codec {kind!r}: use featcodec, {', '.join([*PEERS, *VIDEO])}")
     package, coder = PEERS[kind]
-    return Peer(kind, label, package, coder(package and load(package, f"codec {kind}", "peers")))
+    if package is None:
+        return Peer(kind, label, {}, coder(None))
+    made = coder(load(package, f"codec {kind}", "peers"))
+    return Peer(kind, label, {package: version(package)}, made)
