@@ -16,12 +16,13 @@ from featcodec.align import layout as layouts
 from featcodec.align.numbers import STORED, from_float
 from featcodec.cli.main import main
 from featcodec.errors import InvalidInput, Unreachable
-from featcodec.evaluate import codecs, deltas, measure, peers, pictures
+from featcodec.evaluate import codecs, deltas, measure, peers, pictures, tables
 from featcodec.evaluate.coders import Step
 from featcodec.evaluate.features import Alignment, Features
 from featcodec.evaluate.packers import Raw
 from featcodec.evaluate.results import Journal, Measurement
 from featcodec.evaluate.run import Evaluation
+from featcodec.evaluate.sufficient import sufficient
 from featcodec.numpy import Arrays
 
 
@@ -326,6 +327,35 @@ def test_half_the_rate_is_minus_fifty_percent() -> None:
     assert [d.codec for d in found] == ["half", "few", "far"]
     assert found[0].rate_percent == pytest.approx(-50, abs=0.1)
     assert [d.rate_reason for d in found[1:]] == ["fewer than 4 points", "no overlap"]
+
+
+def test_the_least_rate_is_that_from_which_on_nothing_is_lost() -> None:
+    def points(codec: str, metrics: list[float]) -> list[Measurement]:
+        return [
+            Measurement("x", codec, snr, 8, 10 * i, snr, metric)
+            for i, (snr, metric) in enumerate(zip([1.0, 2.0, 3.0, 4.0], metrics), 1)
+        ]
+
+    found = sufficient(
+        [
+            Measurement("x", "uncompressed", None, 8, 99, metric=0.9),
+            *points("late", [0.95, 0.88, 0.89, 0.9]),  # what was good by luck is not taken
+            *points("always", [0.9, 0.9, 0.9, 0.9])[::-1],
+            *points("never", [0.9, 0.9, 0.9, 0.8]),
+            Measurement("x", "late", 5.0, error="out of reach"),
+            Measurement("untasked", "late", 5.0, 8, 10, 5.0),
+        ]
+    )
+    assert [(s.codec, s.bpfp, s.asked_db) for s in found] == [
+        ("late", 30, 3.0),
+        ("always", 10, 1.0),
+        ("never", None, None),
+    ]
+    assert tables.enough(found)[1:] == [
+        ["x", "late", "30.0000", "3", "0.8900", "0.9000"],
+        ["x", "always", "10.0000", "1", "0.9000", "0.9000"],
+        ["x", "never", "-", "-", "-", "0.9000"],
+    ]
 
 
 def test_the_command_writes_tables_plots_and_a_page(dump: Path, run: Command) -> None:

@@ -74,7 +74,7 @@ def command(
 
     A task is a function of a dump's name without its suffix and of the dictionary of its decoded
     tensors (torch); it returns a number, or None where it has no task. Its module may lie in the
-    current directory.
+    current directory. For each codec the least rate is shown from which on it loses at most 0.01.
     """
     from ..evaluate.codecs import parse
     from ..evaluate.measure import load_task
@@ -108,6 +108,7 @@ def command(
 def report(measurements: list, deltas: list) -> None:
     """Print the tables, and what could not be measured."""
     from ..evaluate import tables
+    from ..evaluate.sufficient import sufficient
 
     scored = any(m.metric is not None for m in measurements)
     rows = tables.measured(measurements)
@@ -116,6 +117,9 @@ def report(measurements: list, deltas: list) -> None:
     if deltas:
         rows = [row if scored else row[:-1] for row in tables.compared(deltas)]
         lines += ["", *render.table(rows, set(range(3, len(rows[0]))))]
+    if scored:
+        rows = tables.enough(sufficient(measurements))
+        lines += ["", *render.table(rows, set(range(2, len(rows[0]))))]
     for line in lines:
         click.echo(render.printable(line))
     for line in tables.failures(measurements):

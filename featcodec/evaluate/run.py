@@ -16,6 +16,7 @@ from .codecs import Codec
 from .deltas import Delta, deltas
 from .measure import Bench, Task
 from .results import Journal, Measurement, to_csv
+from .sufficient import sufficient
 
 Progress = Callable[[str], object]
 
@@ -112,6 +113,7 @@ class Evaluation:
             **about,
             "measurements": [m.record() for m in measurements],
             "deltas": [asdict(delta) for delta in found],
+            "sufficient": [asdict(each) for each in sufficient(measurements)],
         }
         figures = plots.draw(measurements, [codec.label for codec in self.codecs])
         self._file("results.csv", to_csv(measurements))

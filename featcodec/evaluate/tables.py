@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from .deltas import Delta
 from .results import Measurement
+from .sufficient import LOSS, Sufficient
 
 NONE = "-"
 
@@ -42,6 +43,25 @@ def compared(deltas: Sequence[Delta]) -> list[list[str]]:
                 _or_reason(d.metric, "+.4f", "", d.metric_reason),
             ]
             for d in deltas
+        ),
+    ]
+
+
+def enough(found: Sequence[Sufficient]) -> list[list[str]]:
+    """Return a header and a row for the least rate of each codec on each dump."""
+    head = ["dump", "codec", f"bpfp at a loss of {LOSS:g}", "asked dB", "metric", "uncompressed"]
+    return [
+        head,
+        *(
+            [
+                s.dump,
+                s.codec,
+                _number(s.bpfp, ".4f"),
+                _number(s.asked_db, "g"),
+                _number(s.metric, ".4f"),
+                _number(s.uncompressed, ".4f"),
+            ]
+            for s in found
         ),
     ]
 
