@@ -1,11 +1,15 @@
-"""Rate and speed on dumps of your own.
+"""Rate, its bound, and speed on dumps of your own.
 
 Usage: python tests/measure.py rate  [-p PROFILE] [--snr 5,10,20] DUMP...
+       python tests/measure.py bound [-p PROFILE] [--snr 5,10,20,30] DUMP...
        python tests/measure.py speed [-p PROFILE] [--snr 10] DUMP...     (dumps of 100 MB and more)
 
-`rate` prints bits per feature point, every byte of the file counted, and the SNR reached. `speed`
-prints MB of tensors a second, one thread, without the start of the process, and the ratio to what
-constriction alone takes for the same number of symbols with one table of the same entropy.
+`rate` prints bits per feature point, every byte of the file counted, and the SNR reached. `bound`
+prints beside the rate what Gaussian sources would take that have the variances of the dump's KLT x
+DCT coefficients: with one KLT, and with one for each of five bands of frequencies. Both are fitted
+to the dump and stored nowhere, so for dumps of few tokens they are lower than any coder can come.
+`speed` prints MB of tensors a second, one thread, without the start of the process, and the ratio
+to what constriction alone takes for the same number of symbols with one table of the same entropy.
 """
 
 import os
@@ -26,11 +30,16 @@ from featcodec.container.reader import Reader
 from featcodec.dumps import Dump, stored_dtype
 from featcodec.entropy import fit
 from featcodec.entropy.tables import frequencies
+from featcodec.evaluate.features import Features
+from featcodec.pipeline.bands import Moments
 from featcodec.pipeline.decode import Decoder
 from featcodec.pipeline.encode import encode
 from featcodec.pipeline.quality import Quality
+from featcodec.transform.banded import Banded
 
 RUNS = 3
+TOKENS = 16  # of a sequence in a block
+RINGS = (0.05, 0.2, 0.5, 0.8)  # radii between five bands
 
 
 def rate(dump: Path, snrs: list[float], profile: Profile | None) -> None:
@@ -39,6 +48,48 @@ def rate(dump: Path, snrs: list[float], profile: Profile | None) -> None:
         report = encode(Dump(dump), io.BytesIO(), Quality(snr=snr), profile)
         cells.append(f"{report.bpfp:8.4f} b at {report.snr_db:6.3f} dB")
     print(f"{dump.stem:24}" + "  ".join(cells), flush=True)
+
+
+def spectrum(plane: np.ndarray, edges: tuple[float, ...]) -> tuple[np.ndarray, int]:
+    """Return the variances of a plane's coefficients, and how many of each variance there are."""
+    if plane.ndim == 2:
+        blocks = max(plane.shape[1] // TOKENS, 1)
+        plane = plane[:, : blocks * TOKENS].reshape(len(plane), blocks, -1)
+    sizes = plane.shape[2:]
+    values = np.moveaxis(plane, 1, -1).reshape(len(plane), -1, plane.shape[1]).astype(np.float64)
+    values -= values.mean(axis=(1, 2), keepdims=True)
+    radius = np.sqrt(sum(f**2 for f in np.ix_(*(np.arange(size) / size for size in sizes))))
+    bands = np.unique(np.searchsorted(edges, radius, side="right"), return_inverse=True)[1]
+    moments = Moments(bands.reshape(sizes), len(plane))
+    moments.add(values.copy(), sizes)
+    axes = Banded(np.zeros(len(plane)), moments.axes(), moments.bands, "f8")
+    return (axes.forward(values, sizes) ** 2).mean(axis=-1).ravel(), plane.shape[1]
+
+
+def water_filling(variances: np.ndarray, distortion: float) -> float:
+    """Return the bits of Gaussian sources at a mean distortion (Cover and Thomas, section 10.3)."""
+    ordered = np.sort(variances)
+    count = np.arange(len(ordered), 0, -1)
+    below = np.concatenate([[0], np.cumsum(ordered)[:-1]])
+    # Sources below the level keep all their variance: any number of them is too low or right.
+    level = ((distortion * len(ordered) - below) / count).max()
+    return float(np.log2(np.maximum(ordered / level, 1)).sum() / 2)
+
+
+def bound(path: Path, snrs: list[float], profile: Profile | None) -> None:
+    features = Features(Dump(path))
+    lines = {"one KLT": (), "five bands": RINGS}
+    bits = {name: np.zeros(len(snrs)) for name in lines}
+    for group in features.groups:
+        deviation = np.concatenate([plane.ravel() for plane in group.planes]).std()
+        for name, edges in lines.items():
+            found = [spectrum(plane, edges) for plane in group.planes]
+            variances = np.concatenate([np.tile(each, number) for each, number in found])
+            for i, snr in enumerate(snrs):
+                bits[name][i] += water_filling(variances, deviation**2 * 10 ** (-snr / 10))
+    rates = [encode(Dump(path), io.BytesIO(), Quality(snr=s), profile).bpfp for s in snrs]
+    for name, cells in {**{k: v / features.values for k, v in bits.items()}, "rate": rates}.items():
+        print(f"{path.stem:24}{name:12}" + "".join(f"{cell:9.4f}" for cell in cells), flush=True)
 
 
 def constriction_alone(bpfp: float, count: int) -> tuple[float, float]:
@@ -95,7 +146,7 @@ def speed(path: Path, snr: float, profile: Profile | None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["rate", "speed"])
+    parser.add_argument("what", choices=["rate", "bound", "speed"])
     parser.add_argument("dumps", nargs="+", type=Path)
     parser.add_argument("-p", "--profile")
     parser.add_argument("--snr", default="")
@@ -104,5 +155,7 @@ if __name__ == "__main__":
     for each in given.dumps:
         if given.what == "rate":
             rate(each, [float(s) for s in (given.snr or "5,10,20").split(",")], trained)
+        elif given.what == "bound":
+            bound(each, [float(s) for s in (given.snr or "5,10,20,30").split(",")], trained)
         else:
             speed(each, float(given.snr or 10), trained)

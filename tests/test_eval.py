@@ -4,6 +4,8 @@ import importlib.util
 import itertools
 import json
 import math
+import runpy
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -413,3 +415,44 @@ def test_a_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_nonsense_is_a_usage_error(dump: Path, run: Command) -> None:
     status, _, said = run("eval", dump, "--codec", "fp16", "--snr", "5,x", "-o", "out")
     assert status == 2 and "--snr" in said
+
+
+# --- scripts ------------------------------------------------------------------------------------
+
+
+def script(name: str, *arguments: object) -> str:
+    """Run a script of this folder; returns what it prints."""
+    command = [sys.executable, Path(__file__).with_name(name), *arguments]
+    return subprocess.run(
+        [str(part) for part in command], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_water_fills_the_weak_sources_first() -> None:
+    fill = runpy.run_path(str(Path(__file__).with_name("measure.py")))["water_filling"]
+    variances = np.array([4.0, 1.0, 0.25, 0.0])
+    assert fill(variances, 2.0) == 0  # more than all variance
+    assert fill(variances, 0.25 / 4) == pytest.approx(0.5 * math.log2(4 * 1 * 0.25 * 12**3))
+    assert fill(variances, (1.0 + 0.25 + 1.0) / 4) == pytest.approx(1)  # the first alone
+    assert fill(variances, variances.mean()) == pytest.approx(0)
+
+
+def test_the_bound_lies_below_the_rate(dump: Path) -> None:
+    said = script("measure.py", "bound", "--snr", "5,20", dump)
+    rows = [[float(cell) for cell in line.split()[-2:]] for line in said.splitlines()]
+    assert len(rows) == 3
+    for one, five, rate in zip(*rows):
+        assert 0 < five <= one < rate
+
+
+@pytest.mark.parametrize(("what", "tables"), [("bounded", 3), ("lossless", 3)])
+def test_peers_are_compared_where_every_error_is_bounded(
+    dump: Path, what: str, tables: int
+) -> None:
+    for package in ("pysz", "zfpy", "zstandard", "blosc2", "pcodec"):
+        pytest.importorskip(package)
+    x = np.cumsum(np.random.default_rng(0).normal(size=(40, 24)), axis=0).astype(np.float32)
+    save_file({"x": x}, dump, {"layout": "LD"})
+    said = script("compare_peers.py", what, dump)
+    assert said.count("geometric mean") == tables and said.count("| vit |") == tables
+    assert "nan" not in said and "inf" not in said
