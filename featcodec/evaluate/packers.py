@@ -35,17 +35,22 @@ class Raw:
 
 
 class Zstd:
-    """Zstandard."""
+    """Zstandard, channels first or last: the shorter of two."""
 
     def __init__(self, package: Any) -> None:
         self.compressor = package.ZstdCompressor(level=ZSTD_LEVEL)
         self.decompressor = package.ZstdDecompressor()
 
     def pack(self, values: Array) -> bytes:
-        return self.compressor.compress(values.tobytes())
+        orders = (values, np.moveaxis(values, 0, -1))
+        packed = [self.compressor.compress(each.tobytes()) for each in orders]
+        return min((bytes((last,)) + data for last, data in enumerate(packed)), key=len)
 
     def unpack(self, data: bytes, dtype: np.dtype, shape: Shape) -> Array:
-        return np.frombuffer(self.decompressor.decompress(data), dtype).reshape(shape)
+        values = np.frombuffer(self.decompressor.decompress(data[1:]), dtype)
+        if data[0]:
+            return np.moveaxis(values.reshape(*shape[1:], shape[0]), -1, 0)
+        return values.reshape(shape)
 
 
 class Pcodec:
