@@ -12,7 +12,7 @@ from ..align.value import Spread
 from ..container.dtypes import BITS
 from ..container.group import GroupHeader, Lossy
 from ..container.index import TensorEntry
-from ..container.sections import FEATURES
+from ..container.sections import FEATURES, REFINED
 from ..container.writer import Writer
 from ..entropy import planes
 from ..errors import InvalidInput, Unreachable
@@ -343,7 +343,10 @@ def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
     first = len(writer.index.sections)
     for start in range(0, group.elements, LOSSLESS_VALUES):
         numbers = group.read(start, min(start + LOSSLESS_VALUES, group.elements))
-        writer.section(b"ROWS", planes.encode(numbers, group.rotate))
+        payload = planes.encode(numbers, group.rotate, group.planes)
+        if planes.has_bins(payload):
+            writer.needs(REFINED)
+        writer.section(b"ROWS", payload)
         group.release()
     return GroupHeader(group.dtype, group.elements, LOSSLESS_VALUES, first, math.inf, 0.0)
 

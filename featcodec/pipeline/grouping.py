@@ -66,13 +66,15 @@ class LosslessGroup:
     dtype: str
     names: Sequence[str]
     sizes: Sequence[int]  # elements, of `itemsize` bytes
+    planes: Sequence[tuple[int, int]]  # width and channels of planes their neighbours may lie in
     tensor: Callable[[int], np.ndarray]
     release: Callable[[], None]
 
     @classmethod
     def of(cls, group: Group) -> "LosslessGroup":
         sizes = [math.prod(shape) for shape in group.shapes]
-        return cls(group.dtype, group.names, sizes, group.tensor, group.release)
+        planes = _planes(group.shapes)
+        return cls(group.dtype, group.names, sizes, planes, group.tensor, group.release)
 
     @property
     def elements(self) -> int:
@@ -189,7 +191,15 @@ def _lossless_group(tensors: list[Tensor], source: Source) -> LosslessGroup:
 
     bits = BITS[tensors[0].dtype]
     sizes = [math.prod(t.shape) * bits // 8 // kind.itemsize for t in tensors]
-    return LosslessGroup(tensors[0].dtype, [t.name for t in tensors], sizes, read, source.release)
+    names, planes = [t.name for t in tensors], _planes([t.shape for t in tensors])
+    return LosslessGroup(tensors[0].dtype, names, sizes, planes, read, source.release)
+
+
+def _planes(shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
+    """Return (width, channels): maps of rows and columns, tokens, rows and columns of tokens."""
+    shape = max(shapes, key=math.prod)
+    *_, rows, columns = (1, 1, *shape)
+    return [(columns, 1), (1, columns), *([(rows, columns)] if len(shape) > 2 else [])]
 
 
 def _reader(tensors: list[Tensor]) -> Callable[[int], np.ndarray]:

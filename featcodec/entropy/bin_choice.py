@@ -1,0 +1,242 @@
+"""The encoder's choice of bins, planes and tables for `bins` (any choice decodes)."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from . import bins
+from .bins import CLASSES, MOST_BINS, MOST_CHANNELS, SUMS, Model, Plane
+
+SAMPLE = 1 << 16  # numbers by which bins are chosen
+LEAST = 64  # numbers
+STRETCH = 1 << 17  # neighbouring numbers by which planes are compared
+FEW = 512  # different numbers: each has its bin
+PREFIXES = 192
+SPIKE, ABOVE = 512, 4  # a number of a share of 1 / SPIKE, and so much above its surroundings
+TABLES = (1, 8, 32)
+KINDS = 16
+ROUNDS = 5  # of clustering
+TABLE_BITS = 6  # what a level takes, about
+TOP_LEVEL = 20  # octaves below the sum of levels
+LOOKUP = 1 << 21  # prefixes that are looked up rather than searched
+
+
+class Choice(NamedTuple):
+    """What codes numbers, and how many bits that takes, about."""
+
+    bits: float
+    bins: np.ndarray  # (n,) int32
+    model: Model
+
+
+def choose(
+    numbers: np.ndarray, floating: bool, shapes: Iterable[tuple[int, int]]
+) -> Choice | None:
+    """Return the choice for unsigned integers (n,); None where there is nothing to choose.
+
+    `shapes` are the (width, channels) of the planes that they may lie in.
+    """
+    if numbers.size < LEAST or (numbers == numbers[0]).all():
+        return None
+    shift, low, prefixes, values, of_number = _bins(numbers)
+    classes = _classes(8 * numbers.itemsize - shift, low, prefixes, values, of_number, floating)
+    count = len(of_number)
+    fitting = [(w, c) for w, c in shapes if 0 < w * c <= count and c <= MOST_CHANNELS]
+    width, channels = min(
+        fitting or [(1, 1)],
+        key=lambda pair: _neighbours_cost(pair, classes, of_number),
+    )
+    plane = Plane(count, width, channels)
+    kinds = _kinds(plane, classes, of_number)
+    cells = _cells(plane, kinds, classes, of_number)
+    cost, maps, codes = min((_tables(cells, classes, n) for n in TABLES), key=lambda t: t[0])
+    model = Model(shift, low, prefixes, values, classes, width, kinds, maps, codes)
+    cost += low * np.count_nonzero(of_number < len(prefixes))
+    return Choice(cost, of_number, model)
+
+
+def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
+    """Return shift, low bits, prefixes, values, and the bin of each number."""
+    ones = int(np.bitwise_or.reduce(numbers))
+    shift = (ones & -ones).bit_length() - 1
+    numbers = numbers >> numbers.dtype.type(shift)
+    sample = numbers[:: max(len(numbers) // SAMPLE, 1)]
+    seen, counts = np.unique(sample, return_counts=True)
+    low = 0
+    if len(seen) > min(FEW, len(numbers) // 16):
+        low = _low(seen, min(PREFIXES, len(numbers) // 64))
+    prefixes, place = _distinct(numbers >> numbers.dtype.type(low))
+    if len(prefixes) > MOST_BINS // 2:  # the sample did not show how many there are
+        low += _low(prefixes, PREFIXES)
+        prefixes, place = _distinct(numbers >> numbers.dtype.type(low))
+    values = _spikes(seen, counts, low) if low else seen[:0]
+    if len(values):
+        near = np.isin(prefixes, values >> values.dtype.type(low))
+        at = np.flatnonzero(near.take(place))
+        guess = np.searchsorted(values, numbers[at])
+        hit = values[np.minimum(guess, len(values) - 1)] == numbers[at]
+        place[at[hit]] = len(prefixes) + guess[hit]
+    return shift, low, prefixes.astype(np.uint64), values.astype(np.uint64), place
+
+
+def _low(ascending: np.ndarray, most: int) -> int:
+    """Return how many low bits to leave out until at most so many numbers differ."""
+    low = 0
+    while np.count_nonzero(np.diff(ascending >> ascending.dtype.type(low))) >= max(most, 1):
+        low += 1
+    return low
+
+
+def _distinct(tops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different numbers, ascending, and the place (n,) of each in that list."""
+    least = tops.min()
+    if int(tops.max()) - int(least) >= LOOKUP:
+        found, place = np.unique(tops, return_inverse=True)
+        return found, place.astype(np.int32)
+    offset = (tops - least).astype(np.int32)
+    used = np.bincount(offset) > 0
+    found = np.flatnonzero(used).astype(tops.dtype) + least
+    return found, (np.cumsum(used, dtype=np.int32) - np.int32(1)).take(offset)
+
+
+def _spikes(seen: np.ndarray, counts: np.ndarray, low: int) -> np.ndarray:
+    """Return the numbers that occur far more often than others of the same top bits."""
+    _, starts, place = np.unique(
+        seen >> seen.dtype.type(low), return_index=True, return_inverse=True
+    )
+    usual = (np.add.reduceat(counts, starts)[place] - counts) / 2.0**low
+    return seen[(counts * SPIKE > counts.sum()) & (counts > ABOVE * usual)]
+
+
+def _classes(
+    width: int,
+    low: int,
+    prefixes: np.ndarray,
+    values: np.ndarray,
+    of_number: np.ndarray,
+    floating: bool,
+) -> np.ndarray:
+    """Return the class of each bin: in which sixteenth of all numbers, by value, it lies."""
+    start = np.concatenate([prefixes << np.uint64(low), values])
+    if floating:  # the negative ones descend
+        sign = np.uint64(1 << (width - 1))
+        start = np.where(start & sign, ~start & (sign - np.uint64(1)), start | sign)
+    order = np.argsort(start, kind="stable")
+    counts = np.bincount(of_number, minlength=len(start))[order]
+    middle = np.cumsum(counts) - counts / 2
+    classes = np.empty(len(start), np.uint8)
+    classes[order] = np.minimum(middle * CLASSES / len(of_number), CLASSES - 1)
+    return classes
+
+
+def _cells(
+    plane: Plane, kinds: np.ndarray, classes: np.ndarray, of_number: np.ndarray
+) -> np.ndarray:
+    """Return how often each bin occurs in each cell (2 kinds x SUMS, bins)."""
+    total = 2 * (int(kinds.max()) + 1) * SUMS
+    counts = np.zeros(total * len(classes), np.int64)
+    whole = np.zeros((plane.rows, plane.width, plane.channels), of_number.dtype)
+    whole.reshape(-1)[: len(of_number)] = of_number
+    for one, cells in plane.cells(bins.filled(plane, classes, of_number), kinds):
+        of_pass = whole[one.place].reshape(-1)[: one.count]
+        counts += np.bincount(cells * np.int32(len(classes)) + of_pass, minlength=len(counts))
+    return counts.reshape(total, -1)
+
+
+def _neighbours_cost(pair: tuple[int, int], classes: np.ndarray, of_number: np.ndarray) -> float:
+    """Return the bits of a number whose neighbours are taken from such a plane."""
+    some = of_number[: max(STRETCH, 8 * pair[0] * pair[1])]
+    plane = Plane(len(some), *pair)
+    cells = _cells(plane, np.zeros(pair[1], np.uint8), classes, some)
+    few = np.add.reduceat(cells, np.arange(0, len(cells), 4), axis=0)
+    return _entropy(few) / len(some)
+
+
+def _entropy(counts: np.ndarray) -> float:
+    """Return the bits of rows of counts, each coded with its own frequencies."""
+    sums = counts.sum(1)
+    return float(_xlog2(sums).sum() - _xlog2(counts).sum())
+
+
+def _xlog2(counts: np.ndarray) -> np.ndarray:
+    return counts * np.log2(np.maximum(counts, 1))
+
+
+def _kinds(plane: Plane, classes: np.ndarray, of_number: np.ndarray) -> np.ndarray:
+    """Return the kinds of the channels (channels,): alike by what they hold, where that pays."""
+    one = np.zeros(plane.channels, np.uint8)
+    if plane.channels < 4 or plane.count < 64 * plane.channels:
+        return one
+    tokens = min(plane.count, max(2 * STRETCH, 64 * plane.channels)) // plane.channels
+    some = of_number[: tokens * plane.channels]
+    channel = np.tile(np.arange(plane.channels, dtype=np.int32), tokens)
+    size = plane.channels * len(classes)
+    counts = np.bincount(channel * np.int32(len(classes)) + some, minlength=size)
+    label = _clusters(counts.reshape(plane.channels, -1).astype(float), classes, KINDS, True)
+    apart = label.astype(np.uint8)
+    part, scale = Plane(len(some), plane.width, plane.channels), plane.count / len(some)
+    costs = [
+        _tables(scale * _cells(part, kinds, classes, some), classes, TABLES[-1])[0]
+        for kinds in (one, apart)
+    ]
+    return apart if costs[1] + 3 * plane.channels < costs[0] else one
+
+
+def _tables(
+    cells: np.ndarray, classes: np.ndarray, tables: int
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return bits, maps (2 kinds, SUMS) and codes (tables, bins) of so many tables at most."""
+    used = np.flatnonzero(cells.any(1))
+    counts = cells[used].astype(float)
+    label = _clusters(counts, classes, tables, len(cells) > 2 * SUMS)
+    _, label = np.unique(label, return_inverse=True)
+    sums = _sums(counts, label, int(label.max()) + 1)
+    maps = np.zeros(len(cells), np.uint8)
+    maps[used] = label
+    codes = _codes(sums)
+    levels = bins.level(codes)
+    chances = levels / levels.sum(1, keepdims=True)
+    bits = -(sums * np.log2(np.where(sums > 0, chances, 1))).sum()
+    return bits + TABLE_BITS * np.count_nonzero(sums), maps.reshape(-1, SUMS), codes
+
+
+def _codes(counts: np.ndarray) -> np.ndarray:
+    """Return the codes of levels in proportion to counts, 0 only where there are none."""
+    wanted = counts * float(1 << TOP_LEVEL) / counts.sum(1, keepdims=True)
+    steps = bins.level(np.arange(bins.LARGEST_CODE + 1))
+    middles = (steps[1:-1] + steps[2:]) / 2
+    return np.where(counts > 0, 1 + np.searchsorted(middles, wanted), 0).astype(np.uint8)
+
+
+def _clusters(counts: np.ndarray, classes: np.ndarray, most: int, scales: bool) -> np.ndarray:
+    """Return the cluster (n,) of each row of counts (n, bins), by Kullback-Leibler divergence."""
+    sums = counts.sum(1)
+    mean = counts @ classes.astype(float) / sums
+    if most == 1:
+        return np.zeros(len(counts), np.int64)
+    label = _quantiles(mean, sums, most if not scales else max(most // 4, 1))
+    if scales:
+        reach = counts @ np.abs(classes - (CLASSES - 1) / 2) / sums
+        label = 4 * label + _quantiles(reach, sums, 4)
+    share = counts.sum(0) / sums.sum()
+    for _ in range(ROUNDS):
+        totals = _sums(counts, label, most) + share
+        totals /= totals.sum(1, keepdims=True)
+        last, label = label, np.argmax(counts @ np.log2(np.maximum(totals, 1e-12)).T, axis=1)
+        if (last == label).all():
+            break
+    return label
+
+
+def _sums(counts: np.ndarray, label: np.ndarray, most: int) -> np.ndarray:
+    """Return the sums (most, bins) of the rows of each label."""
+    return (label == np.arange(most)[:, None]).astype(float) @ counts
+
+
+def _quantiles(values: np.ndarray, weights: np.ndarray, parts: int) -> np.ndarray:
+    order = np.argsort(values, kind="stable")
+    middle = np.cumsum(weights[order]) - weights[order] / 2
+    label = np.empty(len(values), np.int64)
+    label[order] = np.minimum(middle * parts // weights.sum(), parts - 1)
+    return label
