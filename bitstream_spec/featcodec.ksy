@@ -696,7 +696,9 @@ types:
         doc: Of the elements, not rotated.
       - id: planes
         size-eos: true
-        doc: One `plane` for each byte of an element; raw ones have a byte for each element.
+        doc: |
+          One `plane` for each byte of an element; raw ones have a byte for each element. From
+          major version 4 on, when the first byte is 3, `bins`.
 
   plane:
     doc: Section 8.
@@ -739,6 +741,83 @@ types:
         type: u2
         repeat: expr
         repeat-expr: 256
+
+  bins:
+    doc: Section 8.1.
+    params:
+      - id: len_element
+        type: u8
+    seq:
+      - id: kind
+        contents: [3]
+      - id: len_model
+        type: varint
+      - id: model
+        type: bin_model(len_element)
+        size: len_model.value
+        process: zlib
+      - id: len_words
+        type: varint
+      - id: words
+        size: len_words.value
+        doc: Words of the coder (section 7.4), four bytes each.
+      - id: low_bits
+        size-eos: true
+
+  bin_model:
+    doc: Section 8.1.
+    params:
+      - id: len_element
+        type: u8
+    seq:
+      - id: shift
+        type: u1
+      - id: num_low_bits
+        type: u1
+      - id: num_prefixes
+        type: u2
+      - id: num_values
+        type: u2
+      - id: num_tables
+        type: u2
+        valid:
+          min: 1
+          max: 256
+      - id: width
+        type: u4
+      - id: num_channels
+        type: u4
+        valid:
+          min: 1
+          max: 65536
+      - id: num_kinds
+        type: u1
+        valid:
+          min: 1
+          max: 64
+      - id: prefixes
+        size: len_element
+        repeat: expr
+        repeat-expr: num_prefixes
+        doc: Unsigned integers; the first, then the distances.
+      - id: values
+        size: len_element
+        repeat: expr
+        repeat-expr: num_values
+      - id: grades
+        size: num_prefixes + num_values
+      - id: kinds
+        size: num_channels
+        if: num_kinds > 1
+      - id: map
+        size: 62
+        repeat: expr
+        repeat-expr: 2 * num_kinds
+      - id: codes
+        size: num_prefixes + num_values
+        repeat: expr
+        repeat-expr: num_tables
+        doc: Of the levels of each table.
 
   # 9. Profiles
 

@@ -1339,9 +1339,13 @@ def read_chains(
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------
 
 
-def decode_planes(r: Reader, dtype: int, n: int) -> bytes:
-    """The n elements of a row group."""
+def decode_exact(r: Reader, dtype: int, n: int, major: int) -> bytes:
+    """The n elements of a row group of a file of that major version."""
     crc, size = r.uint(4), width(dtype)
+    if major >= 4 and r.data[r.at : r.at + 1] == b"\3":
+        data = decode_bins(r, size, n)
+        must(zlib.crc32(data) == crc, "the CRC-32 of the elements does not match")
+        return data
     data = bytearray(n * size)
     for i in range(size):
         data[i::size] = read_plane(r, n)
@@ -1364,12 +1368,134 @@ def read_plane(r: Reader, n: int) -> bytes:
     levels = struct.unpack("<256H", inflate(r.blob(), 512))
     occurring = [v for v in range(256) if levels[v]]
     must(len(occurring) >= 2, "a coded plane of fewer than two values")
-    f = [levels[v] * 2**24 // sum(levels) for v in occurring]
-    f[occurring.index(levels.index(max(levels)))] += 2**24 - sum(f)
     coder = Coder(r.blob())
-    plane = bytes(occurring[k] for k in coder.decode(f, n))
+    plane = bytes(occurring[k] for k in coder.decode(proportional(levels), n))
     coder.end()
     return plane
+
+
+def proportional(levels: Sequence[int]) -> list[int]:
+    """The frequencies of the symbols whose level is not 0."""
+    present = [level for level in levels if level]
+    f = [level * 2**24 // sum(present) for level in present]
+    f[present.index(max(present))] += 2**24 - sum(f)
+    return f
+
+
+# ---- 8.1 Bins ------------------------------------------------------------------------------------
+
+DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+DIRECT = ((-1, 0), (1, 0), (0, -1), (0, 1))
+BIN_PASSES = (  # row, column, distance of rows and of columns, neighbours, how far they are
+    (0, 0, 4, (), 0),
+    (2, 2, 4, DIAGONAL, 2),
+    (2, 0, 4, DIRECT, 2),
+    (0, 2, 4, DIRECT, 2),
+    (1, 1, 2, DIAGONAL, 1),
+    (1, 0, 2, DIRECT, 1),
+    (0, 1, 2, DIRECT, 1),
+)
+
+
+@dataclass
+class Bins:
+    """The model: bin j is a prefix when j < prefixes, and begins with starts[j]."""
+
+    shift: int
+    low: int
+    prefixes: int
+    starts: list[int]  # not shifted
+    grades: bytes
+    width: int
+    kinds: bytes  # of the channels
+    map: list[bytes]
+    levels: list[list[int]]
+
+
+def ascending(r: Reader, n: int, size: int, limit: int) -> list[int]:
+    gaps = [r.uint(size) for _ in range(n)]
+    must(all(gaps[1:]), "bins do not ascend")
+    numbers = list(itertools.accumulate(gaps))
+    must(not numbers or numbers[-1] < limit, "a bin is too large")
+    return numbers
+
+
+def read_bins(data: bytes, size: int, n: int) -> Bins:
+    stream = zlib.decompressobj()
+    try:
+        r = Reader(stream.decompress(data, 2**21))
+    except zlib.error:
+        raise FormatError("a zlib stream is damaged") from None
+    must(stream.eof and not stream.unused_data, "the model of bins has another length")
+    shift, low, p, v, t = r.u8(), r.u8(), r.uint(2), r.uint(2), r.uint(2)
+    columns, channels, q = r.uint(4), r.uint(4), r.u8()
+    must(shift + low < 8 * size and p + v <= 4096, "bins that cannot be")
+    must(1 <= t <= 256 and (p + v) * t <= 2**20, "tables of bins that cannot be")
+    must(columns and 1 <= channels <= 65536, "rows of bins that cannot be")
+    must(columns * channels <= max(n, 1) and 1 <= q <= 64, "rows of bins that cannot be")
+    starts = [s << low for s in ascending(r, p, size, 1 << 8 * size - shift - low)]
+    starts += ascending(r, v, size, 1 << 8 * size - shift)
+    grades, kinds = r.take(p + v), r.take(channels) if q > 1 else bytes(channels)
+    must(all(g < 16 for g in grades) and max(kinds) < q, "a grade or a kind")
+    table_map = [r.take(62) for _ in range(2 * q)]
+    must(max(map(max, table_map)) < t, "a table of bins that is not there")
+    codes = [r.take(p + v) for _ in range(t)]
+    r.end()
+    must(all(c <= 80 for row in codes for c in row), "the code of a level")
+    levels = [[c and (4 + (c - 1) % 4) << (c - 1) // 4 for c in row] for row in codes]
+    must(all(1 <= sum(row) <= 2**24 for row in levels), "the levels of a table")
+    return Bins(shift, low, p, starts, grades, columns, kinds, table_map, levels)
+
+
+def decode_bins(r: Reader, size: int, n: int) -> bytes:
+    """The elements of a row group."""
+    r.u8()
+    m, coder = read_bins(r.blob(), size, n), Coder(r.blob())
+    bins = bin_numbers(m, coder, n)
+    coder.end()
+    elements = [m.starts[j] for j in bins]
+    behind = [i for i, j in enumerate(bins) if j < m.prefixes]
+    for b in range(0, m.low - 7, 8):
+        for i, byte in zip(behind, r.take(len(behind)), strict=True):
+            elements[i] |= byte << b
+    for b in range(m.low - m.low % 8, m.low):
+        packed = r.take(-(-len(behind) // 8))
+        for at, i in enumerate(behind):
+            elements[i] |= (packed[at // 8] >> at % 8 & 1) << b
+    r.end()
+    return b"".join((e << m.shift).to_bytes(size, "little") for e in elements)
+
+
+def bin_numbers(m: Bins, coder: Coder, n: int) -> list[int]:
+    """The bins of the n elements."""
+    channels = len(m.kinds)
+    rows = -(-n // (m.width * channels))
+    bins, grades = [0] * n, bytearray([8]) * n
+    frequencies = [proportional(row) for row in m.levels]
+    symbols = [[j for j, level in enumerate(row) if level] for row in m.levels]
+
+    def grade(y: int, x: int, c: int) -> int:
+        i = (y * m.width + x) * channels + c
+        return grades[i] if y >= 0 and 0 <= x < m.width and i < n else 8
+
+    for top, left, step, neighbours, far in BIN_PASSES:
+        near = neighbours == DIRECT and far == 1
+        where: dict[int, list[int]] = {}
+        places = itertools.product(range(top, rows, step), range(left, m.width, step))
+        for (y, x), c in itertools.product(places, range(channels)):
+            i = (y * m.width + x) * channels + c
+            if i < n:
+                s = sum(grade(y + far * dy, x + far * dx, c) for dy, dx in neighbours)
+                table = m.map[2 * m.kinds[c] + near][s if neighbours else 61]
+                where.setdefault(table, []).append(i)
+        for table, elements in sorted(where.items()):
+            count = len(elements) if len(symbols[table]) > 1 else 0
+            found = [symbols[table][k] for k in coder.decode(frequencies[table], count)]
+            for i, j in zip(elements, found or symbols[table] * len(elements), strict=True):
+                bins[i] = j
+        for i in itertools.chain(*where.values()):
+            grades[i] = m.grades[bins[i]]
+    return bins
 
 
 # ---- 9. Profiles ---------------------------------------------------------------------------------
@@ -1437,7 +1563,7 @@ def decode_message(data: bytes, profile: bytes) -> tuple[str, list[int], bytes]:
     must(is_floating(dtype), "the element type of a message")
     if flags & 8:
         must(math.prod(shape) <= 2**27, "a row group is too large")
-        return TYPES[dtype], shape, decode_planes(r, dtype, math.prod(shape))
+        return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), 1)
     e = r.varint()
     must(e < len(p.entries) and not p.entries[e].of_prefix, "no such entry of the profile")
     entry, code = p.entries[e], r.uint(2)
@@ -1821,10 +1947,11 @@ def read_groups(data: bytes, profiles: Sequence[bytes]) -> tuple[Index, list[Sec
 def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
     """Decode a file of features."""
     index, sections, groups = read_groups(data, profiles)
+    major = data[8]
     dump = Dump(index.metadata, {}, {})
     for number, group in enumerate(groups):
         members = [t for t, at in enumerate(index.groups) if at == number]
-        z, planes = group.lossy, []
+        z, exact = group.lossy, []
         bits = [blank(group.dtype, index.shapes[t]) for t in members] if z else []
         for i in range(group.rows()):
             low, high = i * group.per, min((i + 1) * group.per, group.slabs)
@@ -1832,8 +1959,8 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
             if z:
                 dump.symbols[group.first + i] = decode_rows(r, z, r.u8(), low, high, bits)
             else:
-                planes.append(decode_planes(r, group.dtype, high - low))
-        r = Reader(b"".join([to_bytes(b) for b in bits] or planes))
+                exact.append(decode_exact(r, group.dtype, high - low, major))
+        r = Reader(b"".join([to_bytes(b) for b in bits] or exact))
         for t in members:
             raw = r.take(stored(group.dtype, index.shapes[t]))
             dump.tensors[index.names[t]] = Tensor(TYPES[group.dtype], index.shapes[t], raw)

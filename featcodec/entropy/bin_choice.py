@@ -1,16 +1,16 @@
-"""The encoder's choice of bins, planes and tables for `bins` (any choice decodes)."""
+"""The encoder's choice of bins, rasters and tables for `bins` (any choice decodes)."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from . import bins
-from .bins import CLASSES, MOST_BINS, MOST_CHANNELS, SUMS, Model, Plane
+from .bins import MOST_BINS, MOST_CHANNELS, MOST_CODE, Model, level
+from .raster import GRADES, SUMS, Cells, Raster
 
 SAMPLE = 1 << 16  # numbers by which bins are chosen
 LEAST = 64  # numbers
-STRETCH = 1 << 17  # neighbouring numbers by which planes are compared
+STRETCH = 1 << 16  # neighbouring numbers by which rasters are compared
 FEW = 512  # different numbers: each has its bin
 PREFIXES = 192
 SPIKE, ABOVE = 512, 4  # a number of a share of 1 / SPIKE, and so much above its surroundings
@@ -18,6 +18,7 @@ TABLES = (1, 8, 32)
 KINDS = 16
 ROUNDS = 5  # of clustering
 TABLE_BITS = 6  # what a level takes, about
+KIND_BITS = 4  # what the kind of a channel takes
 TOP_LEVEL = 20  # octaves below the sum of levels
 LOOKUP = 1 << 21  # prefixes that are looked up rather than searched
 
@@ -27,33 +28,35 @@ class Choice(NamedTuple):
 
     bits: float
     bins: np.ndarray  # (n,) int32
+    cells: Cells
     model: Model
 
 
 def choose(
-    numbers: np.ndarray, floating: bool, shapes: Iterable[tuple[int, int]]
+    numbers: np.ndarray, floating: bool, rasters: Iterable[tuple[int, int]]
 ) -> Choice | None:
     """Return the choice for unsigned integers (n,); None where there is nothing to choose.
 
-    `shapes` are the (width, channels) of the planes that they may lie in.
+    `rasters` are the (width, channels) to choose from.
     """
     if numbers.size < LEAST or (numbers == numbers[0]).all():
         return None
     shift, low, prefixes, values, of_number = _bins(numbers)
-    classes = _classes(8 * numbers.itemsize - shift, low, prefixes, values, of_number, floating)
+    grades = _grades(8 * numbers.itemsize - shift, low, prefixes, values, of_number, floating)
     count = len(of_number)
-    fitting = [(w, c) for w, c in shapes if 0 < w * c <= count and c <= MOST_CHANNELS]
+    fitting = [(w, c) for w, c in rasters if 0 < w * c <= count and c <= MOST_CHANNELS]
     width, channels = min(
         fitting or [(1, 1)],
-        key=lambda pair: _neighbours_cost(pair, classes, of_number),
+        key=lambda pair: _neighbours_cost(pair, grades, of_number),
     )
-    plane = Plane(count, width, channels)
-    kinds = _kinds(plane, classes, of_number)
-    cells = _cells(plane, kinds, classes, of_number)
-    cost, maps, codes = min((_tables(cells, classes, n) for n in TABLES), key=lambda t: t[0])
-    model = Model(shift, low, prefixes, values, classes, width, kinds, maps, codes)
+    raster = Raster(count, width, channels)
+    kinds = _kinds(raster, grades, of_number)
+    cells = raster.cells(grades, kinds, of_number)
+    counts = _counts(cells, int(kinds.max()) + 1, len(grades))
+    cost, maps, codes = min((_tables(counts, grades, n) for n in TABLES), key=lambda t: t[0])
+    model = Model(shift, low, prefixes, values, grades, width, kinds, maps, codes)
     cost += low * np.count_nonzero(of_number < len(prefixes))
-    return Choice(cost, of_number, model)
+    return Choice(cost, of_number, cells, model)
 
 
 def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
@@ -109,7 +112,7 @@ def _spikes(seen: np.ndarray, counts: np.ndarray, low: int) -> np.ndarray:
     return seen[(counts * SPIKE > counts.sum()) & (counts > ABOVE * usual)]
 
 
-def _classes(
+def _grades(
     width: int,
     low: int,
     prefixes: np.ndarray,
@@ -117,7 +120,7 @@ def _classes(
     of_number: np.ndarray,
     floating: bool,
 ) -> np.ndarray:
-    """Return the class of each bin: in which sixteenth of all numbers, by value, it lies."""
+    """Return the grade of each bin: in which sixteenth of all numbers, by value, it lies."""
     start = np.concatenate([prefixes << np.uint64(low), values])
     if floating:  # the negative ones descend
         sign = np.uint64(1 << (width - 1))
@@ -125,30 +128,25 @@ def _classes(
     order = np.argsort(start, kind="stable")
     counts = np.bincount(of_number, minlength=len(start))[order]
     middle = np.cumsum(counts) - counts / 2
-    classes = np.empty(len(start), np.uint8)
-    classes[order] = np.minimum(middle * CLASSES / len(of_number), CLASSES - 1)
-    return classes
+    grades = np.empty(len(start), np.uint8)
+    grades[order] = np.minimum(middle * GRADES / len(of_number), GRADES - 1)
+    return grades
 
 
-def _cells(
-    plane: Plane, kinds: np.ndarray, classes: np.ndarray, of_number: np.ndarray
-) -> np.ndarray:
+def _counts(cells: Cells, kinds: int, bins_: int) -> np.ndarray:
     """Return how often each bin occurs in each cell (2 kinds x SUMS, bins)."""
-    total = 2 * (int(kinds.max()) + 1) * SUMS
-    counts = np.zeros(total * len(classes), np.int64)
-    whole = np.zeros((plane.rows, plane.width, plane.channels), of_number.dtype)
-    whole.reshape(-1)[: len(of_number)] = of_number
-    for one, cells in plane.cells(bins.filled(plane, classes, of_number), kinds):
-        of_pass = whole[one.place].reshape(-1)[: one.count]
-        counts += np.bincount(cells * np.int32(len(classes)) + of_pass, minlength=len(counts))
-    return counts.reshape(total, -1)
+    counts = np.zeros(2 * kinds * SUMS * bins_, np.int64)
+    for of_pass, bins_of_pass in cells:
+        counts += np.bincount(of_pass * np.int32(bins_) + bins_of_pass, minlength=len(counts))
+    return counts.reshape(-1, bins_)
 
 
-def _neighbours_cost(pair: tuple[int, int], classes: np.ndarray, of_number: np.ndarray) -> float:
-    """Return the bits of a number whose neighbours are taken from such a plane."""
+def _neighbours_cost(pair: tuple[int, int], grades: np.ndarray, of_number: np.ndarray) -> float:
+    """Return the bits of a number whose neighbours are taken from such a raster."""
     some = of_number[: max(STRETCH, 8 * pair[0] * pair[1])]
-    plane = Plane(len(some), *pair)
-    cells = _cells(plane, np.zeros(pair[1], np.uint8), classes, some)
+    raster = Raster(len(some), *pair)
+    one = np.zeros(raster.channels, np.uint8)
+    cells = _counts(raster.cells(grades, one, some), 1, len(grades))
     few = np.add.reduceat(cells, np.arange(0, len(cells), 4), axis=0)
     return _entropy(few) / len(some)
 
@@ -163,39 +161,40 @@ def _xlog2(counts: np.ndarray) -> np.ndarray:
     return counts * np.log2(np.maximum(counts, 1))
 
 
-def _kinds(plane: Plane, classes: np.ndarray, of_number: np.ndarray) -> np.ndarray:
+def _kinds(raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> np.ndarray:
     """Return the kinds of the channels (channels,): alike by what they hold, where that pays."""
-    one = np.zeros(plane.channels, np.uint8)
-    if plane.channels < 4 or plane.count < 64 * plane.channels:
+    one = np.zeros(raster.channels, np.uint8)
+    if raster.channels < 4 or raster.count < 64 * raster.channels:
         return one
-    tokens = min(plane.count, max(2 * STRETCH, 64 * plane.channels)) // plane.channels
-    some = of_number[: tokens * plane.channels]
-    channel = np.tile(np.arange(plane.channels, dtype=np.int32), tokens)
-    size = plane.channels * len(classes)
-    counts = np.bincount(channel * np.int32(len(classes)) + some, minlength=size)
-    label = _clusters(counts.reshape(plane.channels, -1).astype(float), classes, KINDS, True)
+    tokens = min(raster.count, max(4 * STRETCH, 64 * raster.channels)) // raster.channels
+    some = of_number[: tokens * raster.channels]
+    channel = np.tile(np.arange(raster.channels, dtype=np.int32), tokens)
+    size = raster.channels * len(grades)
+    counts = np.bincount(channel * np.int32(len(grades)) + some, minlength=size)
+    label = _clusters(counts.reshape(raster.channels, -1).astype(float), grades, KINDS, True)
     apart = label.astype(np.uint8)
-    part, scale = Plane(len(some), plane.width, plane.channels), plane.count / len(some)
-    costs = [
-        _tables(scale * _cells(part, kinds, classes, some), classes, TABLES[-1])[0]
-        for kinds in (one, apart)
-    ]
-    return apart if costs[1] + 3 * plane.channels < costs[0] else one
+    part, scale = Raster(len(some), raster.width, raster.channels), raster.count / len(some)
+    costs = []
+    for kinds in (one, apart):
+        cells = part.cells(grades, kinds, some)
+        counts = _counts(cells, int(kinds.max()) + 1, len(grades))
+        costs.append(_tables(scale * counts, grades, TABLES[-1])[0])
+    return apart if costs[1] + KIND_BITS * raster.channels < costs[0] else one
 
 
 def _tables(
-    cells: np.ndarray, classes: np.ndarray, tables: int
+    cells: np.ndarray, grades: np.ndarray, tables: int
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return bits, maps (2 kinds, SUMS) and codes (tables, bins) of so many tables at most."""
     used = np.flatnonzero(cells.any(1))
     counts = cells[used].astype(float)
-    label = _clusters(counts, classes, tables, len(cells) > 2 * SUMS)
+    label = _clusters(counts, grades, tables, len(cells) > 2 * SUMS)
     _, label = np.unique(label, return_inverse=True)
     sums = _sums(counts, label, int(label.max()) + 1)
     maps = np.zeros(len(cells), np.uint8)
     maps[used] = label
     codes = _codes(sums)
-    levels = bins.level(codes)
+    levels = level(codes)
     chances = levels / levels.sum(1, keepdims=True)
     bits = -(sums * np.log2(np.where(sums > 0, chances, 1))).sum()
     return bits + TABLE_BITS * np.count_nonzero(sums), maps.reshape(-1, SUMS), codes
@@ -204,20 +203,20 @@ def _tables(
 def _codes(counts: np.ndarray) -> np.ndarray:
     """Return the codes of levels in proportion to counts, 0 only where there are none."""
     wanted = counts * float(1 << TOP_LEVEL) / counts.sum(1, keepdims=True)
-    steps = bins.level(np.arange(bins.LARGEST_CODE + 1))
+    steps = level(np.arange(MOST_CODE + 1))
     middles = (steps[1:-1] + steps[2:]) / 2
     return np.where(counts > 0, 1 + np.searchsorted(middles, wanted), 0).astype(np.uint8)
 
 
-def _clusters(counts: np.ndarray, classes: np.ndarray, most: int, scales: bool) -> np.ndarray:
+def _clusters(counts: np.ndarray, grades: np.ndarray, most: int, scales: bool) -> np.ndarray:
     """Return the cluster (n,) of each row of counts (n, bins), by Kullback-Leibler divergence."""
     sums = counts.sum(1)
-    mean = counts @ classes.astype(float) / sums
+    mean = counts @ grades.astype(float) / sums
     if most == 1:
         return np.zeros(len(counts), np.int64)
     label = _quantiles(mean, sums, most if not scales else max(most // 4, 1))
     if scales:
-        reach = counts @ np.abs(classes - (CLASSES - 1) / 2) / sums
+        reach = counts @ np.abs(grades - (GRADES - 1) / 2) / sums
         label = 4 * label + _quantiles(reach, sums, 4)
     share = counts.sum(0) / sums.sum()
     for _ in range(ROUNDS):

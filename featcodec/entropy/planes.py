@@ -23,22 +23,22 @@ BINS_BITS = 2000
 
 
 def encode(
-    numbers: np.ndarray, rotate: bool, shapes: Iterable[tuple[int, int]] | None = None
+    numbers: np.ndarray, rotate: bool, rasters: Iterable[tuple[int, int]] | None = None
 ) -> bytes:
     """Code unsigned integers (n,) of 1, 2, 4 or 8 bytes; those of floating numbers to be rotated.
 
-    `shapes` are the (width, channels) of the planes that their neighbours may lie in; without
-    them, there are no bins.
+    `rasters` are the (width, channels) in which neighbours may be alike; without them, there are
+    no bins.
     """
     crc = zlib.crc32(numbers.astype(numbers.dtype.newbyteorder("<")).data)
     out = bytearray(crc.to_bytes(4, "little"))
     turned = (numbers << 1) | (numbers >> (8 * numbers.itemsize - 1)) if rotate else numbers
     planes = [(turned >> (8 * plane)).astype(np.uint8) for plane in range(numbers.itemsize)]
-    chosen = None if shapes is None else bin_choice.choose(numbers, rotate, shapes)
+    chosen = None if rasters is None else bin_choice.choose(numbers, rotate, rasters)
     if chosen is not None:
         bits = sum(8 * min(_expected(plane), len(plane)) for plane in planes)
         if chosen.bits + BINS_BITS < WORTHWHILE * bits:
-            return bytes(out) + bytes((BINS,)) + bins.encode(numbers, chosen.bins, chosen.model)
+            return bytes(out) + bytes((BINS,)) + bins.encode(numbers, *chosen[1:])
     for plane in planes:
         out += _encode_plane(plane)
     return bytes(out)

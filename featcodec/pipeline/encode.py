@@ -343,7 +343,7 @@ def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
     first = len(writer.index.sections)
     for start in range(0, group.elements, LOSSLESS_VALUES):
         numbers = group.read(start, min(start + LOSSLESS_VALUES, group.elements))
-        payload = planes.encode(numbers, group.rotate, group.planes)
+        payload = planes.encode(numbers, group.rotate, group.rasters)
         if planes.has_bins(payload):
             writer.needs(REFINED)
         writer.section(b"ROWS", payload)

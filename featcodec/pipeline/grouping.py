@@ -66,15 +66,15 @@ class LosslessGroup:
     dtype: str
     names: Sequence[str]
     sizes: Sequence[int]  # elements, of `itemsize` bytes
-    planes: Sequence[tuple[int, int]]  # width and channels of planes their neighbours may lie in
+    rasters: Sequence[tuple[int, int]]  # width and channels, in which neighbours may be alike
     tensor: Callable[[int], np.ndarray]
     release: Callable[[], None]
 
     @classmethod
     def of(cls, group: Group) -> "LosslessGroup":
         sizes = [math.prod(shape) for shape in group.shapes]
-        planes = _planes(group.shapes)
-        return cls(group.dtype, group.names, sizes, planes, group.tensor, group.release)
+        rasters = _rasters(group.shapes)
+        return cls(group.dtype, group.names, sizes, rasters, group.tensor, group.release)
 
     @property
     def elements(self) -> int:
@@ -191,11 +191,11 @@ def _lossless_group(tensors: list[Tensor], source: Source) -> LosslessGroup:
 
     bits = BITS[tensors[0].dtype]
     sizes = [math.prod(t.shape) * bits // 8 // kind.itemsize for t in tensors]
-    names, planes = [t.name for t in tensors], _planes([t.shape for t in tensors])
-    return LosslessGroup(tensors[0].dtype, names, sizes, planes, read, source.release)
+    names, rasters = [t.name for t in tensors], _rasters([t.shape for t in tensors])
+    return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read, source.release)
 
 
-def _planes(shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
+def _rasters(shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
     """Return (width, channels): maps of rows and columns, tokens, rows and columns of tokens."""
     shape = max(shapes, key=math.prod)
     *_, rows, columns = (1, 1, *shape)

@@ -167,6 +167,108 @@ class FeatcodecFile(KaitaiStruct):
 
 
 
+    class BinModel(KaitaiStruct):
+        """Section 8.1."""
+        def __init__(self, len_element, _io, _parent=None, _root=None):
+            super(FeatcodecFile.BinModel, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.len_element = len_element
+            self._read()
+
+        def _read(self):
+            self.shift = self._io.read_u1()
+            self.num_low_bits = self._io.read_u1()
+            self.num_prefixes = self._io.read_u2le()
+            self.num_values = self._io.read_u2le()
+            self.num_tables = self._io.read_u2le()
+            if not self.num_tables >= 1:
+                raise kaitaistruct.ValidationLessThanError(1, self.num_tables, self._io, u"/types/bin_model/seq/4")
+            if not self.num_tables <= 256:
+                raise kaitaistruct.ValidationGreaterThanError(256, self.num_tables, self._io, u"/types/bin_model/seq/4")
+            self.width = self._io.read_u4le()
+            self.num_channels = self._io.read_u4le()
+            if not self.num_channels >= 1:
+                raise kaitaistruct.ValidationLessThanError(1, self.num_channels, self._io, u"/types/bin_model/seq/6")
+            if not self.num_channels <= 65536:
+                raise kaitaistruct.ValidationGreaterThanError(65536, self.num_channels, self._io, u"/types/bin_model/seq/6")
+            self.num_kinds = self._io.read_u1()
+            if not self.num_kinds >= 1:
+                raise kaitaistruct.ValidationLessThanError(1, self.num_kinds, self._io, u"/types/bin_model/seq/7")
+            if not self.num_kinds <= 64:
+                raise kaitaistruct.ValidationGreaterThanError(64, self.num_kinds, self._io, u"/types/bin_model/seq/7")
+            self.prefixes = []
+            for i in range(self.num_prefixes):
+                self.prefixes.append(self._io.read_bytes(self.len_element))
+
+            self.values = []
+            for i in range(self.num_values):
+                self.values.append(self._io.read_bytes(self.len_element))
+
+            self.grades = self._io.read_bytes(self.num_prefixes + self.num_values)
+            if self.num_kinds > 1:
+                pass
+                self.kinds = self._io.read_bytes(self.num_channels)
+
+            self.map = []
+            for i in range(2 * self.num_kinds):
+                self.map.append(self._io.read_bytes(62))
+
+            self.codes = []
+            for i in range(self.num_tables):
+                self.codes.append(self._io.read_bytes(self.num_prefixes + self.num_values))
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.prefixes)):
+                pass
+
+            for i in range(len(self.values)):
+                pass
+
+            if self.num_kinds > 1:
+                pass
+
+            for i in range(len(self.map)):
+                pass
+
+            for i in range(len(self.codes)):
+                pass
+
+
+
+    class Bins(KaitaiStruct):
+        """Section 8.1."""
+        def __init__(self, len_element, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Bins, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.len_element = len_element
+            self._read()
+
+        def _read(self):
+            self.kind = self._io.read_bytes(1)
+            if not self.kind == b"\x03":
+                raise kaitaistruct.ValidationNotEqualError(b"\x03", self.kind, self._io, u"/types/bins/seq/0")
+            self.len_model = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw__raw_model = self._io.read_bytes(self.len_model.value)
+            self._raw_model = zlib.decompress(self._raw__raw_model)
+            _io__raw_model = KaitaiStream(BytesIO(self._raw_model))
+            self.model = FeatcodecFile.BinModel(self.len_element, _io__raw_model, self, self._root)
+            self.len_words = FeatcodecFile.Varint(self._io, self, self._root)
+            self.words = self._io.read_bytes(self.len_words.value)
+            self.low_bits = self._io.read_bytes_full()
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_model._fetch_instances()
+            self.model._fetch_instances()
+            self.len_words._fetch_instances()
+
+
     class Blob(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Blob, self).__init__(_io)

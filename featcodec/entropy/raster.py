@@ -1,0 +1,120 @@
+"""Rows, columns and channels in seven passes, each with what its neighbours held (SPEC §8.1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+GRADES = 16
+MIDDLE = GRADES // 2  # the grade of what lies outside
+SUMS = 4 * (GRADES - 1) + 2  # sums of four grades; the last: no neighbours
+
+_DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+_DIRECT = ((-1, 0), (1, 0), (0, -1), (0, 1))
+# First row, first column, distance of rows and of columns, neighbours and how far they are.
+_PASSES = (
+    (0, 0, 4, (), 0),
+    (2, 2, 4, _DIAGONAL, 2),
+    (2, 0, 4, _DIRECT, 2),
+    (0, 2, 4, _DIRECT, 2),
+    (1, 1, 2, _DIAGONAL, 1),
+    (1, 0, 2, _DIRECT, 1),
+    (0, 1, 2, _DIRECT, 1),
+)
+
+# The cells of the elements of each pass, and their bins.
+Cells = list[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Element i is in channel `i % channels` of place `i // channels`, in rows of `width`."""
+
+    count: int  # elements; the last row may be cut off
+    width: int
+    channels: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns, channels."""
+        return -(-self.count // (self.width * self.channels)), self.width, self.channels
+
+    def filled(self, values: np.ndarray, rest: int) -> np.ndarray:
+        """Return the values (count,) of the elements by row, column, channel."""
+        whole = np.full(self.shape, rest, values.dtype)
+        whole.reshape(-1)[: self.count] = values
+        return whole
+
+    def bordered(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return grades when nothing is known, with what lies outside, and the view inside."""
+        rows, columns, channels = self.shape
+        side = 2 * (columns > 1)  # beside a single column nothing is ever known
+        grades = np.full((rows + 4, columns + 2 * side, channels), MIDDLE, np.uint8)
+        return grades, grades[2 : rows + 2, side : columns + side]
+
+    def passes(self, grades: np.ndarray, kinds: np.ndarray) -> Iterator[tuple["Pass", np.ndarray]]:
+        """Yield the passes, each with the cells (n,) int32 of its elements.
+
+        `grades`, with the border, must hold one pass when the next is asked for; `kinds` are
+        those of the channels. A cell is (2 kind + near) SUMS + sum of the neighbours' grades.
+        """
+        side = (grades.shape[1] - self.width) // 2
+        for top, left, step, neighbours, far in _PASSES:
+            one = Pass(self, slice(top, None, step), slice(left, None, step))
+            if one.count == 0:
+                continue
+            rows, columns, _ = one.shape
+            sums = np.full(one.shape, 0 if neighbours else SUMS - 1, np.uint8)
+            for y, x in neighbours:
+                if x and not side:
+                    sums += np.uint8(MIDDLE)
+                    continue
+                first, begin = top + 2 + far * y, left + side + far * x
+                sums += grades[first::step, begin::step][:rows, :columns]
+            near = neighbours is _DIRECT and far == 1
+            cells = (2 * kinds.astype(np.int32) + near) * SUMS + sums
+            yield one, cells.reshape(-1)[: one.count]
+
+    def cells(self, grades: np.ndarray, kinds: np.ndarray, bins: np.ndarray) -> Cells:
+        """Return the cells of elements whose bins (count,) are known; `grades` are of bins."""
+        bordered, inside = self.bordered()
+        inside[:] = self.filled(grades[bins], MIDDLE)
+        whole = self.filled(bins, 0)
+        return [(cells, one.take(whole)) for one, cells in self.passes(bordered, kinds)]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The elements in some rows and columns of a raster, in raster order."""
+
+    raster: Raster
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        rows, columns, channels = self.raster.shape
+        return len(range(rows)[self.rows]), len(range(columns)[self.columns]), channels
+
+    @property
+    def count(self) -> int:
+        """How many elements there are; the last row may be cut off."""
+        channels = self.raster.channels
+        whole, left = divmod(self.raster.count, self.raster.width * channels)
+        count = len(range(whole)[self.rows]) * self.shape[1] * channels
+        if left and whole in range(whole + 1)[self.rows]:
+            places, rest = divmod(left, channels)
+            count += len(range(places)[self.columns]) * channels
+            count += rest * (places in range(places + 1)[self.columns])
+        return count
+
+    def take(self, whole: np.ndarray) -> np.ndarray:
+        """Return the values (count,) of this pass, of an array of rows, columns, channels."""
+        taken: np.ndarray = whole[self.rows, self.columns].reshape(-1)[: self.count]
+        return taken
+
+    def put(self, whole: np.ndarray, values: np.ndarray, rest: int) -> None:
+        """Write the values (count,) of this pass; `rest` where the last row is cut off."""
+        padded = np.full(self.shape, rest, whole.dtype)
+        padded.reshape(-1)[: self.count] = values
+        whole[self.rows, self.columns] = padded
