@@ -698,7 +698,8 @@ types:
         size-eos: true
         doc: |
           One `plane` for each byte of an element; raw ones have a byte for each element. From
-          major version 4 on, when the first byte is 3, `bins`.
+          major version 4 on, when the first byte is 3, `bins` behind it, when it is 4, a zlib
+          stream of the elements.
 
   plane:
     doc: Section 8.
@@ -748,8 +749,6 @@ types:
       - id: len_element
         type: u8
     seq:
-      - id: kind
-        contents: [3]
       - id: len_model
         type: varint
       - id: model

@@ -1342,8 +1342,8 @@ def read_chains(
 def decode_exact(r: Reader, dtype: int, n: int, major: int) -> bytes:
     """The n elements of a row group of a file of that major version."""
     crc, size = r.uint(4), width(dtype)
-    if major >= 4 and r.data[r.at : r.at + 1] == b"\3":
-        data = decode_bins(r, size, n)
+    if major >= 4 and r.data[4:5] in (b"\3", b"\4"):
+        data = decode_bins(r, size, n) if r.u8() == 3 else inflate(r.rest(), n * size)
         must(zlib.crc32(data) == crc, "the CRC-32 of the elements does not match")
         return data
     data = bytearray(n * size)
@@ -1382,7 +1382,7 @@ def proportional(levels: Sequence[int]) -> list[int]:
     return f
 
 
-# ---- 8.1 Bins ------------------------------------------------------------------------------------
+# ---- 8.1 Packed elements and bins ----------------------------------------------------------------
 
 DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 DIRECT = ((-1, 0), (1, 0), (0, -1), (0, 1))
@@ -1449,7 +1449,6 @@ def read_bins(data: bytes, size: int, n: int) -> Bins:
 
 def decode_bins(r: Reader, size: int, n: int) -> bytes:
     """The elements of a row group."""
-    r.u8()
     m, coder = read_bins(r.blob(), size, n), Coder(r.blob())
     bins = bin_numbers(m, coder, n)
     coder.end()

@@ -1,80 +1,45 @@
-"""Bit-exact coding of numbers by byte planes, or by bins (SPEC §8).
+"""Numbers by byte planes (SPEC §8).
 
 The bytes of the numbers are coded plane by plane, lowest first: as they are, as one repeated
-byte, or by rANS with the table of the plane, whichever is smallest. Floating numbers are rotated
-left by one bit first, so that the exponent lies in the highest plane and the sign in the lowest.
-Where it is smaller, `bins` code the numbers instead.
+byte, or by rANS with the table of the plane, whichever is smallest.
 """
 
 import zlib
-from collections.abc import Iterable
 
 import numpy as np
 
-from . import bin_choice, bins, rans
+from . import rans
 from .bins import frequencies
 from .symbols import SymbolError, _read_varint, _varint
 from .tables import TOTAL
 
-RAW, CONSTANT, CODED, BINS = 0, 1, 2, 3
+RAW, CONSTANT, CODED = 0, 1, 2
 _COUNT_BITS = 12  # counts are stored relative to 2**12
-WORTHWHILE = 0.995  # of the bits of planes, and so many bits less, for bins
-BINS_BITS = 2000
 
 
-def encode(
-    numbers: np.ndarray, rotate: bool, rasters: Iterable[tuple[int, int]] | None = None
-) -> bytes:
-    """Code unsigned integers (n,) of 1, 2, 4 or 8 bytes; those of floating numbers to be rotated.
-
-    `rasters` are the (width, channels) in which neighbours may be alike; without them, there are
-    no bins.
-    """
-    crc = zlib.crc32(numbers.astype(numbers.dtype.newbyteorder("<")).data)
-    out = bytearray(crc.to_bytes(4, "little"))
-    turned = (numbers << 1) | (numbers >> (8 * numbers.itemsize - 1)) if rotate else numbers
-    planes = [(turned >> (8 * plane)).astype(np.uint8) for plane in range(numbers.itemsize)]
-    chosen = None if rasters is None else bin_choice.choose(numbers, rotate, rasters)
-    if chosen is not None:
-        bits = sum(8 * min(_expected(plane), len(plane)) for plane in planes)
-        if chosen.bits + BINS_BITS < WORTHWHILE * bits:
-            return bytes(out) + bytes((BINS,)) + bins.encode(numbers, *chosen[1:])
-    for plane in planes:
-        out += _encode_plane(plane)
-    return bytes(out)
+def split(numbers: np.ndarray) -> list[np.ndarray]:
+    """Return the planes (n,) uint8 of unsigned integers (n,)."""
+    places = range(0, 8 * numbers.itemsize, 8)
+    return [(numbers >> numbers.dtype.type(place)).astype(np.uint8) for place in places]
 
 
-def has_bins(data: bytes | memoryview) -> bool:
-    """Return whether numbers are coded by bins, which old versions of the format do not have."""
-    return len(data) > 4 and data[4] == BINS
+def expected(planes: list[np.ndarray]) -> float:
+    """Return how many bytes the planes take, about, tables left out."""
+    return sum(min(_expected(plane), len(plane)) for plane in planes)
 
 
-def decode(
-    data: bytes | memoryview, count: int, itemsize: int, rotate: bool, refined: bool = False
-) -> np.ndarray:
-    """Return the `count` unsigned integers; SymbolError when `data` is damaged.
+def encode(planes: list[np.ndarray]) -> bytes:
+    return b"".join(_encode_plane(plane) for plane in planes)
 
-    `refined` allows bins.
-    """
-    view = memoryview(data)
+
+def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.ndarray, int]:
+    """Return the `count` unsigned integers and where they end; SymbolError for damaged bytes."""
     dtype = np.dtype(f"<u{itemsize}")
     numbers = np.zeros(count, dtype)
-    if refined and has_bins(view):
-        numbers, end = bins.decode(view, 5, count, itemsize)
-        return _checked(numbers, view, end)
-    position = 4
     for plane in range(itemsize):
-        values, position = _decode_plane(view, position, count)
+        values, start = _decode_plane(view, start, count)
         numbers |= values.astype(dtype) << dtype.type(8 * plane)
-    if rotate:
-        numbers = (numbers >> dtype.type(1)) | (numbers << dtype.type(8 * itemsize - 1))
-    return _checked(numbers, view, position)
-
-
-def _checked(numbers: np.ndarray, view: memoryview, end: int) -> np.ndarray:
-    if end != len(view) or zlib.crc32(numbers.data) != int.from_bytes(view[:4], "little"):
-        raise SymbolError("bit-exact values fail their checksum")
-    return numbers
+    return numbers, start
 
 
 def _encode_plane(values: np.ndarray) -> bytes:

@@ -16,8 +16,7 @@ from ..container.dtypes import FLOATS, nbytes
 from ..container.group import GroupHeader, Lossy, Part
 from ..container.index import TensorEntry
 from ..container.reader import Reader
-from ..container.sections import REFINED
-from ..entropy import planes
+from ..entropy import exact
 from ..errors import Corrupt, ProfileMissing
 from .context_coder import ContextCoder
 from .dependent_coder import DependentCoder
@@ -188,9 +187,8 @@ class Decoder:
         limits.check(last - first, limits.ROW_GROUP_VALUES, "the size of a row group")
         kind = unsigned(header.dtype)
         with corrupt("a row group"):
-            refined = self.reader.version >= REFINED
-            rotate = header.dtype in FLOATS
-            numbers = planes.decode(payload, last - first, kind.itemsize, rotate, refined)
+            floating, version = header.dtype in FLOATS, self.reader.version[0]
+            numbers = exact.decode(payload, last - first, kind.itemsize, floating, version)
         starts = self._starts(group)
         i = int(np.searchsorted(starts, first, "right")) - 1
         while i < len(group.entries) and starts[i] < last:

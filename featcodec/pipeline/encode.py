@@ -9,12 +9,12 @@ import numpy as np
 
 from ..align.layout import Layout
 from ..align.value import Spread
-from ..container.dtypes import BITS
+from ..container.dtypes import BITS, FLOATS
 from ..container.group import GroupHeader, Lossy
 from ..container.index import TensorEntry
 from ..container.sections import FEATURES, REFINED
 from ..container.writer import Writer
-from ..entropy import planes
+from ..entropy import exact
 from ..errors import InvalidInput, Unreachable
 from ..profiles import NEURAL
 from .bounded import bounded_choice
@@ -343,8 +343,8 @@ def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
     first = len(writer.index.sections)
     for start in range(0, group.elements, LOSSLESS_VALUES):
         numbers = group.read(start, min(start + LOSSLESS_VALUES, group.elements))
-        payload = planes.encode(numbers, group.rotate, group.rasters)
-        if planes.has_bins(payload):
+        payload = exact.encode(numbers, group.dtype in FLOATS, group.rasters)
+        if exact.refined(payload):
             writer.needs(REFINED)
         writer.section(b"ROWS", payload)
         group.release()

@@ -80,10 +80,6 @@ class LosslessGroup:
     def elements(self) -> int:
         return sum(self.sizes)
 
-    @property
-    def rotate(self) -> bool:
-        return self.dtype in FLOATS
-
     def read(self, first: int, last: int) -> np.ndarray:
         """Return the elements first <= e < last of the concatenation, as unsigned integers."""
         starts = np.concatenate([[0], np.cumsum(self.sizes, dtype=np.int64)])

@@ -17,8 +17,9 @@ from ..align.numbers import STORED, to_float
 from ..align.value import ValueAlignment
 from ..container import dtypes
 from ..container.model import ProfileEntry
+from ..container.sections import LOWEST
 from ..container.wire import Builder, Cursor
-from ..entropy import planes
+from ..entropy import exact
 from ..errors import Corrupt, InvalidInput, Truncated, Unsupported
 from .grid_model import GridModel, corrupt
 from .part_coder import PartCoder
@@ -112,7 +113,7 @@ class Codec:
         if head & LOSSLESS:
             width = stored.itemsize
             with corrupt("a message"):
-                numbers = planes.decode(cursor.rest(), count, width, rotate=True)
+                numbers = exact.decode(cursor.rest(), count, width, True, LOWEST[0])
             return numbers.view(stored.dtype).reshape(shape)
         number = cursor.varint()
         entry = next((e for e in self._entries if e.number == number), None)
@@ -276,7 +277,7 @@ def _exact(array: np.ndarray, dtype: str) -> bytes:
     out = Builder()
     _head(out, LOSSLESS, dtype, array.shape)
     kind = np.dtype(f"<u{array.itemsize}")
-    out += planes.encode(array.astype(STORED[dtype], copy=False).reshape(-1).view(kind), True)
+    out += exact.encode(array.astype(STORED[dtype], copy=False).reshape(-1).view(kind), True)
     return bytes(out)
 
 

@@ -249,9 +249,6 @@ class FeatcodecFile(KaitaiStruct):
             self._read()
 
         def _read(self):
-            self.kind = self._io.read_bytes(1)
-            if not self.kind == b"\x03":
-                raise kaitaistruct.ValidationNotEqualError(b"\x03", self.kind, self._io, u"/types/bins/seq/0")
             self.len_model = FeatcodecFile.Varint(self._io, self, self._root)
             self._raw__raw_model = self._io.read_bytes(self.len_model.value)
             self._raw_model = zlib.decompress(self._raw__raw_model)

@@ -1,0 +1,89 @@
+"""Bit-exact coding of numbers by planes, by bins or packed, whichever is smallest (SPEC §8)."""
+
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+
+from . import bin_choice, bins, planes
+from .symbols import SymbolError
+
+BINS, PACKED = 3, 4  # less: the first plane
+# What is not planes must take such a part of their bytes, and so many bytes less.
+WORTHWHILE, WORTH = 0.995, 200
+PACKED_SAMPLE = 1 << 16  # bytes that show whether there are repetitions
+REPEATED = 0.8  # of the bytes of other codings
+
+
+def encode(
+    numbers: np.ndarray, floating: bool, rasters: Iterable[tuple[int, int]] | None = None
+) -> bytes:
+    """Code unsigned integers (n,) of 1, 2, 4 or 8 bytes.
+
+    `rasters` are the (width, channels) in which neighbours may be alike; without them, there are
+    only planes.
+    """
+    raw = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
+    crc = zlib.crc32(raw).to_bytes(4, "little")
+    # Rotated, the exponent of a floating number lies in the highest plane, the sign in the lowest.
+    top = numbers.dtype.type(8 * numbers.itemsize - 1)
+    split = planes.split(numbers << numbers.dtype.type(1) | numbers >> top if floating else numbers)
+    if rasters is not None:
+        least = WORTHWHILE * planes.expected(split) - WORTH
+        chosen = bin_choice.choose(numbers, floating, rasters)
+        by_bins = chosen is not None and chosen.bits / 8 < least
+        if chosen is not None and by_bins:
+            least = chosen.bits / 8
+        packed = _packed(raw, REPEATED * least)
+        if packed and len(packed) < least:
+            return crc + bytes((PACKED,)) + packed
+        if chosen is not None and by_bins:
+            return crc + bytes((BINS,)) + bins.encode(numbers, *chosen[1:])
+    return crc + planes.encode(split)
+
+
+def _packed(raw: bytes, most: float) -> bytes:
+    """Return the bytes packed; nothing when a sample shows that they take more than `most`."""
+    sample = raw[len(raw) // 2 :][:PACKED_SAMPLE]
+    half = len(sample) // 2  # what it holds is known in the other half
+    more = len(zlib.compress(sample, 5)) - len(zlib.compress(sample[:half], 5))
+    if half == 0 or more * len(raw) > most * (len(sample) - half):
+        return b""
+    return zlib.compress(raw, 9)
+
+
+def refined(data: bytes | memoryview) -> bool:
+    """Return whether numbers are coded in a way that only version 4 of the format has."""
+    return len(data) > 4 and data[4] in (BINS, PACKED)
+
+
+def decode(
+    data: bytes | memoryview, count: int, itemsize: int, floating: bool, version: int
+) -> np.ndarray:
+    """Return the `count` unsigned integers, of a file of that major version.
+
+    Raises SymbolError when `data` is damaged.
+    """
+    view = memoryview(data)
+    if version >= 4 and refined(view):
+        coding = bins.decode if view[4] == BINS else _unpacked
+        numbers, end = coding(view, 5, count, itemsize)
+    else:
+        numbers, end = planes.decode(view, 4, count, itemsize)
+        if floating:
+            one, top = numbers.dtype.type(1), numbers.dtype.type(8 * itemsize - 1)
+            numbers = (numbers >> one) | (numbers << top)
+    if end != len(view) or zlib.crc32(numbers.data) != int.from_bytes(view[:4], "little"):
+        raise SymbolError("bit-exact values fail their checksum")
+    return numbers
+
+
+def _unpacked(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.ndarray, int]:
+    unpacker = zlib.decompressobj()
+    try:
+        raw = unpacker.decompress(view[start:], count * itemsize + 1)
+    except zlib.error:
+        raise SymbolError("packed values are damaged") from None
+    if len(raw) != count * itemsize or not unpacker.eof or unpacker.unused_data:
+        raise SymbolError("packed values of another length")
+    return np.frombuffer(raw, f"<u{itemsize}"), len(view)
