@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from featcodec.entropy import family, fit, exact, integers, symbols
+from featcodec.entropy import exact, family, fit, integers, symbols
 from featcodec.entropy.tables import MAX_MAGNITUDE, TOTAL, Table, bits, frequencies
 from featcodec.quantise.scalar import PLAIN, quantise, thresholds
 

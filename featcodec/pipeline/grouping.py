@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,6 +20,7 @@ from .group import Group
 MOST_CLASSES = 64  # values of a number in the names that may tell layers apart
 PROBE_VALUES = 1 << 16
 PROBED_TENSORS = 2000
+OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
 
 
 @dataclass(frozen=True)
@@ -105,17 +107,21 @@ def group_tensors(source: Source, options: Options, lossless: bool) -> list[Grou
     metadata = source.metadata or {}
     keys: dict[tuple, list[Tensor]] = {}
     alone = _lone_vectors(source.tensors, options)
+    values = Counter[tuple]()
+    for tensor in source.tensors:
+        values[tensor.dtype, tensor.shape[1:]] += math.prod(tensor.shape)
     for tensor in source.tensors:
         feature = tensor.dtype in FLOATS and bool(tensor.shape) and math.prod(tensor.shape) > 0
         if lossless or not feature or tensor.name in alone:
-            keys.setdefault((tensor.dtype,), []).append(tensor)
+            key = (tensor.dtype, tensor.shape[1:])
+            keys.setdefault(key if values[key] >= OWN_RASTER else key[:1], []).append(tensor)
             continue
         architecture, layout = _align(tensor, metadata, options)
         channels = layout.token_grid(tensor.shape)[-1]
         keys.setdefault((tensor.dtype, architecture, layout, channels), []).append(tensor)
     groups: list[Group | LosslessGroup] = []
     for key, tensors in keys.items():
-        if len(key) == 1:
+        if len(key) < 3:
             groups.append(_lossless_group(tensors, source))
             continue
         for same in _split_by_statistics(tensors, key[2]):
