@@ -50,6 +50,7 @@ DIGITS = HERE / "digits"
 VECTORS = HERE.parent / "bitstream_spec" / "vectors"
 sys.path.insert(0, str(HERE.parent / "bitstream_spec"))
 
+import exact_vectors  # noqa: E402
 import reference_decoder as reference  # noqa: E402
 
 
@@ -852,6 +853,29 @@ def make_faulty_models(folder: Path) -> None:
         (target / "expect.json").write_text(json.dumps(expected) + "\n")
 
 
+# --- bit for bit, of format 4.0 -----------------------------------------------------------------
+
+
+def make_exact(folder: Path) -> None:
+    for name, data in exact_vectors.by_encoder(digits("cnn", 60), digits("vit", 60)).items():
+        write_valid(folder / "valid" / name, data)
+    write_valid(folder / "valid" / "143-lossless-by-hand", exact_vectors.by_hand())
+    for name, (reason, data) in exact_vectors.faults().items():
+        target = folder / "faulty" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            (target / "in.fcz").write_bytes(data)
+            (target / "expect.json").write_text(json.dumps({"reason": reason}) + "\n")
+
+
+def write_valid(target: Path, data: bytes) -> None:
+    """Write a vector that needs no profile."""
+    if not target.exists():
+        target.mkdir(parents=True)
+        (target / "in.fcz").write_bytes(data)
+        finish(target, [])
+
+
 # --- beyond the limits --------------------------------------------------------------------------
 
 
@@ -946,5 +970,6 @@ if __name__ == "__main__":
     make_faulty(where)
     make_faulty_networks(where)
     make_faulty_models(where)
+    make_exact(where)
     make_limits(where)
     make_limits_of_networks(where)

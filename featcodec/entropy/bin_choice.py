@@ -14,6 +14,7 @@ STRETCH = 1 << 16  # neighbouring numbers by which rasters are compared
 FEW = 512  # different numbers: each has its bin
 PREFIXES = 192
 SPIKE, ABOVE = 512, 4  # a number of a share of 1 / SPIKE, and so much above its surroundings
+VALUE_BITS = 200  # what the bin of one value takes, about
 TABLES = (1, 8, 32)
 KINDS = 16
 ROUNDS = 5  # of clustering
@@ -55,7 +56,7 @@ def choose(
     counts = _counts(cells, int(kinds.max()) + 1, len(grades))
     cost, maps, codes = min((_tables(counts, grades, n) for n in TABLES), key=lambda t: t[0])
     model = Model(shift, low, prefixes, values, grades, width, kinds, maps, codes)
-    cost += low * np.count_nonzero(of_number < len(prefixes))
+    cost += low * np.count_nonzero(of_number < len(prefixes)) + VALUE_BITS * len(values)
     return Choice(cost, of_number, cells, model)
 
 
@@ -86,7 +87,7 @@ def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.nda
 def _low(ascending: np.ndarray, most: int) -> int:
     """Return how many low bits to leave out until at most so many numbers differ."""
     low = 0
-    while np.count_nonzero(np.diff(ascending >> ascending.dtype.type(low))) >= max(most, 1):
+    while np.count_nonzero(np.diff(ascending >> ascending.dtype.type(low))) >= max(most, 2):
         low += 1
     return low
 
@@ -109,7 +110,8 @@ def _spikes(seen: np.ndarray, counts: np.ndarray, low: int) -> np.ndarray:
         seen >> seen.dtype.type(low), return_index=True, return_inverse=True
     )
     usual = (np.add.reduceat(counts, starts)[place] - counts) / 2.0**low
-    return seen[(counts * SPIKE > counts.sum()) & (counts > ABOVE * usual)]
+    pays = counts * low > VALUE_BITS
+    return seen[pays & (counts * SPIKE > counts.sum()) & (counts > ABOVE * usual)]
 
 
 def _grades(

@@ -1,0 +1,195 @@
+"""Test vectors of SPEC §8.1: elements that are packed, and elements coded by bins."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import featcodec.numpy as fc
+from featcodec.container.group import GroupHeader
+from featcodec.container.index import TensorEntry
+from featcodec.container.sections import LOWEST, REFINED
+from featcodec.container.writer import Writer
+from featcodec.entropy import bins
+from featcodec.entropy.raster import SUMS, Raster
+
+PER = 800  # elements of a row group
+TYPES = {1: "U8", 2: "F16", 4: "F32", 8: "I64"}
+
+
+def by_encoder(cnn: np.ndarray, vit: np.ndarray) -> dict[str, bytes]:
+    """Return name -> file; features (samples, channels, rows, columns) and (samples, L, D), F16."""
+    rng = np.random.default_rng(9)
+    picture = np.cumsum(rng.normal(size=(3, 40, 30)), axis=2) * 3 + 90
+    sources: dict[str, dict[str, np.ndarray]] = {
+        "140-lossless-maps": {
+            "relu": np.clip(cnn[:40], 0, 1.5),
+            "wide": np.maximum(cnn[:20], 0).astype(np.float32),
+        },
+        "141-lossless-tokens": {"x": vit[:60].astype(np.float32) / 3},
+        "142-lossless-others": {
+            "picture": picture.astype(np.uint8),
+            "ids": np.tile(np.arange(256), 30),
+            "double": np.cumsum(rng.normal(size=(150, 7)), axis=0),
+        },
+    }
+    return {name: fc.save(tensors, lossless=True) for name, tensors in sources.items()}
+
+
+def model_by_hand(rng: np.random.Generator, itemsize: int) -> bins.Model:
+    """Make up bins that overlap, kinds and tables, as the encoder never does."""
+    bits, shift, low = 8 * itemsize, itemsize % 5, 11 * itemsize // 4
+    prefixes = np.sort(rng.choice(1 << min(bits - shift - low, 20), 9, replace=False))
+    values = np.append(np.arange(5), (1 << (bits - shift)) - 1)
+    kinds, tables = 5, 7
+    codes = rng.integers(1, 60, (tables, 15)) * (rng.random((tables, 15)) < 0.7)
+    codes[:, 4] = np.arange(tables) + 1
+    codes[3] = np.where(np.arange(15) == 12, bins.MOST_CODE, 0)  # of one bin, which takes nothing
+    codes[5, :4] = bins.MOST_CODE, bins.MOST_CODE, 0, 1
+    maps = rng.integers(0, tables, (2 * kinds, SUMS))
+    maps[:, SUMS - 1] = np.arange(2 * kinds) % 4
+    return bins.Model(
+        shift,
+        low,
+        prefixes.astype(np.uint64),
+        values.astype(np.uint64),
+        rng.integers(0, 16, 15).astype(np.uint8),
+        width=7,
+        kinds=rng.permutation(11).astype(np.uint8) % kinds,
+        maps=maps.astype(np.uint8),
+        codes=codes.astype(np.uint8),
+    )
+
+
+def rows_by_hand(rng: np.random.Generator, model: bins.Model, itemsize: int, count: int) -> bytes:
+    """Return ROWS of elements made up as the tables allow."""
+    raster = Raster(count, model.width, len(model.kinds))
+    bordered, inside = raster.bordered()
+    whole, cells = np.zeros(raster.shape, np.int32), []
+    for one, of_pass in raster.passes(bordered, model.kinds):
+        tables = model.maps.reshape(-1)[of_pass]
+        found = np.array([rng.choice(np.flatnonzero(model.codes[t])) for t in tables], np.int32)
+        one.put(whole, found, 0)
+        one.put(inside, model.grades[found], 8)
+        cells.append((of_pass, found))
+    known = whole.reshape(-1)[:count]
+    dtype = np.dtype(f"<u{itemsize}")
+    numbers = model.starts.astype(dtype)[known]
+    below = rng.integers(0, 1 << model.low, count).astype(dtype)
+    numbers |= np.where(known < len(model.prefixes), below, dtype.type(0))
+    numbers <<= dtype.type(model.shift)
+    crc = struct.pack("<I", zlib.crc32(numbers.tobytes()))
+    return crc + b"\3" + bins.encode(numbers, known, cells, model)
+
+
+def file_of(rows: dict[str, list[bytes]], version: tuple[int, int] = REFINED) -> bytes:
+    """Return a file of a tensor of each type, of row groups of PER elements but the last: 90."""
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.needs(version)
+    headers = []
+    for dtype, payloads in rows.items():
+        elements, first = PER * (len(payloads) - 1) + 90, len(writer.index.sections)
+        for payload in payloads:
+            writer.section(b"ROWS", payload)
+        headers.append(GroupHeader(dtype, elements, PER, first, np.inf, 0.0))
+        group = len(headers) - 1
+        writer.index.tensors.append(TensorEntry(dtype.lower(), dtype, (elements,), group))
+    for header in headers:
+        writer.section(b"GRUP", header.pack())
+    writer.finish()
+    return out.getvalue()
+
+
+def by_hand() -> bytes:
+    """Return a file with elements of all widths, two row groups each."""
+    rng = np.random.default_rng(10)
+    rows = {}
+    for itemsize, dtype in TYPES.items():
+        model = model_by_hand(rng, itemsize)
+        rows[dtype] = [rows_by_hand(rng, model, itemsize, count) for count in (PER, 90)]
+    return file_of(rows)
+
+
+def faults() -> dict[str, tuple[str, bytes]]:
+    """Return name -> (reason, file)."""
+    model = model_by_hand(np.random.default_rng(11), 2)
+
+    def rows(changed: bins.Model = model) -> bytes:
+        """Return a row group whose model, but nothing else, is changed."""
+        sound = rows_by_hand(np.random.default_rng(12), model, 2, 90)
+        packed, other = model.pack(2), changed.pack(2)
+        assert sound[7 : 7 + len(packed)] == packed
+        return sound[:5] + _length(other) + other + sound[7 + len(packed) :]
+
+    def having(**changes: Any) -> bytes:
+        return file_of({"F16": [rows(replace(model, **changes))]})
+
+    def array(field: str, place: Any, value: int) -> dict[str, np.ndarray]:
+        changed = getattr(model, field).copy()
+        changed[place] = value
+        return {field: changed}
+
+    def cut(change: Callable[[bytes], bytes]) -> bytes:
+        return file_of({"F16": [change(rows())]})
+
+    elements = np.random.default_rng(13).integers(0, 4, 90).astype(np.uint16).tobytes()
+    crc = struct.pack("<I", zlib.crc32(elements)) + b"\4"
+    packed = zlib.compress(elements)
+    assert fc.load(file_of({"F16": [rows()]}))
+    assert fc.load(file_of({"F16": [crc + packed]}))
+    twice = array("prefixes", 1, int(model.prefixes[0]))
+    return {
+        "bins-old-version": (
+            "bins in a file of major version 1",
+            file_of({"F16": [rows()]}, LOWEST),
+        ),
+        "bins-twice": ("a prefix twice", having(**twice)),
+        "bins-too-large": (
+            "a prefix that leaves no room for the low bits",
+            having(**array("prefixes", -1, 1 << (16 - model.shift - model.low))),
+        ),
+        "bins-low": ("as many low bits as an element has", having(low=14)),
+        "bins-grade": ("a grade of 16", having(**array("grades", 3, 16))),
+        "bins-kind": ("a kind beyond those stated", having(**array("kinds", 3, 5))),
+        "bins-width": ("a row longer than the row group", having(width=9)),
+        "bins-no-width": ("rows of no columns", having(width=0)),
+        "bins-map": ("a table that is not there", having(**array("maps", (2, 7), 7))),
+        "bins-code": ("a level of code 81", having(**array("codes", (1, 4), 81))),
+        "bins-levels": ("levels that sum to more than 2^24", having(**array("codes", 1, 80))),
+        "bins-no-levels": ("a table without levels", having(**array("codes", 6, 0))),
+        "bins-trailing": ("a model with a byte too many", having(**_longer(model))),
+        "bins-cut": ("low bits that end too early", cut(lambda data: data[:-1])),
+        "bins-more": ("a byte behind the low bits", cut(lambda data: data + b"\0")),
+        "bins-symbols": ("damage to words", cut(lambda data: data[:-60] + b"\7" + data[-59:])),
+        "packed-old-version": (
+            "packed elements in a file of major version 3",
+            file_of({"F16": [crc + packed]}, (3, 0)),
+        ),
+        "packed-longer": (
+            "packed elements, one too many",
+            file_of({"F16": [crc + zlib.compress(elements + b"\0\0")]}),
+        ),
+        "packed-trailing": ("a byte behind a stream", file_of({"F16": [crc + packed + b"\0"]})),
+        "packed-crc": ("another CRC-32", file_of({"F16": [b"\0" + crc[1:] + packed]})),
+        "packed-damaged": ("no zlib stream", file_of({"F16": [crc + packed[2:]]})),
+    }
+
+
+def _length(data: bytes) -> bytes:
+    assert 128 <= len(data) < 1 << 14
+    return bytes((len(data) & 127 | 128, len(data) >> 7))
+
+
+def _longer(model: bins.Model) -> dict[str, np.ndarray]:
+    """Return codes with one more at the end, which belongs to no table."""
+
+    class Longer(np.ndarray):
+        def tobytes(self, *_: Any) -> bytes:
+            return super().tobytes() + b"\0"
+
+    return {"codes": model.codes.view(Longer)}

@@ -1,0 +1,184 @@
+"""Coding bit for bit: planes, bins, packed elements (SPEC §8)."""
+
+import io
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import featcodec.numpy as fc
+from featcodec.container.reader import Reader
+from featcodec.entropy import bin_choice, bins, exact
+from featcodec.entropy.raster import GRADES, MIDDLE, SUMS, Raster
+from featcodec.entropy.symbols import SymbolError
+
+PLANES, BINS, PACKED = range(3)
+KINDS = {exact.BINS: BINS, exact.PACKED: PACKED}
+unsigned = st.sampled_from([np.uint8, np.uint16, np.uint32, np.uint64])
+rasters = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), max_size=3)
+
+
+def kind_of(data: bytes) -> int:
+    return KINDS.get(data[4], PLANES)
+
+
+def smooth(shape: tuple[int, ...], dtype: type, seed: int = 0) -> np.ndarray:
+    """Return maps (samples, channels, rows, columns) in which neighbours are alike."""
+    draws = np.random.default_rng(seed).normal(size=shape)
+    return np.cumsum(np.cumsum(draws, axis=-1), axis=-2).astype(dtype)
+
+
+def stored(array: np.ndarray) -> np.ndarray:
+    return array.reshape(-1).view(f"<u{array.itemsize}")
+
+
+@given(
+    unsigned.flatmap(lambda kind: hnp.arrays(kind, st.integers(0, 500))),
+    st.integers(1, 9),
+    st.booleans(),
+    rasters,
+)
+def test_any_numbers_come_back(
+    numbers: np.ndarray, times: int, floating: bool, shapes: list[tuple[int, int]]
+) -> None:
+    numbers = np.tile(numbers, times)
+    data = exact.encode(numbers, floating, shapes)
+    back = exact.decode(data, len(numbers), numbers.itemsize, floating, 4)
+    np.testing.assert_array_equal(back, numbers)
+
+
+@given(
+    unsigned.flatmap(lambda kind: hnp.arrays(kind, st.integers(64, 700))),
+    st.integers(0, 60),
+    st.booleans(),
+    rasters,
+)
+def test_any_numbers_come_back_from_bins(
+    numbers: np.ndarray, shift: int, floating: bool, shapes: list[tuple[int, int]]
+) -> None:
+    """Even where they do not pay."""
+    numbers = numbers << numbers.dtype.type(shift % (8 * numbers.itemsize))
+    choice = bin_choice.choose(numbers, floating, shapes)
+    if choice is not None:
+        data = memoryview(bins.encode(numbers, *choice[1:]))
+        back, end = bins.decode(data, 0, len(numbers), numbers.itemsize)
+        np.testing.assert_array_equal(back, numbers)
+        assert end == len(data)
+
+
+@given(st.integers(0, 300), st.integers(1, 9), st.integers(1, 9), st.data())
+def test_passes_visit_each_element_once_and_know_its_neighbours(
+    count: int, width: int, channels: int, data: st.DataObject
+) -> None:
+    raster = Raster(count, width, channels)
+    known = data.draw(hnp.arrays(np.uint8, count, elements=st.integers(0, GRADES - 1)))
+    kinds = np.arange(channels).astype(np.uint8)
+    bordered, inside = raster.bordered()
+    order, seen = raster.filled(np.arange(count), -1), []
+    for one, cells in raster.passes(bordered, kinds):
+        elements = one.take(order)
+        seen += elements.tolist()
+        kind, sums = np.divmod(cells, SUMS)
+        np.testing.assert_array_equal(kind // 2, elements % channels)
+        for i, total in zip(elements.tolist(), sums.tolist(), strict=True):
+            around = [(i - width * channels), (i + width * channels)]
+            column = i // channels % width
+            around += [i - channels if column else -1, i + channels if column + 1 < width else -1]
+            near = sum(int(known[j]) if 0 <= j < count else MIDDLE for j in around)
+            assert total == near or kind[0] % 2 == 0
+        one.put(inside, known[elements], MIDDLE)
+    assert sorted(seen) == list(range(count))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_bins_make_smooth_maps_smaller(dtype: type) -> None:
+    numbers = stored(smooth((4, 6, 20, 24), dtype))
+    data = exact.encode(numbers, True, [(24, 1), (1, 24)])
+    assert kind_of(data) == BINS
+    assert len(data) < len(exact.encode(numbers, True)) - len(numbers) // 10
+
+
+def test_channels_of_many_scales_have_kinds() -> None:
+    scales = np.geomspace(0.01, 100, 24)
+    tokens = np.random.default_rng(1).normal(size=(3000, 24)) * scales
+    choice = bin_choice.choose(stored(tokens.astype(np.float32)), True, [(24, 1), (1, 24)])
+    assert choice is not None
+    assert (choice.model.width, len(choice.model.kinds)) == (1, 24)
+    assert choice.model.kinds.max() > 1
+
+
+def test_a_frequent_value_has_its_own_bin() -> None:
+    relu = np.clip(smooth((6, 8, 30, 30), np.float32), 0, 6)
+    choice = bin_choice.choose(stored(relu), True, [(30, 1)])
+    assert choice is not None
+    assert stored(np.float32([0, 6]))[1] >> choice.model.shift in choice.model.values
+
+
+def test_halves_in_singles_take_what_halves_take() -> None:
+    half = smooth((5, 6, 30, 30), np.float16)
+    sizes = [len(exact.encode(stored(maps), True, [(30, 1)])) for maps in (half, half.astype("f4"))]
+    assert sizes[1] < 1.01 * sizes[0]
+
+
+def test_what_repeats_is_packed() -> None:
+    row = np.random.default_rng(2).normal(size=700).astype(np.float32)
+    data = exact.encode(stored(np.tile(row, 40)), True, [(700, 1)])
+    assert kind_of(data) == PACKED
+    assert len(data) < 3 * row.nbytes
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+def test_a_file_of_noise_stays_one_of_format_1(rows: int) -> None:
+    noise = np.random.default_rng(3).integers(0, 1 << 32, (rows, 99)).astype(np.uint32)
+    assert Reader(io.BytesIO(fc.save({"x": noise}, lossless=True)), "noise").version == (1, 0)
+
+
+def test_a_file_with_bins_is_one_of_format_4() -> None:
+    maps = smooth((4, 6, 20, 24), np.float32)
+    data = fc.save({"x": maps}, lossless=True)
+    assert Reader(io.BytesIO(data), "maps").version == (4, 0)
+    np.testing.assert_array_equal(fc.load(data)["x"], maps)
+
+
+@pytest.mark.parametrize("numbers", [
+    stored(smooth((4, 3, 20, 11), np.float16)),
+    stored(np.tile(np.arange(100.0), 20)),
+])  # fmt: skip
+def test_damage_is_found(numbers: np.ndarray) -> None:
+    """Whatever the byte, and wherever the end: SymbolError, or what was there before."""
+    data = exact.encode(numbers, True, [(11, 1)])
+    assert kind_of(data) != PLANES
+    rng = np.random.default_rng(4)
+    for place, bit in enumerate(rng.integers(0, 8, len(data))):
+        damaged = bytearray(data)
+        damaged[place] ^= 1 << int(bit)
+        for wrong in (bytes(damaged), data[:place]):
+            try:  # some bits have no meaning
+                back = exact.decode(wrong, len(numbers), numbers.itemsize, True, 4)
+            except SymbolError:
+                continue
+            assert len(wrong) == len(data)
+            np.testing.assert_array_equal(back, numbers)
+
+
+@given(st.binary(max_size=300), st.integers(0, 200), st.sampled_from([1, 2, 4, 8]))
+def test_no_bytes_crash_the_model(data: bytes, count: int, itemsize: int) -> None:
+    with pytest.raises(SymbolError):
+        bins.Model.unpack(memoryview(zlib.compress(data)), itemsize, count)
+
+
+def test_the_vectors_have_all_codings() -> None:
+    folder = Path(__file__).parents[1] / "bitstream_spec" / "vectors" / "valid"
+    found = set()
+    for path in folder.glob("14*/in.fcz"):
+        reader = Reader(io.BytesIO(path.read_bytes()), path.name)
+        found |= {
+            kind_of(reader.section(i, b"ROWS"))
+            for i, (kind, _) in enumerate(reader.index.sections)
+            if kind == b"ROWS"
+        }
+    assert {BINS, PACKED} <= found
