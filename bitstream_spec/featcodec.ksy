@@ -748,11 +748,13 @@ types:
     params:
       - id: len_element
         type: u8
+      - id: num_elements
+        type: u8
     seq:
       - id: len_model
         type: varint
       - id: model
-        type: bin_model(len_element)
+        type: bin_model(len_element, num_elements)
         size: len_model.value
         process: zlib
       - id: len_words
@@ -767,6 +769,8 @@ types:
     doc: Section 8.1.
     params:
       - id: len_element
+        type: u8
+      - id: num_elements
         type: u8
     seq:
       - id: shift
@@ -789,11 +793,14 @@ types:
         valid:
           min: 1
           max: 65536
-      - id: num_kinds
+      - id: num_kinds_of_places
         type: u1
         valid:
           min: 1
-          max: 64
+      - id: num_kinds_of_channels
+        type: u1
+        valid:
+          expr: _ != 0 and _ * num_kinds_of_places <= 64
       - id: prefixes
         size: len_element
         repeat: expr
@@ -805,13 +812,16 @@ types:
         repeat-expr: num_values
       - id: grades
         size: num_prefixes + num_values
-      - id: kinds
+      - id: kinds_of_places
+        size: (num_elements + num_channels - 1) / num_channels
+        if: num_kinds_of_places > 1
+      - id: kinds_of_channels
         size: num_channels
-        if: num_kinds > 1
+        if: num_kinds_of_channels > 1
       - id: map
         size: 62
         repeat: expr
-        repeat-expr: 2 * num_kinds
+        repeat-expr: 2 * num_kinds_of_places * num_kinds_of_channels
       - id: codes
         size: num_prefixes + num_values
         repeat: expr

@@ -1407,7 +1407,9 @@ class Bins:
     starts: list[int]  # not shifted
     grades: bytes
     width: int
-    kinds: bytes  # of the channels
+    places: bytes  # kinds of places
+    channels: bytes  # and of channels
+    different: int  # kinds of channels
     map: list[bytes]
     levels: list[list[int]]
 
@@ -1428,23 +1430,29 @@ def read_bins(data: bytes, size: int, n: int) -> Bins:
         raise FormatError("a zlib stream is damaged") from None
     must(stream.eof and not stream.unused_data, "the model of bins has another length")
     shift, low, p, v, t = r.u8(), r.u8(), r.uint(2), r.uint(2), r.uint(2)
-    columns, channels, q = r.uint(4), r.uint(4), r.u8()
+    columns, channels, kinds, different = r.uint(4), r.uint(4), r.u8(), r.u8()
     must(shift + low < 8 * size and p + v <= 4096, "bins that cannot be")
     must(1 <= t <= 256 and (p + v) * t <= 2**20, "tables of bins that cannot be")
     must(columns and 1 <= channels <= 65536, "rows of bins that cannot be")
-    must(columns * channels <= max(n, 1) and 1 <= q <= 64, "rows of bins that cannot be")
+    must(columns * channels <= max(n, 1), "rows of bins that cannot be")
+    must(1 <= kinds * different <= 64, "kinds that cannot be")
     starts = [s << low for s in ascending(r, p, size, 1 << 8 * size - shift - low)]
     starts += ascending(r, v, size, 1 << 8 * size - shift)
-    grades, kinds = r.take(p + v), r.take(channels) if q > 1 else bytes(channels)
-    must(all(g < 16 for g in grades) and max(kinds) < q, "a grade or a kind")
-    table_map = [r.take(62) for _ in range(2 * q)]
+    grades, places = r.take(p + v), -(-n // channels)
+    of_places = r.take(places) if kinds > 1 else bytes(places)
+    of_channels = r.take(channels) if different > 1 else bytes(channels)
+    must(all(g < 16 for g in grades), "a grade of 16 or more")
+    must(max(of_places, default=0) < kinds and max(of_channels) < different, "a kind")
+    table_map = [r.take(62) for _ in range(2 * kinds * different)]
     must(max(map(max, table_map)) < t, "a table of bins that is not there")
     codes = [r.take(p + v) for _ in range(t)]
     r.end()
     must(all(c <= 80 for row in codes for c in row), "the code of a level")
     levels = [[c and (4 + (c - 1) % 4) << (c - 1) // 4 for c in row] for row in codes]
     must(all(1 <= sum(row) <= 2**24 for row in levels), "the levels of a table")
-    return Bins(shift, low, p, starts, grades, columns, kinds, table_map, levels)
+    return Bins(
+        shift, low, p, starts, grades, columns, of_places, of_channels, different, table_map, levels
+    )
 
 
 def decode_bins(r: Reader, size: int, n: int) -> bytes:
@@ -1467,7 +1475,7 @@ def decode_bins(r: Reader, size: int, n: int) -> bytes:
 
 def bin_numbers(m: Bins, coder: Coder, n: int) -> list[int]:
     """The bins of the n elements."""
-    channels = len(m.kinds)
+    channels = len(m.channels)
     rows = -(-n // (m.width * channels))
     bins, grades = [0] * n, bytearray([8]) * n
     frequencies = [proportional(row) for row in m.levels]
@@ -1485,7 +1493,8 @@ def bin_numbers(m: Bins, coder: Coder, n: int) -> list[int]:
             i = (y * m.width + x) * channels + c
             if i < n:
                 s = sum(grade(y + far * dy, x + far * dx, c) for dy, dx in neighbours)
-                table = m.map[2 * m.kinds[c] + near][s if neighbours else 61]
+                kind = m.places[i // channels] * m.different + m.channels[c]
+                table = m.map[2 * kind + near][s if neighbours else 61]
                 where.setdefault(table, []).append(i)
         for table, elements in sorted(where.items()):
             count = len(elements) if len(symbols[table]) > 1 else 0

@@ -15,7 +15,7 @@ from featcodec.container.index import TensorEntry
 from featcodec.container.sections import LOWEST, REFINED
 from featcodec.container.writer import Writer
 from featcodec.entropy import bins
-from featcodec.entropy.raster import SUMS, Raster
+from featcodec.entropy.raster import SUMS, Kinds
 
 PER = 800  # elements of a row group
 TYPES = {1: "U8", 2: "F16", 4: "F32", 8: "I64"}
@@ -40,18 +40,23 @@ def by_encoder(cnn: np.ndarray, vit: np.ndarray) -> dict[str, bytes]:
     return {name: fc.save(tensors, lossless=True) for name, tensors in sources.items()}
 
 
-def model_by_hand(rng: np.random.Generator, itemsize: int) -> bins.Model:
+def model_by_hand(rng: np.random.Generator, itemsize: int, count: int) -> bins.Model:
     """Make up bins that overlap, kinds and tables, as the encoder never does."""
     bits, shift, low = 8 * itemsize, itemsize % 5, 11 * itemsize // 4
     prefixes = np.sort(rng.choice(1 << min(bits - shift - low, 20), 9, replace=False))
     values = np.append(np.arange(5), (1 << (bits - shift)) - 1)
-    kinds, tables = 5, 7
+    tables = 7
+    kinds = Kinds(
+        rng.integers(0, 3, -(-count // 11)).astype(np.uint8),
+        rng.permutation(11).astype(np.uint8) % 5,
+        (3, 6),
+    )
     codes = rng.integers(1, 60, (tables, 15)) * (rng.random((tables, 15)) < 0.7)
     codes[:, 4] = np.arange(tables) + 1
     codes[3] = np.where(np.arange(15) == 12, bins.MOST_CODE, 0)  # of one bin, which takes nothing
     codes[5, :4] = bins.MOST_CODE, bins.MOST_CODE, 0, 1
-    maps = rng.integers(0, tables, (2 * kinds, SUMS))
-    maps[:, SUMS - 1] = np.arange(2 * kinds) % 4
+    maps = rng.integers(0, tables, (2 * kinds.count, SUMS))
+    maps[:, SUMS - 1] = np.arange(2 * kinds.count) % 4
     return bins.Model(
         shift,
         low,
@@ -59,19 +64,19 @@ def model_by_hand(rng: np.random.Generator, itemsize: int) -> bins.Model:
         values.astype(np.uint64),
         rng.integers(0, 16, 15).astype(np.uint8),
         width=7,
-        kinds=rng.permutation(11).astype(np.uint8) % kinds,
-        maps=maps.astype(np.uint8),
+        kinds=kinds,
+        maps=maps.astype(np.uint8).reshape(-1),
         codes=codes.astype(np.uint8),
     )
 
 
 def rows_by_hand(rng: np.random.Generator, model: bins.Model, itemsize: int, count: int) -> bytes:
     """Return ROWS of elements made up as the tables allow."""
-    raster = Raster(count, model.width, len(model.kinds))
+    raster = model.raster(count)
     bordered, inside = raster.bordered()
     whole, cells = np.zeros(raster.shape, np.int32), []
     for one, of_pass in raster.passes(bordered, model.kinds):
-        tables = model.maps.reshape(-1)[of_pass]
+        tables = model.maps[of_pass]
         found = np.array([rng.choice(np.flatnonzero(model.codes[t])) for t in tables], np.int32)
         one.put(whole, found, 0)
         one.put(inside, model.grades[found], 8)
@@ -110,14 +115,14 @@ def by_hand() -> bytes:
     rng = np.random.default_rng(10)
     rows = {}
     for itemsize, dtype in TYPES.items():
-        model = model_by_hand(rng, itemsize)
-        rows[dtype] = [rows_by_hand(rng, model, itemsize, count) for count in (PER, 90)]
+        models = [(model_by_hand(rng, itemsize, count), count) for count in (PER, 90)]
+        rows[dtype] = [rows_by_hand(rng, model, itemsize, count) for model, count in models]
     return file_of(rows)
 
 
 def faults() -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
-    model = model_by_hand(np.random.default_rng(11), 2)
+    model = model_by_hand(np.random.default_rng(11), 2, 90)
 
     def rows(changed: bins.Model = model) -> bytes:
         """Return a row group whose model, but nothing else, is changed."""
@@ -133,6 +138,10 @@ def faults() -> dict[str, tuple[str, bytes]]:
         changed = getattr(model, field).copy()
         changed[place] = value
         return {field: changed}
+
+    def kinds_of(places: int, channels: int) -> dict[str, Any]:
+        kinds = replace(model.kinds, different=(places, channels))
+        return {"kinds": kinds, "maps": np.resize(model.maps, 2 * kinds.count * SUMS)}
 
     def cut(change: Callable[[bytes], bytes]) -> bytes:
         return file_of({"F16": [change(rows())]})
@@ -155,10 +164,12 @@ def faults() -> dict[str, tuple[str, bytes]]:
         ),
         "bins-low": ("as many low bits as an element has", having(low=14)),
         "bins-grade": ("a grade of 16", having(**array("grades", 3, 16))),
-        "bins-kind": ("a kind beyond those stated", having(**array("kinds", 3, 5))),
+        "bins-kind": ("a channel of a kind beyond those stated", having(**kinds_of(3, 4))),
+        "bins-place": ("a place of a kind beyond those stated", having(**kinds_of(2, 6))),
+        "bins-kinds": ("66 kinds", having(**kinds_of(11, 6))),
         "bins-width": ("a row longer than the row group", having(width=9)),
         "bins-no-width": ("rows of no columns", having(width=0)),
-        "bins-map": ("a table that is not there", having(**array("maps", (2, 7), 7))),
+        "bins-map": ("a table that is not there", having(**array("maps", 2 * SUMS + 7, 7))),
         "bins-code": ("a level of code 81", having(**array("codes", (1, 4), 81))),
         "bins-levels": ("levels that sum to more than 2^24", having(**array("codes", 1, 80))),
         "bins-no-levels": ("a table without levels", having(**array("codes", 6, 0))),

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 import featcodec.numpy as fc
 from featcodec.container.reader import Reader
 from featcodec.entropy import bin_choice, bins, exact
-from featcodec.entropy.raster import GRADES, MIDDLE, SUMS, Raster
+from featcodec.entropy.raster import GRADES, MIDDLE, SUMS, Kinds, Raster
 from featcodec.entropy.symbols import SymbolError
 
 PLANES, BINS, PACKED = range(3)
@@ -76,14 +76,16 @@ def test_passes_visit_each_element_once_and_know_its_neighbours(
 ) -> None:
     raster = Raster(count, width, channels)
     known = data.draw(hnp.arrays(np.uint8, count, elements=st.integers(0, GRADES - 1)))
-    kinds = np.arange(channels).astype(np.uint8)
+    places = np.arange(-(-count // channels)) % 3
+    kinds = Kinds(places.astype(np.uint8), np.arange(channels).astype(np.uint8), (3, channels))
     bordered, inside = raster.bordered()
     order, seen = raster.filled(np.arange(count), -1), []
     for one, cells in raster.passes(bordered, kinds):
         elements = one.take(order)
         seen += elements.tolist()
         kind, sums = np.divmod(cells, SUMS)
-        np.testing.assert_array_equal(kind // 2, elements % channels)
+        of_place = elements // channels % 3
+        np.testing.assert_array_equal(kind // 2, of_place * channels + elements % channels)
         for i, total in zip(elements.tolist(), sums.tolist(), strict=True):
             around = [(i - width * channels), (i + width * channels)]
             column = i // channels % width
@@ -107,8 +109,8 @@ def test_channels_of_many_scales_have_kinds() -> None:
     tokens = np.random.default_rng(1).normal(size=(3000, 24)) * scales
     choice = bin_choice.choose(stored(tokens.astype(np.float32)), True, [(24, 1), (1, 24)])
     assert choice is not None
-    assert (choice.model.width, len(choice.model.kinds)) == (1, 24)
-    assert choice.model.kinds.max() > 1
+    assert (choice.model.width, len(choice.model.kinds.channels)) == (1, 24)
+    assert choice.model.kinds.different == (1, bin_choice.KINDS)
 
 
 def test_a_frequent_value_has_its_own_bin() -> None:

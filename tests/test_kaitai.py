@@ -2,6 +2,7 @@
 
 import json
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,22 @@ def test_its_constraints_refuse_a_broken_frame(name: str) -> None:
     data = (VECTORS / "faulty" / name).read_bytes()
     with pytest.raises((kaitaistruct.KaitaiStructError, EOFError)):
         FeatcodecFile.from_bytes(data)
+
+
+def test_it_reads_bins() -> None:
+    data = (VECTORS / "valid" / "143-lossless-by-hand" / "in.fcz").read_bytes()
+    file = FeatcodecFile.from_bytes(data)
+    _, sections, groups = reference.read_groups(data, [])
+    for group in groups:
+        size, count = reference.width(group.dtype), group.per
+        planes = file.sections[group.first].payload.exact.planes
+        assert planes[0] == 3
+        io = kaitaistruct.KaitaiStream(BytesIO(planes[1:]))
+        found = FeatcodecFile.Bins(size, count, io)
+        r = reference.Reader(sections[group.first].payload[5:])
+        wanted = reference.read_bins(r.blob(), size, count)
+        assert (found.model.shift, found.model.num_low_bits) == (wanted.shift, wanted.low)
+        assert found.model.kinds_of_places == wanted.places
+        assert found.model.kinds_of_channels == wanted.channels
+        assert [*found.model.map] == wanted.map
+        assert len(found.words) % 4 == 0

@@ -1,12 +1,13 @@
 """The encoder's choice of bins, rasters and tables for `bins` (any choice decodes)."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from .bins import MOST_BINS, MOST_CHANNELS, MOST_CODE, Model, level
-from .raster import GRADES, SUMS, Cells, Raster
+from .raster import GRADES, SUMS, Cells, Kinds, Raster
 
 SAMPLE = 1 << 16  # numbers by which bins are chosen
 LEAST = 64  # numbers
@@ -16,10 +17,10 @@ PREFIXES = 192
 SPIKE, ABOVE = 512, 4  # a number of a share of 1 / SPIKE, and so much above its surroundings
 VALUE_BITS = 200  # what the bin of one value takes, about
 TABLES = (1, 8, 32)
-KINDS = 16
+KINDS, PLACES = 16, 4  # of channels, of places
 ROUNDS = 5  # of clustering
 TABLE_BITS = 6  # what a level takes, about
-KIND_BITS = 4  # what the kind of a channel takes
+KIND_BITS = 3  # what the kind of a channel or place takes
 TOP_LEVEL = 20  # octaves below the sum of levels
 LOOKUP = 1 << 21  # prefixes that are looked up rather than searched
 
@@ -53,7 +54,7 @@ def choose(
     raster = Raster(count, width, channels)
     kinds = _kinds(raster, grades, of_number)
     cells = raster.cells(grades, kinds, of_number)
-    counts = _counts(cells, int(kinds.max()) + 1, len(grades))
+    counts = _counts(cells, kinds, len(grades))
     cost, maps, codes = min((_tables(counts, grades, n) for n in TABLES), key=lambda t: t[0])
     model = Model(shift, low, prefixes, values, grades, width, kinds, maps, codes)
     cost += low * np.count_nonzero(of_number < len(prefixes)) + VALUE_BITS * len(values)
@@ -135,9 +136,9 @@ def _grades(
     return grades
 
 
-def _counts(cells: Cells, kinds: int, bins_: int) -> np.ndarray:
-    """Return how often each bin occurs in each cell (2 kinds x SUMS, bins)."""
-    counts = np.zeros(2 * kinds * SUMS * bins_, np.int64)
+def _counts(cells: Cells, kinds: Kinds, bins_: int) -> np.ndarray:
+    """Return how often each bin occurs in each cell (cells, bins)."""
+    counts = np.zeros(2 * kinds.count * SUMS * bins_, np.int64)
     for of_pass, bins_of_pass in cells:
         counts += np.bincount(of_pass * np.int32(bins_) + bins_of_pass, minlength=len(counts))
     return counts.reshape(-1, bins_)
@@ -147,8 +148,8 @@ def _neighbours_cost(pair: tuple[int, int], grades: np.ndarray, of_number: np.nd
     """Return the bits of a number whose neighbours are taken from such a raster."""
     some = of_number[: max(STRETCH, 8 * pair[0] * pair[1])]
     raster = Raster(len(some), *pair)
-    one = np.zeros(raster.channels, np.uint8)
-    cells = _counts(raster.cells(grades, one, some), 1, len(grades))
+    kinds = _alike(raster)
+    cells = _counts(raster.cells(grades, kinds, some), kinds, len(grades))
     few = np.add.reduceat(cells, np.arange(0, len(cells), 4), axis=0)
     return _entropy(few) / len(some)
 
@@ -163,31 +164,54 @@ def _xlog2(counts: np.ndarray) -> np.ndarray:
     return counts * np.log2(np.maximum(counts, 1))
 
 
-def _kinds(raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> np.ndarray:
-    """Return the kinds of the channels (channels,): alike by what they hold, where that pays."""
-    one = np.zeros(raster.channels, np.uint8)
-    if raster.channels < 4 or raster.count < 64 * raster.channels:
-        return one
-    tokens = min(raster.count, max(4 * STRETCH, 64 * raster.channels)) // raster.channels
-    some = of_number[: tokens * raster.channels]
-    channel = np.tile(np.arange(raster.channels, dtype=np.int32), tokens)
-    size = raster.channels * len(grades)
-    counts = np.bincount(channel * np.int32(len(grades)) + some, minlength=size)
-    label = _clusters(counts.reshape(raster.channels, -1).astype(float), grades, KINDS, True)
-    apart = label.astype(np.uint8)
-    part, scale = Raster(len(some), raster.width, raster.channels), raster.count / len(some)
-    costs = []
-    for kinds in (one, apart):
-        cells = part.cells(grades, kinds, some)
-        counts = _counts(cells, int(kinds.max()) + 1, len(grades))
-        costs.append(_tables(scale * counts, grades, TABLES[-1])[0])
-    return apart if costs[1] + KIND_BITS * raster.channels < costs[0] else one
+def _alike(raster: Raster) -> Kinds:
+    rows, columns, channels = raster.shape
+    return Kinds(np.zeros(rows * columns, np.uint8), np.zeros(channels, np.uint8), (1, 1))
+
+
+def _kinds(raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> Kinds:
+    """Return the kinds: channels alike by what they hold, places by how far it is from the mean."""
+    channels, tokens = raster.channels, raster.count // raster.channels
+    if channels < 8 or tokens < 64:
+        return _alike(raster)
+    whole = of_number[: tokens * channels]
+    channel = np.tile(np.arange(channels, dtype=np.int32) * np.int32(len(grades)), tokens)
+    counts = np.bincount(channel + whole, minlength=channels * len(grades))
+    label = _clusters(counts.reshape(channels, -1).astype(float), grades, KINDS, True)
+    reach = np.abs(grades - (GRADES - 1) / 2).astype(np.float32)
+    reached = reach.take(whole).reshape(tokens, channels).mean(1)
+    of_places = np.zeros(raster.shape[0] * raster.shape[1], np.uint8)
+    of_places[:tokens] = _quantiles(reached, np.ones(tokens), PLACES)
+    of_channels = label.astype(np.uint8)
+    return min(
+        (
+            _alike(raster),
+            Kinds(np.zeros_like(of_places), of_channels, (1, KINDS)),
+            Kinds(of_places, of_channels, (PLACES, KINDS)),
+        ),
+        key=lambda kinds: _kinds_cost(kinds, raster, grades, of_number),
+    )
+
+
+def _kinds_cost(kinds: Kinds, raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> float:
+    """Return the bits of numbers of such kinds, judged by a stretch of them."""
+    tokens = min(4 * STRETCH, raster.count) // raster.channels
+    some = Raster(tokens * raster.channels, raster.width, raster.channels)
+    kinds_of_some = replace(kinds, places=kinds.places[:tokens])
+    cells = some.cells(grades, kinds_of_some, of_number[: some.count])
+    counts = _counts(cells, kinds, len(grades)) * (raster.count / some.count)
+    cost, _, _ = _tables(counts, grades, TABLES[-1])
+    named = [
+        len(each) * (n > 1)
+        for each, n in zip((kinds.places, kinds.channels), kinds.different, strict=True)
+    ]
+    return cost + KIND_BITS * sum(named)
 
 
 def _tables(
     cells: np.ndarray, grades: np.ndarray, tables: int
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return bits, maps (2 kinds, SUMS) and codes (tables, bins) of so many tables at most."""
+    """Return bits, maps (cells,) and codes (tables, bins) of so many tables at most."""
     used = np.flatnonzero(cells.any(1))
     counts = cells[used].astype(float)
     label = _clusters(counts, grades, tables, len(cells) > 2 * SUMS)
@@ -199,7 +223,7 @@ def _tables(
     levels = level(codes)
     chances = levels / levels.sum(1, keepdims=True)
     bits = -(sums * np.log2(np.where(sums > 0, chances, 1))).sum()
-    return bits + TABLE_BITS * np.count_nonzero(sums), maps.reshape(-1, SUMS), codes
+    return bits + TABLE_BITS * np.count_nonzero(sums), maps, codes
 
 
 def _codes(counts: np.ndarray) -> np.ndarray:

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import rans
-from .raster import GRADES, MIDDLE, SUMS, Cells, Raster
+from .raster import GRADES, MIDDLE, SUMS, Cells, Kinds, Raster
 from .symbols import SymbolError, _read_varint, _varint
 from .tables import TOTAL
 
-MOST_BINS, MOST_TABLES, MOST_CHANNELS, MOST_KINDS = 1 << 12, 1 << 8, 1 << 16, 64
+MOST_BINS, MOST_TABLES, MOST_CHANNELS = 1 << 12, 1 << 8, 1 << 16
+MOST_KINDS = 64  # of places x channels
 MOST_LEVELS = 1 << 20  # bins x tables
 MOST_CODE = 80  # of a level
 MOST_BYTES = 1 << 21  # of a model, unpacked
-# Shift, low bits; numbers of prefixes, values, tables; width, channels, kinds of channels.
-_HEAD = struct.Struct("<BBHHHIIB")
+# Shift, low bits; numbers of prefixes, values, tables; width, channels; kinds of places, channels.
+_HEAD = struct.Struct("<BBHHHIIBB")
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Model:
     values: np.ndarray  # uint64, ascending: the other bins, shifted too
     grades: np.ndarray  # uint8, of the bins
     width: int  # of the raster
-    kinds: np.ndarray  # uint8, of its channels
-    maps: np.ndarray  # uint8 (2 x kinds, SUMS): the table of each cell
+    kinds: Kinds
+    maps: np.ndarray  # uint8, of any shape: the table of each cell
     codes: np.ndarray  # uint8 (tables, bins): levels
 
     @property
@@ -44,13 +45,19 @@ class Model:
         """The least number of each bin, not shifted (uint64)."""
         return np.concatenate([self.prefixes << np.uint64(self.low), self.values])
 
+    def raster(self, count: int) -> Raster:
+        return Raster(count, self.width, len(self.kinds.channels))
+
     def pack(self, itemsize: int) -> bytes:
-        kinds = len(self.maps) // 2
         sizes = (len(self.prefixes), len(self.values), len(self.codes))
-        head = _HEAD.pack(self.shift, self.low, *sizes, self.width, len(self.kinds), kinds)
+        extent = (self.width, len(self.kinds.channels), *self.kinds.different)
+        head = _HEAD.pack(self.shift, self.low, *sizes, *extent)
         lists = (self.prefixes, self.values)
         parts = [np.diff(one, prepend=np.uint64(0)).astype(f"<u{itemsize}") for one in lists]
-        parts += [self.grades, *([self.kinds] if kinds > 1 else []), self.maps, self.codes]
+        parts.append(self.grades)
+        parts += [self.kinds.places] if self.kinds.different[0] > 1 else []
+        parts += [self.kinds.channels] if self.kinds.different[1] > 1 else []
+        parts += [self.maps, self.codes]
         return zlib.compress(head + b"".join(part.tobytes() for part in parts), 9)
 
     @classmethod
@@ -63,9 +70,10 @@ class Model:
             raise SymbolError("a model of bins is damaged") from None
         if not unpacker.eof or unpacker.unused_data or len(raw) < _HEAD.size:
             raise SymbolError("a model of bins is damaged")
-        shift, low, prefixes, values, tables, width, channels, kinds = _HEAD.unpack_from(raw)
-        bins, named = prefixes + values, channels * (kinds > 1)
-        sizes = (itemsize * prefixes, itemsize * values, bins, named, 2 * kinds * SUMS)
+        shift, low, prefixes, values, tables, width, channels, p, q = _HEAD.unpack_from(raw)
+        bins, places, cells = prefixes + values, -(-count // max(channels, 1)), 2 * p * q * SUMS
+        named = (places * (p > 1), channels * (q > 1))
+        sizes = (itemsize * prefixes, itemsize * values, bins, *named, cells)
         ends = list(itertools.accumulate((_HEAD.size, *sizes, bins * tables)))
         bounds = (
             (shift + low, 8 * itemsize - 1),
@@ -73,13 +81,18 @@ class Model:
             (tables, MOST_TABLES),
             (bins * tables, MOST_LEVELS),
             (channels, MOST_CHANNELS),
-            (kinds, MOST_KINDS),
+            (p * q, MOST_KINDS),
             (width * channels, max(count, 1)),
         )
-        there = width > 0 and channels > 0 and kinds > 0 and ends[-1] == len(raw)
+        there = width * channels * tables * cells > 0 and ends[-1] == len(raw)
         if not there or any(number > most for number, most in bounds):
             raise SymbolError("a model of bins that cannot be")
         part = [np.frombuffer(raw[a:b], np.uint8) for a, b in itertools.pairwise(ends)]
+        kinds = Kinds(
+            part[3] if p > 1 else np.zeros(places, np.uint8),
+            part[4] if q > 1 else np.zeros(channels, np.uint8),
+            (p, q),
+        )
         model = cls(
             shift,
             low,
@@ -87,11 +100,12 @@ class Model:
             _ascending(part[1].view(f"<u{itemsize}"), 8 * itemsize - shift),
             part[2],
             width,
-            part[3] if kinds > 1 else np.zeros(channels, np.uint8),
-            part[4].reshape(2 * kinds, SUMS),
-            part[5].reshape(tables, bins),
+            kinds,
+            part[5],
+            part[6].reshape(tables, bins),
         )
-        if (model.grades >= GRADES).any() or (model.kinds >= kinds).any():
+        beyond = (kinds.places >= p).any() or (kinds.channels >= q).any()
+        if (model.grades >= GRADES).any() or beyond:
             raise SymbolError("a grade or a kind that cannot be")
         sums = level(model.codes).sum(1)
         if (model.codes > MOST_CODE).any() or (sums == 0).any() or (sums > TOTAL).any():
@@ -127,7 +141,7 @@ def encode(numbers: np.ndarray, bins: np.ndarray, cells: Cells, model: Model) ->
     levels = level(model.codes)
     ranks = (np.cumsum(levels > 0, 1) - 1).astype(np.int32)
     for of_pass, bins_of_pass in cells:
-        tables = model.maps.reshape(-1).take(of_pass)
+        tables = model.maps.take(of_pass)
         ordered = bins_of_pass[np.argsort(tables, kind="stable")]
         ends = itertools.accumulate(np.bincount(tables).tolist(), initial=0)
         for table, (begin, end) in enumerate(itertools.pairwise(ends)):
@@ -162,13 +176,13 @@ def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.
 
 
 def _decode_bins(coder: rans.Decoder, model: Model, count: int) -> np.ndarray:
-    raster = Raster(count, model.width, len(model.kinds))
+    raster = model.raster(count)
     levels = level(model.codes)
     present = [np.flatnonzero(row).astype(np.uint16) for row in levels]
     bins = np.zeros(raster.shape, np.uint16)
     bordered, inside = raster.bordered()
     for one, cells in raster.passes(bordered, model.kinds):
-        tables = model.maps.reshape(-1).take(cells)
+        tables = model.maps.take(cells)
         ordered = []
         for table, times in enumerate(np.bincount(tables).tolist()):
             some = present[table]

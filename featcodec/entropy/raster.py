@@ -52,12 +52,13 @@ class Raster:
         grades = np.full((rows + 4, columns + 2 * side, channels), MIDDLE, np.uint8)
         return grades, grades[2 : rows + 2, side : columns + side]
 
-    def passes(self, grades: np.ndarray, kinds: np.ndarray) -> Iterator[tuple["Pass", np.ndarray]]:
+    def passes(self, grades: np.ndarray, kinds: "Kinds") -> Iterator[tuple["Pass", np.ndarray]]:
         """Yield the passes, each with the cells (n,) int32 of its elements.
 
-        `grades`, with the border, must hold one pass when the next is asked for; `kinds` are
-        those of the channels. A cell is (2 kind + near) SUMS + sum of the neighbours' grades.
+        `grades`, with the border, must hold one pass when the next is asked for. A cell is
+        (2 kind + near) SUMS + sum of the neighbours' grades.
         """
+        of_elements = np.broadcast_to(kinds.among(self), self.shape)
         side = (grades.shape[1] - self.width) // 2
         for top, left, step, neighbours, far in _PASSES:
             one = Pass(self, slice(top, None, step), slice(left, None, step))
@@ -72,15 +73,40 @@ class Raster:
                 first, begin = top + 2 + far * y, left + side + far * x
                 sums += grades[first::step, begin::step][:rows, :columns]
             near = neighbours is _DIRECT and far == 1
-            cells = (2 * kinds.astype(np.int32) + near) * SUMS + sums
+            cells = 2 * of_elements[one.rows, one.columns] + np.int32(near)
+            cells *= np.int32(SUMS)
+            cells += sums
             yield one, cells.reshape(-1)[: one.count]
 
-    def cells(self, grades: np.ndarray, kinds: np.ndarray, bins: np.ndarray) -> Cells:
+    def cells(self, grades: np.ndarray, kinds: "Kinds", bins: np.ndarray) -> Cells:
         """Return the cells of elements whose bins (count,) are known; `grades` are of bins."""
         bordered, inside = self.bordered()
         inside[:] = self.filled(grades[bins], MIDDLE)
         whole = self.filled(bins, 0)
         return [(cells, one.take(whole)) for one, cells in self.passes(bordered, kinds)]
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """What tells elements apart beside their neighbours: their place, their channel."""
+
+    places: np.ndarray  # uint8, below different[0]
+    channels: np.ndarray  # uint8, below different[1]
+    different: tuple[int, int]
+
+    @property
+    def count(self) -> int:
+        return self.different[0] * self.different[1]
+
+    def among(self, raster: Raster) -> np.ndarray:
+        """Return the kinds, int32, of elements by row, column, channel, where they differ."""
+        of_channels = self.channels.astype(np.int32)
+        if self.different[0] == 1:
+            return of_channels
+        rows, columns, _ = raster.shape
+        of_places = np.zeros((rows, columns, 1), np.int32)
+        of_places.reshape(-1)[: len(self.places)] = self.places
+        return of_places * self.different[1] + of_channels
 
 
 @dataclass(frozen=True)

@@ -169,11 +169,12 @@ class FeatcodecFile(KaitaiStruct):
 
     class BinModel(KaitaiStruct):
         """Section 8.1."""
-        def __init__(self, len_element, _io, _parent=None, _root=None):
+        def __init__(self, len_element, num_elements, _io, _parent=None, _root=None):
             super(FeatcodecFile.BinModel, self).__init__(_io)
             self._parent = _parent
             self._root = _root
             self.len_element = len_element
+            self.num_elements = num_elements
             self._read()
 
         def _read(self):
@@ -192,11 +193,13 @@ class FeatcodecFile(KaitaiStruct):
                 raise kaitaistruct.ValidationLessThanError(1, self.num_channels, self._io, u"/types/bin_model/seq/6")
             if not self.num_channels <= 65536:
                 raise kaitaistruct.ValidationGreaterThanError(65536, self.num_channels, self._io, u"/types/bin_model/seq/6")
-            self.num_kinds = self._io.read_u1()
-            if not self.num_kinds >= 1:
-                raise kaitaistruct.ValidationLessThanError(1, self.num_kinds, self._io, u"/types/bin_model/seq/7")
-            if not self.num_kinds <= 64:
-                raise kaitaistruct.ValidationGreaterThanError(64, self.num_kinds, self._io, u"/types/bin_model/seq/7")
+            self.num_kinds_of_places = self._io.read_u1()
+            if not self.num_kinds_of_places >= 1:
+                raise kaitaistruct.ValidationLessThanError(1, self.num_kinds_of_places, self._io, u"/types/bin_model/seq/7")
+            self.num_kinds_of_channels = self._io.read_u1()
+            _ = self.num_kinds_of_channels
+            if not  ((_ != 0) and (_ * self.num_kinds_of_places <= 64)) :
+                raise kaitaistruct.ValidationExprError(self.num_kinds_of_channels, self._io, u"/types/bin_model/seq/8")
             self.prefixes = []
             for i in range(self.num_prefixes):
                 self.prefixes.append(self._io.read_bytes(self.len_element))
@@ -206,12 +209,16 @@ class FeatcodecFile(KaitaiStruct):
                 self.values.append(self._io.read_bytes(self.len_element))
 
             self.grades = self._io.read_bytes(self.num_prefixes + self.num_values)
-            if self.num_kinds > 1:
+            if self.num_kinds_of_places > 1:
                 pass
-                self.kinds = self._io.read_bytes(self.num_channels)
+                self.kinds_of_places = self._io.read_bytes(((self.num_elements + self.num_channels) - 1) // self.num_channels)
+
+            if self.num_kinds_of_channels > 1:
+                pass
+                self.kinds_of_channels = self._io.read_bytes(self.num_channels)
 
             self.map = []
-            for i in range(2 * self.num_kinds):
+            for i in range((2 * self.num_kinds_of_places) * self.num_kinds_of_channels):
                 self.map.append(self._io.read_bytes(62))
 
             self.codes = []
@@ -228,7 +235,10 @@ class FeatcodecFile(KaitaiStruct):
             for i in range(len(self.values)):
                 pass
 
-            if self.num_kinds > 1:
+            if self.num_kinds_of_places > 1:
+                pass
+
+            if self.num_kinds_of_channels > 1:
                 pass
 
             for i in range(len(self.map)):
@@ -241,11 +251,12 @@ class FeatcodecFile(KaitaiStruct):
 
     class Bins(KaitaiStruct):
         """Section 8.1."""
-        def __init__(self, len_element, _io, _parent=None, _root=None):
+        def __init__(self, len_element, num_elements, _io, _parent=None, _root=None):
             super(FeatcodecFile.Bins, self).__init__(_io)
             self._parent = _parent
             self._root = _root
             self.len_element = len_element
+            self.num_elements = num_elements
             self._read()
 
         def _read(self):
@@ -253,7 +264,7 @@ class FeatcodecFile(KaitaiStruct):
             self._raw__raw_model = self._io.read_bytes(self.len_model.value)
             self._raw_model = zlib.decompress(self._raw__raw_model)
             _io__raw_model = KaitaiStream(BytesIO(self._raw_model))
-            self.model = FeatcodecFile.BinModel(self.len_element, _io__raw_model, self, self._root)
+            self.model = FeatcodecFile.BinModel(self.len_element, self.num_elements, _io__raw_model, self, self._root)
             self.len_words = FeatcodecFile.Varint(self._io, self, self._root)
             self.words = self._io.read_bytes(self.len_words.value)
             self.low_bits = self._io.read_bytes_full()
