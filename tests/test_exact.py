@@ -46,7 +46,7 @@ def test_any_numbers_come_back(
     numbers: np.ndarray, times: int, floating: bool, shapes: list[tuple[int, int]]
 ) -> None:
     numbers = np.tile(numbers, times)
-    data = exact.encode(numbers, floating, shapes)
+    data = exact.Encoder(floating, shapes).encode(numbers)
     back = exact.decode(data, len(numbers), numbers.itemsize, floating, 4)
     np.testing.assert_array_equal(back, numbers)
 
@@ -99,9 +99,9 @@ def test_passes_visit_each_element_once_and_know_its_neighbours(
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_bins_make_smooth_maps_smaller(dtype: type) -> None:
     numbers = stored(smooth((4, 6, 20, 24), dtype))
-    data = exact.encode(numbers, True, [(24, 1), (1, 24)])
+    data = exact.Encoder(True, [(24, 1), (1, 24)]).encode(numbers)
     assert kind_of(data) == BINS
-    assert len(data) < len(exact.encode(numbers, True)) - len(numbers) // 10
+    assert len(data) < len(exact.Encoder(True).encode(numbers)) - len(numbers) // 10
 
 
 def test_channels_of_many_scales_have_kinds() -> None:
@@ -113,6 +113,23 @@ def test_channels_of_many_scales_have_kinds() -> None:
     assert choice.model.kinds.different == (1, bin_choice.KINDS)
 
 
+@pytest.mark.parametrize("cut", [0, 7, 7 * 24 + 3])
+@pytest.mark.parametrize("width", [1, 13])
+def test_places_of_many_scales_have_kinds(width: int, cut: int) -> None:
+    rng = np.random.default_rng(5)
+    scales = np.geomspace(0.01, 100, 24) * 4.0 ** rng.integers(-2, 3, (4000, 1))
+    tokens = (rng.normal(size=(4000, 24)) * scales).astype(np.float32)
+    numbers = stored(tokens)[: tokens.size - cut]
+    coder = exact.Encoder(True, [(width, 24)])
+    data = [coder.encode(part) for part in (numbers, numbers[: -5 * 24 * 13])]
+    choice = bin_choice.choose(numbers, True, coder.rasters)
+    assert choice is not None
+    assert choice.model.kinds.different == (bin_choice.PLACES, bin_choice.KINDS)
+    for part, wanted in zip(data, (numbers, numbers[: -5 * 24 * 13]), strict=True):
+        back = exact.decode(part, len(wanted), 4, True, 4)
+        np.testing.assert_array_equal(back, wanted)
+
+
 def test_a_frequent_value_has_its_own_bin() -> None:
     relu = np.clip(smooth((6, 8, 30, 30), np.float32), 0, 6)
     choice = bin_choice.choose(stored(relu), True, [(30, 1)])
@@ -122,13 +139,16 @@ def test_a_frequent_value_has_its_own_bin() -> None:
 
 def test_halves_in_singles_take_what_halves_take() -> None:
     half = smooth((5, 6, 30, 30), np.float16)
-    sizes = [len(exact.encode(stored(maps), True, [(30, 1)])) for maps in (half, half.astype("f4"))]
+    sizes = [
+        len(exact.Encoder(True, [(30, 1)]).encode(stored(maps)))
+        for maps in (half, half.astype("f4"))
+    ]
     assert sizes[1] < 1.01 * sizes[0]
 
 
 def test_what_repeats_is_packed() -> None:
     row = np.random.default_rng(2).normal(size=700).astype(np.float32)
-    data = exact.encode(stored(np.tile(row, 40)), True, [(700, 1)])
+    data = exact.Encoder(True, [(700, 1)]).encode(stored(np.tile(row, 40)))
     assert kind_of(data) == PACKED
     assert len(data) < 3 * row.nbytes
 
@@ -152,7 +172,7 @@ def test_a_file_with_bins_is_one_of_format_4() -> None:
 ])  # fmt: skip
 def test_damage_is_found(numbers: np.ndarray) -> None:
     """Whatever the byte, and wherever the end: SymbolError, or what was there before."""
-    data = exact.encode(numbers, True, [(11, 1)])
+    data = exact.Encoder(True, [(11, 1)]).encode(numbers)
     assert kind_of(data) != PLANES
     rng = np.random.default_rng(4)
     for place, bit in enumerate(rng.integers(0, 8, len(data))):

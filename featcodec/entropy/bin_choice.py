@@ -35,28 +35,32 @@ class Choice(NamedTuple):
 
 
 def choose(
-    numbers: np.ndarray, floating: bool, rasters: Iterable[tuple[int, int]]
+    numbers: np.ndarray,
+    floating: bool,
+    rasters: Iterable[tuple[int, int]],
+    like: Model | None = None,
 ) -> Choice | None:
     """Return the choice for unsigned integers (n,); None where there is nothing to choose.
 
-    `rasters` are the (width, channels) to choose from.
+    `rasters` are the (width, channels) to choose from; what is `like` is not compared again.
     """
     if numbers.size < LEAST or (numbers == numbers[0]).all():
         return None
     shift, low, prefixes, values, of_number = _bins(numbers)
     grades = _grades(8 * numbers.itemsize - shift, low, prefixes, values, of_number, floating)
     count = len(of_number)
-    fitting = [(w, c) for w, c in rasters if 0 < w * c <= count and c <= MOST_CHANNELS]
-    width, channels = min(
-        fitting or [(1, 1)],
-        key=lambda pair: _neighbours_cost(pair, grades, of_number),
-    )
-    raster = Raster(count, width, channels)
-    kinds = _kinds(raster, grades, of_number)
+    if like is not None and like.width * len(like.kinds.channels) <= count:
+        raster = like.raster(count)
+    else:
+        fitting = [(w, c) for w, c in rasters if 0 < w * c <= count and c <= MOST_CHANNELS]
+        sheets = [Raster(count, *pair) for pair in fitting or [(1, 1)]]
+        raster, like = min(sheets, key=lambda one: _cost(one, grades, of_number)), None
+    kinds = _kinds(raster, grades, of_number, like.kinds.different if like else None)
     cells = raster.cells(grades, kinds, of_number)
     counts = _counts(cells, kinds, len(grades))
-    cost, maps, codes = min((_tables(counts, grades, n) for n in TABLES), key=lambda t: t[0])
-    model = Model(shift, low, prefixes, values, grades, width, kinds, maps, codes)
+    sizes = TABLES if kinds.count == 1 else TABLES[-1:]
+    cost, maps, codes = min((_tables(counts, grades, n) for n in sizes), key=lambda t: t[0])
+    model = Model(shift, low, prefixes, values, grades, raster.width, kinds, maps, codes)
     cost += low * np.count_nonzero(of_number < len(prefixes)) + VALUE_BITS * len(values)
     return Choice(cost, of_number, cells, model)
 
@@ -144,12 +148,12 @@ def _counts(cells: Cells, kinds: Kinds, bins_: int) -> np.ndarray:
     return counts.reshape(-1, bins_)
 
 
-def _neighbours_cost(pair: tuple[int, int], grades: np.ndarray, of_number: np.ndarray) -> float:
-    """Return the bits of a number whose neighbours are taken from such a raster."""
-    some = of_number[: max(STRETCH, 8 * pair[0] * pair[1])]
-    raster = Raster(len(some), *pair)
-    kinds = _alike(raster)
-    cells = _counts(raster.cells(grades, kinds, some), kinds, len(grades))
+def _cost(raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> float:
+    """Return the bits of a number by its neighbours in such a raster."""
+    some = of_number[: max(STRETCH, 8 * raster.width * raster.channels)]
+    part = replace(raster, count=len(some))
+    kinds = _alike(part)
+    cells = _counts(part.cells(grades, kinds, some), kinds, len(grades))
     few = np.add.reduceat(cells, np.arange(0, len(cells), 4), axis=0)
     return _entropy(few) / len(some)
 
@@ -165,47 +169,47 @@ def _xlog2(counts: np.ndarray) -> np.ndarray:
 
 
 def _alike(raster: Raster) -> Kinds:
-    rows, columns, channels = raster.shape
-    return Kinds(np.zeros(rows * columns, np.uint8), np.zeros(channels, np.uint8), (1, 1))
+    places, channels = np.zeros(raster.places, np.uint8), np.zeros(raster.channels, np.uint8)
+    return Kinds(places, channels, (1, 1))
 
 
-def _kinds(raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> Kinds:
-    """Return the kinds: channels alike by what they hold, places by how far it is from the mean."""
-    channels, tokens = raster.channels, raster.count // raster.channels
-    if channels < 8 or tokens < 64:
+def _kinds(
+    raster: Raster, grades: np.ndarray, of_number: np.ndarray, wanted: tuple[int, int] | None
+) -> Kinds:
+    """Return so many kinds: channels alike by what they hold, places by how far from the middle."""
+    channels, places = raster.channels, raster.count // raster.channels
+    if channels < 8 or places < 64 or wanted == (1, 1):
         return _alike(raster)
-    whole = of_number[: tokens * channels]
-    channel = np.tile(np.arange(channels, dtype=np.int32) * np.int32(len(grades)), tokens)
+    whole = of_number[: places * channels]
+    channel = np.tile(np.arange(channels, dtype=np.int32) * np.int32(len(grades)), places)
     counts = np.bincount(channel + whole, minlength=channels * len(grades))
-    label = _clusters(counts.reshape(channels, -1).astype(float), grades, KINDS, True)
+    label = _clusters(counts.reshape(channels, -1).astype(np.float32), grades, KINDS, True)
     reach = np.abs(grades - (GRADES - 1) / 2).astype(np.float32)
-    reached = reach.take(whole).reshape(tokens, channels).mean(1)
-    of_places = np.zeros(raster.shape[0] * raster.shape[1], np.uint8)
-    of_places[:tokens] = _quantiles(reached, np.ones(tokens), PLACES)
+    reached = reach.take(whole).reshape(places, channels).mean(1)
+    of_places = np.zeros(raster.places, np.uint8)
+    of_places[:places] = _quantiles(reached, np.ones(places), PLACES)
     of_channels = label.astype(np.uint8)
-    return min(
-        (
-            _alike(raster),
-            Kinds(np.zeros_like(of_places), of_channels, (1, KINDS)),
-            Kinds(of_places, of_channels, (PLACES, KINDS)),
-        ),
-        key=lambda kinds: _kinds_cost(kinds, raster, grades, of_number),
+    candidates = (
+        _alike(raster),
+        Kinds(np.zeros_like(of_places), of_channels, (1, KINDS)),
+        Kinds(of_places, of_channels, (PLACES, KINDS)),
     )
+    for kinds in candidates:
+        if kinds.different == wanted:
+            return kinds
+    return min(candidates, key=lambda kinds: _kinds_cost(kinds, raster, grades, of_number))
 
 
 def _kinds_cost(kinds: Kinds, raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> float:
     """Return the bits of numbers of such kinds, judged by a stretch of them."""
-    tokens = min(4 * STRETCH, raster.count) // raster.channels
-    some = Raster(tokens * raster.channels, raster.width, raster.channels)
-    kinds_of_some = replace(kinds, places=kinds.places[:tokens])
-    cells = some.cells(grades, kinds_of_some, of_number[: some.count])
-    counts = _counts(cells, kinds, len(grades)) * (raster.count / some.count)
+    places = min(4 * STRETCH, raster.count) // raster.channels
+    part = replace(raster, count=places * raster.channels)
+    kinds_of_part = replace(kinds, places=kinds.places[:places])
+    cells = part.cells(grades, kinds_of_part, of_number[: part.count])
+    counts = _counts(cells, kinds, len(grades)) * (raster.count / part.count)
     cost, _, _ = _tables(counts, grades, TABLES[-1])
-    named = [
-        len(each) * (n > 1)
-        for each, n in zip((kinds.places, kinds.channels), kinds.different, strict=True)
-    ]
-    return cost + KIND_BITS * sum(named)
+    pairs = zip((kinds.places, kinds.channels), kinds.different, strict=True)
+    return cost + KIND_BITS * sum(len(each) for each, different in pairs if different > 1)
 
 
 def _tables(
@@ -213,7 +217,7 @@ def _tables(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return bits, maps (cells,) and codes (tables, bins) of so many tables at most."""
     used = np.flatnonzero(cells.any(1))
-    counts = cells[used].astype(float)
+    counts = cells[used].astype(np.float32)
     label = _clusters(counts, grades, tables, len(cells) > 2 * SUMS)
     _, label = np.unique(label, return_inverse=True)
     sums = _sums(counts, label, int(label.max()) + 1)
@@ -237,12 +241,12 @@ def _codes(counts: np.ndarray) -> np.ndarray:
 def _clusters(counts: np.ndarray, grades: np.ndarray, most: int, scales: bool) -> np.ndarray:
     """Return the cluster (n,) of each row of counts (n, bins), by Kullback-Leibler divergence."""
     sums = counts.sum(1)
-    mean = counts @ grades.astype(float) / sums
+    mean = counts @ grades.astype(np.float32) / sums
     if most == 1:
         return np.zeros(len(counts), np.int64)
     label = _quantiles(mean, sums, most if not scales else max(most // 4, 1))
     if scales:
-        reach = counts @ np.abs(grades - (GRADES - 1) / 2) / sums
+        reach = counts @ np.abs(grades - np.float32((GRADES - 1) / 2)) / sums
         label = 4 * label + _quantiles(reach, sums, 4)
     share = counts.sum(0) / sums.sum()
     for _ in range(ROUNDS):
@@ -256,7 +260,7 @@ def _clusters(counts: np.ndarray, grades: np.ndarray, most: int, scales: bool) -
 
 def _sums(counts: np.ndarray, label: np.ndarray, most: int) -> np.ndarray:
     """Return the sums (most, bins) of the rows of each label."""
-    return (label == np.arange(most)[:, None]).astype(float) @ counts
+    return (label == np.arange(most)[:, None]).astype(np.float32) @ counts
 
 
 def _quantiles(values: np.ndarray, weights: np.ndarray, parts: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Bit-exact coding of numbers by planes, by bins or packed, whichever is smallest (SPEC §8)."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,31 +16,43 @@ PACKED_SAMPLE = 1 << 16  # bytes that show whether there are repetitions
 REPEATED = 0.8  # of the bytes of other codings
 
 
-def encode(
-    numbers: np.ndarray, floating: bool, rasters: Iterable[tuple[int, int]] | None = None
-) -> bytes:
-    """Code unsigned integers (n,) of 1, 2, 4 or 8 bytes.
+@dataclass
+class Encoder:
+    """Codes the row groups of a group, one after the other.
 
     `rasters` are the (width, channels) in which neighbours may be alike; without them, there are
     only planes.
     """
-    raw = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
-    crc = zlib.crc32(raw).to_bytes(4, "little")
-    # Rotated, the exponent of a floating number lies in the highest plane, the sign in the lowest.
-    top = numbers.dtype.type(8 * numbers.itemsize - 1)
-    split = planes.split(numbers << numbers.dtype.type(1) | numbers >> top if floating else numbers)
-    if rasters is not None:
+
+    floating: bool
+    rasters: Sequence[tuple[int, int]] | None = None
+    _like: bins.Model | None = None  # what suited the last row group
+
+    def encode(self, numbers: np.ndarray) -> bytes:
+        """Return the bytes of unsigned integers (n,) of 1, 2, 4 or 8 bytes."""
+        raw = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
+        crc = zlib.crc32(raw).to_bytes(4, "little")
+        split = planes.split(_rotated(numbers) if self.floating else numbers)
+        if self.rasters is None:
+            return crc + planes.encode(split)
         least = WORTHWHILE * planes.expected(split) - WORTH
-        chosen = bin_choice.choose(numbers, floating, rasters)
-        by_bins = chosen is not None and chosen.bits / 8 < least
-        if chosen is not None and by_bins:
-            least = chosen.bits / 8
+        chosen = bin_choice.choose(numbers, self.floating, self.rasters, self._like)
+        if chosen is not None and chosen.bits / 8 >= least:
+            chosen = None
+        least = chosen.bits / 8 if chosen else least
         packed = _packed(raw, REPEATED * least)
         if packed and len(packed) < least:
             return crc + bytes((PACKED,)) + packed
-        if chosen is not None and by_bins:
-            return crc + bytes((BINS,)) + bins.encode(numbers, *chosen[1:])
-    return crc + planes.encode(split)
+        if chosen is None:
+            return crc + planes.encode(split)
+        self._like = chosen.model
+        return crc + bytes((BINS,)) + bins.encode(numbers, *chosen[1:])
+
+
+def _rotated(numbers: np.ndarray) -> np.ndarray:
+    """Return floating numbers with the exponent on top and the sign in the lowest bit."""
+    one, top = numbers.dtype.type(1), numbers.dtype.type(8 * numbers.itemsize - 1)
+    return numbers << one | numbers >> top
 
 
 def _packed(raw: bytes, most: float) -> bytes:

@@ -39,6 +39,10 @@ class Raster:
         """Rows, columns, channels."""
         return -(-self.count // (self.width * self.channels)), self.width, self.channels
 
+    @property
+    def places(self) -> int:
+        return -(-self.count // self.channels)
+
     def filled(self, values: np.ndarray, rest: int) -> np.ndarray:
         """Return the values (count,) of the elements by row, column, channel."""
         whole = np.full(self.shape, rest, values.dtype)

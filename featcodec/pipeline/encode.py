@@ -341,9 +341,10 @@ class _Encoder:
 
 def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
     first = len(writer.index.sections)
+    coder = exact.Encoder(group.dtype in FLOATS, group.rasters)
     for start in range(0, group.elements, LOSSLESS_VALUES):
         numbers = group.read(start, min(start + LOSSLESS_VALUES, group.elements))
-        payload = exact.encode(numbers, group.dtype in FLOATS, group.rasters)
+        payload = coder.encode(numbers)
         if exact.refined(payload):
             writer.needs(REFINED)
         writer.section(b"ROWS", payload)

@@ -277,7 +277,8 @@ def _exact(array: np.ndarray, dtype: str) -> bytes:
     out = Builder()
     _head(out, LOSSLESS, dtype, array.shape)
     kind = np.dtype(f"<u{array.itemsize}")
-    out += exact.encode(array.astype(STORED[dtype], copy=False).reshape(-1).view(kind), True)
+    numbers = array.astype(STORED[dtype], copy=False).reshape(-1).view(kind)
+    out += exact.Encoder(True).encode(numbers)
     return bytes(out)
 
 
