@@ -101,8 +101,8 @@ def _distinct(tops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the different numbers, ascending, and the place (n,) of each in that list."""
     least = tops.min()
     if int(tops.max()) - int(least) >= LOOKUP:
-        found, place = np.unique(tops, return_inverse=True)
-        return found, place.astype(np.int32)
+        found = np.unique(tops)
+        return found, np.searchsorted(found, tops).astype(np.int32)
     offset = (tops - least).astype(np.int32)
     used = np.bincount(offset) > 0
     found = np.flatnonzero(used).astype(tops.dtype) + least
