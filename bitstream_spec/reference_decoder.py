@@ -1463,7 +1463,7 @@ def decode_bins(r: Reader, size: int, n: int) -> bytes:
     elements = [m.starts[j] for j in bins]
     behind = [i for i, j in enumerate(bins) if j < m.prefixes]
     for b in range(0, m.low - 7, 8):
-        for i, byte in zip(behind, r.take(len(behind)), strict=True):
+        for i, byte in zip(behind, read_plane(r, len(behind)), strict=True):
             elements[i] |= byte << b
     for b in range(m.low - m.low % 8, m.low):
         packed = r.take(-(-len(behind) // 8))

@@ -88,7 +88,9 @@ def rows_by_hand(rng: np.random.Generator, model: bins.Model, itemsize: int, cou
     numbers |= np.where(known < len(model.prefixes), below, dtype.type(0))
     numbers <<= dtype.type(model.shift)
     crc = struct.pack("<I", zlib.crc32(numbers.tobytes()))
-    return crc + b"\3" + bins.encode(numbers, known, cells, model)
+    behind = numbers[known < len(model.prefixes)]
+    low = bins.Low.of(behind, model.shift, model.low)
+    return crc + b"\3" + bins.encode(numbers, cells, low, model)
 
 
 def file_of(rows: dict[str, list[bytes]], version: tuple[int, int] = REFINED) -> bytes:

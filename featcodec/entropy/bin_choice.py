@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .bins import MOST_BINS, MOST_CHANNELS, MOST_CODE, Model, level
+from .bins import MOST_BINS, MOST_CHANNELS, MOST_CODE, Low, Model, level
 from .raster import GRADES, SUMS, Cells, Kinds, Raster
 
 SAMPLE = 1 << 16  # numbers by which bins are chosen
@@ -29,8 +29,8 @@ class Choice(NamedTuple):
     """What codes numbers, and how many bits that takes, about."""
 
     bits: float
-    bins: np.ndarray  # (n,) int32
     cells: Cells
+    low: Low
     model: Model
 
 
@@ -61,8 +61,8 @@ def choose(
     sizes = TABLES if kinds.count == 1 else TABLES[-1:]
     cost, maps, codes = min((_tables(counts, grades, n) for n in sizes), key=lambda t: t[0])
     model = Model(shift, low, prefixes, values, grades, raster.width, kinds, maps, codes)
-    cost += low * np.count_nonzero(of_number < len(prefixes)) + VALUE_BITS * len(values)
-    return Choice(cost, of_number, cells, model)
+    below = Low.of(numbers[of_number < len(prefixes)] if low else numbers[:0], shift, low)
+    return Choice(cost + VALUE_BITS * len(values) + below.expected, cells, below, model)
 
 
 def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import rans
+from . import planes, rans
 from .raster import GRADES, MIDDLE, SUMS, Cells, Kinds, Raster
 from .symbols import SymbolError, _read_varint, _varint
-from .tables import TOTAL
+from .tables import TOTAL, proportional
 
 MOST_BINS, MOST_TABLES, MOST_CHANNELS = 1 << 12, 1 << 8, 1 << 16
 MOST_KINDS = 64  # of places x channels
 MOST_LEVELS = 1 << 20  # bins x tables
 MOST_CODE = 80  # of a level
+LOW_WORTHWHILE = 0.99  # of the bytes of a plane of low bits: little is not worth the time
 MOST_BYTES = 1 << 21  # of a model, unpacked
 # Shift, low bits; numbers of prefixes, values, tables; width, channels; kinds of places, channels.
 _HEAD = struct.Struct("<BBHHHIIBB")
@@ -128,15 +129,33 @@ def level(codes: np.ndarray) -> np.ndarray:
     return np.where(codes > 0, (4 + code % 4) << (code >> 2), 0)
 
 
-def frequencies(levels: np.ndarray) -> np.ndarray:
-    """Return frequencies in proportion to the levels; the largest takes what rounding left."""
-    scaled = levels * TOTAL // max(int(levels.sum()), 1)
-    scaled[np.argmax(levels)] += TOTAL - int(scaled.sum())
-    return scaled
+@dataclass(frozen=True)
+class Low:
+    """The low bits of the numbers whose bins are prefixes."""
+
+    planes: list[np.ndarray]  # whole bytes, the lowest first
+    bits: list[np.ndarray]  # of 0 and 1; the other bits, the lowest first
+
+    @classmethod
+    def of(cls, numbers: np.ndarray, shift: int, low: int) -> "Low":
+        kind = numbers.dtype.type
+        whole, rest = divmod(low, 8)
+        top = (numbers >> kind(shift + 8 * whole)).astype(np.uint8)
+        bits = [top >> np.uint8(i) & np.uint8(1) for i in range(rest)]
+        return cls(planes.split(numbers >> kind(shift), whole), bits)
+
+    @property
+    def expected(self) -> float:
+        """How many bits they take, about."""
+        return 8 * planes.expected(self.planes) + sum(map(len, self.bits))
+
+    def pack(self) -> bytes:
+        packed = [np.packbits(bit, bitorder="little").tobytes() for bit in self.bits]
+        return planes.encode(self.planes, LOW_WORTHWHILE) + b"".join(packed)
 
 
-def encode(numbers: np.ndarray, bins: np.ndarray, cells: Cells, model: Model) -> bytes:
-    """Code unsigned integers (n,), whose bins and cells are known."""
+def encode(numbers: np.ndarray, cells: Cells, low: Low, model: Model) -> bytes:
+    """Code unsigned integers (n,), whose bins, cells and low bits are known."""
     coder = rans.Encoder()
     levels = level(model.codes)
     ranks = (np.cumsum(levels > 0, 1) - 1).astype(np.int32)
@@ -147,11 +166,9 @@ def encode(numbers: np.ndarray, bins: np.ndarray, cells: Cells, model: Model) ->
         for table, (begin, end) in enumerate(itertools.pairwise(ends)):
             present = levels[table][levels[table] > 0]
             if end > begin and len(present) > 1:
-                coder.put(ranks[table][ordered[begin:end]], frequencies(present))
+                coder.put(ranks[table][ordered[begin:end]], proportional(present))
     words, packed = coder.finish(), model.pack(numbers.itemsize)
-    low = numbers[bins < len(model.prefixes)] >> numbers.dtype.type(model.shift)
-    parts = [_varint(len(packed)), packed, _varint(len(words)), words, _pack_low(low, model.low)]
-    return b"".join(parts)
+    return b"".join((_varint(len(packed)), packed, _varint(len(words)), words, low.pack()))
 
 
 def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.ndarray, int]:
@@ -168,9 +185,11 @@ def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.
     bins = _decode_bins(coder, model, count)
     dtype = np.dtype(f"<u{itemsize}")
     numbers = model.starts.astype(dtype)[bins]
-    behind = np.flatnonzero(bins < len(model.prefixes)) if model.low else bins[:0]
-    low, end = _unpack_low(view, begin + size, len(behind), model.low, dtype)
-    numbers[behind] |= low
+    end = begin + size
+    if model.low:
+        behind = np.flatnonzero(bins < len(model.prefixes))
+        low, end = _unpack_low(view, end, len(behind), model.low, dtype)
+        numbers[behind] |= low
     numbers <<= dtype.type(model.shift)
     return numbers, end
 
@@ -187,7 +206,7 @@ def _decode_bins(coder: rans.Decoder, model: Model, count: int) -> np.ndarray:
         for table, times in enumerate(np.bincount(tables).tolist()):
             some = present[table]
             if times and len(some) > 1:
-                ordered.append(some[coder.get(times, frequencies(levels[table][some]))])
+                ordered.append(some[coder.get(times, proportional(levels[table][some]))])
             else:
                 ordered.append(np.repeat(some[:1], times))
         found = np.empty(one.count, np.uint16)
@@ -199,31 +218,17 @@ def _decode_bins(coder: rans.Decoder, model: Model, count: int) -> np.ndarray:
     return bins.reshape(-1)[:count]
 
 
-def _pack_low(numbers: np.ndarray, bits: int) -> bytes:
-    """Return the low bits of numbers: whole bytes of all, lowest first, then bit after bit."""
-    whole, rest = divmod(bits, 8)
-    parts = [(numbers >> numbers.dtype.type(8 * i)).astype(np.uint8) for i in range(whole)]
-    if rest:
-        top = (numbers >> numbers.dtype.type(8 * whole)).astype(np.uint8)
-        parts += [np.packbits(top >> np.uint8(i) & 1, bitorder="little") for i in range(rest)]
-    return b"".join(part.tobytes() for part in parts)
-
-
 def _unpack_low(
     view: memoryview, start: int, count: int, bits: int, dtype: np.dtype
 ) -> tuple[np.ndarray, int]:
-    numbers = np.zeros(count, dtype)
     whole, rest = divmod(bits, 8)
-    sizes = [count] * whole + [-(-count // 8)] * rest
-    ends = list(itertools.accumulate(sizes, initial=start))
-    if ends[-1] > len(view):
+    numbers, start = planes.decode(view, start, count, whole, dtype)
+    packed = -(-count // 8)
+    if start + packed * rest > len(view):
         raise SymbolError("numbers that end too early")
-    parts = [np.frombuffer(view[a:b], np.uint8) for a, b in itertools.pairwise(ends)]
-    for i in range(whole):
-        numbers |= parts[i].astype(dtype) << dtype.type(8 * i)
-    if rest:
-        top = np.zeros(count, np.uint8)
-        for i, packed in enumerate(parts[whole:]):
-            top |= np.unpackbits(packed, count=count, bitorder="little") << np.uint8(i)
-        numbers |= top.astype(dtype) << dtype.type(8 * whole)
-    return numbers, ends[-1]
+    top = np.zeros(count, np.uint8)
+    for i in range(rest):
+        part = np.frombuffer(view[start : start + packed], np.uint8)
+        top |= np.unpackbits(part, count=count, bitorder="little") << np.uint8(i)
+        start += packed
+    return numbers | top.astype(dtype) << dtype.type(8 * whole), start

@@ -32,7 +32,7 @@ class Encoder:
         """Return the bytes of unsigned integers (n,) of 1, 2, 4 or 8 bytes."""
         raw = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
         crc = zlib.crc32(raw).to_bytes(4, "little")
-        split = planes.split(_rotated(numbers) if self.floating else numbers)
+        split = planes.split(_rotated(numbers) if self.floating else numbers, numbers.itemsize)
         if self.rasters is None:
             return crc + planes.encode(split)
         least = WORTHWHILE * planes.expected(split) - WORTH
@@ -82,7 +82,7 @@ def decode(
         coding = bins.decode if view[4] == BINS else _unpacked
         numbers, end = coding(view, 5, count, itemsize)
     else:
-        numbers, end = planes.decode(view, 4, count, itemsize)
+        numbers, end = planes.decode(view, 4, count, itemsize, np.dtype(f"<u{itemsize}"))
         if floating:
             one, top = numbers.dtype.type(1), numbers.dtype.type(8 * itemsize - 1)
             numbers = (numbers >> one) | (numbers << top)

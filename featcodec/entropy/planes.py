@@ -9,17 +9,16 @@ import zlib
 import numpy as np
 
 from . import rans
-from .bins import frequencies
 from .symbols import SymbolError, _read_varint, _varint
-from .tables import TOTAL
+from .tables import TOTAL, proportional
 
 RAW, CONSTANT, CODED = 0, 1, 2
 _COUNT_BITS = 12  # counts are stored relative to 2**12
 
 
-def split(numbers: np.ndarray) -> list[np.ndarray]:
-    """Return the planes (n,) uint8 of unsigned integers (n,)."""
-    places = range(0, 8 * numbers.itemsize, 8)
+def split(numbers: np.ndarray, planes: int) -> list[np.ndarray]:
+    """Return the lowest so many planes (n,) uint8 of unsigned integers (n,)."""
+    places = range(0, 8 * planes, 8)
     return [(numbers >> numbers.dtype.type(place)).astype(np.uint8) for place in places]
 
 
@@ -28,28 +27,30 @@ def expected(planes: list[np.ndarray]) -> float:
     return sum(min(_expected(plane), len(plane)) for plane in planes)
 
 
-def encode(planes: list[np.ndarray]) -> bytes:
-    return b"".join(_encode_plane(plane) for plane in planes)
+def encode(planes: list[np.ndarray], worthwhile: float = 1.0) -> bytes:
+    """Return the planes, coded where that takes less than such a part of their bytes."""
+    return b"".join(_encode_plane(plane, worthwhile) for plane in planes)
 
 
-def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.ndarray, int]:
-    """Return the `count` unsigned integers and where they end; SymbolError for damaged bytes."""
-    dtype = np.dtype(f"<u{itemsize}")
+def decode(
+    view: memoryview, start: int, count: int, planes: int, dtype: np.dtype
+) -> tuple[np.ndarray, int]:
+    """Return `count` numbers of so many planes and where they end; SymbolError if damaged."""
     numbers = np.zeros(count, dtype)
-    for plane in range(itemsize):
+    for plane in range(planes):
         values, start = _decode_plane(view, start, count)
         numbers |= values.astype(dtype) << dtype.type(8 * plane)
     return numbers, start
 
 
-def _encode_plane(values: np.ndarray) -> bytes:
+def _encode_plane(values: np.ndarray, worthwhile: float) -> bytes:
     if not values.size or (values == values[0]).all():
         return bytes((CONSTANT, values[0] if values.size else 0))
-    if _expected(values) < len(values):
+    if _expected(values) < worthwhile * len(values):
         levels = _levels(np.bincount(values, minlength=256))
         coder = rans.Encoder()
         rank = np.cumsum(levels > 0) - 1
-        coder.put(rank.astype(np.int32)[values], frequencies(levels)[levels > 0])
+        coder.put(rank.astype(np.int32)[values], proportional(levels)[levels > 0])
         packed = zlib.compress(levels.astype("<u2").tobytes(), 9)
         words = coder.finish()
         body = _varint(len(packed)) + packed + _varint(len(words)) + words
@@ -61,7 +62,7 @@ def _encode_plane(values: np.ndarray) -> bytes:
 def _expected(values: np.ndarray) -> float:
     """Return how many bytes the words of a plane take."""
     counts = np.bincount(values, minlength=256)
-    chances = frequencies(_levels(counts)) / TOTAL
+    chances = proportional(_levels(counts)) / TOTAL
     return float(-(counts * np.log2(np.maximum(chances, 1e-9))).sum() / 8)
 
 
@@ -91,7 +92,7 @@ def _decode_plane(view: memoryview, start: int, count: int) -> tuple[np.ndarray,
     except ValueError:
         raise SymbolError("a byte plane is damaged") from None
     present = np.flatnonzero(levels).astype(np.uint8)
-    return present[coder.get(count, frequencies(levels)[levels > 0])], begin + size
+    return present[coder.get(count, proportional(levels)[levels > 0])], begin + size
 
 
 def _levels(counts: np.ndarray) -> np.ndarray:

@@ -99,6 +99,13 @@ def bits(table: Table) -> np.ndarray:
     return result
 
 
+def proportional(levels: np.ndarray) -> np.ndarray:
+    """Return frequencies in proportion to the levels; the largest takes what rounding left."""
+    scaled: np.ndarray = levels * TOTAL // max(int(levels.sum()), 1)
+    scaled[np.argmax(levels)] += TOTAL - int(scaled.sum())
+    return scaled
+
+
 def uniform(bits: int) -> np.ndarray:
     """Return the frequencies of 2 ** bits equally likely symbols."""
     return np.full(1 << bits, TOTAL >> bits, np.int64)
