@@ -1425,10 +1425,11 @@ def ascending(r: Reader, n: int, size: int, limit: int) -> list[int]:
 def read_bins(data: bytes, size: int, n: int) -> Bins:
     stream = zlib.decompressobj()
     try:
-        r = Reader(stream.decompress(data, 2**21))
+        r = Reader(stream.decompress(data, 2**21 + 1))
     except zlib.error:
         raise FormatError("a zlib stream is damaged") from None
-    must(stream.eof and not stream.unused_data, "the model of bins has another length")
+    sound = stream.eof and not stream.unused_data and len(r.data) <= 2**21
+    must(sound, "the model of bins has another length")
     shift, low, p, v, t = r.u8(), r.u8(), r.uint(2), r.uint(2), r.uint(2)
     columns, channels, kinds, different = r.uint(4), r.uint(4), r.u8(), r.u8()
     must(shift + low < 8 * size and p + v <= 4096, "bins that cannot be")

@@ -66,10 +66,11 @@ class Model:
         """Return the model of `count` numbers; SymbolError when it is none."""
         unpacker = zlib.decompressobj()
         try:
-            raw = unpacker.decompress(data, MOST_BYTES)
+            raw = unpacker.decompress(data, MOST_BYTES + 1)
         except zlib.error:
             raise SymbolError("a model of bins is damaged") from None
-        if not unpacker.eof or unpacker.unused_data or len(raw) < _HEAD.size:
+        sound = unpacker.eof and not unpacker.unused_data
+        if not sound or not _HEAD.size <= len(raw) <= MOST_BYTES:
             raise SymbolError("a model of bins is damaged")
         shift, low, prefixes, values, tables, width, channels, p, q = _HEAD.unpack_from(raw)
         bins, places, cells = prefixes + values, -(-count // max(channels, 1)), 2 * p * q * SUMS
