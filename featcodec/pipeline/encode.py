@@ -285,11 +285,13 @@ class _Encoder:
         exceptions = choice.spread.cut > 0 or math.isfinite(bound)
         total = Distortion()
         position = len(writer.index.sections)
+        # A few differ too much for one to make up for another, and all can be coded once more.
+        even = slabs >= MANY * per and not choice.on_spike
         fines = 0  # their sum, each as often as it has slabs
         for start in range(0, slabs, per):
             last = min(start + per, slabs)
             fine = FINE_ONE
-            if budget is not None and start > 0 and not choice.on_spike:
+            if budget is not None and start > 0 and even:
                 shares = (start / slabs, last / slabs)
                 fine = fine_step(total.squared, budget, *shares, fines / start)
             fines += fine * (last - start)
@@ -301,8 +303,6 @@ class _Encoder:
             total.add(distortion)
             if self.progress:
                 self.progress(group.values * (last - start) // slabs)
-        if slabs < MANY * per:
-            return position, total, choice.step  # a few differ too much for a mean
         usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
         return position, total, choice.step * 2**usual
 

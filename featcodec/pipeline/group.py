@@ -61,15 +61,20 @@ class Group:
                 self.release()
 
     def sample(
-        self, block: Sizes, budget: int
+        self, block: Sizes, budget: int, apart: bool = False
     ) -> tuple[dict[tuple[bool, Sizes], np.ndarray], float]:
-        """Return about `budget` values, evenly spread, as arrays of blocks, and their share."""
+        """Return about `budget` values, evenly spread, as arrays of blocks, and their share.
+
+        A sample `apart` lies between the places of the other one, as far as there is room.
+        """
         grid = self.grid(block)
         runs = [(0, grid.slabs)]
         if self.values > budget:
             length = max(round(grid.slabs * budget / self.values / RUNS), 1)
             count = min(max(round(grid.slabs * budget / self.values / length), 1), RUNS)
             starts = np.linspace(0, grid.slabs - length, count).astype(int)
+            if apart:
+                starts = (starts + (grid.slabs - length) // (2 * count)) % (grid.slabs - length + 1)
             runs = [(int(s), int(s) + length) for s in np.unique(starts)]
         found: dict[tuple[bool, Sizes], list] = {}
         for first, last in runs:

@@ -50,18 +50,24 @@ class Samples:
         return ValueAlignment(*bounds, entry.mean, entry.std)
 
     def sample(
-        self, block: Sizes, budget: int, values: ValueAlignment, least: int = LEAST_BLOCKS
+        self,
+        block: Sizes,
+        budget: int,
+        values: ValueAlignment,
+        least: int = LEAST_BLOCKS,
+        apart: bool = False,
     ) -> tuple[dict[bool, Classes], float]:
         """Return normalised samples by part, massive and non-finite values made harmless.
 
-        They are of `least` blocks at least.
+        They are of `least` blocks at least. What is fitted to a sample flatters it: a sample
+        `apart` is for that.
         """
         budget = min(max(budget, least * self.channels * math.prod(block)), SAMPLE_VALUES)
         if budget == SAMPLE_VALUES and self.group.values <= ALL_VALUES:
             budget = self.group.values
-        key = (block, budget, values.mean, values.std)
+        key = (block, budget, values.mean, values.std, apart)
         if key not in self._samples:
-            arrays, share = self.group.sample(block, budget)
+            arrays, share = self.group.sample(block, budget, apart)
             parts: dict[bool, dict[Sizes, np.ndarray]] = {}
             for (prefix, sizes), a in arrays.items():
                 if self.spread.cut:

@@ -15,7 +15,7 @@ from .bounded import plain_model
 from .choice import Choice
 from .fitting import Classes
 from .grid_model import GridModel
-from .part_coder import PartCoder
+from .part_coder import PartCoder, Sizes
 from .samples import ALL_VALUES, LEAST_BLOCKS, SAMPLE_VALUES, TRIAL_VALUES, Samples
 
 FINAL_VALUES = 1 << 19  # on which the best are compared once more
@@ -24,9 +24,7 @@ BANDS_HELP = 1.1  # of the bits without a KLT: the most that one may take where 
 BANDS_GAIN = 0.15  # of the bits of one KLT: the most that the other KLTs may take
 NEAR = (0.93, 1.1)  # of the bits of one KLT: what three take where two are tried, too
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
-FLATTERY = 1.03  # by which a sample flatters a KLT that was fitted to it
 LEAST_TRADE = 0.005  # of a quantiser that can still be made stricter
-SAFETY = 0.994  # of the squared error: 0.026 dB
 # Blocks in a sample that is not all, to fit scales of single coefficients to; four times as many
 # where candidates are compared, which must not win by fitting noise.
 SINGLE_BLOCKS = 48
@@ -59,11 +57,6 @@ class Recipe:
     @property
     def of_profile(self) -> bool:
         return self.entry is not None
-
-    @property
-    def fitted(self) -> bool:
-        """Return whether there is a KLT that was fitted to the group itself."""
-        return self.entry is None and self.model.vectors.size > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +158,6 @@ class Selector:
         bits, step = search.total_bits(candidate, goal, start)
         if recipe.model.transform in DEPENDENT:
             bits *= DEPENDENT_SAVES
-        if recipe.fitted and candidate.share < 0.99:
-            bits *= FLATTERY
         return Trial(recipe, bits, step)
 
     def _first_round(self, target: float, snr: float) -> list[Trial]:
@@ -255,7 +246,7 @@ class Selector:
             if count < 1 or _reflector_bits(self.samples.channels, count, magnitude) > least / 3:
                 continue
             if axes is None:
-                wide = self.samples.sample(self.samples.ones, SAMPLE_VALUES, values)[0][False]
+                wide = self._fitted_to(self.samples.ones, values)
                 centre = fitting.centre_of(wide)
                 axes = fitting.klt(wide, centre)
             for shape in dict.fromkeys((block, self.samples.ones)):
@@ -266,6 +257,10 @@ class Selector:
         if close and math.prod(block) > 1:
             self._banded_recipes(consider, close, magnitude)
 
+    def _fitted_to(self, block: Sizes, values: ValueAlignment) -> Classes:
+        """Return the sample for KLTs of the group's own."""
+        return self.samples.sample(block, SAMPLE_VALUES, values, apart=True)[0][False]
+
     def _banded_recipes(
         self,
         consider: Callable[[Recipe], Trial],
@@ -275,7 +270,7 @@ class Selector:
         """Try KLTs for three bands instead of those of one, and for two when it is a near thing."""
         model, values = whole[0].recipe.model, whole[0].recipe.values
         moments = Moments(radial(model.block, 3), model.channels)
-        classes = self.samples.sample(model.block, SAMPLE_VALUES, values)[0][False]
+        classes = self._fitted_to(model.block, values)
         for sizes, a in classes.items():
             moments.add(a - model.centres.astype(a.dtype)[:, None, None], sizes)
         best = min(trial.bits for trial in whole)
@@ -310,8 +305,6 @@ class Selector:
         grid = self.candidate(trial.recipe, SAMPLE_VALUES)
         model = grid.model
         classes, share = self.samples.sample(model.block, SAMPLE_VALUES, values)
-        if share < 0.99:
-            goal *= SAFETY  # against what the sample does not show
         candidates = {False: grid}
         if True in classes:
             candidates[True] = self._prefix(classes[True], share, values, step)
@@ -358,8 +351,6 @@ class Selector:
         if trial.recipe.on_spike and grid.trade < LEAST_TRADE and missed > 1:
             miss = math.inf  # thresholds have nothing left to give
         bits = sum(search.stored_bits(candidates[p], coder) for p, coder in coders.items())
-        if trial.recipe.fitted and share < 0.99:
-            bits *= FLATTERY
         return Choice(
             spread=self.samples.spread,
             values=values,
