@@ -373,10 +373,15 @@ types:
       - id: flags
         type: u1
         valid:
-          expr: _ <= 3 or (_ <= 7 and _root.signature.major_version >= 4)
+          expr: |
+            _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
+            or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding == coding::lossy)
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
-          quantisation, section 7.10.
+          quantisation, section 7.10, and bit 3, a correction curve, which need major version 4.
+      - id: curve
+        type: curve
+        if: (flags & 8) != 0
       - id: profile
         type: varint
         doc: 0, none; else 1 + its position in the index.
@@ -393,6 +398,18 @@ types:
         type: svarint
         if: _parent.coding == coding::network
         doc: Eighths of an octave, -256 to 256.
+
+  curve:
+    doc: Section 6.6.
+    seq:
+      - id: width
+        type: f8
+        valid:
+          expr: _ > 0
+      - id: knots
+        type: s1
+        repeat: expr
+        repeat-expr: 24
 
   grid:
     doc: Rank and lengths of the grid behind the prefix tokens.

@@ -275,6 +275,14 @@ def read_index(payload: bytes) -> Index:
 
 
 @dataclass
+class Curve:
+    """What 6.6 adds to values, by their distance from the lower bound."""
+
+    width: float
+    knots: Sequence[int]
+
+
+@dataclass
 class Lossy:
     """What it takes to decode a row group with loss; a message (9.1) gives the same."""
 
@@ -290,6 +298,7 @@ class Lossy:
     step_scale: int = 0
     clamp: bool = False
     dependent: bool = False  # 7.10
+    curve: Curve | None = None
     seed: int = 0
     shift: int = 0  # of a message: added to all scales
     models: list[Model] = field(default_factory=list)
@@ -340,9 +349,12 @@ def read_group(
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
     flags = r.u8()
-    must(flags < (8 if major >= 4 else 4), "unknown flags of a group")
+    must(flags < (16 if major >= 4 else 4), "unknown flags of a group")
     z.clamp = bool(flags & 1)  # bit 1 asks for double precision, which this decoder always uses
     z.dependent = bool(flags & 4)
+    if flags & 8:
+        z.curve = Curve(r.f64(), struct.unpack("<24b", r.take(24)))
+        must(0 < z.curve.width < math.inf, "the width of a correction curve")
     at = r.varint()
     must(at <= len(profiles), "no such profile")
     profile = profiles[at - 1] if at else None
@@ -358,6 +370,7 @@ def read_group(
     r.end()
     if coding == 2:
         must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
+        must(not z.curve, "a network and a correction curve")
         must(profile and profile.network, "no profile with a network")
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
@@ -647,10 +660,20 @@ def reconstruct(
         if token:
             x = [a + p for a, p in zip(x, token, strict=True)]
         x = [a * z.deviation + z.mean for a in x]
+        if z.curve:
+            x = [corrected(a, z.lower, z.curve) for a in x]
         if z.clamp:
             x = [min(max(a, z.lower), z.upper) for a in x]
         out.append(x)
     return out
+
+
+def corrected(x: float, lower: float, curve: Curve) -> float:
+    """Section 6.6."""
+    t = min(max(0.0, 2 * (x - lower) / curve.width + 6), 23.0)
+    j = min(int(t), 22)
+    g = curve.knots[j] + (t - j) * (curve.knots[j + 1] - curve.knots[j])
+    return max(x, lower) + curve.width * g / 64
 
 
 @lru_cache

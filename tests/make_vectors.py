@@ -32,7 +32,7 @@ from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
 from featcodec.container.network import Network
 from featcodec.container.reader import Reader
-from featcodec.container.sections import EXTENDED, SECTION, SIGNATURE_BYTES
+from featcodec.container.sections import EXTENDED, REFINED, SECTION, SIGNATURE_BYTES
 from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
 from featcodec.dumps import Dump
@@ -305,6 +305,36 @@ def with_bands(header: GroupHeader) -> GroupHeader:
     vectors[4], vectors[7, :5], vectors[9, 5:] = 0, 0, 0
     changes = {"bands": 16, "places": integers.pack(places)}
     return with_model(**changes, reflectors=2, basis=integers.pack(vectors))(header)
+
+
+def make_curves(folder: Path) -> None:
+    """Files of format 4.0 with a correction curve."""
+    maps = np.maximum(digits("cnn", 60)[:, :16], 0).astype(np.float32)
+    tokens = digits("vit", 60).astype(np.float64)
+    tokens /= 1 + np.exp(-2 * tokens)
+    tokens[0, 0, 0], tokens[1, 2, 3], tokens[2, 3, 4] = np.nan, np.inf, -900
+    tokens = tokens.astype(np.float16)
+    of_vit = {"layout": "NLD", "prefix_tokens": "1", "grid": "4,4"}
+    sources = {
+        "150-curve-relu": (maps, {"layout": "NCHW"}, 8),
+        "151-curve-silu-exceptions": (tokens, of_vit, 8),
+    }
+    for name, (array, metadata, snr) in sources.items():
+        target = folder / "valid" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            data = fc.save({"x": array}, metadata, transform="linear", snr=snr)
+            assert Reader(io.BytesIO(data), name).groups()[0].lossy.curve
+            (target / "in.fcz").write_bytes(data)
+            finish(target, [])
+    target = folder / "valid" / "152-curve-by-hand"
+    if not target.exists():
+        target.mkdir(parents=True)
+        made = (folder / "valid" / "150-curve-relu" / "in.fcz").read_bytes()
+        knots = tuple(np.random.default_rng(9).permutation([-128, 127, 0] * 8).tolist())
+        change = lossy(curve=(0.3, knots), clamp=False, lower=0.25)
+        (target / "in.fcz").write_bytes(rewrite(made, change))
+        finish(target, [])
 
 
 def map_by_hand(
@@ -838,8 +868,34 @@ def band_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
     }
 
 
+def curve_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
+    """Return name -> (reason, file, a profile that it needs)."""
+    sound = (folder / "valid" / "150-curve-relu" / "in.fcz").read_bytes()
+    network = (folder / "valid" / "100-network-cnn" / "in.fcz").read_bytes()
+    (header,) = Reader(io.BytesIO(sound), "sound").groups()
+    knots = header.lossy.curve[1]
+    return {
+        "curve-old-version": (
+            "a correction curve in a file of major version 3",
+            bytes(resign(3, 0)(bytearray(sound))),
+            None,
+        ),
+        "curve-no-width": ("a curve of width 0", rewrite(sound, lossy(curve=(0, knots))), None),
+        "curve-not-finite": (
+            "a curve of infinite width",
+            rewrite(sound, lossy(curve=(math.inf, knots))),
+            None,
+        ),
+        "curve-network": (
+            "a correction curve behind a network",
+            rewrite(network, lossy(curve=(1.0, knots)), version=REFINED),
+            (folder / "network.fcp").read_bytes(),
+        ),
+    }
+
+
 def make_faulty_models(folder: Path) -> None:
-    faults = context_faults(folder) | band_faults(folder)
+    faults = context_faults(folder) | band_faults(folder) | curve_faults(folder)
     for name, (reason, data, profile) in faults.items():
         target = folder / "faulty" / name
         if target.exists():
@@ -966,6 +1022,7 @@ if __name__ == "__main__":
     make_neural(where)
     make_contexts(where)
     make_bands(where)
+    make_curves(where)
     make_messages(where)
     make_faulty(where)
     make_faulty_networks(where)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .curve import Curve
+
 
 @dataclass(frozen=True)
 class ValueAlignment:
@@ -21,11 +23,13 @@ class ValueAlignment:
         values *= kind(1 / self.std)
         return values
 
-    def inverse(self, aligned: np.ndarray, clamp: bool) -> np.ndarray:
+    def inverse(self, aligned: np.ndarray, clamp: bool, curve: Curve | None = None) -> np.ndarray:
         """Return to the range of the tensor, in place; with `clamp`, within the bounds."""
         kind = aligned.dtype.type
         aligned *= kind(self.std)
         aligned += kind(self.mean)
+        if curve is not None:
+            aligned = curve.apply(aligned, self.lower)
         if clamp:
             np.clip(aligned, kind(self.lower), kind(self.upper), out=aligned)
         return aligned

@@ -1,6 +1,7 @@
 """The header of a tensor group (SPEC §5)."""
 
 import math
+import struct
 from dataclasses import dataclass
 
 from .. import limits
@@ -11,7 +12,8 @@ from .sections import EXTENDED, LOWEST, REFINED
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
-CLAMP, DOUBLE, DEPENDENT = 1, 2, 4
+CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8
+KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
 
@@ -69,6 +71,7 @@ class Lossy:
     neural: bool = False  # the part codes what the network of the profile leaves
     picture_step: int = 0  # eighths of an octave by which its step is above the part's
     dependent: bool = False  # quantisation of the latents
+    curve: tuple[float, tuple[int, ...]] | None = None  # of the correction: width and knots
 
     @property
     def transform(self) -> str:
@@ -77,7 +80,7 @@ class Lossy:
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the group uses."""
-        if self.dependent:
+        if self.dependent or self.curve is not None:
             return REFINED
         extended = any(part.transform in ("context", "banded") for part in self.parts)
         return EXTENDED if extended or self.neural else LOWEST
@@ -138,7 +141,12 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
     for number in (lossy.mean, lossy.std, lossy.step):
         out.f64(number)
     out.svarint(lossy.step_scale)
-    out.u8(CLAMP * lossy.clamp | DOUBLE * lossy.double | DEPENDENT * lossy.dependent)
+    flags = CLAMP * lossy.clamp | DOUBLE * lossy.double
+    out.u8(flags | DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None))
+    if lossy.curve is not None:
+        width, knots = lossy.curve
+        out.f64(width)
+        out += KNOTS.pack(*knots)
     out.varint(0 if lossy.profile is None else lossy.profile + 1)
     for part in lossy.parts:
         part.pack(out)
@@ -155,13 +163,14 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     clipped = cursor.varint()
     mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
     step_scale = cursor.svarint()
-    flags = cursor.choice(8, "flags")
+    flags = cursor.choice(16, "flags")
+    curve = _curve(cursor) if flags & CURVE else None
     profile = cursor.varint()
     numbers = (lower, upper, mean, std, step)
     if not all(map(math.isfinite, numbers)) or lower > upper or std <= 0 or step <= 0:
         raise Corrupt("a group header holds a bound, mean, deviation or step that cannot be")
-    if neural and (prefix or grid or not profile):
-        raise Corrupt("a neural group has a prefix, a grid or no profile")
+    if neural and (prefix or grid or curve or not profile):
+        raise Corrupt("a neural group has a prefix, a grid, a curve or no profile")
     return Lossy(
         architecture,
         layout,
@@ -181,7 +190,15 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
         neural,
         _picture_step(cursor) if neural else 0,
         bool(flags & DEPENDENT),
+        curve,
     )
+
+
+def _curve(cursor: Cursor) -> tuple[float, tuple[int, ...]]:
+    width = cursor.f64()
+    if not 0 < width < math.inf:
+        raise Corrupt("a group header holds a curve of a width that cannot be")
+    return width, KNOTS.unpack(cursor.take(KNOTS.size))
 
 
 def _picture_step(cursor: Cursor) -> int:

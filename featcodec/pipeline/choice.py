@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from .. import limits
+from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.value import Spread, ValueAlignment
 from ..container.group import Part
@@ -29,6 +30,7 @@ class Choice:
     block: Sizes
     uses_profile: bool
     work: str
+    curve: Curve | None = None  # of the correction
     on_spike: bool = False  # the step divides a value that many have, and is to stay
     bits: float = 0.0  # estimated, of the whole group
     # By how many dB the SNR is missed on the sample: it jumps where a step lets a spike of the
@@ -64,9 +66,8 @@ class Choice:
         step = self.step * 2 ** (self.picture_step / 8)
         base = None if self.network is None else NeuralCoder(self.network, step, seed)
         grid = group.grid(self.block)
-        return RowGroupCoder(
-            grid, group.dtype, self.values, self.clamp, self.work, coders, seed, base
-        )
+        common = (grid, group.dtype, self.values, self.clamp, self.work, coders)
+        return RowGroupCoder(*common, seed, base, self.curve)
 
 
 def slabs_per_row_group(grid: GroupGrid) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import limits
+from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.layout import Layout, LayoutError
 from ..align.numbers import STORED
@@ -252,7 +253,8 @@ def coder_of(
     base = None
     if lossy.neural and profile:
         base = NeuralCoder(profile.neural, lossy.step * 2 ** (lossy.picture_step / 8), seed)
-    return RowGroupCoder(grid, header.dtype, values, lossy.clamp, work, parts, seed, base)
+    curve = None if lossy.curve is None else Curve(*lossy.curve)
+    return RowGroupCoder(grid, header.dtype, values, lossy.clamp, work, parts, seed, base, curve)
 
 
 def _model(

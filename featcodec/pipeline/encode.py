@@ -225,7 +225,8 @@ class _Encoder:
         self, writer: Writer, group: Group, choice: Choice, snr: float
     ) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be."""
-        measured = choice.clamp or _rounding(group.dtype, choice) > 0.002 * 10 ** (-snr / 10)
+        corrected = choice.clamp or choice.curve is not None
+        measured = corrected or _rounding(group.dtype, choice) > 0.002 * 10 ** (-snr / 10)
         signal = choice.spread.count * choice.spread.std**2
         budget = signal / 10 ** ((snr + TOLERANCE / 3) / 10)
         mark = writer.mark()
@@ -328,6 +329,7 @@ class _Encoder:
             step_scale=choice.step_scale,
             clamp=choice.clamp,
             dependent=choice.dependent,
+            curve=choice.curve,
             double=choice.work == "float64",
             profile=profile,
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),

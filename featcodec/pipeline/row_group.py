@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import limits
+from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.numbers import STORED, from_float, to_float
 from ..align.value import ValueAlignment
@@ -49,6 +50,7 @@ class RowGroupCoder:
     parts: Mapping[bool, PartCoder]  # by "prefix tokens?"
     seed: int = 0  # of the checksum
     base: NeuralCoder | None = None  # what it decodes to is subtracted before the parts see it
+    curve: Curve | None = None  # of the correction
 
     def encode(
         self,
@@ -64,7 +66,7 @@ class RowGroupCoder:
         With `exceptions`, values beyond the bounds, non-finite ones and those that would err by
         more than `bound` are kept as they are; without, the caller knows that there are none.
         With `decoded`, the distortion is that of the decoded values in their own type; without,
-        that of the latents, which is the same up to clamping and rounding to the type.
+        that of the latents, which is the same up to correction and rounding to the type.
         """
         arrays = []
         pictures = b""
@@ -150,7 +152,7 @@ class RowGroupCoder:
         aligned = part.decode(take, sizes, blocks)
         if known is not None:
             aligned += known
-        return from_float(self.values.inverse(aligned, self.clamp), self.dtype)
+        return from_float(self.values.inverse(aligned, self.clamp, self.curve), self.dtype)
 
     def _encode_base(self, aligned: np.ndarray) -> tuple[bytes, np.ndarray]:
         """Return the bytes of values (channels, 1, tokens), and what they decode to."""

@@ -37,10 +37,15 @@ class Samples:
         self.spread = spread(self.group, some)
         self.std = self.spread.std if self.spread.std > 0 else 1.0
         self.sparse = np.count_nonzero(some == 0) > some.size // 20
-        edge = (some <= self.spread.lower) | (some >= self.spread.upper)
-        self.at_bounds = np.count_nonzero(edge) > some.size // 100
         self.spike = np.count_nonzero(some >= self.spread.upper) > some.size // 200
+        self._some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
+
+    def near_bounds(self, distance: float) -> bool:
+        """Return whether more than one in a hundred values lie so close to a bound."""
+        low, high = self.spread.lower + distance, self.spread.upper - distance
+        near = (self._some <= low) | (self._some >= high)
+        return bool(np.count_nonzero(near) > self._some.size // 100)
 
     def alignment(self, entry: ProfileEntry | None = None) -> ValueAlignment:
         """Return the bounds of the group, and its normalisation or that of a profile's entry."""

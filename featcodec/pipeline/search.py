@@ -15,19 +15,20 @@ from ..transform.base import Transform
 from . import fitting
 from .clusters import cluster
 from .context_coder import ContextCoder
+from .correction import Correction, correct
 from .dependent_coder import DependentCoder
 from .fitting import Classes
 from .grid_model import GridModel, pack_scales, pack_tables
-from .part_coder import PartCoder, taking
+from .part_coder import PartCoder
 
 # Decibels per bit.
 SLOPE = 6.02
 # Quarter octaves by which the scale of a step is best below the step under dependent quantisation.
 DEPENDENT_SCALE = 0.75
 DIGEST_BYTES = 32  # of a profile, in the index
+FAR = 0.3  # dB from the wanted error: too far to judge the bits there
+CORRECTED_VALUES = 1 << 16  # of a sample, for a first look
 LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
-LEAST_LEFT = 1e-3  # of the error, where clamping undoes all of it
-CLAMP_VALUES = 1 << 17  # of a sample, to see what clamping brings
 
 
 @dataclass
@@ -43,13 +44,19 @@ class Candidate:
     share: float  # of the group's values that is in the sample
     single: bool  # the sample is large enough to tell single scales
     trade: float = TRADE
-    bounds: tuple[float, float] | None = None  # that many values lie on: clamping helps
+    bounds: tuple[float, float] | None = None  # that many values lie near
     dependent: bool = False  # quantisation; never without a transform
     even: bool = True  # some part of the group has scales of its own, in half octaves
 
     @cached_property
     def transform(self) -> Transform:
         return self.model.transform_in(self.work)
+
+    def correction(self, coder: PartCoder, budget: int = CORRECTED_VALUES) -> Correction:
+        """Return what the bounds say of about `budget` values that a coder decodes."""
+        if self.bounds is None:
+            return Correction()
+        return correct(coder, self.values, self.latents, self.bounds, budget)
 
     @property
     def size(self) -> int:
@@ -202,16 +209,21 @@ def separable(wanted: np.ndarray) -> np.ndarray:
 
 
 def solve_step(
-    error: Callable[[float], float], target: float, start: float, precision: float = 0.005
+    error: Callable[[float], float],
+    target: float,
+    start: float,
+    precision: float = 0.005,
+    rounds: int = 12,
 ) -> float:
     """Return the step whose error, which grows with it, comes closest to `target`.
 
-    Secant steps in the logarithms, the bracket kept; stops within that factor of the target.
+    Secant steps in the logarithms, the bracket kept; stops within that factor of the target, or
+    after so many rounds.
     """
     low, high = -math.inf, math.inf
     x, slope = math.log(start), 2.0
     previous: tuple[float, float] | None = None
-    for _ in range(12):
+    for _ in range(rounds):
         y = math.log(max(error(math.exp(x)), 1e-300) / target)
         if abs(y) < precision:
             break
@@ -232,8 +244,9 @@ def rough_step(candidate: Candidate, target: float, start: float) -> float:
     """Return the step at which a candidate reaches a mean squared error on its sample."""
 
     def error(step: float) -> float:
-        found = fitting.squared_error(candidate.rough(step), candidate.latents)
-        return found / candidate.size
+        coder = candidate.rough(step)
+        found = fitting.squared_error(coder, candidate.latents)
+        return found / candidate.size * candidate.correction(coder).curved
 
     return solve_step(error, target, start, precision=0.02)
 
@@ -241,18 +254,25 @@ def rough_step(candidate: Candidate, target: float, start: float) -> float:
 def total_bits(candidate: Candidate, target: float, start: float) -> tuple[float, float]:
     """Return the bits of the whole part at that error, side information included, and the step."""
     step = rough_step(candidate, target, start)
-    return bits_at(candidate, target, step), step
+    bits, excess = bits_at(candidate, target, step)
+    if abs(excess) > FAR:
+        # Tables of the sample's own may leave far more as zeros than those before.
+        step *= 10 ** (-excess / 30)
+        bits, _ = bits_at(candidate, target, step)
+    return bits, step
 
 
-def bits_at(candidate: Candidate, target: float, step: float) -> float:
-    """Return the bits of the whole part at a step, corrected to the wanted error."""
+def bits_at(candidate: Candidate, target: float, step: float) -> tuple[float, float]:
+    """Return the bits of the whole part at a step, corrected to the wanted error, and by how much.
+
+    That is in decibels, of the squared error.
+    """
     coder, bits = candidate.tuned(step)
     counts = fitting.count_symbols(coder, candidate.latents)
-    error = counts.error / counts.total * clamped_share(coder, candidate)
-    # Where the error jumps to nothing, no more than an octave of steps could have been saved.
-    excess = max(10 * math.log10(max(error, 1e-300) / target), -SLOPE)
-    bits += excess / SLOPE * counts.total / candidate.share * _busy(counts)
-    return bits + candidate.side_bits()
+    error = counts.error / counts.total * candidate.correction(coder).curved
+    excess = 10 * math.log10(max(error, 1e-300) / target)
+    bits += bits_of_error(excess, counts) / candidate.share
+    return bits + candidate.side_bits(), excess
 
 
 def trade_for(candidate: PlainCandidate, step: float, target: float) -> float:
@@ -284,26 +304,11 @@ def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
     return symbols / candidate.share + 8 * len(part) + profile
 
 
-def clamped_share(coder: PartCoder, candidate: Candidate) -> float:
-    """Return what clamping to the bounds leaves of the squared error, on a part of the sample."""
-    if candidate.bounds is None or candidate.model.transform in ("none", "context"):
-        return 1.0
-    low, high = candidate.bounds
-    before = after = 0.0
-    for sizes, values in candidate.values.items():
-        some = values[..., : max(1, CLAMP_VALUES // max(values[..., 0].size, 1))]
-        coded, error = coder.encode(some.copy(), sizes)
-        back = coder.decode(taking(coded), sizes, some.shape[-1])
-        change = np.clip(back, low, high) - some
-        before += error
-        after += float(np.vdot(change, change))
-    return min(max(after / before, LEAST_LEFT), 1.0) if before > 0 else 1.0
-
-
-def _busy(counts: fitting.Counts) -> float:
-    """Return the fraction of latents that a change of the step would cost bits."""
+def bits_of_error(decibels: float, counts: fitting.Counts) -> float:
+    """Return the bits of symbols like those counted that make the squared error so much less."""
     nonzero = sum(histogram.nonzero for histogram in counts.histograms.values())
-    return min(2.0 * float(nonzero) / max(counts.total, 1), 1.0)
+    # Where the error jumps to nothing, no more than an octave of steps could have been saved.
+    return max(decibels, -SLOPE) / SLOPE * min(2.0 * float(nonzero), counts.total)
 
 
 def lagrangian(candidate: Candidate, step: float, trade: float) -> float:

@@ -9,13 +9,14 @@ import numpy as np
 from ..align.value import ValueAlignment
 from ..container.model import ProfileEntry
 from ..quantise.scalar import TRADE
-from . import fitting, search
+from . import correction, fitting, search
 from .bands import Moments, banded_model, radial
 from .bounded import plain_model
 from .choice import Choice
+from .finishing import Finish
 from .fitting import Classes
 from .grid_model import GridModel
-from .part_coder import PartCoder, Sizes
+from .part_coder import Sizes
 from .samples import ALL_VALUES, LEAST_BLOCKS, SAMPLE_VALUES, TRIAL_VALUES, Samples
 
 FINAL_VALUES = 1 << 19  # on which the best are compared once more
@@ -24,12 +25,9 @@ BANDS_HELP = 1.1  # of the bits without a KLT: the most that one may take where 
 BANDS_GAIN = 0.15  # of the bits of one KLT: the most that the other KLTs may take
 NEAR = (0.93, 1.1)  # of the bits of one KLT: what three take where two are tried, too
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
-LEAST_TRADE = 0.005  # of a quantiser that can still be made stricter
 # Blocks in a sample that is not all, to fit scales of single coefficients to; four times as many
 # where candidates are compared, which must not win by fitting noise.
 SINGLE_BLOCKS = 48
-CLAMP_ROUNDS = 4
-CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
 KINDS = {
     "none": search.PlainCandidate,
     "linear": search.Candidate,
@@ -76,18 +74,20 @@ class Selector:
     entries: Sequence[tuple[int, ProfileEntry]]  # of the profile
     transform: str  # auto, none, linear or context
 
-    def candidate(self, recipe: Recipe, budget: int) -> search.Candidate:
-        """Return the candidate of a recipe with a sample of its own."""
+    def candidate(self, recipe: Recipe, target: float, budget: int) -> search.Candidate:
+        """Return the candidate of a recipe for an error, with a sample of its own."""
         # Contexts have no scales of single coefficients to fit.
         least = 2 if recipe.model.transform == "context" else LEAST_BLOCKS
         parts, share = self.samples.sample(recipe.model.block, budget, recipe.values, least)
         final = budget == SAMPLE_VALUES
         made = self._candidate(recipe.model, recipe.entry, parts[False], share, final)
         made.trade = recipe.trade
-        if self.samples.at_bounds:
+        error = math.sqrt(target) * self.samples.std
+        if recipe.model.transform in DEPENDENT and self.samples.near_bounds(error):
             values = recipe.values
             low, high = values.lower - values.mean, values.upper - values.mean
             made.bounds = (low / values.std, high / values.std)
+            made.trade = correction.TRADE
         return made
 
     def _candidate(
@@ -148,13 +148,13 @@ class Selector:
         return target * (self.samples.std / values.std) ** 2
 
     def _try(self, recipe: Recipe, target: float, start: float, budget: int) -> Trial:
-        candidate = self.candidate(recipe, budget)
+        candidate = self.candidate(recipe, target, budget)
         goal = self._goal(recipe.values, target)
         if recipe.on_spike:
             assert isinstance(candidate, search.PlainCandidate)
             candidate.trade = search.trade_for(candidate, start, goal)
             recipe = replace(recipe, trade=candidate.trade)
-            return Trial(recipe, search.bits_at(candidate, goal, start), start)
+            return Trial(recipe, search.bits_at(candidate, goal, start)[0], start)
         bits, step = search.total_bits(candidate, goal, start)
         if recipe.model.transform in DEPENDENT:
             bits *= DEPENDENT_SAVES
@@ -302,70 +302,16 @@ class Selector:
         """Fit scales, tables and step of a model on a larger sample."""
         values, step = trial.recipe.values, trial.step
         goal = self._goal(values, target)
-        grid = self.candidate(trial.recipe, SAMPLE_VALUES)
-        model = grid.model
-        classes, share = self.samples.sample(model.block, SAMPLE_VALUES, values)
+        grid = self.candidate(trial.recipe, target, SAMPLE_VALUES)
+        classes, share = self.samples.sample(grid.model.block, SAMPLE_VALUES, values)
         candidates = {False: grid}
         if True in classes:
             candidates[True] = self._prefix(classes[True], share, values, step)
         for candidate in candidates.values():
             candidate.dependent = dependent
             candidate.even = any(c.entry is None for c in candidates.values())
-        total = sum(candidate.size for candidate in candidates.values())
-        coders: dict[bool, PartCoder] = {}
-
-        def error(step: float) -> float:
-            found = 0.0
-            for prefix, candidate in candidates.items():
-                coders[prefix] = replace(coders[prefix], step=step)
-                found += fitting.squared_error(coders[prefix], candidate.latents)
-            return found / total
-
-        if trial.recipe.on_spike:
-            assert isinstance(grid, search.PlainCandidate)
-            grid.trade = search.trade_for(grid, step, goal)
-        elif self.samples.group.values > TRIAL_VALUES or True in classes:
-            # The step moves scales and tables a little, and they the error.
-            coders = {prefix: c.tuned(step)[0] for prefix, c in candidates.items()}
-            step = search.solve_step(error, goal, step, precision=0.02)
-        coders = {prefix: c.tuned(step)[0] for prefix, c in candidates.items()}
-        if not trial.recipe.on_spike:
-            step = search.solve_step(error, goal, step)
-        ratio = search.clamped_share(coders[False], grid)
-        clamp = ratio < CLAMP_PAYS
-        if not clamp:
-            ratio = 1.0
-        else:
-            # Clamping makes the step so much larger that scales and tables want to follow.
-            for _ in range(CLAMP_ROUNDS):
-                wanted = search.solve_step(error, goal / ratio, step)
-                step = math.sqrt(step * wanted)  # without the mean it swings
-                coders = {prefix: c.tuned(step)[0] for prefix, c in candidates.items()}
-                ratio = search.clamped_share(coders[False], grid)
-            step = search.solve_step(error, goal / ratio, step)
-        parts = {
-            prefix: (candidates[prefix].part(coder), coder) for prefix, coder in coders.items()
-        }
-        missed = error(step) * ratio / goal
-        miss = abs(10 * math.log10(max(missed, 1e-300)))
-        if trial.recipe.on_spike and grid.trade < LEAST_TRADE and missed > 1:
-            miss = math.inf  # thresholds have nothing left to give
-        bits = sum(search.stored_bits(candidates[p], coder) for p, coder in coders.items())
-        return Choice(
-            spread=self.samples.spread,
-            values=values,
-            parts=parts,
-            step=step,
-            step_scale=coders[False].step_scale,
-            clamp=clamp,
-            dependent=dependent,
-            block=model.block,
-            uses_profile=any(c.entry is not None for c in candidates.values()),
-            work=self.samples.group.work,
-            on_spike=trial.recipe.on_spike,
-            bits=bits,
-            miss=miss,
-        )
+        finish = Finish(self.samples, values, candidates, goal, trial.recipe.on_spike)
+        return finish.choice(step)
 
     def _prefix(
         self, classes: Classes, share: float, values: ValueAlignment, step: float

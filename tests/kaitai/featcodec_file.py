@@ -349,6 +349,32 @@ class FeatcodecFile(KaitaiStruct):
 
 
 
+    class Curve(KaitaiStruct):
+        """Section 6.6."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Curve, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.width = self._io.read_f8le()
+            _ = self.width
+            if not _ > 0:
+                raise kaitaistruct.ValidationExprError(self.width, self._io, u"/types/curve/seq/0")
+            self.knots = []
+            for i in range(24):
+                self.knots.append(self._io.read_s1())
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.knots)):
+                pass
+
+
+
     class End(KaitaiStruct):
         """Section 3."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -824,15 +850,19 @@ class FeatcodecFile(KaitaiStruct):
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
             _ = self.flags
-            if not  ((_ <= 3) or ( ((_ <= 7) and (self._root.signature.major_version >= 4)) )) :
+            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding == FeatcodecFile.Coding.lossy)) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
+            if self.flags & 8 != 0:
+                pass
+                self.curve = FeatcodecFile.Curve(self._io, self, self._root)
+
             self.profile = FeatcodecFile.Varint(self._io, self, self._root)
             self.parts = []
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
                 if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or (_.body.model.transform != FeatcodecFile.Transform.contexts)) :
-                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/13")
+                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/14")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
                 pass
@@ -847,6 +877,10 @@ class FeatcodecFile(KaitaiStruct):
             self.grid._fetch_instances()
             self.num_exceptions._fetch_instances()
             self.step_scale._fetch_instances()
+            if self.flags & 8 != 0:
+                pass
+                self.curve._fetch_instances()
+
             self.profile._fetch_instances()
             for i in range(len(self.parts)):
                 pass
