@@ -306,7 +306,7 @@ class Selector:
         classes, share = self.samples.sample(grid.model.block, SAMPLE_VALUES, values)
         candidates = {False: grid}
         if True in classes:
-            candidates[True] = self._prefix(classes[True], share, values, step)
+            candidates[True] = self._prefix(classes[True], share, values, step, dependent)
         for candidate in candidates.values():
             candidate.dependent = dependent
             candidate.even = any(c.entry is None for c in candidates.values())
@@ -314,7 +314,12 @@ class Selector:
         return finish.choice(step)
 
     def _prefix(
-        self, classes: Classes, share: float, values: ValueAlignment, step: float
+        self,
+        classes: Classes,
+        share: float,
+        values: ValueAlignment,
+        step: float,
+        dependent: bool,
     ) -> search.Candidate:
         """Return the best model for the prefix tokens at the step of the grid."""
         found = []
@@ -329,6 +334,8 @@ class Selector:
                 continue
             axes = fitting.klt(classes, centre) if reflectors else None
             model = fitting.linear_model((1,), axes, reflectors, 8, centre)
+            if dependent:  # which quantiser is for which latents is a matter of scales
+                model = replace(model, transform="linear")
             found.append(self._candidate(model, None, classes, share))
         return min(found, key=lambda c: search.lagrangian(c, step, TRADE))
 
