@@ -392,8 +392,10 @@ types:
         valid:
           expr: >-
             (flags & 4) == 0 or _.kind != part_kind::own
-            or _.body.as<sized_model>.model.transform != transform::contexts
-        doc: No contexts with dependent quantisation.
+            or (_.body.as<sized_model>.model.transform != transform::contexts
+            and _.body.as<sized_model>.model.transform != transform::prediction
+            and _.body.as<sized_model>.model.transform != transform::split)
+        doc: No transforms 2, 4 and 5 with dependent quantisation.
       - id: picture_step
         type: svarint
         if: _parent.coding == coding::network
@@ -475,9 +477,11 @@ types:
             or (_ == transform::contexts and _root.signature.major_version >= 3
             and _root.signature.kind == kind::features)
             or (_ == transform::bands and _root.signature.major_version >= 3)
+            or ((_ == transform::prediction or _ == transform::split)
+            and _root.signature.major_version >= 4 and _root.signature.kind == kind::features)
         doc: |
           Contexts, section 7.9, neither stand in a profile nor in major version 1, nor do bands in
-          major version 1.
+          major version 1, nor do prediction and split symbols in a profile or below major version 4.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -487,9 +491,13 @@ types:
         type: u1
         valid:
           expr: >-
-            transform != transform::contexts
-            or (longest_block.rank == 2 and num_reflectors.value == 0)
-        doc: Any; what is checked here are the rules for contexts, which leave out prefix tokens.
+            (transform != transform::contexts
+            or (longest_block.rank == 2 and num_reflectors.value == 0))
+            and ((transform != transform::prediction and transform != transform::split)
+            or num_reflectors.value == 0)
+        doc: |
+          Any; what is checked here are the rules for contexts, which leave out prefix tokens, and
+          those for prediction and split symbols.
       - id: scale_unit
         type: u1
       - id: num_bands
@@ -503,6 +511,19 @@ types:
         doc: |
           The band of each place of the longest block: from 0 to the number of bands less 1, each
           of which occurs.
+      - id: len_prediction
+        type: varint
+        if: transform == transform::prediction
+      - id: prediction
+        type: prediction
+        size: len_prediction.value
+        if: transform == transform::prediction
+      - id: peak
+        type: varint
+        if: transform == transform::split
+        valid:
+          expr: _.value <= 1048576
+        doc: Magnitude that values at the bound count as, 0 when they have no kind of their own.
       - id: centres
         type: integers
       - id: reflectors
@@ -511,6 +532,18 @@ types:
         type: scales
       - id: tables
         type: tables
+
+  prediction:
+    doc: Section 7.11.
+    seq:
+      - id: neighbours
+        type: integers
+      - id: precision
+        type: u1
+      - id: octaves
+        type: integers
+      - id: rows
+        type: integers
 
   scales:
     doc: Section 6.4.
@@ -938,6 +971,8 @@ enums:
     1: linear
     2: contexts
     3: bands
+    4: prediction
+    5: split
   plane_kind:
     0: raw
     1: constant

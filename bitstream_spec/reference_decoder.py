@@ -375,7 +375,7 @@ def read_group(
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
     for model in z.models if z.dependent else []:
-        must(not model.contexts, "dependent quantisation and contexts")
+        must(not model.samples, "dependent quantisation in the sample domain")
         full = all(table.magnitude for number, table in model.tables.items() if number >= 128)
         must(full, "an empty table of a quantiser")
     check_slabs(z)
@@ -392,7 +392,7 @@ def read_part(
     kind = r.u8()
     must(kind <= 1, "unknown part")
     if not kind:
-        return read_model(r.blob(), channels, major, contexts=not of_prefix)
+        return read_model(r.blob(), channels, major, own=True, contexts=not of_prefix)
     transform = r.u8()
     must(transform in (0, 1, 3), "the transform of an entry")
     must(transform != 3 or major >= 3, "bands in a file of major version 1")
@@ -578,7 +578,7 @@ Basis = list[tuple[int, list[float], float]]  # reflectors: first place, vector,
 class Model:
     """A model; ``scales`` and ``tables`` are those in force for a part."""
 
-    contexts: bool  # 7.9
+    transform: int
     axes: list[int]
     points: int  # of the longest block
     centres: list[float]
@@ -586,13 +586,23 @@ class Model:
     bases: list[Basis]  # of each band; else one alone
     scales: list[list[int]]  # of each channel and place
     tables: dict[int, Table]
+    prediction: Prediction | None = None  # 7.11
+    peak: int = 0  # 7.12
+
+    @property
+    def samples(self) -> bool:
+        """Whether there is no DCT, whatever the size of a block."""
+        return self.transform in (2, 4, 5)
 
 
-def read_model(data: bytes, channels: int, major: int, contexts: bool = False) -> Model:
-    """Section 6; ``contexts`` says whether transform 2 may stand here."""
+def read_model(
+    data: bytes, channels: int, major: int, own: bool = False, contexts: bool = False
+) -> Model:
+    """Section 6; ``own`` says whether transforms 4 and 5 may stand here, ``contexts`` 2."""
     r = Reader(data)
     transform = r.u8()
-    must(transform <= (3 if major >= 3 else 1), "unknown transform")
+    must(transform <= (1 if major < 3 else 3 if major < 4 else 5), "unknown transform")
+    must(transform < 4 or own, "a transform of the sample domain in a profile")
     must(transform != 2 or contexts, "contexts in a wrong place")
     axes = r.varints(r.u8())
     points = math.prod(axes)
@@ -608,16 +618,22 @@ def read_model(data: bytes, channels: int, major: int, contexts: bool = False) -
     if transform == 2:
         must(len(axes) == 2, "contexts without rows and columns")
         must(not count, "contexts and reflectors")
+    if transform > 3:
+        must(math.prod(axes[:-2]) == 1, "blocks that are no maps")
+        must(not count, "the sample domain and reflectors")
+    prediction = read_prediction(r.blob(), channels) if transform == 4 else None
+    peak = r.varint() if transform == 5 else 0
+    must(peak <= 2**20, "the peak is too large")
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     size = count * channels - count * (count - 1) // 2
     of_bands = max(bands, default=0) + 1
     flat = read_integers(r.blob(), of_bands * size)
     bases = [read_basis(flat[i * size : (i + 1) * size], count, channels) for i in range(of_bands)]
-    scales = read_scales(r.blob(), channels, points, unit)
+    of_scales = {4: len(PASSES), 5: 1}.get(transform, points)
+    scales = read_scales(r.blob(), channels, of_scales, unit)
     tables = read_tables(r.blob())
-    model = Model(transform == 2, axes, points, centres, bands, bases, scales, tables)
     r.end()
-    return model
+    return Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
 
 
 def read_basis(flat: Sequence[int], count: int, channels: int) -> Basis:
@@ -1014,7 +1030,9 @@ def decode_rows(
     symbols: list[array[int]] = []
     latents: list[list[list[float]]] = []
     for ((part, size), _), blocks in zip(found, sizes, strict=True):
-        read = read_map if z.models[part].contexts else read_class
+        read = {2: read_map, 4: read_predicted, 5: read_split}.get(
+            z.models[part].transform, read_class
+        )
         more, values = read(coded, z, z.models[part], size, blocks, step)
         symbols += more
         latents.append(values)
@@ -1065,7 +1083,7 @@ def put_class(
 ) -> None:
     """Reconstruct the blocks of a class, and put the values where they belong."""
     points = math.prod(size)
-    dct = inverse_dct(size) if points > 1 and not model.contexts else None
+    dct = inverse_dct(size) if points > 1 and not model.samples else None
     bands = [model.bands[p] for p in places(model, size)] if model.bands else []
     blocks = zip(*latents, strict=True)
     tokens = iter(picture.values) if picture else itertools.repeat(None)
@@ -1356,6 +1374,186 @@ def read_chains(
             arrays.append(symbols)
         q3, q2, q1 = q2, q1, q
         p2, p1 = p1, p
+    return arrays, latents
+
+
+# ---- 7.11 Prediction -----------------------------------------------------------------------------
+
+
+@dataclass
+class Prediction:
+    """The weights of neighbours, and for each channel those of channels before it, if not 0."""
+
+    neighbours: Sequence[int]
+    channels: list[list[tuple[int, int]]]
+
+
+def read_prediction(data: bytes, channels: int) -> Prediction:
+    r = Reader(data)
+    neighbours = read_integers(r.blob(), 8 * channels)
+    must(all(abs(a) <= 256 for a in neighbours), "a weight of neighbours is too large")
+    precision = r.u8()
+    octaves = list(itertools.accumulate(read_integers(r.blob(), channels)))
+    packed = r.blob()
+    r.end()
+    must(not packed or channels * (channels - 1) // 2 <= 2**24, "too many weights of channels")
+    weights: list[list[tuple[int, int]]] = [[] for _ in range(channels)]
+    if not packed:
+        return Prediction(neighbours, weights)
+    flat = iter(read_integers(packed, channels * (channels - 1) // 2))
+    for c in range(channels):
+        for j, k in enumerate(itertools.islice(flat, c)):
+            if k:
+                e = 16 - precision + octaves[c] - octaves[j]
+                must(-32 <= e <= 32, "a weight of channels is too large or too small")
+                weights[c].append((j, k << e if e >= 0 else (k + (1 << -e - 1)) >> -e))
+        must(sum(abs(w) for _, w in weights[c]) <= 2**25, "the weights of a channel are too large")
+    return Prediction(neighbours, weights)
+
+
+def as_map(size: tuple[int, ...]) -> tuple[int, int]:
+    height, width = (1, 1, *size)[-2:]
+    return height, width
+
+
+def lines_of(y: int, x: int, size: tuple[int, ...], offsets: Pass) -> list[list[int]]:
+    """The points of the neighbours on each line through a place, those that there are."""
+    found = []
+    for j, k in offsets.neighbours:
+        if (j, k) < (-j, -k):
+            pair = replace(offsets, neighbours=((j, k), (-j, -k)))
+            found.append(neighbours_of(y, x, size, pair))
+    return found
+
+
+def read_predicted(
+    coded: Symbols, z: Lossy, model: Model, size: tuple[int, ...], blocks: int, step: float
+) -> tuple[list[array[int]], list[list[float]]]:
+    """As `read_class`, for a class of blocks coded with prediction."""
+    assert model.prediction
+    size = as_map(size)
+    points, channels = math.prod(size), len(model.scales)
+    grid = list(itertools.product(range(size[0]), range(size[1])))
+    numbers: dict[int, list[int]] = {}
+    for c, row in enumerate(model.scales):
+        for point, (y, x) in enumerate(grid):
+            number = table_number(row[pass_of(y, x)], z.step_scale)
+            numbers.setdefault(number, []).append(c * points + point)
+    arrays: list[array[int]] = []
+    left: list[Sequence[int]] = [[]] * (channels * points)
+    for number, wanted in sorted(numbers.items()):
+        symbols = coded.take(len(wanted) * blocks, find_table(number, model.tables))
+        must(all(abs(k) <= 2**20 for k in symbols), "a residual is too large")
+        for j, i in enumerate(wanted):
+            left[i] = symbols[j * blocks : (j + 1) * blocks]
+        arrays.append(symbols)
+    found = [[0] * blocks for _ in left]  # indices
+    for i, p in enumerate(PASSES):
+        for point, (y, x) in enumerate(grid):
+            if pass_of(y, x) == i:
+                lines = lines_of(y, x, size, p)
+                for block in range(blocks):
+                    predict_token(model.prediction, i, lines, left, found, points, point, block)
+    return arrays, [[k * step for k in row] for row in found]
+
+
+def predict_token(
+    prediction: Prediction,
+    number: int,
+    lines: list[list[int]],
+    left: list[Sequence[int]],
+    found: list[list[int]],
+    points: int,
+    point: int,
+    block: int,
+) -> None:
+    """Find the indices of all channels at a point of a block; ``lines`` are its neighbours."""
+    channels = len(prediction.channels)
+    unexpected: list[int] = []
+    for c, weights in enumerate(prediction.channels):
+        p = (sum(w * unexpected[j] for j, w in weights) + 2**15) >> 16
+        for line, near in enumerate(lines):
+            a = prediction.neighbours[(2 * (number - 1) + line) * channels + c]
+            p += a * sum(found[c * points + other][block] for other in near)
+        q = left[c * points + point][block] + ((p + 32) >> 6)
+        must(abs(q) <= 2**20, "an index is too large")
+        found[c * points + point][block] = q
+        unexpected.append(64 * q - p)
+
+
+# ---- 7.12 Split symbols --------------------------------------------------------------------------
+
+
+def split_mean(scale: int, step_scale: int) -> int:
+    """The mean u of a channel."""
+    e = min(max(scale - step_scale + 1 >> 1, -14), 40)
+    octaves = max(e - 8, 0) // 2
+    return MEANS[e - 2 * octaves + 14] << octaves
+
+
+def split_class(x: int) -> int:
+    b = x.bit_length() - 1
+    h = x << 15 >= 46341 << b
+    return min(max(2 * b + h - 12, 0), 39)
+
+
+def split_table(number: int, z: Lossy, model: Model) -> Table:
+    if number in model.tables:
+        return model.tables[number]
+    t = number % 40
+    if number < 120:
+        positive = 255 if z.lower >= z.mean else 128
+        return Table(2 if model.peak else 1, 0, max(171 - 3 * t, 60), positive, 128, 128, (255,))
+    shift = max((t - 12) // 2 - 4, 0)
+    g = min(176 - 4 * t + 8 * shift, 200)
+    return Table(127, shift, g, 255, 128, 128, (g,))
+
+
+def read_split(
+    coded: Symbols, z: Lossy, model: Model, size: tuple[int, ...], blocks: int, step: float
+) -> tuple[list[array[int]], list[list[float]]]:
+    """As `read_class`, for a class of blocks of split symbols."""
+    height, width = size = as_map(size)
+    points = height * width
+    means = [split_mean(row[0], z.step_scale) for row in model.scales]
+    found = [[0] * blocks for _ in range(len(means) * points)]
+    tops: list[tuple[int, int]] = []  # coefficient, block
+    arrays = []
+    for number_of_pass, p in enumerate(PASSES):
+        kinds: dict[int, list[tuple[int, int]]] = {}  # by table number: coefficient, block
+        for y, x in itertools.product(range(height), range(width)):
+            if pass_of(y, x) != number_of_pass:
+                continue
+            near = neighbours_of(y, x, size, p)
+            for c, mean in enumerate(means):
+                for block in range(blocks):
+                    n = sum(abs(found[c * points + i][block]) for i in near)
+                    number = 40 * p.set + split_class(p.a * mean + 64 * p.b * n)
+                    kinds.setdefault(number, []).append((c * points + y * width + x, block))
+        sized: dict[int, list[tuple[int, int, int]]] = {}
+        order: list[tuple[int, int, int, int]] = []
+        for number, wanted in sorted(kinds.items()):
+            symbols = coded.take(len(wanted), split_table(number, z, model))
+            must(all(-1 <= k <= (2 if model.peak else 1) for k in symbols), "an unknown kind")
+            arrays.append(symbols)
+            for (i, block), k in zip(wanted, symbols, strict=True):
+                found[i][block] = model.peak if k == 2 else k
+                if k == 2:
+                    tops.append((i, block))
+                elif k:
+                    order.append((number, i, block, k))
+        # The order of the pass: places, channels, blocks.
+        for number, i, block, k in sorted(order, key=lambda o: (o[1] % points, o[1], o[2])):
+            sized.setdefault(120 + number, []).append((i, block, k))
+        for number, some in sorted(sized.items()):
+            symbols = coded.take(len(some), split_table(number, z, model))
+            must(all(0 <= m < 2**20 for m in symbols), "a magnitude that cannot be")
+            arrays.append(symbols)
+            for (i, block, k), m in zip(some, symbols, strict=True):
+                found[i][block] = k * (m + 1)
+    latents = [[k * step for k in row] for row in found]
+    for i, block in tops:
+        latents[i][block] = (z.upper - z.mean) / z.deviation - model.centres[i // points]
     return arrays, latents
 
 

@@ -37,10 +37,12 @@ from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
 from featcodec.dumps import Dump
 from featcodec.entropy import contexts, family, integers, symbols
+from featcodec.entropy.prediction import Prediction
 from featcodec.entropy.tables import Table
 from featcodec.files import decode_file, encode_file
 from featcodec.pipeline import choice
-from featcodec.pipeline.grid_model import pack_scales, pack_tables
+from featcodec.pipeline.decode import coder_of
+from featcodec.pipeline.grid_model import pack_prediction, pack_scales, pack_tables
 from featcodec.pipeline.grouping import Options
 from featcodec.pipeline.quality import Quality
 from featcodec.pipeline.training import train
@@ -353,6 +355,150 @@ def map_by_hand(
             arrays.append((found.reshape(-1)[where], table))
         known.learn(number, found)
     return arrays
+
+
+def make_bounded(folder: Path) -> None:
+    """Files of format 4.0 whose errors are bounded."""
+    rng = np.random.default_rng(11)
+    mixed = np.einsum("nchw,dc->ndhw", waves((30, 6, 7, 6)), rng.normal(size=(6, 6)))
+    odd = mixed[:20].astype(np.float64)
+    odd[0, 0, 0, 0], odd[1, 2, 3, 1], odd[2, 3, 0, 0] = np.nan, np.inf, 9e5
+    sparse = np.maximum(np.cumsum(rng.normal(size=(24, 3, 2, 9, 8)), axis=4), 0).astype(np.float32)
+    sources = {
+        "130-predicted-map": (mixed, "NCHW", 0.1),
+        "131-predicted-tokens": (digits("vit", 30), "NLD:1+4x4", 0.05),
+        "132-predicted-lines": (waves((12, 5, 22, 1))[..., 0], "NDL", 0.05),
+        "133-predicted-exceptions": (odd, "NCHW", 0.01),
+        "134-split-peak": (np.minimum(sparse, 2)[:, :, 0], "NCHW", 0.003),
+        "135-split-volume": (sparse, "NCTHW", 0.02),
+    }
+    for name, (array, layout, bound) in sources.items():
+        target = folder / "valid" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            axes, _, prefix = layout.partition(":")
+            hints = {"layout": axes}
+            if prefix:
+                hints |= {"prefix_tokens": "1", "grid": "4x4"}
+            data = fc.save({"x": array.astype(array.dtype)}, hints, max_error=bound)
+            (target / "in.fcz").write_bytes(data)
+            header = Reader(io.BytesIO(data), name).groups()[0]
+            assert header.lossy.transform == name.split("-")[1], header.lossy.transform
+            finish(target, [])
+    for name, data in (
+        ("136-predicted-by-hand", predicted_by_hand()),
+        ("137-split-by-hand", split_by_hand()),
+    ):
+        target = folder / "valid" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            (target / "in.fcz").write_bytes(data)
+            finish(target, [])
+
+
+def by_group(lossy: Lossy, shape: tuple[int, ...], made: Callable) -> bytes:
+    """Write one group of one tensor; `made` gives the arrays of a part, sizes and blocks."""
+    header = GroupHeader("F32", 0, 2, 0, 1.0, np.nan, lossy)
+    coder = coder_of(header, lossy, [shape], None)
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.needs(REFINED)
+    slabs = coder.grid.slabs
+    for first in range(0, slabs, 2):
+        arrays = []
+        for (prefix, sizes), boxes in coder.grid.boxes(first, min(first + 2, slabs)).items():
+            part = coder.parts[prefix]
+            for number, found in made(part, sizes, sum(box.count for box in boxes)):
+                arrays.append((found, part.table(number)))
+        rows = Builder()
+        rows.u8(100)
+        rows.varint(0)
+        writer.section(b"ROWS", bytes(rows + symbols.encode(arrays)))
+    writer.section(b"GRUP", replace(header, slabs=slabs).pack())
+    writer.index.tensors = [index.TensorEntry("x", "F32", shape, 0)]
+    writer.finish()
+    return out.getvalue()
+
+
+def predicted_by_hand(residual: int = 0) -> bytes:
+    """Code maps of two sizes behind prefix tokens, with weights at their limits.
+
+    `residual` is how large the first one is, when not 0.
+    """
+    rng = np.random.default_rng(7)
+    neighbours = rng.integers(-40, 41, (4, 2, 3))
+    neighbours[0, 0], neighbours[3, 1] = 256, -256
+    rows = np.zeros((3, 3), np.int64)
+    # 2 ** 25 is the largest sum of weights: 511 and 1 times 2 ** 16.
+    rows[1, 0], rows[2, 0], rows[2, 1] = -1023, 511, -1
+    weights = Prediction(neighbours, 3, np.array([-2, 0, 1]), rows)
+    scales = rng.integers(-8, 30, (3, 5))
+    tables = {6: Table(1, 5, 90, 140), 7: Table(2, 0, 100, 120, (110,)), 11: Table(0)}
+    model = Model(
+        "predicted",
+        (5, 4),
+        centre_exponent=3,
+        centre=integers.pack(np.array([5, 0, -90])),
+        scales=pack_scales(scales),
+        tables=pack_tables(tables),
+        prediction=pack_prediction(weights),
+    )
+    alone = Prediction(np.zeros((4, 2, 3), np.int64), 0, np.zeros(3, np.int64), rows // 100)
+    other = replace(model, block=(1,), prediction=pack_prediction(alone))
+    lossy = Lossy(
+        **{**PLAIN, "layout": "NLD", "prefix": 2, "grid": (9, 7), "step_scale": 4, "upper": 2e9},
+        profile=None,
+        parts=(Part("predicted", model), Part("predicted", other)),
+    )
+
+    def made(part: Any, sizes: tuple[int, ...], blocks: int) -> list[tuple[int, np.ndarray]]:
+        nonlocal residual
+        arrays = []
+        for number, rows in part.order(sizes):
+            found = np.rint(rng.laplace(scale=0.8, size=len(rows) * blocks)).astype("i4")
+            if part.table(number).magnitude:
+                found[0], residual = residual or found[0], 0
+            else:
+                found[:] = 0
+            arrays.append((number, found))
+        return arrays
+
+    return by_group(lossy, (3, 2 + 9 * 7, 3), made)
+
+
+def split_by_hand(peak: int = 3, kind: int | None = None, size: int | None = None) -> bytes:
+    """Code maps behind prefix tokens, of all magnitudes and signs; `kind` or `size` is a fault."""
+    rng = np.random.default_rng(8)
+    tables = {
+        14: Table(3, 0, 100, 90, (255, 255)),
+        200: Table(60, 2, 80, 140, (100, 110, 120)),
+    }
+    model = Model(
+        "split",
+        (5, 4),
+        scales=pack_scales(np.array([[-30], [9], [88]])),
+        tables=pack_tables(tables),
+        peak=peak,
+    )
+    lossy = Lossy(
+        **{**PLAIN, "layout": "NLD", "prefix": 2, "grid": (9, 7), "step_scale": 4, "upper": 90},
+        profile=None,
+        parts=(Part("split", model), Part("split", replace(model, block=(1,)))),
+    )
+
+    def made(part: Any, sizes: tuple[int, ...], blocks: int) -> list[tuple[int, np.ndarray]]:
+        latents = rng.laplace(scale=np.array([1, 30, 1e5]).reshape(3, 1, 1), size=(3, 63, blocks))
+        latents = latents[:, : math.prod(sizes)]
+        latents *= rng.random(latents.shape) < 0.7
+        arrays = part.encode_latents(latents * part.step, sizes)[0]
+        at = [number >= 120 for number, _ in arrays]
+        if kind is not None:
+            arrays[at.index(False)][1][0] = kind
+        if size is not None:
+            arrays[at.index(True)][1][0] = size
+        return arrays
+
+    return by_group(lossy, (3, 2 + 9 * 7, 3), made)
 
 
 def neural_sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str], float]]:
@@ -793,7 +939,7 @@ def context_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
             rewrite(sound, with_model(transform="none")),
             None,
         ),
-        "transform-4": ("a transform that is unknown", unknown_transform(sound), None),
+        "transform-4": ("a transform that is unknown", unknown_transform(sound, 4), None),
     }
 
 
@@ -804,8 +950,8 @@ def flip_byte(place: int) -> Callable[[bytearray], None]:
     return change
 
 
-def unknown_transform(data: bytes) -> bytes:
-    """Give a model with contexts the transform code after the last one."""
+def unknown_transform(data: bytes, code: int) -> bytes:
+    """Give a model the transform code after the last one of its version."""
     reader = Reader(io.BytesIO(data), "sound")
     position = [kind for kind, _ in reader.index.sections].index(b"GRUP")
     payload = reader.section(position, b"GRUP")
@@ -814,7 +960,7 @@ def unknown_transform(data: bytes) -> bytes:
     assert header.lossy.parts[0].model is not None
     model = header.lossy.parts[0].model.pack()
     place = payload.rindex(model) + SECTION.size
-    return bytes(reseal(set_byte(place, 4), position)(bytearray(data)))
+    return bytes(reseal(set_byte(place, code), position)(bytearray(data)))
 
 
 def band_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
@@ -894,8 +1040,98 @@ def curve_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
     }
 
 
+def bounded_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
+    """Return name -> (reason, file, a profile that it needs)."""
+    names = "130-predicted-map", "134-split-peak", "135-split-volume", "136-predicted-by-hand"
+    sound, split, cube, by_hand = (
+        (folder / "valid" / name / "in.fcz").read_bytes() for name in names
+    )
+    ours = Profile.parse((folder / "digits.fcp").read_bytes())
+    maps = (folder / "valid" / "003-profile-cnn" / "in.fcz").read_bytes()
+    held = [e for e in ours.entries if e.layout == "NCHW"]
+    model = replace(held[0].model, transform="split", reflectors=0, basis=b"")
+    profile = bytes(resign(4, 1)(bytearray(Profile.pack([replace(held[0], model=model)]))))
+    large = np.zeros((4, 2, 3), np.int64)
+    large[2, 1, 0] = 257
+    rows = np.zeros((3, 3), np.int64)
+    rows[2, 0], rows[2, 1] = 511, -2
+    one = np.array([[0, 0, 0], [0, 0, 0], [1, 0, 0]])
+
+    def predicted(**changes: Any) -> bytes:
+        """Change the weights for the prefix tokens, which are all zero."""
+        none = np.zeros((3, 3), np.int64)
+        weights = {"neighbours": 0 * large, "octaves": none[0], "rows": none} | changes
+        packed = pack_prediction(Prediction(precision=0, **weights))
+        return rewrite(by_hand, with_model(prediction=packed))
+
+    return {
+        "predicted-old-version": (
+            "transform 4 in a file of major version 3",
+            bytes(resign(3, 0)(bytearray(sound))),
+            None,
+        ),
+        "predicted-reflector": (
+            "transform 4 with a reflector, of zeros",
+            rewrite(sound, with_model(reflectors=1)),
+            None,
+        ),
+        "predicted-neighbour": (
+            "a weight of neighbours of 257",
+            predicted(neighbours=large),
+            None,
+        ),
+        "predicted-weights": (
+            "weights of channels beyond 2^25",
+            predicted(rows=rows),
+            None,
+        ),
+        "predicted-exponent": (
+            "a weight of channels times 2^33",
+            predicted(octaves=np.array([0, 0, 17]), rows=one),
+            None,
+        ),
+        "predicted-residual": (
+            "a residual beyond 2^20",
+            predicted_by_hand(residual=(1 << 20) + 1),
+            None,
+        ),
+        "predicted-symbols": (
+            "resealed damage to residuals",
+            bytes(reseal(flip_byte(SECTION.size + 60), 0)(bytearray(sound))),
+            None,
+        ),
+        "split-old-version": (
+            "transform 5 in a file of major version 3",
+            bytes(resign(3, 0)(bytearray(split))),
+            None,
+        ),
+        "split-entry": (
+            "transform 5 in an entry of a profile",
+            rewrite(
+                maps, lossy(parts=(Part("linear", None, 0),)), profile=profile, version=REFINED
+            ),
+            profile,
+        ),
+        "split-cube": (
+            "transform 5 with blocks of three axes",
+            rewrite(cube, with_model(block=(2, 9, 8))),
+            None,
+        ),
+        "split-peak": ("a peak beyond 2^20", rewrite(split, with_model(peak=(1 << 20) + 1)), None),
+        "split-kind": ("a kind of 3", split_by_hand(kind=3), None),
+        "split-no-peak": ("a kind of 2 without a peak", split_by_hand(peak=0, kind=2), None),
+        "split-magnitude": ("a magnitude of 0", split_by_hand(size=-1), None),
+        "transform-6": (
+            "a transform that is unknown to major version 4",
+            unknown_transform(sound, 6),
+            None,
+        ),
+    }
+
+
 def make_faulty_models(folder: Path) -> None:
-    faults = context_faults(folder) | band_faults(folder) | curve_faults(folder)
+    faults = context_faults(folder) | band_faults(folder)
+    faults |= curve_faults(folder) | bounded_faults(folder)
     for name, (reason, data, profile) in faults.items():
         target = folder / "faulty" / name
         if target.exists():
@@ -1023,6 +1259,7 @@ if __name__ == "__main__":
     make_contexts(where)
     make_bands(where)
     make_curves(where)
+    make_bounded(where)
     make_messages(where)
     make_faulty(where)
     make_faulty_networks(where)

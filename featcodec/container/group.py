@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .. import limits
 from ..errors import Corrupt
 from . import dtypes
-from .model import ARCHITECTURES, TRANSFORMS, Model
+from .model import ARCHITECTURES, OWN, TRANSFORMS, Model
 from .sections import EXTENDED, LOWEST, REFINED
 from .wire import Builder, Cursor
 
@@ -41,8 +41,8 @@ class Part:
     def unpack(cls, cursor: Cursor) -> "Part":
         if cursor.flag():
             transform = TRANSFORMS[cursor.choice(len(TRANSFORMS), "a transform")]
-            if transform == "context":
-                raise Corrupt("a part with contexts refers to a profile")
+            if transform in OWN:
+                raise Corrupt("a part of the sample domain refers to a profile")
             entry = limits.check(cursor.varint(), limits.PROFILE_ENTRIES, "a profile entry")
             return cls(transform, None, entry, cursor.blob(), cursor.blob())
         model = Model.unpack(cursor.blob())
@@ -80,7 +80,8 @@ class Lossy:
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the group uses."""
-        if self.dependent or self.curve is not None:
+        fine = any(part.transform in ("predicted", "split") for part in self.parts)
+        if self.dependent or self.curve is not None or fine:
             return REFINED
         extended = any(part.transform in ("context", "banded") for part in self.parts)
         return EXTENDED if extended or self.neural else LOWEST

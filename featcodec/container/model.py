@@ -9,7 +9,8 @@ from .sections import EXTENDED, LOWEST
 from .wire import Builder, Cursor
 
 ARCHITECTURES = ("generic", "cnn", "transformer")
-TRANSFORMS = ("none", "linear", "context", "banded")
+TRANSFORMS = ("none", "linear", "context", "banded", "predicted", "split")
+OWN = ("context", "predicted", "split")  # that a profile does not hold
 BANDS = range(2, 17)  # how many a banded model may have
 
 
@@ -28,6 +29,8 @@ class Model:
     tables: bytes = b""
     bands: int = 1  # of frequencies, each with a KLT of its own; more than one when banded
     places: bytes = b""  # the band of each place of the longest block, when banded
+    prediction: bytes = b""  # its weights, when predicted
+    peak: int = 0  # magnitude that values at the bound count as, when split
 
     def pack(self) -> bytes:
         out = Builder()
@@ -40,6 +43,10 @@ class Model:
         if self.transform == "banded":
             out.varint(self.bands)
             out.blob(self.places)
+        if self.transform == "predicted":
+            out.blob(self.prediction)
+        if self.transform == "split":
+            out.varint(self.peak)
         for packed in (self.centre, self.basis, self.scales, self.tables):
             out.blob(packed)
         return bytes(out)
@@ -57,6 +64,8 @@ class Model:
             bands, places = cursor.varint(), cursor.blob()
             if bands not in BANDS:
                 raise Corrupt(f"a model states {bands} bands")
+        prediction = cursor.blob() if transform == "predicted" else b""
+        peak = cursor.varint() if transform == "split" else 0
         centre, basis, scales, tables = (cursor.blob() for _ in range(4))
         cursor.end()
         return cls(
@@ -71,6 +80,8 @@ class Model:
             tables,
             bands,
             places,
+            prediction,
+            peak,
         )
 
 
@@ -129,8 +140,8 @@ class ProfileEntry:
         if not all(map(math.isfinite, (mean, std, lower, upper))) or std <= 0 or lower > upper:
             raise Corrupt("a profile entry holds a mean, deviation or bound that cannot be")
         model = Model.unpack(bytes(cursor.rest()))
-        if model.transform == "context":
-            raise Corrupt("a profile entry holds a model with contexts")
+        if model.transform in OWN:
+            raise Corrupt("a profile entry holds a model of the sample domain")
         return cls(
             name,
             architecture,

@@ -16,8 +16,10 @@ from ..align.value import ValueAlignment
 from ..container.dtypes import FLOATS, nbytes
 from ..container.group import GroupHeader, Lossy, Part
 from ..container.index import TensorEntry
+from ..container.model import OWN
 from ..container.reader import Reader
 from ..entropy import exact
+from ..entropy.prediction import Predictor
 from ..errors import Corrupt, ProfileMissing
 from .context_coder import ContextCoder
 from .dependent_coder import DependentCoder
@@ -25,8 +27,10 @@ from .grid_model import GridModel, corrupt, unpack_scales, unpack_tables
 from .grouping import unsigned
 from .neural import NeuralCoder
 from .part_coder import PartCoder
+from .predicted_coder import PredictedCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
+from .split_coder import SplitCoder
 
 
 @dataclass
@@ -230,11 +234,19 @@ def coder_of(
             block = model.block
         transform = model.transform_in(work)
         common = (transform, scales, tables, lossy.step, lossy.step_scale, work)
+        if model.transform in OWN and lossy.dependent:
+            raise Corrupt("a group has dependent quantisation in the sample domain")
         if model.transform == "context":
-            if lossy.dependent:
-                raise Corrupt("a group has contexts and dependent quantisation")
             positive = lossy.lower >= lossy.mean
             parts[bool(prefix)] = ContextCoder(*common, positive=positive)
+        elif model.prediction is not None:
+            with corrupt("a model"):
+                predictor = Predictor(model.prediction)
+            parts[bool(prefix)] = PredictedCoder(*common, predictor=predictor)
+        elif model.transform == "split":
+            positive = lossy.lower >= lossy.mean
+            top = (lossy.upper - lossy.mean) / lossy.std - model.centres
+            parts[bool(prefix)] = SplitCoder(*common, positive=positive, peak=model.peak, top=top)
         elif lossy.dependent:
             with corrupt("a group header"):
                 parts[bool(prefix)] = DependentCoder(*common)

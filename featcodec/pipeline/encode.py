@@ -15,9 +15,10 @@ from ..container.index import TensorEntry
 from ..container.sections import FEATURES, REFINED
 from ..container.writer import Writer
 from ..entropy import exact
+from ..entropy.prediction import PredictionError
 from ..errors import InvalidInput, Unreachable
 from ..profiles import NEURAL
-from .bounded import bounded_choice
+from .bounded import bounded_choice, fine_choice
 from .choice import Choice, slabs_per_row_group
 from .control import fine_step, next_snr, next_step, stricter
 from .group import Group
@@ -51,6 +52,8 @@ EXACT_ABOVE = {
     "F32": 110.0,
     "F64": 140.0,
 }
+FINE_ABOVE = 32.0  # dB, from where split symbols may do better than contexts,
+CLEARLY = 0.99  # by so much at least
 CHOICES = ("auto", "none", "context", "linear", "neural")
 TOLERANCE = 0.05  # dB above the wanted SNR
 MANY = 8  # row groups
@@ -169,10 +172,7 @@ class _Encoder:
             if not sane(samples.spread):
                 return _lossless(writer, LosslessGroup.of(group))
             bound = quality.max_error
-            choice = bounded_choice(samples, bound)
-            return self._smaller(
-                writer, group, lambda: self._bounded(writer, samples.group, choice, bound)
-            )
+            return self._smaller(writer, group, lambda: self._bounded(writer, samples, bound))
         assert quality.snr is not None
         if quality.snr > EXACT_ABOVE[group.dtype]:
             return _lossless(writer, LosslessGroup.of(group))
@@ -191,6 +191,9 @@ class _Encoder:
                 found = without
         if found is None:
             return _lossless(writer, LosslessGroup.of(group))
+        if samples.sparse and snr > FINE_ABOVE and self.transform == "auto":
+            fine = fine_choice(samples, snr)
+            found = fine if fine.bits < CLEARLY * found.bits else found
         return self._smaller(writer, group, lambda: self._at_snr(writer, samples.group, found, snr))
 
     def _neural(self, writer: Writer, group: Group, snr: float) -> GroupHeader:
@@ -258,8 +261,15 @@ class _Encoder:
                 choice = replace(choice, step=next_step(steps, snr + TOLERANCE / 3))
         return None
 
-    def _bounded(self, writer: Writer, group: Group, choice: Choice, bound: float) -> GroupHeader:
-        first, distortion, _ = self._row_groups(writer, group, choice, True, bound)
+    def _bounded(self, writer: Writer, samples: Samples, bound: float) -> GroupHeader:
+        group, mark = samples.group, writer.mark()
+        choice = bounded_choice(samples, bound)
+        try:
+            first, distortion, _ = self._row_groups(writer, group, choice, True, bound)
+        except PredictionError:  # what holds for the sample fails elsewhere beyond all bounds
+            writer.rewind(mark)
+            choice = bounded_choice(samples, bound, only_plain=True)
+            first, distortion, _ = self._row_groups(writer, group, choice, True, bound)
         signal = choice.spread.count * choice.spread.std**2
         reached = _snr(signal, distortion.squared)
         header = self._header(writer, group, choice, first, reached, distortion.largest)

@@ -11,12 +11,16 @@ from .. import limits
 from ..container.model import Model
 from ..container.wire import Builder, Cursor
 from ..entropy import integers
+from ..entropy.prediction import LARGEST, LINES, PASSES, Prediction
 from ..entropy.tables import Table
 from ..errors import Corrupt
 from ..transform import householder
 from ..transform.banded import Banded
 from ..transform.base import Transform
 from ..transform.linear import Centred, Linear
+
+# Transforms whose scales are not those of places in a block, and of how many instead.
+WITHOUT_PLACES = {"predicted": (PASSES,), "split": (1,)}
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class GridModel:
     tables: Mapping[int, Table] = field(default_factory=dict)
     scale_unit: int = 1  # divides all scales
     bands: np.ndarray | None = None  # block of ints: the band of each place; None: all in one
+    prediction: Prediction | None = None  # scales are then (channels, passes)
+    peak: int = 0  # magnitude that values at the bound count as, when split
 
     @property
     def channels(self) -> int:
@@ -48,7 +54,7 @@ class GridModel:
 
     def transform_in(self, work: str) -> Transform:
         """Return the transform that works in float32 or float64."""
-        if self.transform == "context":
+        if self.transform in ("context", *WITHOUT_PLACES):
             return Centred(self.centres, work)
         if self.bands is not None:
             return Banded(self.centres, self.bases, self.bands, work)
@@ -69,6 +75,8 @@ class GridModel:
             pack_tables(self.tables),
             len(self.vectors),
             b"" if self.bands is None else integers.pack(self.bands.ravel()),
+            b"" if self.prediction is None else pack_prediction(self.prediction),
+            self.peak,
         )
 
     @classmethod
@@ -79,6 +87,11 @@ class GridModel:
         limits.check(points * channels, limits.COEFFICIENTS, "the number of coefficients")
         if model.transform == "context" and (model.reflectors or len(model.block) != 2):
             raise Corrupt("a model with contexts has a KLT, or no rows and columns")
+        shape = WITHOUT_PLACES.get(model.transform, model.block)
+        if shape is not model.block and (model.reflectors or math.prod(model.block[:-2]) > 1):
+            raise Corrupt("a model of the sample domain has a KLT, or blocks that are no maps")
+        limits.check(model.peak, LARGEST, "a symbol at the bound")
+        predicted = model.transform == "predicted"
         if model.reflectors > channels or points == 0:
             raise Corrupt("a model has more reflectors than channels, or an empty block")
         count = householder.packed_length(channels, model.reflectors)
@@ -90,10 +103,12 @@ class GridModel:
                 integers.unpack(model.centre, channels).astype(np.int64),
                 model.centre_exponent,
                 np.stack([householder.unpack(v, channels, model.reflectors) for v in flat]),
-                unpack_scales(model.scales, channels, model.block) * model.scale_unit,
+                unpack_scales(model.scales, channels, shape) * model.scale_unit,
                 unpack_tables(model.tables),
                 model.scale_unit,
                 _unpack_bands(model) if model.transform == "banded" else None,
+                unpack_prediction(model.prediction, channels) if predicted else None,
+                model.peak,
             )
 
 
@@ -146,6 +161,34 @@ def unpack_scales(data: bytes, channels: int, block: tuple[int, ...]) -> np.ndar
     cursor.end()
     scales = np.cumsum(channel)[:, None] + band + rest.reshape(channels, points)
     return scales.reshape(channels, *block)
+
+
+def pack_prediction(prediction: Prediction) -> bytes:
+    """Return the weights of neighbours, and those of channels: precision, octaves, rows."""
+    out = Builder()
+    out.blob(integers.pack(prediction.neighbours))
+    out.u8(prediction.precision)
+    out.blob(integers.pack(np.diff(prediction.octaves, prepend=0)))
+    out.blob(integers.pack(prediction.rows[np.tril_indices(len(prediction.rows), -1)]))
+    return bytes(out)
+
+
+def unpack_prediction(data: bytes, channels: int) -> Prediction:
+    """Invert `pack_prediction`."""
+    cursor = Cursor(data, "prediction")
+    neighbours = integers.unpack(cursor.blob(), (PASSES - 1) * LINES * channels)
+    precision = cursor.u8()
+    octaves = np.cumsum(integers.unpack(cursor.blob(), channels), dtype=np.int64)
+    below, packed = channels * (channels - 1) // 2, cursor.blob()
+    if packed:
+        limits.check(below, limits.COEFFICIENTS, "the number of weights of channels")
+    cursor.end()
+    rows = np.zeros((channels, channels) if packed else (0, 0), np.int64)
+    if packed:
+        rows[np.tril_indices(channels, -1)] = integers.unpack(packed, below)
+    return Prediction(
+        neighbours.reshape(PASSES - 1, LINES, channels).astype(np.int64), precision, octaves, rows
+    )
 
 
 def pack_tables(tables: Mapping[int, Table]) -> bytes:

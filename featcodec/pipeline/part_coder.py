@@ -56,10 +56,7 @@ class PartCoder:
             places = dct.places(sizes, self.scales.shape[1:])
             scales = self.scales[np.ix_(np.arange(len(self.scales)), *places)].ravel()
             numbers = family.numbers(scales, self.step_scale)
-            rows = np.argsort(numbers, kind="stable")
-            found, starts = np.unique(numbers[rows], return_index=True)
-            parts = np.split(rows, starts[1:])
-            self._orders[sizes] = list(zip(found.tolist(), parts, strict=True))
+            self._orders[sizes] = by_table(numbers)
         return self._orders[sizes]
 
     def thresholds(self, table: Table) -> Thresholds:
@@ -116,6 +113,13 @@ class PartCoder:
             if table.magnitude:
                 found = self.levels(number, take(len(rows) * latents.shape[-1], table))
                 latents[rows] = found.reshape(len(rows), -1)
+
+
+def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Return the numbers of tables that occur, ascending, and the coefficients that have them."""
+    rows = np.argsort(numbers, kind="stable")
+    found, starts = np.unique(numbers[rows], return_index=True)
+    return list(zip(found.tolist(), np.split(rows, starts[1:]), strict=True))
 
 
 def taking(coded: Sequence[Coded]) -> Take:

@@ -93,6 +93,8 @@ class FeatcodecFile(KaitaiStruct):
         linear = 1
         contexts = 2
         bands = 3
+        prediction = 4
+        split = 5
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -861,7 +863,7 @@ class FeatcodecFile(KaitaiStruct):
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
-                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or (_.body.model.transform != FeatcodecFile.Transform.contexts)) :
+                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.contexts) and (_.body.model.transform != FeatcodecFile.Transform.prediction) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
                     raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/14")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
@@ -921,13 +923,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.contexts) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.bands) and (self._root.signature.major_version >= 3)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.contexts) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.bands) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.prediction) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  ((self.transform != FeatcodecFile.Transform.contexts) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) :
+            if not  (( ((self.transform != FeatcodecFile.Transform.contexts) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.prediction) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.bands:
@@ -940,6 +942,23 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform == FeatcodecFile.Transform.bands:
                 pass
                 self.bands = FeatcodecFile.Integers(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.prediction:
+                pass
+                self.len_prediction = FeatcodecFile.Varint(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.prediction:
+                pass
+                self._raw_prediction = self._io.read_bytes(self.len_prediction.value)
+                _io__raw_prediction = KaitaiStream(BytesIO(self._raw_prediction))
+                self.prediction = FeatcodecFile.Prediction(_io__raw_prediction, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.split:
+                pass
+                self.peak = FeatcodecFile.Varint(self._io, self, self._root)
+                _ = self.peak
+                if not _.value <= 1048576:
+                    raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/9")
 
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
             self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
@@ -958,6 +977,18 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform == FeatcodecFile.Transform.bands:
                 pass
                 self.bands._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.prediction:
+                pass
+                self.len_prediction._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.prediction:
+                pass
+                self.prediction._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.split:
+                pass
+                self.peak._fetch_instances()
 
             self.centres._fetch_instances()
             self.reflectors._fetch_instances()
@@ -1111,6 +1142,28 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.coded._fetch_instances()
 
+
+
+    class Prediction(KaitaiStruct):
+        """Section 7.11."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Prediction, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.neighbours = FeatcodecFile.Integers(self._io, self, self._root)
+            self.precision = self._io.read_u1()
+            self.octaves = FeatcodecFile.Integers(self._io, self, self._root)
+            self.rows = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.neighbours._fetch_instances()
+            self.octaves._fetch_instances()
+            self.rows._fetch_instances()
 
 
     class Rows(KaitaiStruct):

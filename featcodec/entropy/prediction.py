@@ -1,0 +1,189 @@
+"""Closed-loop prediction of integers from neighbours and other channels (SPEC §7.11).
+
+The indices of a uniform quantiser are predicted from indices that are known already, so that every
+error stays within half a step and only what the prediction leaves is coded. A block is coded in the
+passes of `contexts`: from the second on every index has four neighbours, on two lines through it,
+that are known. What these leave is predicted from what was unexpected in the channels before, at
+the same place: with the rows of a Cholesky factor as weights, that is all that a KLT would gain.
+
+All numbers are integers, held by float64 where they are multiplied: no sum exceeds 2 ** 53.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import contexts
+
+PASSES = len(contexts.PASSES)
+# Of each pass, its two lines of two neighbours.
+OPPOSITE = ((), ((0, 3), (1, 2)), ((0, 1), (2, 3)), ((0, 3), (1, 2)), ((0, 1), (2, 3)))
+LINES = 2
+LARGEST = 1 << 20  # magnitude of an index, and of a residual
+UNIT_BITS = 6  # predictions are in 64ths, and so are the weights of neighbours
+WEIGHT_BITS = 16  # of the weights of channels
+LARGEST_NEIGHBOUR = 256  # 64ths, weight of a line of neighbours
+LARGEST_SUM = 1 << 25  # of the magnitudes of the weights of a channel
+LARGEST_SHIFT = 32  # of a weight as it is stored
+_HALF = 1 << UNIT_BITS - 1
+_TOGETHER = 16  # channels predicted by one product of matrices
+
+
+class PredictionError(ValueError):
+    """Weights or residuals that no encoder makes."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The weights of one token grid."""
+
+    neighbours: np.ndarray  # (PASSES - 1, LINES, channels) int, 64ths
+    precision: int  # of the weights of channels, bits
+    octaves: np.ndarray  # (channels,) int, of what is unexpected
+    rows: np.ndarray  # (channels, channels) int, below the diagonal; (0, 0): all zero
+
+    def weights(self) -> np.ndarray | None:
+        """Return the weights of channels in units of 2 ** -16, float64; None when all are zero.
+
+        Raises PredictionError when double precision might not hold what they sum up to.
+        """
+        if np.abs(self.neighbours).max(initial=0) > LARGEST_NEIGHBOUR:
+            raise PredictionError("a weight of neighbours that is too large")
+        if not self.rows.any():
+            return None
+        shift = WEIGHT_BITS - self.precision + self.octaves[:, None] - self.octaves
+        used = self.rows != 0
+        if np.abs(shift[used]).max() > LARGEST_SHIFT:
+            raise PredictionError("a weight of channels that is too large or too small")
+        weights = np.floor(np.where(used, self.rows * 2.0**shift, 0) + 0.5)
+        if np.abs(weights).sum(axis=1).max() > LARGEST_SUM:
+            raise PredictionError("weights of channels that are too large")
+        return weights
+
+
+def as_map(sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Return rows and columns of a block, its last axes; a line is a map of one row."""
+    rows, columns = (1, 1, *sizes)[-2:]
+    return rows, columns
+
+
+def pass_of(sizes: tuple[int, ...]) -> np.ndarray:
+    """Return the pass of each place of a block."""
+    rows, columns = as_map(sizes)
+    passes = np.empty(rows * columns, np.int64)
+    for number, (places, _) in enumerate(contexts.lattice((rows, columns))):
+        passes[places] = number
+    return passes
+
+
+class Predictor:
+    """Turns indices into residuals and back, block by block."""
+
+    def __init__(self, prediction: Prediction) -> None:
+        """Raise PredictionError when the weights are too large."""
+        self.weights = prediction.weights()
+        self.neighbours = prediction.neighbours.astype(np.float64)
+
+    def residuals(self, indices: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        """Return int32 residuals of indices (channels, points, blocks) up to LARGEST.
+
+        Raises PredictionError when a residual exceeds LARGEST.
+        """
+        channels, points, blocks = indices.shape
+        known = np.zeros((channels, points + 1, blocks))
+        known[:, :points] = indices
+        found = np.empty(indices.shape, np.int32)
+        for number, (places, around) in enumerate(contexts.lattice(as_map(sizes))):
+            mine = known[:, places].reshape(channels, -1)
+            left = self._open(mine, self._expected(known, number, around))
+            _check(left, "a residual")
+            found[:, places] = left.reshape(channels, len(places), blocks)
+        return found
+
+    def indices(self, residuals: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        """Return float64 indices of residuals (channels, points, blocks).
+
+        Raises PredictionError when indices or residuals exceed LARGEST.
+        """
+        _check(residuals, "a residual")
+        channels, points, blocks = residuals.shape
+        known = np.zeros((channels, points + 1, blocks))
+        for number, (places, around) in enumerate(contexts.lattice(as_map(sizes))):
+            left = residuals[:, places].reshape(channels, -1).astype(np.float64)
+            mine = self._close(left, self._expected(known, number, around))
+            _check(mine, "an index")
+            known[:, places] = mine.reshape(channels, len(places), blocks)
+        return known[:, :points]
+
+    def _expected(self, known: np.ndarray, number: int, around: np.ndarray) -> np.ndarray:
+        """Return what neighbours say (channels, places * blocks) of the indices of a pass."""
+        channels, _, blocks = known.shape
+        total = np.zeros((channels, around.shape[1], blocks))
+        for line, pair in enumerate(pairs(known, number, around)):
+            pair *= self.neighbours[number - 1, line, :, None, None]
+            total += pair
+        return total.reshape(channels, -1)
+
+    def _open(self, indices: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """Return residuals of indices, both (channels, values)."""
+        if self.weights is not None:
+            unexpected = indices * (1 << UNIT_BITS)  # as far as it is not needed yet
+            for c, predicted in self._by_channel(expected, unexpected):
+                unexpected[c] -= predicted
+                expected[c] = predicted
+        else:
+            expected += _HALF
+        expected *= 2.0**-UNIT_BITS
+        return indices - np.floor(expected, out=expected)
+
+    def _close(self, residuals: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """Return the indices of residuals, both (channels, values)."""
+        if self.weights is None:
+            expected += _HALF
+            expected *= 2.0**-UNIT_BITS
+            residuals += np.floor(expected, out=expected)
+            return residuals
+        unexpected = np.empty_like(expected)
+        whole = np.empty_like(expected[0])
+        for c, predicted in self._by_channel(expected, unexpected):
+            np.multiply(predicted, 2.0**-UNIT_BITS, out=whole)
+            residuals[c] += np.floor(whole, out=whole)
+            np.multiply(residuals[c], 1 << UNIT_BITS, out=unexpected[c])
+            unexpected[c] -= predicted
+        return residuals
+
+    def _by_channel(
+        self, expected: np.ndarray, unexpected: np.ndarray
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each channel and its prediction plus half an index.
+
+        When the next one is asked for, the row of `unexpected` must hold what the index exceeds
+        that by; `expected` (channels, values) is what neighbours say.
+        """
+        assert self.weights is not None
+        weights = np.ldexp(self.weights, -WEIGHT_BITS)
+        # Half an index more in what is unexpected of all channels before, half a unit to round.
+        constant = _HALF + _HALF * weights.sum(axis=1) + 0.5
+        for start in range(0, len(weights), _TOGETHER):
+            end = min(start + _TOGETHER, len(weights))
+            far = weights[start:end, :start] @ unexpected[:start]
+            far += expected[start:end]
+            far += constant[start:end, None]
+            for c in range(start, end):
+                near = weights[c, start:c] @ unexpected[start:c]
+                near += far[c - start]
+                yield c, np.floor(near, out=near)
+
+
+def pairs(known: np.ndarray, number: int, around: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the sum of the two neighbours on each line, (channels, places, blocks)."""
+    for one, other in OPPOSITE[number]:
+        pair = known[:, around[one]]
+        pair += known[:, around[other]]
+        yield pair
+
+
+def _check(values: np.ndarray, what: str) -> None:
+    if max(-values.min(initial=0), values.max(initial=0)) > LARGEST:
+        raise PredictionError(f"{what} that is too large")

@@ -1,0 +1,223 @@
+"""A bound on every error: prediction in integers, split symbols, and what they save."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import featcodec.numpy as fc
+from featcodec.container.reader import Reader
+from featcodec.container.sections import REFINED
+from featcodec.entropy import prediction, split
+from featcodec.entropy.prediction import Prediction, PredictionError, Predictor
+from featcodec.pipeline import prediction_fit
+from featcodec.pipeline.part_coder import taking
+from featcodec.pipeline.predicted_coder import PredictedCoder
+from featcodec.pipeline.split_coder import SplitCoder
+from featcodec.transform.linear import Centred
+
+SIZES = st.one_of(
+    st.just(()),
+    st.tuples(st.integers(1, 16)),
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    st.tuples(st.just(1), st.integers(1, 5), st.integers(1, 5)),
+)
+
+
+@st.composite
+def predictions(draw: st.DrawFn) -> Prediction:
+    channels = draw(st.integers(1, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    return Prediction(
+        rng.integers(-256, 257, (prediction.PASSES - 1, prediction.LINES, channels)),
+        draw(st.integers(0, 8)),
+        rng.integers(-3, 4, channels),
+        np.tril(rng.integers(-9, 10, (channels, channels)) * draw(st.integers(0, 1)), -1),
+    )
+
+
+def indices_by_hand(fitted: Prediction, left: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """The indices (channels, points) of one block, as SPEC 7.11 has them."""
+    rows, columns = (1, 1, *sizes)[-2:]
+    channels = len(left)
+    q = np.zeros((channels, rows, columns), object)
+    k, o = fitted.rows, fitted.octaves.tolist()
+    for number in range(5):
+        for y in range(rows):
+            for x in range(columns):
+                d = 2 if number < 3 else 1
+                lines = [((-d, -d), (d, d)), ((-d, d), (d, -d))]
+                lines = lines if number % 2 else [((-d, 0), (d, 0)), ((0, -d), (0, d))]
+                if (y + x) % 2:
+                    mine = 4
+                elif y % 2:
+                    mine = 3
+                elif (y + x) % 4:
+                    mine = 2
+                else:
+                    mine = 1 if y % 4 else 0
+                if mine != number:
+                    continue
+                u: list[int] = []
+                for c in range(channels):
+                    p = 0
+                    for line, near in enumerate(lines if number else []):
+                        for j, i in near:
+                            v = y + j if 0 <= y + j < rows else y - j
+                            h = x + i if 0 <= x + i < columns else x - i
+                            if 0 <= v < rows and 0 <= h < columns:
+                                p += int(fitted.neighbours[number - 1, line, c]) * q[c, v, h]
+                    total = 0
+                    for j in range(c):
+                        scale = 2.0 ** (16 - fitted.precision + o[c] - o[j])
+                        total += math.floor(int(k[c, j]) * scale + 0.5) * u[j]
+                    p += (total + 2**15) >> 16
+                    q[c, y, x] = int(left[c, y * columns + x]) + ((p + 32) >> 6)
+                    u.append(64 * q[c, y, x] - p)
+    return q.reshape(channels, -1)
+
+
+@given(predictions(), SIZES, st.integers(0, 2**32))
+def test_indices_follow_from_residuals_as_the_text_says(
+    fitted: Prediction, sizes: tuple[int, ...], seed: int
+) -> None:
+    channels = fitted.neighbours.shape[-1]
+    left = np.random.default_rng(seed).integers(-9, 10, (channels, math.prod(sizes), 2), np.int32)
+    wanted = [indices_by_hand(fitted, left[..., block], sizes) for block in range(2)]
+    if max(np.abs(q).max() for q in wanted) > prediction.LARGEST:
+        with pytest.raises(PredictionError, match="too large"):
+            Predictor(fitted).indices(left, sizes)
+    else:
+        found = Predictor(fitted).indices(left, sizes)
+        assert np.array_equal(found, np.stack(wanted, axis=2).astype(float))
+
+
+@given(predictions(), SIZES, st.integers(0, 2**32), st.integers(0, 12))
+def test_residuals_lead_back_to_any_indices(
+    fitted: Prediction, sizes: tuple[int, ...], seed: int, bits: int
+) -> None:
+    channels, large = fitted.neighbours.shape[-1], 1 << bits
+    rng = np.random.default_rng(seed)
+    indices = rng.integers(-large, large + 1, (channels, math.prod(sizes), 3), np.int32)
+    predictor = Predictor(fitted)
+    found = predictor.indices(predictor.residuals(indices, sizes), sizes)
+    assert np.array_equal(found, indices)
+
+
+def test_the_largest_weights_are_exact() -> None:
+    rows = np.zeros((513, 513), np.int64)
+    rows[512, :512] = 1
+    fitted = Prediction(np.zeros((4, 2, 513), np.int64), 0, np.zeros(513, np.int64), rows)
+    left = np.full((513, 1, 1), prediction.LARGEST, np.int32)
+    left[512] = -(2 << 20)
+    with pytest.raises(PredictionError, match="residual"):
+        Predictor(fitted).indices(left, ())
+    left[:512] = 2047
+    left[512] = 1 - 512 * 2047
+    assert Predictor(fitted).indices(left, ())[512] == 1
+
+
+def test_weights_of_channels_follow_a_mixture() -> None:
+    rng = np.random.default_rng(3)
+    sources = rng.normal(size=(4, 1, 20000)) * np.array([200, 50, 30, 20]).reshape(4, 1, 1)
+    mixing = np.array([[1, 0, 0, 0], [0.8, 1, 0, 0], [-0.5, 0.3, 1, 0], [0.1, 0, 0.7, 1]])
+    indices = np.rint(np.einsum("ij,jpn->ipn", mixing, sources)).astype(np.int32)
+    fitted = prediction_fit.fit({(): indices})
+    weights = Predictor(fitted).weights
+    assert weights is not None
+    assert np.abs(weights / 65536 + np.eye(4) - mixing).max() < 0.03
+    left = Predictor(fitted).residuals(indices, ())
+    assert np.allclose(left.std(axis=(1, 2)), [200, 50, 30, 20], rtol=0.02)
+
+
+def test_chance_is_no_reason_for_a_weight() -> None:
+    noise = np.random.default_rng(4).normal(size=(64, 1, 400)) * 30
+    fitted = prediction_fit.fit({(): np.rint(noise).astype(np.int32)})
+    assert np.count_nonzero(fitted.rows) < 64 * 63 / 2 / 20
+
+
+@given(st.integers(2, 1 << 40))
+def test_classes_are_half_octaves(x: int) -> None:
+    b = math.floor(math.log2(x))
+    wanted = min(max(2 * b + (x << 15 >= 46341 << b) - 12, 0), split.CLASSES - 1)
+    assert split.class_of(np.array([float(x)]))[0] == wanted
+
+
+@given(SIZES, st.integers(0, 2**32), st.sampled_from([0, 1, 5]), st.booleans())
+def test_split_symbols_come_back(
+    sizes: tuple[int, ...], seed: int, peak: int, positive: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    scale = 10.0 ** rng.uniform(-1, 5, (3, 1, 1))
+    latents = np.rint(rng.laplace(scale=scale, size=(3, math.prod(sizes), 4)))
+    latents *= rng.random(latents.shape) < 0.7
+    latents = np.abs(latents) if positive else latents
+    scales = rng.integers(-40, 90, (3, 1))
+    coder = SplitCoder(Centred(np.zeros(3), "float64"), scales, {}, 1.0, 2, "float64")
+    coder.positive, coder.peak, coder.top = positive, peak, np.array([2.0, 50.0, 1e4])
+    latents = np.minimum(latents, coder.top[:, None, None]) if peak else latents
+    coded, error = coder.encode_latents(latents, sizes)
+    assert error == 0
+    assert np.array_equal(coder.decode(taking(coded), sizes, 4), latents)
+
+
+def maps() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    slow = np.cumsum(np.cumsum(rng.normal(size=(40, 8, 9, 10)), axis=2), axis=3)
+    return np.einsum("nchw,dc->ndhw", slow, rng.normal(size=(8, 8))).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("transform", "values", "layout"),
+    [
+        ("predicted", maps(), "NCHW"),
+        ("predicted", maps().reshape(40, 8, 90), "NDL"),
+        ("predicted", maps().transpose(0, 2, 3, 1).reshape(-1, 8), "NC"),
+        ("split", np.clip(maps(), 0, 8), "NCHW"),
+    ],
+)
+def test_it_pays_and_the_bound_holds(transform: str, values: np.ndarray, layout: str) -> None:
+    for bound in values.std() * np.array([0.1, 0.001]):
+        data = fc.save({"x": values}, {"layout": layout}, max_error=float(bound))
+        reader = Reader(io.BytesIO(data), "x")
+        (header,) = reader.groups()
+        assert header.lossy is not None
+        assert (header.lossy.transform, reader.version) == (transform, REFINED)
+        change = np.abs(fc.load(data)["x"].astype(float) - values)
+        assert change.max() <= bound
+        assert header.max_error == pytest.approx(change.max())
+        # Without any context, a symbol takes the entropy of all.
+        _, counts = np.unique(np.rint(values / (2 * bound)), return_counts=True)
+        entropy = -(counts * np.log2(counts / values.size)).sum()
+        assert 8 * len(data) < 0.97 * entropy
+
+
+def test_what_cannot_be_predicted_is_coded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise PredictionError
+
+    values = maps()
+    monkeypatch.setattr(PredictedCoder, "encode_latents", fail)
+    data = fc.save({"x": values}, {"layout": "NCHW"}, max_error=0.01)
+    assert np.abs(fc.load(data)["x"] - values).max() <= 0.01
+    assert Reader(io.BytesIO(data), "x").groups()[0].lossy.transform == "none"  # type: ignore[union-attr]
+
+
+def test_steps_too_small_to_predict() -> None:
+    values = maps().astype(np.float64)
+    data = fc.save({"x": values}, {"layout": "NCHW"}, max_error=1e-7)
+    assert np.abs(fc.load(data)["x"] - values).max() <= 1e-7
+
+
+def test_split_symbols_serve_a_high_snr() -> None:
+    values = np.clip(maps(), 0, 8)
+    data = fc.save({"x": values}, {"layout": "NCHW"}, snr=55)
+    (header,) = Reader(io.BytesIO(data), "x").groups()
+    assert header.lossy is not None
+    assert header.lossy.transform == "split"
+    noise = np.square(fc.load(data)["x"].astype(float) - values).sum()
+    signal = np.square(values - values.mean(dtype=float)).sum()
+    assert 55 <= 10 * np.log10(signal / noise) <= 55.05
