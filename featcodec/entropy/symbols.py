@@ -110,9 +110,9 @@ def _escape(symbols: np.ndarray, magnitude: int) -> bytes:
 
 def _unescape(symbols: np.ndarray, magnitude: int, escapes: Iterator[int]) -> None:
     """Add to each symbol of that magnitude the next excess, in place."""
-    places = np.flatnonzero(np.abs(symbols) == magnitude)
-    if not len(places):
+    if max(int(symbols.max()), -int(symbols.min())) < magnitude:
         return
+    places = np.flatnonzero(np.abs(symbols) == magnitude)
     excess = [next(escapes, -1) for _ in range(len(places))]
     if any(not 0 <= e < 1 << 30 for e in excess):
         raise SymbolError("an escaped symbol has no value")

@@ -89,9 +89,9 @@ class DependentCoder(PartCoder):
             mine = registers.quantiser[place : place + stop - start]
             second[start:stop] = mine
             some = symbols[start:stop]
-            for quantiser, where in enumerate((~mine, mine)):
-                table = self.table(family.number(number, quantiser))
-                some[where] = take(int(np.count_nonzero(where)), table)
+            for quantiser, which in enumerate((~mine, mine)):
+                where = np.flatnonzero(which)
+                some[where] = take(len(where), self.table(family.number(number, quantiser)))
             if stop % length == 0:
                 registers.learn(symbols[stop - length : stop])
         return symbols, second
