@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
 from featcodec import Profile
+from featcodec.container.reader import Reader
 from featcodec.dumps import Dump
 from featcodec.pipeline.encode import encode
 from featcodec.pipeline.quality import Quality
@@ -104,6 +105,14 @@ def test_many_small_tensors_cost_little_more_than_one(digits: Path) -> None:
     one = len(fc.save({"tokens": images.reshape(-1, 64)}, layout, snr=10))
     many = {f"image_{i:05}": image for i, image in enumerate(images)}
     assert len(fc.save(many, layout, snr=10)) < 1.03 * one
+
+
+def test_short_sentences_share_their_statistics() -> None:
+    rng = np.random.default_rng(4)
+    about = rng.normal(size=(32, 1, 96))  # what each is about, the same in all of its tokens
+    lines = {f"s_{i:02}": a for i, a in enumerate(np.float32(about + rng.normal(size=(32, 9, 96))))}
+    data = fc.save(lines, {"layout": "LD"}, snr=10)
+    assert len(Reader(io.BytesIO(data), "file").groups()) == 1
 
 
 def test_layers_in_one_dump_keep_their_own_statistics(digits: Path) -> None:

@@ -18,6 +18,7 @@ from ..errors import InvalidInput
 from .group import Group
 
 MOST_CLASSES = 64  # values of a number in the names that may tell layers apart
+LEAST_CLASS = 1 << 14  # values of a layer: so few are not worth a model of their own
 PROBE_VALUES = 1 << 16
 PROBED_TENSORS = 2000
 OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
@@ -223,7 +224,8 @@ def _split_by_statistics(tensors: list[Tensor], layout: Layout) -> Iterable[list
         fields = [[] for _ in tensors]
     stems = [re.sub(r"\d+", "#", t.name) for t in tensors]
     columns = [stems, *map(list, zip(*fields, strict=True))]
-    telling = [c for c in columns if 1 < len(set(c)) <= MOST_CLASSES and _tells(c, tensors, layout)]
+    most = min(sum(math.prod(t.shape) for t in tensors) // LEAST_CLASS, MOST_CLASSES)
+    telling = [c for c in columns if 1 < len(set(c)) <= most and _tells(c, tensors, layout)]
     classes: dict[tuple, list[Tensor]] = {}
     for i, tensor in enumerate(tensors):
         classes.setdefault(tuple(c[i] for c in telling), []).append(tensor)
