@@ -11,18 +11,25 @@ import numpy as np
 
 from featcodec.dumps import Dump
 from featcodec.entropy import contexts, fit
+from featcodec.entropy.tables import Table
 from featcodec.pipeline.context_coder import ContextCoder
 from featcodec.pipeline.fitting import longest_block, moments
 from featcodec.pipeline.group import Group
 from featcodec.pipeline.grouping import Options, group_tensors
 from featcodec.pipeline.search import scale_of
-from featcodec.quantise.scalar import quantise
+from featcodec.quantise.scalar import Thresholds, quantise
 from featcodec.transform.linear import Linear
 
 SNRS = (3, 6, 10, 14, 18, 22, 26, 30)
 SAMPLE_VALUES = 1 << 20
 LEAST_COUNT = 2000
+FLAT = Thresholds(0.585, 0.54)  # for all symbols, whatever their tables
 EMPTY = fit.Histogram(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+class FlatCoder(ContextCoder):
+    def thresholds(self, table: Table) -> Thresholds:
+        return FLAT
 
 
 def main() -> None:
@@ -54,10 +61,10 @@ def main() -> None:
 def collect(found: list, sums: np.ndarray, values: np.ndarray, sizes: tuple, step: float) -> None:
     """Count the symbols of a sample at a step, by number of table."""
     channels = len(values)
-    coder = ContextCoder(
-        Linear(np.zeros(channels), None, "float32"), np.zeros(1), {}, step, 0, "float32", trade=0.05
+    coder = FlatCoder(
+        Linear(np.zeros(channels), None, "float32"), np.zeros(1), {}, step, 0, "float32"
     )
-    means = np.abs(quantise(values, step, coder.flat)).reshape(channels, -1).mean(axis=1)
+    means = np.abs(quantise(values, step, FLAT)).reshape(channels, -1).mean(axis=1)
     coder.step_scale = scale_of(step)
     coder.scales = (coder.step_scale + 2 * contexts.level_of(means)).reshape(-1, 1)
     for number, chosen, symbols in coder.quantised(values, sizes):

@@ -8,7 +8,7 @@ import numpy as np
 from ..entropy import contexts
 from ..entropy.contexts import Contexts
 from ..entropy.tables import Table
-from ..quantise.scalar import PLAIN, Thresholds, dequantise, quantise
+from ..quantise.scalar import dequantise, quantise
 from .part_coder import PartCoder, Sizes, Take
 
 
@@ -21,13 +21,6 @@ class ContextCoder(PartCoder):
     def table(self, number: int) -> Table:
         return self.tables.get(number) or contexts.table(number, self.positive)
 
-    @property
-    def flat(self) -> Thresholds:
-        """Return the same thresholds for all symbols: tables are known only after quantising."""
-        if self.plain:
-            return PLAIN
-        return Thresholds(0.5 + 1.7 * self.trade, min(0.5 + 0.8 * self.trade, 0.6))
-
     def contexts(self, sizes: Sizes, blocks: int) -> Contexts:
         """Return the contexts of a class of blocks, nothing known yet."""
         scales = self.scales.reshape(len(self.scales), -1)[:, 0]
@@ -37,18 +30,23 @@ class ContextCoder(PartCoder):
     def quantised(
         self, latents: np.ndarray, sizes: Sizes
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield (number of table, copies of latents, int32 symbols) in coding order."""
+        """Yield (number of table, copies of latents, int32 symbols) in coding order.
+
+        Pass by pass, so that the table of each symbol is known when it is decided.
+        """
         channels, points, blocks = latents.shape
         rows = np.ascontiguousarray(latents.transpose(1, 0, 2)).reshape(points, -1)
-        symbols = quantise(rows, self.step, self.flat)
         known = self.contexts(sizes, blocks)
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
-            mine, values = symbols[places], rows[places].reshape(-1)
-            known.learn(number, mine)
-            flat = mine.reshape(-1)
+            values = rows[places].reshape(-1)
+            symbols = np.empty(values.size, np.int32)
             for chosen, where in contexts.by_table(numbers):
-                yield chosen, values.take(where), flat.take(where)
+                mine = values.take(where)
+                found = quantise(mine, self.step, self.thresholds(self.table(chosen)))
+                symbols[where] = found
+                yield chosen, mine, found
+            known.learn(number, symbols.reshape(numbers.shape))
 
     def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
         """Return aligned values (channels, points, blocks); `take` hands out the symbols."""

@@ -10,7 +10,7 @@ import numpy as np
 from ..container.group import Part
 from ..container.wire import Builder
 from ..entropy import contexts, family, fit
-from ..quantise.scalar import PLAIN, TRADE, quantise
+from ..quantise.scalar import PLAIN, TRADE, Thresholds, quantise
 from ..transform.base import Transform
 from . import fitting
 from .clusters import cluster
@@ -129,7 +129,7 @@ class PlainCandidate(Candidate):
 
     COUNTS = (1, 4, 16)
     # Sparse maps are far from the high-rate regime in which quantise.TRADE is right.
-    TRADES: tuple[float, ...] = (0.03, 0.06)
+    TRADES: tuple[float, ...] = (0.06, 0.12)
 
     def rough(self, step: float) -> PartCoder:
         return self.tuned(step, counts=self.COUNTS[1:2])[0]
@@ -159,40 +159,43 @@ class PlainCandidate(Candidate):
 class ContextCandidate(PlainCandidate):
     """No transform: neighbours choose the tables, beside the activity of the channel."""
 
-    TRADES = (0.05,)
+    TRADES = (0.12,)
+    START = Thresholds(0.6, 0.55)  # before there are tables
 
     def rough(self, step: float) -> PartCoder:
-        return self.tuned(step)[0]
+        return self._fitted(step, False, rounds=1)[0]
 
-    def _with_built_in(self, step: float) -> PartCoder:
-        """Return a coder with the activities of the sample and the built-in tables."""
+    def tuned(
+        self, step: float, plain: bool = False, counts: tuple[int, ...] = ()
+    ) -> tuple[PartCoder, float]:
+        """Return a coder with tables of its own where they pay, and all its bits."""
+        return self._fitted(step, plain, rounds=2)
+
+    def _fitted(self, step: float, plain: bool, rounds: int) -> tuple[PartCoder, float]:
         step_scale = scale_of(step)
-        coder = ContextCoder(
+        default = ContextCoder(
             self.transform,
             self.model.scales,
             {},
             step,
             step_scale,
             self.work,
+            plain=plain,
             trade=self.trade,
             positive=min(float(a.min()) for a in self.values.values()) >= 0,
         )
-        sums = [
-            np.abs(quantise(a, step, coder.flat)).sum(axis=(1, 2)) for a in self.latents.values()
-        ]
-        means = np.sum(sums, axis=0) * self.model.channels / self.size
-        levels = contexts.level_of(means)
+        start = PLAIN if plain else self.START
+        sums = [np.abs(quantise(a, step, start)).sum(axis=(1, 2)) for a in self.latents.values()]
+        levels = contexts.level_of(np.sum(sums, axis=0) * self.model.channels / self.size)
         scales = step_scale + 2 * levels.reshape(-1, *(1 for _ in self.model.block))
-        return replace(coder, scales=np.broadcast_to(scales, self.model.scales.shape))
-
-    def tuned(
-        self, step: float, plain: bool = False, counts: tuple[int, ...] = ()
-    ) -> tuple[PartCoder, float]:
-        """Return a coder with tables of its own where they pay, and all its bits."""
-        coder = replace(self._with_built_in(step), plain=plain)
-        counted = fitting.count_symbols(coder, self.latents)
-        tables, bits = fitting.choose_tables(coder, counted, self.share, empty=False)
-        return replace(coder, tables=tables), bits + 8 * len(pack_scales(coder.scales))
+        default.scales = np.broadcast_to(scales, self.model.scales.shape)
+        coder = default
+        # Thresholds follow the tables, and the tables what the thresholds leave.
+        for _ in range(rounds):
+            counted = fitting.count_symbols(coder, self.latents)
+            tables, bits = fitting.choose_tables(default, counted, self.share, empty=False)
+            coder = replace(default, tables=tables)
+        return coder, bits + 8 * len(pack_scales(coder.scales))
 
 
 def scale_of(step: float) -> int:

@@ -184,7 +184,7 @@ class Selector:
                 # Steps between those that divide the spike are worse, and hard to hit.
                 tried = [trial for trial in tried if trial not in plain]
                 top = (values.upper - values.mean) / values.std
-                least = max(round(top / max(trial.step for trial in plain)), 1)
+                least = max(int(top / max(trial.step for trial in plain)), 1)
                 for multiple in range(least, least + 4):
                     recipe = Recipe(model, None, values, TRADE, on_spike=True)
                     tried.append(self._try(recipe, target, top / multiple, TRIAL_VALUES))

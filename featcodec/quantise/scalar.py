@@ -34,7 +34,8 @@ def thresholds(rates: np.ndarray, offsets: tuple[float, float], trade: float = T
     `trade` is lambda: the squared steps of distortion that a bit is worth.
     """
     limit = len(rates) // 2
-    cost = (rates[limit:] + rates[limit::-1]) / 2
+    above = 1 / (1 + 2.0 ** (rates[limit + 1] - rates[limit - 1]))  # the chance, off zero
+    cost = above * rates[limit:] + (1 - above) * rates[limit::-1]
     first, second = 1 + offsets[0], 2 + offsets[1]
     dead = max(first / 2 + trade * (cost[1] - cost[0]) / (2 * first), 0.5)
     if limit < 3:
