@@ -394,8 +394,9 @@ types:
             (flags & 4) == 0 or _.kind != part_kind::own
             or (_.body.as<sized_model>.model.transform != transform::contexts
             and _.body.as<sized_model>.model.transform != transform::prediction
-            and _.body.as<sized_model>.model.transform != transform::split)
-        doc: No transforms 2, 4 and 5 with dependent quantisation.
+            and _.body.as<sized_model>.model.transform != transform::split
+            and _.body.as<sized_model>.model.transform != transform::restoration)
+        doc: No transforms 2, 4, 5 and 6 with dependent quantisation.
       - id: picture_step
         type: svarint
         if: _parent.coding == coding::network
@@ -479,9 +480,12 @@ types:
             or (_ == transform::bands and _root.signature.major_version >= 3)
             or ((_ == transform::prediction or _ == transform::split)
             and _root.signature.major_version >= 4 and _root.signature.kind == kind::features)
+            or (_ == transform::restoration and _root.signature.major_version >= 4
+            and _root.signature.kind == kind::features)
         doc: |
           Contexts, section 7.9, neither stand in a profile nor in major version 1, nor do bands in
-          major version 1, nor do prediction and split symbols in a profile or below major version 4.
+          major version 1, nor do prediction, split symbols and restoration in a profile or
+          below major version 4.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -491,7 +495,7 @@ types:
         type: u1
         valid:
           expr: >-
-            (transform != transform::contexts
+            ((transform != transform::contexts and transform != transform::restoration)
             or (longest_block.rank == 2 and num_reflectors.value == 0))
             and ((transform != transform::prediction and transform != transform::split)
             or num_reflectors.value == 0)
@@ -524,6 +528,10 @@ types:
         valid:
           expr: _.value <= 1048576
         doc: Magnitude that values at the bound count as, 0 when they have no kind of their own.
+      - id: offsets
+        type: integers
+        if: transform == transform::restoration
+        doc: The 48 offsets of section 7.13.
       - id: centres
         type: integers
       - id: reflectors
@@ -973,6 +981,7 @@ enums:
     3: bands
     4: prediction
     5: split
+    6: restoration
   plane_kind:
     0: raw
     1: constant

@@ -126,6 +126,8 @@ SECTIONS = {  # section types known to a major version
     3: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
     4: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
+RESTORED = 6
+CONTEXTS = (2, RESTORED)  # transforms with contexts
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 
 
@@ -588,22 +590,23 @@ class Model:
     tables: dict[int, Table]
     prediction: Prediction | None = None  # 7.11
     peak: int = 0  # 7.12
+    offsets: Sequence[int] = ()  # 7.13
 
     @property
     def samples(self) -> bool:
         """Whether there is no DCT, whatever the size of a block."""
-        return self.transform in (2, 4, 5)
+        return self.transform in (2, 4, 5, 6)
 
 
 def read_model(
     data: bytes, channels: int, major: int, own: bool = False, contexts: bool = False
 ) -> Model:
-    """Section 6; ``own`` says whether transforms 4 and 5 may stand here, ``contexts`` 2."""
+    """Section 6; ``own`` says whether transforms 4 and 5 may stand here, ``contexts`` 2 and 6."""
     r = Reader(data)
     transform = r.u8()
-    must(transform <= (1 if major < 3 else 3 if major < 4 else 5), "unknown transform")
-    must(transform < 4 or own, "a transform of the sample domain in a profile")
-    must(transform != 2 or contexts, "contexts in a wrong place")
+    must(transform <= (1 if major < 3 else 3 if major < 4 else 6), "unknown transform")
+    must(transform not in (4, 5) or own, "a transform of the sample domain in a profile")
+    must(transform not in CONTEXTS or contexts, "contexts in a wrong place")
     axes = r.varints(r.u8())
     points = math.prod(axes)
     must(1 <= points <= 256 and channels * points <= 2**24, "the size of a model")
@@ -615,15 +618,19 @@ def read_model(
         must(2 <= n <= 16, "the number of bands")
         bands = list(read_integers(r.blob(), points))
         must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
-    if transform == 2:
+    offsets: Sequence[int] = ()
+    if transform in CONTEXTS:
         must(len(axes) == 2, "contexts without rows and columns")
         must(not count, "contexts and reflectors")
-    if transform > 3:
+    if transform in (4, 5):
         must(math.prod(axes[:-2]) == 1, "blocks that are no maps")
         must(not count, "the sample domain and reflectors")
     prediction = read_prediction(r.blob(), channels) if transform == 4 else None
     peak = r.varint() if transform == 5 else 0
     must(peak <= 2**20, "the peak is too large")
+    if transform == RESTORED:
+        offsets = read_integers(r.blob(), 48)
+        must(all(-128 <= o <= 128 for o in offsets), "an offset of restoration")
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     size = count * channels - count * (count - 1) // 2
     of_bands = max(bands, default=0) + 1
@@ -633,7 +640,8 @@ def read_model(
     scales = read_scales(r.blob(), channels, of_scales, unit)
     tables = read_tables(r.blob())
     r.end()
-    return Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
+    model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
+    return replace(model, offsets=offsets)
 
 
 def read_basis(flat: Sequence[int], count: int, channels: int) -> Basis:
@@ -1030,7 +1038,7 @@ def decode_rows(
     symbols: list[array[int]] = []
     latents: list[list[list[float]]] = []
     for ((part, size), _), blocks in zip(found, sizes, strict=True):
-        read = {2: read_map, 4: read_predicted, 5: read_split}.get(
+        read = {2: read_map, 4: read_predicted, 5: read_split, 6: read_map}.get(
             z.models[part].transform, read_class
         )
         more, values = read(coded, z, z.models[part], size, blocks, step)
@@ -1270,6 +1278,7 @@ def read_map(
     points, channels = height * width, len(model.scales)
     means = [mean_magnitude(row[0], z.step_scale) for row in model.scales]
     sizes = [[0] * blocks for _ in range(channels * points)]  # magnitudes, at most 127
+    known = [[0] * blocks for _ in range(channels * points)]
     latents = [[0.0] * blocks for _ in range(channels * points)]
     arrays = []
     for number_of_pass, p in enumerate(PASSES):
@@ -1290,7 +1299,10 @@ def read_map(
             values = {k: latent(k, table, step) for k in set(symbols)}
             for (i, block), k in zip(wanted, symbols, strict=True):
                 sizes[i][block], latents[i][block] = min(abs(k), 127), values[k]
+                known[i][block] = k
             arrays.append(symbols)
+    if model.offsets:
+        latents = restored(known, sizes, model.offsets, size, step)
     return arrays, latents
 
 
@@ -1555,6 +1567,33 @@ def read_split(
     for i, block in tops:
         latents[i][block] = (z.upper - z.mean) / z.deviation - model.centres[i // points]
     return arrays, latents
+
+
+# ---- 7.13 Restoration ----------------------------------------------------------------------------
+
+CLASSES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 32, 46, 64, 91)
+
+
+def restored(
+    symbols: list[list[int]],
+    sizes: list[list[int]],
+    offsets: Sequence[int],
+    size: tuple[int, ...],
+    step: float,
+) -> list[list[float]]:
+    """The latents of coefficients and blocks, from symbols and their limited magnitudes."""
+    points = math.prod(size)
+    latents = []
+    for i, row in enumerate(symbols):
+        y, x = divmod(i % points, size[1])
+        near = [sizes[i - i % points + j] for j in neighbours_of(y, x, size, PASSES[4])]
+        line = []
+        for block, k in enumerate(row):
+            n = sum(around[block] for around in near)
+            m = abs(k) + offsets[3 * bisect_right(CLASSES, n) + min(abs(k), 2)] / 64
+            line.append(step * (m if k >= 0 else -m))
+        latents.append(line)
+    return latents
 
 
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------

@@ -11,8 +11,7 @@ import numpy as np
 
 from featcodec.dumps import Dump
 from featcodec.entropy import contexts, fit
-from featcodec.entropy.tables import Table
-from featcodec.pipeline.context_coder import ContextCoder
+from featcodec.pipeline.context_coder import ContextCoder, by_place
 from featcodec.pipeline.fitting import longest_block, moments
 from featcodec.pipeline.group import Group
 from featcodec.pipeline.grouping import Options, group_tensors
@@ -28,7 +27,7 @@ EMPTY = fit.Histogram(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 class FlatCoder(ContextCoder):
-    def thresholds(self, table: Table) -> Thresholds:
+    def thresholds_of(self, number: int) -> Thresholds:
         return FLAT
 
 
@@ -67,7 +66,8 @@ def collect(found: list, sums: np.ndarray, values: np.ndarray, sizes: tuple, ste
     means = np.abs(quantise(values, step, FLAT)).reshape(channels, -1).mean(axis=1)
     coder.step_scale = scale_of(step)
     coder.scales = (coder.step_scale + 2 * contexts.level_of(means)).reshape(-1, 1)
-    for number, chosen, symbols in coder.quantised(values, sizes):
+    known = coder.contexts(sizes, values.shape[-1])
+    for number, chosen, symbols in coder.decided(by_place(values), known):
         found[number] = found[number] + fit.Histogram.of(np.abs(symbols))
         sums[number] += moments(chosen, symbols, step)
 

@@ -194,17 +194,17 @@ def make_neural(folder: Path) -> None:
 
 
 def make_contexts(folder: Path) -> None:
-    """Files of format 3.0 whose maps are coded with contexts."""
+    """Maps coded with contexts, in format 4.0 and by hand in 3.0; an encoder of 3.0 made others."""
     maps = digits("cnn", 60).astype(np.float32)
     odd = np.maximum(maps[:20, :6], 0).astype(np.float64)
     odd[0, 0, 0, 0], odd[1, 2, 3, 1], odd[2, 3, 0, 0] = np.nan, np.inf, 900
     rng = np.random.default_rng(2)
     smooth = np.cumsum(np.cumsum(rng.normal(size=(2, 3, 21, 18)), axis=2), axis=3)
     sources = {
-        "110-context-relu": (np.maximum(maps[:, :24], 0), 12),
-        "111-context-signed": (maps[:12], 9),
-        "112-context-exceptions": (odd, 15),
-        "113-context-blocks": (np.maximum(smooth - 4, 0).astype(np.float32), 25),
+        "160-restored-relu": (np.maximum(maps[:, :24], 0), 12),
+        "161-restored-signed": (maps[:12], 9),
+        "162-restored-exceptions": (odd, 15),
+        "163-restored-blocks": (np.maximum(smooth - 4, 0).astype(np.float32), 25),
     }
     for name, (array, snr) in sources.items():
         target = folder / "valid" / name
@@ -213,14 +213,23 @@ def make_contexts(folder: Path) -> None:
             data = fc.save({"x": array}, {"layout": "NCHW"}, transform="context", snr=snr)
             (target / "in.fcz").write_bytes(data)
             finish(target, [])
-    target = folder / "valid" / "114-context-by-hand"
-    if not target.exists():
-        target.mkdir(parents=True)
-        (target / "in.fcz").write_bytes(contexts_by_hand())
-        finish(target, [])
+    offsets = np.random.default_rng(6).integers(-128, 129, 48)
+    by_hand = {
+        "114-context-by-hand": ({"transform": "context"}, EXTENDED),
+        "164-restored-by-hand": (
+            {"transform": "restored", "offsets": integers.pack(offsets)},
+            REFINED,
+        ),
+    }
+    for name, (changes, version) in by_hand.items():
+        target = folder / "valid" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            (target / "in.fcz").write_bytes(contexts_by_hand(changes, version))
+            finish(target, [])
 
 
-def contexts_by_hand() -> bytes:
+def contexts_by_hand(changes: dict[str, Any], version: tuple[int, int]) -> bytes:
     """Code maps behind prefix tokens, with tables and symbols that the encoder stays away from."""
     rng = np.random.default_rng(5)
     scales = rng.integers(-20, 20, (2, 8, 8))  # only those of the first place count
@@ -233,8 +242,8 @@ def contexts_by_hand() -> bytes:
         200: Table(3, 0, 1, 2, (3,)),
     }
     model = Model(
-        "context",
-        (8, 8),
+        **changes,
+        block=(8, 8),
         centre_exponent=4,
         centre=integers.pack(np.array([5, -90])),
         scales=pack_scales(scales),
@@ -243,11 +252,11 @@ def contexts_by_hand() -> bytes:
     lossy = Lossy(
         **{**PLAIN, "layout": "NLD", "prefix": 1, "grid": (3, 5), "step_scale": 4, "upper": 2e9},
         profile=None,
-        parts=(Part("context", model), Part("none", Model("none", (1,)))),
+        parts=(Part(model.transform, model), Part("none", Model("none", (1,)))),
     )
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(EXTENDED)
+    writer.needs(version)
     for samples in (2, 1):
         arrays = map_by_hand(rng, (scales[:, 0, 0] - 4 + 1) >> 1, tables, samples)
         arrays.append((rng.integers(-5, 6, 2 * samples).astype("i4"), family.table(4)))
@@ -943,6 +952,61 @@ def context_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
     }
 
 
+def restored_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
+    """Return name -> (reason, file, a profile that it needs)."""
+    sound = (folder / "valid" / "160-restored-relu" / "in.fcz").read_bytes()
+    lines = {"x": digits("vit", 4)[:, :, 0].astype(np.float32)}
+    line = fc.save(lines, {"layout": "NL"}, transform="none", snr=10)
+    tokens = fc.save({"x": digits("vit", 9)}, {"layout": "NLD"}, transform="none", snr=10)
+    zeros = with_model(transform="restored")
+    beyond = integers.pack(np.arange(82, 130))
+    ours = Profile.parse((folder / "digits.fcp").read_bytes())
+    maps = (folder / "valid" / "003-profile-cnn" / "in.fcz").read_bytes()
+    held = [e for e in ours.entries if e.layout == "NCHW"]
+    entry = replace(held[0], model=replace(held[0].model, transform="restored", reflectors=0))
+    entry = replace(entry, model=replace(entry.model, basis=b""))
+    profile = bytes(resign(4, 1)(bytearray(Profile.pack([entry]))))
+    part = Part("linear", None, 0)
+    return {
+        "restored-old-version": (
+            "transform 6 in a file of major version 3",
+            bytes(resign(3, 0)(bytearray(sound))),
+            None,
+        ),
+        "restored-reflector": (
+            "transform 6 with a reflector, of zeros",
+            rewrite(sound, with_model(reflectors=1)),
+            None,
+        ),
+        "restored-line": (
+            "transform 6 with one grid axis",
+            rewrite(line, zeros, version=REFINED),
+            None,
+        ),
+        "restored-prefix": (
+            "transform 6 for prefix tokens",
+            rewrite(tokens, zeros, version=REFINED),
+            None,
+        ),
+        "restored-entry": (
+            "transform 6 in an entry of a profile",
+            rewrite(maps, lossy(parts=(part,)), profile=profile, version=REFINED),
+            profile,
+        ),
+        "restored-offset": (
+            "an offset of restoration that is too large",
+            rewrite(sound, with_model(offsets=beyond)),
+            None,
+        ),
+        "restored-offsets": (
+            "one offset of restoration too few",
+            rewrite(sound, with_model(offsets=integers.pack(np.arange(47)))),
+            None,
+        ),
+        "transform-7": ("a transform that is unknown", unknown_transform(sound, 7), None),
+    }
+
+
 def flip_byte(place: int) -> Callable[[bytearray], None]:
     def change(whole: bytearray) -> None:
         whole[place] ^= 0x55
@@ -951,7 +1015,7 @@ def flip_byte(place: int) -> Callable[[bytearray], None]:
 
 
 def unknown_transform(data: bytes, code: int) -> bytes:
-    """Give a model the transform code after the last one of its version."""
+    """Give a model a transform code that its version does not know."""
     reader = Reader(io.BytesIO(data), "sound")
     position = [kind for kind, _ in reader.index.sections].index(b"GRUP")
     payload = reader.section(position, b"GRUP")
@@ -1121,16 +1185,11 @@ def bounded_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
         "split-kind": ("a kind of 3", split_by_hand(kind=3), None),
         "split-no-peak": ("a kind of 2 without a peak", split_by_hand(peak=0, kind=2), None),
         "split-magnitude": ("a magnitude of 0", split_by_hand(size=-1), None),
-        "transform-6": (
-            "a transform that is unknown to major version 4",
-            unknown_transform(sound, 6),
-            None,
-        ),
     }
 
 
 def make_faulty_models(folder: Path) -> None:
-    faults = context_faults(folder) | band_faults(folder)
+    faults = context_faults(folder) | restored_faults(folder) | band_faults(folder)
     faults |= curve_faults(folder) | bounded_faults(folder)
     for name, (reason, data, profile) in faults.items():
         target = folder / "faulty" / name

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from featcodec.entropy import contexts
+from featcodec.entropy import contexts, restoration
 from featcodec.errors import InvalidInput
 from featcodec.files import decode_file, encode_file
 from featcodec.pipeline.context_coder import ContextCoder
@@ -71,6 +71,55 @@ def test_numbers_are_those_of_the_specification(
         known.learn(number, symbols.reshape(-1, 1)[places])
 
 
+def restored_by_hand(symbols: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """The latents of a block at a step of one, as SPEC 7.13 has it."""
+    rows, columns = symbols.shape
+    latents = np.zeros(symbols.shape)
+    for y in range(rows):
+        for x in range(columns):
+            n = 0
+            for j, k in [(-1, 0), (1, 0), (0, -1), (0, 1)]:
+                v = y + j if 0 <= y + j < rows else y - j
+                u = x + k if 0 <= x + k < columns else x - k
+                if 0 <= v < rows and 0 <= u < columns:
+                    n += min(abs(int(symbols[v, u])), 127)
+            edges = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 32, 46, 64, 91)
+            m = abs(int(symbols[y, x]))
+            size = m + offsets[sum(edge <= n for edge in edges), min(m, 2)] / 64
+            latents[y, x] = size if symbols[y, x] >= 0 else -size
+    return latents
+
+
+@given(SIZES, st.integers(0, 2**32), st.floats(0.1, 100))
+def test_symbols_are_restored_as_the_specification_says(
+    sizes: tuple[int, int], seed: int, scale: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    offsets = rng.integers(-128, 129, (restoration.CLASSES, restoration.KINDS))
+    symbols = np.rint(rng.laplace(scale=scale, size=sizes)).astype(np.int32)
+    known = contexts.Contexts(sizes, np.array([0]), 1)
+    for number, (places, _) in enumerate(known.lattice):
+        known.learn(number, symbols.reshape(-1, 1)[places])
+    found = restoration.restored(known, offsets, 1.0, "float64")[:, 0].reshape(sizes)
+    assert np.array_equal(found, restored_by_hand(symbols, offsets))
+
+
+@given(SIZES, st.integers(1, 5), st.integers(0, 2**32))
+def test_fitted_offsets_err_less_than_none(sizes: tuple[int, int], columns: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(math.prod(sizes), columns)) * rng.gamma(0.5, size=columns)
+    known = contexts.Contexts(sizes, np.zeros(columns, np.int64), 1)
+    symbols = np.trunc(rows / 0.3 + 0.4 * np.sign(rows)).astype(np.int32)
+    for number, (places, _) in enumerate(known.lattice):
+        known.learn(number, symbols[places])
+    fitted = restoration.fit(restoration.excess(known, rows, 0.3))
+    errors = [
+        ((restoration.restored(known, offsets, 0.3, "float64") - rows) ** 2).sum()
+        for offsets in (fitted, np.zeros_like(fitted))
+    ]
+    assert errors[0] <= errors[1] + 1e-9
+
+
 @given(SIZES, st.integers(1, 5), st.integers(1, 4), st.integers(0, 2**32))
 def test_decoding_meets_the_contexts_of_encoding(
     sizes: tuple[int, int], channels: int, blocks: int, seed: int
@@ -80,7 +129,8 @@ def test_decoding_meets_the_contexts_of_encoding(
     values = np.maximum(rng.normal(size=shape) * rng.gamma(0.5, size=shape), 0).astype(np.float32)
     scales = rng.integers(-30, 10, (channels, *sizes))
     transform = Centred(np.zeros(channels), "float32")
-    coder = ContextCoder(transform, scales, {}, 0.3, 0, "float32", positive=True)
+    offsets = rng.integers(-128, 129, (restoration.CLASSES, restoration.KINDS))
+    coder = ContextCoder(transform, scales, {}, 0.3, 0, "float32", positive=True, offsets=offsets)
     coded, error = coder.encode(values.copy(), sizes)
     back = coder.decode(taking(coded), sizes, blocks)
     assert sum(symbols.size for _, symbols in coded) == values.size

@@ -22,9 +22,10 @@ BROKEN_FRAMES = ["empty", "future-version", "not-featcodec", "reserved-flag", "t
 BROKEN_FRAMES += ["network-old-version", "context-old-version", "context-line", "context-prefix"]
 BROKEN_FRAMES += ["context-reflector", "transform-4", "banded-old-version", "banded-17"]
 BROKEN_FRAMES += ["predicted-old-version", "predicted-reflector", "split-old-version", "split-peak"]
-BROKEN_FRAMES += ["transform-6"]
 BROKEN_FRAMES += ["dependent-old-version", "dependent-contexts", "flag-4"]
 BROKEN_FRAMES += ["curve-old-version", "curve-no-width", "curve-network"]
+BROKEN_FRAMES += ["restored-old-version", "restored-line", "restored-prefix", "transform-7"]
+BROKEN_FRAMES += ["restored-reflector"]
 
 
 def names_of(index: Any) -> list[str]:
@@ -100,6 +101,7 @@ def test_it_reads_a_network(name: str) -> None:
     [
         *(f"{name}/in.fcz" for name in BROKEN_FRAMES),
         "context-entry/profile.fcp",
+        "restored-entry/profile.fcp",
         "banded-entry-old-version/profile.fcp",
         "split-entry/profile.fcp",
     ],

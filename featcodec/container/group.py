@@ -80,8 +80,8 @@ class Lossy:
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the group uses."""
-        fine = any(part.transform in ("predicted", "split") for part in self.parts)
-        if self.dependent or self.curve is not None or fine:
+        refined = any(part.transform in ("predicted", "split", "restored") for part in self.parts)
+        if refined or self.dependent or self.curve is not None:
             return REFINED
         extended = any(part.transform in ("context", "banded") for part in self.parts)
         return EXTENDED if extended or self.neural else LOWEST

@@ -9,8 +9,8 @@ from .sections import EXTENDED, LOWEST
 from .wire import Builder, Cursor
 
 ARCHITECTURES = ("generic", "cnn", "transformer")
-TRANSFORMS = ("none", "linear", "context", "banded", "predicted", "split")
-OWN = ("context", "predicted", "split")  # that a profile does not hold
+TRANSFORMS = ("none", "linear", "context", "banded", "predicted", "split", "restored")
+OWN = ("context", "predicted", "split", "restored")  # that a profile does not hold
 BANDS = range(2, 17)  # how many a banded model may have
 
 
@@ -31,6 +31,7 @@ class Model:
     places: bytes = b""  # the band of each place of the longest block, when banded
     prediction: bytes = b""  # its weights, when predicted
     peak: int = 0  # magnitude that values at the bound count as, when split
+    offsets: bytes = b""  # where symbols are reconstructed, when restored
 
     def pack(self) -> bytes:
         out = Builder()
@@ -47,6 +48,8 @@ class Model:
             out.blob(self.prediction)
         if self.transform == "split":
             out.varint(self.peak)
+        if self.transform == "restored":
+            out.blob(self.offsets)
         for packed in (self.centre, self.basis, self.scales, self.tables):
             out.blob(packed)
         return bytes(out)
@@ -66,6 +69,7 @@ class Model:
                 raise Corrupt(f"a model states {bands} bands")
         prediction = cursor.blob() if transform == "predicted" else b""
         peak = cursor.varint() if transform == "split" else 0
+        offsets = cursor.blob() if transform == "restored" else b""
         centre, basis, scales, tables = (cursor.blob() for _ in range(4))
         cursor.end()
         return cls(
@@ -82,6 +86,7 @@ class Model:
             places,
             prediction,
             peak,
+            offsets,
         )
 
 

@@ -59,6 +59,27 @@ def _mirrored(place: int, distance: int, length: int) -> int | None:
     return None
 
 
+def _neighbours(
+    row: int, column: int, sizes: tuple[int, int], offsets: tuple[tuple[int, int], ...]
+) -> list[int]:
+    """Return raster positions; one beyond the block stands for a neighbour that there is not."""
+    rows, columns = sizes
+    found = []
+    for down, right in offsets:
+        y, x = _mirrored(row, down, rows), _mirrored(column, right, columns)
+        found.append(rows * columns if y is None or x is None else y * columns + x)
+    return found
+
+
+@cache
+def beside(sizes: tuple[int, int]) -> np.ndarray:
+    """Return the neighbours (4, n) above, below, left and right of all places of a block."""
+    rows, columns = sizes
+    places = [(row, column) for row in range(rows) for column in range(columns)]
+    found = [_neighbours(*place, sizes, _straight(1)) for place in places]
+    return np.array(found, np.int64).reshape(len(places), NEIGHBOURS).T
+
+
 @cache
 def lattice(sizes: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Return (places, neighbours) of each pass over a block, (n,) and (4, n) raster positions.
@@ -72,11 +93,7 @@ def lattice(sizes: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], ...]
         for column in range(columns):
             number = _pass_of(row, column)
             places[number].append(row * columns + column)
-            found = []
-            for down, right in PASSES[number][0]:
-                y, x = _mirrored(row, down, rows), _mirrored(column, right, columns)
-                found.append(rows * columns if y is None or x is None else y * columns + x)
-            around[number].append(found)
+            around[number].append(_neighbours(row, column, sizes, PASSES[number][0]))
     return tuple(
         (
             np.array(where, np.int64),
@@ -107,18 +124,20 @@ def level_of(mean: np.ndarray) -> np.ndarray:
 
 
 class Contexts:
-    """The magnitudes of a class of blocks as they become known, and the tables they ask for.
+    """The symbols of a class of blocks as they become known, and the tables they ask for.
 
     Columns are channels times blocks, channel by channel.
     """
 
     def __init__(self, sizes: tuple[int, int], levels: np.ndarray, blocks: int) -> None:
         """`levels` (channels,) are half octaves of mean magnitudes, clipped here."""
+        self.sizes = sizes
         self.lattice = lattice(sizes)
         row = np.clip(levels, LEAST_LEVEL, MOST_LEVEL) - LEAST_LEVEL
         width = NEIGHBOURS * LARGEST + 1
         self._row = np.repeat((row * width).astype(np.uint16), blocks)
         points = sizes[0] * sizes[1]
+        self.symbols = np.zeros((points, len(self._row)), np.int32)
         self.magnitudes = np.zeros((points + 1, len(self._row)), np.uint8)
 
     def numbers(self, number: int) -> np.ndarray:
@@ -133,7 +152,9 @@ class Contexts:
 
     def learn(self, number: int, symbols: np.ndarray) -> None:
         """Take in the symbols (places, columns) of a pass."""
-        self.magnitudes[self.lattice[number][0]] = np.abs(np.clip(symbols, -LARGEST, LARGEST))
+        places = self.lattice[number][0]
+        self.symbols[places] = symbols
+        self.magnitudes[places] = np.abs(np.clip(symbols, -LARGEST, LARGEST))
 
 
 def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:

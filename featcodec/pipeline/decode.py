@@ -236,9 +236,9 @@ def coder_of(
         common = (transform, scales, tables, lossy.step, lossy.step_scale, work)
         if model.transform in OWN and lossy.dependent:
             raise Corrupt("a group has dependent quantisation in the sample domain")
-        if model.transform == "context":
+        if model.transform in ("context", "restored"):
             positive = lossy.lower >= lossy.mean
-            parts[bool(prefix)] = ContextCoder(*common, positive=positive)
+            parts[bool(prefix)] = ContextCoder(*common, positive=positive, offsets=model.offsets)
         elif model.prediction is not None:
             with corrupt("a model"):
                 predictor = Predictor(model.prediction)

@@ -59,7 +59,6 @@ class Finish:
     def choice(self, step: float) -> Choice:
         """Return the choice that reaches the goal, from a step near that."""
         if self.on_spike:
-            assert isinstance(self.grid, search.PlainCandidate)
             self.grid.trade = search.trade_for(self.grid, step, self.goal)
         if self.grid.bounds is not None:
             self._judge(step)
@@ -100,7 +99,7 @@ class Finish:
         """Decide whether values are clamped, and whether a curve pays."""
         coder = self.grid.tuned(step)[0]
         found = self.grid.correction(coder)
-        counts = fitting.count_symbols(coder, self.grid.latents)
+        counts = self.grid.count(coder)
         gain = 10 * math.log10(found.clamped / found.curved)
         self.curved = search.bits_of_error(gain, counts) / self.grid.share > CURVE_BITS
         self.clamp = self.curved or found.clamped < CLAMP_PAYS

@@ -10,7 +10,7 @@ import numpy as np
 from .. import limits
 from ..container.model import Model
 from ..container.wire import Builder, Cursor
-from ..entropy import integers
+from ..entropy import integers, restoration
 from ..entropy.prediction import LARGEST, LINES, PASSES, Prediction
 from ..entropy.tables import Table
 from ..errors import Corrupt
@@ -38,6 +38,7 @@ class GridModel:
     bands: np.ndarray | None = None  # block of ints: the band of each place; None: all in one
     prediction: Prediction | None = None  # scales are then (channels, passes)
     peak: int = 0  # magnitude that values at the bound count as, when split
+    offsets: np.ndarray | None = None  # (classes, kinds) int, of restoration, where there is one
 
     @property
     def channels(self) -> int:
@@ -54,7 +55,7 @@ class GridModel:
 
     def transform_in(self, work: str) -> Transform:
         """Return the transform that works in float32 or float64."""
-        if self.transform in ("context", *WITHOUT_PLACES):
+        if self.transform in ("context", "restored", *WITHOUT_PLACES):
             return Centred(self.centres, work)
         if self.bands is not None:
             return Banded(self.centres, self.bases, self.bands, work)
@@ -77,6 +78,7 @@ class GridModel:
             b"" if self.bands is None else integers.pack(self.bands.ravel()),
             b"" if self.prediction is None else pack_prediction(self.prediction),
             self.peak,
+            b"" if self.offsets is None else integers.pack(self.offsets.ravel()),
         )
 
     @classmethod
@@ -85,7 +87,9 @@ class GridModel:
         points = math.prod(model.block)
         limits.check(points, limits.BLOCK_POINTS, "the number of points of a block")
         limits.check(points * channels, limits.COEFFICIENTS, "the number of coefficients")
-        if model.transform == "context" and (model.reflectors or len(model.block) != 2):
+        if model.transform in ("context", "restored") and (
+            model.reflectors or len(model.block) != 2
+        ):
             raise Corrupt("a model with contexts has a KLT, or no rows and columns")
         shape = WITHOUT_PLACES.get(model.transform, model.block)
         if shape is not model.block and (model.reflectors or math.prod(model.block[:-2]) > 1):
@@ -109,6 +113,7 @@ class GridModel:
                 _unpack_bands(model) if model.transform == "banded" else None,
                 unpack_prediction(model.prediction, channels) if predicted else None,
                 model.peak,
+                _unpack_offsets(model) if model.transform == "restored" else None,
             )
 
 
@@ -118,6 +123,15 @@ def _unpack_bands(model: Model) -> np.ndarray:
     if not np.array_equal(np.unique(bands), np.arange(model.bands)):
         raise Corrupt("a model has a place in a band that it has not, or a band without places")
     return bands.reshape(model.block)
+
+
+def _unpack_offsets(model: Model) -> np.ndarray:
+    """Return where symbols of a map are reconstructed."""
+    shape = restoration.CLASSES, restoration.KINDS
+    offsets = integers.unpack(model.offsets, math.prod(shape)).astype(np.int64)
+    if np.abs(offsets).max() > restoration.LARGEST:
+        raise Corrupt("a model restores symbols more than two steps away")
+    return offsets.reshape(shape)
 
 
 class corrupt:  # noqa: N801 - reads as a statement

@@ -9,12 +9,11 @@ import numpy as np
 
 from ..container.group import Part
 from ..container.wire import Builder
-from ..entropy import contexts, family, fit
-from ..quantise.scalar import PLAIN, TRADE, Thresholds, quantise
+from ..entropy import family, fit
+from ..quantise.scalar import PLAIN, TRADE
 from ..transform.base import Transform
 from . import fitting
 from .clusters import cluster
-from .context_coder import ContextCoder
 from .correction import Correction, correct
 from .dependent_coder import DependentCoder
 from .fitting import Classes
@@ -113,6 +112,9 @@ class Candidate:
         bare = replace(self.model, scales=np.zeros_like(self.model.scales), tables={})
         return 8.0 * len(bare.pack().pack())
 
+    def count(self, coder: PartCoder) -> fitting.Counts:
+        return fitting.count_symbols(coder, self.latents)
+
     def part(self, coder: PartCoder) -> Part:
         """Return what the group header stores."""
         base = self.model.tables
@@ -154,48 +156,6 @@ class PlainCandidate(Candidate):
         own = {label + 1: table for label, table in enumerate(tables) if label in labels}
         coder = self.at(step, step_scale, scales, own)
         return replace(coder, plain=plain, _orders={}), bits
-
-
-class ContextCandidate(PlainCandidate):
-    """No transform: neighbours choose the tables, beside the activity of the channel."""
-
-    TRADES = (0.12,)
-    START = Thresholds(0.6, 0.55)  # before there are tables
-
-    def rough(self, step: float) -> PartCoder:
-        return self._fitted(step, False, rounds=1)[0]
-
-    def tuned(
-        self, step: float, plain: bool = False, counts: tuple[int, ...] = ()
-    ) -> tuple[PartCoder, float]:
-        """Return a coder with tables of its own where they pay, and all its bits."""
-        return self._fitted(step, plain, rounds=2)
-
-    def _fitted(self, step: float, plain: bool, rounds: int) -> tuple[PartCoder, float]:
-        step_scale = scale_of(step)
-        default = ContextCoder(
-            self.transform,
-            self.model.scales,
-            {},
-            step,
-            step_scale,
-            self.work,
-            plain=plain,
-            trade=self.trade,
-            positive=min(float(a.min()) for a in self.values.values()) >= 0,
-        )
-        start = PLAIN if plain else self.START
-        sums = [np.abs(quantise(a, step, start)).sum(axis=(1, 2)) for a in self.latents.values()]
-        levels = contexts.level_of(np.sum(sums, axis=0) * self.model.channels / self.size)
-        scales = step_scale + 2 * levels.reshape(-1, *(1 for _ in self.model.block))
-        default.scales = np.broadcast_to(scales, self.model.scales.shape)
-        coder = default
-        # Thresholds follow the tables, and the tables what the thresholds leave.
-        for _ in range(rounds):
-            counted = fitting.count_symbols(coder, self.latents)
-            tables, bits = fitting.choose_tables(default, counted, self.share, empty=False)
-            coder = replace(default, tables=tables)
-        return coder, bits + 8 * len(pack_scales(coder.scales))
 
 
 def scale_of(step: float) -> int:
@@ -271,14 +231,14 @@ def bits_at(candidate: Candidate, target: float, step: float) -> tuple[float, fl
     That is in decibels, of the squared error.
     """
     coder, bits = candidate.tuned(step)
-    counts = fitting.count_symbols(coder, candidate.latents)
+    counts = candidate.count(coder)
     error = counts.error / counts.total * candidate.correction(coder).curved
     excess = 10 * math.log10(max(error, 1e-300) / target)
     bits += bits_of_error(excess, counts) / candidate.share
     return bits + candidate.side_bits(), excess
 
 
-def trade_for(candidate: PlainCandidate, step: float, target: float) -> float:
+def trade_for(candidate: Candidate, step: float, target: float) -> float:
     """Return the trade at which a candidate has a mean squared error at a given step."""
 
     def too_strict(trade: float) -> bool:
@@ -299,7 +259,7 @@ def trade_for(candidate: PlainCandidate, step: float, target: float) -> float:
 
 def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
     """Return the bits of a part's symbols, as its tables code them, and of its description."""
-    counts = fitting.count_symbols(coder, candidate.latents)
+    counts = candidate.count(coder)
     symbols = sum(fit.cost(h, coder.table(number)) for number, h in counts.histograms.items())
     part = Builder()
     candidate.part(coder).pack(part)

@@ -13,6 +13,7 @@ from . import correction, fitting, search
 from .bands import Moments, banded_model, radial
 from .bounded import plain_model
 from .choice import Choice
+from .context_candidate import ContextCandidate
 from .finishing import Finish
 from .fitting import Classes
 from .grid_model import GridModel
@@ -32,7 +33,7 @@ KINDS = {
     "none": search.PlainCandidate,
     "linear": search.Candidate,
     "banded": search.Candidate,
-    "context": search.ContextCandidate,
+    "restored": ContextCandidate,
 }
 FAMILIES = {"none": "none", "linear": "linear", "banded": "linear"}  # what may be asked for
 DEPENDENT = ("linear", "banded")  # transforms whose latents may be quantised so,
@@ -77,7 +78,7 @@ class Selector:
     def candidate(self, recipe: Recipe, target: float, budget: int) -> search.Candidate:
         """Return the candidate of a recipe for an error, with a sample of its own."""
         # Contexts have no scales of single coefficients to fit.
-        least = 2 if recipe.model.transform == "context" else LEAST_BLOCKS
+        least = 2 if recipe.model.transform == "restored" else LEAST_BLOCKS
         parts, share = self.samples.sample(recipe.model.block, budget, recipe.values, least)
         final = budget == SAMPLE_VALUES
         made = self._candidate(recipe.model, recipe.entry, parts[False], share, final)
@@ -151,7 +152,6 @@ class Selector:
         candidate = self.candidate(recipe, target, budget)
         goal = self._goal(recipe.values, target)
         if recipe.on_spike:
-            assert isinstance(candidate, search.PlainCandidate)
             candidate.trade = search.trade_for(candidate, start, goal)
             recipe = replace(recipe, trade=candidate.trade)
             return Trial(recipe, search.bits_at(candidate, goal, start)[0], start)
@@ -175,9 +175,7 @@ class Selector:
             consider(Recipe(model, index, self.samples.alignment(entry), TRADE))
         trained = min((trial.bits for trial in tried), default=math.inf)
         for model, values in self._sample_domain():
-            kind = (
-                search.ContextCandidate if model.transform == "context" else search.PlainCandidate
-            )
+            kind = ContextCandidate if model.transform == "restored" else search.PlainCandidate
             trades = kind.TRADES[: 2 if self.samples.sparse else 1]
             plain = [consider(Recipe(model, None, values, trade)) for trade in trades]
             if self.samples.spike:
@@ -203,7 +201,7 @@ class Selector:
             block = fitting.longest_block(self.samples.group.grids, CONTEXT_BLOCK)
             centre = np.zeros(self.samples.channels, np.int64)
             model = fitting.linear_model(block, None, 0, 1, centre)
-            yield replace(model, transform="context"), replace(self.samples.alignment(), mean=0.0)
+            yield replace(model, transform="restored"), replace(self.samples.alignment(), mean=0.0)
 
     def _matching(self, prefix: bool) -> list[tuple[int, ProfileEntry]]:
         """Return the entries of the profile that may serve, only those of that name if any."""

@@ -28,16 +28,20 @@ PLAIN = Thresholds(0.5, 0.5)
 LARGEST = 1 << 29  # magnitude of a symbol
 
 
-def thresholds(rates: np.ndarray, offsets: tuple[float, float], trade: float = TRADE) -> Thresholds:
+def thresholds(
+    rates: np.ndarray, offsets: tuple[float, float], trade: float = TRADE, zero: float = 0.0
+) -> Thresholds:
     """Return the best thresholds under a table with these rates (bits of the symbols -M..M).
 
-    `trade` is lambda: the squared steps of distortion that a bit is worth.
+    `trade` is lambda: the squared steps of distortion that a bit is worth. Symbol 0 stands for
+    `zero` steps.
     """
     limit = len(rates) // 2
     above = 1 / (1 + 2.0 ** (rates[limit + 1] - rates[limit - 1]))  # the chance, off zero
     cost = above * rates[limit:] + (1 - above) * rates[limit::-1]
     first, second = 1 + offsets[0], 2 + offsets[1]
-    dead = max(first / 2 + trade * (cost[1] - cost[0]) / (2 * first), 0.5)
+    dead = (first + zero) / 2 + trade * (cost[1] - cost[0]) / (2 * (first - zero))
+    dead = max(dead, 0.5)
     if limit < 3:
         return Thresholds(float(dead), 0.6)
     slope = np.diff(cost[1 : min(limit, 6)])

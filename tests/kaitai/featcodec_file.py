@@ -95,6 +95,7 @@ class FeatcodecFile(KaitaiStruct):
         bands = 3
         prediction = 4
         split = 5
+        restoration = 6
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -863,7 +864,7 @@ class FeatcodecFile(KaitaiStruct):
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
-                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.contexts) and (_.body.model.transform != FeatcodecFile.Transform.prediction) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
+                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.contexts) and (_.body.model.transform != FeatcodecFile.Transform.prediction) and (_.body.model.transform != FeatcodecFile.Transform.split) and (_.body.model.transform != FeatcodecFile.Transform.restoration)) )) :
                     raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/14")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
@@ -923,13 +924,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.contexts) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.bands) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.prediction) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.contexts) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.bands) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.prediction) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.restoration) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( ((self.transform != FeatcodecFile.Transform.contexts) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.prediction) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.contexts) and (self.transform != FeatcodecFile.Transform.restoration)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.prediction) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.bands:
@@ -960,6 +961,10 @@ class FeatcodecFile(KaitaiStruct):
                 if not _.value <= 1048576:
                     raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/9")
 
+            if self.transform == FeatcodecFile.Transform.restoration:
+                pass
+                self.offsets = FeatcodecFile.Integers(self._io, self, self._root)
+
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
             self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
@@ -989,6 +994,10 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform == FeatcodecFile.Transform.split:
                 pass
                 self.peak._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.restoration:
+                pass
+                self.offsets._fetch_instances()
 
             self.centres._fetch_instances()
             self.reflectors._fetch_instances()
