@@ -88,7 +88,8 @@ class ContextCandidate(search.Candidate):
 
 def excess_of(latents: np.ndarray, symbols: np.ndarray, step: float) -> np.ndarray:
     """Return (2, 3): how many symbols are 0, 1 and above, and by what the latents exceed them."""
-    size = np.abs(symbols)
-    beyond = latents * latents.dtype.type(1 / step) * np.where(symbols < 0, -1, 1) - size
-    kind = np.minimum(size, 2)
+    beyond = latents * latents.dtype.type(1 / step)
+    beyond -= symbols
+    np.negative(beyond, out=beyond, where=symbols < 0)
+    kind = np.minimum(np.abs(symbols), 2)
     return np.stack([np.bincount(kind, minlength=3), np.bincount(kind, beyond, 3)])

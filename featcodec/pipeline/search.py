@@ -28,6 +28,8 @@ DIGEST_BYTES = 32  # of a profile, in the index
 FAR = 0.3  # dB from the wanted error: too far to judge the bits there
 CORRECTED_VALUES = 1 << 16  # of a sample, for a first look
 LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
+MOST_TRADE = 0.3
+CLOSE_ERROR = 0.004  # of a logarithm: 0.017 dB
 
 
 @dataclass
@@ -241,19 +243,28 @@ def bits_at(candidate: Candidate, target: float, step: float) -> tuple[float, fl
 def trade_for(candidate: Candidate, step: float, target: float) -> float:
     """Return the trade at which a candidate has a mean squared error at a given step."""
 
-    def too_strict(trade: float) -> bool:
+    def excess(trade: float) -> float:
         candidate.trade = trade
         error = fitting.squared_error(candidate.rough(step), candidate.latents)
-        return error / candidate.size > target
+        return math.log(max(error / candidate.size, 1e-300) / target)
 
-    low, high = 0.0, 0.3
-    if not too_strict(high):
+    low, high = 0.0, MOST_TRADE
+    above = excess(high)
+    if above <= 0:
         return high
-    for _ in range(6):
-        if too_strict((low + high) / 2):
-            high = candidate.trade
+    below = excess(low)
+    if below > 0:
+        return low
+    for _ in range(5):
+        share = min(max(below / (below - above), 0.1), 0.9)
+        trade = low + share * (high - low)
+        found = excess(trade)
+        if abs(found) < CLOSE_ERROR:
+            return trade
+        if found > 0:
+            high, above = trade, found
         else:
-            low = candidate.trade
+            low, below = trade, found
     return low
 
 

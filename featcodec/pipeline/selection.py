@@ -186,6 +186,8 @@ class Selector:
                 for multiple in range(least, least + 4):
                     recipe = Recipe(model, None, values, TRADE, on_spike=True)
                     tried.append(self._try(recipe, target, top / multiple, TRIAL_VALUES))
+                    if tried[-1].recipe.trade >= search.MOST_TRADE:
+                        break  # steps that are finer still leave too little error
         if self.transform in ("auto", "linear"):
             self._linear_recipes(consider, trained, tried, snr)
         return tried
