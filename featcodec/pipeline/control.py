@@ -6,6 +6,8 @@ from dataclasses import replace
 from .choice import Choice
 from .row_group import FINE_ONE, FINE_PER_OCTAVE
 
+MARGIN = 0.02  # dB above the wanted SNR, to aim at
+DECIBELS = 1.5  # that the SNR falls by when strictness grows by one
 FINE_MOST = 24  # a fifteenth of an octave's error at most, so that quality stays even
 
 
@@ -33,9 +35,20 @@ def stricter(tried: list[tuple[Choice, float]], snr: float) -> Choice:
     if not tried[-1][0].on_spike:
         best = min((p for p in tried if p[1] >= snr), key=lambda p: p[1])[0].step
         at_step = [p for p in tried if p[0].step == best]
-    low = max((c.strictness for c, y in at_step if y >= snr), default=0.0)
-    high = min((c.strictness for c, y in at_step if y < snr), default=4.0)
-    return replace(at_step[-1][0], strictness=(low + high) / 2 if high < 4 else low + 0.25)
+    goal = snr + MARGIN
+    points = [(choice.strictness, reached) for choice, reached in at_step]
+    low = max((p for p in points if p[1] >= snr), default=None)
+    high = min((p for p in points if p[1] < snr), default=None)
+    x, y = points[-1]
+    if low and high and low[0] < high[0]:
+        share = (low[1] - goal) / (low[1] - high[1]) if len(points) % 2 == 0 else 0.5
+        x = low[0] + min(max(share, 0.1), 0.9) * (high[0] - low[0])
+    else:
+        slope = -DECIBELS
+        if len(points) > 1 and x != points[-2][0]:
+            slope = min(max((y - points[-2][1]) / (x - points[-2][0]), -6.0), -0.2)
+        x = min(max(x + (goal - y) / slope, x / 2), x + 0.5)
+    return replace(at_step[-1][0], strictness=x)
 
 
 def next_step(tried: list[tuple[float, float]], goal: float) -> float:
