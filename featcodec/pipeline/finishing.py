@@ -31,6 +31,10 @@ class Tuned:
         return self.coders[False].step
 
     @property
+    def trade(self) -> float:
+        return self.coders[False].trade
+
+    @property
     def step_scale(self) -> int:
         return self.coders[False].step_scale
 
@@ -38,6 +42,12 @@ class Tuned:
         """Return the same at another step."""
         coders = {p: replace(coder, step=step) for p, coder in self.coders.items()}
         return replace(self, coders=coders)
+
+    def trading(self, trade: float) -> "Tuned":
+        """Return the same with another trade of the grid's quantiser."""
+        return replace(
+            self, coders={**self.coders, False: replace(self.coders[False], trade=trade)}
+        )
 
 
 @dataclass
@@ -66,14 +76,16 @@ class Finish:
             found = self._corrected(step)
         else:
             found = self._tune(step)
-            if not self.on_spike:
+            if self.on_spike:
+                found = self._strict(found)
+            else:
                 if self.samples.group.values > TRIAL_VALUES or True in self.candidates:
                     # The step moves scales and tables a little, and they the error.
                     found = self._tune(self._settle(found, precision=0.02).step)
                 found = self._settle(found)
         missed = self._error(found) / self.goal
         miss = abs(10 * math.log10(max(missed, 1e-300)))
-        if self.on_spike and self.grid.trade < LEAST_TRADE and missed > 1:
+        if self.on_spike and found.trade < LEAST_TRADE and missed > 1:
             miss = math.inf  # thresholds have nothing left to give
         curve = found.curve
         if curve is not None:
@@ -143,6 +155,11 @@ class Finish:
         """Return the same at the step that reaches the goal."""
         error = lambda step: self._error(found.at(step))  # noqa: E731
         return found.at(search.solve_step(error, self.goal, found.step, precision))
+
+    def _strict(self, found: Tuned) -> Tuned:
+        """Return the same with the trade that reaches the goal."""
+        error = lambda trade: self._error(found.trading(trade))  # noqa: E731
+        return found.trading(search.solve_trade(error, self.goal))
 
     def _error(self, found: Tuned) -> float:
         """Return the mean squared error of the sample."""

@@ -240,13 +240,11 @@ def bits_at(candidate: Candidate, target: float, step: float) -> tuple[float, fl
     return bits + candidate.side_bits(), excess
 
 
-def trade_for(candidate: Candidate, step: float, target: float) -> float:
-    """Return the trade at which a candidate has a mean squared error at a given step."""
+def solve_trade(error: Callable[[float], float], target: float) -> float:
+    """Return the trade whose error, which grows with it, comes closest to `target` from below."""
 
     def excess(trade: float) -> float:
-        candidate.trade = trade
-        error = fitting.squared_error(candidate.rough(step), candidate.latents)
-        return math.log(max(error / candidate.size, 1e-300) / target)
+        return math.log(max(error(trade), 1e-300) / target)
 
     low, high = 0.0, MOST_TRADE
     above = excess(high)
@@ -266,6 +264,16 @@ def trade_for(candidate: Candidate, step: float, target: float) -> float:
         else:
             low, below = trade, found
     return low
+
+
+def trade_for(candidate: Candidate, step: float, target: float) -> float:
+    """Return the trade at which a candidate has a mean squared error at a given step."""
+
+    def error(trade: float) -> float:
+        candidate.trade = trade
+        return fitting.squared_error(candidate.rough(step), candidate.latents) / candidate.size
+
+    return solve_trade(error, target)
 
 
 def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
