@@ -57,6 +57,7 @@ CLEARLY = 0.99  # by so much at least
 CHOICES = ("auto", "none", "context", "linear", "neural")
 TOLERANCE = 0.05  # dB above the wanted SNR
 MANY = 8  # row groups
+STRICTNESS_PER_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
 STEPS, REFINEMENTS = 5, 7  # attempts at the step, then at the thresholds
 
 
@@ -297,7 +298,7 @@ class _Encoder:
         total = Distortion()
         position = len(writer.index.sections)
         # A few differ too much for one to make up for another, and all can be coded once more.
-        even = slabs >= MANY * per and not choice.on_spike
+        even = slabs >= MANY * per
         fines = 0  # their sum, each as often as it has slabs
         for start in range(0, slabs, per):
             last = min(start + per, slabs)
@@ -306,11 +307,15 @@ class _Encoder:
                 shares = (start / slabs, last / slabs)
                 fine = fine_step(total.squared, budget, *shares, fines / start)
             fines += fine * (last - start)
-            payload, distortion = coder.finer(fine).encode(
+            finer = coder.finer(fine)
+            if choice.on_spike:  # the step is to stay, thresholds do as much
+                finer = coder.stricter(2 ** ((fine - FINE_ONE) / STRICTNESS_PER_OCTAVE))
+            payload, distortion = finer.encode(
                 start, last, group.tensor, exceptions, measured or exceptions, bound
             )
             group.release()
-            writer.section(b"ROWS", bytes((fine,)) + payload)
+            stored = FINE_ONE if choice.on_spike else fine
+            writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
             if self.progress:
                 self.progress(group.values * (last - start) // slabs)

@@ -136,6 +136,11 @@ class RowGroupCoder:
         base = None if self.base is None else self.base.finer(factor)
         return replace(self, parts=parts, base=base)
 
+    def stricter(self, factor: float) -> "RowGroupCoder":
+        """Return the coder whose quantiser weighs bits so many times as much."""
+        parts = {p: replace(part, trade=part.trade * factor) for p, part in self.parts.items()}
+        return replace(self, parts=parts)
+
     def _inside(self, values: np.ndarray) -> np.ndarray:
         """Return what stands for values outside: the nearest bound, or the mean for NaN."""
         nearest = np.clip(values, self.values.lower, self.values.upper)

@@ -14,7 +14,7 @@ from .bands import Moments, banded_model, radial
 from .bounded import plain_model
 from .choice import Choice
 from .context_candidate import ContextCandidate
-from .finishing import Finish
+from .finishing import LEAST_TRADE, Finish
 from .fitting import Classes
 from .grid_model import GridModel
 from .part_coder import Sizes
@@ -25,6 +25,7 @@ WELL_TRAINED = 0.97  # of the bits of all else: for so good a profile a large gr
 BANDS_HELP = 1.1  # of the bits without a KLT: the most that one may take where more are tried
 BANDS_GAIN = 0.15  # of the bits of one KLT: the most that the other KLTs may take
 NEAR = (0.93, 1.1)  # of the bits of one KLT: what three take where two are tried, too
+MISJUDGED = 1.5  # of the bits of a trial: what may be no more than those of another
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
 # Blocks in a sample that is not all, to fit scales of single coefficients to; four times as many
 # where candidates are compared, which must not win by fitting noise.
@@ -65,6 +66,11 @@ class Trial:
     recipe: Recipe
     bits: float  # for the whole group
     step: float
+
+    @property
+    def exhausted(self) -> bool:
+        """Return whether no stricter thresholds are left to reach the SNR with."""
+        return self.recipe.on_spike and self.recipe.trade < LEAST_TRADE
 
 
 @dataclass
@@ -116,6 +122,7 @@ class Selector:
         """
         target = 10 ** (-snr / 10)
         first = [t for t in self._first_round(target, snr) if math.isfinite(t.bits)]
+        first = [t for t in first if not t.exhausted] or first
         if not first:
             return None
         least = min(trial.bits for trial in first)
@@ -136,14 +143,25 @@ class Selector:
             rivals = [t for t in near if t.recipe.of_profile != best.recipe.of_profile]
             finalists = [best, *rivals[:1]]
         choices = [self._finished(trial, target) for trial in finalists]
-        sound = [choice for choice in choices if choice.sound]
-        if not sound:
+        if not any(choice.sound for choice in choices):
             # At very low rates a small sample may have nothing to code, which looks like a bargain.
-            choices = [self._finished(trial, target) for trial in first]
-            sound = [choice for choice in choices if choice.sound]
+            rest = [trial for trial in first if trial not in finalists]
+            choices += self._sound(sorted(rest, key=lambda trial: trial.bits), target)
+        sound = [choice for choice in choices if choice.sound]
         if not sound:
             return min(choices, key=lambda choice: choice.miss)
         return min(sound, key=lambda choice: choice.bits)
+
+    def _sound(self, trials: list[Trial], target: float) -> Iterator[Choice]:
+        """Yield choices until one is sound and what is left can hardly be smaller."""
+        enough = math.inf
+        for trial in trials:
+            if trial.bits > enough:
+                return
+            choice = self._finished(trial, target)
+            yield choice
+            if choice.sound:
+                enough = min(enough, MISJUDGED * trial.bits)
 
     def _goal(self, values: ValueAlignment, target: float) -> float:
         return target * (self.samples.std / values.std) ** 2
