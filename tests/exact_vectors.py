@@ -13,8 +13,9 @@ import featcodec.numpy as fc
 from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
 from featcodec.container.sections import LOWEST, REFINED
+from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
-from featcodec.entropy import bins
+from featcodec.entropy import bins, planes
 from featcodec.entropy.raster import SUMS, Kinds
 
 PER = 800  # elements of a row group
@@ -131,7 +132,7 @@ def faults() -> dict[str, tuple[str, bytes]]:
         sound = rows_by_hand(np.random.default_rng(12), model, 2, 90)
         packed, other = model.pack(2), changed.pack(2)
         assert sound[7 : 7 + len(packed)] == packed
-        return sound[:5] + _length(other) + other + sound[7 + len(packed) :]
+        return sound[:5] + _blob(other) + sound[7 + len(packed) :]
 
     def having(**changes: Any) -> bytes:
         return file_of({"F16": [rows(replace(model, **changes))]})
@@ -148,6 +149,24 @@ def faults() -> dict[str, tuple[str, bytes]]:
     def cut(change: Callable[[bytes], bytes]) -> bytes:
         return file_of({"F16": [change(rows())]})
 
+    def head(change: Callable[[bytes, bytes], tuple[bytes, bytes]]) -> bytes:
+        """Return a file with another model, or other words, than were made."""
+        data = rows()
+        fields = Cursor(data[5:])
+        packed, words = change(fields.blob(), fields.blob())
+        return file_of({"F16": [data[:5] + _blob(packed) + _blob(words) + fields.rest()]})
+
+    more = 4097 - len(model.prefixes) - len(model.values)
+    many = {
+        "values": np.arange(len(model.values) + more).astype(np.uint64),
+        "grades": np.append(model.grades, np.zeros(more, np.uint8)),
+        "codes": np.pad(model.codes, ((0, 0), (0, more))),
+    }
+    wide = model_by_hand(np.random.default_rng(16), 8, 90)
+    around = rows_by_hand(np.random.default_rng(17), wide, 8, 90)
+    sized = wide.pack(8)
+    wrapped = replace(wide, values=np.append(wide.values[:-1], np.uint64(1)))
+    around = around[:5] + _blob(wrapped.pack(8)) + around[7 + len(sized) :]
     elements = np.random.default_rng(13).integers(0, 4, 90).astype(np.uint16).tobytes()
     crc = struct.pack("<I", zlib.crc32(elements)) + b"\4"
     packed = zlib.compress(elements)
@@ -179,6 +198,21 @@ def faults() -> dict[str, tuple[str, bytes]]:
         "bins-cut": ("low bits that end too early", cut(lambda data: data[:-1])),
         "bins-more": ("a byte behind the low bits", cut(lambda data: data + b"\0")),
         "bins-symbols": ("damage to words", cut(lambda data: data[:-60] + b"\7" + data[-59:])),
+        "bins-no-tables": ("no tables", having(codes=model.codes[:0], maps=0 * model.maps)),
+        "bins-no-kinds": ("no kinds of channels", having(**kinds_of(3, 0))),
+        "bins-many": ("4,097 bins", having(**many)),
+        "bins-around": ("values that go on around 2^64", file_of({"I64": [around]})),
+        "bins-stream": (
+            "a byte behind a stream",
+            head(lambda packed, words: (packed + b"\0", words)),
+        ),
+        "bins-words": ("half a word", head(lambda packed, words: (packed, words[2:]))),
+        "bins-more-words": (
+            "words left over",
+            head(lambda packed, words: (packed, b"\1\2\3\4" + words)),
+        ),
+        "plane-levels": ("levels whose stream does not end", plane(lambda levels: levels[:-4])),
+        "plane-words": ("a plane of 90 elements, and words of 94", plane(elements=94)),
         "packed-old-version": (
             "packed elements in a file of major version 3",
             file_of({"F16": [crc + packed]}, (3, 0)),
@@ -193,9 +227,22 @@ def faults() -> dict[str, tuple[str, bytes]]:
     }
 
 
-def _length(data: bytes) -> bytes:
-    assert 128 <= len(data) < 1 << 14
-    return bytes((len(data) & 127 | 128, len(data) >> 7))
+def plane(change: Callable[[bytes], bytes] = lambda levels: levels, elements: int = 90) -> bytes:
+    """Return a file of 90 bytes in a coded plane that has other levels, or more elements."""
+    values = np.random.default_rng(18).integers(0, 4, elements).astype(np.uint8)
+    coded = planes.encode([values])
+    assert coded[0] == planes.CODED
+    assert coded[1] < 128
+    levels, rest = coded[2 : 2 + coded[1]], coded[2 + coded[1] :]
+    levels = change(levels)
+    crc = struct.pack("<I", zlib.crc32(values[:90].tobytes()))
+    return file_of({"U8": [crc + bytes((planes.CODED, len(levels))) + levels + rest]}, LOWEST)
+
+
+def _blob(data: bytes) -> bytes:
+    out = Builder()
+    out.blob(data)
+    return bytes(out)
 
 
 def _longer(model: bins.Model) -> dict[str, np.ndarray]:

@@ -131,12 +131,32 @@ def make_valid(folder: Path) -> None:
         data = fc.save(tensors, metadata, profile=needed[0] if needed else None, **options)
         (target / "in.fcz").write_bytes(data)
         finish(target, needed)
+    write_valid(folder / "valid" / "016-far-steps", far_steps())
     for kind in ("BF16", "F8_E4M3", "F8_E5M2"):
         target = folder / "valid" / f"020-{kind.lower().replace('_', '-')}"
         if not target.exists():
             target.mkdir(parents=True)
             narrow(target, kind)
             finish(target, [])
+
+
+def far_steps() -> bytes:
+    """Write two groups whose steps are the farthest from their scales, either way."""
+    out = io.BytesIO()
+    writer = Writer(out)
+    found = np.random.default_rng(14).integers(-9, 10, 6).astype("i4")
+    for scale, step_scale in ((-9, (1 << 63) - 1), (9, -(1 << 63))):
+        table = family.table(0 if step_scale > 0 else 255)
+        writer.section(b"ROWS", b"\x80\0" + symbols.encode([(found, table)]))
+        model = Model("none", scales=pack_scales(np.full((2, 1), scale)))
+        features = Lossy(
+            **{**PLAIN, "step_scale": step_scale}, profile=None, parts=(Part("none", model),)
+        )
+        at = len(writer.index.tensors)
+        writer.section(b"GRUP", GroupHeader("F32", 3, 3, 2 * at, 1.0, np.nan, features).pack())
+        writer.index.tensors.append(index.TensorEntry(f"x{at}", "F32", (3, 2), at))
+    writer.finish()
+    return out.getvalue()
 
 
 def narrow(target: Path, kind: str) -> None:
@@ -1159,6 +1179,22 @@ def bounded_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
             predicted_by_hand(residual=(1 << 20) + 1),
             None,
         ),
+        "predicted-index": (
+            "an index beyond 2^20",
+            predicted_by_hand(residual=1 << 20),
+            None,
+        ),
+        "predicted-many": ("weights of 5,794 channels", predicted_by_many(), None),
+        "predicted-dependent": (
+            "transform 4 with dependent quantisation",
+            rewrite(sound, lossy(dependent=True)),
+            None,
+        ),
+        "predicted-trailing": (
+            "a byte behind a prediction",
+            rewrite(sound, longer_prediction),
+            None,
+        ),
         "predicted-symbols": (
             "resealed damage to residuals",
             bytes(reseal(flip_byte(SECTION.size + 60), 0)(bytearray(sound))),
@@ -1185,11 +1221,57 @@ def bounded_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
         "split-kind": ("a kind of 3", split_by_hand(kind=3), None),
         "split-no-peak": ("a kind of 2 without a peak", split_by_hand(peak=0, kind=2), None),
         "split-magnitude": ("a magnitude of 0", split_by_hand(size=-1), None),
+        "split-large": ("a magnitude of 2^20 + 1", split_by_hand(size=1 << 20), None),
+        "split-negative": ("a kind of -2", split_by_hand(kind=-2), None),
+        "split-reflector": (
+            "transform 5 with a reflector, of zeros",
+            rewrite(split, with_model(reflectors=1)),
+            None,
+        ),
+    }
+
+
+def predicted_by_many() -> bytes:
+    """Write one token of as many channels as have more than 2^24 weights of each other."""
+    channels = 5794
+    prediction = Builder()
+    prediction.blob(b"")
+    prediction.u8(0)
+    prediction.blob(b"")
+    prediction.blob(integers.pack(np.ones(1, np.int64)))
+    part = Part("predicted", Model("predicted", prediction=bytes(prediction)))
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.needs(REFINED)
+    writer.section(b"ROWS", b"\x80\0" + symbols.encode([]))
+    features = Lossy(**PLAIN, profile=None, parts=(part,))
+    writer.section(b"GRUP", GroupHeader("F32", 1, 1, 0, 1.0, np.nan, features).pack())
+    writer.index.tensors = [index.TensorEntry("x", "F32", (1, channels), 0)]
+    writer.finish()
+    return out.getvalue()
+
+
+def longer_prediction(header: GroupHeader) -> GroupHeader:
+    return with_model(prediction=header.lossy.parts[-1].model.prediction + b"\0")(header)
+
+
+def plain_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
+    """Return name -> (reason, file, no profile)."""
+    alone = (folder / "valid" / "006-no-transform" / "in.fcz").read_bytes()
+    tokens = (folder / "valid" / "114-context-by-hand" / "in.fcz").read_bytes()
+    return {
+        "varint-65-bits": ("a varint of 2^65", rewrite(alone, lossy(step_scale=1 << 64)), None),
+        "prefix-blocks": (
+            "prefix tokens with blocks of two",
+            rewrite(tokens, with_model(block=(2,))),
+            None,
+        ),
     }
 
 
 def make_faulty_models(folder: Path) -> None:
     faults = context_faults(folder) | restored_faults(folder) | band_faults(folder)
+    faults |= plain_faults(folder)
     faults |= curve_faults(folder) | bounded_faults(folder)
     for name, (reason, data, profile) in faults.items():
         target = folder / "faulty" / name

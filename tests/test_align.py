@@ -122,6 +122,18 @@ def test_every_stored_value_survives_conversion_to_float_and_back(dtype: str) ->
     )
 
 
+@pytest.mark.parametrize("dtype", sorted(numbers.STORED))
+def test_what_is_too_large_becomes_the_largest_number(dtype: str) -> None:
+    for work in ("f4", "f8"):
+        back = numbers.from_float(np.array([np.inf, -np.inf], work), dtype)
+        found = numbers.to_float(back, dtype)
+        assert np.isfinite(found).all()
+        assert found[0] == -found[1]
+        following = back.view(f"u{back.itemsize}") + 1
+        with np.errstate(invalid="ignore"):
+            assert not np.isfinite(numbers.to_float(following.view(back.dtype), dtype)).any()
+
+
 @pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "BF16"])
 def test_rounding_goes_to_the_nearest_stored_value(dtype: str) -> None:
     values = np.random.default_rng(0).normal(size=2000).astype(np.float32)

@@ -120,6 +120,18 @@ def test_the_largest_weights_are_exact() -> None:
     assert Predictor(fitted).indices(left, ())[512] == 1
 
 
+def test_only_weights_that_are_not_0_have_an_exponent() -> None:
+    rows = np.array([[0, 0, 0], [0, 0, 0], [0, 3, 0]])
+    octaves = np.array([1 << 40, -17, 0])
+    fitted = Prediction(np.zeros((4, 2, 3), np.int64), 0, octaves, rows)
+    with pytest.raises(PredictionError, match="too large or too small"):
+        fitted.weights()
+    octaves[1] = 16
+    found = fitted.weights()
+    assert found is not None
+    assert np.array_equal(found, rows)
+
+
 def test_weights_of_channels_follow_a_mixture() -> None:
     rng = np.random.default_rng(3)
     sources = rng.normal(size=(4, 1, 20000)) * np.array([200, 50, 30, 20]).reshape(4, 1, 1)

@@ -33,9 +33,7 @@ def from_float(values: np.ndarray, dtype: str) -> np.ndarray:
     if dtype in ("F32", "F64", "F16"):
         kind = STORED[dtype]
         top = np.finfo(kind).max
-        if dtype != "F32" or values.dtype != np.float32:
-            values = np.clip(values, -top, top)
-        return values.astype(kind, copy=False)
+        return np.clip(values, -top, top).astype(kind, copy=False)
     if dtype == "BF16":
         bits = values.astype(np.float32).view(np.uint32)
         odd = (bits >> 16) & 1

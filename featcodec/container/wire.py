@@ -66,13 +66,13 @@ class Cursor:
         while True:
             byte = self.u8()
             value |= (byte & 0x7F) << shift
+            if value >> 64:
+                raise Corrupt(f"{self.what} holds a number beyond 64 bits")
             if byte < 0x80:
                 if byte == 0 and shift:
                     raise Corrupt(f"{self.what} holds a number in more bytes than it needs")
                 return value
             shift += 7
-            if shift > 63:
-                raise Corrupt(f"{self.what} holds a number beyond 64 bits")
 
     def svarint(self) -> int:
         value = self.varint()

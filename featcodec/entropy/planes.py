@@ -79,12 +79,15 @@ def _decode_plane(view: memoryview, start: int, count: int) -> tuple[np.ndarray,
     if kind != CODED:
         raise SymbolError("a byte plane of unknown kind")
     size, begin = _read_varint(view, start + 1)
+    unpacker = zlib.decompressobj()
     try:
-        raw = zlib.decompressobj().decompress(view[begin : begin + size], 513)
+        raw = unpacker.decompress(view[begin : begin + size], 513)
     except zlib.error:
         raise SymbolError("the table of a byte plane is damaged") from None
+    if len(raw) != 512 or not unpacker.eof or unpacker.unused_data:
+        raise SymbolError("the table of a byte plane is damaged")
     size, begin = _read_varint(view, begin + size)
-    levels = np.frombuffer(raw, "<u2").astype(np.int64) if len(raw) == 512 else np.zeros(256)
+    levels = np.frombuffer(raw, "<u2").astype(np.int64)
     if begin + size > len(view) or size % 4 or np.count_nonzero(levels) < 2:
         raise SymbolError("a byte plane is damaged")
     try:
@@ -92,7 +95,10 @@ def _decode_plane(view: memoryview, start: int, count: int) -> tuple[np.ndarray,
     except ValueError:
         raise SymbolError("a byte plane is damaged") from None
     present = np.flatnonzero(levels).astype(np.uint8)
-    return present[coder.get(count, proportional(levels)[levels > 0])], begin + size
+    values = present[coder.get(count, proportional(levels)[levels > 0])]
+    if not coder.exhausted:
+        raise SymbolError("a byte plane with words left over")
+    return values, begin + size
 
 
 def _levels(counts: np.ndarray) -> np.ndarray:

@@ -53,10 +53,10 @@ class Prediction:
         if not self.rows.any():
             return None
         shift = WEIGHT_BITS - self.precision + self.octaves[:, None] - self.octaves
-        used = self.rows != 0
-        if np.abs(shift[used]).max() > LARGEST_SHIFT:
+        shift *= self.rows != 0
+        if np.abs(shift).max() > LARGEST_SHIFT:
             raise PredictionError("a weight of channels that is too large or too small")
-        weights = np.floor(np.where(used, self.rows * 2.0**shift, 0) + 0.5)
+        weights = np.floor(self.rows * 2.0**shift + 0.5)
         if np.abs(weights).sum(axis=1).max() > LARGEST_SUM:
             raise PredictionError("weights of channels that are too large")
         return weights

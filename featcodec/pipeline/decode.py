@@ -32,6 +32,8 @@ from .profile import Profile
 from .row_group import RowGroupCoder
 from .split_coder import SplitCoder
 
+FARTHEST = 1 << 60  # quarter octaves of a step that int64 can take from any scale
+
 
 @dataclass
 class _Members:
@@ -223,6 +225,8 @@ def coder_of(
     if any(grid[-1] != channels for grid in grids):
         raise Corrupt("a group mixes numbers of channels")
     work = "float64" if lossy.double else "float32"
+    # No sum of scales comes near: beyond, all that counts is the sign.
+    step_scale = min(max(lossy.step_scale, -FARTHEST), FARTHEST)
     parts: dict[bool, PartCoder] = {}
     block: tuple[int, ...] = ()
     for prefix, part in enumerate(lossy.parts):
@@ -230,10 +234,12 @@ def coder_of(
         axes = 1 if prefix else len(layout.grid or grids[0][1:-1])
         if len(model.block) != axes:
             raise Corrupt("a model has blocks of another rank than the grid")
+        if prefix and model.block != (1,):
+            raise Corrupt("a model of prefix tokens has blocks of more than one")
         if not prefix:
             block = model.block
         transform = model.transform_in(work)
-        common = (transform, scales, tables, lossy.step, lossy.step_scale, work)
+        common = (transform, scales, tables, lossy.step, step_scale, work)
         if model.transform in OWN and lossy.dependent:
             raise Corrupt("a group has dependent quantisation in the sample domain")
         if model.transform in ("context", "restored"):
