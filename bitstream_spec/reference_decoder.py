@@ -1517,7 +1517,7 @@ def split_table(number: int, z: Lossy, model: Model) -> Table:
         positive = 255 if z.lower >= z.mean else 128
         return Table(2 if model.peak else 1, 0, max(171 - 3 * t, 60), positive, 128, 128, (255,))
     shift = max((t - 12) // 2 - 4, 0)
-    g = min(176 - 4 * t + 8 * shift, 200)
+    g = 176 - 4 * t + 8 * shift
     return Table(127, shift, g, 255, 128, 128, (g,))
 
 

@@ -76,10 +76,9 @@ class Magnitudes:
 
 def table(number: int, positive: bool, peak: bool) -> Table:
     """Return the built-in table of a number; of `positive` symbols alone when they are."""
-    octave = (number % CLASSES - 12) // 2
     if number < MAGNITUDES:
         above = 255 if positive else 128
         return Table(1 + peak, 0, max(171 - 3 * (number % CLASSES), 60), above, (255,))
-    shift = max(octave - 4, 0)
-    hazard = min(128 - 4 * (number % CLASSES - 12) + 8 * shift, 200)
+    shift = max((number % CLASSES - 12) // 2 - 4, 0)
+    hazard = 176 - 4 * (number % CLASSES) + 8 * shift
     return Table(127, shift, hazard, 255, (hazard,))
