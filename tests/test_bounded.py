@@ -120,6 +120,16 @@ def test_the_largest_weights_are_exact() -> None:
     assert Predictor(fitted).indices(left, ())[512] == 1
 
 
+def test_blocks_are_decoded_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    rows = np.tril(rng.integers(-9, 10, (3, 3)), -1)
+    fitted = Prediction(rng.integers(-40, 41, (4, 2, 3)), 4, np.zeros(3, np.int64), rows)
+    left = rng.integers(-5, 6, (3, 12, 7), np.int32)
+    together = Predictor(fitted).indices(left, (3, 4))
+    monkeypatch.setattr(prediction, "CHUNK", 2 * 3 * 12)
+    assert np.array_equal(Predictor(fitted).indices(left, (3, 4)), together)
+
+
 def test_only_weights_that_are_not_0_have_an_exponent() -> None:
     rows = np.array([[0, 0, 0], [0, 0, 0], [0, 3, 0]])
     octaves = np.array([1 << 40, -17, 0])

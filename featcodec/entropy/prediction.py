@@ -9,6 +9,7 @@ the same place: with the rows of a Cholesky factor as weights, that is all that 
 All numbers are integers, held by float64 where they are multiplied: no sum exceeds 2 ** 53.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ LARGEST_SUM = 1 << 25  # of the magnitudes of the weights of a channel
 LARGEST_SHIFT = 32  # of a weight as it is stored
 _HALF = 1 << UNIT_BITS - 1
 _TOGETHER = 16  # channels predicted by one product of matrices
+CHUNK = 1 << 22  # values decoded together
 
 
 class PredictionError(ValueError):
@@ -107,6 +109,14 @@ class Predictor:
         Raises PredictionError when indices or residuals exceed LARGEST.
         """
         _check(residuals, "a residual")
+        found = np.empty(residuals.shape)
+        each = max(CHUNK // max(math.prod(residuals.shape[:2]), 1), 1)
+        for start in range(0, residuals.shape[2], each):
+            some = slice(start, start + each)
+            found[..., some] = self._indices(residuals[..., some], sizes)
+        return found
+
+    def _indices(self, residuals: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         channels, points, blocks = residuals.shape
         known = np.zeros((channels, points + 1, blocks))
         for number, (places, around) in enumerate(contexts.lattice(as_map(sizes))):

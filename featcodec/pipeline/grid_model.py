@@ -183,7 +183,7 @@ def pack_prediction(prediction: Prediction) -> bytes:
     out.blob(integers.pack(prediction.neighbours))
     out.u8(prediction.precision)
     out.blob(integers.pack(np.diff(prediction.octaves, prepend=0)))
-    out.blob(integers.pack(prediction.rows[np.tril_indices(len(prediction.rows), -1)]))
+    out.blob(integers.pack(prediction.rows[_below(len(prediction.rows))]))
     return bytes(out)
 
 
@@ -193,16 +193,21 @@ def unpack_prediction(data: bytes, channels: int) -> Prediction:
     neighbours = integers.unpack(cursor.blob(), (PASSES - 1) * LINES * channels)
     precision = cursor.u8()
     octaves = np.cumsum(integers.unpack(cursor.blob(), channels), dtype=np.int64)
-    below, packed = channels * (channels - 1) // 2, cursor.blob()
+    count, packed = channels * (channels - 1) // 2, cursor.blob()
     if packed:
-        limits.check(below, limits.COEFFICIENTS, "the number of weights of channels")
+        limits.check(count, limits.COEFFICIENTS, "the number of weights of channels")
     cursor.end()
-    rows = np.zeros((channels, channels) if packed else (0, 0), np.int64)
+    rows = np.zeros((channels, channels) if packed else (0, 0), np.int32)
     if packed:
-        rows[np.tril_indices(channels, -1)] = integers.unpack(packed, below)
+        rows[_below(channels)] = integers.unpack(packed, count)
     return Prediction(
         neighbours.reshape(PASSES - 1, LINES, channels).astype(np.int64), precision, octaves, rows
     )
+
+
+def _below(channels: int) -> np.ndarray:
+    """Return where a matrix (channels, channels) is below its diagonal."""
+    return np.tri(channels, k=-1, dtype=bool)
 
 
 def pack_tables(tables: Mapping[int, Table]) -> bytes:
