@@ -1007,7 +1007,7 @@ def read_exceptions(r: Reader, dtype: int, total: int) -> dict[int, int]:
     data = r.blob()
     if not data:
         return {}
-    r, at = Reader(data).deflated(2**40), -1
+    r, at = Reader(data).deflated(2**31), -1
     gaps = r.varints(r.varint())
     positions = [at := at + 1 + gap for gap in gaps]
     must(at < total, "an exception lies outside of its row group")

@@ -130,6 +130,12 @@ def test_blocks_are_decoded_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(Predictor(fitted).indices(left, (3, 4)), together)
 
 
+def test_the_least_symbol_is_no_residual() -> None:
+    fitted = Prediction(np.zeros((4, 2, 1), np.int64), 0, np.zeros(1, np.int64), np.zeros((0, 0)))
+    with pytest.raises(PredictionError, match="residual"):
+        Predictor(fitted).indices(np.full((1, 1, 1), -(1 << 31), np.int32), ())
+
+
 def test_only_weights_that_are_not_0_have_an_exponent() -> None:
     rows = np.array([[0, 0, 0], [0, 0, 0], [0, 3, 0]])
     octaves = np.array([1 << 40, -17, 0])

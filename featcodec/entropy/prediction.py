@@ -195,5 +195,5 @@ def pairs(known: np.ndarray, number: int, around: np.ndarray) -> Iterator[np.nda
 
 
 def _check(values: np.ndarray, what: str) -> None:
-    if max(-values.min(initial=0), values.max(initial=0)) > LARGEST:
+    if max(-float(values.min(initial=0)), float(values.max(initial=0))) > LARGEST:
         raise PredictionError(f"{what} that is too large")
