@@ -29,7 +29,7 @@ SIZES = st.floats(0.01, 1000)
 
 def levels(number: int, trade: float = dependent.TRADE) -> Levels:
     tables = [family.table(family.number(number, q)) for q in (0, 1)]
-    return Levels.of([bits(t) for t in tables], [t.offsets for t in tables], trade)
+    return Levels.of([bits(t) for t in tables], [(0.0, *t.offsets) for t in tables], trade)
 
 
 def laplace(count: int, scale: float, seed: int = 1) -> np.ndarray:

@@ -16,6 +16,8 @@ CLASSES = 26  # of predicted magnitudes, half octaves
 LARGEST = 127  # magnitude that counts of a neighbour
 LEAST_LEVEL, MOST_LEVEL = -14, 9  # of a channel: half octaves of its mean magnitude
 NEIGHBOURS = 4
+LEAST = 6  # class of symbols for chains: those below are nearly all zero
+NEARER = (3, 5)  # less for the zero and the first hazard of quantiser 1, whose levels start nearer
 _UNIT = 4096  # of predictions
 _MIDDLE = 12  # the class of a prediction of one
 
@@ -139,6 +141,8 @@ class Contexts:
         points = sizes[0] * sizes[1]
         self.symbols = np.zeros((points, len(self._row)), np.int32)
         self.magnitudes = np.zeros((points + 1, len(self._row)), np.uint8)
+        # Whose symbols they are: 0, the scalar quantiser's; 1 or 2, those of SPEC §7.14.
+        self.quantisers = np.zeros((points, len(self._row)), np.uint8)
 
     def numbers(self, number: int) -> np.ndarray:
         """Return the table numbers (places, columns) of a pass, uint8."""
@@ -150,11 +154,22 @@ class Contexts:
                 index += self.magnitudes[others]
         return _class_of(number).reshape(-1).take(index)
 
-    def learn(self, number: int, symbols: np.ndarray) -> None:
+    def learn(self, number: int, symbols: np.ndarray, quantisers: np.ndarray | int = 0) -> None:
         """Take in the symbols (places, columns) of a pass."""
         places = self.lattice[number][0]
+        self.quantisers[places] = quantisers
         self.symbols[places] = symbols
         self.magnitudes[places] = np.abs(np.clip(symbols, -LARGEST, LARGEST))
+
+
+def chained(number: int) -> bool:
+    """Return whether symbols of a table are quantised along chains, where any are."""
+    return number % CLASSES >= LEAST
+
+
+def of_quantiser(number: int, quantiser: int) -> int:
+    """Return the number of a quantiser's table for symbols of that number of the scalar one."""
+    return TABLES * (1 + quantiser) + number
 
 
 def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
@@ -168,7 +183,11 @@ def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
 
 def table(number: int, positive: bool) -> Table:
     """Return the built-in table of that number; of `positive` symbols alone when they are."""
-    magnitude, zero, first, further, hazards = BUILT_IN[number]
+    quantiser, scalar = divmod(number, TABLES)
+    magnitude, zero, first, further, hazards = BUILT_IN[scalar]
+    if quantiser == 2:
+        zero = max(zero - NEARER[0], 0)
+        hazards = (max(hazards[0] - NEARER[1], 0), *hazards[1:])
     return Table(magnitude, 0, zero, 255 if positive else 128, hazards, first, further)
 
 

@@ -9,6 +9,7 @@ from ..entropy import contexts, fit, integers, restoration
 from ..quantise.scalar import Thresholds, quantise
 from . import fitting, search
 from .context_coder import ContextCoder, Offsets, by_place
+from .dependent_context_coder import DependentContextCoder
 from .grid_model import pack_scales
 from .part_coder import PartCoder
 
@@ -28,7 +29,8 @@ class ContextCandidate(search.Candidate):
 
     def _fitted(self, step: float, rounds: int) -> tuple[ContextCoder, float]:
         step_scale = search.scale_of(step)
-        default = ContextCoder(
+        kind = DependentContextCoder if self.dependent else ContextCoder
+        default = kind(
             self.transform,
             self.model.scales,
             {},
@@ -69,14 +71,16 @@ class ContextCandidate(search.Candidate):
         """Return counts, what symbols of each table stand for, and the best offsets."""
         counts = fitting.Counts({}, {}, 0.0, self.size)
         sums: dict[int, np.ndarray] = {}
-        around = np.zeros((2, restoration.CLASSES, restoration.KINDS))
+        sets = restoration.SETS if self.dependent else 1
+        around = np.zeros((2, sets, restoration.CLASSES, restoration.KINDS))
         for sizes, latents in self.latents.items():
             rows, known = by_place(latents), coder.contexts(sizes, latents.shape[-1])
             for number, chosen, symbols in coder.decided(rows, known):
                 found, before = fit.Histogram.of(symbols), counts.histograms.get(number)
                 counts.histograms[number] = found if before is None else before + found
-                sums[number] = sums.get(number, 0) + excess_of(chosen, symbols, coder.step)
-            around += restoration.excess(known, rows, coder.step)
+                found_excess = excess_of(chosen, symbols, *coder.lattice(number))
+                sums[number] = sums.get(number, 0) + found_excess
+            around += restoration.excess(known, rows, coder.step, sets)
             if coder.offsets is not None:
                 change = restoration.restored(known, coder.offsets, coder.step, coder.dtype)
                 change -= rows
@@ -86,10 +90,18 @@ class ContextCandidate(search.Candidate):
         return counts, expected, restoration.fit(around)
 
 
-def excess_of(latents: np.ndarray, symbols: np.ndarray, step: float) -> np.ndarray:
-    """Return (2, 3): how many symbols are 0, 1 and above, and by what the latents exceed them."""
-    beyond = latents * latents.dtype.type(1 / step)
+def excess_of(
+    latents: np.ndarray, symbols: np.ndarray, spacing: float, lowered: float
+) -> np.ndarray:
+    """Return (2, 3): how many symbols are 0, 1 and above, and by what the latents exceed them.
+
+    Levels of symbols other than 0 are lowered by so many spacings.
+    """
+    beyond: np.ndarray = latents * latents.dtype.type(1 / spacing)
     beyond -= symbols
     np.negative(beyond, out=beyond, where=symbols < 0)
     kind = np.minimum(np.abs(symbols), 2)
-    return np.stack([np.bincount(kind, minlength=3), np.bincount(kind, beyond, 3)])
+    counts = np.bincount(kind, minlength=3)
+    total = np.bincount(kind, beyond, 3)
+    total[1:] += lowered * counts[1:]
+    return np.stack([counts, total])

@@ -1,6 +1,6 @@
 """Maps without a transform, every symbol's table chosen by its neighbours (SPEC §7.9, §7.13)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,8 +8,8 @@ import numpy as np
 from ..entropy import contexts, restoration
 from ..entropy.contexts import Contexts
 from ..entropy.tables import Table, bits
-from ..quantise.scalar import PLAIN, Thresholds, dequantise, quantise, thresholds
-from .part_coder import PartCoder, Sizes, Take
+from ..quantise.scalar import PLAIN, Thresholds, quantise, thresholds
+from .part_coder import Coded, PartCoder, Quantised, Run, Sizes, Take
 
 Offsets = tuple[float, float, float]  # of reconstructed symbols 0, 1 and above, in steps
 USUAL: Offsets = (0.15, 0.0, 0.0)
@@ -32,9 +32,7 @@ class ContextCoder(PartCoder):
         rows, columns = sizes
         return Contexts((rows, columns), (scales - self.step_scale + 1) >> 1, blocks)
 
-    def encode_latents(
-        self, latents: np.ndarray, sizes: Sizes
-    ) -> tuple[list[tuple[int, np.ndarray]], float]:
+    def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         assert self.offsets is not None
         known = self.contexts(sizes, latents.shape[-1])
         rows = by_place(latents)
@@ -43,9 +41,7 @@ class ContextCoder(PartCoder):
         change -= rows
         return coded, float(np.vdot(change, change))
 
-    def decided(
-        self, rows: np.ndarray, known: Contexts
-    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def decided(self, rows: np.ndarray, known: Contexts) -> Iterator[Quantised]:
         """Yield (number of table, copies of latents, int32 symbols) in coding order.
 
         `rows` are latents (points, columns), of which nothing is known yet. They are decided pass
@@ -53,14 +49,19 @@ class ContextCoder(PartCoder):
         """
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
-            values = rows[places].reshape(-1)
-            symbols = np.empty(values.size, np.int32)
-            for chosen, where in contexts.by_table(numbers):
-                mine = values.take(where)
-                found = quantise(mine, self.step, self.thresholds_of(chosen))
-                symbols[where] = found
-                yield chosen, mine, found
-            known.learn(number, symbols.reshape(numbers.shape))
+            found = Pass.of(numbers)
+            yield from self._decide(found, rows[places].reshape(-1), contexts.by_table(numbers))
+            found.tell(known, number)
+
+    def _decide(
+        self, found: "Pass", values: np.ndarray, runs: Sequence[Run]
+    ) -> Iterator[Quantised]:
+        """Quantise the values of a pass, and yield what comes of it in coding order."""
+        for chosen, where in runs:
+            mine = values.take(where)
+            symbols = quantise(mine, self.step, self.thresholds_of(chosen))
+            found.symbols[where] = symbols
+            yield chosen, mine, symbols
 
     def thresholds_of(self, number: int) -> Thresholds:
         """Return where symbols that a table will code change, in steps."""
@@ -77,21 +78,44 @@ class ContextCoder(PartCoder):
         latents = np.empty((points, channels * blocks), self.dtype)
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
-            symbols = np.empty(numbers.size, np.int32)
-            values = np.empty(numbers.size, self.dtype)
-            for chosen, where in contexts.by_table(numbers):
-                table = self.table(chosen)
-                found = take(len(where), table)
-                symbols[where] = found
-                if self.offsets is None:
-                    values[where] = dequantise(found, self.step, table.offsets, self.dtype)
-            known.learn(number, symbols.reshape(numbers.shape))
+            found, runs = Pass.of(numbers), contexts.by_table(numbers)
+            self._take_pass(take, found, runs)
+            found.tell(known, number)
             if self.offsets is None:
-                latents[places] = values.reshape(numbers.shape)
+                latents[places] = self._by_tables(found, runs)
         if self.offsets is not None:
             latents = restoration.restored(known, self.offsets, self.step, self.dtype)
         aligned = latents.reshape(points, channels, blocks).transpose(1, 0, 2)
         return self.transform.inverse(np.ascontiguousarray(aligned), sizes)
+
+    def _take_pass(self, take: Take, found: "Pass", runs: Sequence[Run]) -> None:
+        for chosen, where in runs:
+            found.symbols[where] = take(len(where), self.table(chosen))
+
+    def _by_tables(self, found: "Pass", runs: Sequence[Run]) -> np.ndarray:
+        """Return the latents (places, columns) that symbols of a pass are, without restoration."""
+        latents = np.empty(found.symbols.size, self.dtype)
+        for chosen, where in runs:
+            latents[where] = self.levels(chosen, found.symbols[where])
+        return latents.reshape(found.shape)
+
+
+@dataclass
+class Pass:
+    """The symbols of a pass over a class of blocks, and whose they are, flat."""
+
+    symbols: np.ndarray  # int32
+    quantisers: np.ndarray  # uint8, as `Contexts` has them
+    shape: tuple[int, ...]  # places, columns
+
+    @classmethod
+    def of(cls, numbers: np.ndarray) -> "Pass":
+        size = numbers.size
+        return cls(np.empty(size, np.int32), np.zeros(size, np.uint8), numbers.shape)
+
+    def tell(self, known: Contexts, number: int) -> None:
+        symbols, quantisers = self.symbols.reshape(self.shape), self.quantisers.reshape(self.shape)
+        known.learn(number, symbols, quantisers)
 
 
 def by_place(latents: np.ndarray) -> np.ndarray:

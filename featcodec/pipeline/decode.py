@@ -23,6 +23,7 @@ from ..entropy.prediction import Predictor
 from ..errors import Corrupt, ProfileMissing
 from .context_coder import ContextCoder
 from .dependent_coder import DependentCoder
+from .dependent_context_coder import DependentContextCoder
 from .grid_model import GridModel, corrupt, unpack_scales, unpack_tables
 from .grouping import unsigned
 from .neural import NeuralCoder
@@ -230,7 +231,7 @@ def coder_of(
     parts: dict[bool, PartCoder] = {}
     block: tuple[int, ...] = ()
     for prefix, part in enumerate(lossy.parts):
-        model, scales, tables = _model(part, channels, profile, bool(prefix))
+        model, scales, tables = _model(part, channels, profile, bool(prefix), lossy.dependent)
         axes = 1 if prefix else len(layout.grid or grids[0][1:-1])
         if len(model.block) != axes:
             raise Corrupt("a model has blocks of another rank than the grid")
@@ -240,11 +241,13 @@ def coder_of(
             block = model.block
         transform = model.transform_in(work)
         common = (transform, scales, tables, lossy.step, step_scale, work)
-        if model.transform in OWN and lossy.dependent:
+        if model.transform in OWN and model.transform != "restored" and lossy.dependent:
             raise Corrupt("a group has dependent quantisation in the sample domain")
         if model.transform in ("context", "restored"):
             positive = lossy.lower >= lossy.mean
-            parts[bool(prefix)] = ContextCoder(*common, positive=positive, offsets=model.offsets)
+            kind = DependentContextCoder if lossy.dependent else ContextCoder
+            with corrupt("a group header"):
+                parts[bool(prefix)] = kind(*common, positive=positive, offsets=model.offsets)
         elif model.prediction is not None:
             with corrupt("a model"):
                 predictor = Predictor(model.prediction)
@@ -276,11 +279,11 @@ def coder_of(
 
 
 def _model(
-    part: Part, channels: int, profile: Profile | None, prefix: bool
+    part: Part, channels: int, profile: Profile | None, prefix: bool, dependent: bool
 ) -> tuple[GridModel, np.ndarray, dict]:
     """Return the model of a part, its scales and its tables."""
     if part.model is not None:
-        model = GridModel.unpack(part.model, channels)
+        model = GridModel.unpack(part.model, channels, dependent)
         return model, model.scales, dict(model.tables)
     if profile is None or part.entry >= len(profile.entries):
         raise Corrupt("a group refers to an entry that its profile does not have")

@@ -3,15 +3,14 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from ..entropy import dependent_family as family
-from ..entropy.tables import Table, bits
+from ..entropy.tables import Table
 from ..quantise import dependent
-from ..quantise.dependent import Levels, Registers
 from ..quantise.scalar import TRADE
+from . import chains
 from .part_coder import Coded, PartCoder, Quantised, Run, Sizes, Take
 
 
@@ -38,10 +37,8 @@ class DependentCoder(PartCoder):
         scalar, runs = self._split(sizes)
         coded, error = self._coded(self._scalar(latents, scalar))
         symbols, second, more = self._quantise(latents, runs)
-        for number, start, stop in _stretches(runs, latents.shape[-1]):
-            some, mine = symbols[start:stop], second[start:stop]
-            coded.append((family.number(number, 0), some.compress(~mine)))
-            coded.append((family.number(number, 1), some.compress(mine)))
+        for number, some in chains.apart(_counts(runs, latents.shape[-1]), second, family.number):
+            coded.append((number, symbols[some]))
         return coded, error + more
 
     def quantised(self, latents: np.ndarray, sizes: Sizes) -> Iterator[Quantised]:
@@ -65,7 +62,9 @@ class DependentCoder(PartCoder):
         flat = latents.reshape(-1, blocks)
         scalar, runs = self._split(sizes)
         self._take(take, flat, scalar)
-        symbols, second = self._take_chains(take, runs, blocks)
+        symbols, second = chains.take(
+            take, _counts(runs, blocks), lambda n, q: self.table(family.number(n, q))
+        )
         start = 0
         for number, rows in runs:
             some = slice(start, start + len(rows) * blocks)
@@ -75,26 +74,6 @@ class DependentCoder(PartCoder):
             flat[rows] = found.reshape(len(rows), blocks)
             start = some.stop
         return self.transform.inverse(latents, sizes)
-
-    def _take_chains(
-        self, take: Take, runs: list[Run], blocks: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return all symbols of the chains, and which of them quantiser 1 has."""
-        count = _count(runs, blocks)
-        symbols, second = np.empty(count, np.int32), np.empty(count, bool)
-        _, length = dependent.chains(count)
-        registers = Registers(length)
-        for number, start, stop in _stretches(runs, blocks):
-            place = start % length
-            mine = registers.quantiser[place : place + stop - start]
-            second[start:stop] = mine
-            some = symbols[start:stop]
-            for quantiser, which in enumerate((~mine, mine)):
-                where = np.flatnonzero(which)
-                some[where] = take(len(where), self.table(family.number(number, quantiser)))
-            if stop % length == 0:
-                registers.learn(symbols[stop - length : stop])
-        return symbols, second
 
     def _split(self, sizes: Sizes) -> tuple[list[Run], list[Run]]:
         """Return what the scalar quantiser codes, and what the dependent ones do."""
@@ -111,30 +90,10 @@ class DependentCoder(PartCoder):
         levels = []
         for number, mine in runs:
             tables = (self.table(family.number(number, q)) for q in (0, 1))
-            levels.append((len(mine) * latents.shape[-1], _levels(*tables, trade)))
+            levels.append((len(mine) * latents.shape[-1], chains.levels(*tables, trade)))
         spacing = self.step * dependent.RATIO
         return dependent.quantise(latents[rows].reshape(-1), spacing, levels)
 
 
-def _count(runs: list[Run], blocks: int) -> int:
-    return sum(len(rows) for _, rows in runs) * blocks
-
-
-def _stretches(runs: list[Run], blocks: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (number, start, stop) of symbols of one number and step, in coding order."""
-    _, length = dependent.chains(_count(runs, blocks))
-    start = 0
-    for number, rows in runs:
-        end = start + len(rows) * blocks
-        while start < end:
-            stop = min(start - start % length + length, end)
-            yield number, start, stop
-            start = stop
-
-
-@lru_cache(maxsize=256)
-def _levels(first: Table, second: Table, trade: float) -> Levels:
-    tables = (first, second)
-    low_bits = any(table.shift for table in tables)
-    rates = [dependent.FLAT if low_bits else bits(table) for table in tables]
-    return Levels.of(rates, [table.offsets for table in tables], trade)
+def _counts(runs: list[Run], blocks: int) -> chains.Counts:
+    return [(number, len(rows) * blocks) for number, rows in runs]

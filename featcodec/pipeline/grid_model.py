@@ -38,7 +38,9 @@ class GridModel:
     bands: np.ndarray | None = None  # block of ints: the band of each place; None: all in one
     prediction: Prediction | None = None  # scales are then (channels, passes)
     peak: int = 0  # magnitude that values at the bound count as, when split
-    offsets: np.ndarray | None = None  # (classes, kinds) int, of restoration, where there is one
+    offsets: np.ndarray | None = (
+        None  # (sets, classes, kinds) int, of restoration, where there is one
+    )
 
     @property
     def channels(self) -> int:
@@ -82,8 +84,8 @@ class GridModel:
         )
 
     @classmethod
-    def unpack(cls, model: Model, channels: int) -> "GridModel":
-        """Raise Corrupt when the model is no model of so many channels."""
+    def unpack(cls, model: Model, channels: int, dependent: bool = False) -> "GridModel":
+        """Raise Corrupt when the model is no model of so many channels, quantised so."""
         points = math.prod(model.block)
         limits.check(points, limits.BLOCK_POINTS, "the number of points of a block")
         limits.check(points * channels, limits.COEFFICIENTS, "the number of coefficients")
@@ -113,7 +115,7 @@ class GridModel:
                 _unpack_bands(model) if model.transform == "banded" else None,
                 unpack_prediction(model.prediction, channels) if predicted else None,
                 model.peak,
-                _unpack_offsets(model) if model.transform == "restored" else None,
+                _unpack_offsets(model, dependent) if model.transform == "restored" else None,
             )
 
 
@@ -125,9 +127,9 @@ def _unpack_bands(model: Model) -> np.ndarray:
     return bands.reshape(model.block)
 
 
-def _unpack_offsets(model: Model) -> np.ndarray:
+def _unpack_offsets(model: Model, dependent: bool) -> np.ndarray:
     """Return where symbols of a map are reconstructed."""
-    shape = restoration.CLASSES, restoration.KINDS
+    shape = restoration.SETS if dependent else 1, restoration.CLASSES, restoration.KINDS
     offsets = integers.unpack(model.offsets, math.prod(shape)).astype(np.int64)
     if np.abs(offsets).max() > restoration.LARGEST:
         raise Corrupt("a model restores symbols more than two steps away")

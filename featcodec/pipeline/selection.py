@@ -27,6 +27,7 @@ BANDS_GAIN = 0.15  # of the bits of one KLT: the most that the other KLTs may ta
 NEAR = (0.93, 1.1)  # of the bits of one KLT: what three take where two are tried, too
 MISJUDGED = 1.5  # of the bits of a trial: what may be no more than those of another
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
+CORRECTED = ("linear", "banded")  # transforms that blur bounds
 # Blocks in a sample that is not all, to fit scales of single coefficients to; four times as many
 # where candidates are compared, which must not win by fitting noise.
 SINGLE_BLOCKS = 48
@@ -37,9 +38,11 @@ KINDS = {
     "restored": ContextCandidate,
 }
 FAMILIES = {"none": "none", "linear": "linear", "banded": "linear"}  # what may be asked for
-DEPENDENT = ("linear", "banded")  # transforms whose latents may be quantised so,
-DEPENDENT_SAVES = 0.95  # of the bits, about,
-SCARCE = 0.05  # but below so many bits a value that is not certain
+# Transforms whose latents may be quantised so, and about what that leaves of the bits; below so
+# many bits a value that is not certain.
+DEPENDENT = {"linear": 0.95, "banded": 0.95, "restored": 0.97}
+SCARCE = 0.05
+MANY_BITS = 1 << 19  # fewer may not pay for the tables of both quantisers of maps
 CONTEXT_BLOCK = (16, 16)  # at most, of a map that is coded with contexts
 MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
 
@@ -90,7 +93,7 @@ class Selector:
         made = self._candidate(recipe.model, recipe.entry, parts[False], share, final)
         made.trade = recipe.trade
         error = math.sqrt(target) * self.samples.std
-        if recipe.model.transform in DEPENDENT and self.samples.near_bounds(error):
+        if recipe.model.transform in CORRECTED and self.samples.near_bounds(error):
             values = recipe.values
             low, high = values.lower - values.mean, values.upper - values.mean
             made.bounds = (low / values.std, high / values.std)
@@ -174,8 +177,7 @@ class Selector:
             recipe = replace(recipe, trade=candidate.trade)
             return Trial(recipe, search.bits_at(candidate, goal, start)[0], start)
         bits, step = search.total_bits(candidate, goal, start)
-        if recipe.model.transform in DEPENDENT:
-            bits *= DEPENDENT_SAVES
+        bits *= DEPENDENT.get(recipe.model.transform, 1)
         return Trial(recipe, bits, step)
 
     def _first_round(self, target: float, snr: float) -> list[Trial]:
@@ -308,10 +310,14 @@ class Selector:
 
     def _finished(self, trial: Trial, target: float) -> Choice:
         """Return the choice of a trial, with dependent quantisation where that may serve."""
-        if trial.recipe.model.transform not in DEPENDENT:
+        # Spacings of two kinds cannot both divide a spike.
+        if trial.recipe.model.transform not in DEPENDENT or trial.recipe.on_spike:
             return self._finish(trial, target)
         choice = self._finish(trial, target, dependent=True)
-        if choice.sound and choice.bits > SCARCE * self.samples.group.values:
+        certain = SCARCE * self.samples.group.values
+        if trial.recipe.model.transform == "restored":
+            certain = max(certain, MANY_BITS)
+        if choice.sound and choice.bits > certain:
             return choice
         scalar = self._finish(trial, target)
         return scalar if not choice.sound or scalar.bits < choice.bits else choice

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .scalar import LARGEST
+from .scalar import LARGEST, of_magnitudes
 
 RATIO = 9 / 8  # of the spacing of a quantiser to the step; the error is then about a scalar one's
 MOST_STEPS = 64
@@ -23,6 +23,8 @@ TRADE = 0.075  # squared spacings of distortion that a bit is worth; see scalar.
 BINS = 64  # of a spacing, in which all magnitudes have one candidate of each kind
 ESCAPE_BITS = 12.0
 FLAT = np.array([-ESCAPE_BITS, 0, -ESCAPE_BITS])  # rates where no symbol is cheaper than another
+
+Offsets = tuple[float, float, float]  # of symbol 0, magnitude 1 and above, in spacings
 
 
 def chains(count: int) -> tuple[int, int]:
@@ -56,9 +58,7 @@ class Levels:
     top: int  # even; from here on the levels repeat every two spacings
 
     @classmethod
-    def of(
-        cls, rates: Sequence[np.ndarray], offsets: Sequence[tuple[float, float]], trade: float
-    ) -> "Levels":
+    def of(cls, rates: Sequence[np.ndarray], offsets: Sequence[Offsets], trade: float) -> "Levels":
         """Return the levels of two tables with these rates (bits of the symbols -M..M)."""
         top = max(len(r) // 2 for r in rates) + 1 & ~1
         magnitude = (np.arange(BINS * (top + 2)) + 0.5) / BINS
@@ -66,15 +66,17 @@ class Levels:
         costs: list[np.ndarray] = []
         symbols: list[np.ndarray] = []
         values: list[np.ndarray] = []
-        for quantiser, (rate, (first, further)) in enumerate(zip(rates, offsets, strict=True)):
+        for quantiser, (rate, (zero, first, further)) in enumerate(
+            zip(rates, offsets, strict=True)
+        ):
             limit = len(rate) // 2
-            bits = (rate[limit:] + rate[limit::-1]) / 2
+            bits = of_magnitudes(rate)
             bits[limit:] += ESCAPE_BITS
             for parity in (0, 1):
                 near = np.stack([np.zeros_like(below), below - 2, below, below + 2], axis=1)
                 near = np.maximum(near, 0) + parity
                 at = near + np.where(near == 1, first, further) - quantiser / 2
-                at[near == 0] = 0
+                at[near == 0] = zero
                 cost = (magnitude[:, None] - at) ** 2 + trade * bits[np.minimum(near, limit)]
                 best = cost.argmin(axis=1)[:, None]
                 for found, of in ((costs, cost), (symbols, near), (values, at)):

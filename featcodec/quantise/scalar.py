@@ -37,8 +37,7 @@ def thresholds(
     `zero` steps.
     """
     limit = len(rates) // 2
-    above = 1 / (1 + 2.0 ** (rates[limit + 1] - rates[limit - 1]))  # the chance, off zero
-    cost = above * rates[limit:] + (1 - above) * rates[limit::-1]
+    cost = of_magnitudes(rates)
     first, second = 1 + offsets[0], 2 + offsets[1]
     dead = (first + zero) / 2 + trade * (cost[1] - cost[0]) / (2 * (first - zero))
     dead = max(dead, 0.5)
@@ -49,6 +48,14 @@ def thresholds(
     gap = second - first
     edge = (first + second) / 2 - 1 + trade * float(slope @ weights / weights.sum()) / (2 * gap)
     return Thresholds(float(dead), min(max(edge, 0.5), 0.9))
+
+
+def of_magnitudes(rates: np.ndarray) -> np.ndarray:
+    """Return the bits of magnitudes 0..M from those of the symbols -M..M, signs as they occur."""
+    limit = len(rates) // 2
+    above = 1 / (1 + 2.0 ** (rates[limit + 1] - rates[limit - 1]))  # the chance, off zero
+    mean: np.ndarray = above * rates[limit:] + (1 - above) * rates[limit::-1]
+    return mean
 
 
 def quantise(latents: np.ndarray, step: float, at: Thresholds) -> np.ndarray:

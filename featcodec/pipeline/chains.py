@@ -1,0 +1,70 @@
+"""Symbols of dependent quantisation laid end to end along chains, in coding order (SPEC §7.10)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from ..entropy.tables import Table, bits
+from ..quantise import dependent
+from ..quantise.dependent import Levels, Offsets, Registers
+from .part_coder import Take
+
+Counts = Sequence[tuple[int, int]]  # numbers of tables, ascending, and how many symbols have them
+
+
+def _stretches(runs: Counts) -> Iterator[tuple[int, int, int]]:
+    """Yield (number, start, stop) of symbols of one number and step, in coding order."""
+    _, length = dependent.chains(sum(count for _, count in runs))
+    start = 0
+    for number, count in runs:
+        end = start + count
+        while start < end:
+            stop = min(start - start % length + length, end)
+            yield number, start, stop
+            start = stop
+
+
+def apart(
+    runs: Counts, second: np.ndarray, numbered: Callable[[int, int], int]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the arrays in coding order: the number of a quantiser's table, and positions.
+
+    `second` says which symbols quantiser 1 has; `numbered` names the table of a quantiser.
+    """
+    for number, start, stop in _stretches(runs):
+        mine = second[start:stop]
+        yield numbered(number, 0), start + np.flatnonzero(~mine)
+        yield numbered(number, 1), start + np.flatnonzero(mine)
+
+
+def take(
+    take: Take, runs: Counts, table: Callable[[int, int], Table]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return all symbols of the chains, and which of them quantiser 1 has."""
+    count = sum(count for _, count in runs)
+    symbols, second = np.empty(count, np.int32), np.empty(count, bool)
+    _, length = dependent.chains(count)
+    registers = Registers(length)
+    for number, start, stop in _stretches(runs):
+        place = start % length
+        mine = registers.quantiser[place : place + stop - start]
+        second[start:stop] = mine
+        some = symbols[start:stop]
+        for quantiser, which in enumerate((~mine, mine)):
+            where = np.flatnonzero(which)
+            some[where] = take(len(where), table(number, quantiser))
+        if stop % length == 0:
+            registers.learn(symbols[stop - length : stop])
+    return symbols, second
+
+
+@lru_cache(maxsize=256)
+def levels(
+    first: Table, second: Table, trade: float, offsets: tuple[Offsets, Offsets] | None = None
+) -> Levels:
+    """Return the levels of two tables, at offsets of their own unless others are stated."""
+    tables = (first, second)
+    low_bits = any(table.shift for table in tables)
+    rates = [dependent.FLAT if low_bits else bits(table) for table in tables]
+    return Levels.of(rates, offsets or [(0.0, *table.offsets) for table in tables], trade)
