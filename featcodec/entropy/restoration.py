@@ -61,14 +61,14 @@ def excess(known: Contexts, latents: np.ndarray, step: float, sets: int = 1) -> 
 
     `latents` are (points, columns); the excess is in spacings away from zero, summed.
     """
-    beyond: np.ndarray = latents / _spacings(known, sets, step, latents.dtype)
+    beyond = latents / _spacings(known, sets, step, latents.dtype)
     beyond -= known.symbols
     np.negative(beyond, out=beyond, where=known.symbols < 0)
     found = kinds(known, sets).reshape(-1)
     size = sets * CLASSES * KINDS
     shape = sets, CLASSES, KINDS
     counts = np.bincount(found, minlength=size).reshape(shape).astype(np.float64)
-    total = np.bincount(found, beyond.reshape(-1), size).reshape(shape)
+    total: np.ndarray = np.bincount(found, beyond.reshape(-1), size).reshape(shape)
     if sets > 1:
         total[-1, :, 1:] += counts[-1, :, 1:] / 2
     return np.stack([counts, total])

@@ -27,15 +27,23 @@ def _stretches(runs: Counts) -> Iterator[tuple[int, int, int]]:
 
 def apart(
     runs: Counts, second: np.ndarray, numbered: Callable[[int, int], int]
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the arrays in coding order: the number of a quantiser's table, and positions.
+) -> tuple[np.ndarray, list[tuple[int, slice]]]:
+    """Return the order of coding, and which of that each array is, behind its table's number.
 
     `second` says which symbols quantiser 1 has; `numbered` names the table of a quantiser.
     """
-    for number, start, stop in _stretches(runs):
-        mine = second[start:stop]
-        yield numbered(number, 0), start + np.flatnonzero(~mine)
-        yield numbered(number, 1), start + np.flatnonzero(mine)
+    stretches = list(_stretches(runs))
+    lengths = [stop - start for _, start, stop in stretches]
+    keys = np.repeat(np.arange(0, 2 * len(stretches), 2, dtype=np.uint16), lengths)
+    keys += second
+    edges = np.bincount(keys, minlength=2 * len(stretches)).cumsum().tolist()
+    numbers = (numbered(number, q) for number, _, _ in stretches for q in (0, 1))
+    arrays = [
+        (number, slice(start, stop))
+        for number, start, stop in zip(numbers, [0, *edges], edges, strict=False)
+        if start < stop
+    ]
+    return np.argsort(keys, kind="stable"), arrays  # a radix sort
 
 
 def take(

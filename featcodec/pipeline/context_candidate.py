@@ -97,11 +97,11 @@ def excess_of(
 
     Levels of symbols other than 0 are lowered by so many spacings.
     """
-    beyond: np.ndarray = latents * latents.dtype.type(1 / spacing)
+    beyond = latents * latents.dtype.type(1 / spacing)
     beyond -= symbols
     np.negative(beyond, out=beyond, where=symbols < 0)
     kind = np.minimum(np.abs(symbols), 2)
     counts = np.bincount(kind, minlength=3)
-    total = np.bincount(kind, beyond, 3)
+    total: np.ndarray = np.bincount(kind, beyond, 3)
     total[1:] += lowered * counts[1:]
     return np.stack([counts, total])

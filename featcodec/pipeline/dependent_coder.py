@@ -37,8 +37,9 @@ class DependentCoder(PartCoder):
         scalar, runs = self._split(sizes)
         coded, error = self._coded(self._scalar(latents, scalar))
         symbols, second, more = self._quantise(latents, runs)
-        for number, some in chains.apart(_counts(runs, latents.shape[-1]), second, family.number):
-            coded.append((number, symbols[some]))
+        order, arrays = chains.apart(_counts(runs, latents.shape[-1]), second, family.number)
+        symbols = symbols.take(order)
+        coded += [(number, symbols[some]) for number, some in arrays]
         return coded, error + more
 
     def quantised(self, latents: np.ndarray, sizes: Sizes) -> Iterator[Quantised]:

@@ -34,16 +34,16 @@ class DependentContextCoder(ContextCoder):
         trade = dependent.TRADE * self.trade / TRADE
         levels = []
         for number, places in chained:
-            first, second = (contexts.of_quantiser(number, q) for q in (0, 1))
-            offsets = self.expected.get(first, USUAL), self.expected.get(second, USUAL)
-            tables = self.table(first), self.table(second)
-            levels.append((len(places), chains.levels(*tables, trade, offsets)))
+            numbers = [contexts.of_quantiser(number, q) for q in (0, 1)]
+            offsets = tuple(self.expected.get(n, USUAL) for n in numbers)
+            levels.append((len(places), chains.levels(*map(self.table, numbers), trade, offsets)))
         spacing = self.step * dependent.RATIO
-        symbols, second_has, _ = dependent.quantise(latents, spacing, levels)
-        found.symbols[where], found.quantisers[where] = symbols, 1 + second_has
-        for number, some in chains.apart(_counts(chained), second_has, contexts.of_quantiser):
-            if len(some):
-                yield number, latents[some], symbols[some]
+        symbols, second, _ = dependent.quantise(latents, spacing, levels)
+        found.symbols[where], found.quantisers[where] = symbols, 1 + second
+        order, arrays = chains.apart(_counts(chained), second, contexts.of_quantiser)
+        latents, symbols = latents.take(order), symbols.take(order)
+        for number, some in arrays:
+            yield number, latents[some], symbols[some]
 
     def _take_pass(self, take: Take, found: Pass, runs: Sequence[Run]) -> None:
         scalar, chained = _split(runs)
