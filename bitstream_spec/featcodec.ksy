@@ -378,7 +378,7 @@ types:
             or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding == coding::lossy)
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
-          quantisation, section 7.10, and bit 3, a correction curve, which need major version 4.
+          quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4.
       - id: curve
         type: curve
         if: (flags & 8) != 0
@@ -394,9 +394,8 @@ types:
             (flags & 4) == 0 or _.kind != part_kind::own
             or (_.body.as<sized_model>.model.transform != transform::contexts
             and _.body.as<sized_model>.model.transform != transform::prediction
-            and _.body.as<sized_model>.model.transform != transform::split
-            and _.body.as<sized_model>.model.transform != transform::restoration)
-        doc: No transforms 2, 4, 5 and 6 with dependent quantisation.
+            and _.body.as<sized_model>.model.transform != transform::split)
+        doc: No transforms 2, 4 and 5 with dependent quantisation.
       - id: picture_step
         type: svarint
         if: _parent.coding == coding::network
@@ -531,7 +530,7 @@ types:
       - id: offsets
         type: integers
         if: transform == transform::restoration
-        doc: The 48 offsets of section 7.13.
+        doc: The 48 offsets of section 7.13, or the 144 of section 7.14.
       - id: centres
         type: integers
       - id: reflectors

@@ -19,7 +19,7 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from operator import mul
@@ -365,7 +365,7 @@ def read_group(
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
     channels = z.views[0].channels
     parts = range(2 if prefix else 1)
-    z.models = [read_part(r, major, channels, profile, bool(i)) for i in parts]
+    z.models = [read_part(r, major, channels, profile, bool(i), z.dependent) for i in parts]
     if coding == 2:
         z.picture_step = r.svarint()
         must(abs(z.picture_step) <= 256, "the step of pictures")
@@ -377,8 +377,9 @@ def read_group(
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
     for model in z.models if z.dependent else []:
-        must(not model.samples, "dependent quantisation in the sample domain")
-        full = all(table.magnitude for number, table in model.tables.items() if number >= 128)
+        must(model.transform not in (2, 4, 5), "dependent quantisation in the sample domain")
+        first = 78 if model.transform == RESTORED else 128
+        full = all(table.magnitude for number, table in model.tables.items() if number >= first)
         must(full, "an empty table of a quantiser")
     check_slabs(z)
     total = sum(v.samples * rows_of(z, v) for v in z.views)
@@ -389,12 +390,18 @@ def read_group(
 
 
 def read_part(
-    r: Reader, major: int, channels: int, profile: Profile | None, of_prefix: bool
+    r: Reader,
+    major: int,
+    channels: int,
+    profile: Profile | None,
+    of_prefix: bool,
+    dependent: bool,
 ) -> Model:
     kind = r.u8()
     must(kind <= 1, "unknown part")
     if not kind:
-        return read_model(r.blob(), channels, major, own=True, contexts=not of_prefix)
+        sets = 3 if dependent else 1
+        return read_model(r.blob(), channels, major, True, not of_prefix, sets)
     transform = r.u8()
     must(transform in (0, 1, 3), "the transform of an entry")
     must(transform != 3 or major >= 3, "bands in a file of major version 1")
@@ -599,9 +606,17 @@ class Model:
 
 
 def read_model(
-    data: bytes, channels: int, major: int, own: bool = False, contexts: bool = False
+    data: bytes,
+    channels: int,
+    major: int,
+    own: bool = False,
+    contexts: bool = False,
+    sets: int = 1,
 ) -> Model:
-    """Section 6; ``own`` says whether transforms 4 and 5 may stand here, ``contexts`` 2 and 6."""
+    """Section 6; ``own`` says whether transforms 4 and 5 may stand here, ``contexts`` 2 and 6.
+
+    There are so many ``sets`` of offsets (7.13, 7.14).
+    """
     r = Reader(data)
     transform = r.u8()
     must(transform <= (1 if major < 3 else 3 if major < 4 else 6), "unknown transform")
@@ -629,7 +644,7 @@ def read_model(
     peak = r.varint() if transform == 5 else 0
     must(peak <= 2**20, "the peak is too large")
     if transform == RESTORED:
-        offsets = read_integers(r.blob(), 48)
+        offsets = read_integers(r.blob(), 48 * sets)
         must(all(-128 <= o <= 128 for o in offsets), "an offset of restoration")
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     size = count * channels - count * (count - 1) // 2
@@ -1073,9 +1088,13 @@ def read_class(
             latents[i] = [values[k] for k in symbols[j * blocks : (j + 1) * blocks]]
         arrays.append(symbols)
     if chained:
-        more, found = read_chains(coded, model, chained, blocks, step)
+        laid = [number for number, wanted in chained for _ in range(len(wanted) * blocks)]
+        more, found = read_chains(
+            coded, laid, lambda n, q: quantiser_table(128 + 64 * q + min(n, 63), model.tables)
+        )
+        values_of = [dependent_latent(*triple, step) for triple in found]
         for j, i in enumerate(i for _, wanted in chained for i in wanted):
-            latents[i] = found[j * blocks : (j + 1) * blocks]
+            latents[i] = values_of[j * blocks : (j + 1) * blocks]
         arrays += more
     return arrays, latents
 
@@ -1254,7 +1273,10 @@ def mean_magnitude(scale: int, step_scale: int) -> int:
 def context_table(number: int, z: Lossy, model: Model) -> Table:
     if number in model.tables:
         return model.tables[number]
-    m, zero, first, further, hazards = CONTEXT_TABLES[number]
+    quantiser, n = divmod(number, 78)
+    m, zero, first, further, hazards = CONTEXT_TABLES[n]
+    if quantiser == 2:  # 7.14
+        zero, hazards = max(zero - 3, 0), (max(hazards[0] - 5, 0), *hazards[1:])
     return Table(m, 0, zero, 255 if z.lower >= z.mean else 128, first, further, hazards)
 
 
@@ -1280,6 +1302,7 @@ def read_map(
     sizes = [[0] * blocks for _ in range(channels * points)]  # magnitudes, at most 127
     known = [[0] * blocks for _ in range(channels * points)]
     latents = [[0.0] * blocks for _ in range(channels * points)]
+    quantisers = [[0] * blocks for _ in range(channels * points)]  # 1 and 2: those of 7.14
     arrays = []
     for number_of_pass, p in enumerate(PASSES):
         where: dict[int, list[tuple[int, int]]] = {}  # by table number: coefficient, block
@@ -1293,7 +1316,9 @@ def read_map(
                     n = sum(sizes[first + i][block] for i in near)
                     number = 26 * p.set + bisect_right(THRESHOLDS, p.a * mean + 64 * p.b * n)
                     where.setdefault(number, []).append((first + y * width + x, block))
-        for number, wanted in sorted(where.items()):
+        order = sorted(where.items())
+        chained = [item for item in order if z.dependent and item[0] % 26 >= 6]
+        for number, wanted in order[: len(order) - len(chained)]:
             table = context_table(number, z, model)
             symbols = coded.take(len(wanted), table)
             values = {k: latent(k, table, step) for k in set(symbols)}
@@ -1301,8 +1326,17 @@ def read_map(
                 sizes[i][block], latents[i][block] = min(abs(k), 127), values[k]
                 known[i][block] = k
             arrays.append(symbols)
+        numbers = [number for number, wanted in chained for _ in wanted]
+        more, found = read_chains(
+            coded, numbers, lambda n, q: context_table(78 * (1 + q) + n, z, model)
+        )
+        arrays += more
+        places = [place for _, wanted in chained for place in wanted]
+        for (i, block), (k, quantiser, _) in zip(places, found, strict=True):
+            sizes[i][block], known[i][block] = min(abs(k), 127), k
+            quantisers[i][block] = 1 + quantiser
     if model.offsets:
-        latents = restored(known, sizes, model.offsets, size, step)
+        latents = restored(known, sizes, quantisers, model.offsets, size, step)
     return arrays, latents
 
 
@@ -1357,13 +1391,12 @@ def dependent_latent(symbol: int, quantiser: int, table: Table, step: float) -> 
 
 
 def read_chains(
-    coded: Symbols, model: Model, chained: list[tuple[int, list[int]]], blocks: int, step: float
-) -> tuple[list[array[int]], list[float]]:
-    """The arrays of the chains of a class, and the latents of all symbols laid end to end.
+    coded: Symbols, numbers: list[int], find: Callable[[int, int], Table]
+) -> tuple[list[array[int]], list[tuple[int, int, Table]]]:
+    """The arrays of chains, and of each symbol, laid end to end, itself, quantiser and table.
 
-    ``chained`` has the table numbers from 4, ascending, each with its coefficients.
+    ``numbers`` has the table number of each, ``find`` gives the table of a number and quantiser.
     """
-    numbers = [number for number, wanted in chained for _ in range(len(wanted) * blocks)]
     total = len(numbers)
     steps = min(max(total // 64, 1), 64)
     chains = -(-total // steps)
@@ -1371,22 +1404,22 @@ def read_chains(
     q3, q2, q1 = [0] * chains, [0] * chains, [0] * chains
     p2, p1 = [0] * chains, [0] * chains
     arrays: list[array[int]] = []
-    latents = [0.0] * total
-    for begin in range(0, total, chains):
+    found: list[Any] = [None] * total
+    for begin in range(0, total, max(chains, 1)):
         q = [a ^ b ^ c for a, b, c in zip(q1, p2, q3, strict=True)]
         p = [0] * chains
         where: dict[tuple[int, int], list[int]] = {}  # by number and quantiser: chains
         for j, number in enumerate(numbers[begin : begin + chains]):
             where.setdefault((number, q[j]), []).append(j)
         for (number, quantiser), wanted in sorted(where.items()):
-            table = quantiser_table(128 + 64 * quantiser + min(number, 63), model.tables)
+            table = find(number, quantiser)
             symbols = coded.take(len(wanted), table)
             for j, k in zip(wanted, symbols, strict=True):
-                p[j], latents[begin + j] = k & 1, dependent_latent(k, quantiser, table, step)
+                p[j], found[begin + j] = k & 1, (k, quantiser, table)
             arrays.append(symbols)
         q3, q2, q1 = q2, q1, q
         p2, p1 = p1, p
-    return arrays, latents
+    return arrays, found
 
 
 # ---- 7.11 Prediction -----------------------------------------------------------------------------
@@ -1577,11 +1610,15 @@ CLASSES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 32, 46, 64, 91)
 def restored(
     symbols: list[list[int]],
     sizes: list[list[int]],
+    quantisers: list[list[int]],
     offsets: Sequence[int],
     size: tuple[int, ...],
     step: float,
 ) -> list[list[float]]:
-    """The latents of coefficients and blocks, from symbols and their limited magnitudes."""
+    """The latents of coefficients and blocks, from symbols and their limited magnitudes.
+
+    ``quantisers`` are 0 where 7.13 holds, 1 and 2 for the two of 7.14.
+    """
     points = math.prod(size)
     latents = []
     for i, row in enumerate(symbols):
@@ -1590,7 +1627,12 @@ def restored(
         line = []
         for block, k in enumerate(row):
             n = sum(around[block] for around in near)
-            m = abs(k) + offsets[3 * bisect_right(CLASSES, n) + min(abs(k), 2)] / 64
+            q = quantisers[i][block]
+            m = abs(k) + offsets[48 * q + 3 * bisect_right(CLASSES, n) + min(abs(k), 2)] / 64
+            if k and q == 2:
+                m -= 0.5
+            if q:
+                m *= 9 / 8
             line.append(step * (m if k >= 0 else -m))
         latents.append(line)
     return latents

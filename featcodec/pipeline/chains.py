@@ -61,7 +61,8 @@ def take(
         some = symbols[start:stop]
         for quantiser, which in enumerate((~mine, mine)):
             where = np.flatnonzero(which)
-            some[where] = take(len(where), table(number, quantiser))
+            if len(where):
+                some[where] = take(len(where), table(number, quantiser))
         if stop % length == 0:
             registers.learn(symbols[stop - length : stop])
     return symbols, second

@@ -864,7 +864,7 @@ class FeatcodecFile(KaitaiStruct):
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
-                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.contexts) and (_.body.model.transform != FeatcodecFile.Transform.prediction) and (_.body.model.transform != FeatcodecFile.Transform.split) and (_.body.model.transform != FeatcodecFile.Transform.restoration)) )) :
+                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.contexts) and (_.body.model.transform != FeatcodecFile.Transform.prediction) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
                     raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/14")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
