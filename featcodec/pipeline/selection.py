@@ -44,6 +44,7 @@ DEPENDENT = {"linear": 0.95, "banded": 0.95, "restored": 0.97}
 SCARCE = 0.05
 MANY_BITS = 1 << 19  # fewer may not pay for the tables of both quantisers of maps
 CONTEXT_BLOCK = (16, 16)  # at most, of a map that is coded with contexts
+LEAST_PLACES = 16  # of a block, so that most symbols have neighbours
 MOST_AXES = 1024  # beyond so many channels a KLT of the dump's own is not tried
 
 
@@ -214,13 +215,16 @@ class Selector:
 
     def _sample_domain(self) -> Iterator[tuple[GridModel, ValueAlignment]]:
         """Yield the models without a transform that are allowed and may serve."""
-        if self.transform in ("auto", "none"):
-            yield plain_model(self.samples)
         maps = len(self.samples.ones) == 2 and not self.samples.group.layout.prefix
-        if maps and (
+        block = fitting.longest_block(self.samples.group.grids, CONTEXT_BLOCK) if maps else ()
+        contexts = maps and (
             self.transform == "context" or (self.transform == "auto" and self.samples.sparse)
-        ):
-            block = fitting.longest_block(self.samples.group.grids, CONTEXT_BLOCK)
+        )
+        # Where there are neighbours enough, contexts leave nothing to channels alone.
+        alone = not contexts or math.prod(block) < LEAST_PLACES
+        if self.transform == "none" or (self.transform == "auto" and alone):
+            yield plain_model(self.samples)
+        if contexts:
             centre = np.zeros(self.samples.channels, np.int64)
             model = fitting.linear_model(block, None, 0, 1, centre)
             yield replace(model, transform="restored"), replace(self.samples.alignment(), mean=0.0)
