@@ -12,12 +12,12 @@ from safetensors.numpy import load_file, save_file
 
 import featcodec.numpy as fc
 from featcodec.container.reader import Reader
-from featcodec.entropy import contexts, restoration
+from featcodec.entropy import contexts
 from featcodec.entropy import symbols as coded_symbols
 from featcodec.entropy.tables import Table
 from featcodec.errors import InvalidInput
 from featcodec.files import decode_file, encode_file
-from featcodec.pipeline import selection
+from featcodec.pipeline import restoration, selection
 from featcodec.pipeline.context_coder import ContextCoder
 from featcodec.pipeline.dependent_context_coder import DependentContextCoder
 from featcodec.pipeline.grouping import Options

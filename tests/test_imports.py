@@ -30,9 +30,9 @@ def reaches(path: Path, name: str) -> bool:
     return any(found == name or found.startswith(f"{name}.") for found in imports(path))
 
 
-@pytest.mark.parametrize("stage", ["align", "transform", "entropy"])
+@pytest.mark.parametrize("stage", ["align", "transform", "quantise", "entropy"])
 def test_a_stage_knows_neither_the_others_nor_the_container(stage: str) -> None:
-    others = {"align", "transform", "entropy", "container", "pipeline", "cli"} - {stage}
+    others = {"align", "transform", "quantise", "entropy", "container", "pipeline", "cli"} - {stage}
     for path in (PACKAGE / stage).rglob("*.py"):
         for other in others:
             assert not reaches(path, f"featcodec.{other}"), f"{path} imports {other}"

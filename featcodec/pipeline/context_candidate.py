@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..container.group import Part
-from ..entropy import contexts, fit, integers, restoration
+from ..entropy import contexts, fit, integers
 from ..quantise.scalar import Thresholds, quantise
-from . import fitting, search
+from . import fitting, restoration, search
 from .context_coder import ContextCoder, Offsets, by_place
 from .dependent_context_coder import DependentContextCoder
 from .grid_model import pack_scales

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..entropy import contexts, restoration
+from ..entropy import contexts
 from ..entropy.contexts import Contexts
 from ..entropy.tables import Table, bits
 from ..quantise.scalar import PLAIN, Thresholds, quantise, thresholds
+from . import restoration
 from .part_coder import Coded, PartCoder, Quantised, Run, Sizes, Take
 
 Offsets = tuple[float, float, float]  # of reconstructed symbols 0, 1 and above, in steps

@@ -320,7 +320,7 @@ class _Encoder:
             if self.progress:
                 self.progress(group.values * (last - start) // slabs)
         usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
-        return position, total, choice.step * 2**usual
+        return position, total, choice.step if choice.on_spike else choice.step * 2**usual
 
     def _header(
         self, writer: Writer, group: Group, choice: Choice, first: int, snr: float, largest: float

@@ -10,7 +10,7 @@ import numpy as np
 from .. import limits
 from ..container.model import Model
 from ..container.wire import Builder, Cursor
-from ..entropy import integers, restoration
+from ..entropy import integers
 from ..entropy.prediction import LARGEST, LINES, PASSES, Prediction
 from ..entropy.tables import Table
 from ..errors import Corrupt
@@ -18,6 +18,7 @@ from ..transform import householder
 from ..transform.banded import Banded
 from ..transform.base import Transform
 from ..transform.linear import Centred, Linear
+from . import restoration
 
 # Transforms whose scales are not those of places in a block, and of how many instead.
 WITHOUT_PLACES = {"predicted": (PASSES,), "split": (1,)}

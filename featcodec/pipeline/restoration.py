@@ -6,9 +6,9 @@ zeros. So the offset of a reconstructed value depends on the magnitudes of its f
 
 import numpy as np
 
+from ..entropy import contexts
+from ..entropy.contexts import Contexts
 from ..quantise.dependent import RATIO
-from . import contexts
-from .contexts import Contexts
 
 UNIT = 64  # of offsets, in a step
 LARGEST = 128  # offset
