@@ -43,3 +43,8 @@ def name_of(code: int) -> str:
 def nbytes(dtype: str, values: int) -> int:
     """Return the bytes that many values take (types below a byte are packed)."""
     return values * BITS[dtype] // 8
+
+
+def elements(dtype: str, values: int) -> int:
+    """Return how many elements many values take (types below a byte are handled as bytes)."""
+    return nbytes(dtype, values) // max(BITS[dtype] // 8, 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .. import limits
 from ..errors import Corrupt
 from . import dtypes
-from .model import ARCHITECTURES, OWN, TRANSFORMS, Model
+from .model import ARCHITECTURES, OWN, TRANSFORMS, Model, layout_of, pack_layout
 from .sections import EXTENDED, LOWEST, REFINED
 from .wire import Builder, Cursor
 
@@ -132,7 +132,7 @@ class GroupHeader:
 
 def _pack_lossy(out: Builder, lossy: Lossy) -> None:
     out.u8(ARCHITECTURES.index(lossy.architecture))
-    out.string(lossy.layout)
+    pack_layout(out, lossy.layout)
     out.varint(lossy.prefix)
     out.u8(len(lossy.grid))
     out.varints(lossy.grid)
@@ -157,7 +157,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
 
 def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
-    layout = cursor.string()
+    layout = layout_of(cursor)
     prefix = cursor.varint()
     grid = tuple(cursor.varints(limits.check(cursor.u8(), limits.RANK, "the rank of a grid")))
     lower, upper = cursor.f64(), cursor.f64()

@@ -72,5 +72,6 @@ class Choice:
 
 def slabs_per_row_group(grid: GroupGrid) -> int:
     """Return how many slabs make a row group of about ROW_GROUP_VALUES values."""
-    largest = limits.check(grid.largest_slab(), limits.UNIT_VALUES, "the size of a slab")
+    what, remedy = "the number of values of a slab", "name its axes otherwise with --layout"
+    largest = limits.check_input(grid.largest_slab(), limits.SLAB_VALUES, what, remedy)
     return max(ROW_GROUP_VALUES // max(largest, 1), 1)

@@ -1,9 +1,9 @@
 """A file to tensors: whole, by tensor, or by a range of the leading axis."""
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from ..align.grids import GroupGrid
 from ..align.layout import Layout, LayoutError
 from ..align.numbers import STORED
 from ..align.value import ValueAlignment
-from ..container.dtypes import FLOATS, nbytes
+from ..container.dtypes import FLOATS, elements
 from ..container.group import GroupHeader, Lossy, Part
 from ..container.index import TensorEntry
-from ..container.model import OWN
+from ..container.model import OWN, Model
 from ..container.reader import Reader
 from ..entropy import exact
 from ..entropy.prediction import Predictor
@@ -26,6 +26,7 @@ from .dependent_coder import DependentCoder
 from .dependent_context_coder import DependentContextCoder
 from .grid_model import GridModel, corrupt, unpack_scales, unpack_tables
 from .grouping import unsigned
+from .kept import Kept
 from .neural import NeuralCoder
 from .part_coder import PartCoder
 from .predicted_coder import PredictedCoder
@@ -33,16 +34,27 @@ from .profile import Profile
 from .row_group import RowGroupCoder
 from .split_coder import SplitCoder
 
+KEPT_NUMBERS = 1 << 26  # of the models of groups
 FARTHEST = 1 << 60  # quarter octaves of a step that int64 can take from any scale
 
 
 @dataclass
 class _Members:
-    """The tensors of one group, and what codes them."""
+    """The tensors of one group."""
 
     header: GroupHeader
     entries: list[TensorEntry]
-    coder: RowGroupCoder | None  # None: bit for bit
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each tensor that is kept bit for bit starts, in elements."""
+        sizes = [elements(entry.dtype, entry.values) for entry in self.entries]
+        return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each tensor stands in the group."""
+        return {entry.name: i for i, entry in enumerate(self.entries)}
 
 
 class Decoder:
@@ -51,35 +63,38 @@ class Decoder:
     def __init__(self, reader: Reader, profiles: Sequence[Profile] = ()) -> None:
         """Raise ProfileMissing when the file needs a profile that is not among `profiles`."""
         self.reader = reader
-        known = {profile.digest: profile for profile in profiles}
+        known: dict[bytes, Profile | None] = {profile.digest: profile for profile in profiles}
         self.profiles: list[Profile] = []
         for digest in reader.index.profiles:
-            profile = known.get(digest) or Profile.built_in(digest)
+            if digest not in known:
+                known[digest] = Profile.built_in(digest)
+            profile = known[digest]
             if profile is None:
                 raise ProfileMissing(
                     f"{reader.name} needs the profile with SHA-256 {digest.hex()};"
                     " name its file with --profile"
                 )
             self.profiles.append(profile)
-        headers = reader.groups()
-        members: list[list[TensorEntry]] = [[] for _ in headers]
+        self._groups = [_Members(header, []) for header in reader.groups()]
         for tensor in reader.index.tensors:
-            members[tensor.group].append(tensor)
-        self._groups = [
-            _Members(header, entries, self._coder(header, entries))
-            for header, entries in zip(headers, members, strict=True)
-        ]
+            self._groups[tensor.group].entries.append(tensor)
+        self._coders: Kept[RowGroupCoder] = Kept(KEPT_NUMBERS, _numbers)
 
-    def _coder(self, header: GroupHeader, entries: list[TensorEntry]) -> RowGroupCoder | None:
-        if header.lossy is None:
-            if header.slabs != sum(_elements(entry) for entry in entries):
-                raise Corrupt("a group does not hold as many elements as its tensors")
+    def _coder(self, number: int) -> RowGroupCoder | None:
+        """Return what codes a group; None when it is kept bit for bit."""
+        header, entries = self._groups[number].header, self._groups[number].entries
+        lossy = header.lossy
+        if lossy is None:
             return None
-        profile = None if header.lossy.profile is None else self.profiles[header.lossy.profile]
-        coder = coder_of(header, header.lossy, [entry.shape for entry in entries], profile)
-        if coder.grid.slabs != header.slabs:
-            raise Corrupt("a group does not hold as many slabs as its tensors")
-        return coder
+        profile = None if lossy.profile is None else self.profiles[lossy.profile]
+
+        def make() -> RowGroupCoder:
+            coder = coder_of(header, lossy, [entry.shape for entry in entries], profile)
+            if coder.grid.slabs != header.slabs:
+                raise Corrupt("a group does not hold as many slabs as its tensors")
+            return coder
+
+        return self._coders.get(number, make)
 
     def decode(
         self,
@@ -92,30 +107,23 @@ class Decoder:
         Every row group is decoded once, whatever the number of tensors in it; `release` is called
         after each, when what was written may leave memory.
         """
-        self._check_rows()
+        chosen: dict[int, set[str]] = {}
+        for entry in wanted:
+            chosen.setdefault(entry.group, set()).add(entry.name)
         with np.errstate(all="ignore"):  # NaN are data here
-            self._decode(wanted, target, release)
-
-    def _decode(
-        self,
-        wanted: Sequence[TensorEntry],
-        target: Callable[[TensorEntry], np.ndarray],
-        release: Callable[[], None],
-    ) -> None:
-        for number, group in enumerate(self._groups):
-            chosen = {entry.name for entry in wanted if entry.group == number}
-            if chosen:
-                self._decode_group(group, chosen, target, release)
+            for number in sorted(chosen):
+                self._decode_group(number, chosen[number], target, release)
 
     def _decode_group(
         self,
-        group: _Members,
+        number: int,
         chosen: set[str],
         target: Callable[[TensorEntry], np.ndarray],
         release: Callable[[], None],
     ) -> None:
-        header, coder = group.header, group.coder
-        starts = self._starts(group)
+        group, coder = self._groups[number], self._coder(number)
+        header = group.header
+        starts = group.starts if coder is None else coder.grid.starts
         spare: dict[int, np.ndarray] = {}
 
         def tensor(i: int) -> np.ndarray:
@@ -123,89 +131,72 @@ class Decoder:
             if entry.name in chosen:
                 return target(entry).reshape(entry.shape if coder else -1)
             if i not in spare:  # a neighbour in a row group: decoded, not wanted
-                spare[i] = np.zeros(entry.shape if coder else _elements(entry), _stored(header))
+                spare[i] = _blank(header, entry)
             return spare[i]
 
-        for number in range(header.row_groups):
-            first = number * header.slabs_per_row_group
+        for i in range(header.row_groups):
+            first = i * header.slabs_per_row_group
             last = min(first + header.slabs_per_row_group, header.slabs)
             low = int(np.searchsorted(starts, first, "right")) - 1
             high = int(np.searchsorted(starts, last, "left"))
-            if any(group.entries[i].name in chosen for i in range(low, high)):
-                self._row_group(group, number, tensor)
+            if any(entry.name in chosen for entry in group.entries[low:high]):
+                self._row_group(number, i, tensor)
                 release()
-            spare = {i: a for i, a in spare.items() if starts[i + 1] > last}
-
-    def _check_rows(self) -> None:
-        """Raise Corrupt unless the groups' row groups are all of those in the file."""
-        rows = [i for i, (kind, _) in enumerate(self.reader.index.sections) if kind == b"ROWS"]
-        spans = [(g.header.first_section, g.header.row_groups) for g in self._groups]
-        if sum(count for _, count in spans) != len(rows) or rows != sorted(
-            itertools.chain.from_iterable(range(first, first + n) for first, n in spans)
-        ):
-            raise Corrupt(f"{self.reader.name} has row groups that no group owns, or too few")
+            spare = {k: a for k, a in spare.items() if starts[k + 1] > last}
 
     def rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
         """Return stored elements first <= i < last along the leading axis of a tensor.
 
         Only the row groups that hold them are decoded.
         """
-        group = self._groups[entry.group]
-        header, coder = group.header, group.coder
-        mine = group.entries.index(entry)
-        starts = self._starts(group)
-        row = math.prod(entry.shape[1:])
+        group, coder = self._groups[entry.group], self._coder(entry.group)
+        header = group.header
+        mine = group.places[entry.name]
+        row = _elements(entry) // max(entry.shape[0], 1)
         if coder is None:
-            row = _elements(entry) // max(entry.shape[0], 1)
-            low, high = int(starts[mine]) + first * row, int(starts[mine]) + last * row
+            start = int(group.starts[mine])
+            low, high = start + first * row, start + last * row
         else:
             low, high = coder.grid.slabs_of_rows(mine, entry.shape, first, last)
         spare: dict[int, np.ndarray] = {}
 
         def tensor(i: int) -> np.ndarray:
-            shape = group.entries[i].shape if coder else (_elements(group.entries[i]),)
             if i not in spare:
-                spare[i] = np.zeros(shape, _stored(header))
+                spare[i] = _blank(header, group.entries[i])
             return spare[i]
 
         per = header.slabs_per_row_group
-        for number in range(low // per, -(-high // per)):
-            self._row_group(group, number, tensor)
+        for i in range(low // per, -(-high // per)):
+            self._row_group(entry.group, i, tensor)
         if coder is None:
             return tensor(mine)[first * row : last * row]
         return tensor(mine)[first:last]
 
-    def _starts(self, group: _Members) -> np.ndarray:
-        if group.coder is not None:
-            return group.coder.grid.starts
-        sizes = [_elements(entry) for entry in group.entries]
-        return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-
-    def _row_group(self, group: _Members, number: int, tensor: Callable[[int], np.ndarray]) -> None:
-        """Decode one row group into the tensors of its group."""
+    def _row_group(self, number: int, i: int, tensor: Callable[[int], np.ndarray]) -> None:
+        """Decode row group `i` of a group into the tensors of that group."""
+        group, coder = self._groups[number], self._coder(number)
         header = group.header
-        payload = self.reader.section(header.first_section + number, b"ROWS")
-        first = number * header.slabs_per_row_group
+        payload = self.reader.section(header.first_section + i, b"ROWS")
+        first = i * header.slabs_per_row_group
         last = min(first + header.slabs_per_row_group, header.slabs)
-        if group.coder is not None:
+        if coder is not None:
             if not payload:
                 raise Corrupt("an empty row group")
-            group.coder.finer(payload[0]).decode(memoryview(payload)[1:], first, last, tensor)
+            coder.finer(payload[0]).decode(memoryview(payload)[1:], first, last, tensor)
             return
-        limits.check(last - first, limits.ROW_GROUP_VALUES, "the size of a row group")
         kind = unsigned(header.dtype)
         with corrupt("a row group"):
             floating, version = header.dtype in FLOATS, self.reader.version[0]
             numbers = exact.decode(payload, last - first, kind.itemsize, floating, version)
-        starts = self._starts(group)
-        i = int(np.searchsorted(starts, first, "right")) - 1
-        while i < len(group.entries) and starts[i] < last:
-            low, high = max(int(starts[i]), first), min(int(starts[i + 1]), last)
-            flat = tensor(i).reshape(-1)
-            flat[low - starts[i] : high - starts[i]] = numbers[low - first : high - first].view(
+        starts = group.starts
+        k = int(np.searchsorted(starts, first, "right")) - 1
+        while k < len(group.entries) and starts[k] < last:
+            low, high = max(int(starts[k]), first), min(int(starts[k + 1]), last)
+            flat = tensor(k).reshape(-1)
+            flat[low - starts[k] : high - starts[k]] = numbers[low - first : high - first].view(
                 flat.dtype
             )
-            i += 1
+            k += 1
 
 
 def coder_of(
@@ -214,61 +205,23 @@ def coder_of(
     shapes: Sequence[tuple[int, ...]],
     profile: Profile | None,
 ) -> RowGroupCoder:
-    """Return the coder a group header stands for; Corrupt when header and shapes disagree."""
+    """Return the coder a group header stands for; Corrupt when header and shapes disagree.
+
+    What can be told from sizes alone is checked before models are unpacked.
+    """
     if not shapes:
         raise Corrupt("a group without tensors")
-    try:
-        layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
-        grids = [layout.token_grid(shape) for shape in shapes]
-    except LayoutError as error:
-        raise Corrupt(f"a group header does not fit its tensors: {error}") from None
-    channels = limits.check(grids[0][-1], limits.CHANNELS, "the number of channels")
-    if any(grid[-1] != channels for grid in grids):
-        raise Corrupt("a group mixes numbers of channels")
-    work = "float64" if lossy.double else "float32"
-    # No sum of scales comes near: beyond, all that counts is the sign.
-    step_scale = min(max(lossy.step_scale, -FARTHEST), FARTHEST)
-    parts: dict[bool, PartCoder] = {}
-    block: tuple[int, ...] = ()
-    for prefix, part in enumerate(lossy.parts):
-        model, scales, tables = _model(part, channels, profile, bool(prefix), lossy.dependent)
-        axes = 1 if prefix else len(layout.grid or grids[0][1:-1])
-        if len(model.block) != axes:
-            raise Corrupt("a model has blocks of another rank than the grid")
-        if prefix and model.block != (1,):
-            raise Corrupt("a model of prefix tokens has blocks of more than one")
-        if not prefix:
-            block = model.block
-        transform = model.transform_in(work)
-        common = (transform, scales, tables, lossy.step, step_scale, work)
-        if model.transform in OWN and model.transform != "restored" and lossy.dependent:
-            raise Corrupt("a group has dependent quantisation in the sample domain")
-        if model.transform in ("context", "restored"):
-            positive = lossy.lower >= lossy.mean
-            kind = DependentContextCoder if lossy.dependent else ContextCoder
-            with corrupt("a group header"):
-                parts[bool(prefix)] = kind(*common, positive=positive, offsets=model.offsets)
-        elif model.prediction is not None:
-            with corrupt("a model"):
-                predictor = Predictor(model.prediction)
-            parts[bool(prefix)] = PredictedCoder(*common, predictor=predictor)
-        elif model.transform == "split":
-            positive = lossy.lower >= lossy.mean
-            top = (lossy.upper - lossy.mean) / lossy.std - model.centres
-            parts[bool(prefix)] = SplitCoder(*common, positive=positive, peak=model.peak, top=top)
-        elif lossy.dependent:
-            with corrupt("a group header"):
-                parts[bool(prefix)] = DependentCoder(*common)
-        else:
-            parts[bool(prefix)] = PartCoder(*common)
-    if lossy.neural and max(block, default=1) > 1:
+    stored = [_stored_model(part, profile, bool(i)) for i, part in enumerate(lossy.parts)]
+    grid = _grid(lossy, shapes, stored)
+    if lossy.neural and math.prod(stored[0].block) > 1:
         raise Corrupt("a neural group has blocks of more than one token")
     if lossy.neural and (profile is None or profile.network is None):
         raise Corrupt("a neural group refers to a profile without a network")
-    grid = GroupGrid(layout, shapes, block)
-    per = min(header.slabs_per_row_group, max(header.slabs, 1))
-    size = per * max(grid.largest_slab(), 1)
-    limits.check(size, limits.ROW_GROUP_VALUES, "the size of a row group")
+    work = "float64" if lossy.double else "float32"
+    parts = {
+        bool(i): _part_coder(lossy, *_model(part, grid.channels, profile, lossy.dependent), work)
+        for i, part in enumerate(lossy.parts)
+    }
     values = ValueAlignment(lossy.lower, lossy.upper, lossy.mean, lossy.std)
     seed = profile.seed if profile else 0
     base = None
@@ -278,31 +231,88 @@ def coder_of(
     return RowGroupCoder(grid, header.dtype, values, lossy.clamp, work, parts, seed, base, curve)
 
 
+def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:
+    """Return the model of a part as it is stored, in the file or in the profile."""
+    if part.model is not None:
+        return part.model
+    if profile is None or part.entry >= len(profile.entries):
+        raise Corrupt("a group refers to an entry that its profile does not have")
+    entry = profile.entries[part.entry]
+    if entry.prefix != prefix:
+        raise Corrupt("a group refers to a profile entry for other tokens")
+    if (part.transform == "banded") != (entry.model.transform == "banded"):
+        raise Corrupt("a group states another transform than the profile entry it refers to")
+    return entry.model
+
+
+def _grid(lossy: Lossy, shapes: Sequence[tuple[int, ...]], stored: Sequence[Model]) -> GroupGrid:
+    """Return how tensors are cut into blocks; Corrupt unless layout, shapes and models agree."""
+    try:
+        layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
+        grid = GroupGrid(layout, shapes, stored[0].block)
+    except LayoutError as error:
+        raise Corrupt(f"a group header does not fit its tensors: {error}") from None
+    if any(shape[-1] != grid.channels for shape in grid.shapes):
+        raise Corrupt("a group mixes numbers of channels")
+    if len(stored[0].block) != len(layout.grid or grid.shapes[0][1:-1]):
+        raise Corrupt("a model has blocks of another rank than the grid")
+    if len(stored) > 1 and stored[1].block != (1,):
+        raise Corrupt("a model of prefix tokens has blocks of more than one")
+    limits.check(grid.largest_slab(), limits.SLAB_VALUES, "the number of values of a slab")
+    return grid
+
+
 def _model(
-    part: Part, channels: int, profile: Profile | None, prefix: bool, dependent: bool
+    part: Part, channels: int, profile: Profile | None, dependent: bool
 ) -> tuple[GridModel, np.ndarray, dict]:
     """Return the model of a part, its scales and its tables."""
     if part.model is not None:
         model = GridModel.unpack(part.model, channels, dependent)
         return model, model.scales, dict(model.tables)
-    if profile is None or part.entry >= len(profile.entries):
-        raise Corrupt("a group refers to an entry that its profile does not have")
-    entry = profile.entries[part.entry]
-    if entry.channels != channels or entry.prefix != prefix:
+    assert profile is not None
+    if profile.entries[part.entry].channels != channels:
         raise Corrupt("a group refers to a profile entry for other features")
-    model = GridModel.unpack(entry.model, channels)
-    if (part.transform == "banded") != (model.transform == "banded"):
-        raise Corrupt("a group states another transform than the profile entry it refers to")
+    model = profile.model(part.entry)
     with corrupt("a group header"):
         scales = model.scales + unpack_scales(part.scales, channels, model.block)
         tables = {**model.tables, **unpack_tables(part.tables)}
     return model, scales, tables
 
 
+def _part_coder(
+    lossy: Lossy, model: GridModel, scales: np.ndarray, tables: dict, work: str
+) -> PartCoder:
+    """Return what codes the grid, or the prefix tokens, with a model."""
+    # No sum of scales comes near: beyond, all that counts is the sign.
+    step_scale = min(max(lossy.step_scale, -FARTHEST), FARTHEST)
+    common = (model.transform_in(work), scales, tables, lossy.step, step_scale, work)
+    positive = lossy.lower >= lossy.mean
+    if model.transform in OWN and model.transform != "restored" and lossy.dependent:
+        raise Corrupt("a group has dependent quantisation in the sample domain")
+    with corrupt("a group header"):
+        if model.transform in ("context", "restored"):
+            kind = DependentContextCoder if lossy.dependent else ContextCoder
+            return kind(*common, positive=positive, offsets=model.offsets)
+        if model.prediction is not None:
+            return PredictedCoder(*common, predictor=Predictor(model.prediction))
+        if model.transform == "split":
+            top = (lossy.upper - lossy.mean) / lossy.std - model.centres
+            return SplitCoder(*common, positive=positive, peak=model.peak, top=top)
+        return DependentCoder(*common) if lossy.dependent else PartCoder(*common)
+
+
+def _numbers(coder: RowGroupCoder) -> int:
+    """Return how many numbers a coder has to keep, about."""
+    matrices = sum(part.transform.numbers for part in coder.parts.values())
+    return matrices + sum(part.scales.size for part in coder.parts.values())
+
+
 def _elements(entry: TensorEntry) -> int:
-    """Return how many elements of `_stored` a tensor that is kept bit for bit has."""
-    return nbytes(entry.dtype, entry.values) // unsigned(entry.dtype).itemsize
+    return elements(entry.dtype, entry.values)
 
 
-def _stored(header: GroupHeader) -> np.dtype:
-    return STORED[header.dtype] if header.lossy else unsigned(header.dtype)
+def _blank(header: GroupHeader, entry: TensorEntry) -> np.ndarray:
+    """Return zeros for the stored elements of a tensor."""
+    if header.lossy is None:
+        return np.zeros(_elements(entry), unsigned(header.dtype))
+    return np.zeros(entry.shape, STORED[header.dtype])

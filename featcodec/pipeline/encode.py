@@ -10,6 +10,7 @@ import numpy as np
 from ..align.layout import Layout
 from ..align.value import Spread
 from ..container.dtypes import BITS, FLOATS
+from ..container.dump import check_dump
 from ..container.group import GroupHeader, Lossy
 from ..container.index import TensorEntry
 from ..container.sections import FEATURES, REFINED
@@ -26,6 +27,7 @@ from .grouping import LosslessGroup, Options, Source, group_tensors
 from .neural_choice import as_tokens, neural_choice
 from .profile import Profile
 from .quality import Quality
+from .room import check_features
 from .row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion
 from .samples import ALL_VALUES, Samples
 from .selection import Selector
@@ -93,6 +95,7 @@ def encode(
     if options.transform not in CHOICES:
         raise InvalidInput(f"transform {options.transform!r}: use one of {', '.join(CHOICES)}")
     check_names(options, [tensor.name for tensor in source.tensors])
+    check_dump(source.metadata, source.tensors)
     if options.transform == "neural":
         profile = profile or Profile.load(NEURAL)
         if quality.max_error is not None:
@@ -101,6 +104,7 @@ def encode(
         raise InvalidInput("the profile holds a network alone: add --transform neural")
     with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
         groups = group_tensors(source, options, quality.lossless)
+        check_features(groups)
         encoder = _Encoder(source, out, profile, options.transform, groups, progress)
         if quality.bpfp is not None:
             return encoder.at_rate(quality.bpfp)
