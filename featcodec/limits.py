@@ -34,7 +34,7 @@ def check(value: int, bound: int, what: str) -> int:
     return value
 
 
-def check_input(value: int, bound: int, what: str, remedy: str) -> int:
+def check_input(value: int, bound: int, what: str, remedy: str = "split the dump") -> int:
     """Do the same for what is to be written: raise `InputTooLarge`, which says what to do."""
     if value > bound:
         raise InputTooLarge(f"{what} is {value}, more than the limit of {bound}: {remedy}")

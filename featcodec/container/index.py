@@ -60,7 +60,7 @@ class Index:
         out.varint(len(self.sections))
         out += b"".join(kind for kind, _ in self.sections)
         out.varints([length for _, length in self.sections])
-        limits.check_input(len(out), limits.INDEX_BYTES, "the size of the index", "split the dump")
+        limits.check_input(len(out), limits.INDEX_BYTES, "the size of the index")
         return deflate(bytes(out))
 
     @classmethod
