@@ -312,7 +312,9 @@ def read_index(payload: bytes, room: int) -> Index:
     text = 0  # bytes, of names and metadata
     if present:
         index.metadata = {}
-        for _ in range(r.varint()):
+        count = r.varint()
+        within(5 * count, "HEADER_BYTES")
+        for _ in range(count):
             key = r.string()
             must(key not in index.metadata, "a metadata key stands twice")
             n = r.varint()

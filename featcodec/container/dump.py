@@ -1,17 +1,19 @@
 """What a dump may hold: names, metadata and shapes that safetensors has room for (SPEC §10)."""
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from .. import limits
-from ..errors import Corrupt, FeatcodecError, InvalidInput
+from ..errors import Corrupt, InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
 from . import dtypes
 
 RESERVED = "__metadata__"  # the key of the metadata in a safetensors header
 # Bytes of an entry of a safetensors header, at least and at most, names and lengths of axes apart:
 # `"":{"dtype":"U8","shape":[],"data_offsets":[0,0]},`, and the longest type and offsets.
 LEAST_ENTRY, MOST_ENTRY = 49, 100
+LEAST_PAIR = 5  # bytes of a key and a value of the metadata
 MOST_DIGITS = 20  # of a length, and the comma behind it
 MOST_ESCAPE = 6  # bytes of JSON for a character
 _ENTRY = ':{"dtype":"","shape":[],"data_offsets":[,]}'
@@ -47,10 +49,8 @@ def check_dump(metadata: Mapping[str, str] | None, tensors: Sequence[Described])
         _check_name(tensor.name, f"the name of tensor {quoted(tensor.name)}")
         rank = f"the rank of tensor {quoted(tensor.name)}"
         limits.check_input(len(tensor.shape), limits.RANK, rank, "merge some of its axes")
-    try:
+    with to_write():
         check_tensors(tensors)
-    except FeatcodecError as error:
-        raise InvalidInput(str(error)) from None
     if not surely_fits(metadata, tensors):
         limits.check_input(
             header_bytes(metadata, tensors),
@@ -58,6 +58,17 @@ def check_dump(metadata: Mapping[str, str] | None, tensors: Sequence[Described])
             "the size of the safetensors header",
             "safetensors reads no more; shorten names and metadata, or split the dump",
         )
+
+
+@contextlib.contextmanager
+def to_write() -> Iterator[None]:
+    """Make what a reader would refuse the fault of the input."""
+    try:
+        yield
+    except LimitExceeded as error:
+        raise InputTooLarge(str(error)) from None
+    except InvalidStream as error:
+        raise InvalidInput(str(error)) from None
 
 
 def check_tensors(tensors: Sequence[Described]) -> None:

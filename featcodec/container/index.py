@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from .. import limits
 from ..errors import Corrupt, LimitExceeded
 from . import dtypes
-from .dump import LEAST_ENTRY, check_dump, check_tensors, header_bytes, surely_fits
+from .dump import LEAST_ENTRY, LEAST_PAIR, check_dump, check_tensors, header_bytes, surely_fits
 from .sections import SECTION_BYTES
 from .wire import Builder, Unpacker, deflate
 
@@ -89,6 +89,8 @@ class Index:
         lengths = cursor.varints(count)
         if sum(lengths) != room or min(lengths, default=SECTION_BYTES) < SECTION_BYTES:
             raise Corrupt("the index lists sections that do not fill the file")
+        largest = max(lengths, default=SECTION_BYTES) - SECTION_BYTES
+        limits.check(largest, limits.SECTION_BYTES, "the size of a section")
         index.sections = list(zip(types, lengths, strict=True))
         if not len(index.profiles) <= types.count(b"GRUP") <= len(index.tensors):
             raise Corrupt("the index lists profiles without groups, or groups without tensors")
@@ -110,7 +112,9 @@ def _unpack_metadata(cursor: Unpacker) -> tuple[dict[str, str], int]:
     """Return the metadata, and how many bytes of text they are."""
     metadata: dict[str, str] = {}
     text = 0
-    for _ in range(limits.check(cursor.varint(), cursor.left, "the number of metadata keys")):
+    count = cursor.varint()
+    _check_header(LEAST_PAIR * count)
+    for _ in range(count):
         key = cursor.string()
         if key in metadata:
             raise Corrupt("the index names two metadata keys alike")
@@ -144,14 +148,24 @@ def _pack_names(out: Builder, names: list[str]) -> None:
     shared, suffixes, previous = [], [], b""
     for name in names:
         raw = name.encode()
-        pairs = enumerate(zip(previous, raw, strict=False))
-        least = min(len(previous), len(raw))
-        shared.append(next((i for i, (a, b) in pairs if a != b), least))
+        shared.append(_shared(previous, raw))
         suffixes.append(raw[shared[-1] :])
         previous = raw
     out.varints(shared)
     out.varints([len(suffix) for suffix in suffixes])
     out += b"".join(suffixes)
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """Return how many bytes both start with."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[:middle] == other[:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
 
 
 def _unpack_names(cursor: Unpacker, count: int, text: int) -> list[str]:

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 from .. import limits
-from ..errors import Corrupt, InputTooLarge, LimitExceeded
-from .dump import quoted
+from ..errors import Corrupt
+from .dump import quoted, to_write
 from .sections import EXTENDED, LOWEST
 from .wire import Builder, Cursor
 
@@ -79,6 +79,20 @@ class Model:
             raise Corrupt("a model has more reflectors than channels, or an empty block")
         if self.reflectors:
             limits.check(self.bands * channels**2, most, "bands x channels x channels of KLTs")
+        if self._weighs_channels:
+            weights = channels * (channels - 1) // 2
+            limits.check(weights, limits.CHANNEL_WEIGHTS, "the number of weights of channels")
+
+    @property
+    def _weighs_channels(self) -> bool:
+        """Return whether there are weights of channels in the prediction."""
+        cursor = Cursor(self.prediction, "prediction")
+        if not self.prediction:
+            return False
+        cursor.blob()
+        cursor.u8()
+        cursor.blob()
+        return bool(cursor.varint())
 
     @classmethod
     def unpack(cls, data: bytes) -> "Model":
@@ -136,10 +150,8 @@ class ProfileEntry:
 
     def pack(self) -> bytes:
         """Return the payload of ENTR; InputTooLarge when the format cannot hold so much."""
-        try:
+        with to_write():
             self._check()
-        except LimitExceeded as error:
-            raise InputTooLarge(f"features {quoted(self.name)}: {error}") from None
         out = Builder()
         out.string(self.name, "the name of a profile entry")
         out.u8(ARCHITECTURES.index(self.architecture))
@@ -196,5 +208,6 @@ class ProfileEntry:
         return entry
 
     def _check(self) -> None:
-        limits.check(self.channels, limits.CHANNELS, "the number of channels")
+        what = f"the number of channels of {quoted(self.name)}"
+        limits.check(self.channels, limits.CHANNELS, what)
         self.model.check(self.channels, limits.PROFILE_KLT_NUMBERS)

@@ -18,6 +18,7 @@ from .sections import (
     FEATURES,
     KINDS,
     PROFILE,
+    SECTION_BYTES,
     SIGNATURE_BYTES,
     check_signature,
     read_section,
@@ -40,6 +41,7 @@ class Reader:
         self.size = source.seek(0, os.SEEK_END)
         index_offset = self._end_marker()
         length = self.size - END_BYTES - index_offset
+        limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")
         section, critical, payload = read_section(source, index_offset, length)
         if section != b"INDX" or not critical:
             raise Corrupt(f"{name} has no index where its end marker points")

@@ -3,8 +3,8 @@
 from typing import BinaryIO
 
 from .. import limits
-from ..errors import InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
 from .agreement import check_groups
+from .dump import to_write
 from .group import GroupHeader
 from .index import Index
 from .sections import END, END_BYTES, FEATURES, LOWEST, signature, write_section
@@ -79,10 +79,6 @@ class Writer:
         kinds = [kind for kind, _ in self.index.sections]
         count, what = kinds.count(b"ENTR"), "the number of entries of a profile"
         limits.check_input(count, limits.PROFILE_ENTRIES, what, "split it")
-        try:
+        with to_write():
             headers = [GroupHeader.unpack(payload) for payload in self._headers]
             check_groups(self.index, headers, self.version)
-        except LimitExceeded as error:
-            raise InputTooLarge(str(error)) from None
-        except InvalidStream as error:
-            raise InvalidInput(str(error)) from None

@@ -208,13 +208,11 @@ def unpack_prediction(data: bytes, channels: int) -> Prediction:
     neighbours = integers.unpack(cursor.blob(), (PASSES - 1) * LINES * channels)
     precision = cursor.u8()
     octaves = np.cumsum(integers.unpack(cursor.blob(), channels), dtype=np.int64)
-    count, packed = channels * (channels - 1) // 2, cursor.blob()
-    if packed:
-        limits.check(count, limits.CHANNEL_WEIGHTS, "the number of weights of channels")
+    packed = cursor.blob()
     cursor.end()
     rows = np.zeros((channels, channels) if packed else (0, 0), np.int32)
     if packed:
-        rows[_below(channels)] = integers.unpack(packed, count)
+        rows[_below(channels)] = integers.unpack(packed, channels * (channels - 1) // 2)
     return Prediction(
         neighbours.reshape(PASSES - 1, LINES, channels).astype(np.int64), precision, octaves, rows
     )
