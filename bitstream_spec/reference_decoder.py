@@ -732,7 +732,8 @@ def read_model(
 ) -> Model:
     """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4 and 5.
 
-    ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of offsets (7.13, 7.14).
+    ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of
+    offsets (7.13, 7.14).
     """
     r = Reader(data)
     transform = r.u8()

@@ -1,4 +1,4 @@
-"""Files taken apart into fields, one of them changed, and put together again, lengths, CRC-32 and all.
+"""Files taken apart into fields, some changed, and put together again, lengths, CRC-32 and all.
 
 A field is a list [kind, value]; the value of a blob, or of what is packed, may be a list of fields.
 """
@@ -258,6 +258,14 @@ def mutated(random: random.Random, file: File) -> bytes:
             groups = [s for s in file.sections if s[0] == b"GRUP"] or file.sections
             change(random, random.choice(groups if kind <= 9 else file.sections)[2])
     return file.bytes(listed)
+
+
+def resealed(random: random.Random, data: bytes) -> bytes:
+    """Return a file with changed bytes in one section but INDX and END, which are made anew."""
+    file = File(data)
+    one = random.choice(file.sections)
+    one[2] = [["bytes", changed(random, together(one[2]))]]
+    return file.bytes()
 
 
 def change_sections(random: random.Random, file: File) -> None:

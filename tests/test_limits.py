@@ -1,4 +1,4 @@
-"""Limits: one table for specification, package and reference decoder, kept by all who write or read.
+"""Limits: one table for specification, package and reference decoder, kept by all of them.
 
 For each limit there is a file of which the limit is the exact size: with it all is well, with one
 less the file is neither written nor read.

@@ -15,7 +15,6 @@ from safetensors.numpy import load_file
 from featcodec import Codec, Profile
 from featcodec.align.numbers import STORED, to_float
 from featcodec.container.dtypes import FLOATS
-from featcodec.container.network import Network
 from featcodec.dumps import Dump, stored_dtype
 from featcodec.errors import InvalidStream
 from featcodec.files import decode_file
@@ -129,24 +128,6 @@ def test_the_reference_decoder_refuses_it_too(reference: ModuleType, folder: Pat
     known = [path.read_bytes() for path in profiles_of(folder)]
     with pytest.raises(reference.FormatError):
         reference.decode((folder / "in.fcz").read_bytes(), known)
-
-
-def test_both_refuse_a_network_with_too_long_a_header(reference: ModuleType) -> None:
-    network = Profile.load(VECTORS / "least.fcp").network
-    assert network is not None
-    size = int.from_bytes(network.weights[:8], "little")
-    header, data = network.weights[8 : 8 + size], network.weights[8 + size :]
-    for most in (1 << 20, (1 << 20) + 1):
-        weights = most.to_bytes(8, "little") + header.ljust(most) + data
-        profile = Profile.pack([], Network(weights, {}))
-        if most == 1 << 20:
-            Profile.parse(profile)
-            reference.read_profile(profile)
-            continue
-        with pytest.raises(InvalidStream):
-            Profile.parse(profile)
-        with pytest.raises(reference.FormatError):
-            reference.read_profile(profile)
 
 
 @pytest.mark.parametrize("folder", vectors("messages"))

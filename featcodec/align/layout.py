@@ -64,8 +64,13 @@ class Layout:
         return (math.prod(sizes[SAMPLE]), *sizes[GRID], math.prod(sizes[CHANNEL]))
 
     @property
+    def grid_axes(self) -> int:
+        """How many axes of the tensor are of the grid."""
+        return sum(axis in GRID for axis in self.axes)
+
+    @property
     def slabs_are_samples(self) -> bool:
-        return self.prefix > 0 or not any(axis in GRID for axis in self.axes)
+        return self.prefix > 0 or not self.grid_axes
 
 
 def parse(text: str) -> Layout:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -38,23 +37,28 @@ KEPT_NUMBERS = 1 << 26  # of the models of groups
 FARTHEST = 1 << 60  # quarter octaves of a step that int64 can take from any scale
 
 
-@dataclass
 class _Members:
-    """The tensors of one group."""
+    """The tensors of one group, and how they are cut into slabs."""
 
-    header: GroupHeader
-    entries: list[TensorEntry]
+    def __init__(self, header: GroupHeader, entries: list[TensorEntry], profile: Profile | None):
+        """Raise Corrupt when header and tensors disagree; models are not unpacked yet."""
+        self.header = header
+        self.entries = entries
+        self.profile = profile
+        self.places = {entry.name: i for i, entry in enumerate(entries)}
+        self.grid: GroupGrid | None = None  # None: bit for bit, a slab is an element
+        if header.lossy is not None:
+            self.grid = _grid(header.lossy, [entry.shape for entry in entries], profile)
+            if self.grid.slabs != header.slabs:
+                raise Corrupt("a group does not hold as many slabs as its tensors")
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """Where each tensor that is kept bit for bit starts, in elements."""
-        sizes = [elements(entry.dtype, entry.values) for entry in self.entries]
+        """The first slab of each tensor, and the number of all."""
+        if self.grid is not None:
+            return self.grid.starts
+        sizes = [_elements(entry) for entry in self.entries]
         return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-
-    @cached_property
-    def places(self) -> dict[str, int]:
-        """Where each tensor stands in the group."""
-        return {entry.name: i for i, entry in enumerate(self.entries)}
 
 
 class Decoder:
@@ -75,26 +79,29 @@ class Decoder:
                     " name its file with --profile"
                 )
             self.profiles.append(profile)
-        self._groups = [_Members(header, []) for header in reader.groups()]
+        headers = reader.groups()
+        members: list[list[TensorEntry]] = [[] for _ in headers]
         for tensor in reader.index.tensors:
-            self._groups[tensor.group].entries.append(tensor)
+            members[tensor.group].append(tensor)
+        self._groups = [
+            _Members(header, entries, self._profile(header))
+            for header, entries in zip(headers, members, strict=True)
+        ]
         self._coders: Kept[RowGroupCoder] = Kept(KEPT_NUMBERS, _numbers)
+
+    def _profile(self, header: GroupHeader) -> Profile | None:
+        number = None if header.lossy is None else header.lossy.profile
+        return None if number is None else self.profiles[number]
 
     def _coder(self, number: int) -> RowGroupCoder | None:
         """Return what codes a group; None when it is kept bit for bit."""
-        header, entries = self._groups[number].header, self._groups[number].entries
-        lossy = header.lossy
-        if lossy is None:
+        group = self._groups[number]
+        grid, lossy = group.grid, group.header.lossy
+        if grid is None or lossy is None:
             return None
-        profile = None if lossy.profile is None else self.profiles[lossy.profile]
-
-        def make() -> RowGroupCoder:
-            coder = coder_of(header, lossy, [entry.shape for entry in entries], profile)
-            if coder.grid.slabs != header.slabs:
-                raise Corrupt("a group does not hold as many slabs as its tensors")
-            return coder
-
-        return self._coders.get(number, make)
+        return self._coders.get(
+            number, lambda: _coder(group.header.dtype, lossy, grid, group.profile)
+        )
 
     def decode(
         self,
@@ -123,7 +130,7 @@ class Decoder:
     ) -> None:
         group, coder = self._groups[number], self._coder(number)
         header = group.header
-        starts = group.starts if coder is None else coder.grid.starts
+        starts = group.starts
         spare: dict[int, np.ndarray] = {}
 
         def tensor(i: int) -> np.ndarray:
@@ -205,18 +212,11 @@ def coder_of(
     shapes: Sequence[tuple[int, ...]],
     profile: Profile | None,
 ) -> RowGroupCoder:
-    """Return the coder a group header stands for; Corrupt when header and shapes disagree.
+    """Return the coder a group header stands for; Corrupt when header and shapes disagree."""
+    return _coder(header.dtype, lossy, _grid(lossy, shapes, profile), profile)
 
-    What can be told from sizes alone is checked before models are unpacked.
-    """
-    if not shapes:
-        raise Corrupt("a group without tensors")
-    stored = [_stored_model(part, profile, bool(i)) for i, part in enumerate(lossy.parts)]
-    grid = _grid(lossy, shapes, stored)
-    if lossy.neural and math.prod(stored[0].block) > 1:
-        raise Corrupt("a neural group has blocks of more than one token")
-    if lossy.neural and (profile is None or profile.network is None):
-        raise Corrupt("a neural group refers to a profile without a network")
+
+def _coder(dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None) -> RowGroupCoder:
     work = "float64" if lossy.double else "float32"
     parts = {
         bool(i): _part_coder(lossy, *_model(part, grid.channels, profile, lossy.dependent), work)
@@ -228,7 +228,7 @@ def coder_of(
     if lossy.neural and profile:
         base = NeuralCoder(profile.neural, lossy.step * 2 ** (lossy.picture_step / 8), seed)
     curve = None if lossy.curve is None else Curve(*lossy.curve)
-    return RowGroupCoder(grid, header.dtype, values, lossy.clamp, work, parts, seed, base, curve)
+    return RowGroupCoder(grid, dtype, values, lossy.clamp, work, parts, seed, base, curve)
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:
@@ -245,19 +245,31 @@ def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:
     return entry.model
 
 
-def _grid(lossy: Lossy, shapes: Sequence[tuple[int, ...]], stored: Sequence[Model]) -> GroupGrid:
-    """Return how tensors are cut into blocks; Corrupt unless layout, shapes and models agree."""
+def _grid(
+    lossy: Lossy, shapes: Sequence[tuple[int, ...]], profile: Profile | None
+) -> GroupGrid:
+    """Return how tensors are cut into blocks; Corrupt unless all that states sizes agrees.
+
+    Models are not unpacked for that.
+    """
+    if not shapes:
+        raise Corrupt("a group without tensors")
+    stored = [_stored_model(part, profile, bool(i)) for i, part in enumerate(lossy.parts)]
     try:
         layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
+        if len(stored[0].block) != (len(layout.grid) or layout.grid_axes):
+            raise Corrupt("a model has blocks of another rank than the grid")
         grid = GroupGrid(layout, shapes, stored[0].block)
     except LayoutError as error:
         raise Corrupt(f"a group header does not fit its tensors: {error}") from None
     if any(shape[-1] != grid.channels for shape in grid.shapes):
         raise Corrupt("a group mixes numbers of channels")
-    if len(stored[0].block) != len(layout.grid or grid.shapes[0][1:-1]):
-        raise Corrupt("a model has blocks of another rank than the grid")
     if len(stored) > 1 and stored[1].block != (1,):
         raise Corrupt("a model of prefix tokens has blocks of more than one")
+    if lossy.neural and math.prod(stored[0].block) > 1:
+        raise Corrupt("a neural group has blocks of more than one token")
+    if lossy.neural and (profile is None or profile.network is None):
+        raise Corrupt("a neural group refers to a profile without a network")
     limits.check(grid.largest_slab(), limits.SLAB_VALUES, "the number of values of a slab")
     return grid
 
