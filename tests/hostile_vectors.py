@@ -18,14 +18,23 @@ ROWS = section(b"ROWS", 1, b"\x80\0\0" + bytes(4))  # fine step, no exceptions, 
 MORE = 1 << 20
 
 
-def file(sections: Sequence[bytes], index: bytes, stated: int | None = None) -> bytes:
-    """Return a file of format 1.0 with an index, whose stated length may be false."""
+def file(
+    sections: Sequence[bytes],
+    index: bytes,
+    stated: int | None = None,
+    critical: tuple[int, int] = (1, 1),
+) -> bytes:
+    """Return a file of format 1.0 with an index, whose stated length may be false.
+
+    INDX and END are `critical`, or not.
+    """
     out = signature(0, (1, 0)) + b"".join(sections)
     payload = Builder()
     payload.varint(len(index) if stated is None else stated)
     payload += zlib.compress(index, 9)
-    whole = out + section(b"INDX", 1, bytes(payload))
-    return whole + section(b"END ", 1, struct.pack("<QQ", len(out), len(whole) + 36))
+    whole = out + section(b"INDX", critical[0], bytes(payload))
+    end = struct.pack("<QQ", len(out), len(whole) + 36)
+    return whole + section(b"END ", critical[1], end)
 
 
 def index(
@@ -261,8 +270,8 @@ def faults() -> dict[str, tuple[str, bytes]]:
     group = exact(0)
     named = [(b"x", U8, (0,), 0)]
 
-    def sound(*changes: bytes) -> bytes:
-        return index(*changes, [group])  # type: ignore[arg-type]
+    def of_one(name: bytes) -> bytes:
+        return file([group], index([(name, U8, (0,), 0)], [group]))
 
     short = index(named, [group])[:-1]
     plain = b"\1\x10" * 8
@@ -294,11 +303,11 @@ def faults() -> dict[str, tuple[str, bytes]]:
         ),
         "name-reserved": (
             "a tensor named __metadata__",
-            file([group], sound([(b"__metadata__", U8, (0,), 0)])),
+            of_one(b"__metadata__"),
         ),
         "name-too-long": (
             "a name of 65,537 bytes",
-            file([group], sound([(b"x" * 65_537, U8, (0,), 0)])),
+            of_one(b"x" * 65_537),
         ),
         "key-too-long": (
             "a key of 65,537 bytes in the metadata",
@@ -317,6 +326,8 @@ def faults() -> dict[str, tuple[str, bytes]]:
             "blocks of 17 axes",
             one(F32, (1, 1), ROWS, lossy(1, b"LC", model((1,) * 17), grid=(1,) * 16)),
         ),
+        "index-not-critical": ("INDX not critical", file([], index([], []), critical=(0, 1))),
+        "end-not-critical": ("END not critical", file([], index([], []), critical=(1, 0))),
         "index-longer": ("an index longer than it states", file([], index([], []) + plain, 4)),
         "index-shorter": ("an index shorter than it states", file([], index([], []), 5)),
     }

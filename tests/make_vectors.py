@@ -207,7 +207,7 @@ def make_neural(folder: Path) -> None:
     profile = folder / "least.fcp"
     if not profile.exists():
         profile.write_bytes(network_file(least_network()))
-    # Half a level, and more than one, below the first: its step is 0.7, less a tenth in the row group.
+    # The first level's step is 0.7, less a tenth in the row group; half a level below it, and more.
     steps = {"104-network-least": 0.5, "105-network-coarse": 0.9, "106-network-coarsest": 2.0}
     for name, step in steps.items():
         target = folder / "valid" / name

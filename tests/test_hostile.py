@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 import tracemalloc
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,15 +15,20 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from featcodec import Profile, limits
 from featcodec.align.numbers import to_float
 from featcodec.cli.info import describe
 from featcodec.container.dtypes import elements
 from featcodec.container.reader import Reader
+from featcodec.container.wire import Builder, Cursor, Unpacker, deflate, inflate
 from featcodec.dumps import stored_dtype
-from featcodec.errors import InvalidStream, ProfileMissing
+from featcodec.entropy.symbols import SymbolError, varints
+from featcodec.errors import InvalidStream, ProfileMissing, Truncated
 from featcodec.pipeline.decode import Decoder
+from featcodec.pipeline.kept import Kept
 
 TESTS = Path(__file__).parent
 SPEC = TESTS.parent / "bitstream_spec"
@@ -112,6 +118,76 @@ def test_large_models_of_many_groups_are_not_kept_together() -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 8 * (1 << 22) * 3
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+@given(st.data())
+def test_what_is_unpacked_as_it_is_read_is_what_was_packed(data: st.DataObject) -> None:
+    whole = data.draw(st.binary(max_size=300)) * data.draw(st.sampled_from([1, 1, 700]))
+    cursor = Unpacker(deflate(whole), "field", len(whole))
+    pieces = []
+    while cursor.left:
+        some = data.draw(st.integers(0, 2 * cursor.left))
+        if some > cursor.left:
+            with pytest.raises(Truncated):
+                cursor.take(some)
+            break
+        pieces.append(bytes(cursor.take(some)))
+    pieces.append(bytes(cursor.rest()))
+    cursor.end()
+    assert b"".join(pieces) == whole
+
+
+@given(st.binary(max_size=300), st.integers(0, 303), st.binary(min_size=1, max_size=3))
+def test_what_unpacks_to_another_length_or_has_more_behind_it_is_refused(
+    whole: bytes, stated: int, behind: bytes
+) -> None:
+    packed = Builder()
+    packed.varint(stated)
+    packed += zlib.compress(whole)
+    damaged = [deflate(whole) + behind, deflate(whole)[:-1]]
+    for data in damaged + [bytes(packed)] * (stated != len(whole)):
+        with pytest.raises(InvalidStream):
+            inflate(data, "field", 400)
+
+
+@given(st.lists(st.integers(0, (1 << 64) - 1)), st.integers(0, 5000))
+def test_varints_come_back(numbers: list[int], short: int) -> None:
+    numbers = numbers + [7] * short + numbers
+    out = Builder()
+    out.varints(numbers)
+    cursor = Cursor(out)
+    assert cursor.varints(len(numbers)) == numbers
+    assert not cursor.left
+    with pytest.raises(Truncated):
+        Cursor(out).varints(len(numbers) + 1)
+
+
+@given(st.lists(st.integers(0, (1 << 35) - 1)), st.binary(max_size=4), st.booleans())
+def test_arrays_of_varints_come_back(numbers: list[int], behind: bytes, counted: bool) -> None:
+    out = Builder()
+    out.varints(numbers)
+    if counted:
+        found, end = varints(bytes(out) + behind, len(numbers))
+        assert (found.tolist(), end) == (numbers, len(out))
+    else:
+        assert varints(bytes(out))[0].tolist() == numbers
+    for damaged in (b"\x80", b"\x80\0", b"\x80" * 5 + b"\1"):
+        with pytest.raises(SymbolError):
+            varints(bytes(out) + damaged)
+
+
+@given(st.lists(st.integers(1, 12), min_size=1))
+def test_things_are_kept_while_there_is_room(sizes: list[int]) -> None:
+    kept: Kept[tuple[int, int]] = Kept(20, lambda made: made[1])
+    for key, size in enumerate(sizes):
+        assert kept.get(key, lambda made=(key, size): made) == (key, size)
+        assert kept.get(key, lambda: pytest.fail("made again")) == (key, size)
+        assert sum(made[1] for made in kept._made.values()) <= 20
+    last = [key for key in range(len(sizes)) if sum(sizes[key:]) <= 20]
+    assert [*kept._made] == last
 
 
 # --- mutations ------------------------------------------------------------------------------------

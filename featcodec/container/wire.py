@@ -119,7 +119,7 @@ class Cursor:
             raise Corrupt(f"{self.what} holds text that is not UTF-8") from None
 
     def rest(self) -> memoryview:
-        return self.take(len(self.data) - self.position)
+        return self.take(self.left)
 
     def flag(self) -> bool:
         return bool(self.choice(2, "a flag"))
@@ -203,6 +203,6 @@ def deflate(data: bytes) -> bytes:
 def inflate(data: "bytes | memoryview", what: str, bound: int) -> bytes:
     """Return what `deflate` was given; LimitExceeded when that is more than `bound` bytes."""
     cursor = Unpacker(data, what, bound)
-    unpacked = bytes(cursor.take(cursor.left))
+    unpacked = bytes(cursor.rest())
     cursor.end()
     return unpacked

@@ -245,9 +245,7 @@ def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:
     return entry.model
 
 
-def _grid(
-    lossy: Lossy, shapes: Sequence[tuple[int, ...]], profile: Profile | None
-) -> GroupGrid:
+def _grid(lossy: Lossy, shapes: Sequence[tuple[int, ...]], profile: Profile | None) -> GroupGrid:
     """Return how tensors are cut into blocks; Corrupt unless all that states sizes agrees.
 
     Models are not unpacked for that.

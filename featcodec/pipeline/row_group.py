@@ -223,7 +223,7 @@ class Exceptions:
         most = LONGEST_NUMBER + size * (LONGEST_NUMBER + dtype.itemsize)
         inner = Unpacker(blob, "exception list", most)
         kept.count = limits.check(inner.varint(), size, "the number of exceptions")
-        body = inner.take(inner.left)
+        body = inner.rest()
         inner.end()
         with corrupt("an exception list"):
             gaps, end = coded_symbols.varints(body, kept.count)
