@@ -14,7 +14,7 @@ from .. import limits
 from ..align.grids import GroupGrid
 from ..align.layout import Layout, LayoutError
 from ..align.numbers import STORED, to_float
-from ..align.value import ValueAlignment
+from ..align.value import LEAST, MOST, ValueAlignment
 from ..container import dtypes
 from ..container.model import ProfileEntry
 from ..container.sections import LOWEST
@@ -25,7 +25,6 @@ from .grid_model import GridModel, corrupt
 from .part_coder import PartCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
-from .samples import LEAST, MOST
 from .search import solve_step
 
 VERSION = 1
