@@ -86,7 +86,8 @@ def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[
     InvalidInput. `astype(np.float32)` makes both alike.
     """
     with safe_open(filename, "numpy", profile=profile) as file:
-        for name in file.keys():
+        names = file.keys()
+        for name in names:
             check(file.get_slice(name).get_dtype(), f"tensor {name!r}")
         return file.get_tensors()
 

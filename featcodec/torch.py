@@ -66,7 +66,8 @@ def load_file(
     Raises InvalidInput when this version of torch has no type for one of them.
     """
     with safe_open(filename, "torch", device, profile=profile) as file:
-        for name in file.keys():
+        names = file.keys()
+        for name in names:
             _check(file.get_slice(name).get_dtype(), f"tensor {name!r}")
         found: dict[str, torch.Tensor] = file.get_tensors()
         return found
