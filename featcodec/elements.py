@@ -28,7 +28,7 @@ def to_stored(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
     >>> to_stored(np.ones((2, 3), np.float16))[1]
     'F16'
     """
-    if not isinstance(array, np.ndarray | np.generic):
+    if not isinstance(getattr(array, "dtype", None), np.dtype):  # arrays of JAX have one, too
         raise InvalidInput(f"{what} is a {type(array).__name__}; give a NumPy array")
     dtype = _TYPES.get(array.dtype.name)
     if dtype is None:
@@ -40,6 +40,7 @@ def to_stored(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
             f"{what} has type {array.dtype}, for which there is no common packing;"
             " float8_e4m3fn holds all its values"
         )
+    array = np.asarray(array)
     little = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
     if dtype == "F4":
         return _pairs(little.view(np.uint8), what), dtype

@@ -38,7 +38,7 @@ def save(
 ) -> bytes:
     """Return the file of some tensors as bytes; options as for `featcodec.numpy.save`.
 
-    Tensors may be on any device, need no storage of their own, and lose `requires_grad`.
+    Tensors may be on any device and of any strides; `requires_grad` is not kept.
 
     Raises InvalidInput for what is no dense tensor, and for types that safetensors lacks.
     """

@@ -186,7 +186,7 @@ def check(values: np.ndarray, decoded: np.ndarray, snr: float) -> None:
         assert noise.sum() <= signal * 10 ** (-snr / 10) * 1.001
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(found=arrays(), snr=st.sampled_from([1, 3, 5, 10, 15, 20, 30, 50, 5000]))
 def test_any_array_reaches_the_snr_and_exceptions_are_kept(
     found: tuple[Profile, np.ndarray], snr: float
@@ -270,7 +270,9 @@ def test_a_message_takes_no_more_than_its_array(profile: Profile, features: np.n
             assert len(Codec(profile, snr=snr).encode(values)) < values.nbytes + 64
 
 
-@pytest.mark.parametrize("values", [np.arange(64), np.zeros((1, 64), "c8"), np.array(["x"]), [1.0]])
+@pytest.mark.parametrize(
+    "values", [np.arange(64), np.zeros((1, 64), "c8"), np.array(["x"]), ["x"], None]
+)
 def test_what_is_no_array_of_floats_is_refused(profile: Profile, values: np.ndarray) -> None:
     with pytest.raises(InvalidInput):
         Codec(profile).encode(values)
@@ -384,7 +386,7 @@ CHANGES: dict[str, st.SearchStrategy] = {
 }
 
 
-@settings(max_examples=1500)
+@settings(max_examples=700)
 @given(data=st.data())
 def test_any_head_before_any_body_is_an_array_or_an_error(data: st.DataObject) -> None:
     profile, message = data.draw(st.sampled_from(good_messages()))

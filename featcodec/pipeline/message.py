@@ -86,6 +86,7 @@ class Codec:
         Raises InvalidInput for other types, for more values than `max_values`, and when no entry of
         the profile has the channels and rank of an array whose values differ.
         """
+        array = np.asarray(array)
         stored, dtype = to_stored(array)
         if dtype not in FLOATS:
             raise InvalidInput(f"a message holds floats, not {array.dtype}")
