@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..align.layout import Layout
+from ..align.layout import Layout, remarks
 from ..align.value import Spread
 from ..container.dtypes import BITS, FLOATS
 from ..container.group import GroupHeader
@@ -73,6 +73,7 @@ class Report:
     values: int
     snr_db: float  # of the worst group; infinite when nothing was lost
     choices: tuple[str, ...] = ()  # a line on each group
+    remarks: tuple[str, ...] = ()  # a line on each key of the metadata that was ignored
 
     @property
     def bpfp(self) -> float:
@@ -107,9 +108,19 @@ def encode(
         encoder = _Encoder(
             source, out, profile, options.transform, groups, options.samples, progress
         )
-        if quality.bpfp is not None:
-            return encoder.at_rate(quality.bpfp)
-        return encoder.once(quality)
+        report = encoder.once(quality) if quality.bpfp is None else encoder.at_rate(quality.bpfp)
+    return replace(report, remarks=_remarks(source, options, groups))
+
+
+def _remarks(
+    source: Source, options: Options, groups: Sequence[Group | LosslessGroup]
+) -> tuple[str, ...]:
+    """Return what was ignored of the metadata that options do not overrule."""
+    overruled = {"layout": options.layouts, "architecture": options.architectures}
+    metadata = source.metadata or {}
+    asked = {k: text for k, text in metadata.items() if "" not in overruled.get(k, ())}
+    shapes = {shape for group in groups if isinstance(group, Group) for shape in group.shapes}
+    return tuple(remarks(asked, shapes)) if shapes else ()
 
 
 @dataclass
