@@ -1765,12 +1765,12 @@ def restored(
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------
 
 
-def decode_exact(r: Reader, dtype: int, n: int, major: int) -> bytes:
-    """The n elements of a row group of a file of that major version."""
+def decode_exact(r: Reader, dtype: int, n: int, major: int, seed: int = 0) -> bytes:
+    """The n elements of a row group of a file of that major version; a message has a seed (9.1)."""
     crc, size = r.uint(4), width(dtype)
     if major >= 4 and r.data[4:5] in (b"\3", b"\4"):
         data = decode_bins(r, size, n) if r.u8() == 3 else inflate(r.rest(), n * size)
-        must(zlib.crc32(data) == crc, "the CRC-32 of the elements does not match")
+        must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
         return data
     data = bytearray(n * size)
     for i in range(size):
@@ -1780,7 +1780,7 @@ def decode_exact(r: Reader, dtype: int, n: int, major: int) -> bytes:
         code, top = WORDS[size], 8 * size - 1
         rotated = struct.unpack(f"<{n}{code}", data)
         data = bytearray(struct.pack(f"<{n}{code}", *[v >> 1 | (v & 1) << top for v in rotated]))
-    must(zlib.crc32(data) == crc, "the CRC-32 of the elements does not match")
+    must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
     return bytes(data)
 
 
@@ -1987,27 +1987,34 @@ def read_entry(payload: bytes, major: int) -> Entry:
 # ---- 9.1 Messages --------------------------------------------------------------------------------
 
 
-def decode_message(data: bytes, profile: bytes) -> tuple[str, list[int], bytes]:
-    """The element type, the shape and the bytes of the array of a message."""
+def decode_message(
+    data: bytes, profile: bytes, most: int = 1 << 24
+) -> tuple[str, list[int], bytes]:
+    """The element type, the shape and the bytes of the array of a message, of `most` values."""
     r, p = Reader(data), read_profile(profile)
     flags, kind = r.u8(), r.u8()
-    must(flags >> 4 == 1, "unknown version of messages")
+    version = flags >> 4
+    must(version in (1, 2), "unknown version of messages")
     dtype, shape = kind >> 4, r.varints(kind & 15)
     must(is_floating(dtype), "the element type of a message")
+    must(within(math.prod(shape), "ROW_GROUP_VALUES") <= most, "a message of too many values")
+    within(math.prod(filter(None, shape)), "TENSOR_VALUES")
     if flags & 8:
-        within(math.prod(shape), "ROW_GROUP_VALUES")
-        return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), 1)
-    e = r.varint()
+        seed = zlib.crc32(data[: r.at]) if version > 1 else 0
+        return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), 1, seed)
+    must(version == 1 or r.take(2) == p.sha256[:2], "a message of another profile")
+    e, code = r.varint(), r.uint(2)
     must(e < len(p.entries) and not p.entries[e].of_prefix, "no such entry of the profile")
-    entry, code = p.entries[e], r.uint(2)
+    entry = p.entries[e]
     layout = entry.layout
     if len(shape) == len(layout) - 1:
         layout = layout.replace("N", "", 1)
     z = Lossy(dtype, layout, entry.prefix, entry.grid, entry.lower, entry.upper)
-    z.mean, z.deviation, z.clamp, z.seed = entry.mean, entry.deviation, not flags & 1, p.seed
+    z.mean, z.deviation, z.clamp = entry.mean, entry.deviation, not flags & 1
     z.step = 2.0 ** ((code - 32768) / 1024)
     z.step_scale = 2 * ((code - 32768 + 256) >> 9)
     z.shift = r.svarint() if flags & 4 else 0
+    z.seed = zlib.crc32(data[: r.at], p.seed) if version > 1 else p.seed
     z.models = [entry.model]
     z.views = [view(shape, layout, entry.prefix, entry.grid)]
     v = z.views[0]
@@ -2018,7 +2025,6 @@ def decode_message(data: bytes, profile: bytes) -> tuple[str, list[int], bytes]:
         must(same, "the profile lacks the model of the prefix tokens")
         z.models.append(same[0].model)
     check_slabs(z)
-    within(math.prod(shape), "ROW_GROUP_VALUES")
     out = [blank(dtype, shape)]
     decode_rows(r, z, 128, 0, v.samples * rows_of(z, v), out, bool(flags & 2))
     return TYPES[dtype], shape, to_bytes(out[0])

@@ -26,7 +26,7 @@ import safetensors.numpy
 from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
-from featcodec import Codec, Profile, limits
+from featcodec import Profile, limits
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
@@ -636,18 +636,6 @@ def by_hand(profile: bytes, largest: int, step: float = 0.5) -> bytes:
     writer.index.tensors = [index.TensorEntry("x", "F32", (21, 13), 0)]
     writer.finish()
     return out.getvalue()
-
-
-def make_messages(folder: Path) -> None:
-    codec = Codec(Profile.load(folder / "digits.fcp"), snr=10)
-    for task in ("cnn", "vit"):
-        target = folder / "messages" / task
-        if target.exists():
-            continue
-        target.mkdir(parents=True)
-        message = codec.encode(digits(task, 2))
-        (target / "in.msg").write_bytes(message)
-        np.save(target / "out.npy", codec.decode(message))
 
 
 # --- faulty files -------------------------------------------------------------------------------
@@ -1417,7 +1405,6 @@ if __name__ == "__main__":
     make_bands(where)
     make_curves(where)
     make_bounded(where)
-    make_messages(where)
     make_faulty(where)
     make_faulty_networks(where)
     make_faulty_models(where)

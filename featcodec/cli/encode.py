@@ -182,6 +182,8 @@ def command(
             write_report(report, {"input": task.source, "error": str(result)})
             continue
         if not quiet:
+            for line in result.remarks:
+                click.echo(f"{task.source}: {line}", err=True)
             click.echo(summary(task.source, result), err=True)
             if verbose:
                 for line in result.choices:

@@ -78,6 +78,11 @@ class Lossy:
         return "neural" if self.neural else self.parts[0].transform
 
     @property
+    def network_step(self) -> float:
+        """The step of the network's latents."""
+        return float(self.step * 2 ** (self.picture_step / 8))
+
+    @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the group uses."""
         refined = any(part.transform in ("predicted", "split", "restored") for part in self.parts)

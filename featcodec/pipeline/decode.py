@@ -226,7 +226,7 @@ def _coder(dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None) -
     seed = profile.seed if profile else 0
     base = None
     if lossy.neural and profile:
-        base = NeuralCoder(profile.neural, lossy.step * 2 ** (lossy.picture_step / 8), seed)
+        base = NeuralCoder(profile.neural, lossy.network_step, seed)
     curve = None if lossy.curve is None else Curve(*lossy.curve)
     return RowGroupCoder(grid, dtype, values, lossy.clamp, work, parts, seed, base, curve)
 

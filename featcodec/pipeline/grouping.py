@@ -15,7 +15,7 @@ from ..align.numbers import STORED, to_float
 from ..container.dtypes import BITS, FLOATS
 from ..container.model import ARCHITECTURES
 from ..errors import InvalidInput
-from .group import Group
+from .group import Group, SampleSizes
 
 MOST_CLASSES = 64  # values of a number in the names that may tell layers apart
 LEAST_CLASS = 1 << 14  # values of a layer: so few are not worth a model of their own
@@ -60,6 +60,7 @@ class Options:
     transform: str = "auto"
     layouts: Mapping[str, str] = field(default_factory=dict)
     architectures: Mapping[str, str] = field(default_factory=dict)
+    samples: SampleSizes = field(default_factory=SampleSizes)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Aligned values to latents of the network with symbols, and back (SPEC §9.3)."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -96,9 +96,6 @@ class NeuralCoder:
     model: NeuralModel
     step: float
     seed: int = 0  # of the checksums
-
-    def finer(self, factor: float) -> "NeuralCoder":
-        return replace(self, step=self.step * factor)
 
     @cached_property
     def gain(self) -> np.ndarray:

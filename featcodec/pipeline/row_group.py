@@ -11,6 +11,7 @@ from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.numbers import STORED, from_float, to_float
 from ..align.value import ValueAlignment
+from ..container.group import Lossy
 from ..container.wire import Builder, Cursor, Unpacker, deflate
 from ..entropy import symbols as coded_symbols
 from ..errors import Corrupt
@@ -42,7 +43,7 @@ class Distortion:
 
 @dataclass
 class RowGroupCoder:
-    """Codes row groups of a tensor group; both ends build it from the same header."""
+    """Codes row groups of a tensor group; `coder_of` builds it from a header, for both ends."""
 
     grid: GroupGrid
     dtype: str
@@ -140,7 +141,13 @@ class RowGroupCoder:
         parts = {
             prefix: replace(part, step=part.step * factor) for prefix, part in self.parts.items()
         }
-        base = None if self.base is None else self.base.finer(factor)
+        base = None if self.base is None else replace(self.base, step=self.base.step * factor)
+        return replace(self, parts=parts, base=base)
+
+    def at(self, lossy: Lossy) -> "RowGroupCoder":
+        """Return the coder of a header that differs from this one's in its step alone."""
+        parts = {prefix: replace(part, step=lossy.step) for prefix, part in self.parts.items()}
+        base = None if self.base is None else replace(self.base, step=lossy.network_step)
         return replace(self, parts=parts, base=base)
 
     def stricter(self, factor: float) -> "RowGroupCoder":
