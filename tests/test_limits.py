@@ -34,9 +34,10 @@ from featcodec.dumps import header_bytes as dump_header
 from featcodec.entropy import integers, symbols
 from featcodec.errors import InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
 from featcodec.pipeline.encode import encode
-from featcodec.pipeline.grouping import Tensor
+from featcodec.pipeline.grouping import Options, Tensor
 from featcodec.pipeline.neural import NeuralCoder
 from featcodec.pipeline.quality import Quality
+from featcodec.pipeline.training import train
 
 SPEC = Path(__file__).parents[1] / "bitstream_spec"
 VECTORS = SPEC / "vectors"
@@ -97,8 +98,8 @@ def predicted(channels: int) -> Model:
     return Model("predicted", prediction=bytes(out))
 
 
-def entry(model: Model, channels: int, **changes: Any) -> ProfileEntry:
-    head = ("an entry", "generic", "NLD", 0, (), False, channels, 9, 0.0, 1.0, 0.0, 1.0)
+def entry(model: Model, **changes: Any) -> ProfileEntry:
+    head = ("an entry", "generic", "NLD", 0, (), False, 3, 9, 0.0, 1.0, 0.0, 1.0)
     return replace(ProfileEntry(*head, model), **changes)
 
 
@@ -132,7 +133,7 @@ def index_bytes() -> int:
 
 
 least = np.random.default_rng(1).integers(0, 256, 995).astype("u1")
-ENTRIES = [entry(Model("none", (1,)), 3), entry(Model("none", (1,)), 4)]
+ENTRIES = [entry(Model("none", (1,)), channels=channels) for channels in (3, 4)]
 CASES: dict[str, tuple[int, Callable[[], bytes]]] = {
     "HEADER_BYTES": (
         len(
@@ -150,7 +151,7 @@ CASES: dict[str, tuple[int, Callable[[], bytes]]] = {
     "BLOCK_POINTS": (12, lambda: features(Model("linear", (3, 4)), (3, 4, 2), 1, "HWD")),
     "COEFFICIENTS": (24, lambda: features(Model("linear", (3, 4)), (3, 4, 2), 1, "HWD")),
     "KLT_NUMBERS": (3 * 25, lambda: features(klt(3, 5), (1, 16, 5), 1, "NLD")),
-    "PROFILE_KLT_NUMBERS": (4 * 36, lambda: Profile.pack([entry(klt(4, 6), 6)])),
+    "PROFILE_KLT_NUMBERS": (4 * 36, lambda: Profile.pack([entry(klt(4, 6), channels=6)])),
     "CHANNEL_WEIGHTS": (15, lambda: features(predicted(6), (1, 6), 1)),
     "SLAB_VALUES": (40, plain_slab),
     "ROW_GROUP_VALUES": (21, lambda: features(Model("none"), (3, 7), 3)),
@@ -296,6 +297,32 @@ def test_names_and_keys_that_are_too_long_are_refused() -> None:
                 assert str(size) in save(tensors, metadata)
             else:
                 fc.load(fc.save(tensors, metadata))
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("name", "x" * 65_536), ("layout", "N" * 16), ("grid", (1,) * 16), ("channels", 65_536)],
+)
+def test_a_profile_holds_as_long_texts_and_as_many_axes(
+    field: str, text: Any, reference: ModuleType
+) -> None:
+    data = Profile.pack([entry(Model("none", (1,)), **{field: text})])
+    assert getattr(Profile.parse(data).entries[0], field) == text
+    reference.read_profile(data)
+    longer = text + 1 if field == "channels" else text + text[:1]
+    with pytest.raises(InputTooLarge):
+        Profile.pack([entry(Model("none", (1,)), **{field: longer})])
+
+
+def test_a_profile_of_too_many_channels_for_a_klt_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PROFILE_KLT_NUMBERS", 64)
+    generator = np.random.default_rng(3)
+    for channels in (8, 9):
+        values = generator.normal(size=(90, channels)).astype("f4")
+        dump = fc.Arrays({"x": (values, "F32")}, None)
+        entries = train([dump], Options(layouts={"": "ND"}))  # without bands
+        (found,) = Profile.parse(Profile.pack(entries)).entries
+        assert found.model.reflectors == (channels - 1 if channels == 8 else 0)
 
 
 def test_metadata_must_be_text() -> None:

@@ -139,6 +139,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
     out.u8(ARCHITECTURES.index(lossy.architecture))
     pack_layout(out, lossy.layout)
     out.varint(lossy.prefix)
+    limits.check_input(len(lossy.grid), limits.RANK, "the rank of a grid", "merge some axes")
     out.u8(len(lossy.grid))
     out.varints(lossy.grid)
     out.f64(lossy.lower)

@@ -48,6 +48,7 @@ class Model:
 
     def pack(self) -> bytes:
         out = Builder()
+        limits.check_input(len(self.block), limits.RANK, "the rank of blocks", "merge some axes")
         out.u8(TRANSFORMS.index(self.transform))
         out.u8(len(self.block))
         out.varints(self.block)
@@ -157,6 +158,7 @@ class ProfileEntry:
         out.u8(ARCHITECTURES.index(self.architecture))
         pack_layout(out, self.layout)
         out.varint(self.prefix_tokens)
+        limits.check_input(len(self.grid), limits.RANK, "the rank of a grid", "merge some axes")
         out.u8(len(self.grid))
         out.varints(self.grid)
         out.u8(self.prefix)
