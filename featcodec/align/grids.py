@@ -190,7 +190,7 @@ def _staged(part: np.ndarray) -> np.ndarray:
     order = sorted(range(1, part.ndim), key=lambda axis: -part.strides[axis])
     inner = part.transpose(0, *order)
     length = part[0].size if len(part) else 0
-    room = np.empty((len(part), length + 80), part.dtype)
+    room = np.empty((len(part), length + min(length // 4, 80)), part.dtype)
     staged = room[:, :length].reshape(inner.shape)
     staged[...] = inner
     return staged.transpose(0, *(1 + order.index(axis) for axis in range(1, part.ndim)))

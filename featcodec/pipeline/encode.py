@@ -325,7 +325,9 @@ def _describe(group: Group | LosslessGroup, header: GroupHeader) -> str:
     """Return what was chosen for a group, for a person."""
     names = group.names[0] if len(group.names) == 1 else f"{group.names[0]} .. {group.names[-1]}"
     if header.lossy is None:
-        return f"{names}: {header.dtype}, bit for bit"
+        reasons = group.reasons if isinstance(group, LosslessGroup) else ()
+        why = f" ({', '.join(reasons)})" if reasons else ""
+        return f"{names}: {header.dtype}, bit for bit{why}"
     lossy, part = header.lossy, header.lossy.parts[0]
     profile = lossy.neural or part.model is None
     origin = "of the profile" if profile else "of its own"
