@@ -8,6 +8,7 @@ size of block: the order of these arrays, and of the blocks in them, is that of 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,7 @@ class GroupGrid:
         """Return the box of a tensor as a view (channels, points..., samples, blocks...)."""
         return blocks.gather(self._part(tensor, box), box.blocks, box.sizes)
 
-    def _part(self, tensor: np.ndarray, box: Box) -> np.ndarray:
+    def _part(self, tensor: Any, box: Box) -> Any:
         """Return a box of a tensor as a view (samples, grid..., channels)."""
         merged = _merge_samples(tensor, self.layout)
         if self.layout.prefix or self.layout.grid:
@@ -131,15 +132,18 @@ class GroupGrid:
     def collect(
         self,
         boxes: Sequence[Box],
-        tensor: Callable[[int], np.ndarray],
+        tensor: Callable[[int], Any],
         convert: Callable[[np.ndarray], np.ndarray],
     ) -> np.ndarray:
-        """Return a new array (channels, points, blocks) of equal boxes, values converted."""
+        """Return a new array (channels, points, blocks) of equal boxes, values converted.
+
+        `tensor` gives arrays, or what `np.asarray` makes one of once a box is cut from it.
+        """
         points = math.prod(boxes[0].sizes)
         total = sum(box.count for box in boxes)
         arrays = []
         for box in boxes:
-            part = _staged(self._part(tensor(box.tensor), box))
+            part = _staged(np.asarray(self._part(tensor(box.tensor), box)))
             arrays.append(convert(blocks.gather(part, box.blocks, box.sizes)))
         if len(arrays) == 1:
             return np.array(arrays[0], order="C").reshape(self.channels, points, total)
@@ -147,18 +151,20 @@ class GroupGrid:
         return np.ascontiguousarray(np.concatenate(flat, axis=2))
 
     def scatter(
-        self, values: np.ndarray, boxes: Sequence[Box], tensor: Callable[[int], np.ndarray]
+        self, values: np.ndarray, boxes: Sequence[Box], tensor: Callable[[int], np.ndarray | None]
     ) -> None:
-        """Write an array (channels, points, blocks) into the tensors."""
+        """Write an array (channels, points, blocks) into the tensors that there are."""
         start = 0
         for box in boxes:
-            target = self.view(tensor(box.tensor), box)
-            piece = values[:, :, start : start + box.count]
-            target[...] = piece.reshape(target.shape)
+            whole = tensor(box.tensor)
+            if whole is not None:
+                target = self.view(whole, box)
+                piece = values[:, :, start : start + box.count]
+                target[...] = piece.reshape(target.shape)
             start += box.count
 
 
-def _merge_samples(tensor: np.ndarray, layout: Layout) -> np.ndarray:
+def _merge_samples(tensor: Any, layout: Layout) -> Any:
     """Return a view (samples, grid..., channels), the channel axis added where there is none."""
     ordered = tensor.transpose(layout.order())
     samples = layout.axes.count("N")
@@ -167,10 +173,10 @@ def _merge_samples(tensor: np.ndarray, layout: Layout) -> np.ndarray:
     return _split_axis(ordered, (math.prod(ordered.shape[:samples]), *rest))
 
 
-def _split_axis(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _split_axis(array: Any, shape: tuple[int, ...]) -> Any:
     """Reshape a view whose axes are only split, or merged where they are adjacent: no copy."""
     view = array.reshape(shape)
-    assert view.size == 0 or np.may_share_memory(view, array)
+    assert view.size == 0 or not isinstance(view, np.ndarray) or np.may_share_memory(view, array)
     return view
 
 

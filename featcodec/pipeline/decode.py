@@ -3,7 +3,9 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,7 @@ from .grid_model import GridModel, corrupt, unpack_scales, unpack_tables
 from .grouping import unsigned
 from .neural import NeuralCoder
 from .part_coder import PartCoder
+from .pieces import Piece, Run
 from .predicted_coder import PredictedCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
@@ -36,13 +39,32 @@ from .split_coder import SplitCoder
 FARTHEST = 1 << 60  # quarter octaves of a step that int64 can take from any scale
 
 
-@dataclass
-class _Members:
+@dataclass(frozen=True)
+class Members:
     """The tensors of one group, and what codes them."""
 
     header: GroupHeader
     entries: list[TensorEntry]
     coder: RowGroupCoder | None  # None: bit for bit
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """The first slab of each tensor, and the number of all slabs."""
+        if self.coder is not None:
+            return self.coder.grid.starts
+        sizes = [_elements(entry) for entry in self.entries]
+        return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+    def slabs(self, number: int) -> tuple[int, int]:
+        """Return the slabs first <= s < last of a row group."""
+        first = number * self.header.slabs_per_row_group
+        return first, min(first + self.header.slabs_per_row_group, self.header.slabs)
+
+    def tensors(self, number: int) -> range:
+        """Return the positions of the tensors that a row group has slabs of."""
+        first, last = self.slabs(number)
+        low = int(np.searchsorted(self.starts, first, "right")) - 1
+        return range(low, int(np.searchsorted(self.starts, last, "left")))
 
 
 class Decoder:
@@ -65,10 +87,11 @@ class Decoder:
         members: list[list[TensorEntry]] = [[] for _ in headers]
         for tensor in reader.index.tensors:
             members[tensor.group].append(tensor)
-        self._groups = [
-            _Members(header, entries, self._coder(header, entries))
+        self.groups = [
+            Members(header, entries, self._coder(header, entries))
             for header, entries in zip(headers, members, strict=True)
         ]
+        self._check_rows()
 
     def _coder(self, header: GroupHeader, entries: list[TensorEntry]) -> RowGroupCoder | None:
         if header.lossy is None:
@@ -86,126 +109,90 @@ class Decoder:
         wanted: Sequence[TensorEntry],
         target: Callable[[TensorEntry], np.ndarray],
         release: Callable[[], None] = lambda: None,
+        convert: Callable[[np.ndarray, str], np.ndarray] | None = None,
     ) -> None:
         """Decode whole tensors into the flat arrays of stored elements that `target` gives.
 
         Every row group is decoded once, whatever the number of tensors in it; `release` is called
-        after each, when what was written may leave memory.
+        after each, when what was written may leave memory. With `convert`, what it returns for
+        elements and their type is written.
         """
-        self._check_rows()
-        with np.errstate(all="ignore"):  # NaN are data here
-            self._decode(wanted, target, release)
+        for position, group in enumerate(self.groups):
+            chosen = {entry.name for entry in wanted if entry.group == position}
+            if not chosen:
+                continue
 
-    def _decode(
-        self,
-        wanted: Sequence[TensorEntry],
-        target: Callable[[TensorEntry], np.ndarray],
-        release: Callable[[], None],
-    ) -> None:
-        for number, group in enumerate(self._groups):
-            chosen = {entry.name for entry in wanted if entry.group == number}
-            if chosen:
-                self._decode_group(group, chosen, target, release)
+            def tensor(i: int, group: Members = group, chosen: set[str] = chosen) -> Any:
+                entry = group.entries[i]
+                if entry.name not in chosen:
+                    return None  # a neighbour in a row group: decoded, not wanted
+                return target(entry).reshape(entry.shape if group.coder else -1)
 
-    def _decode_group(
-        self,
-        group: _Members,
-        chosen: set[str],
-        target: Callable[[TensorEntry], np.ndarray],
-        release: Callable[[], None],
-    ) -> None:
-        header, coder = group.header, group.coder
-        starts = self._starts(group)
-        spare: dict[int, np.ndarray] = {}
-
-        def tensor(i: int) -> np.ndarray:
-            entry = group.entries[i]
-            if entry.name in chosen:
-                return target(entry).reshape(entry.shape if coder else -1)
-            if i not in spare:  # a neighbour in a row group: decoded, not wanted
-                spare[i] = np.zeros(entry.shape if coder else _elements(entry), _stored(header))
-            return spare[i]
-
-        for number in range(header.row_groups):
-            first = number * header.slabs_per_row_group
-            last = min(first + header.slabs_per_row_group, header.slabs)
-            low = int(np.searchsorted(starts, first, "right")) - 1
-            high = int(np.searchsorted(starts, last, "left"))
-            if any(group.entries[i].name in chosen for i in range(low, high)):
-                self._row_group(group, number, tensor)
-                release()
-            spare = {i: a for i, a in spare.items() if starts[i + 1] > last}
-
-    def _check_rows(self) -> None:
-        """Raise Corrupt unless the groups' row groups are all of those in the file."""
-        rows = [i for i, (kind, _) in enumerate(self.reader.index.sections) if kind == b"ROWS"]
-        spans = [(g.header.first_section, g.header.row_groups) for g in self._groups]
-        if sum(count for _, count in spans) != len(rows) or rows != sorted(
-            itertools.chain.from_iterable(range(first, first + n) for first, n in spans)
-        ):
-            raise Corrupt(f"{self.reader.name} has row groups that no group owns, or too few")
+            for number in range(group.header.row_groups):
+                if any(group.entries[i].name in chosen for i in group.tensors(number)):
+                    for piece in self.pieces(group, number):
+                        if convert is not None:
+                            values = convert(piece.values, group.header.dtype)
+                            piece = replace(piece, values=values)  # noqa: PLW2901
+                        piece.put(tensor)
+                    release()
 
     def rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
         """Return stored elements first <= i < last along the leading axis of a tensor.
 
         Only the row groups that hold them are decoded.
         """
-        group = self._groups[entry.group]
+        group = self.groups[entry.group]
         header, coder = group.header, group.coder
         mine = group.entries.index(entry)
-        starts = self._starts(group)
         row = math.prod(entry.shape[1:])
         if coder is None:
             row = _elements(entry) // max(entry.shape[0], 1)
-            low, high = int(starts[mine]) + first * row, int(starts[mine]) + last * row
+            start = int(group.starts[mine])
+            low, high = start + first * row, start + last * row
         else:
             low, high = coder.grid.slabs_of_rows(mine, entry.shape, first, last)
-        spare: dict[int, np.ndarray] = {}
-
-        def tensor(i: int) -> np.ndarray:
-            shape = group.entries[i].shape if coder else (_elements(group.entries[i]),)
-            if i not in spare:
-                spare[i] = np.zeros(shape, _stored(header))
-            return spare[i]
-
+        whole = np.zeros(entry.shape if coder else _elements(entry), _stored(header))
         per = header.slabs_per_row_group
         for number in range(low // per, -(-high // per)):
-            self._row_group(group, number, tensor)
-        if coder is None:
-            return tensor(mine)[first * row : last * row]
-        return tensor(mine)[first:last]
+            for piece in self.pieces(group, number):
+                piece.put(lambda i: whole if i == mine else None)
+        return whole[first:last] if coder else whole[first * row : last * row]
 
-    def _starts(self, group: _Members) -> np.ndarray:
-        if group.coder is not None:
-            return group.coder.grid.starts
-        sizes = [_elements(entry) for entry in group.entries]
-        return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    def pieces(self, group: Members, number: int) -> Sequence[Piece]:
+        """Return what one row group decodes to."""
+        with np.errstate(all="ignore"):  # NaN are data here
+            return self._pieces(group, number)
 
-    def _row_group(self, group: _Members, number: int, tensor: Callable[[int], np.ndarray]) -> None:
-        """Decode one row group into the tensors of its group."""
+    def _pieces(self, group: Members, number: int) -> Sequence[Piece]:
         header = group.header
         payload = self.reader.section(header.first_section + number, b"ROWS")
-        first = number * header.slabs_per_row_group
-        last = min(first + header.slabs_per_row_group, header.slabs)
+        first, last = group.slabs(number)
         if group.coder is not None:
             if not payload:
                 raise Corrupt("an empty row group")
-            group.coder.finer(payload[0]).decode(memoryview(payload)[1:], first, last, tensor)
-            return
+            return group.coder.finer(payload[0]).decode(memoryview(payload)[1:], first, last)
         limits.check(last - first, limits.ROW_GROUP_VALUES, "the size of a row group")
         kind = unsigned(header.dtype)
         with corrupt("a row group"):
             floating, version = header.dtype in FLOATS, self.reader.version[0]
             numbers = exact.decode(payload, last - first, kind.itemsize, floating, version)
-        starts = self._starts(group)
-        i = int(np.searchsorted(starts, first, "right")) - 1
-        while i < len(group.entries) and starts[i] < last:
+        runs, starts = [], group.starts
+        for i in group.tensors(number):
             low, high = max(int(starts[i]), first), min(int(starts[i + 1]), last)
-            flat = tensor(i).reshape(-1)
-            flat[low - starts[i] : high - starts[i]] = numbers[low - first : high - first].view(
-                flat.dtype
-            )
-            i += 1
+            if low < high:
+                mine = numbers[low - first : high - first]
+                runs.append(Run(mine, i, low - int(starts[i]), high - int(starts[i])))
+        return runs
+
+    def _check_rows(self) -> None:
+        """Raise Corrupt unless the groups' row groups are all of those in the file."""
+        rows = [i for i, (kind, _) in enumerate(self.reader.index.sections) if kind == b"ROWS"]
+        spans = [(g.header.first_section, g.header.row_groups) for g in self.groups]
+        if sum(count for _, count in spans) != len(rows) or rows != sorted(
+            itertools.chain.from_iterable(range(first, first + n) for first, n in spans)
+        ):
+            raise Corrupt(f"{self.reader.name} has row groups that no group owns, or too few")
 
 
 def coder_of(

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,12 +26,16 @@ OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart fr
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of a dump: `read` gives its stored elements as a NumPy array."""
+    """A tensor of a dump.
+
+    `read` gives its stored elements, flat: a NumPy array, or what `np.asarray` makes one of, once
+    it is cut to what is wanted.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
-    read: Callable[[], np.ndarray]
+    read: Callable[[], Any]
 
 
 class Source(Protocol):
@@ -91,7 +95,7 @@ class LosslessGroup:
         i = int(np.searchsorted(starts, first, "right")) - 1
         while i < len(self.sizes) and starts[i] < last:
             low, high = max(first - int(starts[i]), 0), last - int(starts[i])
-            pieces.append(self.tensor(i).reshape(-1)[low:high].view(kind))
+            pieces.append(np.asarray(self.tensor(i).reshape(-1)[low:high].view(kind)))
             i += 1
         return np.concatenate(pieces) if pieces else np.zeros(0, kind)
 
@@ -241,8 +245,11 @@ def _tells(column: list[str], tensors: list[Tensor], layout: Layout) -> bool:
         tensor = tensors[i]
         channels = layout.token_grid(tensor.shape)[-1]
         stored = tensor.read().view(STORED[tensor.dtype]).reshape(tensor.shape)
-        ordered = stored.transpose(layout.order()).reshape(-1, channels)
-        rows = to_float(ordered[: max(room // channels, 4)], tensor.dtype).astype(np.float64)
+        ordered = stored.transpose(layout.order())
+        wanted = max(room // channels, 4)
+        leading = -(-wanted * channels // max(math.prod(ordered.shape[1:]), 1))
+        some = np.asarray(ordered[:leading]).reshape(-1, channels)[:wanted]
+        rows = to_float(some, tensor.dtype).astype(np.float64)
         classes.setdefault(column[i], []).append(np.nan_to_num(rows, posinf=0, neginf=0))
     pooled = [np.concatenate(rows) for rows in classes.values()]
     means = np.stack([rows.mean(axis=0) for rows in pooled])

@@ -127,7 +127,8 @@ class Codec:
         none = b"" if head & EXCEPTIONS else b"\0"  # of an empty exception list
         body = none + bytes(cursor.rest())
         try:
-            coder.decode(body, 0, coder.grid.slabs, lambda _: stored.reshape(shape))
+            for piece in coder.decode(body, 0, coder.grid.slabs):
+                piece.put(lambda _: stored.reshape(shape))
         except Truncated:
             raise Truncated("a message ends in the middle of a field") from None
         return stored.reshape(shape)
