@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 
 HEAD = 512  # bytes that tell
@@ -40,11 +41,12 @@ class Kind:
         return f"{self.name}: {advice}, as by python -c {shlex.quote(code)}"
 
 
-TORCH = {
-    "imports": "torch",
-    "tensors": '{str(k): v.clone() for k, v in torch.load({path}, "cpu", weights_only=True).items()}',
-    "save": "torch",
-}
+TORCH = partial(
+    Kind,
+    imports="torch",
+    tensors="{k: v.clone() for k, v in torch.load({path}, 'cpu', weights_only=True).items()}",
+    save="torch",
+)
 FRAME = "{k: np.stack(v) for k, v in pandas.read_%s({path}).items()}"
 ZIP = b"PK\x03\x04"
 UNPACK = "unpack it first"
@@ -66,8 +68,8 @@ KINDS = (
         imports="numpy as np",
         tensors='{"features": np.load({path})}',
     ),
-    Kind("a torch file (.pt, .pth, .ckpt, .bin)", (ZIP,), has=b"/data.pkl", **TORCH),
-    Kind("a torch file (.pt, .pth, .bin)", (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19",), **TORCH),
+    TORCH("a torch file (.pt, .pth, .ckpt, .bin)", (ZIP,), has=b"/data.pkl"),
+    TORCH("a torch file (.pt, .pth, .bin)", (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19",)),
     Kind(
         "a pickle",
         tuple(bytes((0x80, version)) for version in range(2, 6)),
@@ -105,7 +107,7 @@ KINDS = (
         imports="numpy as np, scipy.io",
         tensors='{k: np.array(v) for k, v in scipy.io.loadmat({path}).items() if k[0] != "_"}',
     ),
-    Kind("a pointer of Git LFS", (b"version https://git-lfs",), advice="get the file: git lfs pull"),
+    Kind("a pointer of Git LFS", (b"version https://git-lfs",), advice="get it: git lfs pull"),
     Kind("a web page", (b"<!DOCTYPE", b"<!doctype", b"<html"), advice="the download failed"),
     Kind("JSON", (b"{",), advice="name the .safetensors files themselves"),
     Kind("a tar archive", (b"ustar",), at=257, advice=UNPACK),

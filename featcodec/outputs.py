@@ -76,7 +76,8 @@ def complete(path: str | os.PathLike[str], overwrite: bool) -> Iterator[BinaryIO
             if number is not None or special:  # open already, a pipe or a device: written to
                 out = _temporary(stack, Path(tempfile.gettempdir()), 0o600)
                 yield out
-                with open(path if number is None else os.dup(number), "wb") as through:
+                to = path if number is None else os.dup(number)
+                with open(to, "wb") as through:  # noqa: PTH123 - a path or a number
                     out.seek(0)
                     shutil.copyfileobj(out, through)
                 return
@@ -97,7 +98,7 @@ def _temporary(stack: contextlib.ExitStack, folder: Path, mode: int) -> BinaryIO
     """Open a new file that is removed when the stack is left, unless it has another name then."""
     path = folder / temporary_name()
     stack.callback(path.unlink, missing_ok=True)
-    return stack.enter_context(open(path, "x+b", opener=partial(os.open, mode=mode)))  # noqa: PTH123
+    return stack.enter_context(open(path, "x+b", opener=partial(os.open, mode=mode)))
 
 
 def _pass_on(before: os.stat_result, path: Path) -> None:

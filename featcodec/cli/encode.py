@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from . import batch, render, streams
+from . import batch, failures, render, streams
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class progress_of:  # noqa: N801 - reads as a statement
     def __init__(self, source: str, task: Task) -> None:
         self.bar: Any = None
         if task.progress and Path(source).is_file():
-            self.bar = click.progressbar(
-                length=Path(source).stat().st_size // 4, label=Path(source).name, file=sys.stderr
-            )
+            label = render.printable(Path(source).name)
+            length = Path(source).stat().st_size // 4
+            self.bar = click.progressbar(length=length, label=label, file=sys.stderr)
 
     def __enter__(self) -> Any:
         return self.bar.__enter__().update if self.bar else None
@@ -164,6 +164,8 @@ def command(
             else path.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX
         ),
         force,
+        [("--profile", profile)] if profile else [],
+        [("--report", report)] if report else [],
     )
     if report is not None:
         Path(report).open("a").close()  # what cannot be written is better known now
@@ -175,17 +177,16 @@ def command(
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
-    failures = []
+    failed = []
     for task, result in batch.run(work, tasks, batch.job_count(jobs), fail_fast):
         if isinstance(result, Exception):
-            failures.append(batch.say(result, task.source))
+            failed.append(failures.say(result, task.source, verbose))
             write_report(report, {"input": task.source, "error": str(result)})
             continue
         if not quiet:
-            click.echo(summary(task.source, result), err=True)
+            render.tell(summary(task.source, result))
             if verbose:
-                for line in result.choices:
-                    click.echo(f"  {line}", err=True)
+                render.tell(*(f"  {line}" for line in result.choices))
         write_report(
             report,
             {
@@ -197,7 +198,7 @@ def command(
                 "snr_db": None if math.isinf(result.snr_db) else result.snr_db,
             },
         )
-    return batch.status_of(failures, len(tasks))
+    return failures.status_of(failed, len(tasks))
 
 
 def check_quality(quality: dict[str, Any]) -> None:

@@ -1,6 +1,11 @@
 """Numbers and lines as a person likes to read them."""
 
 import math
+import sys
+
+import click
+
+LONGEST = 2000  # characters of an error, so that what a file holds does not flood a terminal
 
 
 def size(count: float) -> str:
@@ -17,6 +22,31 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def show(*lines: str) -> None:
+    """Print lines to standard output, whatever they hold."""
+    for line in lines:
+        click.echo(_encodable(printable(line)))
+
+
+def tell(*lines: str) -> None:
+    """Print lines to standard error, whatever they hold."""
+    for line in lines:
+        click.echo(printable(line), err=True)
+
+
+def complain(message: str) -> None:
+    """Print what is wrong, in one line."""
+    text = " ".join(message.split())
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    tell(f"featcodec: {text}")
+
+
+def _encodable(text: str) -> str:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def decibels(snr: float) -> str:
     if math.isnan(snr):
         return "-"
@@ -29,6 +59,7 @@ def ratio(before: int, after: int) -> str:
 
 def table(rows: list[list[str]], right: set[int]) -> list[str]:
     """Return lines with columns aligned; those in `right` to the right."""
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:

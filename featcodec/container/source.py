@@ -5,21 +5,12 @@ import os
 import threading
 import weakref
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from ..errors import InvalidInput
 
 AT_ONCE = 1 << 30  # bytes that every system reads in one call
 Identity = tuple[int, int, int]  # inode, size, time of the last change in ns
-
-
-class Source(Protocol):
-    """What can be read at any position."""
-
-    size: int
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Return so many bytes from a position, or what there is of them."""
 
 
 class Memory:
@@ -30,6 +21,7 @@ class Memory:
         self.size = len(data)
 
     def read(self, offset: int, length: int) -> bytes:
+        """Return so many bytes from a position, or what there is of them."""
         return self._data[offset : offset + length]
 
 
@@ -56,7 +48,7 @@ class File:
         if Path(path).is_dir():
             raise InvalidInput(f"{name} is a directory")
         try:
-            stream = Path(path).open("rb")
+            stream = Path(path).open("rb")  # noqa: SIM115 - the file that is returned has it
         except (OSError, ValueError) as error:  # ValueError: what cannot be a path
             raise InvalidInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None
         file = cls(stream, name, str(Path(path).absolute()))
@@ -121,8 +113,11 @@ class File:
             raise InvalidInput(f"{self.name} is closed") from None
 
 
-def source_of(given: "Source | BinaryIO", name: str) -> Source:
+Source = File | Memory
+
+
+def source_of(given: Source | BinaryIO, name: str) -> Source:
     """Return the source that bytes in memory or an open file are."""
-    if isinstance(given, io.BytesIO):
-        return Memory(given.getvalue())
-    return File(given, name) if isinstance(given, io.IOBase) else given
+    if isinstance(given, (File, Memory)):
+        return given
+    return Memory(given.getvalue()) if isinstance(given, io.BytesIO) else File(given, name)

@@ -133,7 +133,7 @@ class Decoder:
                     for piece in self.pieces(group, number):
                         if convert is not None:
                             values = convert(piece.values, group.header.dtype)
-                            piece = replace(piece, values=values)  # noqa: PLW2901
+                            piece = replace(piece, values=values)
                         piece.put(tensor)
                     release()
 
