@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from . import verification
 from .align.numbers import STORED, from_float, to_float
 from .container.dtypes import FLOATS
 from .container.index import TensorEntry
@@ -17,6 +18,7 @@ from .container.source import File
 from .dumps import Dump, DumpWriter
 from .errors import InvalidInput
 from .outputs import complete as complete
+from .outputs import refuse_input
 from .pipeline.decode import Decoder
 from .pipeline.encode import Report, encode
 from .pipeline.grouping import Options
@@ -36,13 +38,22 @@ def encode_file(
     options: Options | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    verify: bool = False,
 ) -> Report:
     """Encode a safetensors dump to a file that appears only when it is complete.
 
-    Raises InvalidInput when the dump changes meanwhile.
+    With `verify` it is decoded and compared with the dump first, and is on the disk when it
+    appears. Raises InvalidInput when the dump changes meanwhile, VerificationFailed when the file
+    does not hold what it is to hold.
     """
+    refuse_input(source, destination)
+    quality = quality or Quality.choose()
     with Dump(Path(source)) as dump, complete(destination, overwrite) as out:
-        report = encode(dump, out, quality or Quality.choose(), profile, options, progress)
+        report = encode(dump, out, quality, profile, options, progress)
+        if verify:
+            out.flush()
+            verification.verify(dump, File(out, "the file"), quality, [profile] if profile else [])
+            os.fsync(out.fileno())
         dump.check()
         return report
 
@@ -60,6 +71,7 @@ def decode_file(
 
     `dtype` converts floating tensors to another safetensors type.
     """
+    refuse_input(source, destination)
     file = File.open(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
         return decode_to(Decoder(Reader(file, file.name), profiles), out, tensors, dtype)

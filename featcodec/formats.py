@@ -44,9 +44,12 @@ class Kind:
 TORCH = partial(
     Kind,
     imports="torch",
-    tensors="{k: v.clone() for k, v in torch.load({path}, 'cpu', weights_only=True).items()}",
+    tensors="{k: v.contiguous().clone()"
+    " for k, v in torch.load({path}, 'cpu', weights_only=True).items()}",
     save="torch",
 )
+# In C order: safetensors stores an array as it lies in memory, whatever its strides are.
+ARRAYS = "{k: np.array(v, order='C') for k, v in %s.items()}"
 FRAME = "{k: np.stack(v) for k, v in pandas.read_%s({path}).items()}"
 ZIP = b"PK\x03\x04"
 UNPACK = "unpack it first"
@@ -56,17 +59,17 @@ SAFETENSORS = Kind("a safetensors dump", (b"{",), at=8, advice="encode it first"
 KINDS = (
     FEATCODEC,
     Kind(
-        "a NumPy archive (.npz)",
+        "a NumPy file (.npz)",
         (ZIP,),
         has=b".npy",
         imports="numpy as np",
-        tensors="dict(np.load({path}))",
+        tensors=ARRAYS % "np.load({path})",
     ),
     Kind(
-        "a NumPy array (.npy)",
+        "a NumPy file (.npy, as in .npz)",
         (b"\x93NUMPY",),
         imports="numpy as np",
-        tensors='{"features": np.load({path})}',
+        tensors=ARRAYS % '{"features": np.load({path})}',
     ),
     TORCH("a torch file (.pt, .pth, .ckpt, .bin)", (ZIP,), has=b"/data.pkl"),
     TORCH("a torch file (.pt, .pth, .bin)", (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19",)),
@@ -75,7 +78,7 @@ KINDS = (
         tuple(bytes((0x80, version)) for version in range(2, 6)),
         advice="make it safetensors if you trust it",
         imports="pickle, numpy as np",
-        tensors='{k: np.array(v) for k, v in pickle.load(open({path}, "rb")).items()}',
+        tensors=ARRAYS % 'pickle.load(open({path}, "rb"))',
     ),
     Kind(
         "an HDF5 file",
@@ -105,7 +108,7 @@ KINDS = (
         "a MATLAB file",
         (b"MATLAB 5.0",),
         imports="numpy as np, scipy.io",
-        tensors='{k: np.array(v) for k, v in scipy.io.loadmat({path}).items() if k[0] != "_"}',
+        tensors=ARRAYS[:-1] % "scipy.io.loadmat({path})" + " if k[0] != '_'}",
     ),
     Kind("a pointer of Git LFS", (b"version https://git-lfs",), advice="get it: git lfs pull"),
     Kind("a web page", (b"<!DOCTYPE", b"<!doctype", b"<html"), advice="the download failed"),

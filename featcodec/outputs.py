@@ -59,6 +59,13 @@ def identity(path: str | os.PathLike[str]) -> object:
     return found.st_dev, found.st_ino
 
 
+def refuse_input(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Raise InvalidInput when an output would replace its input."""
+    same = identity(target)
+    if same is not None and same == identity(source):
+        raise InvalidInput(f"{target} is the input itself; name another output")
+
+
 @contextlib.contextmanager
 def complete(path: str | os.PathLike[str], overwrite: bool) -> Iterator[BinaryIO]:
     """Open a file that takes its name only when the block ends well; else nothing is left.
@@ -70,35 +77,35 @@ def complete(path: str | os.PathLike[str], overwrite: bool) -> Iterator[BinaryIO
     target = Path(os.path.realpath(path))  # what a link points to is written, not the link
     if target.is_dir():
         raise InvalidInput(f"{path} is a directory; name a file, or use --output-dir")
-    special = Path(path).exists() and not Path(path).is_file()
+    # What is open already, a pipe or a device is written to and never replaced.
+    through = number is not None or (Path(path).exists() and not Path(path).is_file())
+    before = target.stat() if target.exists() and not through else None
+    if before and not overwrite:
+        raise InvalidInput(f"{path} exists; use --force to overwrite it")
+    folder = Path(tempfile.gettempdir()) if through else target.parent
+    temporary = folder / temporary_name()
+    mode = 0o600 if through else before.st_mode & MODE if before else 0o666
     try:
-        with contextlib.ExitStack() as stack:
-            if number is not None or special:  # open already, a pipe or a device: written to
-                out = _temporary(stack, Path(tempfile.gettempdir()), 0o600)
-                yield out
-                to = path if number is None else os.dup(number)
-                with open(to, "wb") as through:  # noqa: PTH123 - a path or a number
-                    out.seek(0)
-                    shutil.copyfileobj(out, through)
-                return
-            before = target.stat() if target.exists() else None
-            if before and not overwrite:
-                raise InvalidInput(f"{path} exists; use --force to overwrite it")
-            out = _temporary(stack, target.parent, before.st_mode & MODE if before else 0o666)
+        with open(temporary, "x+b", opener=partial(os.open, mode=mode)) as out:  # noqa: PTH123
             yield out
-            out.close()
-            if before:
-                _pass_on(before, Path(out.name))
-            Path(out.name).replace(target)
+            if through:
+                _copy(out, path if number is None else os.dup(number))
+        if before:
+            _pass_on(before, temporary)
+        if not through:
+            temporary.replace(target)
     except OSError as error:
+        if error.filename not in (None, str(path), str(temporary)):
+            raise  # it is about another file
         raise InvalidInput(f"{path}: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
-def _temporary(stack: contextlib.ExitStack, folder: Path, mode: int) -> BinaryIO:
-    """Open a new file that is removed when the stack is left, unless it has another name then."""
-    path = folder / temporary_name()
-    stack.callback(path.unlink, missing_ok=True)
-    return stack.enter_context(open(path, "x+b", opener=partial(os.open, mode=mode)))
+def _copy(out: BinaryIO, to: str | os.PathLike[str] | int) -> None:
+    with open(to, "wb") as open_already:  # noqa: PTH123 - a path or a descriptor
+        out.seek(0)
+        shutil.copyfileobj(out, open_already)
 
 
 def _pass_on(before: os.stat_result, path: Path) -> None:

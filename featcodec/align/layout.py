@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"
+NUMBER = "[0-9]{1,18}"  # of tokens: as a pattern, of what a tensor can have
 MAX_CHANNELS = 1 << 13  # more of them cannot be features of one token
 
 # CLS; CLS and distillation; CLS and four registers; CLS and eight registers
@@ -71,7 +72,7 @@ class Layout:
 def parse(text: str) -> Layout:
     """Read `NCHW`, or `NLD:1+8x8` with prefix tokens and a grid; `NLD:0` is a plain sequence."""
     axes, _, rest = text.strip().partition(":")
-    match = re.fullmatch(r"(?:(\d+)\+)?(\d+)x(\d+)", rest)
+    match = re.fullmatch(rf"(?:({NUMBER})\+)?({NUMBER})x({NUMBER})", rest)
     if rest in ("", "0"):
         return Layout(axes.upper())
     if not match:
@@ -134,8 +135,8 @@ def choose(
 def _grid_of(metadata: Mapping[str, str], tokens: int) -> tuple[int, tuple[int, ...]]:
     """Read `prefix_tokens` and `grid` (`8x8`) from the metadata where they fit, else infer."""
     prefix = metadata.get("prefix_tokens", "0")
-    match = re.fullmatch(r"\s*(\d+)\s*[x,]\s*(\d+)\s*", metadata.get("grid", ""))
-    if match and prefix.isdigit():
+    match = re.fullmatch(rf"\s*({NUMBER})\s*[x,]\s*({NUMBER})\s*", metadata.get("grid", ""))
+    if match and re.fullmatch(NUMBER, prefix):
         grid = (int(match[1]), int(match[2]))
         if int(prefix) + math.prod(grid) == tokens:
             return int(prefix), grid

@@ -25,6 +25,7 @@ class Task:
     architectures: dict[str, str]
     force: bool
     progress: bool
+    verify: bool
 
 
 def work(task: Task) -> Any:
@@ -50,6 +51,7 @@ def work(task: Task) -> Any:
             options=options,
             overwrite=task.force,
             progress=advance,
+            verify=task.verify,
         )
 
 
@@ -121,6 +123,9 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
 @click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
+@click.option(
+    "--verify", is_flag=True, help="Decode what was written and compare it before it is kept."
+)
 @click.option("--report", metavar="FILE", help="Append a JSON line for each input.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
 @click.option("--no-progress", is_flag=True, help="No progress bar, not even on a terminal.")
@@ -141,6 +146,7 @@ def command(
     jobs: int,
     force: bool,
     skip_existing: bool,
+    verify: bool,
     report: str | None,
     fail_fast: bool,
     no_progress: bool,
@@ -173,7 +179,7 @@ def command(
         sys.stderr is not None and sys.stderr.isatty() and not (no_progress or quiet) and jobs == 1
     )
     tasks = [
-        Task(source, target, quality, profile, transform, layout, architecture, force, bar)
+        Task(source, target, quality, profile, transform, layout, architecture, force, bar, verify)
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
