@@ -86,7 +86,7 @@ def complete(path: str | os.PathLike[str], overwrite: bool) -> Iterator[BinaryIO
     temporary = folder / temporary_name()
     mode = 0o600 if through else before.st_mode & MODE if before else 0o666
     try:
-        with open(temporary, "x+b", opener=partial(os.open, mode=mode)) as out:  # noqa: PTH123
+        with open(temporary, "x+b", opener=partial(os.open, mode=mode)) as out:
             yield out
             if through:
                 _copy(out, path if number is None else os.dup(number))

@@ -30,8 +30,8 @@ def verify(
 ) -> None:
     """Raise VerificationFailed unless a file holds what a dump does, within what it states.
 
-    Names, order, shapes, types and metadata are the same; tensors kept bit for bit, and values kept
-    exactly beside others, have the same bits; no error exceeds the bound that was asked for; the SNR
+    Names, order, shapes, types and metadata are the same; tensors kept bit for bit, and values
+    kept exactly beside others, have the same bits; no error exceeds the bound asked for; the SNR
     of each group is that stated, and that asked for. Memory is bounded by row groups.
     """
     try:

@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +20,12 @@ from safetensors.numpy import load_file, save_file
 from featcodec import Quality, encode_file
 from featcodec.align.grids import GroupGrid
 from featcodec.align.layout import Layout
+from featcodec.container.reader import Reader
 from featcodec.container.source import File, Memory
 from featcodec.dumps import Dump
 from featcodec.errors import FeatcodecError, InvalidInput, NotFeatcodec
 from featcodec.file_array import FileArray
 from featcodec.pipeline import choice
-from featcodec.container.reader import Reader
 
 # --- arrays in files ----------------------------------------------------------------------------
 
@@ -176,7 +175,7 @@ def test_a_dump_that_is_cut_off_ends_in_one_line(tmp_path: Path) -> None:
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files")

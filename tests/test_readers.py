@@ -236,13 +236,13 @@ def test_a_reader_that_is_closed_says_so(packed: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files")
 def test_a_reader_that_is_dropped_is_closed_without_a_word(packed: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(20):
             safe_open(packed).get_slice("features")[1]
         gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_closing_in_one_thread_is_an_error_in_the_others_never_other_bytes(

@@ -296,9 +296,7 @@ def test_the_command_verifies_before_anything_takes_its_name(
     assert not (tmp_path / "wrong.fcz").exists()
 
 
-def test_nothing_wrong_goes_to_standard_output(
-    dump: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_wrong_goes_to_standard_output(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for encoder, status in ((encode.encode, 0), (other_source(a_number), 1)):
         monkeypatch.setattr(files, "encode", encoder)
         stream = io.TextIOWrapper(io.BytesIO())

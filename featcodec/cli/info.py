@@ -1,6 +1,5 @@
 """`featcodec info`: what a file holds, read from its headers with the standard library alone."""
 
-import json
 import math
 from collections.abc import Sequence
 from contextlib import closing
@@ -29,7 +28,7 @@ def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
     def work(path: str) -> list[str]:
         found = describe(path)
         if as_json:
-            return [json.dumps(found)]
+            return [render.as_json(found)]
         lines = profile_lines(found) if "entries" in found else file_lines(found, verbose)
         return [path, *lines]
 

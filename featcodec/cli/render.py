@@ -1,5 +1,6 @@
 """Numbers and lines as a person likes to read them."""
 
+import json
 import math
 import sys
 
@@ -19,6 +20,8 @@ def size(count: float) -> str:
 
 def printable(text: str) -> str:
     """Return text without what could move the cursor: control characters as escapes."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
@@ -26,6 +29,11 @@ def show(*lines: str) -> None:
     """Print lines to standard output, whatever they hold."""
     for line in lines:
         click.echo(_encodable(printable(line)))
+
+
+def as_json(found: object) -> str:
+    """Return JSON in which every control character is escaped, the last of ASCII too."""
+    return json.dumps(found).replace("\x7f", "\\u007f")
 
 
 def tell(*lines: str) -> None:

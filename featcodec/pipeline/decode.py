@@ -1,7 +1,6 @@
 """A file to tensors: whole, by tensor, or by a range of the leading axis."""
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ import numpy as np
 
 from .. import limits
 from ..align.curve import Curve
-from ..align.grids import GroupGrid
+from ..align.grids import GroupGrid, Window
 from ..align.layout import Layout, LayoutError
 from ..align.numbers import STORED
 from ..align.value import ValueAlignment
@@ -143,21 +142,27 @@ class Decoder:
         Only the row groups that hold them are decoded.
         """
         group = self.groups[entry.group]
-        header, coder = group.header, group.coder
+        coder, per = group.coder, group.header.slabs_per_row_group
         mine = group.entries.index(entry)
-        row = math.prod(entry.shape[1:])
+        start, unit = int(group.starts[mine]), 1
         if coder is None:
-            row = _elements(entry) // max(entry.shape[0], 1)
-            start = int(group.starts[mine])
-            low, high = start + first * row, start + last * row
+            unit = _elements(entry) // max(entry.shape[0], 1)
+            low, high = start + first * unit, start + last * unit
         else:
             low, high = coder.grid.slabs_of_rows(mine, entry.shape, first, last)
-        whole = np.zeros(entry.shape if coder else _elements(entry), _stored(header))
-        per = header.slabs_per_row_group
-        for number in range(low // per, -(-high // per)):
+        numbers = range(low // per, -(-high // per))
+        slabs = numbers.start * per, numbers.stop * per
+        shape: tuple[int, ...] = ()
+        if coder is None:
+            begin, end = max(slabs[0] - start, 0), min(slabs[1] - start, _elements(entry))
+            window = Window(begin, end, 0, begin)
+        else:
+            window, shape = coder.grid.window(mine, entry.shape, *slabs), entry.shape[1:]
+        found = np.zeros((max(window.last - window.first, 0), *shape), _stored(group.header))
+        for number in numbers:
             for piece in self.pieces(group, number):
-                piece.put(lambda i: whole if i == mine else None)
-        return whole[first:last] if coder else whole[first * row : last * row]
+                piece.within(window).put(lambda i: found if i == mine else None)
+        return found[first * unit - window.first : last * unit - window.first]
 
     def pieces(self, group: Members, number: int) -> Sequence[Piece]:
         """Return what one row group decodes to."""
