@@ -1,6 +1,7 @@
 """`safe_open`: tensors of a file one at a time, or by slices that decode what they touch."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,10 +11,10 @@ import numpy as np
 from .container.dtypes import nbytes
 from .container.index import TensorEntry
 from .container.reader import Reader
+from .container.source import File
 from .dumps import stored_dtype
 from .elements import from_stored as from_stored_numpy
 from .errors import InvalidInput
-from .files import open_stream
 from .pipeline.decode import Decoder
 from .pipeline.profile import Profile
 
@@ -30,7 +31,10 @@ def profiles_of(given: Any) -> list[Profile]:
 
 
 class safe_open:  # noqa: N801 - the name people know from safetensors
-    """Opens a file for reading; use it in a `with` block.
+    """Opens a file for reading; use it in a `with` block, or drop it when it is done with.
+
+    Threads and forked processes may share one. It goes to other processes by pickling, too, where
+    it opens the file anew: InvalidInput is raised there when the file has changed since.
 
     >>> with safe_open("x.fcz", profile="backbone.fcp") as f:   # doctest: +SKIP
     ...     row = f.get_slice("features")[3]
@@ -51,14 +55,22 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         if framework not in ("np", "numpy", "pt", "torch"):
             raise InvalidInput(f"framework {framework!r}: use numpy or torch")
         self._torch = framework in ("pt", "torch")
-        self._device = device
-        self._stream = open_stream(path)
-        try:
-            self._decoder = Decoder(Reader(self._stream, str(path)), profiles_of(profile))
-        except BaseException:
-            self._stream.close()
-            raise
+        self._options = (framework, device)
+        self._open(File.open(path), profiles_of(profile))
+
+    def _open(self, file: File, profiles: list[Profile]) -> None:
+        self._file = file
+        self._decoder = Decoder(Reader(file, file.name), profiles)
         self._entries = {entry.name: entry for entry in self._decoder.reader.index.tensors}
+
+    def __getstate__(self) -> tuple:
+        plain = [replace(profile) for profile in self._decoder.profiles]  # not what they unpacked
+        return self._options, self._file, plain
+
+    def __setstate__(self, state: tuple) -> None:
+        self._options, file, profiles = state
+        self._torch = self._options[0] in ("pt", "torch")
+        self._open(file, profiles)
 
     def __enter__(self) -> "safe_open":
         return self
@@ -69,7 +81,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stream.close()
+        self._file.close()
 
     def keys(self) -> list[str]:
         """Return the names of the tensors, in the dump's order."""
@@ -115,7 +127,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         if self._torch:
             from .torch import from_stored
 
-            return from_stored(stored, dtype, shape).to(self._device)
+            return from_stored(stored, dtype, shape).to(self._options[1])
         return from_stored_numpy(stored, dtype, shape)
 
 

@@ -1,4 +1,4 @@
-"""Safetensors dumps: read through a memory map, written tensor by tensor as values arrive."""
+"""Safetensors dumps: read where they are wanted, written tensor by tensor as values arrive."""
 
 import json
 import math
@@ -11,8 +11,11 @@ from typing import BinaryIO
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from . import formats, limits
 from .container.dtypes import BITS, nbytes
+from .container.source import File
 from .errors import InvalidInput
+from .file_array import FileArray
 from .pipeline.grouping import Tensor
 
 STORED = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
@@ -26,50 +29,65 @@ def stored_dtype(dtype: str) -> np.dtype:
 
 
 class Dump:
-    """A safetensors file as a source of tensors; nothing is read before it is asked for."""
+    """A safetensors file as a source of tensors; nothing is read before it is asked for.
+
+    Use it in a `with` block, or drop it: the file is closed with it.
+    """
 
     def __init__(self, path: str | Path) -> None:
         """Raise InvalidInput when there is no such file or it is no sound safetensors file."""
         self.path = Path(path)
-        if self.path.is_dir():
-            raise InvalidInput(f"{path} is a directory")
+        self._file = File.open(path)
+        self.data_bytes = self._file.size
+        self._refuse_others()
         try:
             with safe_open(self.path, framework="numpy") as checked:  # refuses what is malformed
                 names = list(checked.keys())
-            with self.path.open("rb") as file:
-                size = int.from_bytes(file.read(8), "little")
-                header = json.loads(file.read(size))
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except SafetensorError as error:
             raise InvalidInput(f"{path} is not a sound safetensors file: {error}") from None
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror or error}") from None
+        size = int.from_bytes(self._file.read(0, 8), "little")
+        header = json.loads(self._file.read(8, size))
         # The file's own order of keys: that of the library changes from run to run.
         self.metadata: dict[str, str] | None = header.get("__metadata__")
-        self._start = 8 + size
+        self._data = FileArray.of(self._file)[8 + size :]
         # Empty tensors share their offset with the next: the order of the header decides.
         order = {name: i for i, name in enumerate(header)}
         names.sort(key=lambda name: (header[name]["data_offsets"], order[name]))
-        self.data_bytes = len(self._map)
         self.tensors: Sequence[Tensor] = [self._tensor(name, header[name]) for name in names]
+
+    def __enter__(self) -> "Dump":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def check(self) -> None:
+        """Raise InvalidInput when the file has changed since it was opened."""
+        self._file.check()
+
+    def _refuse_others(self) -> None:
+        """Raise InvalidInput for a file that is known to be of another kind."""
+        kind = formats.recognise(self._file.read(0, formats.HEAD))
+        if kind is not None and kind is not formats.SAFETENSORS:
+            raise InvalidInput(f"{self.path} is not a safetensors dump but {kind.hint(self.path)}")
 
     def _tensor(self, name: str, entry: dict) -> Tensor:
         dtype, shape = entry["dtype"], tuple(entry["shape"])
         begin, end = entry["data_offsets"]
         if dtype not in BITS:
             raise InvalidInput(f"tensor {name!r} has type {dtype}, which featcodec does not know")
-        kind = stored_dtype(dtype)
-
-        def read() -> np.ndarray:
-            count = (end - begin) // kind.itemsize
-            return np.frombuffer(self._map, kind, count, self._start + begin)
-
-        return Tensor(name, dtype, shape, read)
+        if len(shape) > limits.RANK:
+            raise InvalidInput(
+                f"tensor {name!r} has {len(shape)} axes, more than the limit of {limits.RANK};"
+                " merge some"
+            )
+        data, kind = self._data, stored_dtype(dtype)
+        return Tensor(name, dtype, shape, lambda: data[begin:end].view(kind))
 
     def release(self) -> None:
-        """Let go of the pages that were read, so that memory does not grow with the dump."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
+        """Keep nothing: what is read belongs to who asked."""
 
 
 def header_bytes(

@@ -19,6 +19,10 @@ class Unreachable(FeatcodecError, ValueError):
     """The wanted quality cannot be met on this input."""
 
 
+class VerificationFailed(FeatcodecError):
+    """What was written is not what it is to be."""
+
+
 class InvalidStream(FeatcodecError):
     """The bytes are not a stream this version can decode exactly."""
 

@@ -2,22 +2,23 @@
 
 import contextlib
 import os
-import secrets
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from . import verification
 from .align.numbers import STORED, from_float, to_float
 from .container.dtypes import FLOATS
 from .container.index import TensorEntry
 from .container.reader import Reader
+from .container.source import File
 from .dumps import Dump, DumpWriter
 from .errors import InvalidInput
+from .outputs import complete as complete
+from .outputs import refuse_input
 from .pipeline.decode import Decoder
 from .pipeline.encode import Report, encode
 from .pipeline.grouping import Options
@@ -25,6 +26,7 @@ from .pipeline.profile import Profile
 from .pipeline.quality import Quality
 
 Progress = Callable[[int], None]
+CHUNK = 1 << 18  # values converted at once
 
 
 def encode_file(
@@ -36,11 +38,24 @@ def encode_file(
     options: Options | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    verify: bool = False,
 ) -> Report:
-    """Encode a safetensors dump to a file that appears only when it is complete."""
-    dump = Dump(Path(source))
-    with complete(destination, overwrite) as out:
-        return encode(dump, out, quality or Quality.choose(), profile, options, progress)
+    """Encode a safetensors dump to a file that appears only when it is complete.
+
+    With `verify` it is decoded and compared with the dump first, and is on the disk when it
+    appears. Raises InvalidInput when the dump changes meanwhile, VerificationFailed when the file
+    does not hold what it is to hold.
+    """
+    refuse_input(source, destination)
+    quality = quality or Quality.choose()
+    with Dump(Path(source)) as dump, complete(destination, overwrite) as out:
+        report = encode(dump, out, quality, profile, options, progress)
+        if verify:
+            out.flush()
+            verification.verify(dump, File(out, "the file"), quality, [profile] if profile else [])
+            os.fsync(out.fileno())
+        dump.check()
+        return report
 
 
 def decode_file(
@@ -56,21 +71,10 @@ def decode_file(
 
     `dtype` converts floating tensors to another safetensors type.
     """
-    with open_stream(source) as stream:
-        reader = Reader(stream, str(source))
-        decoder = Decoder(reader, profiles)
-        with complete(destination, overwrite) as out:
-            return decode_to(decoder, out, tensors, dtype)
-
-
-def open_stream(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file to read; InvalidInput in one line when that cannot be."""
-    if Path(path).is_dir():
-        raise InvalidInput(f"{path} is a directory")
-    try:
-        return Path(path).open("rb")
-    except OSError as error:
-        raise InvalidInput(f"{path}: {error.strerror or error}") from None
+    refuse_input(source, destination)
+    file = File.open(source)
+    with contextlib.closing(file), complete(destination, overwrite) as out:
+        return decode_to(Decoder(Reader(file, file.name), profiles), out, tensors, dtype)
 
 
 def decode_to(decoder: Decoder, out: BinaryIO, names: Sequence[str], dtype: str | None) -> int:
@@ -82,23 +86,26 @@ def decode_to(decoder: Decoder, out: BinaryIO, names: Sequence[str], dtype: str 
     described = [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
     writer = DumpWriter(out, described, decoder.reader.index.metadata)
     place = {entry.name: i for i, entry in enumerate(entries)}
-    same = [e for e, kind in zip(entries, kinds, strict=True) if kind == e.dtype]
-    decoder.decode(same, lambda entry: writer.tensor(place[entry.name]), writer.release)
-    for entry, kind in zip(entries, kinds, strict=True):
-        if kind != entry.dtype:
-            stored = np.zeros(entry.values, STORED[entry.dtype])
-            decoder.decode([entry], partial(_same, stored))
-            values = to_float(stored, entry.dtype)
-            finite = np.isfinite(values)
-            converted = from_float(np.where(finite, values, 0), kind)
-            if not finite.all():
-                converted[~finite] = from_nonfinite(values[~finite], kind)
-            writer.tensor(place[entry.name])[:] = converted
+    convert = partial(_converted, wanted=dtype) if dtype else None
+    target = lambda entry: writer.tensor(place[entry.name])  # noqa: E731
+    decoder.decode(entries, target, writer.release, convert)
     return writer.total
 
 
-def _same(stored: np.ndarray, _: TensorEntry) -> np.ndarray:
-    return stored
+def _converted(stored: np.ndarray, dtype: str, wanted: str) -> np.ndarray:
+    """Return floating elements as another type; others stay as they are."""
+    if dtype not in FLOATS or dtype == wanted:
+        return stored
+    flat = stored.view(STORED[dtype]).reshape(-1)
+    found = np.empty(flat.shape, STORED[wanted])
+    for start in range(0, flat.size, CHUNK):
+        values = to_float(flat[start : start + CHUNK], dtype)
+        finite = np.isfinite(values)
+        converted = from_float(np.where(finite, values, 0), wanted)
+        if not finite.all():
+            converted[~finite] = from_nonfinite(values[~finite], wanted)
+        found[start : start + CHUNK] = converted
+    return found.reshape(stored.shape)
 
 
 def from_nonfinite(values: np.ndarray, dtype: str) -> np.ndarray:
@@ -120,29 +127,3 @@ def chosen_entries(reader: Reader, names: Sequence[str]) -> list[TensorEntry]:
         if name not in known:
             raise InvalidInput(f"{reader.name} holds no tensor {name!r}")
     return [entry for entry in reader.index.tensors if entry.name in set(names)]
-
-
-@contextlib.contextmanager
-def complete(path: str | os.PathLike[str], overwrite: bool) -> Iterator[BinaryIO]:
-    """Open a file that takes its name only when the block ends well; else nothing is left."""
-    target = Path(os.path.realpath(path))  # what a link points to is written, not the link
-    if target.is_dir():
-        raise InvalidInput(f"{path} is a directory; name a file, or use --output-dir")
-    special = target.exists() and not target.is_file()  # a pipe or a device: written through
-    if target.exists() and not overwrite and not special:
-        raise InvalidInput(f"{path} exists; use --force to overwrite it")
-    name = f".featcodec-{secrets.token_hex(8)}.part"
-    temporary = Path(tempfile.gettempdir(), name) if special else target.with_name(name)
-    try:
-        with temporary.open("x+b") as out:
-            yield out
-            if special:
-                out.seek(0)
-                with target.open("wb") as pipe:
-                    shutil.copyfileobj(out, pipe)
-        if not special:
-            temporary.replace(target)
-    except OSError as error:
-        raise InvalidInput(f"{path}: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)

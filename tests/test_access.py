@@ -1,17 +1,23 @@
 """Tensors and slices of a file through the Python interfaces."""
 
+import io
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
 from featcodec import safe_open
+from featcodec.align.layout import parse
+from featcodec.container.reader import Reader
 from featcodec.errors import InvalidInput, ProfileMissing
-from featcodec.pipeline import choice, row_group
+from featcodec.pipeline import choice, encode, row_group
+from featcodec.pipeline.decode import Decoder
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +64,66 @@ def test_a_slice_equals_the_slice_of_the_tensor(
     np.testing.assert_allclose(found, whole[name][index], rtol=0, atol=1e-5)
 
 
+@settings(max_examples=60)
+@given(
+    axes=st.sampled_from(
+        ["D", "LD", "DL", "ND", "NLD", "NDL", "LND", "CHW", "HWC", "NCHW", "NHWC", "HWNC", "NNLD",
+         "NCTHW", "NL", "LN", "HW", "LD:0+2x3", "LD:0+6x1", "NLD:1+2x2", "LND:2+1x3", "DL:0+3x2"]
+    ),
+    data=st.data(),
+)  # fmt: skip
+def test_rows_are_those_of_the_tensor_in_every_layout(axes: str, data: st.DataObject) -> None:
+    layout = parse(axes)
+    tokens = layout.prefix + math.prod(layout.grid)
+    sizes = {"L": tokens} if layout.grid else {}
+    shape = tuple(sizes.get(a) or data.draw(st.integers(1, 9)) for a in layout.axes)
+    values = np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
+    before = np.arange(7 * shape[0]).reshape(shape[0], 7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "ROW_GROUP_VALUES", data.draw(st.sampled_from([1, 16, 64])))
+        patch.setattr(encode, "LOSSLESS_VALUES", data.draw(st.sampled_from([3, 16])))
+        patch.setattr(encode, "WORTHWHILE", math.inf)  # with loss, however little there is
+        packed = fc.save({"x": values, "n": before, "m": before + 9}, layout={"x": axes}, snr=9)
+    file = io.BytesIO(packed)
+    decoder = Decoder(Reader(file, "x"))
+    whole = fc.load(packed)
+    for entry in decoder.reader.index.tensors:
+        for _ in range(4):
+            first = data.draw(st.integers(0, shape[0]))
+            last = data.draw(st.integers(first, shape[0]))
+            found = decoder.rows(entry, first, last).view(whole[entry.name].dtype)
+            wanted = whole[entry.name][first:last]
+            np.testing.assert_allclose(found.reshape(wanted.shape), wanted, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["maps", "tokens", "line", "labels"])
+def test_a_slice_needs_no_room_for_the_whole_tensor(
+    packed: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    zeros = np.zeros
+
+    def counting(*arguments: Any) -> np.ndarray:
+        found = zeros(*arguments)
+        sizes.append(found.size)
+        return found
+
+    with safe_open(packed) as file:
+        part = file.get_slice(name)
+        monkeypatch.setattr("featcodec.pipeline.decode.np.zeros", counting)
+        part[7]
+    assert max(sizes) <= max(2 * math.prod(part.get_shape()) // 5, 1000)
+
+
 def test_a_slice_decodes_the_row_groups_it_touches_only(
     packed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[int] = []
     decode = row_group.RowGroupCoder.decode
 
-    def counting(self: row_group.RowGroupCoder, *args: object) -> None:
+    def counting(self: row_group.RowGroupCoder, *args: object) -> object:
         decoded.append(1)
-        decode(self, *args)  # type: ignore[arg-type]
+        return decode(self, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(row_group.RowGroupCoder, "decode", counting)
     with safe_open(packed) as file:

@@ -90,7 +90,7 @@ def compare(found: Path, folder: Path) -> None:
     ]
     for one, other in zip(got.tensors, wanted.tensors, strict=True):
         lossy = "lossless" not in folder.name and one.dtype in FLOATS
-        a, b = (t.read().view(stored_dtype(t.dtype)) for t in (one, other))
+        a, b = (np.asarray(t.read()).view(stored_dtype(t.dtype)) for t in (one, other))
         values = to_float(b, one.dtype) if lossy else b
         std = float(np.std(values[np.isfinite(values)], dtype=np.float64)) if lossy else 0.0
         same(one.dtype, a, b, lossy, std, has_network(folder))

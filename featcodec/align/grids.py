@@ -7,7 +7,8 @@ size of block: the order of these arrays, and of the blocks in them, is that of 
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,25 @@ class Box:
     @property
     def count(self) -> int:
         return self.samples * math.prod(self.blocks)
+
+    def moved(self, axis: int, by: int) -> "Box":
+        """Return the same box, places along an axis of the token grid counted from `by`."""
+        old = self.index[axis]
+        new = slice(old.start - by, old.stop - by)
+        return replace(self, index=(*self.index[:axis], new, *self.index[axis + 1 :]))
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows first <= i < last of a tensor's leading axis that hold some slabs.
+
+    Along `axis` of the token grid they begin at place `shift`.
+    """
+
+    first: int
+    last: int
+    axis: int = 0
+    shift: int = 0
 
 
 class GroupGrid:
@@ -97,10 +117,32 @@ class GroupGrid:
         leads = self.layout.order()[0] == 0 and len(grid) and not self.layout.slabs_are_samples
         if not leads or axis == "N":
             return start, start + slabs
-        runs = blocks.cut(grid[0], self.block[0])
-        edges = [o + i * size for o, n, size in runs for i in range(n)] + [grid[0]]
+        # Rows of the leading axis that a row of the grid takes: its tokens, where L holds it all.
+        each = math.prod(grid[1:]) if self.layout.grid else 1
+        edges = [edge * each for edge in self._edges(grid)]
         low = int(np.searchsorted(edges, first, "right")) - 1
         return start + low, start + int(np.searchsorted(edges, last, "left"))
+
+    def window(self, tensor: int, shape: tuple[int, ...], first: int, last: int) -> Window:
+        """Return the rows of a tensor that hold slabs first <= s < last."""
+        start, end = (int(self.starts[tensor + i]) for i in (0, 1))
+        low, high = max(first, start) - start, min(last, end) - start
+        samples, grid = self.shapes[tensor][0], self._grid(self.shapes[tensor])
+        per_sample = max((end - start) // max(samples, 1), 1)
+        if self.layout.axes[0] == "N":
+            per_row = samples // max(shape[0], 1)
+            row = low // per_sample // max(per_row, 1)
+            return Window(row, -(-high // (per_sample * max(per_row, 1))), 0, row * per_row)
+        leads = self.layout.order()[0] == 0 and "N" not in self.layout.axes
+        if not leads or self.layout.slabs_are_samples or self.layout.grid:
+            return Window(0, shape[0])
+        edges = self._edges(grid)
+        return Window(edges[low], edges[high], 1, edges[low])
+
+    def _edges(self, grid: Sizes) -> list[int]:
+        """Return where the slabs of a sample begin along the first axis of its grid, and end."""
+        runs = blocks.cut(grid[0], self.block[0])
+        return [o + i * size for o, n, size in runs for i in range(n)] + [grid[0]]
 
     def boxes(self, first: int, last: int) -> dict[tuple[bool, Sizes], list[Box]]:
         """Return the boxes of a range of slabs by (prefix?, size of block), in coding order."""
@@ -123,7 +165,7 @@ class GroupGrid:
         """Return the box of a tensor as a view (channels, points..., samples, blocks...)."""
         return blocks.gather(self._part(tensor, box), box.blocks, box.sizes)
 
-    def _part(self, tensor: np.ndarray, box: Box) -> np.ndarray:
+    def _part(self, tensor: Any, box: Box) -> Any:
         """Return a box of a tensor as a view (samples, grid..., channels)."""
         merged = _merge_samples(tensor, self.layout)
         if self.layout.prefix or self.layout.grid:
@@ -138,15 +180,18 @@ class GroupGrid:
     def collect(
         self,
         boxes: Sequence[Box],
-        tensor: Callable[[int], np.ndarray],
+        tensor: Callable[[int], Any],
         convert: Callable[[np.ndarray], np.ndarray],
     ) -> np.ndarray:
-        """Return a new array (channels, points, blocks) of equal boxes, values converted."""
+        """Return a new array (channels, points, blocks) of equal boxes, values converted.
+
+        `tensor` gives arrays, or what `np.asarray` makes one of once a box is cut from it.
+        """
         points = math.prod(boxes[0].sizes)
         total = sum(box.count for box in boxes)
         arrays = []
         for box in boxes:
-            part = _staged(self._part(tensor(box.tensor), box))
+            part = _staged(np.asarray(self._part(tensor(box.tensor), box)))
             arrays.append(convert(blocks.gather(part, box.blocks, box.sizes)))
         if len(arrays) == 1:
             return np.array(arrays[0], order="C").reshape(self.channels, points, total)
@@ -154,18 +199,20 @@ class GroupGrid:
         return np.ascontiguousarray(np.concatenate(flat, axis=2))
 
     def scatter(
-        self, values: np.ndarray, boxes: Sequence[Box], tensor: Callable[[int], np.ndarray]
+        self, values: np.ndarray, boxes: Sequence[Box], tensor: Callable[[int], np.ndarray | None]
     ) -> None:
-        """Write an array (channels, points, blocks) into the tensors."""
+        """Write an array (channels, points, blocks) into the tensors that there are."""
         start = 0
         for box in boxes:
-            target = self.view(tensor(box.tensor), box)
-            piece = values[:, :, start : start + box.count]
-            target[...] = piece.reshape(target.shape)
+            whole = tensor(box.tensor)
+            if whole is not None:
+                target = self.view(whole, box)
+                piece = values[:, :, start : start + box.count]
+                target[...] = piece.reshape(target.shape)
             start += box.count
 
 
-def _merge_samples(tensor: np.ndarray, layout: Layout) -> np.ndarray:
+def _merge_samples(tensor: Any, layout: Layout) -> Any:
     """Return a view (samples, grid..., channels), the channel axis added where there is none."""
     ordered = tensor.transpose(layout.order())
     samples = layout.axes.count("N")
@@ -174,10 +221,10 @@ def _merge_samples(tensor: np.ndarray, layout: Layout) -> np.ndarray:
     return _split_axis(ordered, (math.prod(ordered.shape[:samples]), *rest))
 
 
-def _split_axis(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _split_axis(array: Any, shape: tuple[int, ...]) -> Any:
     """Reshape a view whose axes are only split, or merged where they are adjacent: no copy."""
     view = array.reshape(shape)
-    assert view.size == 0 or np.may_share_memory(view, array)
+    assert view.size == 0 or not isinstance(view, np.ndarray) or np.may_share_memory(view, array)
     return view
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from . import batch, render, streams
+from . import batch, failures, render, streams
+from .streams import STREAM
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def work(task: Task) -> Any:
 @click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@failures.verbose_option
 def command(
     files: tuple[str, ...],
     output: str | None,
@@ -69,22 +71,24 @@ def command(
     skip_existing: bool,
     fail_fast: bool,
     quiet: bool,
+    verbose: bool,
 ) -> int:
     """Decode files back to safetensors dumps."""
-    targets = batch.outputs(files, output, output_dir, dump_name, force)
+    known = [("--profile", profile) for profile in profiles]
+    targets = batch.outputs(files, output, output_dir, dump_name, force, known)
     dtype = dtype.upper() if dtype else None
     tasks = [
         Task(source, target, profiles, tensors, dtype, force)
         for source, target in zip(files, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
-    failures = []
+    failed = []
     for task, result in batch.run(work, tasks, batch.job_count(jobs), fail_fast):
         if isinstance(result, Exception):
-            failures.append(batch.say(result, task.source))
-        elif not quiet and task.target != batch.STREAM:
-            click.echo(f"{task.target}: {render.size(result)}", err=True)
-    return batch.status_of(failures, len(tasks))
+            failed.append(failures.say(result, task.source, verbose))
+        elif not quiet and task.target != STREAM:
+            render.tell(f"{task.target}: {render.size(result)}")
+    return failures.status_of(failed, len(tasks))
 
 
 def dump_name(path: str) -> str:

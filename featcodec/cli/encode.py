@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from . import batch, render, streams
+from . import batch, failures, render, streams
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Task:
     architectures: dict[str, str]
     force: bool
     progress: bool
+    verify: bool
 
 
 def work(task: Task) -> Any:
@@ -50,6 +51,7 @@ def work(task: Task) -> Any:
             options=options,
             overwrite=task.force,
             progress=advance,
+            verify=task.verify,
         )
 
 
@@ -59,9 +61,9 @@ class progress_of:  # noqa: N801 - reads as a statement
     def __init__(self, source: str, task: Task) -> None:
         self.bar: Any = None
         if task.progress and Path(source).is_file():
-            self.bar = click.progressbar(
-                length=Path(source).stat().st_size // 4, label=Path(source).name, file=sys.stderr
-            )
+            label = render.printable(Path(source).name)
+            length = Path(source).stat().st_size // 4
+            self.bar = click.progressbar(length=length, label=label, file=sys.stderr)
 
     def __enter__(self) -> Any:
         return self.bar.__enter__().update if self.bar else None
@@ -121,6 +123,9 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
 @click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
+@click.option(
+    "--verify", is_flag=True, help="Decode what was written and compare it before it is kept."
+)
 @click.option("--report", metavar="FILE", help="Append a JSON line for each input.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
 @click.option("--no-progress", is_flag=True, help="No progress bar, not even on a terminal.")
@@ -141,6 +146,7 @@ def command(
     jobs: int,
     force: bool,
     skip_existing: bool,
+    verify: bool,
     report: str | None,
     fail_fast: bool,
     no_progress: bool,
@@ -164,6 +170,8 @@ def command(
             else path.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX
         ),
         force,
+        [("--profile", profile)] if profile else [],
+        [("--report", report)] if report else [],
     )
     if report is not None:
         Path(report).open("a").close()  # what cannot be written is better known now
@@ -171,23 +179,22 @@ def command(
         sys.stderr is not None and sys.stderr.isatty() and not (no_progress or quiet) and jobs == 1
     )
     tasks = [
-        Task(source, target, quality, profile, transform, layout, architecture, force, bar)
+        Task(source, target, quality, profile, transform, layout, architecture, force, bar, verify)
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
-    failures = []
+    failed = []
     for task, result in batch.run(work, tasks, batch.job_count(jobs), fail_fast):
         if isinstance(result, Exception):
-            failures.append(batch.say(result, task.source))
+            failed.append(failures.say(result, task.source, verbose))
             write_report(report, {"input": task.source, "error": str(result)})
             continue
         if not quiet:
             for line in result.remarks:
-                click.echo(f"{task.source}: {line}", err=True)
-            click.echo(summary(task.source, result), err=True)
+                render.tell(f"{task.source}: {line}")
+            render.tell(summary(task.source, result))
             if verbose:
-                for line in result.choices:
-                    click.echo(f"  {line}", err=True)
+                render.tell(*(f"  {line}" for line in result.choices))
         write_report(
             report,
             {
@@ -199,7 +206,7 @@ def command(
                 "snr_db": None if math.isinf(result.snr_db) else result.snr_db,
             },
         )
-    return batch.status_of(failures, len(tasks))
+    return failures.status_of(failed, len(tasks))
 
 
 def check_quality(quality: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import render
+from . import failures, render
 
 PACKAGES = ("matplotlib", "bjontegaard")
 DEFAULT_SNRS = "5,10,20,30"
@@ -47,6 +47,7 @@ def decibels(_ctx: click.Context, _param: click.Parameter, value: str) -> list[f
 @click.option("--anchor", metavar="NAME", help="Codec of the deltas (default: the first).")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the results.")
 @click.option("--no-progress", is_flag=True, help="No progress, not even on a terminal.")
+@failures.verbose_option
 def command(
     dumps: tuple[str, ...],
     specifications: tuple[str, ...],
@@ -55,6 +56,7 @@ def command(
     anchor: str | None,
     output: str,
     no_progress: bool,
+    verbose: bool,
 ) -> int:
     """Measure rate, distortion, accuracy and speed of codecs on dumps.
 
@@ -120,7 +122,6 @@ def report(measurements: list, deltas: list) -> None:
     if scored:
         rows = tables.enough(sufficient(measurements))
         lines += ["", *render.table(rows, set(range(2, len(rows[0]))))]
-    for line in lines:
-        click.echo(render.printable(line))
+    render.show(*lines)
     for line in tables.failures(measurements):
-        click.echo(f"featcodec: {render.printable(line)}", err=True)
+        render.complain(line)

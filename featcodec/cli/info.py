@@ -1,9 +1,8 @@
 """`featcodec info`: what a file holds, read from its headers with the standard library alone."""
 
-import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 import click
@@ -12,8 +11,9 @@ from ..container.group import GroupHeader
 from ..container.index import TensorEntry
 from ..container.network import Network
 from ..container.reader import Reader
-from ..container.sections import PROFILE, SIGNATURE_BYTES, check_signature
-from . import batch, render, streams
+from ..container.sections import PROFILE
+from ..container.source import File
+from . import batch, failures, render, streams
 
 SHOWN = 40  # groups, and tensors of a group, unless -v
 
@@ -24,32 +24,35 @@ SHOWN = 40  # groups, and tensors of a group, unless -v
 @click.option("-v", "--verbose", is_flag=True, help="Every tensor, however many.")
 def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
     """Show what a file or a profile holds."""
-    failures = []
-    for path, result in batch.run(describe, files, jobs=1, fail_fast=False):
+
+    def work(path: str) -> list[str]:
+        found = describe(path)
+        if as_json:
+            return [render.as_json(found)]
+        lines = profile_lines(found) if "entries" in found else file_lines(found, verbose)
+        return [path, *lines]
+
+    failed = []
+    for path, result in batch.run(work, files, jobs=1, fail_fast=False):
         if isinstance(result, Exception):
-            failures.append(batch.say(result, path))
-        elif as_json:
-            click.echo(json.dumps(result))
+            failed.append(failures.say(result, path, verbose))
         else:
-            lines = profile_lines(result) if "entries" in result else file_lines(result, verbose)
-            click.echo("\n".join([f"{path}", *lines]))
-    return batch.status_of(failures, len(files))
+            render.show(*result)
+    return failures.status_of(failed, len(files))
 
 
 def describe(path: str) -> dict[str, Any]:
     """Return what the headers of a file say, as `--json` prints it."""
-    with streams.readable(path) as name, Path(name).open("rb") as stream:
-        _, kind = check_signature(stream.read(SIGNATURE_BYTES), path)
-        reader = Reader(stream, path, kind)
+    with streams.readable(path) as name, closing(File.open(name, path)) as file:
+        reader = Reader(file, path, kind=None)
         head: dict[str, Any] = {
             "format_version": "{}.{}".format(*reader.version),
             "file_bytes": reader.size,
         }
-        if kind == PROFILE:
+        if reader.kind == PROFILE:
             import hashlib
 
-            stream.seek(0)
-            head["sha256"] = hashlib.sha256(stream.read()).hexdigest()
+            head["sha256"] = hashlib.sha256(file.read(0, file.size)).hexdigest()
             entries = [describe_entry(entry) for entry in reader.entries()]
             found = reader.network()
             return {**head, "entries": entries, "network": found and describe_network(found)}
@@ -152,7 +155,7 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
     ]
     for key, value in (found["metadata"] or {}).items():
         short = value if len(value) <= 100 else value[:97] + "..."
-        lines.append(f"  {render.printable(key)}: {render.printable(short)}")
+        lines.append(f"  {key}: {short}")
     if found["profile"]:
         names = found["profile"] if isinstance(found["profile"], list) else [found["profile"]]
         lines += [f"  needs profile {name}" for name in names]
@@ -177,7 +180,7 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
 def tensor_row(tensor: dict[str, Any]) -> list[str]:
     exact = tensor["transform"] == "lossless"
     return [
-        render.printable(tensor["name"]),
+        tensor["name"],
         tensor["dtype"],
         "x".join(map(str, tensor["shape"])) or "scalar",
         tensor["layout"] or "-",
@@ -191,14 +194,14 @@ def tensor_row(tensor: dict[str, Any]) -> list[str]:
 def group_row(members: Sequence[dict[str, Any]]) -> list[str]:
     """Return one row for a group of many tensors."""
     row = tensor_row(members[0])
-    first, last = (render.printable(members[i]["name"]) for i in (0, -1))
+    first, last = (members[i]["name"] for i in (0, -1))
     row[0] = f"{first} .. {last} ({len(members)})"
     axes = zip(*(t["shape"] for t in members), strict=False)
     spans = [(min(axis), max(axis)) for axis in axes]
     row[2] = "x".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
     size = sum(t["bytes"] for t in members)
     values = sum(math.prod(t["shape"]) for t in members)
-    row[6], row[7] = f"{size:,}", f"{8 * size / values:.3f}"
+    row[6], row[7] = f"{size:,}", f"{8 * size / values if values else 0.0:.3f}"
     return row
 
 
@@ -248,7 +251,7 @@ def profile_lines(found: dict[str, Any]) -> list[str]:
 
 def network_lines(network: dict[str, Any]) -> list[str]:
     """Return what is known of a network's training."""
-    head = f"  network {render.printable(network['name'])}, {render.size(network['bytes'])}"
+    head = f"  network {network['name']}, {render.size(network['bytes'])}"
     try:  # whoever trained it could note anything, or nothing
         trained_on = network["trained_on"]
         values = sum(entry["values"] for entry in trained_on)
@@ -256,4 +259,4 @@ def network_lines(network: dict[str, Any]) -> list[str]:
         steps = f"{network['steps']:,} steps, seed {network['seed']}, {values:,} values of"
     except (KeyError, TypeError, ValueError):
         return [head]
-    return [f"{head}: {steps}", *(f"    {render.printable(name)}" for name in names)]
+    return [f"{head}: {steps}", *(f"    {name}" for name in names)]

@@ -10,8 +10,8 @@ from typing import NoReturn
 import click
 
 from .. import __version__
-from ..errors import FeatcodecError
-from .batch import TERMINATED
+from . import INTERRUPTED, TERMINATED, failures, render
+from .streams import STREAM
 
 # One thread a process: row groups are small, and threads that wait for each other on a busy machine
 # cost many times what they bring. Parallel work is done by processes, with --jobs.
@@ -27,7 +27,6 @@ COMMANDS = {
     "profiles": "List the built-in profiles.",
     "eval": "Compare codecs on dumps: rate, distortion, accuracy, speed.",
 }
-INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
@@ -54,30 +53,22 @@ def cli() -> None:
     """Store and send the intermediate features of neural networks in few bits."""
 
 
-def fail(message: str, status: int) -> NoReturn:
-    """Say what is wrong in one line and exit."""
-    click.echo(f"featcodec: {' '.join(message.split())}", err=True)
-    sys.exit(status)
-
-
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; never a traceback for what a user can cause."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that temporary files go
     try:
         sys.exit(cli.main(arguments, prog_name="featcodec", standalone_mode=False) or 0)
     except click.UsageError as error:
-        error.show()
+        click.UsageError(render.printable(error.format_message()), error.ctx).show()
         sys.exit(2)
-    except click.ClickException as error:
-        fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        fail("interrupted", INTERRUPTED)
-    except FeatcodecError as error:
-        fail(str(error), error.exit_status)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        render.complain("interrupted")
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has gone: stay silent
         sys.exit(1)
-    except MemoryError:
-        fail("out of memory", 1)
-    except OSError as error:
-        fail(f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+    except Exception as error:
+        asked = sys.argv[1:] if arguments is None else arguments
+        verbose = "-v" in asked or "--verbose" in asked
+        sys.exit(failures.say(failures.known(error), STREAM, verbose))

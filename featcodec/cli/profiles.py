@@ -1,6 +1,5 @@
 """`featcodec profiles`."""
 
-import json
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ def command(as_json: bool) -> int:
     """List the profiles that come with featcodec; -p takes their names."""
     for name, path in built_in().items():
         found = {"name": name, **describe(str(path))}
-        click.echo(json.dumps(found) if as_json else line(found))
+        render.show(render.as_json(found) if as_json else line(found))
     return 0
 
 

@@ -1,6 +1,12 @@
 """Numbers and lines as a person likes to read them."""
 
+import json
 import math
+import sys
+
+import click
+
+LONGEST = 2000  # characters of an error, so that what a file holds does not flood a terminal
 
 
 def size(count: float) -> str:
@@ -14,7 +20,39 @@ def size(count: float) -> str:
 
 def printable(text: str) -> str:
     """Return text without what could move the cursor: control characters as escapes."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def show(*lines: str) -> None:
+    """Print lines to standard output, whatever they hold."""
+    for line in lines:
+        click.echo(_encodable(printable(line)))
+
+
+def as_json(found: object) -> str:
+    """Return JSON in which every control character is escaped, the last of ASCII too."""
+    return json.dumps(found).replace("\x7f", "\\u007f")
+
+
+def tell(*lines: str) -> None:
+    """Print lines to standard error, whatever they hold."""
+    for line in lines:
+        click.echo(printable(line), err=True)
+
+
+def complain(message: str) -> None:
+    """Print what is wrong, in one line."""
+    text = " ".join(message.split())
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    tell(f"featcodec: {text}")
+
+
+def _encodable(text: str) -> str:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def decibels(snr: float) -> str:
@@ -29,6 +67,7 @@ def ratio(before: int, after: int) -> str:
 
 def table(rows: list[list[str]], right: set[int]) -> list[str]:
     """Return lines with columns aligned; those in `right` to the right."""
+    rows = [list(map(printable, row)) for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:

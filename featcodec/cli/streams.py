@@ -11,7 +11,19 @@ from typing import BinaryIO
 import click
 
 from ..errors import FeatcodecError, InvalidInput
-from .batch import STREAM
+from ..outputs import temporary_name
+
+STREAM = "-"
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    folder = Path(tempfile.gettempdir()) / temporary_name()
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -21,8 +33,8 @@ def readable(path: str) -> Iterator[str]:
         yield path
         return
     name = "standard input" if path == STREAM else path
-    with tempfile.TemporaryDirectory(prefix="featcodec-") as folder:
-        copy = Path(folder) / "input"
+    with temporary_folder() as folder:
+        copy = folder / "input"
         with contextlib.ExitStack() as stack:
             source = standard_input() if path == STREAM else stack.enter_context(open_stream(path))
             shutil.copyfileobj(source, stack.enter_context(copy.open("wb")))
@@ -51,8 +63,8 @@ def writable(path: str) -> Iterator[str]:
     if path != STREAM:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="featcodec-") as folder:
-        copy = Path(folder) / "output"
+    with temporary_folder() as folder:
+        copy = folder / "output"
         if sys.stdout is None:
             raise InvalidInput("standard output is closed")
         yield str(copy)

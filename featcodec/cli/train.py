@@ -2,11 +2,17 @@
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from . import batch, failures, render
+
+if TYPE_CHECKING:
+    from ..dumps import Dump
 
 TELL_EVERY = 100  # steps
 
@@ -24,6 +30,7 @@ TELL_EVERY = 100  # steps
 @click.option("--device", metavar="D", help="neural: cpu, cuda, ... (cuda where there is one).")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the profile.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@failures.verbose_option
 def command(
     dumps: tuple[str, ...],
     output: str,
@@ -35,17 +42,16 @@ def command(
     device: str | None,
     force: bool,
     quiet: bool,
+    verbose: bool,
 ) -> int:
     """Fit a profile to the features of dumps.
 
     A linear profile reads each dump once. A network is trained for an hour or so; the file
     PROFILE.checkpoint keeps what is done, and the same command goes on from there.
     """
-    from ..dumps import Dump
-    from ..files import complete
+    from ..outputs import complete
     from ..pipeline.grouping import Options
     from ..pipeline.profile import Profile
-    from . import render
     from .encode import named
 
     asked = {"from": start, "steps": steps, "seed": seed, "device": device}
@@ -56,8 +62,10 @@ def command(
         for name, value in asked.items():
             if value is not None:
                 raise click.UsageError(f"--{name} is for --transform neural")
+    read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
+    batch.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
     with complete(output, force) as out:
-        sources = (Dump(path) for path in dumps)
+        sources = opened(dumps)
         if transform == "neural":
             data = network(sources, options, output, start, steps, seed, device, quiet)
         else:
@@ -69,9 +77,23 @@ def command(
     if not quiet:
         for entry in profile.entries:
             part = " (prefix tokens)" if entry.prefix else ""
-            click.echo(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}", err=True)
-        click.echo(f"{output}: {render.size(len(data))}, sha256 {profile.digest.hex()}", err=True)
+            render.tell(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}")
+        render.tell(f"{output}: {render.size(len(data))}, sha256 {profile.digest.hex()}")
     return 0
+
+
+def opened(paths: Iterable[str]) -> "Iterator[Dump]":
+    """Yield dumps one after the other, each open while it is looked at."""
+    from ..dumps import Dump
+
+    for path in paths:
+        with Dump(path) as dump:
+            yield dump
+            dump.check()
+
+
+def checkpoint_of(output: str) -> str:
+    return f"{output}.checkpoint"
 
 
 def network(
@@ -106,7 +128,7 @@ def network(
     torch.set_num_threads(os.cpu_count() or 1)
     usual = Plan()
     plan = replace(usual, steps=steps or usual.steps, seed=seed or usual.seed, device=device)
-    checkpoint = Path(f"{output}.checkpoint")
+    checkpoint = Path(checkpoint_of(output))
 
     def tell(now: Any) -> None:
         if not quiet and (now.step % TELL_EVERY == 0 or now.step == plan.steps):

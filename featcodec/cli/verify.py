@@ -1,12 +1,13 @@
 """`featcodec verify`: structure and checksums, without decoding unless asked."""
 
-from pathlib import Path
+from contextlib import closing
 
 import click
 
 from ..container.reader import Reader
-from ..container.sections import PROFILE, SIGNATURE_BYTES, check_signature
-from . import batch, streams
+from ..container.sections import PROFILE
+from ..container.source import File
+from . import batch, failures, render, streams
 
 
 @click.command()
@@ -14,38 +15,38 @@ from . import batch, streams
 @click.option("--decode", is_flag=True, help="Also decode every value.")
 @click.option("-p", "--profile", "profiles", multiple=True, metavar="P", help="For --decode.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def command(files: tuple[str, ...], decode: bool, profiles: tuple[str, ...], quiet: bool) -> int:
+@failures.verbose_option
+def command(
+    files: tuple[str, ...], decode: bool, profiles: tuple[str, ...], quiet: bool, verbose: bool
+) -> int:
     """Check files for damage: every checksum, and with --decode every symbol."""
 
     def work(path: str) -> None:
         check(path, profiles if decode else None)
 
-    failures = []
+    failed = []
     for path, result in batch.run(work, files, jobs=1, fail_fast=False):
         if isinstance(result, Exception):
-            failures.append(batch.say(result, path))
+            failed.append(failures.say(result, path, verbose))
         elif not quiet:
-            click.echo(f"{path}: sound", err=True)
-    return batch.status_of(failures, len(files))
+            render.tell(f"{path}: sound")
+    return failures.status_of(failed, len(files))
 
 
 def check(path: str, profiles: tuple[str, ...] | None) -> None:
     """Raise when a file is damaged; decode it too when `profiles` are given, even none."""
-    with streams.readable(path) as name, Path(name).open("rb") as stream:
-        _, kind = check_signature(stream.read(SIGNATURE_BYTES), path)
-        reader = Reader(stream, path, kind)
+    with streams.readable(path) as name, closing(File.open(name, path)) as file:
+        reader = Reader(file, path, kind=None)
         reader.check_sections()
-        if kind == PROFILE:
+        if reader.kind == PROFILE:
             reader.entries()
             return
         reader.groups()
         if profiles is not None:
-            import numpy as np
-
-            from ..dumps import stored_dtype
             from ..pipeline.decode import Decoder
             from ..pipeline.profile import Profile
 
             decoder = Decoder(reader, [Profile.load(p) for p in profiles])
-            for entry in reader.index.tensors:
-                decoder.decode([entry], lambda e: np.zeros(e.values, stored_dtype(e.dtype)))
+            for group in decoder.groups:
+                for number in range(group.header.row_groups):
+                    decoder.pieces(group, number)

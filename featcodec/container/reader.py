@@ -1,11 +1,11 @@
 """Opens a file by its end marker and index, and hands out sections (SPEC §2)."""
 
 import itertools
-import os
 from typing import BinaryIO
 
 from .. import limits
 from ..errors import Corrupt, Truncated, Unsupported
+from ..formats import HEAD
 from .agreement import check_groups
 from .group import GroupHeader
 from .index import Index
@@ -23,6 +23,7 @@ from .sections import (
     check_signature,
     read_section,
 )
+from .source import Source, source_of
 
 KNOWN = {FEATURES: {b"ROWS", b"GRUP"}, PROFILE: {b"ENTR", b"NETW"}}
 STRUCTURE = {b"INDX", b"END ", *KNOWN[FEATURES], *KNOWN[PROFILE]}
@@ -31,26 +32,26 @@ STRUCTURE = {b"INDX", b"END ", *KNOWN[FEATURES], *KNOWN[PROFILE]}
 class Reader:
     """A featcodec file whose signature, index and end marker are sound."""
 
-    def __init__(self, source: BinaryIO, name: str, kind: int = FEATURES) -> None:
-        self.source = source
+    def __init__(self, source: Source | BinaryIO, name: str, kind: int | None = FEATURES) -> None:
+        """`kind` is that of the file, None for any. Raises InvalidStream when it is not sound."""
+        self.source = source_of(source, name)
         self.name = name
-        source.seek(0)
-        self.version, found = check_signature(source.read(SIGNATURE_BYTES), name)
-        if found != kind:
-            raise Corrupt(f"{name} holds a {KINDS[found]} file where {KINDS[kind]} are wanted")
-        self.size = source.seek(0, os.SEEK_END)
+        self.size = self.source.size
+        self.version, self.kind = check_signature(self.source.read(0, HEAD), name)
+        if kind not in (None, self.kind):
+            raise Corrupt(f"{name} holds a {KINDS[self.kind]} file where {KINDS[kind]} are wanted")
         index_offset = self._end_marker()
         length = self.size - END_BYTES - index_offset
         limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")
-        section, critical, payload = read_section(source, index_offset, length)
+        section, critical, payload = read_section(self.source, index_offset, length)
         if section != b"INDX" or not critical:
             raise Corrupt(f"{name} has no index where its end marker points")
         self.index = Index.unpack(payload, index_offset - SIGNATURE_BYTES)
-        if kind == PROFILE and self.index.tensors:
+        if self.kind == PROFILE and self.index.tensors:
             raise Corrupt(f"{name} is a profile that lists tensors")
         lengths = (length for _, length in self.index.sections)
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
-        self._refuse_unknown(KNOWN[kind] - ({b"NETW"} if self.version < EXTENDED else set()))
+        self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < EXTENDED else set()))
 
     def _end_marker(self) -> int:
         if self.size < SIGNATURE_BYTES + END_BYTES:

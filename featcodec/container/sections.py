@@ -6,6 +6,8 @@ from typing import BinaryIO
 
 from .. import limits
 from ..errors import Corrupt, NotFeatcodec, Truncated, Unsupported
+from ..formats import recognise
+from .source import Source
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 LOWEST = (1, 0)  # what a file states unless it needs more
@@ -30,13 +32,19 @@ def signature(kind: int, version: tuple[int, int]) -> bytes:
 
 
 def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
-    """Return (major, minor) and the kind, or say what is wrong with the first bytes of `name`."""
+    """Return (major, minor) and the kind, or say what is wrong with the first bytes of `name`.
+
+    What is no featcodec file is known by some more bytes than those of the signature.
+    """
     if not data:
         raise Truncated(f"{name} is empty")
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
         if data[1:4] == MAGIC[1:4]:
             raise Corrupt(f"{name} was damaged by a transfer in text mode; copy it as binary")
-        raise NotFeatcodec(f"{name} is not a featcodec file")
+        other = recognise(data)
+        but = f" but {other.hint(name)}" if other else ""
+        raise NotFeatcodec(f"{name} is not a featcodec file{but}")
+    data = data[:SIGNATURE_BYTES]
     if len(data) < SIGNATURE_BYTES:
         raise Truncated(f"{name} ends within its signature")
     _, major, minor, kind = SIGNATURE.unpack_from(data)
@@ -62,10 +70,9 @@ def write_section(out: BinaryIO, kind: bytes, payload: bytes, critical: bool = T
     return SECTION_BYTES + len(payload)
 
 
-def read_section(source: BinaryIO, offset: int, length: int) -> tuple[bytes, bool, bytes]:
+def read_section(source: Source, offset: int, length: int) -> tuple[bytes, bool, bytes]:
     """Return type, critical bit and payload of the section of `length` bytes at `offset`."""
-    source.seek(offset)
-    data = source.read(length)
+    data = source.read(offset, length)
     if len(data) < max(length, SECTION_BYTES):
         raise Truncated(f"the file ends within the section at byte {offset}")
     kind, flags, size = SECTION.unpack_from(data)

@@ -109,7 +109,7 @@ class Bench:
         """Let a codec load what it loads when it is first used."""
         first = self.features.groups[0]
         tensor = next(t for t in self.dump.tensors if t.name == first.names[0])
-        rows = tensor.read().reshape(tensor.shape)[:2]
+        rows = np.asarray(tensor.read().reshape(tensor.shape)[:2])
         few = Features(Arrays({tensor.name: (rows, tensor.dtype)}, self.dump.metadata))
         with contextlib.suppress(FeatcodecError):
             codec.decode(codec.encode(few, codec.tune(few, None if codec.fixed else 10.0)))

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from .. import limits
 from ..align.curve import Curve
-from ..align.grids import GroupGrid
+from ..align.grids import GroupGrid, Window
 from ..align.layout import Layout, LayoutError
 from ..align.numbers import STORED
 from ..align.value import ValueAlignment
@@ -28,6 +30,7 @@ from .grouping import unsigned
 from .kept import Kept
 from .neural import NeuralCoder
 from .part_coder import PartCoder
+from .pieces import Piece, Run
 from .predicted_coder import PredictedCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
@@ -37,11 +40,18 @@ KEPT_NUMBERS = 1 << 26  # of the models of groups
 FARTHEST = 1 << 60  # quarter octaves of a step that int64 can take from any scale
 
 
-class _Members:
+class Members:
     """The tensors of one group, and how they are cut into slabs."""
 
-    def __init__(self, header: GroupHeader, entries: list[TensorEntry], profile: Profile | None):
+    def __init__(
+        self,
+        number: int,
+        header: GroupHeader,
+        entries: list[TensorEntry],
+        profile: Profile | None,
+    ) -> None:
         """Raise Corrupt when header and tensors disagree; models are not unpacked yet."""
+        self.number = number  # of the group
         self.header = header
         self.entries = entries
         self.profile = profile
@@ -54,11 +64,22 @@ class _Members:
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """The first slab of each tensor, and the number of all."""
+        """The first slab of each tensor, and the number of all slabs."""
         if self.grid is not None:
             return self.grid.starts
         sizes = [_elements(entry) for entry in self.entries]
         return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+    def slabs(self, number: int) -> tuple[int, int]:
+        """Return the slabs first <= s < last of a row group."""
+        first = number * self.header.slabs_per_row_group
+        return first, min(first + self.header.slabs_per_row_group, self.header.slabs)
+
+    def tensors(self, number: int) -> range:
+        """Return the positions of the tensors that a row group has slabs of."""
+        first, last = self.slabs(number)
+        low = int(np.searchsorted(self.starts, first, "right")) - 1
+        return range(low, int(np.searchsorted(self.starts, last, "left")))
 
 
 class Decoder:
@@ -83,9 +104,9 @@ class Decoder:
         members: list[list[TensorEntry]] = [[] for _ in headers]
         for tensor in reader.index.tensors:
             members[tensor.group].append(tensor)
-        self._groups = [
-            _Members(header, entries, self._profile(header))
-            for header, entries in zip(headers, members, strict=True)
+        self.groups = [
+            Members(number, headers[number], entries, self._profile(headers[number]))
+            for number, entries in enumerate(members)
         ]
         self._coders: Kept[RowGroupCoder] = Kept(KEPT_NUMBERS, _numbers)
 
@@ -93,14 +114,13 @@ class Decoder:
         number = None if header.lossy is None else header.lossy.profile
         return None if number is None else self.profiles[number]
 
-    def _coder(self, number: int) -> RowGroupCoder | None:
+    def _coder(self, group: Members) -> RowGroupCoder | None:
         """Return what codes a group; None when it is kept bit for bit."""
-        group = self._groups[number]
         grid, lossy = group.grid, group.header.lossy
         if grid is None or lossy is None:
             return None
         return self._coders.get(
-            number, lambda: _coder(group.header.dtype, lossy, grid, group.profile)
+            group.number, lambda: _coder(group.header.dtype, lossy, grid, group.profile)
         )
 
     def decode(
@@ -108,102 +128,88 @@ class Decoder:
         wanted: Sequence[TensorEntry],
         target: Callable[[TensorEntry], np.ndarray],
         release: Callable[[], None] = lambda: None,
+        convert: Callable[[np.ndarray, str], np.ndarray] | None = None,
     ) -> None:
         """Decode whole tensors into the flat arrays of stored elements that `target` gives.
 
         Every row group is decoded once, whatever the number of tensors in it; `release` is called
-        after each, when what was written may leave memory.
+        after each, when what was written may leave memory. With `convert`, what it returns for
+        elements and their type is written.
         """
-        chosen: dict[int, set[str]] = {}
+        names: dict[int, set[str]] = {}
         for entry in wanted:
-            chosen.setdefault(entry.group, set()).add(entry.name)
-        with np.errstate(all="ignore"):  # NaN are data here
-            for number in sorted(chosen):
-                self._decode_group(number, chosen[number], target, release)
+            names.setdefault(entry.group, set()).add(entry.name)
+        for position, chosen in sorted(names.items()):
+            group = self.groups[position]
 
-    def _decode_group(
-        self,
-        number: int,
-        chosen: set[str],
-        target: Callable[[TensorEntry], np.ndarray],
-        release: Callable[[], None],
-    ) -> None:
-        group, coder = self._groups[number], self._coder(number)
-        header = group.header
-        starts = group.starts
-        spare: dict[int, np.ndarray] = {}
+            def tensor(i: int, group: Members = group, chosen: set[str] = chosen) -> Any:
+                entry = group.entries[i]
+                if entry.name not in chosen:
+                    return None  # a neighbour in a row group: decoded, not wanted
+                return target(entry).reshape(entry.shape if group.grid else -1)
 
-        def tensor(i: int) -> np.ndarray:
-            entry = group.entries[i]
-            if entry.name in chosen:
-                return target(entry).reshape(entry.shape if coder else -1)
-            if i not in spare:  # a neighbour in a row group: decoded, not wanted
-                spare[i] = _blank(header, entry)
-            return spare[i]
-
-        for i in range(header.row_groups):
-            first = i * header.slabs_per_row_group
-            last = min(first + header.slabs_per_row_group, header.slabs)
-            low = int(np.searchsorted(starts, first, "right")) - 1
-            high = int(np.searchsorted(starts, last, "left"))
-            if any(entry.name in chosen for entry in group.entries[low:high]):
-                self._row_group(number, i, tensor)
-                release()
-            spare = {k: a for k, a in spare.items() if starts[k + 1] > last}
+            for number in range(group.header.row_groups):
+                if any(group.entries[i].name in chosen for i in group.tensors(number)):
+                    for piece in self.pieces(group, number):
+                        if convert is not None:
+                            values = convert(piece.values, group.header.dtype)
+                            piece = replace(piece, values=values)
+                        piece.put(tensor)
+                    release()
 
     def rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
         """Return stored elements first <= i < last along the leading axis of a tensor.
 
         Only the row groups that hold them are decoded.
         """
-        group, coder = self._groups[entry.group], self._coder(entry.group)
-        header = group.header
+        group = self.groups[entry.group]
+        grid, per = group.grid, group.header.slabs_per_row_group
         mine = group.places[entry.name]
-        row = _elements(entry) // max(entry.shape[0], 1)
-        if coder is None:
-            start = int(group.starts[mine])
-            low, high = start + first * row, start + last * row
+        start, unit = int(group.starts[mine]), 1
+        if grid is None:
+            unit = _elements(entry) // max(entry.shape[0], 1)
+            low, high = start + first * unit, start + last * unit
         else:
-            low, high = coder.grid.slabs_of_rows(mine, entry.shape, first, last)
-        spare: dict[int, np.ndarray] = {}
+            low, high = grid.slabs_of_rows(mine, entry.shape, first, last)
+        numbers = range(low // per, -(-high // per))
+        slabs = numbers.start * per, numbers.stop * per
+        shape: tuple[int, ...] = ()
+        if grid is None:
+            begin, end = max(slabs[0] - start, 0), min(slabs[1] - start, _elements(entry))
+            window = Window(begin, end, 0, begin)
+        else:
+            window, shape = grid.window(mine, entry.shape, *slabs), entry.shape[1:]
+        found = np.zeros((max(window.last - window.first, 0), *shape), _stored(group.header))
+        for number in numbers:
+            for piece in self.pieces(group, number):
+                piece.within(window).put(lambda i: found if i == mine else None)
+        return found[first * unit - window.first : last * unit - window.first]
 
-        def tensor(i: int) -> np.ndarray:
-            if i not in spare:
-                spare[i] = _blank(header, group.entries[i])
-            return spare[i]
+    def pieces(self, group: Members, number: int) -> Sequence[Piece]:
+        """Return what one row group decodes to."""
+        with np.errstate(all="ignore"):  # NaN are data here
+            return self._pieces(group, number)
 
-        per = header.slabs_per_row_group
-        for i in range(low // per, -(-high // per)):
-            self._row_group(entry.group, i, tensor)
-        if coder is None:
-            return tensor(mine)[first * row : last * row]
-        return tensor(mine)[first:last]
-
-    def _row_group(self, number: int, i: int, tensor: Callable[[int], np.ndarray]) -> None:
-        """Decode row group `i` of a group into the tensors of that group."""
-        group, coder = self._groups[number], self._coder(number)
+    def _pieces(self, group: Members, number: int) -> Sequence[Piece]:
         header = group.header
-        payload = self.reader.section(header.first_section + i, b"ROWS")
-        first = i * header.slabs_per_row_group
-        last = min(first + header.slabs_per_row_group, header.slabs)
+        payload = self.reader.section(header.first_section + number, b"ROWS")
+        first, last = group.slabs(number)
+        coder = self._coder(group)
         if coder is not None:
             if not payload:
                 raise Corrupt("an empty row group")
-            coder.finer(payload[0]).decode(memoryview(payload)[1:], first, last, tensor)
-            return
+            return coder.finer(payload[0]).decode(memoryview(payload)[1:], first, last)
         kind = unsigned(header.dtype)
         with corrupt("a row group"):
             floating, version = header.dtype in FLOATS, self.reader.version[0]
             numbers = exact.decode(payload, last - first, kind.itemsize, floating, version)
-        starts = group.starts
-        k = int(np.searchsorted(starts, first, "right")) - 1
-        while k < len(group.entries) and starts[k] < last:
-            low, high = max(int(starts[k]), first), min(int(starts[k + 1]), last)
-            flat = tensor(k).reshape(-1)
-            flat[low - starts[k] : high - starts[k]] = numbers[low - first : high - first].view(
-                flat.dtype
-            )
-            k += 1
+        runs, starts = [], group.starts
+        for i in group.tensors(number):
+            low, high = max(int(starts[i]), first), min(int(starts[i + 1]), last)
+            if low < high:
+                mine = numbers[low - first : high - first]
+                runs.append(Run(mine, i, low - int(starts[i]), high - int(starts[i])))
+        return runs
 
 
 def coder_of(
@@ -321,8 +327,5 @@ def _elements(entry: TensorEntry) -> int:
     return elements(entry.dtype, entry.values)
 
 
-def _blank(header: GroupHeader, entry: TensorEntry) -> np.ndarray:
-    """Return zeros for the stored elements of a tensor."""
-    if header.lossy is None:
-        return np.zeros(_elements(entry), unsigned(header.dtype))
-    return np.zeros(entry.shape, STORED[header.dtype])
+def _stored(header: GroupHeader) -> np.dtype:
+    return STORED[header.dtype] if header.lossy else unsigned(header.dtype)

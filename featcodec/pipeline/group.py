@@ -67,7 +67,7 @@ class Group:
         for i in range(len(self.shapes)):
             flat = self.tensor(i).reshape(-1)
             for start in range(0, flat.size, CHUNK):
-                yield self.floats(flat[start : start + CHUNK])
+                yield self.floats(np.asarray(flat[start : start + CHUNK]))
                 self.release()
 
     def sample(

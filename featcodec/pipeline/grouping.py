@@ -67,7 +67,7 @@ class LosslessGroup:
         i = int(np.searchsorted(starts, first, "right")) - 1
         while i < len(self.sizes) and starts[i] < last:
             low, high = max(first - int(starts[i]), 0), last - int(starts[i])
-            pieces.append(self.tensor(i).reshape(-1)[low:high].view(kind))
+            pieces.append(np.asarray(self.tensor(i).reshape(-1)[low:high].view(kind)))
             i += 1
         return np.concatenate(pieces) if pieces else np.zeros(0, kind)
 
@@ -200,8 +200,11 @@ def _tells(column: list[str], tensors: list[Tensor], layout: Layout) -> bool:
         tensor = tensors[i]
         channels = layout.token_grid(tensor.shape)[-1]
         stored = tensor.read().view(STORED[tensor.dtype]).reshape(tensor.shape)
-        ordered = stored.transpose(layout.order()).reshape(-1, channels)
-        rows = to_float(ordered[: max(room // channels, 4)], tensor.dtype).astype(np.float64)
+        ordered = stored.transpose(layout.order())
+        wanted = max(room // channels, 4)
+        leading = -(-wanted * channels // max(math.prod(ordered.shape[1:]), 1))
+        some = np.asarray(ordered[:leading]).reshape(-1, channels)[:wanted]
+        rows = to_float(some, tensor.dtype).astype(np.float64)
         classes.setdefault(column[i], []).append(np.nan_to_num(rows, posinf=0, neginf=0))
     pooled = [np.concatenate(rows) for rows in classes.values()]
     means = np.stack([rows.mean(axis=0) for rows in pooled])

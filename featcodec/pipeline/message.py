@@ -150,7 +150,8 @@ class Codec:
         none = b"" if head.flags & EXCEPTIONS else b"\0"  # of an empty exception list
         stored = np.zeros(head.shape, kind)
         try:
-            coder.decode(none + bytes(body), 0, grid.slabs, lambda _: stored)
+            for piece in coder.decode(none + bytes(body), 0, grid.slabs):
+                piece.put(lambda _: stored)
         except Truncated:
             raise Truncated("a message ends in the middle of a field") from None
         return stored

@@ -18,6 +18,7 @@ from ..errors import Corrupt
 from .grid_model import corrupt
 from .neural import NeuralCoder
 from .part_coder import PartCoder, Sizes, Take, taking
+from .pieces import Blocks
 
 # The step of a row group is the group's times 2 ** ((fine - FINE_ONE) / FINE_PER_OCTAVE).
 FINE_ONE = 128
@@ -110,8 +111,8 @@ class RowGroupCoder:
         distortion.exceptions = kept.count
         return kept.pack() + pictures + coded_symbols.encode(arrays, self.seed), distortion
 
-    def decode(self, payload: bytes | memoryview, first: int, last: int, tensor: Tensors) -> None:
-        """Write the values of slabs first <= s < last into tensors of stored elements."""
+    def decode(self, payload: bytes | memoryview, first: int, last: int) -> list[Blocks]:
+        """Return the stored elements of slabs first <= s < last, and their places."""
         cursor = Cursor(payload, "row group")
         classes = self.grid.boxes(first, last)
         counts = {key: sum(box.count for box in boxes) for key, boxes in classes.items()}
@@ -122,6 +123,7 @@ class RowGroupCoder:
         if not size:  # there are slabs, but nothing in them
             counts = {}
         known = {key: self._decode_base(cursor, blocks) for key, blocks in counts.items()}
+        pieces = []
         with corrupt("a row group"):
             symbols = coded_symbols.Decoder(cursor.rest(), self.seed)
             for (prefix, sizes), blocks in counts.items():
@@ -129,9 +131,10 @@ class RowGroupCoder:
                 part, boxes = self.parts[prefix], classes[key]
                 stored = self._reconstruct(part, symbols.take, sizes, blocks, known[key])
                 exceptions.restore(stored)
-                self.grid.scatter(stored, boxes, tensor)
+                pieces.append(Blocks(stored, self.grid, boxes))
             symbols.end()
         exceptions.end()
+        return pieces
 
     def finer(self, code: int) -> "RowGroupCoder":
         """Return the coder at a step of 2 ** ((code - 128) / 256) times the group's."""

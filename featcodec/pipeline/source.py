@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,12 +11,16 @@ from ..container.dtypes import BITS
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of a dump: `read` gives its stored elements as a NumPy array."""
+    """A tensor of a dump.
+
+    `read` gives its stored elements, flat: a NumPy array, or what `np.asarray` makes one of, once
+    it is cut to what is wanted.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
-    read: Callable[[], np.ndarray]
+    read: Callable[[], Any]
 
 
 class Source(Protocol):

@@ -1,0 +1,68 @@
+"""What went wrong, in one line, and the exit status it stands for."""
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from ..errors import FeatcodecError
+from . import render
+from .streams import STREAM
+
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Say where an internal error comes from."
+)
+
+
+class InternalError(FeatcodecError):
+    """An error that nobody meant to raise; `trace` says where it comes from."""
+
+    def __init__(self, text: str, trace: str) -> None:
+        super().__init__(text, trace)
+        self.trace = trace
+
+    def __str__(self) -> str:
+        return f"internal error: {self.args[0]}; please report it, with what -v shows"
+
+
+def attempt(work: Callable[[Any], Any], task: Any) -> Any:
+    """Return what `work` returns, or the error that it raised."""
+    try:
+        return work(task)
+    except (BrokenPipeError, click.ClickException):
+        raise  # the reader of standard output has gone, or what is asked for cannot be
+    except Exception as error:
+        return known(error)
+
+
+def known(error: Exception) -> Exception:
+    """Return an error that a user can understand, for any."""
+    if isinstance(error, (FeatcodecError, OSError, MemoryError)):
+        return error
+    trace = "".join(traceback.format_exception(error))
+    return InternalError(f"{type(error).__name__}: {error}", trace)
+
+
+def say(error: Exception, source: str, verbose: bool) -> int:
+    """Print an error as one line that names the input; return the exit status it stands for."""
+    if isinstance(error, FeatcodecError):
+        text, status = str(error), error.exit_status
+    elif isinstance(error, OSError):
+        text, status = f"{error.filename or 'input/output'}: {error.strerror or error}", 1
+    else:
+        text, status = "out of memory", 1
+    where = "" if source in text or source == STREAM else f"{source}: "
+    render.complain(where + text)
+    if verbose and isinstance(error, InternalError):
+        render.tell(*error.trace.splitlines())
+    return status
+
+
+def status_of(failures: Sequence[int], tasks: int) -> int:
+    """Return the exit status: that of the one input, or 1 when only some of several failed."""
+    if not failures:
+        return 0
+    if len(failures) == tasks and len(set(failures)) == 1:
+        return failures[0]
+    return 1

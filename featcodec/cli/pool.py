@@ -1,0 +1,141 @@
+"""Processes that work side by side; one that dies costs the task it was at, and is replaced."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from ..errors import FeatcodecError
+from ..outputs import PROCESS, abandoned
+from . import TERMINATED
+
+PATIENCE = 10.0  # seconds that a process has to clean up
+
+
+class WorkerDied(FeatcodecError):
+    """The process that worked on a task is gone."""
+
+
+class Worker:
+    """A process that does one task after the other."""
+
+    def __init__(self, work: Callable[[Any], Any]) -> None:
+        # Not forked: threads of numpy do not survive that.
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        with _interrupts_held():
+            self.process.start()
+        theirs.close()
+        self.tag = ""  # by which its temporary files are known
+        self.position = -1  # of the task it is at
+        self.target = ""  # what that writes
+
+    def begin(self, position: int, task: Any) -> None:
+        self.position, self.target = position, task.target
+        with contextlib.suppress(OSError):  # it is gone already, which is found out later
+            self.connection.send(task)
+
+    def result(self) -> Any:
+        """Return what came of the task, once there is something; the tag first of all."""
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            self.end()
+            return WorkerDied(_cause(self.process.exitcode))
+
+    def end(self) -> None:
+        """End the process, and remove what it leaves behind."""
+        self.process.terminate()
+        self.process.join(PATIENCE)
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+        if self.tag and self.target:
+            abandoned(self.tag, self.target)
+
+
+def results(
+    work: Callable[[Any], Any], tasks: Sequence[Any], jobs: int
+) -> Iterator[tuple[int, Any]]:
+    """Yield (position, result) of tasks as they are done; each has a `target`, what it writes.
+
+    A result is an exception when there was one. Tasks are dropped when the iterator is.
+    """
+    waiting = list(enumerate(tasks))[::-1]
+    workers: list[Worker] = []
+    try:
+        while waiting or workers:
+            while waiting and len(workers) < jobs:
+                workers.append(Worker(work))
+                workers[-1].begin(*waiting.pop())
+            for ready in wait([worker.connection for worker in workers]):
+                worker = next(worker for worker in workers if worker.connection is ready)
+                found = worker.result()
+                if not worker.tag and not isinstance(found, WorkerDied):
+                    worker.tag = found
+                    continue
+                yield worker.position, found
+                if not isinstance(found, WorkerDied) and waiting:
+                    worker.begin(*waiting.pop())
+                    continue
+                workers.remove(worker)
+                worker.end()
+    finally:
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.end()
+
+
+def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
+    """Do tasks until there are no more, or until nobody is left to tell of them."""
+    # The main process alone answers Ctrl-C; it stops the others, which clean up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        connection.send(PROCESS)
+        while True:
+            connection.send(_done(work, connection.recv()))
+
+
+def _done(work: Callable[[Any], Any], task: Any) -> Any:
+    try:
+        return work(task)
+    except Exception as error:
+        return error
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    while True:  # until the main thread hears
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep Ctrl-C from a process until it can ignore it: it inherits what is held back."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"its worker was killed, signal {-code}; perhaps memory ran out"
+    return f"its worker ended, status {code}"

@@ -1,0 +1,123 @@
+"""Bytes read at positions: no position is shared, so that threads and forks may share a source."""
+
+import io
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import InvalidInput
+
+AT_ONCE = 1 << 30  # bytes that every system reads in one call
+Identity = tuple[int, int, int]  # inode, size, time of the last change in ns
+
+
+class Memory:
+    """Bytes in memory as a source."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return so many bytes from a position, or what there is of them."""
+        return self._data[offset : offset + length]
+
+
+class File:
+    """A file as a source. It must stay as it is while it is open: what changes is refused.
+
+    Closes itself when nobody has it any more. A copy in another process, by pickling, opens the
+    file anew by its path.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, path: str = "") -> None:
+        """Read an open file; `name` is what messages call it."""
+        self.name = name
+        self._stream = stream
+        self._path = path
+        self._lock = threading.Lock()
+        self.identity = self._identify()
+        self.size = self.identity[1]
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], name: str = "") -> "File":
+        """Open a file; InvalidInput in one line when that cannot be."""
+        name = name or str(path)
+        if Path(path).is_dir():
+            raise InvalidInput(f"{name} is a directory")
+        try:
+            stream = Path(path).open("rb")  # noqa: SIM115 - the file that is returned has it
+        except (OSError, ValueError) as error:  # ValueError: what cannot be a path
+            raise InvalidInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None
+        file = cls(stream, name, str(Path(path).absolute()))
+        weakref.finalize(file, stream.close)
+        if not stream.seekable():
+            raise InvalidInput(f"{name} is a pipe; store it in a file first")
+        return file
+
+    @classmethod
+    def reopen(cls, path: str, name: str, identity: Identity) -> "File":
+        """Open a file that was open before; InvalidInput when it has changed since."""
+        file = cls.open(path, name)
+        if file.identity != identity:
+            raise InvalidInput(f"{name} has changed since it was opened")
+        return file
+
+    def __reduce__(self) -> tuple:
+        return File.reopen, (self._path, self.name, self.identity)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return so many bytes from a position, or what there is of them.
+
+        Raises InvalidInput when the file is closed, or has changed since it was opened.
+        """
+        pieces = []
+        while length > 0:
+            piece = self._read(offset, min(length, AT_ONCE))
+            if not piece:
+                break
+            pieces.append(piece)
+            offset, length = offset + len(piece), length - len(piece)
+        self.check()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def check(self) -> None:
+        """Raise InvalidInput when the file has changed since it was opened."""
+        if self._identify() != self.identity:
+            raise InvalidInput(f"{self.name} has changed while it was read")
+
+    def _read(self, offset: int, length: int) -> bytes:
+        descriptor = self._descriptor()
+        try:
+            if hasattr(os, "pread"):
+                return os.pread(descriptor, length, offset)
+            with self._lock:
+                self._stream.seek(offset)
+                return self._stream.read(length)
+        except OSError as error:
+            raise InvalidInput(f"{self.name}: {error.strerror or error}") from None
+
+    def _identify(self) -> Identity:
+        found = os.fstat(self._descriptor())
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _descriptor(self) -> int:
+        try:
+            return self._stream.fileno()
+        except ValueError:
+            raise InvalidInput(f"{self.name} is closed") from None
+
+
+Source = File | Memory
+
+
+def source_of(given: Source | BinaryIO, name: str) -> Source:
+    """Return the source that bytes in memory or an open file are."""
+    if isinstance(given, (File, Memory)):
+        return given
+    return Memory(given.getvalue()) if isinstance(given, io.BytesIO) else File(given, name)

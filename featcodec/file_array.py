@@ -1,0 +1,108 @@
+"""Arrays in a file of which only what is wanted is read, however large they are.
+
+A memory map would do the same with less, but a file that is cut off while it is mapped kills the
+process.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from .container.source import Source
+from .errors import InvalidInput
+
+DENSE = 2  # times the bytes that are wanted: as many are read at once
+GAP = 1 << 14  # bytes that are sooner read than passed over
+SPAN = 1 << 23  # bytes read at once where there are gaps
+# Before 2.1 NumPy cannot be told that reshaping is never to copy.
+VIEW_ONLY: dict[str, Any] = (
+    {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
+)
+_NOWHERE = np.zeros(1, np.uint8)
+
+
+class FileArray:
+    """Part of a file as an array that can be cut, split and transposed; `np.asarray` reads it."""
+
+    def __init__(self, source: Source, view: np.ndarray) -> None:
+        """`view` has the addresses in the file, counted from those of `_NOWHERE`: no memory."""
+        self._source = source
+        self._view = view
+
+    @classmethod
+    def of(cls, source: Source) -> "FileArray":
+        """Return the bytes of a whole file."""
+        return cls(source, as_strided(_NOWHERE, (source.size,), (1,), writeable=False))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._view.shape
+
+    @property
+    def size(self) -> int:
+        return self._view.size
+
+    @property
+    def nbytes(self) -> int:
+        return self._view.nbytes
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._view.dtype
+
+    def view(self, dtype: Any) -> "FileArray":
+        return FileArray(self._source, self._view.view(dtype))
+
+    def transpose(self, order: tuple[int, ...]) -> "FileArray":
+        return FileArray(self._source, self._view.transpose(order))
+
+    def reshape(self, *shape: Any) -> "FileArray":
+        """Split axes, or merge some that follow each other in the file."""
+        wanted = shape[0] if isinstance(shape[0], tuple) else shape
+        return FileArray(self._source, np.reshape(self._view, wanted, **VIEW_ONLY))
+
+    def __getitem__(self, index: slice | tuple[slice, ...]) -> "FileArray":
+        parts = index if isinstance(index, tuple) else (index,)
+        if not all(isinstance(part, slice) for part in parts):
+            raise TypeError("an array in a file is cut by slices only")
+        return FileArray(self._source, self._view[index])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return _read(self._source, self._view).astype(dtype or self.dtype, copy=bool(copy))
+
+
+def _read(source: Source, view: np.ndarray) -> np.ndarray:
+    """Return what a view of a file holds, in the order of its axes there."""
+    if view.size == 0:
+        return np.empty(view.shape, view.dtype)
+    steps = [(n - 1) * step for n, step in zip(view.shape, view.strides, strict=True)]
+    span = sum(steps) + view.itemsize
+    if span <= DENSE * view.nbytes:
+        return _at_once(source, view, span)
+    axis = int(np.argmax(steps))
+    rest = span - steps[axis]  # of one place along the axis
+    step = view.strides[axis]
+    each = max(SPAN // step, 1) if step - rest < GAP else 1
+    found = np.empty_like(view, subok=False)
+    for start in range(0, view.shape[axis], each):
+        some = (slice(None),) * axis + (slice(start, start + each),)
+        part = view[some]
+        if each > 1:
+            found[some] = _at_once(source, part, (part.shape[axis] - 1) * step + rest)
+        else:
+            found[some] = np.expand_dims(_read(source, part.squeeze(axis)), axis)
+    return found
+
+
+def _at_once(source: Source, view: np.ndarray, span: int) -> np.ndarray:
+    offset = _address(view) - _address(_NOWHERE)
+    data = source.read(offset, span)
+    if len(data) < span:
+        raise InvalidInput(f"the file ends before byte {offset + span}")
+    return np.ndarray(view.shape, view.dtype, data, 0, view.strides)
+
+
+def _address(view: np.ndarray) -> int:
+    address: int = view.__array_interface__["data"][0]
+    return address

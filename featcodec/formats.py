@@ -1,0 +1,130 @@
+"""Kinds of files known by their first bytes, and what to do with one in the wrong place."""
+
+import json
+import shlex
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePath
+
+HEAD = 512  # bytes that tell
+LARGEST_HEADER = 100_000_000  # bytes of JSON that safetensors takes
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: how it begins, and what to do with one."""
+
+    name: str
+    starts: tuple[bytes, ...]
+    at: int = 0  # where these bytes are
+    has: bytes = b""  # further bytes, somewhere near
+    advice: str = ""
+    # Python that makes safetensors of it: what it imports, and the tensors of file {path} by name.
+    imports: str = ""
+    tensors: str = ""
+    save: str = "numpy"
+
+    def matches(self, head: bytes) -> bool:
+        return head.startswith(self.starts, self.at) and self.has in head
+
+    def hint(self, path: object) -> str:
+        """Return what the file is and what to do."""
+        if not self.tensors:
+            return f"{self.name}: {self.advice}"
+        source, target = str(path), str(PurePath(str(path)).with_suffix(".safetensors"))
+        tensors = self.tensors.replace("{path}", json.dumps(source))
+        code = (
+            f"import {self.imports}; from safetensors.{self.save} import save_file;"
+            f" save_file({tensors}, {json.dumps(target)})"
+        )
+        advice = self.advice or "make it safetensors"
+        return f"{self.name}: {advice}, as by python -c {shlex.quote(code)}"
+
+
+TORCH = partial(
+    Kind,
+    imports="torch",
+    tensors="{k: v.contiguous().clone()"
+    " for k, v in torch.load({path}, 'cpu', weights_only=True).items()}",
+    save="torch",
+)
+# In C order: safetensors stores an array as it lies in memory, whatever its strides are.
+ARRAYS = "{k: np.array(v, order='C') for k, v in %s.items()}"
+FRAME = "{k: np.stack(v) for k, v in pandas.read_%s({path}).items()}"
+ZIP = b"PK\x03\x04"
+UNPACK = "unpack it first"
+
+FEATCODEC = Kind("a featcodec file", (b"\x89FCZ",), advice="decode it first, or name its dump")
+SAFETENSORS = Kind("a safetensors dump", (b"{",), at=8, advice="encode it first")
+KINDS = (
+    FEATCODEC,
+    Kind(
+        "a NumPy file (.npz)",
+        (ZIP,),
+        has=b".npy",
+        imports="numpy as np",
+        tensors=ARRAYS % "np.load({path})",
+    ),
+    Kind(
+        "a NumPy file (.npy, as in .npz)",
+        (b"\x93NUMPY",),
+        imports="numpy as np",
+        tensors=ARRAYS % '{"features": np.load({path})}',
+    ),
+    TORCH("a torch file (.pt, .pth, .ckpt, .bin)", (ZIP,), has=b"/data.pkl"),
+    TORCH("a torch file (.pt, .pth, .bin)", (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19",)),
+    Kind(
+        "a pickle",
+        tuple(bytes((0x80, version)) for version in range(2, 6)),
+        advice="make it safetensors if you trust it",
+        imports="pickle, numpy as np",
+        tensors=ARRAYS % 'pickle.load(open({path}, "rb"))',
+    ),
+    Kind(
+        "an HDF5 file",
+        (b"\x89HDF\r\n\x1a\n",),
+        imports="h5py",
+        tensors="{k: v[()] for k, v in h5py.File({path}).items()}",
+    ),
+    Kind(
+        "a Parquet file",
+        (b"PAR1",),
+        imports="numpy as np, pandas",
+        tensors=FRAME % "parquet",
+    ),
+    Kind(
+        "an Arrow file",
+        (b"ARROW1",),
+        imports="numpy as np, pandas",
+        tensors=FRAME % "feather",
+    ),
+    Kind(
+        "a GGUF file",
+        (b"GGUF",),
+        imports="gguf, numpy as np",
+        tensors="{t.name: np.array(t.data) for t in gguf.GGUFReader({path}).tensors}",
+    ),
+    Kind(
+        "a MATLAB file",
+        (b"MATLAB 5.0",),
+        imports="numpy as np, scipy.io",
+        tensors=ARRAYS[:-1] % "scipy.io.loadmat({path})" + " if k[0] != '_'}",
+    ),
+    Kind("a pointer of Git LFS", (b"version https://git-lfs",), advice="get it: git lfs pull"),
+    Kind("a web page", (b"<!DOCTYPE", b"<!doctype", b"<html"), advice="the download failed"),
+    Kind("JSON", (b"{",), advice="name the .safetensors files themselves"),
+    Kind("a tar archive", (b"ustar",), at=257, advice=UNPACK),
+    Kind("a zip archive", (ZIP,), advice=UNPACK),
+    Kind("packed by gzip", (b"\x1f\x8b",), advice=UNPACK),
+    Kind("packed by zstd", (b"\x28\xb5\x2f\xfd",), advice=UNPACK),
+    Kind("packed by xz", (b"\xfd7zXZ\x00",), advice=UNPACK),
+    Kind("packed by bzip2", (b"BZh",), advice=UNPACK),
+    Kind("packed by lz4", (b"\x04\x22\x4d\x18",), advice=UNPACK),
+)
+
+
+def recognise(head: bytes) -> Kind | None:
+    """Return the kind of a file that begins so, None when it is not known."""
+    if SAFETENSORS.matches(head) and int.from_bytes(head[:8], "little") <= LARGEST_HEADER:
+        return SAFETENSORS
+    return next((kind for kind in KINDS if kind.matches(head)), None)

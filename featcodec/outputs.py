@@ -1,0 +1,117 @@
+"""Outputs that take their names only when they are complete, and what must never be replaced."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from .errors import InvalidInput
+
+PROCESS = secrets.token_hex(4)  # by which the temporary files of a process are known
+LINKS = 40  # followed at most, as systems do
+MODE = 0o777  # what a file passes on to the one that replaces it
+
+
+def temporary_name() -> str:
+    """Return a name that no other file has, and that tells which process it is of."""
+    return f".featcodec-{PROCESS}-{secrets.token_hex(4)}.part"
+
+
+def abandoned(process: str, target: str | os.PathLike[str]) -> None:
+    """Remove what a process that is no more left of an output."""
+    for folder in (Path(os.path.realpath(target)).parent, Path(tempfile.gettempdir())):
+        for left in folder.glob(f".featcodec-{process}-*.part"):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def descriptor(path: str | os.PathLike[str]) -> int | None:
+    """Return the number of the open file that a path such as /dev/stdout stands for."""
+    here = Path(path)
+    for _ in range(LINKS):
+        folder = os.path.realpath(here.parent)
+        if folder in ("/dev/fd", f"/proc/{os.getpid()}/fd") and here.name.isdecimal():
+            return int(here.name)
+        try:
+            here = folder / here.readlink()
+        except (OSError, ValueError):
+            return None
+    return None
+
+
+def identity(path: str | os.PathLike[str]) -> object:
+    """Return what two paths have in common when they are one file; None for a device."""
+    number = descriptor(path)
+    try:
+        found = Path(path).stat() if number is None else os.fstat(number)
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    if stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def refuse_input(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Raise InvalidInput when an output would replace its input."""
+    same = identity(target)
+    if same is not None and same == identity(source):
+        raise InvalidInput(f"{target} is the input itself; name another output")
+
+
+@contextlib.contextmanager
+def complete(path: str | os.PathLike[str], overwrite: bool) -> Iterator[BinaryIO]:
+    """Open a file that takes its name only when the block ends well; else nothing is left.
+
+    A file that is replaced passes on its mode and, where that is permitted, its owner; other hard
+    links to it keep what it held.
+    """
+    number = descriptor(path)
+    target = Path(os.path.realpath(path))  # what a link points to is written, not the link
+    if target.is_dir():
+        raise InvalidInput(f"{path} is a directory; name a file, or use --output-dir")
+    # What is open already, a pipe or a device is written to and never replaced.
+    through = number is not None or (Path(path).exists() and not Path(path).is_file())
+    before = target.stat() if target.exists() and not through else None
+    if before and not overwrite:
+        raise InvalidInput(f"{path} exists; use --force to overwrite it")
+    folder = Path(tempfile.gettempdir()) if through else target.parent
+    temporary = folder / temporary_name()
+    mode = 0o600 if through else before.st_mode & MODE if before else 0o666
+    try:
+        with open(temporary, "x+b", opener=partial(os.open, mode=mode)) as out:
+            yield out
+            if through:
+                _copy(out, path if number is None else os.dup(number))
+        if before:
+            _pass_on(before, temporary)
+        if not through:
+            temporary.replace(target)
+    except OSError as error:
+        if error.filename not in (None, str(path), str(temporary)):
+            raise  # it is about another file
+        raise InvalidInput(f"{path}: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _copy(out: BinaryIO, to: str | os.PathLike[str] | int) -> None:
+    with open(to, "wb") as open_already:  # noqa: PTH123 - a path or a descriptor
+        out.seek(0)
+        shutil.copyfileobj(out, open_already)
+
+
+def _pass_on(before: os.stat_result, path: Path) -> None:
+    """Give a file the mode of another one and, where that is permitted, its owner or group."""
+    for owner in (before.st_uid, -1):
+        with contextlib.suppress(OSError, AttributeError):
+            os.chown(path, owner, before.st_gid)
+            break
+    path.chmod(before.st_mode & MODE)

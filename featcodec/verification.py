@@ -1,0 +1,147 @@
+"""What was written, decoded and compared with the dump that it is of, before the dump may go.
+
+Nothing here is taken from the encoder: what the file states of itself is measured on its values.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .align.numbers import STORED, to_float
+from .container.group import GroupHeader, Lossy
+from .container.reader import Reader
+from .container.source import Source as Bytes
+from .errors import FeatcodecError, VerificationFailed
+from .pipeline.decode import Decoder, Members
+from .pipeline.grouping import Source, Tensor, unsigned
+from .pipeline.pieces import Piece
+from .pipeline.profile import Profile
+from .pipeline.quality import Quality
+
+CHUNK = 1 << 18  # values compared at once
+SNR_TOLERANCE = 0.02  # dB below what a file states, by rounding to the elements' type
+ERROR_TOLERANCE = 1e-6  # of the largest error that a file states
+
+
+def verify(
+    source: Source, written: Bytes, quality: Quality, profiles: Sequence[Profile] = ()
+) -> None:
+    """Raise VerificationFailed unless a file holds what a dump does, within what it states.
+
+    Names, order, shapes, types and metadata are the same; tensors kept bit for bit, and values
+    kept exactly beside others, have the same bits; no error exceeds the bound asked for; the SNR
+    of each group is that stated, and that asked for. Memory is bounded by row groups.
+    """
+    try:
+        decoder = Decoder(Reader(written, "the file"), profiles)
+        _same_tensors(source, decoder)
+        tensors = {tensor.name: tensor for tensor in source.tensors}
+        with np.errstate(all="ignore"):  # NaN and extremes are data here
+            for group in decoder.groups:
+                members = [tensors[entry.name] for entry in group.entries]
+                _Comparison(decoder, group, members, quality).run()
+    except VerificationFailed:
+        raise
+    except FeatcodecError as error:
+        raise VerificationFailed(f"what was written cannot be decoded: {error}") from error
+
+
+def _same_tensors(source: Source, decoder: Decoder) -> None:
+    index = decoder.reader.index
+    if index.metadata != source.metadata:
+        raise VerificationFailed("what was written has other metadata than the dump")
+    ours = [(t.name, t.dtype, t.shape) for t in source.tensors]
+    if [(t.name, t.dtype, t.shape) for t in index.tensors] != ours:
+        raise VerificationFailed("what was written has other names, types or shapes than the dump")
+
+
+@dataclass
+class _Comparison:
+    """One tensor group of the file with the tensors of the dump."""
+
+    decoder: Decoder
+    group: Members
+    tensors: Sequence[Tensor]
+    quality: Quality
+    elements: int = 0
+    count: int = 0  # of values within the bounds
+    total: float = 0.0  # of their distances from the mean
+    squares: float = 0.0
+    noise: float = 0.0
+    largest: float = 0.0
+
+    @property
+    def header(self) -> GroupHeader:
+        return self.group.header
+
+    def run(self) -> None:
+        for number in range(self.header.row_groups):
+            for piece in self.decoder.pieces(self.group, number):
+                self._compare(piece)
+        if self.elements != int(self._sizes().sum()):
+            self._fail("other numbers of values than the dump")
+        if self.header.lossy is not None:
+            self._judge()
+
+    def _sizes(self) -> np.ndarray:
+        kind = unsigned(self.header.dtype).itemsize
+        return np.array([tensor.read().nbytes // kind for tensor in self.tensors], np.int64)
+
+    def _compare(self, piece: Piece) -> None:
+        lossy, kind = self.header.lossy, unsigned(self.header.dtype)
+        ours = piece.original(self._tensor).reshape(-1).view(kind)
+        theirs = piece.values.reshape(-1).view(kind)
+        self.elements += theirs.size
+        if lossy is None:
+            if not np.array_equal(ours, theirs):
+                self._fail("other bits than the dump, where they are to be the same")
+            return
+        for start in range(0, theirs.size, CHUNK):
+            self._measure(lossy, ours[start : start + CHUNK], theirs[start : start + CHUNK])
+
+    def _tensor(self, i: int) -> np.ndarray:
+        data = self.tensors[i].read()
+        if self.header.lossy is None:
+            return data.view(unsigned(self.header.dtype))
+        return data.view(STORED[self.header.dtype]).reshape(self.tensors[i].shape)
+
+    def _measure(self, lossy: Lossy, ours: np.ndarray, theirs: np.ndarray) -> None:
+        """Take in values; those that are not within the bounds have the same bits."""
+        dtype = self.header.dtype
+        x, y = (to_float(a.view(STORED[dtype]), dtype).astype(np.float64) for a in (ours, theirs))
+        inside = (x >= lossy.lower) & (x <= lossy.upper)
+        if not np.array_equal(ours[~inside], theirs[~inside]):
+            self._fail("values beyond the bounds, or not finite, that are not kept as they are")
+        x, y = x[inside], y[inside]
+        error = np.abs(x - y)
+        x -= lossy.mean
+        self.count += x.size
+        self.total += float(x.sum())
+        self.squares += float(np.vdot(x, x))
+        self.noise += float(np.vdot(error, error))
+        self.largest = float(np.max(error, initial=self.largest))  # NaN stays NaN
+
+    def _judge(self) -> None:
+        stated, bound = self.header.snr_db, self.quality.max_error
+        if bound is not None and not self.largest <= bound:
+            self._fail(f"an error of {self.largest:.9g}, above the bound of {bound:.9g}")
+        if self.header.max_error * (1 + ERROR_TOLERANCE) < self.largest:
+            self._fail(f"an error of {self.largest:.9g}, stated is {self.header.max_error:.9g}")
+        snr = self._snr()
+        if not snr >= stated - SNR_TOLERANCE:
+            self._fail(f"an SNR of {snr:.2f} dB, stated are {stated:.2f}")
+        if self.quality.snr is not None and not stated >= self.quality.snr:
+            self._fail(f"an SNR of {stated:.2f} dB, asked for were {self.quality.snr:.2f}")
+
+    def _snr(self) -> float:
+        signal = self.squares - self.total**2 / max(self.count, 1)
+        if self.noise == 0:
+            return math.inf
+        return 10 * math.log10(signal / self.noise) if 0 < signal < math.inf else -math.inf
+
+    def _fail(self, what: str) -> None:
+        names = self.group.entries
+        where = names[0].name if len(names) == 1 else f"{names[0].name} .. {names[-1].name}"
+        raise VerificationFailed(f"what was written has, in {where}, {what}; nothing is kept of it")

@@ -1,0 +1,115 @@
+"""Decoding goes by row groups: each once, and none of it needs room for a whole tensor."""
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import featcodec.numpy as fc
+from featcodec import decode_file
+from featcodec.align.numbers import STORED, from_float, to_float
+from featcodec.cli.verify import check
+from featcodec.dumps import Dump
+from featcodec.files import from_nonfinite
+from featcodec.pipeline import choice, encode
+from featcodec.pipeline.decode import Decoder
+
+VALUES = 1 << 12  # of a row group
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of a large tensor, many small ones, odd values and numbers."""
+    rng = np.random.default_rng(0)
+    odd = rng.normal(size=(400, 30)).astype(np.float16)
+    odd.ravel()[[3, 5000, 9000]] = np.nan, np.inf, -np.inf
+    tensors = {
+        "large": rng.normal(size=(20_000, 64)).astype(np.float32),
+        "odd": odd,
+        **{f"small{i:03}": rng.normal(size=(3, 12)).astype(np.float32) for i in range(300)},
+        "exact": (rng.integers(0, 3, (500, 40)) / 2).astype(np.float32),
+        "numbers": np.arange(50_000),
+    }
+    path = tmp_path_factory.mktemp("row_groups") / "x.fcz"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "ROW_GROUP_VALUES", VALUES)
+        patch.setattr(encode, "LOSSLESS_VALUES", VALUES)
+        fc.save_file(tensors, path, snr=6)
+    return path
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """A list that is told which row groups are decoded."""
+    seen: list[tuple[int, int]] = []
+    pieces = Decoder.pieces
+
+    def telling(self: Decoder, group: Any, number: int) -> Any:
+        seen.append((group.header.first_section, number))
+        return pieces(self, group, number)
+
+    monkeypatch.setattr(Decoder, "pieces", telling)
+    return seen
+
+
+@pytest.mark.parametrize("dtype", [None, "F16", "F8_E4M3"])
+def test_a_row_group_is_decoded_once(
+    packed: Path, tmp_path: Path, decoded: list, dtype: str | None
+) -> None:
+    decode_file(packed, tmp_path / "back", dtype=dtype)
+    assert len(decoded) == len(set(decoded)) > 300
+
+
+def test_a_row_group_is_verified_once(packed: Path, decoded: list) -> None:
+    check(str(packed), profiles=())
+    assert len(decoded) == len(set(decoded)) > 300
+
+
+def peak(work: Callable[[], Any]) -> int:
+    """Return the most bytes that work takes, maps of files apart."""
+    tracemalloc.start()
+    work()
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found
+
+
+def test_what_decoding_takes_does_not_grow_with_a_tensor(packed: Path, tmp_path: Path) -> None:
+    def plain() -> None:
+        decode_file(packed, tmp_path / "back", overwrite=True)
+
+    plain()  # what is loaded once does not count
+    most = peak(plain)
+    for dtype in ("F64", "F8_E4M3"):
+        convert = lambda d=dtype: decode_file(packed, tmp_path / "b", dtype=d, overwrite=True)  # noqa: E731
+        assert peak(convert) < 2 * most
+    assert peak(lambda: check(str(packed), profiles=())) < 2 * most
+    assert most < 20_000 * 64 * 4
+
+
+@given(st.sampled_from(sorted(STORED)))
+def test_types_are_converted_as_they_are_in_one_go(
+    packed: Path, tmp_path_factory: pytest.TempPathFactory, dtype: str
+) -> None:
+    folder = tmp_path_factory.mktemp("types")
+    decode_file(packed, folder / "plain")
+    decode_file(packed, folder / "converted", dtype=dtype)
+    with Dump(folder / "plain") as one, Dump(folder / "converted") as other:
+        for before, after in zip(one.tensors, other.tensors, strict=True):
+            stored, found = np.asarray(before.read()), np.asarray(after.read())
+            assert (before.name, before.shape) == (after.name, after.shape)
+            if before.dtype not in STORED or before.dtype == dtype:
+                assert before.dtype == after.dtype
+                np.testing.assert_array_equal(found.view("u1"), stored.view("u1"))
+                continue
+            assert after.dtype == dtype
+            values = to_float(stored.view(STORED[before.dtype]), before.dtype)
+            finite = np.isfinite(values)
+            wanted = from_float(np.where(finite, values, 0), dtype)
+            wanted[~finite] = from_nonfinite(values[~finite], dtype)
+            np.testing.assert_array_equal(found.view("u1"), wanted.view("u1"))
