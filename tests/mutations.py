@@ -11,7 +11,7 @@ import zlib
 from typing import Any
 
 from featcodec.container.sections import MAGIC, SECTION, SIGNATURE_BYTES, signature
-from featcodec.container.wire import Builder, Cursor, inflate
+from featcodec.container.wire import Builder, Cursor, Unpacker
 
 Field = list[Any]
 Fields = list[Field]
@@ -25,6 +25,14 @@ REALS = [0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300, 1e-30, 1e30, 1e300, math.inf, -ma
 
 
 # --- apart --------------------------------------------------------------------------------------
+
+
+def inflate(data: bytes) -> bytes:
+    """Return what was deflated."""
+    cursor = Unpacker(data, "field", 1 << 30)
+    unpacked = bytes(cursor.rest())
+    cursor.end()
+    return unpacked
 
 
 class Parser(Cursor):
@@ -130,7 +138,7 @@ def rows(data: bytes, lossy: bool) -> Fields:
         packed = parser.blob()
         exceptions: Field = ["blob", b""]
         if packed:
-            inner = Parser(inflate(packed, "exceptions", 1 << 31))
+            inner = Parser(inflate(packed))
             count = inner.field("varint")
             gaps = inner.fields(*["varint"] * count[1])
             exceptions = ["blob", [["deflated", [count, *gaps, inner.all()]]]]
@@ -151,7 +159,7 @@ def rows(data: bytes, lossy: bool) -> Fields:
 
 def index(data: bytes) -> Fields:
     """Return the fields up to the list of sections, which is made anew."""
-    parser = Parser(inflate(data, "index", 1 << 30))
+    parser = Parser(inflate(data))
     found = [parser.field("u8")]
     if found[0][1]:
         found.append(parser.field("varint"))

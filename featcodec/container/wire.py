@@ -198,11 +198,3 @@ def deflate(data: bytes) -> bytes:
     out.varint(len(data))
     out += zlib.compress(data, 9)
     return bytes(out)
-
-
-def inflate(data: "bytes | memoryview", what: str, bound: int) -> bytes:
-    """Return what `deflate` was given; LimitExceeded when that is more than `bound` bytes."""
-    cursor = Unpacker(data, what, bound)
-    unpacked = bytes(cursor.rest())
-    cursor.end()
-    return unpacked
