@@ -86,9 +86,6 @@ class Dump:
         data, kind = self._data, stored_dtype(dtype)
         return Tensor(name, dtype, shape, lambda: data[begin:end].view(kind))
 
-    def release(self) -> None:
-        """Keep nothing: what is read belongs to who asked."""
-
 
 def header_bytes(
     tensors: Sequence[tuple[str, str, tuple[int, ...]]], metadata: dict[str, str] | None

@@ -313,7 +313,6 @@ class _Encoder:
             payload, distortion = finer.encode(
                 start, last, group.tensor, exceptions, measured or exceptions, bound
             )
-            group.release()
             stored = FINE_ONE if choice.on_spike else fine
             writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
@@ -365,7 +364,6 @@ def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
         if exact.refined(payload):
             writer.needs(REFINED)
         writer.section(b"ROWS", payload)
-        group.release()
     return GroupHeader(group.dtype, group.elements, LOSSLESS_VALUES, first, math.inf, 0.0)
 
 

@@ -28,8 +28,8 @@ OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart fr
 class Tensor:
     """A tensor of a dump.
 
-    `read` gives its stored elements, flat: a NumPy array, or what `np.asarray` makes one of, once
-    it is cut to what is wanted.
+    `read` gives its stored elements: a NumPy array, or what `np.asarray` makes one of, once it is
+    cut to what is wanted.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Tensor:
 
 
 class Source(Protocol):
-    """A dump: tensors in order, metadata, and a way to forget what was read."""
+    """A dump: tensors in order, and metadata."""
 
     @property
     def tensors(self) -> Sequence[Tensor]:
@@ -52,9 +52,6 @@ class Source(Protocol):
     @property
     def data_bytes(self) -> int:
         """How large the dump is."""
-
-    def release(self) -> None:
-        """Forget what was read."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +72,12 @@ class LosslessGroup:
     sizes: Sequence[int]  # elements, of `itemsize` bytes
     rasters: Sequence[tuple[int, int]]  # width and channels, in which neighbours may be alike
     tensor: Callable[[int], np.ndarray]
-    release: Callable[[], None]
 
     @classmethod
     def of(cls, group: Group) -> "LosslessGroup":
         sizes = [math.prod(shape) for shape in group.shapes]
         rasters = _rasters(group.shapes)
-        return cls(group.dtype, group.names, sizes, rasters, group.tensor, group.release)
+        return cls(group.dtype, group.names, sizes, rasters, group.tensor)
 
     @property
     def elements(self) -> int:
@@ -127,7 +123,7 @@ def group_tensors(source: Source, options: Options, lossless: bool) -> list[Grou
     groups: list[Group | LosslessGroup] = []
     for key, tensors in keys.items():
         if len(key) < 3:
-            groups.append(_lossless_group(tensors, source))
+            groups.append(_lossless_group(tensors))
             continue
         for same in _split_by_statistics(tensors, key[2]):
             groups.append(
@@ -139,7 +135,6 @@ def group_tensors(source: Source, options: Options, lossless: bool) -> list[Grou
                     [t.shape for t in same],
                     _reader(same),
                     label_of(metadata, same[0].name),
-                    release=source.release,
                 )
             )
     order = {tensor.name: i for i, tensor in enumerate(source.tensors)}
@@ -190,7 +185,7 @@ def _lone_vectors(tensors: Sequence[Tensor], options: Options) -> set[str]:
     }
 
 
-def _lossless_group(tensors: list[Tensor], source: Source) -> LosslessGroup:
+def _lossless_group(tensors: list[Tensor]) -> LosslessGroup:
     kind = unsigned(tensors[0].dtype)
 
     def read(i: int) -> np.ndarray:
@@ -199,7 +194,7 @@ def _lossless_group(tensors: list[Tensor], source: Source) -> LosslessGroup:
     bits = BITS[tensors[0].dtype]
     sizes = [math.prod(t.shape) * bits // 8 // kind.itemsize for t in tensors]
     names, rasters = [t.name for t in tensors], _rasters([t.shape for t in tensors])
-    return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read, source.release)
+    return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read)
 
 
 def _rasters(shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
