@@ -47,6 +47,7 @@ class Dump:
             raise InvalidInput(f"{path} is not a sound safetensors file: {error}") from None
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror or error}") from None
+        File.reopen(str(path), str(path), self._file.identity)  # what was checked is what is read
         size = int.from_bytes(self._file.read(0, 8), "little")
         header = json.loads(self._file.read(8, size))
         # The file's own order of keys: that of the library changes from run to run.
