@@ -47,6 +47,7 @@ class Dump:
             raise InvalidInput(f"{path} is not a sound safetensors file: {error}") from None
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror or error}") from None
+        File.reopen(str(path), str(path), self._file.identity)  # what was checked is what is read
         size = int.from_bytes(self._file.read(0, 8), "little")
         header = json.loads(self._file.read(8, size))
         # The file's own order of keys: that of the library changes from run to run.
@@ -85,9 +86,6 @@ class Dump:
             )
         data, kind = self._data, stored_dtype(dtype)
         return Tensor(name, dtype, shape, lambda: data[begin:end].view(kind))
-
-    def release(self) -> None:
-        """Keep nothing: what is read belongs to who asked."""
 
 
 def header_bytes(

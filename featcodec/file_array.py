@@ -97,10 +97,10 @@ def _read(source: Source, view: np.ndarray) -> np.ndarray:
 
 def _at_once(source: Source, view: np.ndarray, span: int) -> np.ndarray:
     offset = _address(view) - _address(_NOWHERE)
-    data = source.read(offset, span)
-    if len(data) < span:
+    room = np.empty(span, np.uint8)
+    if source.read_into(offset, room.data) < span:
         raise InvalidInput(f"the file ends before byte {offset + span}")
-    return np.ndarray(view.shape, view.dtype, data, 0, view.strides)
+    return np.ndarray(view.shape, view.dtype, room, 0, view.strides)
 
 
 def _address(view: np.ndarray) -> int:

@@ -32,9 +32,6 @@ class Arrays:
         ]
         self.data_bytes = sum(stored.nbytes for stored, _ in tensors.values())
 
-    def release(self) -> None:
-        """Keep everything: it is the caller's."""
-
 
 def save(
     tensors: Mapping[str, np.ndarray],

@@ -13,7 +13,7 @@ from .align.numbers import STORED, to_float
 from .container.group import GroupHeader, Lossy
 from .container.reader import Reader
 from .container.source import Source as Bytes
-from .errors import FeatcodecError, VerificationFailed
+from .errors import InvalidStream, ProfileMissing, VerificationFailed
 from .pipeline.decode import Decoder, Members
 from .pipeline.grouping import Source, Tensor, unsigned
 from .pipeline.pieces import Piece
@@ -42,9 +42,7 @@ def verify(
             for group in decoder.groups:
                 members = [tensors[entry.name] for entry in group.entries]
                 _Comparison(decoder, group, members, quality).run()
-    except VerificationFailed:
-        raise
-    except FeatcodecError as error:
+    except (InvalidStream, ProfileMissing) as error:
         raise VerificationFailed(f"what was written cannot be decoded: {error}") from error
 
 
@@ -139,7 +137,8 @@ class _Comparison:
         signal = self.squares - self.total**2 / max(self.count, 1)
         if self.noise == 0:
             return math.inf
-        return 10 * math.log10(signal / self.noise) if 0 < signal < math.inf else -math.inf
+        ratio = signal / self.noise
+        return 10 * math.log10(ratio) if ratio > 0 else -math.inf
 
     def _fail(self, what: str) -> None:
         names = self.group.entries

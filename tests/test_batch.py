@@ -302,6 +302,18 @@ def test_an_interruption_while_workers_start_is_quiet(
     assert not out.exists() or not list(out.iterdir())
 
 
+def test_the_input_is_named_however_short_its_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "is", "x"):
+        Path(name).write_bytes(b"junk" * 20)
+        for command in ("info", "verify", "decode -o out", "encode -o out"):
+            with pytest.raises(SystemExit):
+                main([*command.split(), name])
+            assert capsys.readouterr().err.startswith(f"featcodec: {name}"), command
+
+
 def test_what_is_damaged_is_told_apart_from_what_is_asked_wrongly(
     dumps: list[str], capsys: pytest.CaptureFixture
 ) -> None:

@@ -230,7 +230,7 @@ def test_a_reader_that_is_closed_says_so(packed: Path) -> None:
     with safe_open(packed) as file:
         part = file.get_slice("features")
     for use in (lambda: file.get_tensor("tokens"), lambda: part[3], file.get_tensors):
-        with pytest.raises(InvalidInput, match=r"x\.fcz is closed"):
+        with pytest.raises(InvalidInput, match=r"x\.fcz: the file is closed"):
             use()
 
 
@@ -272,12 +272,19 @@ def test_closing_in_one_thread_is_an_error_in_the_others_never_other_bytes(
         assert not wrong
 
 
-@given(st.binary(max_size=60), st.integers(0, 80), st.integers(0, 80))
+@given(st.binary(max_size=60), st.integers(0, 80), st.integers(0, 80), st.booleans())
 def test_reading_at_a_position_gives_what_there_is(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, offset: int, length: int
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, offset: int, length: int, simple: bool
 ) -> None:
     path = tmp_path_factory.mktemp("at") / "x"
     path.write_bytes(data)
     file = File.open(path)
-    assert file.read(offset, length) == data[offset : offset + length]
+    wanted = data[offset : offset + length]
+    assert file.read(offset, length) == wanted
+    room = bytearray(length)
+    with pytest.MonkeyPatch.context() as patch:
+        if simple:
+            patch.delattr(os, "preadv", raising=False)
+        assert file.read_into(offset, memoryview(room)) == len(wanted)
+    assert room[: len(wanted)] == wanted
     file.close()

@@ -1,6 +1,7 @@
 """`encode --verify`: what is sound passes, and whatever is wrong with a file is found."""
 
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,9 +18,10 @@ from featcodec import Profile, Quality, decode_file, encode_file, files
 from featcodec.cli.main import main
 from featcodec.container.source import Memory
 from featcodec.dumps import Dump
-from featcodec.errors import VerificationFailed
+from featcodec.errors import InvalidInput, VerificationFailed
 from featcodec.numpy import Arrays
 from featcodec.pipeline import choice, encode
+from featcodec.pipeline.decode import Decoder
 from featcodec.pipeline.grouping import Options
 from featcodec.verification import verify
 
@@ -271,6 +273,38 @@ def test_a_file_that_is_damaged_as_it_is_written_is_found(
 
     monkeypatch.setattr(files, "encode", damaging)
     assert "cannot be decoded" in refused(dump, {"snr": 12})
+
+
+def values_that_are_no_numbers(piece: Any) -> Any:
+    return replace(piece, values=np.full_like(piece.values, np.nan))
+
+
+def values_without_bounds(piece: Any) -> Any:
+    return replace(piece, values=np.full_like(piece.values, np.inf))
+
+
+@pytest.mark.parametrize("change", [values_that_are_no_numbers, values_without_bounds])
+@pytest.mark.parametrize("mode", [MODES[0], MODES[3]], ids=str)
+def test_nonsense_is_no_match(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable, mode: dict[str, Any]
+) -> None:
+    save_file({"x": features()}, tmp_path / "x.safetensors")
+    pieces = Decoder.pieces
+    monkeypatch.setattr(Decoder, "pieces", lambda *a: [change(p) for p in pieces(*a)])
+    assert "what was written has, in x" in refused(tmp_path / "x.safetensors", mode)
+
+
+def test_a_dump_that_changes_is_not_blamed_on_the_file(
+    dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touching(*arguments: Any, **options: Any) -> Any:
+        report = encode.encode(*arguments, **options)
+        os.utime(dump, (1, 1))
+        return report
+
+    monkeypatch.setattr(files, "encode", touching)
+    with pytest.raises(InvalidInput, match="has changed while it was read"):
+        encode_file(dump, dump.with_suffix(".fcz"), verify=True)
 
 
 # --- the command line ---------------------------------------------------------------------------

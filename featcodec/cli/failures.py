@@ -52,7 +52,8 @@ def say(error: Exception, source: str, verbose: bool) -> int:
         text, status = f"{error.filename or 'input/output'}: {error.strerror or error}", 1
     else:
         text, status = "out of memory", 1
-    where = "" if source in text or source == STREAM else f"{source}: "
+    named = source == STREAM or text.startswith((f"{source} ", f"{source}:"))
+    where = "" if named else f"{source}: "
     render.complain(where + text)
     if verbose and isinstance(error, InternalError):
         render.tell(*error.trace.splitlines())

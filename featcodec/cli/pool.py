@@ -4,10 +4,9 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -57,7 +56,7 @@ class Worker:
         self.process.kill()
         self.process.join()
         self.connection.close()
-        if self.tag and self.target:
+        if self.tag and self.process.exitcode not in (0, TERMINATED):
             abandoned(self.tag, self.target)
 
 
@@ -96,14 +95,22 @@ def results(
 
 def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
     """Do tasks until there are no more, or until nobody is left to tell of them."""
+    target = ""
+
+    def end(*_: object) -> None:
+        abandoned(PROCESS, target)
+        os._exit(TERMINATED)  # an exception here could be lost in some callback
+
     # The main process alone answers Ctrl-C; it stops the others, which clean up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    signal.signal(signal.SIGTERM, end)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         connection.send(PROCESS)
         while True:
-            connection.send(_done(work, connection.recv()))
+            task = connection.recv()
+            target = task.target
+            connection.send(_done(work, task))
 
 
 def _done(work: Callable[[Any], Any], task: Any) -> Any:
@@ -117,9 +124,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
-    while True:  # until the main thread hears
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextlib.contextmanager
@@ -128,6 +133,7 @@ def _interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # starting it would let them through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

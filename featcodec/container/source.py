@@ -1,9 +1,11 @@
 """Bytes read at positions: no position is shared, so that threads and forks may share a source."""
 
+import contextlib
 import io
 import os
 import threading
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +25,12 @@ class Memory:
     def read(self, offset: int, length: int) -> bytes:
         """Return so many bytes from a position, or what there is of them."""
         return self._data[offset : offset + length]
+
+    def read_into(self, offset: int, room: memoryview) -> int:
+        """Fill `room` from a position; return how many bytes there were."""
+        data = self.read(offset, len(room))
+        room[: len(data)] = data
+        return len(data)
 
 
 class File:
@@ -86,6 +94,23 @@ class File:
         self.check()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def read_into(self, offset: int, room: memoryview) -> int:
+        """Do what `read` does, into memory that there is; return how many bytes there were."""
+        if not hasattr(os, "preadv"):
+            data = self.read(offset, len(room))
+            room[: len(data)] = data
+            return len(data)
+        done = 0
+        while done < len(room):
+            some = room[done : done + AT_ONCE]
+            with self._named():
+                count = os.preadv(self._descriptor(), [some], offset + done)
+            if not count:
+                break
+            done += count
+        self.check()
+        return done
+
     def check(self) -> None:
         """Raise InvalidInput when the file has changed since it was opened."""
         if self._identify() != self.identity:
@@ -93,24 +118,32 @@ class File:
 
     def _read(self, offset: int, length: int) -> bytes:
         descriptor = self._descriptor()
-        try:
+        with self._named():
             if hasattr(os, "pread"):
                 return os.pread(descriptor, length, offset)
             with self._lock:
                 self._stream.seek(offset)
                 return self._stream.read(length)
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let an error of the system name the file."""
+        try:
+            yield
         except OSError as error:
-            raise InvalidInput(f"{self.name}: {error.strerror or error}") from None
+            why = "the file is closed" if self._stream.closed else error.strerror or error
+            raise InvalidInput(f"{self.name}: {why}") from None
 
     def _identify(self) -> Identity:
-        found = os.fstat(self._descriptor())
+        with self._named():
+            found = os.fstat(self._descriptor())
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _descriptor(self) -> int:
         try:
             return self._stream.fileno()
         except ValueError:
-            raise InvalidInput(f"{self.name} is closed") from None
+            raise InvalidInput(f"{self.name}: the file is closed") from None
 
 
 Source = File | Memory

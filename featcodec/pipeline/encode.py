@@ -317,7 +317,6 @@ def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
         if exact.refined(payload):
             writer.needs(REFINED)
         writer.section(b"ROWS", payload)
-        group.release()
     return GroupHeader(group.dtype, group.elements, LOSSLESS_VALUES, first, math.inf, 0.0)
 
 

@@ -38,7 +38,6 @@ class Group:
     tensor: Callable[[int], np.ndarray]  # stored elements of tensor i, read when touched
     label: str  # model and layer, from the metadata
     wide: bool = False  # values whose squares single precision does not hold
-    release: Callable[[], None] = lambda: None  # forget what was read
 
     @property
     def values(self) -> int:
@@ -68,7 +67,6 @@ class Group:
             flat = self.tensor(i).reshape(-1)
             for start in range(0, flat.size, CHUNK):
                 yield self.floats(np.asarray(flat[start : start + CHUNK]))
-                self.release()
 
     def sample(
         self, block: Sizes, budget: int, apart: bool = False
@@ -93,7 +91,6 @@ class Group:
         arrays = {
             key: grid.collect(boxes, self.tensor, self.floats) for key, boxes in found.items()
         }
-        self.release()
         return arrays, sum(a.size for a in arrays.values()) / self.values
 
 

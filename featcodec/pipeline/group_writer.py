@@ -68,7 +68,6 @@ class GroupWriter:
             payload, distortion = finer.encode(
                 start, last, self.group.tensor, exceptions, measured or exceptions, bound
             )
-            self.group.release()
             stored = FINE_ONE if choice.on_spike else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)

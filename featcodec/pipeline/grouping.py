@@ -46,14 +46,13 @@ class LosslessGroup:
     sizes: Sequence[int]  # elements, of `itemsize` bytes
     rasters: Sequence[tuple[int, int]]  # width and channels, in which neighbours may be alike
     tensor: Callable[[int], np.ndarray]
-    release: Callable[[], None]
     reasons: Sequence[str] = ()  # for which floating tensors are in it, though loss is allowed
 
     @classmethod
     def of(cls, group: Group) -> "LosslessGroup":
         sizes = [math.prod(shape) for shape in group.shapes]
         rasters = _rasters(group.shapes)
-        return cls(group.dtype, group.names, sizes, rasters, group.tensor, group.release)
+        return cls(group.dtype, group.names, sizes, rasters, group.tensor)
 
     @property
     def elements(self) -> int:
@@ -98,7 +97,7 @@ def group_tensors(source: Source, options: Options, lossless: bool) -> list[Grou
     for key, tensors in keys.items():
         if len(key) < 3:
             reasons = dict.fromkeys(exact[t.name] for t in tensors if t.name in exact)
-            groups.append(_lossless_group(tensors, source, tuple(reasons)))
+            groups.append(_lossless_group(tensors, tuple(reasons)))
             continue
         for same in _split_by_statistics(tensors, key[2]):
             groups.append(
@@ -110,7 +109,6 @@ def group_tensors(source: Source, options: Options, lossless: bool) -> list[Grou
                     [t.shape for t in same],
                     _reader(same),
                     label_of(metadata, same[0].name),
-                    release=source.release,
                 )
             )
     order = {tensor.name: i for i, tensor in enumerate(source.tensors)}
@@ -145,7 +143,7 @@ def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tup
         raise InvalidInput(f"{where}: {error}") from None
 
 
-def _lossless_group(tensors: list[Tensor], source: Source, reasons: Sequence[str]) -> LosslessGroup:
+def _lossless_group(tensors: list[Tensor], reasons: Sequence[str]) -> LosslessGroup:
     kind = unsigned(tensors[0].dtype)
 
     def read(i: int) -> np.ndarray:
@@ -154,7 +152,7 @@ def _lossless_group(tensors: list[Tensor], source: Source, reasons: Sequence[str
     bits = BITS[tensors[0].dtype]
     sizes = [math.prod(t.shape) * bits // 8 // kind.itemsize for t in tensors]
     names, rasters = [t.name for t in tensors], _rasters([t.shape for t in tensors])
-    return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read, source.release, reasons)
+    return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read, reasons)
 
 
 def _rasters(shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:

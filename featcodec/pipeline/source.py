@@ -24,7 +24,7 @@ class Tensor:
 
 
 class Source(Protocol):
-    """A dump: tensors in order, metadata, and a way to forget what was read."""
+    """A dump: tensors in order, and metadata."""
 
     @property
     def tensors(self) -> Sequence[Tensor]:
@@ -37,9 +37,6 @@ class Source(Protocol):
     @property
     def data_bytes(self) -> int:
         """How large the dump is."""
-
-    def release(self) -> None:
-        """Forget what was read."""
 
 
 def unsigned(dtype: str) -> np.dtype:

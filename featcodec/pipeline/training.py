@@ -131,7 +131,6 @@ def _chunks(group: Group, block: Sizes) -> Iterator[tuple[bool, Sizes, np.ndarra
                 finite = values[np.isfinite(values)]
                 bounds = typical_bounds(finite) if finite.size else (0.0, 0.0)
             yield prefix, sizes, np.clip(np.nan_to_num(values, nan=0.0), *bounds)
-        group.release()
 
 
 def _sample(pools: dict[tuple, Pool], key: tuple, group: Group) -> None:
