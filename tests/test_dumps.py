@@ -26,6 +26,7 @@ from featcodec.dumps import Dump
 from featcodec.errors import FeatcodecError, InvalidInput, NotFeatcodec
 from featcodec.file_array import FileArray
 from featcodec.pipeline import choice
+from featcodec.pipeline.grouping import Options
 
 # --- arrays in files ----------------------------------------------------------------------------
 
@@ -299,10 +300,13 @@ def test_more_axes_than_there_can_be_are_refused(tmp_path: Path) -> None:
 
 def test_numbers_of_any_length_in_a_layout_are_no_surprise(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
+    features = np.random.default_rng(0).normal(size=(2, 4, 8)).astype("f4")
     for digits in ("9" * 5000, "9" * 18, "²", "٣"):
-        metadata = {"layout": "NLD", "prefix_tokens": digits, "grid": "1x3"}
-        save_file({"x": np.ones((2, 4, 8), np.float32)}, path, metadata)
-        encode_file(path, tmp_path / "x.fcz", overwrite=True)
-        save_file({"x": np.ones((2, 4, 8), np.float32)}, path, {"layout": f"NLD:1+{digits}x3"})
+        layout = f"NLD:1+{digits}x3"
+        stated = {"layout": "NLD", "prefix_tokens": digits, "grid": "1x3"}, {"layout": layout}
+        for metadata in stated:
+            save_file({"x": features}, path, metadata)
+            report = encode_file(path, tmp_path / "x.fcz", overwrite=True)
+            assert len(report.remarks) == 1
         with pytest.raises(InvalidInput, match="tensor 'x'"):
-            encode_file(path, tmp_path / "y.fcz")
+            encode_file(path, tmp_path / "y.fcz", options=Options(layouts={"": layout}))
