@@ -180,6 +180,19 @@ types:
           expr: len.value <= 65536
         doc: The limit is that of section 10.
 
+  layout:
+    doc: Section 5.1. The limit is that of section 10.
+    seq:
+      - id: len
+        type: varint
+      - id: text
+        type: str
+        encoding: UTF-8
+        size: len.value
+        valid:
+          expr: len.value <= 16
+        doc: All letters are of one byte.
+
   # 4. INDX
 
   indx:
@@ -187,7 +200,9 @@ types:
     seq:
       - id: len_index
         type: varint
-        doc: Bytes of the index, unpacked; at most 2^30.
+        valid:
+          expr: _.value <= 1073741824
+        doc: Bytes of the index, unpacked.
       - id: index
         size-eos: true
         process: zlib
@@ -202,6 +217,9 @@ types:
       - id: num_metadata
         type: varint
         if: has_metadata == 1
+        valid:
+          expr: 5 * _.value <= 100000000
+        doc: The bytes are those that they take in the header of the dump (10.1), at least.
       - id: metadata
         type: metadatum
         repeat: expr
@@ -209,6 +227,8 @@ types:
         if: has_metadata == 1
       - id: num_profiles
         type: varint
+        valid:
+          expr: 20 * _.value <= _root._io.size
       - id: profiles
         size: 32
         repeat: expr
@@ -216,6 +236,9 @@ types:
         doc: SHA-256 of each profile that the file needs.
       - id: num_tensors
         type: varint
+        valid:
+          expr: 49 * _.value <= 100000000
+        doc: The bytes are those that they take in the header of the dump (10.1), at least.
       - id: len_shared
         type: varint
         repeat: expr
@@ -225,6 +248,8 @@ types:
         type: varint
         repeat: expr
         repeat-expr: num_tensors.value
+        valid:
+          expr: _.value + len_shared[_index].value <= 65536
       - id: rests
         size: len_rests[_index].value
         repeat: expr
@@ -254,6 +279,8 @@ types:
         doc: The GRUP section of each tensor, counted from 0.
       - id: num_sections
         type: varint
+        valid:
+          expr: 20 * _.value <= _root._io.size
       - id: section_types
         type: u4
         enum: section_type
@@ -263,6 +290,8 @@ types:
         type: varint
         repeat: expr
         repeat-expr: num_sections.value
+        valid:
+          expr: _.value >= 20
         doc: With the 20 bytes of frame.
 
   metadatum:
@@ -316,6 +345,11 @@ types:
         type: varint
       - id: slabs_per_row_group
         type: varint
+        valid:
+          expr: >-
+            _.value > 0 and (_.value <= 134217728 or num_slabs.value <= 134217728)
+            and 20 * ((num_slabs.value + _.value - 1) / _.value) <= _root._io.size
+        doc: At most 2^27 in a row group, of which each is a section (section 10).
       - id: first_section
         type: varint
         doc: Position of its first ROWS section among the sections.
@@ -343,7 +377,7 @@ types:
         valid:
           in-enum: true
       - id: layout
-        type: string
+        type: layout
         doc: Section 5.1.
       - id: num_prefix
         type: varint
@@ -418,6 +452,8 @@ types:
     seq:
       - id: rank
         type: u1
+        valid:
+          max: 16
       - id: lengths
         type: varint
         repeat: expr
@@ -898,7 +934,7 @@ types:
         valid:
           in-enum: true
       - id: layout
-        type: string
+        type: layout
       - id: num_prefix
         type: varint
       - id: grid
@@ -910,6 +946,8 @@ types:
         doc: 1, the model of the prefix tokens; 0, that of the grid.
       - id: num_channels
         type: varint
+        valid:
+          expr: _.value <= 65536
       - id: num_values
         type: varint
         doc: Values it was trained on.

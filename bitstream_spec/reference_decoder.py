@@ -37,25 +37,59 @@ def must(condition: object, reason: str) -> None:
         raise FormatError(reason)
 
 
+# ---- 10. Limits ----------------------------------------------------------------------------------
+
+LIMITS = {
+    "HEADER_BYTES": 100_000_000,
+    "GROUPS": 2**20,
+    "RANK": 16,
+    "STRING_BYTES": 65_536,
+    "TENSOR_VALUES": 2**59,
+    "INDEX_BYTES": 2**30,
+    "SECTION_BYTES": 2**40,
+    "CHANNELS": 65_536,
+    "BLOCK_POINTS": 256,
+    "COEFFICIENTS": 2**24,
+    "KLT_NUMBERS": 2**22,
+    "PROFILE_KLT_NUMBERS": 2**26,
+    "CHANNEL_WEIGHTS": 2**24,
+    "SLAB_VALUES": 2**26,
+    "ROW_GROUP_VALUES": 2**27,
+    "PROFILE_ENTRIES": 4096,
+    "NETWORK_HEADER_BYTES": 2**20,
+    "PICTURE_LATENTS": 2**27,
+    "PICTURE_INNER_VALUES": 2**28,
+}
+
+
+def within(n: int, limit: str, times: int = 1) -> int:
+    """A number that must not be above a limit, or so many times it."""
+    must(n <= times * LIMITS[limit], f"{n} is beyond the limit {limit}")
+    return n
+
+
 # ---- 1. Primitives -------------------------------------------------------------------------------
 
 
 class Reader:
     """Reads the primitives of section 1 from a field, never beyond its end."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | bytearray) -> None:
         self.data, self.at = data, 0
 
+    def left(self) -> int:
+        return len(self.data) - self.at
+
     def take(self, n: int) -> bytes:
-        must(n <= len(self.data) - self.at, "a field runs beyond its end")
+        must(n <= self.left(), "a field runs beyond its end")
         self.at += n
-        return self.data[self.at - n : self.at]
+        return bytes(self.data[self.at - n : self.at])
 
     def rest(self) -> bytes:
-        return self.take(len(self.data) - self.at)
+        return self.take(self.left())
 
     def end(self) -> None:
-        must(self.at == len(self.data), "bytes are left over at the end of a field")
+        must(not self.left(), "bytes are left over at the end of a field")
 
     def uint(self, n: int) -> int:
         return int.from_bytes(self.take(n), "little")
@@ -79,7 +113,7 @@ class Reader:
 
     def varints(self, n: int) -> list[int]:
         # each takes a byte at least: a false count fails here, not for want of memory
-        must(n <= len(self.data) - self.at, "a field runs beyond its end")
+        must(n <= self.left(), "a field runs beyond its end")
         return [self.varint() for _ in range(n)]
 
     def svarint(self) -> int:
@@ -90,20 +124,59 @@ class Reader:
         return self.take(self.varint())
 
     def string(self) -> str:
-        return utf8(self.blob())
+        return utf8(self.take(within(self.varint(), "STRING_BYTES")))
 
-    def deflated(self, limit: int) -> Reader:
-        n = self.varint()
-        must(n <= limit, "a packed field is too large")
-        return Reader(inflate(self.rest(), n))
+    def lengths(self) -> list[int]:
+        """The number of axes, and their lengths."""
+        return self.varints(within(self.u8(), "RANK"))
+
+    def layout(self) -> str:
+        layout = self.string()
+        within(len(layout), "RANK")
+        return layout
+
+
+class Deflated(Reader):
+    """Reads a deflated field, which is unpacked no further than it is read."""
+
+    def __init__(self, data: bytes, limit: int) -> None:
+        r = Reader(data)
+        self.size, self.packed = r.varint(), r.rest()
+        must(self.size <= limit, "a packed field is too large")
+        self.stream, self.ready = zlib.decompressobj(), bytearray()
+        super().__init__(self.ready)
+
+    def left(self) -> int:
+        return self.size - self.at
+
+    def more(self, n: int) -> bytes:
+        """The next n bytes at most; none at the end."""
+        try:
+            found = self.stream.decompress(self.packed, n)
+        except zlib.error:
+            raise FormatError("a zlib stream is damaged") from None
+        self.packed = self.stream.unconsumed_tail
+        return found
+
+    def take(self, n: int) -> bytes:
+        must(n <= self.left(), "a field runs beyond its end")
+        while len(self.ready) < self.at + n:
+            found = self.more(2**16)
+            must(found, "a zlib stream has not the length stated")
+            self.ready += found
+        return super().take(n)
+
+    def end(self) -> None:
+        super().end()
+        sound = len(self.ready) == self.size and not self.more(1) and self.stream.eof
+        must(sound and not self.stream.unused_data, "a zlib stream has not the length stated")
 
 
 def utf8(data: bytes) -> str:
-    must(len(data) <= 65536, "a string is too long")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise FormatError("a string is not UTF-8") from None
+        raise FormatError("text is not UTF-8") from None
 
 
 def inflate(data: bytes, n: int) -> bytes:
@@ -145,7 +218,7 @@ def read_section(data: bytes, offset: int, known: Container[bytes]) -> Section:
     """Section 3: the section at an offset, its CRC-32 checked."""
     must(offset + 20 <= len(data), "a section runs beyond the end of the file")
     kind, flags, length = struct.unpack_from("<4sIQ", data, offset)
-    must(length <= 2**40, "a section is too large")
+    within(length, "SECTION_BYTES")
     end = offset + 20 + length
     must(end <= len(data), "a section runs beyond the end of the file")
     (crc,) = struct.unpack_from("<I", data, end - 4)
@@ -174,7 +247,8 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
     must(length == len(data), "END states another length of the file")
     indx = read_section(data, at, known)
     must(indx.type == b"INDX" and indx.end == last, "INDX does not end where END begins")
-    index = read_index(indx.payload)
+    must(at >= 16, "INDX overlaps the signature")
+    index = read_index(indx.payload, at - 16)
     sections, offset = [], 16
     for type_, size in zip(index.types, index.lengths, strict=True):
         section = read_section(data, offset, known)
@@ -185,6 +259,8 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
         offset = section.end
     must(offset == at, "INDX does not follow the last section")
     must(kind == FEATURES or not index.names, "a profile with tensors")
+    within(index.types.count(b"GRUP"), "GROUPS")
+    within(index.types.count(b"ENTR"), "PROFILE_ENTRIES")
     must(major < 3 or index.types.count(b"NETW") <= 1, "two networks in a profile")
     return major, sections, index
 
@@ -228,49 +304,87 @@ class Index:
     lengths: list[int] = field(default_factory=list)
 
 
-def read_index(payload: bytes) -> Index:
-    """Section 4.1."""
-    r, index = Reader(Reader(payload).deflated(2**30).data), Index()
+def read_index(payload: bytes, room: int) -> Index:
+    """Section 4.1, of a file whose sections take so many bytes."""
+    r, index = Deflated(payload, LIMITS["INDEX_BYTES"]), Index()
     present = r.u8()
     must(present <= 1, "the byte before the metadata is neither 0 nor 1")
+    text = 0  # bytes, of names and metadata
     if present:
         index.metadata = {}
-        for _ in range(r.varint()):
+        count = r.varint()
+        within(5 * count, "HEADER_BYTES")
+        for _ in range(count):
             key = r.string()
             must(key not in index.metadata, "a metadata key stands twice")
-            try:
-                index.metadata[key] = r.blob().decode("utf-8")
-            except UnicodeDecodeError:
-                raise FormatError("metadata are not UTF-8") from None
+            n = r.varint()
+            text = within(text + len(key) + n, "HEADER_BYTES")
+            index.metadata[key] = utf8(r.take(n))
     count = r.varint()
-    must(count <= 2**20, "too many profiles")
+    must(20 * count <= room, "more profiles than there is room for groups")
     index.profiles = [r.take(32) for _ in range(count)]
     n = r.varint()
-    must(n <= 2**24, "too many tensors")
-    name = b""
-    shared, rests = r.varints(n), r.varints(n)
-    for same, more in zip(shared, rests, strict=True):
-        must(same <= len(name), "a name shares more than the one before it has")
-        name = name[:same] + r.take(more)
-        index.names.append(utf8(name))
-    must(len(set(index.names)) == n, "two tensors of one name")
+    within(text + 49 * n, "HEADER_BYTES")
+    index.names = read_names(r, n, text)
     index.dtypes = list(r.take(n))
     must(all(d < len(TYPES) for d in index.dtypes), "unknown element type")
     ranks = r.take(n)
-    must(max(ranks, default=0) <= 16, "a rank is too large")
+    within(max(ranks, default=0), "RANK")
+    within(48 * n + 2 * sum(ranks), "HEADER_BYTES")
     index.shapes = [[] for _ in range(n)]
-    for axis in range(16):
+    for axis in range(max(ranks, default=0)):
         for rank, shape in zip(ranks, index.shapes, strict=True):
             if rank > axis:
                 shape.append(r.varint())
-    must(all(math.prod(s) <= 2**62 for s in index.shapes), "a tensor is too large")
+    for dtype, shape in zip(index.dtypes, index.shapes, strict=True):
+        within(math.prod(length for length in shape if length), "TENSOR_VALUES")
+        stored(dtype, shape)
+    within(header_bytes(index), "HEADER_BYTES")
     index.groups = r.varints(n)
     m = r.varint()
-    must(4 * m <= len(r.data), "a field runs beyond its end")
+    must(20 * m <= room, "more sections than there is room for")
     index.types = [r.take(4) for _ in range(m)]
     index.lengths = r.varints(m)
+    must(min(index.lengths, default=20) >= 20, "a section without room for its frame")
+    groups = index.types.count(b"GRUP")
+    must(len(index.profiles) <= groups <= n, "profiles without groups, or groups without tensors")
     r.end()
     return index
+
+
+def read_names(r: Reader, n: int, text: int) -> list[str]:
+    """The names, whose sum is known before they are put together."""
+    names, name, before = [], b"", 0
+    shared, rests = r.varints(n), r.varints(n)
+    for same, more in zip(shared, rests, strict=True):
+        must(same <= before, "a name shares more than the one before it has")
+        before = within(same + more, "STRING_BYTES")
+    within(text + 49 * n + sum(shared) + sum(rests), "HEADER_BYTES")
+    for same, more in zip(shared, rests, strict=True):
+        name = name[:same] + r.take(more)
+        names.append(utf8(name))
+    must(len(set(names)) == n, "two tensors of one name")
+    must("__metadata__" not in names, "a reserved name")
+    return names
+
+
+def header_bytes(index: Index) -> int:
+    """Section 10.1: the bytes of the safetensors header of the dump."""
+    entries, at = [], 0
+    if index.metadata is not None:
+        pairs = [[key, value] for key, value in index.metadata.items()]
+        # `"key":"value",` is as long as `["key","value"]` but for a bracket
+        entries.append(len('"__metadata__":{}') + sum(json_bytes(pair) - 1 for pair in pairs))
+        entries[0] -= bool(pairs)
+    for name, dtype, shape in zip(index.names, index.dtypes, index.shapes, strict=True):
+        offsets = [at, at := at + stored(dtype, shape)]
+        tensor = {"dtype": TYPES[dtype], "shape": shape, "data_offsets": offsets}
+        entries.append(json_bytes({name: tensor}) - 2)
+    return sum(entries) + max(len(entries) - 1, 0) + 2
+
+
+def json_bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 # ---- 5. GRUP -------------------------------------------------------------------------------------
@@ -323,26 +437,34 @@ class Group:
         return -(-self.slabs // self.per)
 
 
-def read_group(
-    payload: bytes, major: int, shapes: list[list[int]], profiles: list[Profile]
-) -> Group:
-    """Section 5, for tensors of the given shapes."""
-    r = Reader(payload)
+def read_head(r: Reader, major: int) -> tuple[int, Group]:
+    """The coding, and what the headers of all groups begin with."""
     coding, dtype = r.u8(), r.u8()
     must(coding <= (2 if major >= 3 else 1), "unknown coding")
     must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
+    within(min(group.per, group.slabs), "ROW_GROUP_VALUES")
     r.take(16)  # SNR and largest error: what the encoder measured
+    return coding, group
+
+
+def read_group(
+    payload: bytes, major: int, shapes: list[list[int]], profiles: list[Profile]
+) -> Group:
+    """Section 5, for tensors of the given shapes."""
+    r = Reader(payload)
+    coding, group = read_head(r, major)
+    dtype = group.dtype
     if not coding:
         total = sum(stored(dtype, s) // width(dtype) for s in shapes)
         must(group.slabs == total, "the number of slabs is wrong")
-        must(min(group.per, group.slabs) <= 2**27, "a row group is too large")
         r.end()
         return group
+    within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
     must(is_floating(dtype), "an element type that cannot be coded with loss")
     must(r.u8() <= 2, "unknown architecture")
-    layout, prefix, grid = r.string(), r.varint(), r.varints(r.u8())
+    layout, prefix, grid = r.layout(), r.varint(), r.lengths()
     z = group.lossy = Lossy(dtype, layout, prefix, grid)
     z.lower, z.upper = r.f64(), r.f64()
     r.varint()
@@ -363,7 +485,7 @@ def read_group(
     z.seed = profile.seed if profile else 0
     z.views = [view(s, layout, prefix, grid) for s in shapes]
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
-    channels = z.views[0].channels
+    channels = within(z.views[0].channels, "CHANNELS")
     parts = range(2 if prefix else 1)
     z.models = [read_part(r, major, channels, profile, bool(i), z.dependent) for i in parts]
     if coding == 2:
@@ -384,8 +506,6 @@ def read_group(
     check_slabs(z)
     total = sum(v.samples * rows_of(z, v) for v in z.views)
     must(group.slabs == total, "the number of slabs is wrong")
-    values = sum(math.prod(s) for s in shapes)
-    must(values <= group.rows() * 2**27, "a row group is too large")
     return group
 
 
@@ -499,21 +619,19 @@ def rows_of(z: Lossy, v: View) -> int:
 
 
 def check_slabs(z: Lossy) -> None:
-    """The rules for models and views together, and the limits of section 10."""
+    """The rules for models and views together, and the limit of a slab."""
     for part, model in enumerate(z.models):
         must(not part or model.axes == [1], "the model of the prefix tokens has blocks")
         for v in z.views:
             must(len(v.parts[part].lengths) == len(model.axes), "the model has other axes")
     for v in z.views:
-        must(v.channels <= 65536, "too many channels")
-        total = v.samples * rows_of(z, v)
-        biggest = math.prod(v.shape)
-        if total > v.samples and v.samples:
-            across = biggest // v.samples // v.parts[0].lengths[0]
-            biggest = across * z.models[0].axes[0]
-        elif v.samples:
-            biggest //= v.samples
-        must(biggest <= 2**26, "a slab is too large")
+        values = math.prod(v.shape)
+        if values:
+            longest, tokens = 1, 1
+            if v.parts[0].lengths and not z.prefix:  # a slab is a row of blocks
+                tokens = v.parts[0].lengths[0]
+                longest = -(-tokens // rows_of(z, v))
+            within(values // v.samples // tokens * longest, "SLAB_VALUES")
 
 
 @dataclass
@@ -538,7 +656,6 @@ def classes(z: Lossy, low: int, high: int) -> Classes:
         before += v.samples * per
         if a >= b or not math.prod(v.shape):
             continue
-        must(b - a <= 2**27, "a row group is too large")  # a slab has a value at least
         (s0, r0), (s1, r1) = divmod(a, per), divmod(b, per)
         if s0 == s1:  # begins and ends within one sample
             pieces = [(s0, s0 + 1, r0, r1)]
@@ -613,18 +730,21 @@ def read_model(
     contexts: bool = False,
     sets: int = 1,
 ) -> Model:
-    """Section 6; ``own`` says whether transforms 4 and 5 may stand here, ``contexts`` 2 and 6.
+    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4 and 5.
 
-    There are so many ``sets`` of offsets (7.13, 7.14).
+    ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of
+    offsets (7.13, 7.14).
     """
     r = Reader(data)
     transform = r.u8()
     must(transform <= (1 if major < 3 else 3 if major < 4 else 6), "unknown transform")
     must(transform not in (4, 5) or own, "a transform of the sample domain in a profile")
     must(transform not in CONTEXTS or contexts, "contexts in a wrong place")
-    axes = r.varints(r.u8())
+    axes = r.lengths()
     points = math.prod(axes)
-    must(1 <= points <= 256 and channels * points <= 2**24, "the size of a model")
+    must(points, "an empty block")
+    within(points, "BLOCK_POINTS")
+    within(channels * points, "COEFFICIENTS")
     count, q, unit = r.varint(), r.u8(), r.u8()
     must(count <= channels, "more reflectors than channels")
     bands: list[int] = []
@@ -647,8 +767,10 @@ def read_model(
         offsets = read_integers(r.blob(), 48 * sets)
         must(all(-128 <= o <= 128 for o in offsets), "an offset of restoration")
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
-    size = count * channels - count * (count - 1) // 2
     of_bands = max(bands, default=0) + 1
+    if count:
+        within(of_bands * channels**2, "KLT_NUMBERS" if own else "PROFILE_KLT_NUMBERS")
+    size = count * channels - count * (count - 1) // 2
     flat = read_integers(r.blob(), of_bands * size)
     bases = [read_basis(flat[i * size : (i + 1) * size], count, channels) for i in range(of_bands)]
     of_scales = {4: len(PASSES), 5: 1}.get(transform, points)
@@ -1022,8 +1144,10 @@ def read_exceptions(r: Reader, dtype: int, total: int) -> dict[int, int]:
     data = r.blob()
     if not data:
         return {}
-    r, at = Reader(data).deflated(2**31), -1
-    gaps = r.varints(r.varint())
+    r, at = Deflated(data, 4 + total * (4 + width(dtype))), -1
+    count = r.varint()
+    must(count <= total, "more exceptions than values")
+    gaps = r.varints(count)
     positions = [at := at + 1 + gap for gap in gaps]
     must(at < total, "an exception lies outside of its row group")
     bits = [r.uint(width(dtype)) for _ in positions]
@@ -1041,8 +1165,7 @@ def decode_rows(
     found = classes(z, low, high)
     sizes = [sum(len(p.origins) for p in pieces) for _, pieces in found]
     counts = [z.views[0].channels * math.prod(size) for (_, size), _ in found]
-    total = sum(map(mul, sizes, counts))
-    must(total <= 2**27, "a row group is too large")
+    total = within(sum(map(mul, sizes, counts)), "ROW_GROUP_VALUES")
     exceptions = read_exceptions(r, z.dtype, total) if excepted else {}
     step = z.step * 2 ** ((g - 128) / 256)
     pictures: list[Picture | None] = [None for _ in found]
@@ -1441,7 +1564,8 @@ def read_prediction(data: bytes, channels: int) -> Prediction:
     octaves = list(itertools.accumulate(read_integers(r.blob(), channels)))
     packed = r.blob()
     r.end()
-    must(not packed or channels * (channels - 1) // 2 <= 2**24, "too many weights of channels")
+    if packed:
+        within(channels * (channels - 1) // 2, "CHANNEL_WEIGHTS")
     weights: list[list[tuple[int, int]]] = [[] for _ in range(channels)]
     if not packed:
         return Prediction(neighbours, weights)
@@ -1641,12 +1765,12 @@ def restored(
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------
 
 
-def decode_exact(r: Reader, dtype: int, n: int, major: int) -> bytes:
-    """The n elements of a row group of a file of that major version."""
+def decode_exact(r: Reader, dtype: int, n: int, major: int, seed: int = 0) -> bytes:
+    """The n elements of a row group of a file of that major version; a message has a seed (9.1)."""
     crc, size = r.uint(4), width(dtype)
     if major >= 4 and r.data[4:5] in (b"\3", b"\4"):
         data = decode_bins(r, size, n) if r.u8() == 3 else inflate(r.rest(), n * size)
-        must(zlib.crc32(data) == crc, "the CRC-32 of the elements does not match")
+        must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
         return data
     data = bytearray(n * size)
     for i in range(size):
@@ -1656,7 +1780,7 @@ def decode_exact(r: Reader, dtype: int, n: int, major: int) -> bytes:
         code, top = WORDS[size], 8 * size - 1
         rotated = struct.unpack(f"<{n}{code}", data)
         data = bytearray(struct.pack(f"<{n}{code}", *[v >> 1 | (v & 1) << top for v in rotated]))
-    must(zlib.crc32(data) == crc, "the CRC-32 of the elements does not match")
+    must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
     return bytes(data)
 
 
@@ -1839,7 +1963,6 @@ def read_profile(data: bytes) -> Profile:
     major, sections, _ = read_file(data, PROFILE)
     digest = hashlib.sha256(data).digest()
     entries = [read_entry(s.payload, major) for s in sections if s.type == b"ENTR"]
-    must(len(entries) <= 4096, "too many entries")
     networks = [read_network(s.payload) for s in sections if s.type == b"NETW" and major >= 3]
     return Profile(digest, zlib.crc32(digest), entries, networks[0] if networks else None)
 
@@ -1848,10 +1971,9 @@ def read_entry(payload: bytes, major: int) -> Entry:
     r = Reader(payload)
     name = r.string()
     must(r.u8() <= 2, "unknown architecture")
-    layout, prefix, grid, of_prefix = r.string(), r.varint(), r.varints(r.u8()), r.u8()
+    layout, prefix, grid, of_prefix = r.layout(), r.varint(), r.lengths(), r.u8()
     must(of_prefix <= 1, "an entry is neither of the grid nor of the prefix tokens")
-    channels = r.varint()
-    must(channels <= 65536, "too many channels")
+    channels = within(r.varint(), "CHANNELS")
     r.varint()
     mean, deviation, lower, upper = r.f64(), r.f64(), r.f64(), r.f64()
     must(all(map(math.isfinite, (mean, deviation, lower, upper))), "not finite")
@@ -1865,27 +1987,34 @@ def read_entry(payload: bytes, major: int) -> Entry:
 # ---- 9.1 Messages --------------------------------------------------------------------------------
 
 
-def decode_message(data: bytes, profile: bytes) -> tuple[str, list[int], bytes]:
-    """The element type, the shape and the bytes of the array of a message."""
+def decode_message(
+    data: bytes, profile: bytes, most: int = 1 << 24
+) -> tuple[str, list[int], bytes]:
+    """The element type, the shape and the bytes of the array of a message, of `most` values."""
     r, p = Reader(data), read_profile(profile)
     flags, kind = r.u8(), r.u8()
-    must(flags >> 4 == 1, "unknown version of messages")
+    version = flags >> 4
+    must(version in (1, 2), "unknown version of messages")
     dtype, shape = kind >> 4, r.varints(kind & 15)
     must(is_floating(dtype), "the element type of a message")
+    must(within(math.prod(shape), "ROW_GROUP_VALUES") <= most, "a message of too many values")
+    within(math.prod(filter(None, shape)), "TENSOR_VALUES")
     if flags & 8:
-        must(math.prod(shape) <= 2**27, "a row group is too large")
-        return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), 1)
-    e = r.varint()
+        seed = zlib.crc32(data[: r.at]) if version > 1 else 0
+        return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), 1, seed)
+    must(version == 1 or r.take(2) == p.sha256[:2], "a message of another profile")
+    e, code = r.varint(), r.uint(2)
     must(e < len(p.entries) and not p.entries[e].of_prefix, "no such entry of the profile")
-    entry, code = p.entries[e], r.uint(2)
+    entry = p.entries[e]
     layout = entry.layout
     if len(shape) == len(layout) - 1:
         layout = layout.replace("N", "", 1)
     z = Lossy(dtype, layout, entry.prefix, entry.grid, entry.lower, entry.upper)
-    z.mean, z.deviation, z.clamp, z.seed = entry.mean, entry.deviation, not flags & 1, p.seed
+    z.mean, z.deviation, z.clamp = entry.mean, entry.deviation, not flags & 1
     z.step = 2.0 ** ((code - 32768) / 1024)
     z.step_scale = 2 * ((code - 32768 + 256) >> 9)
     z.shift = r.svarint() if flags & 4 else 0
+    z.seed = zlib.crc32(data[: r.at], p.seed) if version > 1 else p.seed
     z.models = [entry.model]
     z.views = [view(shape, layout, entry.prefix, entry.grid)]
     v = z.views[0]
@@ -1896,7 +2025,6 @@ def decode_message(data: bytes, profile: bytes) -> tuple[str, list[int], bytes]:
         must(same, "the profile lacks the model of the prefix tokens")
         z.models.append(same[0].model)
     check_slabs(z)
-    must(math.prod(shape) <= 2**27, "a row group is too large")
     out = [blank(dtype, shape)]
     decode_rows(r, z, 128, 0, v.samples * rows_of(z, v), out, bool(flags & 2))
     return TYPES[dtype], shape, to_bytes(out[0])
@@ -1941,8 +2069,7 @@ class Network:
 
 def read_safetensors(data: bytes) -> dict[str, Parameter]:
     r = Reader(data)
-    size = r.uint(8)
-    must(size <= 2**20, "the header of a network is too large")
+    size = within(r.uint(8), "NETWORK_HEADER_BYTES")
     try:
         header = json.loads(r.take(size).decode("utf-8"))
     except (ValueError, RecursionError):
@@ -1964,6 +2091,7 @@ def read_safetensors(data: bytes) -> dict[str, Parameter]:
         spans.append((begin, end))
         values: tuple[Any, ...] = ()
         if dtype in CODES:
+            must(max(shape, default=0) <= len(body), f"the shape of {name!r}")
             n, code = math.prod(shape), "<" + CODES[dtype]
             must(end - begin == n * struct.calcsize(code), f"{name!r} takes another space")
             values = tuple(v for (v,) in struct.iter_unpack(code, body[begin:end]))
@@ -2150,7 +2278,9 @@ def read_picture(r: Reader, z: Lossy, tokens: int, channels: int, step: float) -
     network = z.network
     assert network
     sizes = halvings(tokens, channels, len(network.layers))  # latents ... picture
-    must(len(network.hyper_layers[2].bias) * math.prod(sizes[0]) <= 2**27, "too many latents")
+    within(len(network.hyper_layers[2].bias) * math.prod(sizes[0]), "PICTURE_LATENTS")
+    inner = -(-tokens // 2) * -(-channels // 2)
+    within(len(network.hyper_tables) * inner, "PICTURE_INNER_VALUES")
     hyper_sizes = halvings(*sizes[0], 2)  # hyper-latents ... latents
     count = math.prod(hyper_sizes[0])
     arrays = [(count, table) for table in network.hyper_tables]
@@ -2180,8 +2310,9 @@ def read_picture(r: Reader, z: Lossy, tokens: int, channels: int, step: float) -
 def gains(network: Network, step: float) -> list[float]:
     """The factors of the latents of each channel."""
     top = len(network.inverse_gain) - 1
-    level = min(max(2 * (math.log2(network.coarsest_step) - math.log2(step)), 0.0), top)
-    low = min(int(level), top - 1)
+    finer = math.log2(network.coarsest_step) - math.log2(step) if step else math.inf
+    level = min(max(2 * finer, -1.0), top)
+    low = min(max(math.floor(level), 0), top - 1)
     f = level - low
     rows = network.inverse_gain[low : low + 2]
     exponents = [(1 - f) * a + f * b for a, b in zip(*rows, strict=True)]
@@ -2235,23 +2366,31 @@ class Dump:
     symbols: dict[int, list[array[int]]]
 
 
-def read_groups(data: bytes, profiles: Sequence[bytes]) -> tuple[Index, list[Section], list[Group]]:
-    """All of a file but the payloads of ROWS, with the rules that tie sections together."""
+def read_groups(
+    data: bytes, profiles: Sequence[bytes]
+) -> tuple[Index, list[Section], Iterator[Group]]:
+    """All of a file but the payloads of ROWS, with the rules that tie sections together.
+
+    The groups come one by one, so that no more than one model need be kept.
+    """
     major, sections, index = read_file(data, FEATURES)
     at_hand = {hashlib.sha256(p).digest(): p for p in profiles}
     for digest in index.profiles:
         must(digest in at_hand, f"the file needs the profile {digest.hex()}")
-    needed = [read_profile(at_hand[digest]) for digest in index.profiles]
+    read = {digest: read_profile(at_hand[digest]) for digest in set(index.profiles)}
+    needed = [read[digest] for digest in index.profiles]
     payloads = [s.payload for s in sections if s.type == b"GRUP"]
-    must(len(payloads) <= 2**20, "too many tensor groups")
+    heads = [read_head(Reader(payload), major)[1] for payload in payloads]
     shapes: list[list[list[int]]] = [[] for _ in payloads]
     for at, dtype, shape in zip(index.groups, index.dtypes, index.shapes, strict=True):
-        must(at < len(payloads) and payloads[at][1:2] == bytes([dtype]), "the group of a tensor")
+        must(at < len(heads) and heads[at].dtype == dtype, "the group of a tensor")
         shapes[at].append(shape)
-    groups = [read_group(p, major, s, needed) for p, s in zip(payloads, shapes, strict=True)]
-    spans = [i for g in groups for i in range(g.first, g.first + min(g.rows(), len(sections) + 1))]
+    must(all(shapes), "a group without tensors")
     rows = [i for i, s in enumerate(sections) if s.type == b"ROWS"]
+    must(sum(head.rows() for head in heads) == len(rows), "row groups that do not exist")
+    spans = [i for head in heads for i in range(head.first, head.first + head.rows())]
     must(sorted(spans) == rows, "a ROWS section that belongs to no group or to several")
+    groups = (read_group(p, major, s, needed) for p, s in zip(payloads, shapes, strict=True))
     return index, sections, groups
 
 
@@ -2260,10 +2399,12 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
     index, sections, groups = read_groups(data, profiles)
     major = data[8]
     dump = Dump(index.metadata, {}, {})
+    members: dict[int, list[int]] = {}
+    for t, at in enumerate(index.groups):
+        members.setdefault(at, []).append(t)
     for number, group in enumerate(groups):
-        members = [t for t, at in enumerate(index.groups) if at == number]
         z, exact = group.lossy, []
-        bits = [blank(group.dtype, index.shapes[t]) for t in members] if z else []
+        bits = [blank(group.dtype, index.shapes[t]) for t in members[number]] if z else []
         for i in range(group.rows()):
             low, high = i * group.per, min((i + 1) * group.per, group.slabs)
             r = Reader(sections[group.first + i].payload)
@@ -2272,7 +2413,7 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
             else:
                 exact.append(decode_exact(r, group.dtype, high - low, major))
         r = Reader(b"".join([to_bytes(b) for b in bits] or exact))
-        for t in members:
+        for t in members[number]:
             raw = r.take(stored(group.dtype, index.shapes[t]))
             dump.tensors[index.names[t]] = Tensor(TYPES[group.dtype], index.shapes[t], raw)
     dump.tensors = {name: dump.tensors[name] for name in index.names}
@@ -2308,7 +2449,8 @@ def main() -> int:
         elif data[10:12] == b"\1\0":
             read_profile(data)
         else:
-            read_groups(data, profiles)
+            for _ in read_groups(data, profiles)[2]:
+                pass
     except FormatError as error:
         print(f"{args.file}: {error}", file=sys.stderr)
         return 3

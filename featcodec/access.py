@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .align.numbers import to_float
 from .container.dtypes import nbytes
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import File
 from .dumps import stored_dtype
+from .elements import from_stored as from_stored_numpy
 from .errors import InvalidInput
 from .pipeline.decode import Decoder
 from .pipeline.profile import Profile
@@ -166,32 +166,3 @@ class Slice:
 
 def _stored_count(entry: TensorEntry) -> int:
     return nbytes(entry.dtype, entry.values) // stored_dtype(entry.dtype).itemsize
-
-
-_NUMPY = {
-    "BOOL": "?",
-    "U8": "u1",
-    "I8": "i1",
-    "U16": "<u2",
-    "I16": "<i2",
-    "U32": "<u4",
-    "I32": "<i4",
-    "U64": "<u8",
-    "I64": "<i8",
-    "F16": "<f2",
-    "F32": "<f4",
-    "F64": "<f8",
-    "C64": "<c8",
-}
-
-
-def from_stored_numpy(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a NumPy array; BF16 and F8 become float32, which holds all their values.
-
-    Raises InvalidInput for types that NumPy cannot hold.
-    """
-    if dtype in ("BF16", "F8_E4M3", "F8_E5M2"):
-        return to_float(stored, dtype).reshape(shape)
-    if dtype not in _NUMPY:
-        raise InvalidInput(f"NumPy has no type for {dtype}; decode to a file, or use torch")
-    return stored.view(_NUMPY[dtype]).reshape(shape)

@@ -11,6 +11,10 @@ class InvalidInput(FeatcodecError, ValueError):
     """An argument or an input tensor that cannot be used as asked."""
 
 
+class InputTooLarge(InvalidInput):
+    """An input with more of something than the format holds, see `featcodec.limits`."""
+
+
 class Unreachable(FeatcodecError, ValueError):
     """The wanted quality cannot be met on this input."""
 

@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .access import _NUMPY, profiles_of, safe_open
-from .errors import InvalidInput
+from .access import profiles_of, safe_open
+from .elements import check, shape_of, to_stored
 from .files import complete
 from .pipeline.encode import encode
 from .pipeline.grouping import Options, Tensor
 from .pipeline.quality import Quality
-
-_NAMES = {np.dtype(code): name for name, code in _NUMPY.items()}
 
 
 class Arrays:
@@ -29,7 +27,7 @@ class Arrays:
         """`tensors` holds the stored elements and the safetensors type of each name."""
         self.metadata = metadata
         self.tensors = [
-            Tensor(name, dtype, stored.shape, partial(np.asarray, stored))
+            Tensor(name, dtype, shape_of(stored, dtype), partial(np.asarray, stored))
             for name, (stored, dtype) in tensors.items()
         ]
         self.data_bytes = sum(stored.nbytes for stored, _ in tensors.values())
@@ -47,9 +45,13 @@ def save(
     """Return the file of some arrays as bytes.
 
     `quality` is one of `snr` (dB), `bpfp`, `max_error` and `lossless=True`; 20 dB without.
-    `layout` is one for all tensors or one by name, `profile` a profile or its path.
+    `layout` is one for all tensors or one by name, `profile` a profile or its path. Types that
+    NumPy lacks are those of the package ml_dtypes.
+
+    Raises InvalidInput for arrays of types that safetensors lacks.
     """
-    return save_source(Arrays(_stored(tensors), metadata), profile, transform, layout, quality)
+    stored = {name: to_stored(array, f"array {name!r}") for name, array in tensors.items()}
+    return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
 
 
 def save_file(
@@ -65,7 +67,7 @@ def save_file(
 
 
 def load(data: bytes, *, profile: Any = None) -> dict[str, np.ndarray]:
-    """Return the arrays of a file given as bytes."""
+    """Return the arrays of a file given as bytes; types as for `load_file`."""
     with tempfile.TemporaryDirectory(prefix="featcodec-") as folder:
         path = Path(folder) / "bytes"
         path.write_bytes(data)
@@ -73,8 +75,17 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, np.ndarray]:
 
 
 def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[str, np.ndarray]:
-    """Return the arrays of a file, by name."""
+    """Return the arrays of a file, by name.
+
+    Where the package ml_dtypes is installed, types that NumPy lacks are its types, bfloat16 and
+    float8_e4m3fn among them, and sums and means of such arrays are as coarse as the type. Without
+    it, BF16, F8_E4M3 and F8_E5M2 are float32, which holds the same values, and others are refused:
+    InvalidInput. `astype(np.float32)` makes both alike.
+    """
     with safe_open(filename, "numpy", profile=profile) as file:
+        names = file.keys()
+        for name in names:
+            check(file.get_slice(name).get_dtype(), f"tensor {name!r}")
         return file.get_tensors()
 
 
@@ -88,13 +99,3 @@ def save_source(
     options = Options(transform, layouts)
     encode(source, out, Quality.choose(**quality), profiles[0] if profiles else None, options)
     return out.getvalue()
-
-
-def _stored(tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, str]]:
-    found = {}
-    for name, array in tensors.items():
-        little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
-        if little.dtype not in _NAMES:
-            raise InvalidInput(f"array {name!r} has type {array.dtype}, which safetensors lacks")
-        found[name] = (little.reshape(array.shape), _NAMES[little.dtype])
-    return found

@@ -12,28 +12,17 @@ except ImportError as error:
     raise ImportError("featcodec.torch needs torch: pip install 'featcodec[torch]'") from error
 
 from .access import safe_open
+from .container.dtypes import LIBRARY_NAMES
+from .dumps import stored_dtype
+from .errors import InvalidInput
 from .files import complete
 from .numpy import Arrays, save_source
 
+# Older versions of torch lack some; of 4-bit values it has pairs.
 _DTYPES = {
-    "BOOL": torch.bool,
-    "U8": torch.uint8,
-    "I8": torch.int8,
-    "I16": torch.int16,
-    "I32": torch.int32,
-    "I64": torch.int64,
-    "U16": torch.uint16,
-    "U32": torch.uint32,
-    "U64": torch.uint64,
-    "F8_E5M2": torch.float8_e5m2,
-    "F8_E4M3": torch.float8_e4m3fn,
-    "F8_E5M2FNUZ": torch.float8_e5m2fnuz,
-    "F8_E4M3FNUZ": torch.float8_e4m3fnuz,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "F32": torch.float32,
-    "F64": torch.float64,
-    "C64": torch.complex64,
+    dtype: getattr(torch, name)
+    for dtype, name in {**LIBRARY_NAMES, "F4": LIBRARY_NAMES["F4"] + "_x2"}.items()
+    if hasattr(torch, name)
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
@@ -47,8 +36,13 @@ def save(
     layout: Mapping[str, str] | str | None = None,
     **quality: Any,
 ) -> bytes:
-    """Return the file of some tensors as bytes; options as for `featcodec.numpy.save`."""
-    stored = {name: (_stored(t), _NAMES[t.dtype]) for name, t in tensors.items()}
+    """Return the file of some tensors as bytes; options as for `featcodec.numpy.save`.
+
+    Tensors may be on any device and of any strides; `requires_grad` is not kept.
+
+    Raises InvalidInput for what is no dense tensor, and for types that safetensors lacks.
+    """
+    stored = {name: _stored(tensor, name) for name, tensor in tensors.items()}
     return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
 
 
@@ -67,8 +61,14 @@ def save_file(
 def load_file(
     filename: str | os.PathLike[str], device: str = "cpu", *, profile: Any = None
 ) -> dict[str, torch.Tensor]:
-    """Return the tensors of a file, by name, on a device."""
+    """Return the tensors of a file, by name, on a device.
+
+    Raises InvalidInput when this version of torch has no type for one of them.
+    """
     with safe_open(filename, "torch", device, profile=profile) as file:
+        names = file.keys()
+        for name in names:
+            _check(file.get_slice(name).get_dtype(), f"tensor {name!r}")
         found: dict[str, torch.Tensor] = file.get_tensors()
         return found
 
@@ -85,16 +85,40 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, torch.Tensor]:
 
 
 def from_stored(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """Return a tensor of stored elements."""
+    """Return a tensor of stored elements; of F4 its last axis has half the length, for pairs."""
+    _check(dtype)
+    if dtype == "F4":
+        if not shape or shape[-1] % 2:
+            raise InvalidInput(f"F4 of shape {list(shape)}: torch has pairs along the last axis")
+        shape = (*shape[:-1], shape[-1] // 2)
     raw = torch.from_numpy(np.ascontiguousarray(stored).reshape(-1).view(np.uint8).copy())
+    if not raw.numel():  # which has no strides that another type could take
+        return torch.empty(shape, dtype=_DTYPES[dtype])
     return raw.view(_DTYPES[dtype]).reshape(shape)
 
 
-def _stored(tensor: torch.Tensor) -> np.ndarray:
-    """Return the elements of a tensor in the NumPy type featcodec handles them in."""
-    from .dumps import stored_dtype
+def _check(dtype: str, what: str = "the tensor") -> None:
+    if dtype not in _DTYPES:
+        raise InvalidInput(
+            f"{what} has type {dtype}, which torch {torch.__version__} lacks:"
+            " decode it to a safetensors file"
+        )
 
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
-    kind = stored_dtype(_NAMES[tensor.dtype])
-    elements: np.ndarray = flat.view(torch.uint8).numpy().view(kind).reshape(tuple(tensor.shape))
-    return elements
+
+def _stored(tensor: Any, name: str) -> tuple[np.ndarray, str]:
+    """Return the elements of a tensor as featcodec handles them, and their safetensors type."""
+    if not isinstance(tensor, torch.Tensor):
+        raise InvalidInput(f"{name!r} is a {type(tensor).__name__}; give a torch tensor")
+    if tensor.layout != torch.strided or tensor.is_meta:
+        raise InvalidInput(f"tensor {name!r} is sparse or without data; give a dense one")
+    if tensor.dtype not in _NAMES:
+        raise InvalidInput(
+            f"tensor {name!r} has type {tensor.dtype}, which safetensors lacks; convert it"
+            " with to()"
+        )
+    dtype = _NAMES[tensor.dtype]
+    if dtype == "F4" and not tensor.ndim:
+        raise InvalidInput(f"tensor {name!r} is a scalar of {tensor.dtype}: pairs need an axis")
+    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
+    flat = plain.reshape(-1).view(torch.uint8).numpy()
+    return flat.view(stored_dtype(dtype)).reshape(tuple(tensor.shape)), dtype

@@ -26,7 +26,7 @@ import safetensors.numpy
 from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
-from featcodec import Codec, Profile, limits
+from featcodec import Profile, limits
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
@@ -53,6 +53,7 @@ VECTORS = HERE.parent / "bitstream_spec" / "vectors"
 sys.path.insert(0, str(HERE.parent / "bitstream_spec"))
 
 import exact_vectors  # noqa: E402
+import hostile_vectors  # noqa: E402
 import reference_decoder as reference  # noqa: E402
 
 
@@ -206,11 +207,14 @@ def make_neural(folder: Path) -> None:
     profile = folder / "least.fcp"
     if not profile.exists():
         profile.write_bytes(network_file(least_network()))
-    target = folder / "valid" / "104-network-least"
-    if not target.exists():
-        target.mkdir(parents=True)
-        (target / "in.fcz").write_bytes(by_hand(profile.read_bytes(), LARGEST))
-        finish(target, [profile])
+    # The first level's step is 0.7, less a tenth in the row group; half a level below it, and more.
+    steps = {"104-network-least": 0.5, "105-network-coarse": 0.9, "106-network-coarsest": 2.0}
+    for name, step in steps.items():
+        target = folder / "valid" / name
+        if not target.exists():
+            target.mkdir(parents=True)
+            (target / "in.fcz").write_bytes(by_hand(profile.read_bytes(), LARGEST, step))
+            finish(target, [profile])
 
 
 def make_contexts(folder: Path) -> None:
@@ -592,7 +596,7 @@ def network_file(tensors: dict[str, np.ndarray]) -> bytes:
     return Profile.pack([], Network(safetensors.numpy.save(tensors, metadata), metadata))
 
 
-def by_hand(profile: bytes, largest: int) -> bytes:
+def by_hand(profile: bytes, largest: int, step: float = 0.5) -> bytes:
     """Code a picture of 21 x 13 with the network of `least_network` and hyper-latents up to it.
 
     The profile may be another one that gives the same table numbers: only its name goes in.
@@ -618,7 +622,7 @@ def by_hand(profile: bytes, largest: int) -> bytes:
     rows.blob(symbols.encode(latents, seed))
     rows += symbols.encode([], seed)
     lossy = Lossy(
-        **{**PLAIN, "upper": 9.0, "std": 2.0, "step": 0.5, "step_scale": 40},
+        **{**PLAIN, "upper": 9.0, "std": 2.0, "step": step, "step_scale": 40},
         profile=0,
         parts=(Part("none", Model("none")),),
         neural=True,
@@ -632,18 +636,6 @@ def by_hand(profile: bytes, largest: int) -> bytes:
     writer.index.tensors = [index.TensorEntry("x", "F32", (21, 13), 0)]
     writer.finish()
     return out.getvalue()
-
-
-def make_messages(folder: Path) -> None:
-    codec = Codec(Profile.load(folder / "digits.fcp"), snr=10)
-    for task in ("cnn", "vit"):
-        target = folder / "messages" / task
-        if target.exists():
-            continue
-        target.mkdir(parents=True)
-        message = codec.encode(digits(task, 2))
-        (target / "in.msg").write_bytes(message)
-        np.save(target / "out.npy", codec.decode(message))
 
 
 # --- faulty files -------------------------------------------------------------------------------
@@ -726,6 +718,13 @@ def make_faulty(folder: Path) -> None:
 # --- faulty files of format 3.0 -----------------------------------------------------------------
 
 
+class LaxWriter(Writer):
+    """Writes what a reader refuses."""
+
+    def _check(self) -> None:
+        pass
+
+
 def rewrite(
     data: bytes,
     group: Callable[[GroupHeader], GroupHeader] = lambda header: header,
@@ -738,7 +737,7 @@ def rewrite(
     The fields of ROWS are fine step, exceptions, hyper-latents, latents and the rest.
     """
     source, out = Reader(io.BytesIO(data), "sound"), io.BytesIO()
-    writer = Writer(out)
+    writer = LaxWriter(out)
     writer.needs(version or source.version)
     for position, (kind, _) in enumerate(source.index.sections):
         payload = source.section(position, kind)
@@ -1241,7 +1240,7 @@ def predicted_by_many() -> bytes:
     prediction.blob(integers.pack(np.ones(1, np.int64)))
     part = Part("predicted", Model("predicted", prediction=bytes(prediction)))
     out = io.BytesIO()
-    writer = Writer(out)
+    writer = LaxWriter(out)
     writer.needs(REFINED)
     writer.section(b"ROWS", b"\x80\0" + symbols.encode([]))
     features = Lossy(**PLAIN, profile=None, parts=(part,))
@@ -1293,7 +1292,12 @@ def make_exact(folder: Path) -> None:
     for name, data in exact_vectors.by_encoder(digits("cnn", 60), digits("vit", 60)).items():
         write_valid(folder / "valid" / name, data)
     write_valid(folder / "valid" / "143-lossless-by-hand", exact_vectors.by_hand())
-    for name, (reason, data) in exact_vectors.faults().items():
+    write_faulty(folder, exact_vectors.faults())
+
+
+def write_faulty(folder: Path, faults: dict[str, tuple[str, bytes]]) -> None:
+    """Write vectors, reason and file, that need no profile."""
+    for name, (reason, data) in faults.items():
         target = folder / "faulty" / name
         if not target.exists():
             target.mkdir(parents=True)
@@ -1335,20 +1339,20 @@ def make_limits(folder: Path) -> None:
             GroupHeader("F32", 1 << 40, 1 << 40, 0, 0.0, 0.0, large),
         ),
     }
-    bound = limits.check
+    bounds = limits.check, limits.check_input
     for name, (shape, header) in cases.items():
         target = folder / "limits" / name
         if target.exists():
             continue
         target.mkdir(parents=True)
-        index.limits.check = lambda value, *_: value
+        limits.check = limits.check_input = lambda value, *_: value
         with (target / "in.fcz").open("w+b") as out:
-            writer = Writer(out)
+            writer = LaxWriter(out)
             writer.section(b"ROWS", b"")
             writer.section(b"GRUP", header.pack())
             writer.index.tensors = [index.TensorEntry("x", header.dtype, shape, 0)]
             writer.finish()
-        index.limits.check = bound
+        limits.check, limits.check_input = bounds
         (target / "expect.json").write_text(json.dumps({"reason": name.replace("-", " ")}) + "\n")
 
 
@@ -1401,10 +1405,10 @@ if __name__ == "__main__":
     make_bands(where)
     make_curves(where)
     make_bounded(where)
-    make_messages(where)
     make_faulty(where)
     make_faulty_networks(where)
     make_faulty_models(where)
     make_exact(where)
+    write_faulty(where, hostile_vectors.faults())
     make_limits(where)
     make_limits_of_networks(where)

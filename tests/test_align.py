@@ -100,6 +100,92 @@ def test_the_layout_follows_from_metadata_or_shape(shape: tuple, metadata: dict,
     assert str(layout.choose(shape, metadata, architecture, None)) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "shape", "expected"),
+    [
+        ("nchw", (2, 9, 9, 9), "NCHW"),
+        ("[N, C, H, W]", (2, 9, 9, 9), "NCHW"),
+        ('["N", "H", "W", "C"]', (2, 9, 9, 9), "NHWC"),
+        ("( n,h,w,c )", (2, 9, 9, 9), "NHWC"),
+        ("N H W C", (2, 9, 9, 9), "NHWC"),
+        ("NHWC (channels last)", (2, 9, 9, 9), "NHWC"),
+        ("BCHW", (2, 9, 9, 9), "NCHW"),
+        ("bld (batch, tokens, features)", (2, 3, 4), "NLD"),
+        ("channels_last", (2, 9, 8, 9), "NHWC"),
+        ("Channels-First", (2, 9, 9, 3), "NCHW"),
+        ("channels last", (2, 3, 9, 8, 4), "NTHWC"),
+        ("NLD: 2 + 3x5", (2, 17, 4), "NLD:2+3x5"),
+        ("(L, D)", (2, 17), "LD"),
+    ],
+)
+def test_what_other_tools_plainly_mean_is_taken(text: str, shape: tuple, expected: str) -> None:
+    metadata = {"layout": text}
+    assert str(layout.choose(shape, metadata, "generic", None)) == expected
+    assert layout.remarks(metadata, [shape]) == []
+
+
+FOREIGN = st.sampled_from(
+    ["row-major", "kv_blocks", "channels_last", "NHWC", "NLD:1+8x8", "NLD:", "NLD:1", ":", "ND:2x2",
+     "9" * 5000, "NLD:" + "9" * 5000 + "+1x1", "1e9", "-1", "\u0663", "\u00b2", "8x8", "(2, 2)",
+     "0x0", "9" * 5000 + "x1", "\x1b[2J\n", "N" * 5000, "resnet50", "CNN", " transformer "]
+) | st.text(max_size=12) | st.text("NLHWTCDB:+x0123456789 ,()[]", max_size=12)  # fmt: skip
+
+
+@given(
+    metadata=st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("layout", "architecture", "prefix_tokens", "grid"), FOREIGN)
+    ),
+    shape=st.lists(st.integers(0, 20), min_size=1, max_size=17).map(tuple),
+)
+def test_no_word_of_another_tool_does_harm(metadata: dict[str, str], shape: tuple) -> None:
+    architecture = layout.architecture_of(shape, metadata, None)
+    assert architecture in layout.ARCHITECTURES
+    chosen = layout.choose(shape, metadata, architecture, None)
+    assert math.prod(chosen.token_grid(shape)) == math.prod(shape)
+    for line in layout.remarks(metadata, [shape]):
+        assert line.isprintable()
+        assert len(line) < 400
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"layout": "kv_blocks"}, ["layout 'kv_blocks'"]),
+        ({"layout": "NLD"}, ["layout 'NLD'"]),
+        ({"layout": "NCHW:1+2x2"}, ["layout 'NCHW:1+2x2'"]),
+        ({"architecture": "resnet50"}, ["architecture 'resnet50'"]),
+        ({"prefix_tokens": "one", "grid": "square"}, ["prefix_tokens 'one'", "grid 'square'"]),
+        ({"grid": "9" * 5000}, ["grid '99999"]),
+        ({"layout": "NCHW", "architecture": "CNN", "prefix_tokens": "1", "grid": "[7,7]"}, []),
+        ({"model": "x"}, []),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_ignored_of_the_metadata_is_said(metadata: dict, words: list[str]) -> None:
+    lines = layout.remarks(metadata, [(2, 3, 7, 7), (5, 4)])
+    assert len(lines) == len(words)
+    for line, word in zip(lines, words, strict=True):
+        assert word in line
+        assert "ignored" in line
+
+
+@given(
+    asked=st.sampled_from(["NHWC", "NLD:1+8x8", "kv_blocks", "NLD:9", "LD", "NLD:1+" + "9" * 5000]),
+    shape=st.sampled_from([(2, 3, 3), (8, 9), (5,), (1, 1, 1, 1, 1, 1)]),
+)
+def test_a_layout_asked_for_that_does_not_fit_is_refused_with_one_that_does(
+    asked: str, shape: tuple
+) -> None:
+    try:
+        layout.choose(shape, {"layout": "NCHW"}, "generic", asked)
+    except layout.LayoutError as error:
+        text = str(error)
+        layout.parse(text.removesuffix(" would fit").split()[-1]).token_grid(shape)
+        assert len(text) < 200
+    else:
+        assert len(asked) == len(shape)
+
+
 @pytest.mark.parametrize("text", ["NCXW", "NHHC", "NCD", "NLD:9", "NCHW:1+2x2", "NLND"])
 def test_a_layout_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(layout.LayoutError):

@@ -15,6 +15,7 @@ from featcodec import decode_file, encode_file
 from featcodec.align.numbers import from_float, to_float
 from featcodec.container.dtypes import BITS, FLOATS
 from featcodec.pipeline.encode import Report
+from featcodec.pipeline.grouping import Options
 from featcodec.pipeline.quality import Quality
 
 Stored = dict[str, tuple[str, tuple[int, ...], bytes]]  # name: type, shape, bytes
@@ -226,15 +227,30 @@ def test_a_dump_without_tensors_comes_back(tmp_path: Path) -> None:
         {"layout": "NLD", "grid": "0x0"},
         {"layout": "NLD", "grid": "4x4", "prefix_tokens": "-1"},
         {"layout": "NLD", "grid": "99999999999999999999x2", "prefix_tokens": "٣"},
+        {"layout": "kv_blocks", "architecture": "resnet\n50"},
+        {"layout": "NLD:1+8x8", "prefix_tokens": "9" * 5000, "grid": "9" * 5000 + "x1"},
     ],
-    ids=str,
+    ids=lambda metadata: str(metadata)[:80],
 )
 def test_metadata_that_fit_no_tensor_do_no_harm(tmp_path: Path, metadata: dict[str, str]) -> None:
     tensors = {
         "maps": ("F32", (4, 3, 5, 5), normal("F32", (4, 3, 5, 5))),
         "tokens": ("F32", (4, 17, 3), normal("F32", (4, 17, 3))),
     }
-    round_trip(tmp_path, tensors, Quality(snr=10), metadata)
+    _, report = round_trip(tmp_path, tensors, Quality(snr=10), metadata)
+    said = " ".join(report.remarks)
+    foreign = {"kv_blocks", "NLD:1+8x8", "something", "resnet\n50"} & {*metadata.values()}
+    assert all(repr(text) in said for text in foreign)
+
+
+def test_what_options_overrule_is_not_remarked_upon(tmp_path: Path) -> None:
+    tensors = {"x": ("F32", (4, 17, 3), normal("F32", (4, 17, 3)))}
+    source = write(tmp_path / "in.safetensors", tensors, {"layout": "kv", "architecture": "bert"})
+    options = Options(layouts={"": "NLD"}, architectures={"": "transformer"})
+    for chosen, lines in ((None, 2), (options, 0)):
+        report = encode_file(source, tmp_path / "x", options=chosen, overwrite=True)
+        assert len(report.remarks) == lines
+    assert encode_file(source, tmp_path / "y", Quality(lossless=True)).remarks == ()
 
 
 # --- values -------------------------------------------------------------------------------------

@@ -26,6 +26,11 @@ BROKEN_FRAMES += ["dependent-old-version", "dependent-contexts", "flag-4"]
 BROKEN_FRAMES += ["curve-old-version", "curve-no-width", "curve-network"]
 BROKEN_FRAMES += ["restored-old-version", "restored-line", "restored-prefix", "transform-7"]
 BROKEN_FRAMES += ["restored-reflector"]
+BROKEN_FRAMES += ["hostile-sections", "hostile-tensors", "hostile-metadata", "hostile-keys"]
+BROKEN_FRAMES += ["hostile-profiles", "hostile-varint", "hostile-values", "hostile-elements"]
+BROKEN_FRAMES += ["hostile-row-group", "hostile-tokens", "section-of-19", "name-too-long"]
+BROKEN_FRAMES += ["key-too-long", "layout-17", "grid-17", "block-17", "index-not-critical"]
+BROKEN_FRAMES += ["end-not-critical"]
 
 
 def names_of(index: Any) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import blocks
-from .layout import Layout
+from .layout import Layout, LayoutError
 
 Sizes = tuple[int, ...]
 
@@ -60,11 +60,14 @@ class GroupGrid:
     """The slabs of the tensors of a group with a common layout and longest block."""
 
     def __init__(self, layout: Layout, shapes: Sequence[tuple[int, ...]], block: Sizes) -> None:
+        """Raise LayoutError when there are more slabs than 64 bits count."""
         self.layout = layout
         self.block = block
         self.shapes = [layout.token_grid(shape) for shape in shapes]
         self.channels = self.shapes[0][-1]
         slabs = [self._slabs(shape) for shape in self.shapes]
+        if sum(slabs) >= 1 << 63:
+            raise LayoutError("tensors of too many slabs")
         self.starts = np.concatenate([[0], np.cumsum(slabs, dtype=np.int64)])
 
     @property
@@ -81,10 +84,14 @@ class GroupGrid:
 
     def largest_slab(self) -> int:
         """Return the number of values of the largest slab of any tensor."""
-        return max(
-            -(-math.prod(shape) // max(self._slabs(shape), 1)) if math.prod(shape) else 0
-            for shape in self.shapes
-        )
+        return max(self._largest_slab(shape) for shape in self.shapes)
+
+    def _largest_slab(self, shape: tuple[int, ...]) -> int:
+        if self.layout.slabs_are_samples or not math.prod(shape):
+            return math.prod(shape[1:]) if math.prod(shape) else 0
+        rows = self._grid(shape)[0]
+        longest = -(-rows // blocks.count(rows, self.block[0]))
+        return math.prod(shape[1:]) // rows * longest
 
     def tensors(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         """Yield (tensor, from, to) for the slabs first <= s < last, in slabs of the tensor."""
@@ -230,7 +237,7 @@ def _staged(part: np.ndarray) -> np.ndarray:
     order = sorted(range(1, part.ndim), key=lambda axis: -part.strides[axis])
     inner = part.transpose(0, *order)
     length = part[0].size if len(part) else 0
-    room = np.empty((len(part), length + 80), part.dtype)
+    room = np.empty((len(part), length + min(length // 4, 80)), part.dtype)
     staged = room[:, :length].reshape(inner.shape)
     staged[...] = inner
     return staged.transpose(0, *(1 + order.index(axis) for axis in range(1, part.ndim)))

@@ -1,16 +1,29 @@
-"""Layouts: what each axis of a tensor is (SPEC §5.1), read from metadata or from the shape."""
+"""Layouts: what each axis of a tensor is (SPEC §5.1), read from metadata or from the shape.
+
+Other tools use the same keys of the metadata for words of their own: what is plainly meant is
+taken, all else is ignored, and `remarks` says so.
+"""
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"
-NUMBER = "[0-9]{1,18}"  # of tokens: as a pattern, of what a tensor can have
 MAX_CHANNELS = 1 << 13  # more of them cannot be features of one token
 
 # CLS; CLS and distillation; CLS and four registers; CLS and eight registers
 PREFIXES = (0, 1, 2, 5, 9)
+
+ARCHITECTURES = ("cnn", "transformer", "generic")
+NUMBER = "[0-9]{1,9}"
+# Words for axes by rank.
+CHANNELS_AT = {
+    "channels_first": {4: "NCHW", 5: "NCTHW"},
+    "channels_last": {4: "NHWC", 5: "NTHWC"},
+}
+LONGEST = 100  # characters of a layout in the metadata
 
 
 class LayoutError(ValueError):
@@ -29,16 +42,17 @@ class Layout:
     grid: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        axes = f"layout {shortened(self.axes)}"
         channels = [a for a in self.axes if a in CHANNEL]
         places = [a for a in self.axes if a in GRID]
         if set(self.axes) - set(SAMPLE + GRID + CHANNEL) or len(channels) > 1:
-            raise LayoutError(f"layout {self.axes!r}: use N, one of C D, and each of L H W T once")
+            raise LayoutError(f"{axes}: use N, one of C D, and each of L H W T once")
         if len(places) != len(set(places)) or len(places) > 3:
-            raise LayoutError(f"layout {self.axes!r} repeats a grid axis or has more than three")
+            raise LayoutError(f"{axes} repeats a grid axis or has more than three")
         if SAMPLE * self.axes.count(SAMPLE) not in self.axes:
-            raise LayoutError(f"layout {self.axes!r} has sample axes N that are not side by side")
+            raise LayoutError(f"{axes} has sample axes N that are not side by side")
         if (self.grid and "".join(places) != "L") or (self.prefix and not self.grid):
-            raise LayoutError(f"layout {self.axes!r} has no single axis L to hold prefix and grid")
+            raise LayoutError(f"{axes} has no single axis L to hold prefix and grid")
 
     def __str__(self) -> str:
         if not self.grid:
@@ -54,7 +68,7 @@ class Layout:
         """Return (samples, grid..., channels) of a tensor of that shape, prefix tokens included."""
         if len(shape) != len(self.axes):
             raise LayoutError(
-                f"layout {self.axes} has {len(self.axes)} axes, the tensor {len(shape)}"
+                f"layout {shortened(self.axes)} has {len(self.axes)} axes, the tensor {len(shape)}"
             )
         sizes = {
             role: [n for a, n in zip(self.axes, shape, strict=True) if a in role]
@@ -65,10 +79,21 @@ class Layout:
         return (math.prod(sizes[SAMPLE]), *sizes[GRID], math.prod(sizes[CHANNEL]))
 
     @property
+    def grid_axes(self) -> int:
+        """How many axes of the tensor are of the grid."""
+        return sum(axis in GRID for axis in self.axes)
+
+    @property
     def slabs_are_samples(self) -> bool:
-        return self.prefix > 0 or not any(axis in GRID for axis in self.axes)
+        return self.prefix > 0 or not self.grid_axes
 
 
+def shortened(text: str) -> str:
+    """Return a text as a message quotes it: on one line, and not much of it."""
+    return repr(text if len(text) <= 40 else text[:40] + "...")
+
+
+@lru_cache(maxsize=64)
 def parse(text: str) -> Layout:
     """Read `NCHW`, or `NLD:1+8x8` with prefix tokens and a grid; `NLD:0` is a plain sequence."""
     axes, _, rest = text.strip().partition(":")
@@ -76,7 +101,7 @@ def parse(text: str) -> Layout:
     if rest in ("", "0"):
         return Layout(axes.upper())
     if not match:
-        raise LayoutError(f"layout {text!r}: write the tokens' grid as in NLD:1+8x8")
+        raise LayoutError(f"layout {shortened(text)}: write the tokens' grid as in NLD:1+8x8")
     return Layout(axes.upper(), int(match[1] or 0), (int(match[2]), int(match[3])))
 
 
@@ -117,30 +142,98 @@ def infer_grid(tokens: int) -> tuple[int, tuple[int, ...]]:
 def choose(
     shape: tuple[int, ...], metadata: Mapping[str, str], architecture: str, asked: str | None
 ) -> Layout:
-    """Return the layout that was asked for, else that of the metadata, else the likely one."""
-    text = asked or metadata.get("layout")
-    layout = parse(text) if text else None
-    if layout is not None and asked is None and len(layout.axes) != len(shape):
-        layout = None  # the metadata speak of the dump's features, this is another tensor
-    layout = layout or infer(shape, architecture)
-    layout.token_grid(shape)
-    plain = ":" not in (text or "")
-    if plain and not layout.grid and layout.axes.endswith("NLD"):
+    """Return the layout that was asked for, else that of the metadata, else the likely one.
+
+    Raises LayoutError, with a layout that fits, when what was asked for does not.
+    """
+    text = asked or stated(shape, metadata)
+    try:
+        layout = parse(text) if text else None
+        if layout is not None and asked is None and _rank(text) != len(shape):
+            layout = None  # the metadata speak of the dump's features, this is another tensor
+        layout = layout or infer(shape, architecture)
+        layout.token_grid(shape)
+    except LayoutError as error:
+        raise LayoutError(f"{error}; {infer(shape, architecture)} would fit") from None
+    if ":" not in text and not layout.grid and layout.axes.endswith("NLD"):
         tokens = shape[layout.axes.index("L")]
         prefix, grid = _grid_of(metadata, tokens)
         layout = Layout(layout.axes, prefix, grid)
     return layout
 
 
+def stated(shape: tuple[int, ...], metadata: Mapping[str, str]) -> str:
+    """Return what the metadata say of the layout, as `parse` reads it.
+
+    Nothing when they state none, or one that does not fit the shape though it has as many axes.
+    """
+    text = _meant(metadata.get("layout", ""), len(shape))
+    try:
+        if _rank(text) == len(shape):
+            parse(text).token_grid(shape)
+    except LayoutError:
+        return ""
+    return text
+
+
+def _rank(text: str) -> int:
+    """Return how many axes a layout has."""
+    return len(parse(text).axes)
+
+
+def _meant(text: str, rank: int) -> str:
+    """Return `NHWC` for `nhwc`, `[N, H, W, C]`, `BHWC (channels last)` and `channels_last`."""
+    if len(text) > LONGEST:
+        return ""
+    axes = re.sub(r"(?<=\w)\s*\(.*\)\s*$", "", text)  # a remark behind them
+    word = re.sub(r"[\s_-]+", "_", axes.strip().lower())
+    if word in CHANNELS_AT:
+        return CHANNELS_AT[word].get(rank, "")
+    axes, colon, rest = re.sub(r"[\s,'\"()\[\]]", "", axes).upper().partition(":")
+    return axes.replace("B", SAMPLE) + colon + rest.lower()
+
+
+def remarks(metadata: Mapping[str, str], shapes: Collection[tuple[int, ...]]) -> list[str]:
+    """Return a line on each key of the metadata that says nothing of features of these shapes."""
+    found = []
+    layout = metadata.get("layout")
+    fitting = (text for s in shapes if (text := stated(s, metadata)) and _rank(text) == len(s))
+    if layout and not any(fitting):
+        found.append(
+            f"the metadata's layout {shortened(layout)} fits none of the features and is ignored;"
+            " --layout sets one"
+        )
+    architecture = metadata.get("architecture")
+    if architecture and _named(metadata) is None:
+        found.append(
+            f"the metadata's architecture {shortened(architecture)} is none of"
+            f" {', '.join(ARCHITECTURES)} and is ignored"
+        )
+    for key, read in (("prefix_tokens", _prefix_of), ("grid", _sides_of)):
+        if metadata.get(key) and read(metadata) is None:
+            found.append(f"the metadata's {key} {shortened(metadata[key])} is ignored")
+    return found
+
+
 def _grid_of(metadata: Mapping[str, str], tokens: int) -> tuple[int, tuple[int, ...]]:
-    """Read `prefix_tokens` and `grid` (`8x8`) from the metadata where they fit, else infer."""
-    prefix = metadata.get("prefix_tokens", "0")
-    match = re.fullmatch(rf"\s*({NUMBER})\s*[x,]\s*({NUMBER})\s*", metadata.get("grid", ""))
-    if match and re.fullmatch(NUMBER, prefix):
-        grid = (int(match[1]), int(match[2]))
-        if int(prefix) + math.prod(grid) == tokens:
-            return int(prefix), grid
+    """Return `prefix_tokens` and `grid` of the metadata where they fit, else what is likely."""
+    prefix, grid = _prefix_of(metadata), _sides_of(metadata)
+    if prefix is not None and grid and prefix + math.prod(grid) == tokens:
+        return prefix, grid
     return infer_grid(tokens)
+
+
+def _prefix_of(metadata: Mapping[str, str]) -> int | None:
+    """Read `1`; nothing stands for 0."""
+    match = re.fullmatch(rf"\s*({NUMBER})\s*", metadata.get("prefix_tokens") or "0")
+    return int(match[1]) if match else None
+
+
+def _sides_of(metadata: Mapping[str, str]) -> tuple[int, int] | None:
+    """Read `8x8` or `(8, 8)`."""
+    sides = rf"[\s(\[]*({NUMBER})\s*[x,]\s*({NUMBER})[\s)\]]*"
+    match = re.fullmatch(sides, metadata.get("grid", ""), re.IGNORECASE)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def architecture_of(
@@ -148,13 +241,19 @@ def architecture_of(
 ) -> str:
     """Return the architecture named by the metadata, else what layout or shape suggest."""
     rank = len(shape)
-    named = metadata.get("architecture", "").lower()
-    if named in ("cnn", "transformer", "generic"):
+    named = _named(metadata)
+    if named is not None:
         return named
-    text = (layout_text or metadata.get("layout", "")).partition(":")[0].upper()
+    text = (layout_text or stated(shape, metadata)).partition(":")[0].upper()
     picture = rank in (4, 5) or (rank == 3 and shape[1] == shape[2])
     if ("H" in text and "W" in text) or (not text and picture):
         return "cnn"
     if ("L" in text and "D" in text) or (not text and rank in (2, 3)):
         return "transformer"
     return "generic"
+
+
+def _named(metadata: Mapping[str, str]) -> str | None:
+    """Return the architecture that the metadata name, if it is one."""
+    named = metadata.get("architecture", "").strip().lower()
+    return named if named in ARCHITECTURES else None

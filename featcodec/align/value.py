@@ -16,6 +16,11 @@ class ValueAlignment:
     mean: float
     std: float
 
+    @property
+    def positive(self) -> bool:
+        """Whether no value becomes negative."""
+        return self.lower >= self.mean
+
     def forward(self, values: np.ndarray) -> np.ndarray:
         """Normalise values in place; they lie within the bounds."""
         kind = values.dtype.type
@@ -40,6 +45,9 @@ class ValueAlignment:
         return np.flatnonzero(~inside)
 
 
+LEAST, MOST = 1e-15, 1e15  # between which single precision holds squares of values
+
+
 @dataclass(frozen=True)
 class Spread:
     """What the bounds and the normalisation are fitted from."""
@@ -50,6 +58,16 @@ class Spread:
     mean: float
     std: float
     cut: int  # values outside, not in mean and std
+
+    @property
+    def reach(self) -> float:
+        """The largest magnitude within the bounds."""
+        return max(abs(self.lower), abs(self.upper))
+
+    @property
+    def moderate(self) -> bool:
+        """Whether single precision holds the squares of all values within the bounds."""
+        return LEAST < self.reach < MOST
 
 
 # A value further from the median than so many typical deviations is a massive activation: post-ReLU

@@ -190,6 +190,8 @@ def command(
             write_report(report, {"input": task.source, "error": str(result)})
             continue
         if not quiet:
+            for line in result.remarks:
+                render.tell(f"{task.source}: {line}")
             render.tell(summary(task.source, result))
             if verbose:
                 render.tell(*(f"  {line}" for line in result.choices))

@@ -63,8 +63,7 @@ def describe(path: str) -> dict[str, Any]:
         headers = iter(size for kind, size in reader.index.sections if kind == b"GRUP")
         described: dict[str, dict[str, Any]] = {}
         for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
-            rows = reader.index.sections[group.first_section :][: group.row_groups]
-            total = sum(size for _, size in rows) + next(headers)
+            total = reader.bytes_of_rows(group) + next(headers)
             common = describe_group(reader, group)
             values = sum(tensor.values for tensor in tensors)
             for tensor in tensors:

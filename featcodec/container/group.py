@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .. import limits
 from ..errors import Corrupt
 from . import dtypes
-from .model import ARCHITECTURES, OWN, TRANSFORMS, Model
+from .model import ARCHITECTURES, OWN, TRANSFORMS, Model, layout_of, pack_layout
 from .sections import EXTENDED, LOWEST, REFINED
 from .wire import Builder, Cursor
 
@@ -78,6 +78,11 @@ class Lossy:
         return "neural" if self.neural else self.parts[0].transform
 
     @property
+    def network_step(self) -> float:
+        """The step of the network's latents."""
+        return float(self.step * 2 ** (self.picture_step / 8))
+
+    @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the group uses."""
         refined = any(part.transform in ("predicted", "split", "restored") for part in self.parts)
@@ -132,8 +137,9 @@ class GroupHeader:
 
 def _pack_lossy(out: Builder, lossy: Lossy) -> None:
     out.u8(ARCHITECTURES.index(lossy.architecture))
-    out.string(lossy.layout)
+    pack_layout(out, lossy.layout)
     out.varint(lossy.prefix)
+    limits.check_input(len(lossy.grid), limits.RANK, "the rank of a grid", "merge some axes")
     out.u8(len(lossy.grid))
     out.varints(lossy.grid)
     out.f64(lossy.lower)
@@ -157,7 +163,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
 
 def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
-    layout = cursor.string()
+    layout = layout_of(cursor)
     prefix = cursor.varint()
     grid = tuple(cursor.varints(limits.check(cursor.u8(), limits.RANK, "the rank of a grid")))
     lower, upper = cursor.f64(), cursor.f64()

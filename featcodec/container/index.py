@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass, field
 
 from .. import limits
-from ..errors import Corrupt
+from ..errors import Corrupt, LimitExceeded
 from . import dtypes
-from .wire import Builder, Cursor, deflate, inflate
+from .dump import LEAST_ENTRY, LEAST_PAIR, check_dump, check_tensors, header_bytes, surely_fits
+from .sections import SECTION_BYTES
+from .wire import Builder, Unpacker, deflate
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,17 @@ class Index:
     sections: list[tuple[bytes, int]] = field(default_factory=list)  # type, length in all
 
     def pack(self) -> bytes:
-        """Return the payload of INDX: columns, so that zlib finds what repeats."""
-        limits.check(len(self.tensors), limits.TENSORS, "the number of tensors")
+        """Return the payload of INDX: columns, so that zlib finds what repeats.
+
+        Raises InvalidInput for a dump that the format cannot hold.
+        """
+        check_dump(self.metadata, self.tensors)
         out = Builder()
         out.u8(self.metadata is not None)
         if self.metadata is not None:
             out.varint(len(self.metadata))
             for key, value in self.metadata.items():
-                out.string(key)
+                out.string(key, "a key of the metadata")
                 out.blob(value.encode())
         out.varint(len(self.profiles))
         for digest in self.profiles:
@@ -48,70 +53,102 @@ class Index:
         out.varint(len(self.tensors))
         _pack_names(out, [tensor.name for tensor in self.tensors])
         out += bytes(dtypes.CODES[tensor.dtype] for tensor in self.tensors)
-        out += bytes(limits.check(len(t.shape), limits.RANK, "a rank") for t in self.tensors)
-        for tensor in self.tensors:
-            _check_size(tensor)
+        out += bytes(len(tensor.shape) for tensor in self.tensors)
         for axis in range(max((len(tensor.shape) for tensor in self.tensors), default=0)):
             out.varints([t.shape[axis] for t in self.tensors if len(t.shape) > axis])
         out.varints([tensor.group for tensor in self.tensors])
         out.varint(len(self.sections))
         out += b"".join(kind for kind, _ in self.sections)
         out.varints([length for _, length in self.sections])
-        limits.check(len(out), limits.INDEX_BYTES, "the index")
+        limits.check_input(len(out), limits.INDEX_BYTES, "the size of the index")
         return deflate(bytes(out))
 
     @classmethod
-    def unpack(cls, payload: bytes) -> "Index":
-        cursor = Cursor(inflate(Cursor(payload, "index"), limits.INDEX_BYTES), "index")
+    def unpack(cls, payload: "bytes | memoryview", room: int) -> "Index":
+        """Read the index of a file whose sections take `room` bytes.
+
+        Every count is held against what there is room for before anything is unpacked for it.
+        """
+        cursor = Unpacker(payload, "index", limits.INDEX_BYTES)
         index = cls()
+        text = 0  # bytes of metadata and names
         if cursor.flag():
-            count = limits.check(cursor.varint(), len(cursor.data), "the number of metadata keys")
-            index.metadata = {}
-            for _ in range(count):
-                key = cursor.string()
-                if key in index.metadata:
-                    raise Corrupt("the index names two metadata keys alike")
-                index.metadata[key] = _text(cursor.blob())
-        for _ in range(limits.check(cursor.varint(), limits.GROUPS, "the number of profiles")):
-            index.profiles.append(bytes(cursor.take(32)))
-        count = limits.check(cursor.varint(), limits.TENSORS, "the number of tensors")
-        names = _unpack_names(cursor, count)
-        kinds = [dtypes.name_of(code) for code in cursor.take(count)]
-        ranks = [limits.check(rank, limits.RANK, "a rank") for rank in cursor.take(count)]
-        shapes: list[list[int]] = [[] for _ in range(count)]
-        for axis in range(max(ranks, default=0)):
-            for shape, rank in zip(shapes, ranks, strict=True):
-                if rank > axis:
-                    shape.append(cursor.varint())
-        groups = cursor.varints(count)
-        for name, dtype, shape, group in zip(names, kinds, shapes, groups, strict=True):
-            entry = TensorEntry(name, dtype, tuple(shape), group)
-            _check_size(entry)
-            index.tensors.append(entry)
-        count = limits.check(cursor.varint(), limits.INDEX_BYTES, "the number of sections")
+            index.metadata, text = _unpack_metadata(cursor)
+        most = room // SECTION_BYTES  # sections
+        count = _fitting(cursor.varint(), min(most, limits.GROUPS), "profiles")
+        index.profiles = [bytes(cursor.take(32)) for _ in range(count)]
+        index.tensors = _unpack_tensors(cursor, text)
+        check_tensors(index.tensors)
+        if not surely_fits(index.metadata, index.tensors):
+            _check_header(header_bytes(index.metadata, index.tensors))
+        count = _fitting(cursor.varint(), most, "sections")
         packed = bytes(cursor.take(4 * count))
-        types = [packed[4 * i : 4 * i + 4] for i in range(count)]
-        index.sections = list(zip(types, cursor.varints(count), strict=True))
+        kinds: dict[bytes, bytes] = {}  # each is kept once
+        types = [packed[i : i + 4] for i in range(0, 4 * count, 4)]
+        types = [kinds.setdefault(kind, kind) for kind in types]
+        lengths = cursor.varints(count)
+        if sum(lengths) != room or min(lengths, default=SECTION_BYTES) < SECTION_BYTES:
+            raise Corrupt("the index lists sections that do not fill the file")
+        largest = max(lengths, default=SECTION_BYTES) - SECTION_BYTES
+        limits.check(largest, limits.SECTION_BYTES, "the size of a section")
+        index.sections = list(zip(types, lengths, strict=True))
+        if not len(index.profiles) <= types.count(b"GRUP") <= len(index.tensors):
+            raise Corrupt("the index lists profiles without groups, or groups without tensors")
         cursor.end()
         return index
 
 
-def _check_size(tensor: TensorEntry) -> None:
-    what = f"the number of values of tensor {tensor.name!r}"
-    limits.check(tensor.values, limits.DIMENSION_PRODUCT, what)
+def _fitting(count: int, most: int, what: str) -> int:
+    if count > most:
+        raise LimitExceeded(f"the index lists {count} {what}; the file has room for {most}")
+    return count
+
+
+def _check_header(size: int) -> None:
+    limits.check(size, limits.HEADER_BYTES, "the size of the dump's safetensors header")
+
+
+def _unpack_metadata(cursor: Unpacker) -> tuple[dict[str, str], int]:
+    """Return the metadata, and how many bytes of text they are."""
+    metadata: dict[str, str] = {}
+    text = 0
+    count = cursor.varint()
+    _check_header(LEAST_PAIR * count)
+    for _ in range(count):
+        key = cursor.string()
+        if key in metadata:
+            raise Corrupt("the index names two metadata keys alike")
+        size = cursor.varint()
+        text += len(key) + size
+        _check_header(text)
+        metadata[key] = cursor.text(size)
+    return metadata, text
+
+
+def _unpack_tensors(cursor: Unpacker, text: int) -> list[TensorEntry]:
+    """Return the tensors of a dump with so many bytes of metadata."""
+    count = cursor.varint()
+    _check_header(text + LEAST_ENTRY * count)
+    names = _unpack_names(cursor, count, text)
+    kinds = [dtypes.name_of(code) for code in cursor.take(count)]
+    ranks = bytes(cursor.take(count))
+    _check_header((LEAST_ENTRY - 1) * count + 2 * sum(ranks))
+    shapes: list[list[int]] = [[] for _ in range(count)]
+    for axis in range(limits.check(max(ranks, default=0), limits.RANK, "a rank")):
+        some = [shape for shape, rank in zip(shapes, ranks, strict=True) if rank > axis]
+        for shape, length in zip(some, cursor.varints(len(some)), strict=True):
+            shape.append(length)
+    groups = cursor.varints(count)
+    columns = zip(names, kinds, map(tuple, shapes), groups, strict=True)
+    return [TensorEntry(*tensor) for tensor in columns]
 
 
 def _pack_names(out: Builder, names: list[str]) -> None:
     """Front coding: how many bytes each name shares with the one before it, and the rest."""
-    if len(set(names)) != len(names):
-        raise Corrupt("two tensors have the same name")
     shared, suffixes, previous = [], [], b""
     for name in names:
         raw = name.encode()
-        limits.check(len(raw), limits.NAME_BYTES, "the length of a tensor's name")
-        pairs = enumerate(zip(previous, raw, strict=False))
-        least = min(len(previous), len(raw))
-        shared.append(next((i for i, (a, b) in pairs if a != b), least))
+        shared.append(_shared(previous, raw))
         suffixes.append(raw[shared[-1] :])
         previous = raw
     out.varints(shared)
@@ -119,23 +156,33 @@ def _pack_names(out: Builder, names: list[str]) -> None:
     out += b"".join(suffixes)
 
 
-def _unpack_names(cursor: Cursor, count: int) -> list[str]:
+def _shared(one: bytes, other: bytes) -> int:
+    """Return how many bytes both start with."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[:middle] == other[:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _unpack_names(cursor: Unpacker, count: int, text: int) -> list[str]:
+    """Return the names, which with so many bytes of metadata must fit into a header."""
     shared = cursor.varints(count)
-    lengths = cursor.varints(count)
-    names, previous = [], b""
-    for keep, length in zip(shared, lengths, strict=True):
-        if keep > len(previous):
+    rests = cursor.varints(count)
+    before = 0
+    for keep, rest in zip(shared, rests, strict=True):
+        if keep > before:
             raise Corrupt("the index holds a damaged name")
-        previous = previous[:keep] + bytes(cursor.take(length))
-        limits.check(len(previous), limits.NAME_BYTES, "the length of a tensor's name")
-        names.append(_text(previous))
-    if len(set(names)) != len(names):
-        raise Corrupt("the index names two tensors alike")
+        before = limits.check(keep + rest, limits.STRING_BYTES, "the length of a tensor's name")
+    _check_header(text + sum(shared) + sum(rests) + LEAST_ENTRY * count)
+    names, name = [], b""
+    for keep, rest in zip(shared, rests, strict=True):
+        name = name[:keep] + cursor.take(rest)
+        try:
+            names.append(name.decode())
+        except UnicodeDecodeError:
+            raise Corrupt("the index holds text that is not UTF-8") from None
     return names
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise Corrupt("the index holds text that is not UTF-8") from None

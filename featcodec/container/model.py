@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from .. import limits
 from ..errors import Corrupt
+from .dump import quoted, to_write
 from .sections import EXTENDED, LOWEST
 from .wire import Builder, Cursor
 
@@ -12,6 +13,18 @@ ARCHITECTURES = ("generic", "cnn", "transformer")
 TRANSFORMS = ("none", "linear", "context", "banded", "predicted", "split", "restored")
 OWN = ("context", "predicted", "split", "restored")  # that a profile does not hold
 BANDS = range(2, 17)  # how many a banded model may have
+
+
+def pack_layout(out: Builder, layout: str) -> None:
+    limits.check_input(len(layout), limits.RANK, "the rank of a layout", "merge some axes")
+    out.string(layout, "a layout")
+
+
+def layout_of(cursor: Cursor) -> str:
+    """Read a layout, which has a letter for each axis."""
+    layout = cursor.string()
+    limits.check(len(layout), limits.RANK, "the rank of a layout")
+    return layout
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,7 @@ class Model:
 
     def pack(self) -> bytes:
         out = Builder()
+        limits.check_input(len(self.block), limits.RANK, "the rank of blocks", "merge some axes")
         out.u8(TRANSFORMS.index(self.transform))
         out.u8(len(self.block))
         out.varints(self.block)
@@ -54,13 +68,40 @@ class Model:
             out.blob(packed)
         return bytes(out)
 
+    def check(self, channels: int, most: int) -> None:
+        """Raise Corrupt or LimitExceeded unless it can be a model of so many channels.
+
+        `most` is how many numbers its KLTs may have.
+        """
+        points = math.prod(self.block)
+        limits.check(points, limits.BLOCK_POINTS, "the number of points of a block")
+        limits.check(points * channels, limits.COEFFICIENTS, "the number of coefficients")
+        if self.reflectors > channels or points == 0:
+            raise Corrupt("a model has more reflectors than channels, or an empty block")
+        if self.reflectors:
+            limits.check(self.bands * channels**2, most, "bands x channels x channels of KLTs")
+        if self._weighs_channels:
+            weights = channels * (channels - 1) // 2
+            limits.check(weights, limits.CHANNEL_WEIGHTS, "the number of weights of channels")
+
+    @property
+    def _weighs_channels(self) -> bool:
+        """Return whether there are weights of channels in the prediction."""
+        cursor = Cursor(self.prediction, "prediction")
+        if not self.prediction:
+            return False
+        cursor.blob()
+        cursor.u8()
+        cursor.blob()
+        return bool(cursor.varint())
+
     @classmethod
     def unpack(cls, data: bytes) -> "Model":
         cursor = Cursor(data, "model")
         transform = TRANSFORMS[cursor.choice(len(TRANSFORMS), "a transform")]
         axes = limits.check(cursor.u8(), limits.RANK, "the number of block axes")
         block = tuple(cursor.varints(axes))
-        reflectors = limits.check(cursor.varint(), limits.CHANNELS, "the number of reflectors")
+        reflectors = cursor.varint()
         exponent, unit = cursor.u8(), cursor.u8()
         bands, places = 1, b""
         if transform == "banded":
@@ -109,11 +150,15 @@ class ProfileEntry:
     model: Model
 
     def pack(self) -> bytes:
+        """Return the payload of ENTR; InputTooLarge when the format cannot hold so much."""
+        with to_write():
+            self._check()
         out = Builder()
-        out.string(self.name)
+        out.string(self.name, "the name of a profile entry")
         out.u8(ARCHITECTURES.index(self.architecture))
-        out.string(self.layout)
+        pack_layout(out, self.layout)
         out.varint(self.prefix_tokens)
+        limits.check_input(len(self.grid), limits.RANK, "the rank of a grid", "merge some axes")
         out.u8(len(self.grid))
         out.varints(self.grid)
         out.u8(self.prefix)
@@ -134,20 +179,19 @@ class ProfileEntry:
         cursor = Cursor(data, "profile entry")
         name = cursor.string()
         architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
-        layout = cursor.string()
+        layout = layout_of(cursor)
         prefix_tokens = cursor.varint()
         rank = limits.check(cursor.u8(), limits.RANK, "the rank of a grid")
         grid = tuple(cursor.varints(rank))
         prefix = cursor.flag()
-        channels = limits.check(cursor.varint(), limits.CHANNELS, "the number of channels")
-        values = cursor.varint()
+        channels, values = cursor.varint(), cursor.varint()
         mean, std, lower, upper = (cursor.f64() for _ in range(4))
         if not all(map(math.isfinite, (mean, std, lower, upper))) or std <= 0 or lower > upper:
             raise Corrupt("a profile entry holds a mean, deviation or bound that cannot be")
         model = Model.unpack(bytes(cursor.rest()))
         if model.transform in OWN:
             raise Corrupt("a profile entry holds a model of the sample domain")
-        return cls(
+        entry = cls(
             name,
             architecture,
             layout,
@@ -162,3 +206,10 @@ class ProfileEntry:
             upper,
             model,
         )
+        entry._check()
+        return entry
+
+    def _check(self) -> None:
+        what = f"the number of channels of {quoted(self.name)}"
+        limits.check(self.channels, limits.CHANNELS, what)
+        self.model.check(self.channels, limits.PROFILE_KLT_NUMBERS)

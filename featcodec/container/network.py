@@ -5,9 +5,8 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+from .. import limits
 from ..errors import Corrupt
-
-MAX_HEADER = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -18,14 +17,19 @@ class Network:
     metadata: dict[str, str]
 
     def pack(self) -> bytes:
+        """Return the payload of NETW; InputTooLarge when the format cannot hold it."""
+        (size,) = struct.unpack_from("<Q", self.weights)
+        most, what = limits.NETWORK_HEADER_BYTES, "the size of the header of a network"
+        limits.check_input(size, most, what, "shorten its metadata")
         return self.weights
 
     @classmethod
     def unpack(cls, payload: bytes) -> "Network":
         """Read the metadata with the standard library alone; the tensors stay packed."""
-        size = struct.unpack_from("<Q", payload)[0] if len(payload) >= 8 else MAX_HEADER + 1
+        size = struct.unpack_from("<Q", payload)[0] if len(payload) >= 8 else 0
+        limits.check(size, limits.NETWORK_HEADER_BYTES, "the size of the header of a network")
         try:
-            if size > min(MAX_HEADER, len(payload) - 8):
+            if size > len(payload) - 8:
                 raise ValueError
             header = json.loads(payload[8 : 8 + size])
             metadata = header.get("__metadata__", {})

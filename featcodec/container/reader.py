@@ -3,8 +3,10 @@
 import itertools
 from typing import BinaryIO
 
+from .. import limits
 from ..errors import Corrupt, Truncated, Unsupported
 from ..formats import HEAD
+from .agreement import check_groups
 from .group import GroupHeader
 from .index import Index
 from .model import ProfileEntry
@@ -16,6 +18,7 @@ from .sections import (
     FEATURES,
     KINDS,
     PROFILE,
+    SECTION_BYTES,
     SIGNATURE_BYTES,
     check_signature,
     read_section,
@@ -39,24 +42,26 @@ class Reader:
             raise Corrupt(f"{name} holds a {KINDS[self.kind]} file where {KINDS[kind]} are wanted")
         index_offset = self._end_marker()
         length = self.size - END_BYTES - index_offset
-        section, _, payload = read_section(self.source, index_offset, length)
-        if section != b"INDX":
+        limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")
+        section, critical, payload = read_section(self.source, index_offset, length)
+        if section != b"INDX" or not critical:
             raise Corrupt(f"{name} has no index where its end marker points")
-        self.index = Index.unpack(payload)
+        self.index = Index.unpack(payload, index_offset - SIGNATURE_BYTES)
+        if self.kind == PROFILE and self.index.tensors:
+            raise Corrupt(f"{name} is a profile that lists tensors")
         lengths = (length for _, length in self.index.sections)
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
-        if self.offsets[-1] != index_offset:
-            raise Corrupt(f"{name} has sections that do not fill it")
         self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < EXTENDED else set()))
 
     def _end_marker(self) -> int:
         if self.size < SIGNATURE_BYTES + END_BYTES:
             raise Truncated(f"{self.name} is truncated: it has no end marker")
         try:
-            section, _, payload = read_section(self.source, self.size - END_BYTES, END_BYTES)
+            found = read_section(self.source, self.size - END_BYTES, END_BYTES)
         except Corrupt:
-            section, payload = b"", b""
-        if section != b"END " or len(payload) != END.size:
+            found = b"", False, b""
+        section, critical, payload = found
+        if section != b"END " or not critical:
             raise Truncated(f"{self.name} is truncated or damaged at its end: no end marker")
         offset, total = END.unpack(payload)
         if total != self.size or not SIGNATURE_BYTES <= offset <= self.size - END_BYTES:
@@ -92,19 +97,18 @@ class Reader:
     def groups(self) -> list[GroupHeader]:
         """Return the group headers, in order."""
         headers = [GroupHeader.unpack(payload) for payload in self._all(b"GRUP")]
-        for tensor in self.index.tensors:
-            if tensor.group >= len(headers) or headers[tensor.group].dtype != tensor.dtype:
-                raise Corrupt(f"tensor {tensor.name!r} belongs to no group of its type")
-        for header in headers:
-            if header.lossy and header.lossy.version > self.version:
-                raise Corrupt(f"{self.name} uses what its version of the format does not have")
-            profile = header.lossy.profile if header.lossy else None
-            if profile is not None and profile >= len(self.index.profiles):
-                raise Corrupt(f"{self.name} refers to a profile that it does not name")
+        check_groups(self.index, headers, self.version)
         return headers
+
+    def bytes_of_rows(self, header: GroupHeader) -> int:
+        """Return how many bytes the row groups of a group take."""
+        last = header.first_section + header.row_groups
+        return self.offsets[last] - self.offsets[header.first_section] if header.row_groups else 0
 
     def entries(self) -> list[ProfileEntry]:
         """Return the entries of a profile file."""
+        count = sum(kind == b"ENTR" for kind, _ in self.index.sections)
+        limits.check(count, limits.PROFILE_ENTRIES, "the number of entries of a profile")
         entries = [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
         if any(entry.version > self.version for entry in entries):
             raise Corrupt(f"{self.name} uses what its version of the format does not have")
@@ -112,6 +116,8 @@ class Reader:
 
     def network(self) -> Network | None:
         """Return the network of a profile file, if it has one."""
+        if self.version < EXTENDED:  # of an unknown type there
+            return None
         found = [Network.unpack(payload) for payload in self._all(b"NETW")]
         if len(found) > 1:
             raise Corrupt(f"{self.name} holds more than one network")

@@ -62,7 +62,7 @@ def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
 
 def write_section(out: BinaryIO, kind: bytes, payload: bytes, critical: bool = True) -> int:
     """Write one section and return how many bytes it took."""
-    limits.check(len(payload), limits.SECTION_BYTES, f"section {kind.decode()}")
+    limits.check_input(len(payload), limits.SECTION_BYTES, f"the size of section {kind.decode()}")
     head = SECTION.pack(kind, CRITICAL if critical else 0, len(payload))
     out.write(head)
     out.write(payload)

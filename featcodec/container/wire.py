@@ -6,6 +6,8 @@ import zlib
 from .. import limits
 from ..errors import Corrupt, Truncated
 
+LONGEST_VARINT = 10  # bytes
+
 
 class Builder(bytearray):
     """Bytes under construction, one method per primitive."""
@@ -35,8 +37,11 @@ class Builder(bytearray):
         self.varint(len(data))
         self += data
 
-    def string(self, text: str) -> None:
-        self.blob(text.encode())
+    def string(self, text: str, what: str) -> None:
+        """Write UTF-8; InputTooLarge when `what` is too long."""
+        data = text.encode()
+        limits.check_input(len(data), limits.STRING_BYTES, f"the length of {what}", "shorten it")
+        self.blob(data)
 
 
 class Cursor:
@@ -47,13 +52,21 @@ class Cursor:
         self.position = 0
         self.what = what
 
+    @property
+    def left(self) -> int:
+        """How many bytes are left to read."""
+        return len(self.data) - self.position
+
     def take(self, count: int) -> memoryview:
-        end = self.position + count
-        if end > len(self.data):
-            raise Truncated(f"{self.what} ends in the middle of a field")
-        piece = self.data[self.position : end]
-        self.position = end
+        if self.position + count > len(self.data):
+            self._fetch(count)
+        piece = self.data[self.position : self.position + count]
+        self.position += count
         return piece
+
+    def _fetch(self, count: int) -> None:
+        """Make so many bytes ready to be taken."""
+        raise Truncated(f"{self.what} ends in the middle of a field")
 
     def u8(self) -> int:
         return self.take(1)[0]
@@ -62,37 +75,51 @@ class Cursor:
         return float(struct.unpack("<d", self.take(8))[0])
 
     def varint(self) -> int:
-        value = shift = 0
-        while True:
+        value = 0
+        for shift in range(0, 7 * LONGEST_VARINT, 7):
             byte = self.u8()
             value |= (byte & 0x7F) << shift
-            if value >> 64:
-                raise Corrupt(f"{self.what} holds a number beyond 64 bits")
             if byte < 0x80:
                 if byte == 0 and shift:
                     raise Corrupt(f"{self.what} holds a number in more bytes than it needs")
+                if value >> 64:
+                    break
                 return value
-            shift += 7
+        raise Corrupt(f"{self.what} holds a number beyond 64 bits")
 
     def svarint(self) -> int:
         value = self.varint()
         return -((value + 1) >> 1) if value & 1 else value >> 1
 
     def varints(self, count: int) -> list[int]:
-        return [self.varint() for _ in range(count)]
+        if count > self.left:  # each takes a byte at least
+            raise Truncated(f"{self.what} ends in the middle of a field")
+        values: list[int] = []
+        while len(values) < count:
+            some = bytes(self.take(min(count - len(values), 1 << 12)))
+            if some.isascii():  # one byte each
+                values += some
+                continue
+            self.position -= len(some)
+            values += [self.varint() for _ in some]
+        return values
 
     def blob(self) -> bytes:
         return bytes(self.take(self.varint()))
 
     def string(self) -> str:
-        size = limits.check(self.varint(), limits.NAME_BYTES, f"a string of the {self.what}")
+        size = limits.check(self.varint(), limits.STRING_BYTES, f"a string of the {self.what}")
+        return self.text(size)
+
+    def text(self, size: int) -> str:
+        """Read UTF-8 of so many bytes."""
         try:
             return str(self.take(size), "utf-8")
         except UnicodeDecodeError:
             raise Corrupt(f"{self.what} holds text that is not UTF-8") from None
 
     def rest(self) -> memoryview:
-        return self.take(len(self.data) - self.position)
+        return self.take(self.left)
 
     def flag(self) -> bool:
         return bool(self.choice(2, "a flag"))
@@ -105,8 +132,64 @@ class Cursor:
         return value
 
     def end(self) -> None:
-        if self.position != len(self.data):
-            raise Corrupt(f"{self.what} has {len(self.data) - self.position} bytes too many")
+        if self.left:
+            raise Corrupt(f"{self.what} has {self.left} bytes too many")
+
+
+class Unpacker(Cursor):
+    """Reads what `deflate` wrote, which is unpacked no further than it is read."""
+
+    PIECE = 1 << 16  # bytes handed to zlib, and taken from it, at once
+
+    def __init__(self, data: "bytes | memoryview", what: str, bound: int) -> None:
+        """Raise LimitExceeded when more than `bound` bytes are to come out."""
+        cursor = Cursor(data, what)
+        self._size = limits.check(cursor.varint(), bound, f"the unpacked {what}")
+        super().__init__(b"", what)
+        self._packed = cursor.rest()
+        self._stream = zlib.decompressobj()
+        self._unpacked = 0
+
+    @property
+    def left(self) -> int:
+        return self._size - self._unpacked + len(self.data) - self.position
+
+    def _fetch(self, count: int) -> None:
+        if count > self.left:
+            super()._fetch(count)
+        pieces = [bytes(self.data[self.position :])]
+        ready = len(pieces[0])
+        while ready < count:
+            pieces.append(self._piece())
+            ready += len(pieces[-1])
+        self.data, self.position = memoryview(b"".join(pieces)), 0
+
+    def _piece(self) -> bytes:
+        """Return the next bytes of the stream, at least one."""
+        piece = b""
+        try:
+            while not piece:
+                if self._stream.eof or not self._packed:
+                    raise zlib.error
+                some = self._packed[: self.PIECE]
+                piece = self._stream.decompress(some, self.PIECE)
+                unused = len(self._stream.unconsumed_tail) + len(self._stream.unused_data)
+                self._packed = self._packed[len(some) - unused :]
+        except zlib.error:
+            raise Corrupt(f"{self.what} does not unpack to the length it states") from None
+        self._unpacked += len(piece)
+        if self._unpacked > self._size:
+            raise Corrupt(f"{self.what} does not unpack to the length it states")
+        return piece
+
+    def end(self) -> None:
+        super().end()
+        try:  # the checksum of the stream may still be there, and nothing else
+            more = self._stream.decompress(self._packed, 1)
+        except zlib.error:
+            more = b"damaged"
+        if more or not self._stream.eof or self._stream.unused_data:
+            raise Corrupt(f"{self.what} does not unpack to the length it states")
 
 
 def deflate(data: bytes) -> bytes:
@@ -115,16 +198,3 @@ def deflate(data: bytes) -> bytes:
     out.varint(len(data))
     out += zlib.compress(data, 9)
     return bytes(out)
-
-
-def inflate(cursor: Cursor, bound: int) -> bytes:
-    """Read to the end of `cursor` what `deflate` wrote; at most `bound` bytes come out."""
-    size = limits.check(cursor.varint(), bound, f"the unpacked {cursor.what}")
-    stream = zlib.decompressobj()
-    try:
-        data = stream.decompress(bytes(cursor.rest()), size + 1)
-    except zlib.error:
-        raise Corrupt(f"{cursor.what} does not unpack") from None
-    if len(data) != size or not stream.eof or stream.unused_data:
-        raise Corrupt(f"{cursor.what} does not unpack to the length it states")
-    return data

@@ -2,6 +2,10 @@
 
 from typing import BinaryIO
 
+from .. import limits
+from .agreement import check_groups
+from .dump import to_write
+from .group import GroupHeader
 from .index import Index
 from .sections import END, END_BYTES, FEATURES, LOWEST, signature, write_section
 
@@ -18,9 +22,12 @@ class Writer:
         self.version = LOWEST
         self.index = Index()
         self.position = out.write(signature(kind, LOWEST))
+        self._headers: list[bytes] = []  # of groups
 
     def section(self, kind: bytes, payload: bytes) -> int:
         """Write one section; return its position in the list of sections."""
+        if kind == b"GRUP":
+            self._headers.append(payload)
         length = write_section(self.out, kind, payload)
         self.index.sections.append((kind, length))
         self.position += length
@@ -44,13 +51,19 @@ class Writer:
     def rewind(self, mark: Mark) -> None:
         """Forget the sections written since `mark`, and what they needed."""
         self.position, sections, profiles, self.version = mark
+        kept = [kind for kind, _ in self.index.sections[:sections]].count(b"GRUP")
+        del self._headers[kept:]
         del self.index.sections[sections:]
         del self.index.profiles[profiles:]
         self.out.seek(self.position)
         self.out.truncate()
 
     def finish(self) -> int:
-        """Write index and end marker; return the length of the file."""
+        """Write index and end marker; return the length of the file.
+
+        Raises InvalidInput for what a reader would refuse.
+        """
+        self._check()
         offset = self.position
         self.position += write_section(self.out, b"INDX", self.index.pack())
         total = self.position + END_BYTES
@@ -60,3 +73,12 @@ class Writer:
             self.out.write(signature(self.kind, self.version))
             self.out.seek(total)
         return total
+
+    def _check(self) -> None:
+        """Hold what was written against the rules that a reader holds it against."""
+        kinds = [kind for kind, _ in self.index.sections]
+        count, what = kinds.count(b"ENTR"), "the number of entries of a profile"
+        limits.check_input(count, limits.PROFILE_ENTRIES, what, "split it")
+        with to_write():
+            headers = [GroupHeader.unpack(payload) for payload in self._headers]
+            check_groups(self.index, headers, self.version)

@@ -6,7 +6,7 @@ the second on every symbol has four decoded neighbours around it. Their magnitud
 magnitude of the channel predict that of the symbol, and the prediction picks the table.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -16,6 +16,7 @@ CLASSES = 26  # of predicted magnitudes, half octaves
 LARGEST = 127  # magnitude that counts of a neighbour
 LEAST_LEVEL, MOST_LEVEL = -14, 9  # of a channel: half octaves of its mean magnitude
 NEIGHBOURS = 4
+KEPT = 256  # sizes of blocks whose neighbours were looked up most recently
 LEAST = 6  # class of symbols for chains: those below are nearly all zero
 NEARER = (3, 5)  # less for the zero and the first hazard of quantiser 1, whose levels start nearer
 _UNIT = 4096  # of predictions
@@ -73,7 +74,7 @@ def _neighbours(
     return found
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def beside(sizes: tuple[int, int]) -> np.ndarray:
     """Return the neighbours (4, n) above, below, left and right of all places of a block."""
     rows, columns = sizes
@@ -82,7 +83,7 @@ def beside(sizes: tuple[int, int]) -> np.ndarray:
     return np.array(found, np.int64).reshape(len(places), NEIGHBOURS).T
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def lattice(sizes: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Return (places, neighbours) of each pass over a block, (n,) and (4, n) raster positions.
 

@@ -28,10 +28,10 @@ class Encoder:
     rasters: Sequence[tuple[int, int]] | None = None
     _like: bins.Model | None = None  # what suited the last row group
 
-    def encode(self, numbers: np.ndarray) -> bytes:
+    def encode(self, numbers: np.ndarray, seed: int = 0) -> bytes:
         """Return the bytes of unsigned integers (n,) of 1, 2, 4 or 8 bytes."""
         raw = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
-        crc = zlib.crc32(raw).to_bytes(4, "little")
+        crc = zlib.crc32(raw, seed).to_bytes(4, "little")
         split = planes.split(_rotated(numbers) if self.floating else numbers, numbers.itemsize)
         if self.rasters is None:
             return crc + planes.encode(split)
@@ -71,7 +71,12 @@ def refined(data: bytes | memoryview) -> bool:
 
 
 def decode(
-    data: bytes | memoryview, count: int, itemsize: int, floating: bool, version: int
+    data: bytes | memoryview,
+    count: int,
+    itemsize: int,
+    floating: bool,
+    version: int,
+    seed: int = 0,
 ) -> np.ndarray:
     """Return the `count` unsigned integers, of a file of that major version.
 
@@ -86,7 +91,7 @@ def decode(
         if floating:
             one, top = numbers.dtype.type(1), numbers.dtype.type(8 * itemsize - 1)
             numbers = (numbers >> one) | (numbers << top)
-    if end != len(view) or zlib.crc32(numbers.data) != int.from_bytes(view[:4], "little"):
+    if end != len(view) or zlib.crc32(numbers.data, seed) != int.from_bytes(view[:4], "little"):
         raise SymbolError("bit-exact values fail their checksum")
     return numbers
 

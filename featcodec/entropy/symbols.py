@@ -1,7 +1,7 @@
 """A list of symbol arrays, one table each, to bytes and back (SPEC §7.5)."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from . import rans
 from .tables import Table, frequencies, uniform
 
 _UNIFORM_BITS = 8
+MOST_EXCESS = 1 << 30  # of an escaped symbol, less
+LONGEST_VARINT = 5  # bytes of a number here
 
 
 class SymbolError(ValueError):
@@ -53,8 +55,8 @@ class Decoder:
         body = start + size + 4
         if body > len(view) or (len(view) - body) % 4:
             raise SymbolError("coded symbols of an impossible length")
-        self._escaped = size > 0
-        self._escapes = iter(_split_varints(view[start : start + size]))
+        self._escapes = _escapes(view[start : start + size]) if size else None
+        self._used = 0  # escapes
         self._stated = int.from_bytes(view[body - 4 : body], "little")
         self._crc = seed
         try:
@@ -68,8 +70,8 @@ class Decoder:
             return np.zeros(count, np.int32)
         symbols = self._coder.get(count, frequencies(table))
         symbols -= np.int32(table.magnitude)
-        if self._escaped:
-            _unescape(symbols, table.magnitude, self._escapes)
+        if self._escapes is not None:
+            self._used += _unescape(symbols, table.magnitude, self._escapes[self._used :])
         if table.shift:
             least, most = int(symbols.min()), int(symbols.max()) + 1
             if min(least, -most) << table.shift < -(1 << 31):
@@ -84,8 +86,8 @@ class Decoder:
 
     def end(self) -> None:
         """Raise SymbolError unless these were the symbols, and all of them."""
-        done = self._coder.exhausted and next(self._escapes, None) is None
-        if self._crc != self._stated or not done:
+        left = self._escapes is not None and self._used < len(self._escapes)
+        if self._crc != self._stated or left or not self._coder.exhausted:
             raise SymbolError("decoded symbols fail their checksum")
 
 
@@ -108,15 +110,23 @@ def _escape(symbols: np.ndarray, magnitude: int) -> bytes:
     return b"".join(_varint(int(excess)) for excess in size[size >= magnitude] - magnitude)
 
 
-def _unescape(symbols: np.ndarray, magnitude: int, escapes: Iterator[int]) -> None:
-    """Add to each symbol of that magnitude the next excess, in place."""
+def _escapes(view: memoryview) -> np.ndarray:
+    """Return the excesses (n,) int32 that a field holds."""
+    found, _ = varints(view)
+    if found.max() >= MOST_EXCESS:
+        raise SymbolError("an escaped symbol of too large a value")
+    return found.astype(np.int32)
+
+
+def _unescape(symbols: np.ndarray, magnitude: int, escapes: np.ndarray) -> int:
+    """Add to each symbol of that magnitude the next excess, in place; return how many had one."""
     if max(int(symbols.max()), -int(symbols.min())) < magnitude:
-        return
+        return 0
     places = np.flatnonzero(np.abs(symbols) == magnitude)
-    excess = [next(escapes, -1) for _ in range(len(places))]
-    if any(not 0 <= e < 1 << 30 for e in excess):
+    if len(places) > len(escapes):
         raise SymbolError("an escaped symbol has no value")
-    symbols[places] += np.sign(symbols[places]) * np.array(excess, np.int32)
+    symbols[places] += np.sign(symbols[places]) * escapes[: len(places)]
+    return len(places)
 
 
 def _varint(value: int) -> bytes:
@@ -131,7 +141,7 @@ def _varint(value: int) -> bytes:
 def _read_varint(view: memoryview, start: int) -> tuple[int, int]:
     """Return a varint and where it ends."""
     value = shift = 0
-    for position in range(start, min(start + 5, len(view))):
+    for position in range(start, min(start + LONGEST_VARINT, len(view))):
         value |= (view[position] & 0x7F) << shift
         shift += 7
         if view[position] < 0x80:
@@ -141,8 +151,22 @@ def _read_varint(view: memoryview, start: int) -> tuple[int, int]:
     raise SymbolError("a number that does not end")
 
 
-def _split_varints(view: memoryview) -> Iterator[int]:
-    position = 0
-    while position < len(view):
-        value, position = _read_varint(view, position)
-        yield value
+def varints(data: bytes | memoryview, count: int | None = None) -> tuple[np.ndarray, int]:
+    """Return so many varints (n,) int64, all there are without a count, and where they end.
+
+    Raises SymbolError unless they are there, as short as can be and below 2**35.
+    """
+    raw = np.frombuffer(data, np.uint8)
+    last = np.flatnonzero(raw < 0x80)[:count]
+    end = int(last[-1]) + 1 if len(last) else 0
+    if (count is None and end < len(raw)) or (count is not None and len(last) < count):
+        raise SymbolError("a number that does not end")
+    lengths = np.diff(last, prepend=-1)
+    if lengths.max(initial=0) > LONGEST_VARINT or (raw[last][lengths > 1] == 0).any():
+        raise SymbolError("a number that takes more bytes than it may")
+    values = np.zeros(len(last), np.int64)
+    for i in range(int(lengths.max(initial=0))):
+        some = lengths > i
+        places = last[some] - lengths[some] + 1 + i
+        values[some] |= (raw[places] & 0x7F).astype(np.int64) << 7 * i
+    return values, end

@@ -7,13 +7,14 @@ hazard). All arithmetic is on integers, so every machine expands the same table.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
 TOTAL_BITS = 24
 TOTAL = 1 << TOTAL_BITS
 MAX_MAGNITUDE = 127
+KEPT = 1024  # tables expanded most recently: more than one group has
 
 # round(2 ** (15 + r / 8)) for r = 0..7
 _EIGHTHS = (32768, 35734, 38968, 42495, 46341, 50535, 55109, 60097)
@@ -73,7 +74,7 @@ class Table:
 EMPTY = Table(0)
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def frequencies(table: Table) -> np.ndarray:
     """Return the int64 frequencies of the symbols -M..M; each is at least 1 (SPEC §7.2)."""
     budget = TOTAL - table.size
@@ -92,7 +93,7 @@ def frequencies(table: Table) -> np.ndarray:
     return np.array(counts, np.int64)
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def bits(table: Table) -> np.ndarray:
     """Return what each symbol -M..M costs, in bits (float64; for decisions of the encoder)."""
     result: np.ndarray = TOTAL_BITS - np.log2(frequencies(table)) + table.shift

@@ -13,7 +13,7 @@ from .grid_model import GridModel
 from .part_coder import Sizes
 from .predicted_choice import predicted
 from .sample_domain import Sample, Way
-from .samples import SAMPLE_VALUES, TRIAL_VALUES, Samples
+from .samples import Samples
 from .split_choice import split_way
 
 MANY_LENGTHS = 4  # of lines
@@ -29,7 +29,7 @@ def plain_model(samples: Samples) -> tuple[GridModel, ValueAlignment]:
     if samples.sparse:
         values = replace(values, mean=0.0)
     else:
-        some = samples.sample(samples.ones, TRIAL_VALUES, values)[0][False]
+        some = samples.sample(samples.ones, samples.sizes.trial, values)[0][False]
         centre = fitting.centre_of(some)
     return fitting.linear_model(samples.ones, None, 0, 1, centre), values
 
@@ -49,7 +49,7 @@ def bounded_choice(samples: Samples, bound: float, only_plain: bool = False) -> 
 def fine_choice(samples: Samples, snr: float) -> Choice:
     """Return the choice of split symbols for sparse maps at an SNR in dB."""
     _, values = plain_model(samples)
-    found, _ = samples.sample(_blocks(samples)[0], TRIAL_VALUES, values)
+    found, _ = samples.sample(_blocks(samples)[0], samples.sizes.trial, values)
     some = np.concatenate([a.ravel() for classes in found.values() for a in classes.values()])
     some = some.astype(np.float64)
     target = 10 ** (-snr / 10)
@@ -67,14 +67,14 @@ def _choice(samples: Samples, step: float, ways: Callable[[Sample], list[Way]]) 
     lower, upper = ((b - values.mean) / values.std for b in (values.lower, values.upper))
     best: dict[bool, Way] = {}
     for block in _blocks(samples):
-        found, share = samples.sample(block, SAMPLE_VALUES, values)
+        found, share = samples.sample(block, samples.sizes.fit, values)
         for prefix, classes in found.items():
             if prefix and prefix in best:
                 continue  # not changed by the block
             centres = model.centres[:, None, None]
             latents = {sizes: a.astype(np.float64) - centres for sizes, a in classes.items()}
             longest = (1,) if prefix else block
-            sample = Sample(latents, longest, model.centre, (lower, upper), share)
+            sample = Sample(latents, longest, model.centre, (lower, upper), values.positive, share)
             first = best[prefix] if prefix in best else _plain(sample, step)
             best[prefix] = min([first, *ways(sample)], key=lambda way: way.bits)
     grid = best[False].part.model

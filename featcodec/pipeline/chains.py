@@ -68,7 +68,7 @@ def take(
     return symbols, second
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def levels(
     first: Table, second: Table, trade: float, offsets: tuple[Offsets, Offsets] | None = None
 ) -> Levels:

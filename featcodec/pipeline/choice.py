@@ -1,16 +1,14 @@
-"""How a group of features is coded: everything its header says, and the coder it stands for."""
+"""How a group of features is coded: everything its header says, and how it is quantised."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .. import limits
 from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.value import Spread, ValueAlignment
 from ..container.group import Part
-from .group import Group
-from .neural import NeuralCoder, NeuralModel
+from .neural import NeuralModel
 from .part_coder import PartCoder, Sizes
-from .row_group import RowGroupCoder
 
 MISS = 0.04  # dB between the SNR wanted and reached on the sample
 SPIKE_MISS = 0.5  # the same where thresholds, not steps, make up for it
@@ -19,11 +17,11 @@ ROW_GROUP_VALUES = 3 << 18  # about what the caches of one core hold
 
 @dataclass(frozen=True)
 class Choice:
-    """Everything the header of a group says, and the coder it stands for."""
+    """Everything the header of a group says, and how the encoder quantises."""
 
     spread: Spread
     values: ValueAlignment
-    parts: dict[bool, tuple[Part, PartCoder]]
+    parts: dict[bool, tuple[Part, PartCoder]]  # as stored, and as they quantised the sample
     step: float
     step_scale: int
     clamp: bool
@@ -58,19 +56,9 @@ class Choice:
             return False
         return self.step >= self.network.weights.largest_step
 
-    def coder(self, group: Group, seed: int = 0) -> RowGroupCoder:
-        coders = {
-            prefix: replace(part, step=self.step, trade=part.trade * self.strictness, _orders={})
-            for prefix, (_, part) in self.parts.items()
-        }
-        step = self.step * 2 ** (self.picture_step / 8)
-        base = None if self.network is None else NeuralCoder(self.network, step, seed)
-        grid = group.grid(self.block)
-        common = (grid, group.dtype, self.values, self.clamp, self.work, coders)
-        return RowGroupCoder(*common, seed, base, self.curve)
-
 
 def slabs_per_row_group(grid: GroupGrid) -> int:
     """Return how many slabs make a row group of about ROW_GROUP_VALUES values."""
-    largest = limits.check(grid.largest_slab(), limits.UNIT_VALUES, "the size of a slab")
+    what, remedy = "the number of values of a slab", "name its axes otherwise with --layout"
+    largest = limits.check_input(grid.largest_slab(), limits.SLAB_VALUES, what, remedy)
     return max(ROW_GROUP_VALUES // max(largest, 1), 1)

@@ -38,7 +38,7 @@ class ContextCandidate(search.Candidate):
             step_scale,
             self.work,
             trade=self.trade,
-            positive=min(float(a.min()) for a in self.values.values()) >= 0,
+            positive=self.positive,
         )
         symbols = [quantise(a, step, self.START) for a in self.latents.values()]
         sums = np.sum([np.abs(a).sum(axis=(1, 2)) for a in symbols], axis=0)

@@ -1,7 +1,7 @@
 """Maps without a transform, every symbol's table chosen by its neighbours (SPEC §7.9, §7.13)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,6 +26,11 @@ class ContextCoder(PartCoder):
 
     def table(self, number: int) -> Table:
         return self.tables.get(number) or contexts.table(number, self.positive)
+
+    def deciding_like(self, other: PartCoder, strictness: float) -> PartCoder:
+        found = super().deciding_like(other, strictness)
+        assert isinstance(found, ContextCoder) and isinstance(other, ContextCoder)
+        return replace(found, expected=other.expected)
 
     def contexts(self, sizes: Sizes, blocks: int) -> Contexts:
         """Return the contexts of a class of blocks, nothing known yet."""

@@ -7,10 +7,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..align.layout import Layout
+from ..align.layout import Layout, remarks
 from ..align.value import Spread
 from ..container.dtypes import BITS, FLOATS
-from ..container.group import GroupHeader, Lossy
+from ..container.dump import check_dump
+from ..container.group import GroupHeader
 from ..container.index import TensorEntry
 from ..container.sections import FEATURES, REFINED
 from ..container.writer import Writer
@@ -19,30 +20,36 @@ from ..entropy.prediction import PredictionError
 from ..errors import InvalidInput, Unreachable
 from ..profiles import NEURAL
 from .bounded import bounded_choice, fine_choice
-from .choice import Choice, slabs_per_row_group
-from .control import fine_step, next_snr, next_step, stricter
-from .group import Group
+from .choice import Choice
+from .control import next_snr, next_step, stricter
+from .group import Group, SampleSizes
+from .group_writer import GroupWriter, Written
 from .grouping import LosslessGroup, Options, Source, group_tensors
 from .neural_choice import as_tokens, neural_choice
 from .profile import Profile
 from .quality import Quality
-from .row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion
-from .samples import ALL_VALUES, Samples
+from .room import check_features
+from .samples import Samples
 from .selection import Selector
 
 LOSSLESS_VALUES = 1 << 20
 CLOSE = 1.002  # of the bits: estimates are no better than that
 WORTHWHILE = 0.5  # of the elements' bits: above that, coding bit for bit may be smaller
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
-# Distance of two neighbouring numbers of a type: relative to them, and at least.
+# Distance of two neighbouring numbers of a type: relative to them, and at least; the largest.
 PRECISION = {
-    "F8_E5M2": (2.0**-2, 2.0**-16),
-    "F8_E4M3": (2.0**-3, 2.0**-9),
-    "BF16": (2.0**-7, 2.0**-133),
-    "F16": (2.0**-10, 2.0**-24),
-    "F32": (2.0**-23, 2.0**-149),
-    "F64": (2.0**-52, 2.0**-1074),
+    "F8_E5M2": (2.0**-2, 2.0**-16, 57344.0),
+    "F8_E4M3": (2.0**-3, 2.0**-9, 448.0),
+    "BF16": (2.0**-7, 2.0**-133, (2 - 2.0**-7) * 2.0**127),
+    "F16": (2.0**-10, 2.0**-24, 65504.0),
+    "F32": (2.0**-23, 2.0**-149, (2 - 2.0**-23) * 2.0**127),
+    "F64": (2.0**-52, 2.0**-1074, (2 - 2.0**-52) * 2.0**1023),
 }
+FARTHEST = 10  # standard deviations of the error, that a decoded value may lie beyond the bounds
+NEGLIGIBLE = 0.002  # of the squared error: what rounding may add without being measured
+COARSE = (
+    0.1  # of the error's deviation: what two numbers differ by where rounding may repeat itself
+)
 # SNR in dB beyond which no transform comes close to the elements' own precision in fewer bits.
 EXACT_ABOVE = {
     "F8_E5M2": 24.0,
@@ -56,8 +63,6 @@ FINE_ABOVE = 32.0  # dB, from where split symbols may do better than contexts,
 CLEARLY = 0.99  # by so much at least
 CHOICES = ("auto", "none", "context", "linear", "neural")
 TOLERANCE = 0.05  # dB above the wanted SNR
-MANY = 8  # row groups
-STRICTNESS_PER_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
 STEPS, REFINEMENTS = 5, 7  # attempts at the step, then at the thresholds
 
 
@@ -70,6 +75,7 @@ class Report:
     values: int
     snr_db: float  # of the worst group; infinite when nothing was lost
     choices: tuple[str, ...] = ()  # a line on each group
+    remarks: tuple[str, ...] = ()  # a line on each key of the metadata that was ignored
 
     @property
     def bpfp(self) -> float:
@@ -93,6 +99,7 @@ def encode(
     if options.transform not in CHOICES:
         raise InvalidInput(f"transform {options.transform!r}: use one of {', '.join(CHOICES)}")
     check_names(options, [tensor.name for tensor in source.tensors])
+    check_dump(source.metadata, source.tensors)
     if options.transform == "neural":
         profile = profile or Profile.load(NEURAL)
         if quality.max_error is not None:
@@ -101,10 +108,23 @@ def encode(
         raise InvalidInput("the profile holds a network alone: add --transform neural")
     with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
         groups = group_tensors(source, options, quality.lossless)
-        encoder = _Encoder(source, out, profile, options.transform, groups, progress)
-        if quality.bpfp is not None:
-            return encoder.at_rate(quality.bpfp)
-        return encoder.once(quality)
+        check_features(groups)
+        encoder = _Encoder(
+            source, out, profile, options.transform, groups, options.samples, progress
+        )
+        report = encoder.once(quality) if quality.bpfp is None else encoder.at_rate(quality.bpfp)
+    return replace(report, remarks=_remarks(source, options, groups))
+
+
+def _remarks(
+    source: Source, options: Options, groups: Sequence[Group | LosslessGroup]
+) -> tuple[str, ...]:
+    """Return what was ignored of the metadata that options do not overrule."""
+    overruled = {"layout": options.layouts, "architecture": options.architectures}
+    metadata = source.metadata or {}
+    asked = {k: text for k, text in metadata.items() if "" not in overruled.get(k, ())}
+    shapes = {shape for group in groups if isinstance(group, Group) for shape in group.shapes}
+    return tuple(remarks(asked, shapes)) if shapes else ()
 
 
 @dataclass
@@ -114,6 +134,7 @@ class _Encoder:
     profile: Profile | None
     transform: str
     groups: Sequence[Group | LosslessGroup]
+    sizes: SampleSizes
     progress: Callable[[int], None] | None = None
 
     def once(self, quality: Quality) -> Report:
@@ -169,7 +190,7 @@ class _Encoder:
     def _features(self, writer: Writer, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group of features; bit for bit where that is smaller."""
         if quality.max_error is not None:
-            samples = Samples(group)
+            samples = Samples(group, self.sizes)
             if not sane(samples.spread):
                 return _lossless(writer, LosslessGroup.of(group))
             bound = quality.max_error
@@ -182,10 +203,10 @@ class _Encoder:
         entries = list(enumerate(self.profile.entries)) if self.profile else []
         if self.transform == "context" and (len(group.grids[0]) != 2 or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need maps of rows and columns")
-        samples, snr = Samples(group), quality.snr
+        samples, snr = Samples(group, self.sizes), quality.snr
         selector = Selector(samples, entries, self.transform)
         found = selector.select(snr) if sane(samples.spread) else None
-        if found is not None and found.transforms and entries and group.values <= ALL_VALUES:
+        if found is not None and found.transforms and entries and group.values <= self.sizes.whole:
             # All is known of a small group, so that a profile need never cost anything.
             without = Selector(samples, [], self.transform).select(snr)
             if without is not None and without.bits < CLOSE * found.bits:
@@ -195,17 +216,15 @@ class _Encoder:
         if samples.sparse and snr > FINE_ABOVE and self.transform == "auto":
             fine = fine_choice(samples, snr)
             found = fine if fine.bits < CLEARLY * found.bits else found
-        return self._smaller(writer, group, lambda: self._at_snr(writer, samples.group, found, snr))
+        return self._smaller(writer, group, lambda: self._at_snr(writer, samples, found, snr))
 
     def _neural(self, writer: Writer, group: Group, snr: float) -> GroupHeader:
         assert self.profile is not None
-        samples = Samples(group)
+        samples = Samples(group, self.sizes)
         if not sane(samples.spread):
             return _lossless(writer, LosslessGroup.of(group))
         choice = neural_choice(samples, self.profile.neural, snr)
-        return self._smaller(
-            writer, group, lambda: self._at_snr(writer, samples.group, choice, snr)
-        )
+        return self._smaller(writer, group, lambda: self._at_snr(writer, samples, choice, snr))
 
     def _smaller(
         self, writer: Writer, group: Group, lossy: Callable[[], GroupHeader | None]
@@ -226,27 +245,31 @@ class _Encoder:
         return again
 
     def _at_snr(
-        self, writer: Writer, group: Group, choice: Choice, snr: float
+        self, writer: Writer, samples: Samples, choice: Choice, snr: float
     ) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be."""
-        corrected = choice.clamp or choice.curve is not None
-        measured = corrected or _rounding(group.dtype, choice) > 0.002 * 10 ** (-snr / 10)
         signal = choice.spread.count * choice.spread.std**2
         budget = signal / 10 ** ((snr + TOLERANCE / 3) / 10)
+        measured = _rounded(samples, choice, snr)
         mark = writer.mark()
+        row_groups = GroupWriter(writer, samples.group, self.profile, self.progress)
         tried: list[tuple[Choice, float]] = []
         steps: list[tuple[float, float]] = []  # logarithms of what the row groups had on average
         for attempt in range(STEPS + REFINEMENTS):
-            first, distortion, mean_step = self._row_groups(
-                writer, group, choice, measured, budget=budget
-            )
-            reached = _snr(signal, distortion.squared)
+            written = row_groups.write(choice, measured, budget=budget)
+            reached = _snr(signal, written.distortion.squared)
             last = attempt == STEPS + REFINEMENTS - 1
             if snr <= reached and (reached <= snr + TOLERANCE or last or choice.coarsest):
-                return self._header(writer, group, choice, first, reached, math.nan)
+                if not measured and _rounded(samples, choice, reached):
+                    measured = True  # so far above what was asked, rounding counts
+                    writer.rewind(mark)
+                    written = row_groups.write(choice, measured, budget=budget)
+                    reached = _snr(signal, written.distortion.squared)
+                if snr <= reached:
+                    return replace(written.header, snr_db=reached)
             writer.rewind(mark)
             tried.append((choice, reached))
-            steps.append((math.log(mean_step), reached))
+            steps.append((math.log(written.mean_step), reached))
             enough = [pair for pair in tried if pair[1] >= snr]
             if last:
                 break
@@ -263,96 +286,26 @@ class _Encoder:
         return None
 
     def _bounded(self, writer: Writer, samples: Samples, bound: float) -> GroupHeader:
-        group, mark = samples.group, writer.mark()
+        mark = writer.mark()
         choice = bounded_choice(samples, bound)
         try:
-            first, distortion, _ = self._row_groups(writer, group, choice, True, bound)
+            written = self._within(writer, samples.group, choice, bound)
         except PredictionError:  # what holds for the sample fails elsewhere beyond all bounds
             writer.rewind(mark)
             choice = bounded_choice(samples, bound, only_plain=True)
-            first, distortion, _ = self._row_groups(writer, group, choice, True, bound)
+            written = self._within(writer, samples.group, choice, bound)
+        distortion = written.distortion
         signal = choice.spread.count * choice.spread.std**2
-        reached = _snr(signal, distortion.squared)
-        header = self._header(writer, group, choice, first, reached, distortion.largest)
-        assert header.lossy is not None
-        return replace(header, lossy=replace(header.lossy, clipped=distortion.exceptions))
-
-    def _row_groups(
-        self,
-        writer: Writer,
-        group: Group,
-        choice: Choice,
-        measured: bool,
-        bound: float = math.inf,
-        budget: float | None = None,
-    ) -> tuple[int, Distortion, float]:
-        """Write all row groups; return the position of the first, the distortion, the mean step.
-
-        With a `budget` of squared error, later row groups make up for what earlier ones missed.
-        """
-        seed = self.profile.seed if choice.uses_profile and self.profile else 0
-        coder = choice.coder(group, seed)
-        slabs = coder.grid.slabs
-        per = slabs_per_row_group(coder.grid)
-        exceptions = choice.spread.cut > 0 or math.isfinite(bound)
-        total = Distortion()
-        position = len(writer.index.sections)
-        # A few differ too much for one to make up for another, and all can be coded once more.
-        even = slabs >= MANY * per
-        fines = 0  # their sum, each as often as it has slabs
-        for start in range(0, slabs, per):
-            last = min(start + per, slabs)
-            fine = FINE_ONE
-            if budget is not None and start > 0 and even:
-                shares = (start / slabs, last / slabs)
-                fine = fine_step(total.squared, budget, *shares, fines / start)
-            fines += fine * (last - start)
-            finer = coder.finer(fine)
-            if choice.on_spike:  # the step is to stay, thresholds do as much
-                finer = coder.stricter(2 ** ((fine - FINE_ONE) / STRICTNESS_PER_OCTAVE))
-            payload, distortion = finer.encode(
-                start, last, group.tensor, exceptions, measured or exceptions, bound
-            )
-            stored = FINE_ONE if choice.on_spike else fine
-            writer.section(b"ROWS", bytes((stored,)) + payload)
-            total.add(distortion)
-            if self.progress:
-                self.progress(group.values * (last - start) // slabs)
-        usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
-        return position, total, choice.step if choice.on_spike else choice.step * 2**usual
-
-    def _header(
-        self, writer: Writer, group: Group, choice: Choice, first: int, snr: float, largest: float
-    ) -> GroupHeader:
-        grid = group.grid(choice.block)
-        profile = None
-        if choice.uses_profile:
-            assert self.profile is not None
-            profile = writer.profile(self.profile.digest)
-        lossy = Lossy(
-            architecture=group.architecture,
-            layout=group.layout.axes,
-            prefix=group.layout.prefix,
-            grid=group.layout.grid,
-            lower=choice.values.lower,
-            upper=choice.values.upper,
-            clipped=choice.spread.cut,
-            mean=choice.values.mean,
-            std=choice.values.std,
-            step=choice.step,
-            step_scale=choice.step_scale,
-            clamp=choice.clamp,
-            dependent=choice.dependent,
-            curve=choice.curve,
-            double=choice.work == "float64",
-            profile=profile,
-            parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
-            neural=choice.network is not None,
-            picture_step=choice.picture_step,
+        assert written.header.lossy is not None
+        return replace(
+            written.header,
+            snr_db=_snr(signal, distortion.squared),
+            max_error=distortion.largest,
+            lossy=replace(written.header.lossy, clipped=distortion.exceptions),
         )
-        writer.needs(lossy.version)
-        per = slabs_per_row_group(grid)
-        return GroupHeader(group.dtype, grid.slabs, per, first, snr, largest, lossy)
+
+    def _within(self, writer: Writer, group: Group, choice: Choice, bound: float) -> Written:
+        return GroupWriter(writer, group, None, self.progress).write(choice, True, bound)
 
 
 def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
@@ -371,7 +324,9 @@ def _describe(group: Group | LosslessGroup, header: GroupHeader) -> str:
     """Return what was chosen for a group, for a person."""
     names = group.names[0] if len(group.names) == 1 else f"{group.names[0]} .. {group.names[-1]}"
     if header.lossy is None:
-        return f"{names}: {header.dtype}, bit for bit"
+        reasons = group.reasons if isinstance(group, LosslessGroup) else ()
+        why = f" ({', '.join(reasons)})" if reasons else ""
+        return f"{names}: {header.dtype}, bit for bit{why}"
     lossy, part = header.lossy, header.lossy.parts[0]
     profile = lossy.neural or part.model is None
     origin = "of the profile" if profile else "of its own"
@@ -385,16 +340,26 @@ def _describe(group: Group | LosslessGroup, header: GroupHeader) -> str:
 
 def sane(spread: Spread) -> bool:
     """Return whether there is something to code, of a size that double precision can square."""
-    reach = max(abs(spread.lower), abs(spread.upper))
-    return spread.count > 0 and spread.std > FAINT and reach < 1 / FAINT
+    return spread.count > 0 and spread.std > FAINT and spread.reach < 1 / FAINT
 
 
-def _rounding(dtype: str, choice: Choice) -> float:
-    """Return the squared error of rounding to a type over the variance, at most."""
-    relative, least = PRECISION[dtype]
-    values = choice.values
-    square = (choice.spread.mean**2 + choice.spread.std**2) * relative**2 + least**2
-    return square / 12 / values.std**2
+def _rounded(samples: Samples, choice: Choice, snr: float) -> bool:
+    """Return whether decoded values err otherwise than their latents, by more than is negligible.
+
+    Values are corrected, rounded to their type, and kept within its range.
+    """
+    if choice.clamp or choice.curve is not None:
+        return True
+    spread = samples.spread
+    relative, least, largest = PRECISION[samples.group.dtype]
+    square = (spread.mean**2 + spread.std**2) * relative**2 + least**2
+    noise = 10 ** (-snr / 10)
+    if square / 12 / choice.values.std**2 > NEGLIGIBLE * noise:
+        return True
+    error = spread.std * math.sqrt(noise)
+    if spread.reach + FARTHEST * error > largest:
+        return True
+    return relative * spread.reach > COARSE * error and samples.peaked
 
 
 def _snr(signal: float, noise: float) -> float:

@@ -10,7 +10,7 @@ from ..quantise.scalar import TRADE
 from . import fitting, search
 from .choice import Choice
 from .part_coder import PartCoder
-from .samples import SAMPLE_VALUES, TRIAL_VALUES, Samples
+from .samples import Samples
 
 CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
 CURVE_BITS = 8.0 * 32  # in the header
@@ -79,7 +79,7 @@ class Finish:
             if self.on_spike:
                 found = self._strict(found)
             else:
-                if self.samples.group.values > TRIAL_VALUES or True in self.candidates:
+                if self.samples.group.values > self.samples.sizes.trial or True in self.candidates:
                     # The step moves scales and tables a little, and they the error.
                     found = self._tune(self._settle(found, precision=0.02).step)
                 found = self._settle(found)
@@ -146,7 +146,7 @@ class Finish:
 
     def _correct(self, tuned: Tuned) -> Tuned:
         """Fit the correction alone."""
-        found = self.grid.correction(tuned.coders[False], SAMPLE_VALUES)
+        found = self.grid.correction(tuned.coders[False], self.samples.sizes.fit)
         if self.curved:
             return replace(tuned, left=found.curved, curve=found.curve)
         return replace(tuned, left=found.clamped)

@@ -51,6 +51,12 @@ class GridModel:
     def centres(self) -> np.ndarray:
         return self.centre * 2.0**-self.centre_exponent
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers it has, its KLTs unpacked."""
+        matrices = len(self.vectors) * self.channels**2 if self.vectors.size else 0
+        return self.scales.size + self.vectors.size + matrices
+
     @cached_property
     def bases(self) -> list[np.ndarray]:
         """The KLT (channels, channels) of each band that the reflectors make."""
@@ -60,10 +66,11 @@ class GridModel:
         """Return the transform that works in float32 or float64."""
         if self.transform in ("context", "restored", *WITHOUT_PLACES):
             return Centred(self.centres, work)
+        if not self.vectors.size:
+            return Linear(self.centres, None, work)
         if self.bands is not None:
             return Banded(self.centres, self.bases, self.bands, work)
-        basis = self.bases[0] if self.vectors.size else None
-        return Linear(self.centres, basis, work)
+        return Linear(self.centres, self.bases[0], work)
 
     def pack(self) -> Model:
         """Return the model as it is stored."""
@@ -86,10 +93,10 @@ class GridModel:
 
     @classmethod
     def unpack(cls, model: Model, channels: int, dependent: bool = False) -> "GridModel":
-        """Raise Corrupt when the model is no model of so many channels, quantised so."""
-        points = math.prod(model.block)
-        limits.check(points, limits.BLOCK_POINTS, "the number of points of a block")
-        limits.check(points * channels, limits.COEFFICIENTS, "the number of coefficients")
+        """Raise Corrupt when the model is no model of so many channels, quantised so.
+
+        Its sizes are known to be within their limits: the container has checked them.
+        """
         if model.transform in ("context", "restored") and (
             model.reflectors or len(model.block) != 2
         ):
@@ -99,17 +106,13 @@ class GridModel:
             raise Corrupt("a model of the sample domain has a KLT, or blocks that are no maps")
         limits.check(model.peak, LARGEST, "a symbol at the bound")
         predicted = model.transform == "predicted"
-        if model.reflectors > channels or points == 0:
-            raise Corrupt("a model has more reflectors than channels, or an empty block")
-        count = householder.packed_length(channels, model.reflectors)
         with corrupt("a model"):
-            flat = integers.unpack(model.basis, model.bands * count).reshape(model.bands, count)
             return cls(
                 model.transform,
                 model.block,
                 integers.unpack(model.centre, channels).astype(np.int64),
                 model.centre_exponent,
-                np.stack([householder.unpack(v, channels, model.reflectors) for v in flat]),
+                _unpack_vectors(model, channels),
                 unpack_scales(model.scales, channels, shape) * model.scale_unit,
                 unpack_tables(model.tables),
                 model.scale_unit,
@@ -118,6 +121,15 @@ class GridModel:
                 model.peak,
                 _unpack_offsets(model, dependent) if model.transform == "restored" else None,
             )
+
+
+def _unpack_vectors(model: Model, channels: int) -> np.ndarray:
+    """Return the reflectors of each band; none when all are zero and stand for the identity."""
+    if not model.basis:
+        return np.zeros((model.bands, channels, 0), np.int64)
+    count = householder.packed_length(channels, model.reflectors)
+    flat = integers.unpack(model.basis, model.bands * count).reshape(model.bands, count)
+    return np.stack([householder.unpack(v, channels, model.reflectors) for v in flat])
 
 
 def _unpack_bands(model: Model) -> np.ndarray:
@@ -196,13 +208,11 @@ def unpack_prediction(data: bytes, channels: int) -> Prediction:
     neighbours = integers.unpack(cursor.blob(), (PASSES - 1) * LINES * channels)
     precision = cursor.u8()
     octaves = np.cumsum(integers.unpack(cursor.blob(), channels), dtype=np.int64)
-    count, packed = channels * (channels - 1) // 2, cursor.blob()
-    if packed:
-        limits.check(count, limits.COEFFICIENTS, "the number of weights of channels")
+    packed = cursor.blob()
     cursor.end()
     rows = np.zeros((channels, channels) if packed else (0, 0), np.int32)
     if packed:
-        rows[_below(channels)] = integers.unpack(packed, count)
+        rows[_below(channels)] = integers.unpack(packed, channels * (channels - 1) // 2)
     return Prediction(
         neighbours.reshape(PASSES - 1, LINES, channels).astype(np.int64), precision, octaves, rows
     )

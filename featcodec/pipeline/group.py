@@ -17,6 +17,16 @@ RUNS = 64  # a sample is taken from so many places
 
 
 @dataclass(frozen=True)
+class SampleSizes:
+    """How many values of a group the encoder looks at before it codes all of them."""
+
+    trial: int = 1 << 17  # on which all candidates are compared,
+    final: int = 1 << 19  # on which the best are compared once more,
+    fit: int = 1 << 20  # and on which the chosen one is fitted,
+    whole: int = 3 << 20  # unless the group has no more than this: then on all of it
+
+
+@dataclass(frozen=True)
 class Group:
     """Tensors that share element type, layout, channels and statistics, in the dump's order."""
 
@@ -89,7 +99,7 @@ def spread(group: Group, sample: np.ndarray) -> value.Spread:
 
     `sample` are some of its values, from which the typical range is judged.
     """
-    finite = sample[np.isfinite(sample)]
+    finite = _in_reach(sample[np.isfinite(sample)])
     low, high = value.typical_bounds(finite) if finite.size else (-np.inf, np.inf)
     pivot = float(np.median(finite)) if finite.size else 0.0
     count = cut = 0
@@ -105,6 +115,7 @@ def spread(group: Group, sample: np.ndarray) -> value.Spread:
                 continue
             least, most = float(chunk.min()), float(chunk.max())
         lower, upper = min(lower, least), max(upper, most)
+        chunk = _in_reach(chunk)
         shifted = chunk - chunk.dtype.type(pivot)
         total += float(shifted.sum())
         square += float(np.vdot(shifted, shifted))
@@ -114,3 +125,9 @@ def spread(group: Group, sample: np.ndarray) -> value.Spread:
     mean = total / count
     variance = max(square / count - mean * mean, 0.0)
     return value.Spread(count, lower, upper, pivot + mean, math.sqrt(variance), cut)
+
+
+def _in_reach(values: np.ndarray) -> np.ndarray:
+    """Return finite values in a precision that holds their squares and differences."""
+    largest = max(-float(values.min(initial=0)), float(values.max(initial=0)))
+    return values if value.LEAST < largest < value.MOST else values.astype(np.float64)

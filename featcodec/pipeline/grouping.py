@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,7 +14,11 @@ from ..align.numbers import STORED, to_float
 from ..container.dtypes import BITS, FLOATS
 from ..container.model import ARCHITECTURES
 from ..errors import InvalidInput
-from .group import Group
+from .group import Group, SampleSizes
+from .side_tensors import side_tensors
+from .source import Source as Source
+from .source import Tensor as Tensor
+from .source import unsigned as unsigned
 
 MOST_CLASSES = 64  # values of a number in the names that may tell layers apart
 LEAST_CLASS = 1 << 14  # values of a layer: so few are not worth a model of their own
@@ -25,42 +28,13 @@ OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart fr
 
 
 @dataclass(frozen=True)
-class Tensor:
-    """A tensor of a dump.
-
-    `read` gives its stored elements: a NumPy array, or what `np.asarray` makes one of, once it is
-    cut to what is wanted.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    read: Callable[[], Any]
-
-
-class Source(Protocol):
-    """A dump: tensors in order, and metadata."""
-
-    @property
-    def tensors(self) -> Sequence[Tensor]:
-        """The tensors, in the dump's order."""
-
-    @property
-    def metadata(self) -> dict[str, str] | None:
-        """The dump's metadata, if it has any."""
-
-    @property
-    def data_bytes(self) -> int:
-        """How large the dump is."""
-
-
-@dataclass(frozen=True)
 class Options:
     """Layouts and architectures by tensor name ("" for all), and the transforms allowed."""
 
     transform: str = "auto"
     layouts: Mapping[str, str] = field(default_factory=dict)
     architectures: Mapping[str, str] = field(default_factory=dict)
+    samples: SampleSizes = field(default_factory=SampleSizes)
 
 
 @dataclass(frozen=True)
@@ -72,6 +46,7 @@ class LosslessGroup:
     sizes: Sequence[int]  # elements, of `itemsize` bytes
     rasters: Sequence[tuple[int, int]]  # width and channels, in which neighbours may be alike
     tensor: Callable[[int], np.ndarray]
+    reasons: Sequence[str] = ()  # for which floating tensors are in it, though loss is allowed
 
     @classmethod
     def of(cls, group: Group) -> "LosslessGroup":
@@ -96,34 +71,33 @@ class LosslessGroup:
         return np.concatenate(pieces) if pieces else np.zeros(0, kind)
 
 
-def unsigned(dtype: str) -> np.dtype:
-    """Return the unsigned integers the bytes of an element type are coded as."""
-    if BITS[dtype] < 8:
-        return np.dtype("<u1")
-    return np.dtype(f"<u{BITS[dtype] // 8}")
-
-
 def group_tensors(source: Source, options: Options, lossless: bool) -> list[Group | LosslessGroup]:
     """Return the groups of a dump, in the order of their first tensors."""
     metadata = source.metadata or {}
+    aligned: dict[str, tuple[str, Layout]] = {}
+    exact: dict[str, str] = {}
+    if not lossless:
+        floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
+        aligned = {tensor.name: _align(tensor, metadata, options) for tensor in floats}
+        layouts = {name: layout for name, (_, layout) in aligned.items()}
+        exact = side_tensors(floats, layouts, options.layouts)
     keys: dict[tuple, list[Tensor]] = {}
-    alone = _lone_vectors(source.tensors, options)
     values = Counter[tuple]()
     for tensor in source.tensors:
         values[tensor.dtype, tensor.shape[1:]] += math.prod(tensor.shape)
     for tensor in source.tensors:
-        feature = tensor.dtype in FLOATS and bool(tensor.shape) and math.prod(tensor.shape) > 0
-        if lossless or not feature or tensor.name in alone:
+        if tensor.name not in aligned or tensor.name in exact:
             key = (tensor.dtype, tensor.shape[1:])
             keys.setdefault(key if values[key] >= OWN_RASTER else key[:1], []).append(tensor)
             continue
-        architecture, layout = _align(tensor, metadata, options)
+        architecture, layout = aligned[tensor.name]
         channels = layout.token_grid(tensor.shape)[-1]
         keys.setdefault((tensor.dtype, architecture, layout, channels), []).append(tensor)
     groups: list[Group | LosslessGroup] = []
     for key, tensors in keys.items():
         if len(key) < 3:
-            groups.append(_lossless_group(tensors))
+            reasons = dict.fromkeys(exact[t.name] for t in tensors if t.name in exact)
+            groups.append(_lossless_group(tensors, tuple(reasons)))
             continue
         for same in _split_by_statistics(tensors, key[2]):
             groups.append(
@@ -169,23 +143,7 @@ def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tup
         raise InvalidInput(f"{where}: {error}") from None
 
 
-def _lone_vectors(tensors: Sequence[Tensor], options: Options) -> set[str]:
-    """Return floating vectors that stand beside features: labels, scores, weights of samples.
-
-    Vectors are features when the dump has nothing else, when several have the same length, or
-    when a layout is given for them.
-    """
-    vectors = [t for t in tensors if len(t.shape) == 1 and t.dtype in FLOATS]
-    others = any(len(t.shape) > 1 and t.dtype in FLOATS for t in tensors)
-    lengths = [t.shape for t in vectors]
-    return {
-        t.name
-        for t in vectors
-        if others and lengths.count(t.shape) == 1 and t.name not in options.layouts
-    }
-
-
-def _lossless_group(tensors: list[Tensor]) -> LosslessGroup:
+def _lossless_group(tensors: list[Tensor], reasons: Sequence[str]) -> LosslessGroup:
     kind = unsigned(tensors[0].dtype)
 
     def read(i: int) -> np.ndarray:
@@ -194,7 +152,7 @@ def _lossless_group(tensors: list[Tensor]) -> LosslessGroup:
     bits = BITS[tensors[0].dtype]
     sizes = [math.prod(t.shape) * bits // 8 // kind.itemsize for t in tensors]
     names, rasters = [t.name for t in tensors], _rasters([t.shape for t in tensors])
-    return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read)
+    return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read, reasons)
 
 
 def _rasters(shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:

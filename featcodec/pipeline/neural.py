@@ -1,8 +1,8 @@
 """Aligned values to latents of the network with symbols, and back (SPEC §9.3)."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +61,18 @@ class NeuralModel:
     def table(self, number: int) -> Table:
         return self.tables.get(number) or family.table(number)
 
+    def size_of(
+        self, shape: tuple[int, ...], check: Callable[[int, int, str], int] = limits.check
+    ) -> tuple[int, int]:
+        """Return the size of the latents of a picture (tokens, channels), held against limits."""
+        weights = self.weights
+        size = weights.reduced(shape[0]), weights.reduced(shape[1])
+        latents = weights.latents * size[0] * size[1]
+        check(latents, limits.PICTURE_LATENTS, "the number of latents of a picture")
+        inner = weights.width * weights.reduced(shape[0], 1) * weights.reduced(shape[1], 1)
+        check(inner, limits.PICTURE_INNER_VALUES, "the number of inner values of a picture")
+        return size
+
 
 @dataclass(frozen=True)
 class NeuralSymbols:
@@ -84,9 +96,6 @@ class NeuralCoder:
     model: NeuralModel
     step: float
     seed: int = 0  # of the checksums
-
-    def finer(self, factor: float) -> "NeuralCoder":
-        return replace(self, step=self.step * factor)
 
     @cached_property
     def gain(self) -> np.ndarray:
@@ -127,7 +136,12 @@ class NeuralCoder:
         return picture
 
     def encode(self, picture: np.ndarray) -> tuple[bytes, np.ndarray]:
-        """Return the bytes of a picture (tokens, channels), and the picture they decode to."""
+        """Return the bytes of a picture (tokens, channels), and the picture they decode to.
+
+        Raises InputTooLarge for a picture that no reader takes.
+        """
+        check = partial(limits.check_input, remedy="encode without --transform neural")
+        self.model.size_of(picture.shape, check)
         symbols = self.quantise(self.model.network.analysis(picture))
         return self.pack(symbols), self.picture(symbols, picture.shape)
 
@@ -145,9 +159,7 @@ class NeuralCoder:
 
     def unpack(self, cursor: Cursor, shape: tuple[int, ...]) -> NeuralSymbols:
         """Return the symbols of a picture; exact, and without torch."""
-        weights = self.model.weights
-        size = (weights.reduced(shape[0]), weights.reduced(shape[1]))
-        limits.check(weights.latents * size[0] * size[1], limits.PICTURE_LATENTS, "a picture")
+        size = self.model.size_of(shape)
         small = tuple(-(-length // 4) for length in size)
         wanted = [(small[0] * small[1], table) for table in self.model.hyper_tables]
         with corrupt("a row group"):

@@ -16,9 +16,8 @@ from .grid_model import GridModel
 from .group import Group
 from .neural import NeuralCoder, NeuralModel
 from .part_coder import PartCoder, Sizes
-from .samples import SAMPLE_VALUES, Samples
+from .samples import Samples
 
-TRIAL_VALUES = 1 << 18
 PICTURE_LEVELS = (-1, 2, 5)  # of pictures whose rest is coded
 TOKENS_PER_AXIS = 4  # at least, in a sample that a KLT is fitted to
 MOST_AXES = 512  # beyond so many channels no KLT of what is left is tried
@@ -40,7 +39,7 @@ def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
     if not network.normalised:
         values = replace(values, mean=0.0, std=1.0)
     goal = 10 ** (-snr / 10) * (samples.std / values.std) ** 2
-    trial = Trial.of(samples, network, values, TRIAL_VALUES)
+    trial = Trial.of(samples, network, values, 2 * samples.sizes.trial)
     coarsest, finest = network.weights.largest_step, network.weights.finest_step
     if trial.error(coarsest) <= goal:
         return _choice(samples, network, values, coarsest, _nothing(samples, coarsest))
@@ -48,7 +47,7 @@ def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
         start = min(max(math.sqrt(12 * goal), finest), coarsest)
         step = search.solve_step(trial.error, goal, start, precision=0.003)
         return _choice(samples, network, values, step, _nothing(samples, step))
-    trial = Trial.of(samples, network, values, SAMPLE_VALUES)
+    trial = Trial.of(samples, network, values, samples.sizes.fit)
     steps = (network.weights.coarsest_step * 2 ** (-level / 2) for level in PICTURE_LEVELS)
     return min((trial.with_rest(step, goal) for step in steps), key=lambda choice: choice.bits)
 

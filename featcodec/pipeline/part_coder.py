@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -35,6 +35,10 @@ class PartCoder:
 
     def table(self, number: int) -> Table:
         return self.tables.get(number) or family.table(number)
+
+    def deciding_like(self, other: "PartCoder", strictness: float) -> "PartCoder":
+        """Return this coder with the thresholds of another, bits weighed so many times as much."""
+        return replace(self, plain=other.plain, trade=other.trade * strictness)
 
     def lattice(self, number: int) -> tuple[float, float]:
         """Return the spacing of a table's levels, and by how many spacings they are lowered."""

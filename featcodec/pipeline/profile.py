@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from .. import limits
 from ..container.model import ProfileEntry
 from ..container.network import Network
 from ..container.reader import Reader
@@ -15,7 +16,8 @@ from ..container.sections import EXTENDED, PROFILE
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput
 from ..profiles import built_in
-from .grid_model import corrupt
+from .grid_model import GridModel, corrupt
+from .kept import Kept
 from .neural import NeuralModel
 
 
@@ -31,6 +33,15 @@ class Profile:
     def seed(self) -> int:
         """Return what checksums of symbols coded with this profile start from."""
         return zlib.crc32(self.digest)
+
+    @cached_property
+    def _models(self) -> Kept[GridModel]:
+        return Kept(limits.PROFILE_KLT_NUMBERS, lambda model: model.numbers)
+
+    def model(self, number: int) -> GridModel:
+        """Return the model of an entry, unpacked once; Corrupt when it is damaged."""
+        entry = self.entries[number]
+        return self._models.get(number, lambda: GridModel.unpack(entry.model, entry.channels))
 
     @classmethod
     def load(cls, path: str | Path) -> "Profile":

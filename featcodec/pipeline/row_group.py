@@ -1,5 +1,6 @@
 """A range of slabs of a tensor group to a payload and back (SPEC §7.7, §7.8)."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,8 @@ from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.numbers import STORED, from_float, to_float
 from ..align.value import ValueAlignment
-from ..container.wire import Builder, Cursor, deflate, inflate
+from ..container.group import Lossy
+from ..container.wire import Builder, Cursor, Unpacker, deflate
 from ..entropy import symbols as coded_symbols
 from ..errors import Corrupt
 from .grid_model import corrupt
@@ -21,6 +23,7 @@ from .pieces import Blocks
 # The step of a row group is the group's times 2 ** ((fine - FINE_ONE) / FINE_PER_OCTAVE).
 FINE_ONE = 128
 FINE_PER_OCTAVE = 256
+LONGEST_NUMBER = 4  # bytes, of exceptions of a row group or places between them
 
 Tensors = Callable[[int], np.ndarray]
 
@@ -41,7 +44,7 @@ class Distortion:
 
 @dataclass
 class RowGroupCoder:
-    """Codes row groups of a tensor group; both ends build it from the same header."""
+    """Codes row groups of a tensor group; `coder_of` builds it from a header, for both ends."""
 
     grid: GroupGrid
     dtype: str
@@ -111,16 +114,21 @@ class RowGroupCoder:
     def decode(self, payload: bytes | memoryview, first: int, last: int) -> list[Blocks]:
         """Return the stored elements of slabs first <= s < last, and their places."""
         cursor = Cursor(payload, "row group")
-        exceptions = Exceptions.unpack(cursor, STORED[self.dtype])
         classes = self.grid.boxes(first, last)
         counts = {key: sum(box.count for box in boxes) for key, boxes in classes.items()}
+        points = sum(math.prod(sizes) * blocks for (_, sizes), blocks in counts.items())
+        size, most = points * self.grid.channels, limits.ROW_GROUP_VALUES
+        limits.check(size, most, "the number of values of a row group")
+        exceptions = Exceptions.unpack(cursor, STORED[self.dtype], size)
+        if not size:  # there are slabs, but nothing in them
+            counts = {}
         known = {key: self._decode_base(cursor, blocks) for key, blocks in counts.items()}
         pieces = []
         with corrupt("a row group"):
             symbols = coded_symbols.Decoder(cursor.rest(), self.seed)
-            for (prefix, sizes), boxes in classes.items():
+            for (prefix, sizes), blocks in counts.items():
                 key = (prefix, sizes)
-                part, blocks = self.parts[prefix], counts[key]
+                part, boxes = self.parts[prefix], classes[key]
                 stored = self._reconstruct(part, symbols.take, sizes, blocks, known[key])
                 exceptions.restore(stored)
                 pieces.append(Blocks(stored, self.grid, boxes))
@@ -136,7 +144,13 @@ class RowGroupCoder:
         parts = {
             prefix: replace(part, step=part.step * factor) for prefix, part in self.parts.items()
         }
-        base = None if self.base is None else self.base.finer(factor)
+        base = None if self.base is None else replace(self.base, step=self.base.step * factor)
+        return replace(self, parts=parts, base=base)
+
+    def at(self, lossy: Lossy) -> "RowGroupCoder":
+        """Return the coder of a header that differs from this one's in its step alone."""
+        parts = {prefix: replace(part, step=lossy.step) for prefix, part in self.parts.items()}
+        base = None if self.base is None else replace(self.base, step=lossy.network_step)
         return replace(self, parts=parts, base=base)
 
     def stricter(self, factor: float) -> "RowGroupCoder":
@@ -210,19 +224,23 @@ class Exceptions:
         return bytes(out)
 
     @classmethod
-    def unpack(cls, cursor: Cursor, dtype: np.dtype) -> "Exceptions":
+    def unpack(cls, cursor: Cursor, dtype: np.dtype, size: int) -> "Exceptions":
+        """Read the list of a row group of so many values, which has no more of them."""
         kept = cls()
         blob = cursor.blob()
-        if blob:
-            inner = Cursor(inflate(Cursor(blob, "exception list"), 1 << 31), "exception list")
-            kept.count = inner.varint()
-            found = inner.varints(kept.count)
-            if sum(found) + kept.count > limits.ROW_GROUP_VALUES:
-                raise Corrupt("the exception list reaches beyond its row group")
-            gaps = np.array(found, np.int64)
+        if not blob:
+            return kept
+        most = LONGEST_NUMBER + size * (LONGEST_NUMBER + dtype.itemsize)
+        inner = Unpacker(blob, "exception list", most)
+        kept.count = limits.check(inner.varint(), size, "the number of exceptions")
+        body = inner.rest()
+        inner.end()
+        with corrupt("an exception list"):
+            gaps, end = coded_symbols.varints(body, kept.count)
+            if len(body) - end != kept.count * dtype.itemsize:
+                raise ValueError("it has not an element for each position")
             kept.gaps = [np.cumsum(gaps + 1) - 1]
-            kept.elements = [np.frombuffer(inner.take(kept.count * dtype.itemsize), dtype)]
-            inner.end()
+            kept.elements = [np.frombuffer(body[end:], dtype)]
         return kept
 
     def restore(self, stored: np.ndarray) -> None:

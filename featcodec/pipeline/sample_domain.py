@@ -30,6 +30,7 @@ class Sample:
     block: Sizes  # the longest
     centre: np.ndarray  # (channels,) int, as models have it
     bounds: tuple[float, float]  # of all values, centres not subtracted
+    positive: bool  # no value of the group is below the mean
     share: float  # of all values that the sample has
 
     def reaches(self, step: float) -> float:

@@ -47,6 +47,7 @@ class Candidate:
     trade: float = TRADE
     bounds: tuple[float, float] | None = None  # that many values lie near
     dependent: bool = False  # quantisation; never without a transform
+    positive: bool = False  # no value of the group is below the mean
     even: bool = True  # some part of the group has scales of its own, in half octaves
 
     @cached_property

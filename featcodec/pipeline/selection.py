@@ -17,10 +17,10 @@ from .context_candidate import ContextCandidate
 from .finishing import LEAST_TRADE, Finish
 from .fitting import Classes
 from .grid_model import GridModel
+from .group import SampleSizes
 from .part_coder import Sizes
-from .samples import ALL_VALUES, LEAST_BLOCKS, SAMPLE_VALUES, TRIAL_VALUES, Samples
+from .samples import LEAST_BLOCKS, Samples
 
-FINAL_VALUES = 1 << 19  # on which the best are compared once more
 WELL_TRAINED = 0.97  # of the bits of all else: for so good a profile a large group tries no KLT
 BANDS_HELP = 1.1  # of the bits without a KLT: the most that one may take where more are tried
 BANDS_GAIN = 0.15  # of the bits of one KLT: the most that the other KLTs may take
@@ -85,14 +85,19 @@ class Selector:
     entries: Sequence[tuple[int, ProfileEntry]]  # of the profile
     transform: str  # auto, none, linear or context
 
+    @property
+    def sizes(self) -> SampleSizes:
+        return self.samples.sizes
+
     def candidate(self, recipe: Recipe, target: float, budget: int) -> search.Candidate:
         """Return the candidate of a recipe for an error, with a sample of its own."""
         # Contexts have no scales of single coefficients to fit.
         least = 2 if recipe.model.transform == "restored" else LEAST_BLOCKS
         parts, share = self.samples.sample(recipe.model.block, budget, recipe.values, least)
-        final = budget == SAMPLE_VALUES
+        final = budget == self.sizes.fit
         made = self._candidate(recipe.model, recipe.entry, parts[False], share, final)
         made.trade = recipe.trade
+        made.positive = recipe.values.positive
         error = math.sqrt(target) * self.samples.std
         if recipe.model.transform in CORRECTED and self.samples.near_bounds(error):
             values = recipe.values
@@ -136,12 +141,12 @@ class Selector:
         rivals = [t for t in close if t.recipe.of_profile != best.recipe.of_profile]
         close = list(dict.fromkeys((*close[:3], *rivals[:1])))
         second = close
-        if len(close) > 1 and self.samples.group.values > 2 * TRIAL_VALUES:
-            second = [self._try(t.recipe, target, t.step, FINAL_VALUES) for t in close]
+        if len(close) > 1 and self.samples.group.values > 2 * self.sizes.trial:
+            second = [self._try(t.recipe, target, t.step, self.sizes.final) for t in close]
             second.sort(key=lambda trial: trial.bits)
         best = second[0]
         finalists = second
-        if self.samples.group.values > ALL_VALUES:
+        if self.samples.group.values > self.sizes.whole:
             # Too much to fit each candidate to it: only a rival that is all but equal.
             near = [t for t in second[1:] if t.bits < DOUBT * best.bits]
             rivals = [t for t in near if t.recipe.of_profile != best.recipe.of_profile]
@@ -188,7 +193,7 @@ class Selector:
             start = math.sqrt(12 * self._goal(recipe.values, target))
             if tried:
                 start = tried[-1].step * tried[-1].recipe.values.std / recipe.values.std
-            tried.append(self._try(recipe, target, start, TRIAL_VALUES))
+            tried.append(self._try(recipe, target, start, self.sizes.trial))
             return tried[-1]
 
         for index, entry in self._matching(prefix=False):
@@ -199,14 +204,14 @@ class Selector:
             kind = ContextCandidate if model.transform == "restored" else search.PlainCandidate
             trades = kind.TRADES[: 2 if self.samples.sparse else 1]
             plain = [consider(Recipe(model, None, values, trade)) for trade in trades]
-            if self.samples.spike:
+            if self.samples.saturation:
                 # Steps between those that divide the spike are worse, and hard to hit.
                 tried = [trial for trial in tried if trial not in plain]
-                top = (values.upper - values.mean) / values.std
+                top = self.samples.saturation / values.std
                 least = max(int(top / max(trial.step for trial in plain)), 1)
                 for multiple in range(least, least + 4):
                     recipe = Recipe(model, None, values, TRADE, on_spike=True)
-                    tried.append(self._try(recipe, target, top / multiple, TRIAL_VALUES))
+                    tried.append(self._try(recipe, target, top / multiple, self.sizes.trial))
                     if tried[-1].recipe.trade >= search.MOST_TRADE:
                         break  # steps that are finer still leave too little error
         if self.transform in ("auto", "linear"):
@@ -254,14 +259,16 @@ class Selector:
         values = self.samples.alignment()
         found = []
         for block in fitting.blocks_worth_trying(self.samples.group.grids) or [self.samples.ones]:
-            centre = fitting.centre_of(self.samples.sample(block, TRIAL_VALUES, values)[0][False])
+            centre = fitting.centre_of(
+                self.samples.sample(block, self.sizes.trial, values)[0][False]
+            )
             model = fitting.linear_model(block, None, 0, 1, centre)
             found.append(consider(Recipe(model, None, values, TRADE)))
         block = min(found, key=lambda trial: trial.bits).recipe.model.block
         least = min(trial.bits for trial in tried)
         if not 2 <= self.samples.channels <= MOST_AXES:
             return
-        if self.samples.group.values > ALL_VALUES and trained < WELL_TRAINED * least:
+        if self.samples.group.values > self.sizes.whole and trained < WELL_TRAINED * least:
             return
         magnitude = 2.0 ** min(max(round((snr - 2) / 6), 1), 6)
         axes = None
@@ -283,7 +290,7 @@ class Selector:
 
     def _fitted_to(self, block: Sizes, values: ValueAlignment) -> Classes:
         """Return the sample for KLTs of the group's own."""
-        return self.samples.sample(block, SAMPLE_VALUES, values, apart=True)[0][False]
+        return self.samples.sample(block, self.sizes.fit, values, apart=True)[0][False]
 
     def _banded_recipes(
         self,
@@ -330,8 +337,8 @@ class Selector:
         """Fit scales, tables and step of a model on a larger sample."""
         values, step = trial.recipe.values, trial.step
         goal = self._goal(values, target)
-        grid = self.candidate(trial.recipe, target, SAMPLE_VALUES)
-        classes, share = self.samples.sample(grid.model.block, SAMPLE_VALUES, values)
+        grid = self.candidate(trial.recipe, target, self.sizes.fit)
+        classes, share = self.samples.sample(grid.model.block, self.sizes.fit, values)
         candidates = {False: grid}
         if True in classes:
             candidates[True] = self._prefix(classes[True], share, values, step, dependent)

@@ -36,7 +36,7 @@ def split_way(sample: Sample, step: float) -> list[Way]:
         step,
         step_scale,
         "float64",
-        positive=sample.bounds[0] >= 0,
+        positive=sample.positive,
         peak=model.peak,
         top=sample.bounds[1] - model.centres,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .. import limits
 from ..align.value import ValueAlignment, typical_bounds
 from ..container.model import ProfileEntry
 from ..entropy import dependent_family, family, fit
@@ -21,6 +22,7 @@ from .grid_model import GridModel
 from .group import Group
 from .grouping import Options, Source, group_tensors
 from .part_coder import PartCoder, Sizes
+from .room import check_features
 
 KEPT_VALUES = 1 << 22  # a sample of so many values per entry, for scales and tables
 MAGNITUDE = 64.0  # of the reflectors' integers: a profile is stored once, for many files
@@ -83,7 +85,9 @@ def train(sources: Iterable[Source], options: Options) -> list[ProfileEntry]:
     """
     pools: dict[tuple, Pool] = {}
     for source in sources:
-        for group in group_tensors(source, options, lossless=False):
+        groups = group_tensors(source, options, lossless=False)
+        check_features(groups)
+        for group in groups:
             if isinstance(group, Group):
                 _collect(pools, group)
     entries = []
@@ -168,8 +172,10 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     mean, covariance = pool.moments()
     scaled = (mean - values.mean) / values.std * (1 << fitting.CENTRE_EXPONENT)
     centre = np.rint(scaled).astype(np.int64)
-    _, axes = principal_axes(covariance / values.std**2)
-    vectors = householder.factor(axes, len(centre) - 1, MAGNITUDE)[None]
+    vectors = np.zeros((1, len(centre), 0), np.int64)
+    if len(centre) ** 2 <= limits.PROFILE_KLT_NUMBERS:  # no profile holds a larger one
+        _, axes = principal_axes(covariance / values.std**2)
+        vectors = householder.factor(axes, len(centre) - 1, MAGNITUDE)[None]
     whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros(0))
     best: tuple[float, GridModel, Classes] | None = None
     for block in blocks:

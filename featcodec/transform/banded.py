@@ -24,6 +24,10 @@ class Banded:
         self.bands = bands
         self._points: dict[tuple[int, ...], list[np.ndarray]] = {}
 
+    @property
+    def numbers(self) -> int:
+        return sum(basis.size for basis in self.bases)
+
     def forward(self, values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         """Return the latents of aligned values (channels, points, blocks)."""
         if self.centre is not None:

@@ -14,6 +14,10 @@ class Transform(Protocol):
     values (the mean per channel, the centre, apart). Arguments may be overwritten.
     """
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers it keeps."""
+
     def forward(self, values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         """Return the latents of aligned values."""
 

@@ -1,11 +1,11 @@
 """Orthonormal DCT-II over the positions of a block (SPEC §6.3)."""
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
 
-@cache
+@lru_cache(maxsize=64)
 def matrix(size: int, dtype: str) -> np.ndarray:
     """Return the (size, size) DCT-II: row k is frequency k.
 

@@ -14,6 +14,10 @@ class Linear:
         # Applied as rows: latents = basis' values.
         self.basis = None if basis is None else np.ascontiguousarray(basis.T).astype(dtype)
 
+    @property
+    def numbers(self) -> int:
+        return 0 if self.basis is None else self.basis.size
+
     def forward(self, values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         """Return the latents of aligned values (channels, points, blocks)."""
         if self.centre is not None:
@@ -37,6 +41,10 @@ class Centred:
 
     def __init__(self, centre: np.ndarray, dtype: str) -> None:
         self.centre = centre.astype(dtype)[:, None, None]
+
+    @property
+    def numbers(self) -> int:
+        return 0
 
     def forward(self, values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         """Return values (channels, points, blocks) less the centre of their channel."""

@@ -411,13 +411,16 @@ class FeatcodecFile(KaitaiStruct):
             self.architecture = KaitaiStream.resolve_enum(FeatcodecFile.Architecture, self._io.read_u1())
             if not isinstance(self.architecture, FeatcodecFile.Architecture):
                 raise kaitaistruct.ValidationNotInEnumError(self.architecture, self._io, u"/types/entr/seq/1")
-            self.layout = FeatcodecFile.String(self._io, self, self._root)
+            self.layout = FeatcodecFile.Layout(self._io, self, self._root)
             self.num_prefix = FeatcodecFile.Varint(self._io, self, self._root)
             self.grid = FeatcodecFile.Grid(self._io, self, self._root)
             self.is_prefix = self._io.read_u1()
             if not self.is_prefix <= 1:
                 raise kaitaistruct.ValidationGreaterThanError(1, self.is_prefix, self._io, u"/types/entr/seq/5")
             self.num_channels = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_channels
+            if not _.value <= 65536:
+                raise kaitaistruct.ValidationExprError(self.num_channels, self._io, u"/types/entr/seq/6")
             self.num_values = FeatcodecFile.Varint(self._io, self, self._root)
             self.mean = self._io.read_f8le()
             self.deviation = self._io.read_f8le()
@@ -546,6 +549,8 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.rank = self._io.read_u1()
+            if not self.rank <= 16:
+                raise kaitaistruct.ValidationGreaterThanError(16, self.rank, self._io, u"/types/grid/seq/0")
             self.lengths = []
             for i in range(self.rank):
                 self.lengths.append(FeatcodecFile.Varint(self._io, self, self._root))
@@ -578,6 +583,9 @@ class FeatcodecFile(KaitaiStruct):
                 raise kaitaistruct.ValidationNotInEnumError(self.dtype, self._io, u"/types/grup/seq/1")
             self.num_slabs = FeatcodecFile.Varint(self._io, self, self._root)
             self.slabs_per_row_group = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.slabs_per_row_group
+            if not  ((_.value > 0) and ( ((_.value <= 134217728) or (self.num_slabs.value <= 134217728)) ) and (20 * (((self.num_slabs.value + _.value) - 1) // _.value) <= self._root._io.size())) :
+                raise kaitaistruct.ValidationExprError(self.slabs_per_row_group, self._io, u"/types/grup/seq/3")
             self.first_section = FeatcodecFile.Varint(self._io, self, self._root)
             self.snr = self._io.read_f8le()
             self.max_error = self._io.read_f8le()
@@ -620,6 +628,9 @@ class FeatcodecFile(KaitaiStruct):
             if self.has_metadata == 1:
                 pass
                 self.num_metadata = FeatcodecFile.Varint(self._io, self, self._root)
+                _ = self.num_metadata
+                if not 5 * _.value <= 100000000:
+                    raise kaitaistruct.ValidationExprError(self.num_metadata, self._io, u"/types/index/seq/1")
 
             if self.has_metadata == 1:
                 pass
@@ -629,11 +640,17 @@ class FeatcodecFile(KaitaiStruct):
 
 
             self.num_profiles = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_profiles
+            if not 20 * _.value <= self._root._io.size():
+                raise kaitaistruct.ValidationExprError(self.num_profiles, self._io, u"/types/index/seq/3")
             self.profiles = []
             for i in range(self.num_profiles.value):
                 self.profiles.append(self._io.read_bytes(32))
 
             self.num_tensors = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_tensors
+            if not 49 * _.value <= 100000000:
+                raise kaitaistruct.ValidationExprError(self.num_tensors, self._io, u"/types/index/seq/5")
             self.len_shared = []
             for i in range(self.num_tensors.value):
                 self.len_shared.append(FeatcodecFile.Varint(self._io, self, self._root))
@@ -641,6 +658,9 @@ class FeatcodecFile(KaitaiStruct):
             self.len_rests = []
             for i in range(self.num_tensors.value):
                 self.len_rests.append(FeatcodecFile.Varint(self._io, self, self._root))
+                _ = self.len_rests[i]
+                if not _.value + self.len_shared[i].value <= 65536:
+                    raise kaitaistruct.ValidationExprError(self.len_rests[i], self._io, u"/types/index/seq/7")
 
             self.rests = []
             for i in range(self.num_tensors.value):
@@ -667,6 +687,9 @@ class FeatcodecFile(KaitaiStruct):
                 self.groups.append(FeatcodecFile.Varint(self._io, self, self._root))
 
             self.num_sections = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_sections
+            if not 20 * _.value <= self._root._io.size():
+                raise kaitaistruct.ValidationExprError(self.num_sections, self._io, u"/types/index/seq/13")
             self.section_types = []
             for i in range(self.num_sections.value):
                 self.section_types.append(KaitaiStream.resolve_enum(FeatcodecFile.SectionType, self._io.read_u4le()))
@@ -674,6 +697,9 @@ class FeatcodecFile(KaitaiStruct):
             self.len_sections = []
             for i in range(self.num_sections.value):
                 self.len_sections.append(FeatcodecFile.Varint(self._io, self, self._root))
+                _ = self.len_sections[i]
+                if not _.value >= 20:
+                    raise kaitaistruct.ValidationExprError(self.len_sections[i], self._io, u"/types/index/seq/15")
 
 
 
@@ -740,6 +766,9 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.len_index = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.len_index
+            if not _.value <= 1073741824:
+                raise kaitaistruct.ValidationExprError(self.len_index, self._io, u"/types/indx/seq/0")
             self._raw__raw_index = self._io.read_bytes_full()
             self._raw_index = zlib.decompress(self._raw__raw_index)
             _io__raw_index = KaitaiStream(BytesIO(self._raw_index))
@@ -797,6 +826,27 @@ class FeatcodecFile(KaitaiStruct):
             self.symbols._fetch_instances()
 
 
+    class Layout(KaitaiStruct):
+        """Section 5.1. The limit is that of section 10."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Layout, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self.text = (self._io.read_bytes(self.len.value)).decode(u"UTF-8")
+            _ = self.text
+            if not self.len.value <= 16:
+                raise kaitaistruct.ValidationExprError(self.text, self._io, u"/types/layout/seq/1")
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+
+
     class Levels(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Levels, self).__init__(_io)
@@ -832,7 +882,7 @@ class FeatcodecFile(KaitaiStruct):
             self.architecture = KaitaiStream.resolve_enum(FeatcodecFile.Architecture, self._io.read_u1())
             if not isinstance(self.architecture, FeatcodecFile.Architecture):
                 raise kaitaistruct.ValidationNotInEnumError(self.architecture, self._io, u"/types/lossy/seq/0")
-            self.layout = FeatcodecFile.String(self._io, self, self._root)
+            self.layout = FeatcodecFile.Layout(self._io, self, self._root)
             self.num_prefix = FeatcodecFile.Varint(self._io, self, self._root)
             self.grid = FeatcodecFile.Grid(self._io, self, self._root)
             self.lower = self._io.read_f8le()

@@ -95,7 +95,7 @@ class Weights:
         Level k belongs to the coarsest step times 2 ** (-k / 2). Logarithms are interpolated, go on
         for a level below the first, and stay beyond that and the last.
         """
-        level = 2 * np.log2(self.coarsest_step / step)
+        level = 2 * np.log2(self.coarsest_step / step) if step else np.inf
         level = min(max(level, LOWEST_LEVEL), self.levels - 1.0)
         low = min(max(int(level), 0), self.levels - 2)
         first, second = self.floats(name)[low : low + 2].astype(np.float64)
