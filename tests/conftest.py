@@ -2,19 +2,39 @@
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
 import pytest
 from hypothesis import settings
 
 from featcodec import Profile
+from featcodec.container import writer
+from featcodec.container.group import GroupHeader
 from featcodec.dumps import Dump
 from featcodec.pipeline.grouping import Options
 from featcodec.pipeline.training import train
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
+
+
+@pytest.fixture
+def headers_written(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that makes encoders write other group headers than they made."""
+    write = writer.write_section
+
+    def alter(change: Callable[[GroupHeader], GroupHeader]) -> None:
+        def altered(out: BinaryIO, kind: bytes, payload: bytes) -> int:
+            if kind == b"GRUP":
+                payload = change(GroupHeader.unpack(payload)).pack()
+            return write(out, kind, payload)
+
+        monkeypatch.setattr(writer, "write_section", altered)
+
+    return alter
 
 
 @pytest.fixture(scope="session")

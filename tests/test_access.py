@@ -2,6 +2,8 @@
 
 import io
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import featcodec.numpy as fc
 from featcodec import safe_open
 from featcodec.align.layout import parse
 from featcodec.container.reader import Reader
-from featcodec.errors import InvalidInput, ProfileMissing
+from featcodec.errors import Corrupt, InvalidInput, ProfileMissing
 from featcodec.pipeline import choice, encode, row_group
 from featcodec.pipeline.decode import Decoder
 
@@ -131,6 +133,17 @@ def test_a_slice_decodes_the_row_groups_it_touches_only(
         assert len(decoded) == 1
         file.get_tensor("maps")
         assert len(decoded) > 5
+
+
+@pytest.mark.parametrize("first", [0, 1, 2, 5])
+def test_row_groups_of_another_group_are_refused_before_any_row_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headers_written: Callable, first: int
+) -> None:
+    headers_written(lambda header: replace(header, first_section=first))
+    monkeypatch.setattr(encode, "LOSSLESS_VALUES", 50)
+    fc.save_file({"a": np.arange(100), "b": np.arange(100, dtype="i4")}, tmp_path / "x.fcz")
+    with pytest.raises(Corrupt, match="row groups"):
+        safe_open(tmp_path / "x.fcz")
 
 
 def test_names_order_and_metadata_are_kept(packed: Path) -> None:

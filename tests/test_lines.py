@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,6 @@ import featcodec.numpy as fc
 from featcodec import Profile, encode_file
 from featcodec.cli import render
 from featcodec.cli.main import main
-from featcodec.container.group import GroupHeader
 
 EVIL = "a\x1b[2J\x1b[31m\b\r\nb\x00\x07\x7f\x9b2J\u202e\u2028c"
 
@@ -58,15 +57,9 @@ def test_any_text_is_one_line_that_can_be_read_back(text: str) -> None:
 
 
 @pytest.fixture
-def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def evil(tmp_path: Path, headers_written: Callable) -> Path:
     """A file with control characters wherever text can be."""
-    pack = GroupHeader.pack
-
-    def hostile(self: GroupHeader) -> bytes:
-        lossy = self.lossy and replace(self.lossy, layout=LAYOUT)
-        return pack(replace(self, lossy=lossy))
-
-    monkeypatch.setattr(GroupHeader, "pack", hostile)
+    headers_written(lambda h: replace(h, lossy=h.lossy and replace(h.lossy, layout=LAYOUT)))
     rng = np.random.default_rng(0)
     names = [f"{EVIL}{i}" for i in range(5)]
     dump = tmp_path / "x.safetensors"
