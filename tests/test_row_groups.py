@@ -113,3 +113,17 @@ def test_types_are_converted_as_they_are_in_one_go(
             wanted = from_float(np.where(finite, values, 0), dtype)
             wanted[~finite] = from_nonfinite(values[~finite], dtype)
             np.testing.assert_array_equal(found.view("u1"), wanted.view("u1"))
+
+
+@pytest.mark.parametrize("shape", [(600_000, 1, 1), (1, 600_000), (300_000, 2), (600_000, 1)])
+@pytest.mark.parametrize("quality", [{"snr": 10.0}, {"max_error": 0.1}])
+def test_encoding_samples_of_one_value_takes_little_room(
+    shape: tuple[int, ...], quality: dict[str, float]
+) -> None:
+    array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    fc.save({"x": array[:1000]}, **quality)  # what is loaded once is not counted
+    tracemalloc.start()
+    fc.save({"x": array}, **quality)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 25 * array.nbytes
