@@ -4,18 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .access import safe_open as safe_open
+    from .coding.profile import Profile as Profile
     from .files import decode_file as decode_file
     from .files import encode_file as encode_file
-    from .pipeline.message import Codec as Codec
-    from .pipeline.profile import Profile as Profile
-    from .pipeline.quality import Quality as Quality
+    from .message import Codec as Codec
+    from .request import Quality as Quality
 
 __version__ = "0.1.0"
 
 _LAZY = {
-    "Codec": "pipeline.message",
-    "Profile": "pipeline.profile",
-    "Quality": "pipeline.quality",
+    "Codec": "message",
+    "Profile": "coding.profile",
+    "Quality": "request",
     "decode_file": "files",
     "encode_file": "files",
     "safe_open": "access",

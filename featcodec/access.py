@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from .container.dtypes import nbytes
+from .align.numbers import stored_dtype
+from .arrays import from_stored as from_stored_numpy
+from .coding.profile import Profile
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import File
-from .dumps import stored_dtype
-from .elements import from_stored as from_stored_numpy
+from .decoding.decoder import Decoder
+from .elements import nbytes
 from .errors import InvalidInput
-from .pipeline.decode import Decoder
-from .pipeline.profile import Profile
 
 
 def profiles_of(given: Any) -> list[Profile]:

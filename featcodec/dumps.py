@@ -12,20 +12,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from . import formats, limits
-from .container.dtypes import BITS, nbytes
+from .align.numbers import stored_dtype
 from .container.source import File
+from .elements import BITS, nbytes
 from .errors import InvalidInput
 from .file_array import FileArray
-from .pipeline.grouping import Tensor
-
-STORED = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
-
-
-def stored_dtype(dtype: str) -> np.dtype:
-    """Return the NumPy type in which elements of a safetensors type are handled."""
-    if dtype in STORED:
-        return np.dtype(STORED[dtype])
-    return np.dtype(f"<u{max(BITS[dtype] // 8, 1)}")
+from .tensors import Tensor
 
 
 class Dump:

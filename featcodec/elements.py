@@ -1,107 +1,82 @@
-"""NumPy arrays as the stored elements of safetensors types, and back.
+"""The element types of safetensors, all that is known of them in one table (SPEC §4.2)."""
 
-NumPy itself has no bfloat16 and no float8 or float4: the package ml_dtypes adds them (JAX uses it).
-Arrays of its types are recognised by name; it is imported only to make some.
-"""
+from dataclasses import dataclass
 
-import math
-from functools import cache
-from typing import Any
-
-import numpy as np
-
-from .align.numbers import STORED, to_float
-from .container.dtypes import FLOATS, LIBRARY_NAMES
-from .errors import InvalidInput
-
-_TYPES = {name: dtype for dtype, name in LIBRARY_NAMES.items()}
+from .errors import Corrupt
 
 
-def to_stored(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
-    """Return the stored elements of an array, little-endian, and their safetensors type.
+@dataclass(frozen=True)
+class Precision:
+    """How finely the numbers of a floating type lie."""
 
-    They have the shape of the array. Only of float4_e2m1fn, which takes a byte an element in
-    ml_dtypes, two become one byte, the first in the low bits, as in torch and ONNX.
-
-    Raises InvalidInput, which names the array as `what`, for types that safetensors lacks.
-
-    >>> to_stored(np.ones((2, 3), np.float16))[1]
-    'F16'
-    """
-    if not isinstance(getattr(array, "dtype", None), np.dtype):  # arrays of JAX have one, too
-        raise InvalidInput(f"{what} is a {type(array).__name__}; give a NumPy array")
-    dtype = _TYPES.get(array.dtype.name)
-    if dtype is None:
-        raise InvalidInput(
-            f"{what} has type {array.dtype}, which safetensors lacks; convert it with astype"
-        )
-    if dtype.startswith("F6_"):
-        raise InvalidInput(
-            f"{what} has type {array.dtype}, for which there is no common packing;"
-            " float8_e4m3fn holds all its values"
-        )
-    array = np.asarray(array)
-    little = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
-    if dtype == "F4":
-        return _pairs(little.view(np.uint8), what), dtype
-    return little.view(STORED.get(dtype, np.dtype(f"<u{little.itemsize}"))), dtype
+    relative: float  # distance of neighbouring numbers, relative to them,
+    least: float  # and at least
+    largest: float  # finite number
+    exact_above: float  # SNR in dB beyond which no transform reaches it in fewer bits
 
 
-def from_stored(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the array of a shape that `to_stored` takes apart.
+@dataclass(frozen=True)
+class ElementType:
+    """An element type; its position in `TYPES` is its code in the format."""
 
-    Types that NumPy lacks are those of ml_dtypes where it is installed. Without it, BF16, F8_E4M3
-    and F8_E5M2 become float32, which holds all their values.
-
-    Raises InvalidInput for types that neither has.
-    """
-    check(dtype)
-    kind = numpy_type(dtype)
-    if kind is None:
-        return to_float(stored, dtype).reshape(shape)
-    if dtype == "F4":
-        if 2 * stored.size != math.prod(shape):
-            raise InvalidInput("rows of F4 that do not fill whole bytes: read the whole tensor")
-        return np.stack([stored & 15, stored >> 4], axis=-1).view(kind).reshape(shape)
-    return stored.view(kind).reshape(shape)
+    name: str  # in safetensors
+    bits: int
+    library: str  # in NumPy, ml_dtypes and torch; of F4, torch has pairs, with the suffix `_x2`
+    precision: Precision | None = None  # of types whose values are features
 
 
-def check(dtype: str, what: str = "the tensor") -> None:
-    """Raise InvalidInput, which names the tensor as `what`, for a type that arrays cannot have."""
-    if numpy_type(dtype) is None and dtype not in FLOATS:
-        library = "" if dtype.startswith("F6_") else "install ml_dtypes, use torch, or "
-        raise InvalidInput(
-            f"{what} has type {dtype}, which NumPy lacks: {library}decode it to a safetensors file"
-        )
+TYPES = (
+    ElementType("BOOL", 8, "bool"),
+    ElementType("U8", 8, "uint8"),
+    ElementType("I8", 8, "int8"),
+    ElementType("U16", 16, "uint16"),
+    ElementType("I16", 16, "int16"),
+    ElementType("U32", 32, "uint32"),
+    ElementType("I32", 32, "int32"),
+    ElementType("U64", 64, "uint64"),
+    ElementType("I64", 64, "int64"),
+    ElementType("F8_E5M2", 8, "float8_e5m2", Precision(2.0**-2, 2.0**-16, 57344.0, 24)),
+    ElementType("F8_E4M3", 8, "float8_e4m3fn", Precision(2.0**-3, 2.0**-9, 448.0, 30)),
+    ElementType("F16", 16, "float16", Precision(2.0**-10, 2.0**-24, 65504.0, 66)),
+    ElementType(
+        "BF16", 16, "bfloat16", Precision(2.0**-7, 2.0**-133, (2 - 2.0**-7) * 2.0**127, 48)
+    ),
+    ElementType(
+        "F32", 32, "float32", Precision(2.0**-23, 2.0**-149, (2 - 2.0**-23) * 2.0**127, 110)
+    ),
+    ElementType(
+        "F64", 64, "float64", Precision(2.0**-52, 2.0**-1074, (2 - 2.0**-52) * 2.0**1023, 140)
+    ),
+    ElementType("C64", 64, "complex64"),
+    ElementType("F8_E8M0", 8, "float8_e8m0fnu"),
+    ElementType("F8_E4M3FNUZ", 8, "float8_e4m3fnuz"),
+    ElementType("F8_E5M2FNUZ", 8, "float8_e5m2fnuz"),
+    ElementType("F6_E2M3", 6, "float6_e2m3fn"),
+    ElementType("F6_E3M2", 6, "float6_e3m2fn"),
+    ElementType("F4", 4, "float4_e2m1fn"),
+)
+NAMES = tuple(t.name for t in TYPES)
+CODES = {name: code for code, name in enumerate(NAMES)}
+BITS = {t.name: t.bits for t in TYPES}
+LIBRARY_NAMES = {t.name: t.library for t in TYPES}
+PRECISION = {t.name: t.precision for t in TYPES if t.precision is not None}
+
+# The types whose values are features; all others come back bit for bit.
+FLOATS = frozenset(PRECISION)
 
 
-@cache
-def numpy_type(dtype: str) -> np.dtype | None:
-    """Return the type of NumPy or ml_dtypes for a safetensors type, None when there is none."""
-    name = LIBRARY_NAMES[dtype]
-    if hasattr(np, name) or dtype == "BOOL":  # NumPy 1 knows bool by name alone
-        return np.dtype(name).newbyteorder("<")
-    if dtype.startswith("F6_"):
-        return None
-    try:
-        import ml_dtypes
-    except ImportError:
-        return None
-    return np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else None
+def name_of(code: int) -> str:
+    """Return the type with that code; Corrupt when there is none."""
+    if code >= len(NAMES):
+        raise Corrupt(f"element type {code} is unknown")
+    return NAMES[code]
 
 
-def shape_of(stored: np.ndarray, dtype: str) -> tuple[int, ...]:
-    """Return the shape of the tensor with these stored elements."""
-    shape = stored.shape
-    return (*shape[:-1], 2 * shape[-1]) if dtype == "F4" else shape
+def nbytes(dtype: str, values: int) -> int:
+    """Return the bytes that many values take (types below a byte are packed)."""
+    return values * BITS[dtype] // 8
 
 
-def _pairs(codes: np.ndarray, what: str) -> np.ndarray:
-    """Return 4-bit codes (..., n) packed two a byte (..., n / 2)."""
-    if not codes.ndim or codes.shape[-1] % 2:
-        raise InvalidInput(
-            f"{what} has 4-bit values of shape {list(codes.shape)}: its last axis must be even,"
-            " for they are stored in pairs"
-        )
-    packed: np.ndarray = (codes[..., ::2] & 15) | codes[..., 1::2] << 4
-    return packed
+def count(dtype: str, values: int) -> int:
+    """Return how many elements many values take (types below a byte are handled as bytes)."""
+    return nbytes(dtype, values) // max(BITS[dtype] // 8, 1)

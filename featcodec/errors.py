@@ -49,6 +49,30 @@ class LimitExceeded(InvalidStream):
     """A size beyond `featcodec.limits`, refused before memory is allocated for it."""
 
 
+class Damage(ValueError):
+    """What a stage meets in damaged bytes; `damaged` says what they are and makes it Corrupt."""
+
+
+class damaged:  # noqa: N801 - reads as a statement
+    """Turns the Damage that a stage raises into Corrupt.
+
+    >>> with damaged("a row group"):
+    ...     raise Damage("a number that does not end")
+    Traceback (most recent call last):
+    featcodec.errors.Corrupt: a row group is damaged: a number that does not end
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, Damage):
+            raise Corrupt(f"{self.what} is damaged: {error}") from None
+
+
 class ProfileMissing(FeatcodecError):
     """The stream needs a profile that was not given, or another one than was given."""
 

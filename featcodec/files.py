@@ -11,19 +11,18 @@ import numpy as np
 
 from . import verification
 from .align.numbers import STORED, from_float, to_float
-from .container.dtypes import FLOATS
+from .coding.profile import Profile
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import File
+from .decoding.decoder import Decoder
 from .dumps import Dump, DumpWriter
+from .elements import FLOATS
+from .encoding.dump import Report, encode
 from .errors import InvalidInput
 from .outputs import complete as complete
 from .outputs import refuse_input
-from .pipeline.decode import Decoder
-from .pipeline.encode import Report, encode
-from .pipeline.grouping import Options
-from .pipeline.profile import Profile
-from .pipeline.quality import Quality
+from .request import Options, Quality
 
 Progress = Callable[[int], None]
 CHUNK = 1 << 18  # values converted at once

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from .access import profiles_of, safe_open
-from .elements import check, shape_of, to_stored
+from .arrays import check, shape_of, to_stored
+from .encoding.dump import encode
 from .files import complete
-from .pipeline.encode import encode
-from .pipeline.grouping import Options, Tensor
-from .pipeline.quality import Quality
+from .request import Options, Quality
+from .tensors import Tensor
 
 
 class Arrays:

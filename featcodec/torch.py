@@ -12,8 +12,8 @@ except ImportError as error:
     raise ImportError("featcodec.torch needs torch: pip install 'featcodec[torch]'") from error
 
 from .access import safe_open
-from .container.dtypes import LIBRARY_NAMES
-from .dumps import stored_dtype
+from .align.numbers import stored_dtype
+from .elements import LIBRARY_NAMES
 from .errors import InvalidInput
 from .files import complete
 from .numpy import Arrays, save_source

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .align.numbers import STORED, to_float
+from .align.numbers import STORED, to_float, unsigned
+from .coding.pieces import Piece
+from .coding.profile import Profile
 from .container.group import GroupHeader, Lossy
 from .container.reader import Reader
 from .container.source import Source as Bytes
+from .decoding.decoder import Decoder, Members
 from .errors import InvalidStream, ProfileMissing, VerificationFailed
-from .pipeline.decode import Decoder, Members
-from .pipeline.grouping import Source, Tensor, unsigned
-from .pipeline.pieces import Piece
-from .pipeline.profile import Profile
-from .pipeline.quality import Quality
+from .request import Quality
+from .tensors import Source, Tensor
 
 CHUNK = 1 << 18  # values compared at once
 SNR_TOLERANCE = 0.02  # dB below what a file states, by rounding to the elements' type

@@ -22,13 +22,13 @@ import numpy as np
 import torch
 
 from featcodec import Profile
+from featcodec.coding.picture import NeuralCoder
 from featcodec.container.wire import Cursor
 from featcodec.dumps import Dump
-from featcodec.learning.crops import collect
-from featcodec.learning.hyperprior import Hyperprior, deviations
-from featcodec.learning.warm_start import warm_start
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.neural import NeuralCoder
+from featcodec.request import Options
+from featcodec.training.network.crops import collect
+from featcodec.training.network.hyperprior import Hyperprior, deviations
+from featcodec.training.network.warm_start import warm_start
 
 VALUES = 1 << 19
 RUNS = 3

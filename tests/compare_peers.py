@@ -27,13 +27,13 @@ import zstandard
 
 from featcodec.align.numbers import from_float, to_float
 from featcodec.container.reader import Reader
+from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
+from featcodec.encoding.dump import encode
 from featcodec.evaluate.coders import Coder, Sz3, Zfp
 from featcodec.evaluate.features import Features
 from featcodec.numpy import Arrays
-from featcodec.pipeline.decode import Decoder
-from featcodec.pipeline.encode import encode
-from featcodec.pipeline.quality import Quality
+from featcodec.request import Quality
 
 ALGORITHMS = ("INTERP_LORENZO", "INTERP", "LORENZO_REG", "NOPRED")
 TOLERANCES = (16, 8, 4, 2, 1)  # of zfp, times the bound

@@ -14,8 +14,8 @@ from featcodec import Profile
 from featcodec.container import writer
 from featcodec.container.group import GroupHeader
 from featcodec.dumps import Dump
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.training import train
+from featcodec.request import Options
+from featcodec.training.linear import train
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")

@@ -11,8 +11,8 @@ import sys
 
 from featcodec.dumps import Dump
 from featcodec.entropy import dependent_family, family
-from featcodec.pipeline import training
-from featcodec.pipeline.grouping import Options
+from featcodec.request import Options
+from featcodec.training import linear as training
 
 if __name__ == "__main__":
     models: list = []

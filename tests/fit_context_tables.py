@@ -9,14 +9,15 @@ import sys
 
 import numpy as np
 
+from featcodec.coding.parts.context import ContextCoder, by_place
 from featcodec.dumps import Dump
+from featcodec.encoding.fit.fitting import longest_block, moments
+from featcodec.encoding.search.candidate import scale_of
+from featcodec.encoding.tensors.group import Group
+from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.entropy import contexts, fit
-from featcodec.pipeline.context_coder import ContextCoder, by_place
-from featcodec.pipeline.fitting import longest_block, moments
-from featcodec.pipeline.group import Group
-from featcodec.pipeline.grouping import Options, group_tensors
-from featcodec.pipeline.search import scale_of
 from featcodec.quantise.scalar import Thresholds, quantise
+from featcodec.request import Options
 from featcodec.transform.linear import Linear
 
 SNRS = (3, 6, 10, 14, 18, 22, 26, 30)

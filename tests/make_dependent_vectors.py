@@ -27,22 +27,22 @@ from make_vectors import (
 
 import featcodec.numpy as fc
 from featcodec import Profile
+from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
 from featcodec.container.reader import Reader
 from featcodec.container.sections import EXTENDED, REFINED, SECTION
 from featcodec.container.writer import Writer
+from featcodec.decoding.decoder import coder_of
 from featcodec.dumps import Dump
+from featcodec.encoding import choice
+from featcodec.encoding.search.selection import Selector
 from featcodec.entropy import contexts, integers
 from featcodec.entropy import dependent_family as family
 from featcodec.entropy.tables import Table
-from featcodec.pipeline import choice
-from featcodec.pipeline.decode import coder_of
-from featcodec.pipeline.grid_model import pack_scales, pack_tables
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.selection import Selector
-from featcodec.pipeline.training import train
+from featcodec.request import Options
+from featcodec.training.linear import train
 
 
 def make_valid(folder: Path) -> None:

@@ -17,9 +17,9 @@ import numpy as np
 from make_vectors import VECTORS, digits
 
 from featcodec import Codec, Profile
+from featcodec.arrays import to_stored
+from featcodec.coding.message_head import EXCEPTIONS, SHIFTED, UNCLAMPED, Head
 from featcodec.container.wire import Cursor
-from featcodec.elements import to_stored
-from featcodec.pipeline.message_head import EXCEPTIONS, SHIFTED, UNCLAMPED, Head
 
 
 def sources() -> dict[str, np.ndarray]:

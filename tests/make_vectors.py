@@ -27,6 +27,7 @@ from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
 from featcodec import Profile, limits
+from featcodec.coding.model import pack_prediction, pack_scales, pack_tables
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
@@ -35,17 +36,15 @@ from featcodec.container.reader import Reader
 from featcodec.container.sections import EXTENDED, REFINED, SECTION, SIGNATURE_BYTES
 from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
+from featcodec.decoding.decoder import coder_of
 from featcodec.dumps import Dump
+from featcodec.encoding import choice
 from featcodec.entropy import contexts, family, integers, symbols
 from featcodec.entropy.prediction import Prediction
 from featcodec.entropy.tables import Table
 from featcodec.files import decode_file, encode_file
-from featcodec.pipeline import choice
-from featcodec.pipeline.decode import coder_of
-from featcodec.pipeline.grid_model import pack_prediction, pack_scales, pack_tables
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.quality import Quality
-from featcodec.pipeline.training import train
+from featcodec.request import Options, Quality
+from featcodec.training.linear import train
 
 HERE = Path(__file__).resolve().parent
 DIGITS = HERE / "digits"
@@ -179,8 +178,8 @@ def finish(target: Path, profiles: list[Path]) -> None:
 
 def make_network(path: Path) -> None:
     """Train a network so small that a decoder in plain Python needs no patience."""
-    from featcodec.learning import crops, export, loop
-    from featcodec.learning.hyperprior import Hyperprior, Shape
+    from featcodec.training.network import crops, export, loop
+    from featcodec.training.network.hyperprior import Hyperprior, Shape
 
     dumps = [Dump(DIGITS / f"{task}_train.safetensors") for task in ("cnn", "vit")]
     features = crops.collect(dumps, Options())

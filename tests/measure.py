@@ -26,15 +26,16 @@ import constriction
 import numpy as np
 
 from featcodec import Profile
+from featcodec.align.numbers import stored_dtype
 from featcodec.container.reader import Reader
-from featcodec.dumps import Dump, stored_dtype
+from featcodec.decoding.decoder import Decoder
+from featcodec.dumps import Dump
+from featcodec.encoding.dump import encode
+from featcodec.encoding.fit.bands import Moments
 from featcodec.entropy import fit
 from featcodec.entropy.tables import frequencies
 from featcodec.evaluate.features import Features
-from featcodec.pipeline.bands import Moments
-from featcodec.pipeline.decode import Decoder
-from featcodec.pipeline.encode import encode
-from featcodec.pipeline.quality import Quality
+from featcodec.request import Quality
 from featcodec.transform.banded import Banded
 
 RUNS = 3

@@ -16,10 +16,12 @@ from safetensors.numpy import load_file
 import featcodec.numpy as fc
 from featcodec import safe_open
 from featcodec.align.layout import parse
+from featcodec.coding import row_group
 from featcodec.container.reader import Reader
+from featcodec.decoding.decoder import Decoder
+from featcodec.encoding import choice
+from featcodec.encoding import dump as encode
 from featcodec.errors import Corrupt, InvalidInput, ProfileMissing
-from featcodec.pipeline import choice, encode, row_group
-from featcodec.pipeline.decode import Decoder
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +114,7 @@ def test_a_slice_needs_no_room_for_the_whole_tensor(
 
     with safe_open(packed) as file:
         part = file.get_slice(name)
-        monkeypatch.setattr("featcodec.pipeline.decode.np.zeros", counting)
+        monkeypatch.setattr("featcodec.decoding.decoder.np.zeros", counting)
         part[7]
     assert max(sizes) <= max(2 * math.prod(part.get_shape()) // 5, 1000)
 

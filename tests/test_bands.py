@@ -14,7 +14,8 @@ import featcodec.numpy as fc
 from featcodec import Profile
 from featcodec.container.reader import Reader
 from featcodec.container.sections import EXTENDED, LOWEST
-from featcodec.pipeline import bands, selection
+from featcodec.encoding.fit import bands
+from featcodec.encoding.search import selection
 from featcodec.transform import householder
 from featcodec.transform.banded import Banded
 from featcodec.transform.linear import Linear

@@ -274,7 +274,7 @@ main()
     "module",
     ["featcodec.cli.main", "click", "click.core", "featcodec.cli.encode", "featcodec.cli.batch",
      "featcodec.files", "numpy", "numpy._core.multiarray", "safetensors", "constriction",
-     "featcodec.pipeline.encode"],
+     "featcodec.encoding.dump"],
 )  # fmt: skip
 def test_an_interruption_while_it_starts_is_quiet(
     dumps: list[str], tmp_path: Path, module: str

@@ -16,18 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featcodec import Profile
-from featcodec.align.numbers import from_float, to_float
+from featcodec.align.numbers import from_float, stored_dtype, to_float
 from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
-from featcodec.dumps import stored_dtype
+from featcodec.decoding.decoder import Decoder
+from featcodec.encoding.dump import encode
 from featcodec.errors import Unreachable
 from featcodec.numpy import Arrays
-from featcodec.pipeline.decode import Decoder
-from featcodec.pipeline.encode import encode
-from featcodec.pipeline.group import SampleSizes
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.quality import Quality
-from featcodec.pipeline.training import train
+from featcodec.request import Options, Quality, SampleSizes
+from featcodec.training.linear import train
 
 SMALL = SampleSizes(trial=1 << 9, final=1 << 10, fit=1 << 11, whole=1 << 12)
 SHAPES = {

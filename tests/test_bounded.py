@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
+from featcodec.coding.parts.base import taking
+from featcodec.coding.parts.predicted import PredictedCoder
+from featcodec.coding.parts.split import SplitCoder
 from featcodec.container.reader import Reader
 from featcodec.container.sections import REFINED
+from featcodec.encoding.bounded import prediction_fit
 from featcodec.entropy import prediction, split
 from featcodec.entropy.prediction import Prediction, PredictionError, Predictor
-from featcodec.pipeline import prediction_fit
-from featcodec.pipeline.part_coder import taking
-from featcodec.pipeline.predicted_coder import PredictedCoder
-from featcodec.pipeline.split_coder import SplitCoder
 from featcodec.transform.linear import Centred
 
 SIZES = st.one_of(

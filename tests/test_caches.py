@@ -8,7 +8,7 @@ import featcodec
 # What these take is one of so few numbers or names that all of them may be kept.
 BOUNDED = {
     "featcodec.align.numbers._f8_values",  # types of a byte
-    "featcodec.elements.numpy_type",  # types of safetensors
+    "featcodec.arrays.numpy_type",  # types of safetensors
     "featcodec.entropy.contexts._class_of",  # passes
     "featcodec.entropy.dependent_family.table",  # numbers of a byte
     "featcodec.entropy.family.table",

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 import featcodec.numpy as fc
+from featcodec.coding.parts import restoration
+from featcodec.coding.parts.context import ContextCoder
+from featcodec.coding.parts.dependent_context import DependentContextCoder
 from featcodec.container.reader import Reader
+from featcodec.encoding.search import selection
 from featcodec.entropy import contexts
 from featcodec.entropy import symbols as coded_symbols
 from featcodec.entropy.tables import Table
 from featcodec.errors import InvalidInput
 from featcodec.files import decode_file, encode_file
-from featcodec.pipeline import restoration, selection
-from featcodec.pipeline.context_coder import ContextCoder
-from featcodec.pipeline.dependent_context_coder import DependentContextCoder
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.quality import Quality
+from featcodec.request import Options, Quality
 from featcodec.transform.linear import Centred
 
 SIZES = st.tuples(st.integers(1, 16), st.integers(1, 16))

@@ -15,7 +15,7 @@ from featcodec.align.curve import BOUND, KNOTS, UNIT, Curve
 from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
 from featcodec.container.sections import REFINED
-from featcodec.pipeline import correction
+from featcodec.encoding.search import correction
 
 KNOT = st.integers(-128, 127)
 CURVES = st.builds(

@@ -12,13 +12,13 @@ from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
 from featcodec import Profile
+from featcodec.coding.parts.dependent import DependentCoder
 from featcodec.container.reader import Reader
 from featcodec.container.sections import REFINED
+from featcodec.encoding.search import selection
 from featcodec.entropy import dependent_family as family
 from featcodec.entropy import symbols as coded_symbols
 from featcodec.entropy.tables import Table, bits
-from featcodec.pipeline import selection
-from featcodec.pipeline.dependent_coder import DependentCoder
 from featcodec.quantise import dependent
 from featcodec.quantise.dependent import Levels, Registers
 from featcodec.transform.linear import Linear

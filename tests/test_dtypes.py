@@ -13,10 +13,9 @@ from hypothesis.extra import numpy as npst
 import featcodec.numpy as fc
 from featcodec import decode_file, encode_file
 from featcodec.align.numbers import from_float, to_float
-from featcodec.container.dtypes import BITS, FLOATS
-from featcodec.pipeline.encode import Report
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.quality import Quality
+from featcodec.elements import BITS, FLOATS
+from featcodec.encoding.dump import Report
+from featcodec.request import Options, Quality
 
 Stored = dict[str, tuple[str, tuple[int, ...], bytes]]  # name: type, shape, bytes
 

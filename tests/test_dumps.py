@@ -23,10 +23,10 @@ from featcodec.align.layout import Layout
 from featcodec.container.reader import Reader
 from featcodec.container.source import File, Memory
 from featcodec.dumps import Dump
+from featcodec.encoding import choice
 from featcodec.errors import FeatcodecError, InvalidInput, NotFeatcodec
 from featcodec.file_array import FileArray
-from featcodec.pipeline import choice
-from featcodec.pipeline.grouping import Options
+from featcodec.request import Options
 
 # --- arrays in files ----------------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as npst
 
 import featcodec.numpy as fc
 from featcodec import Quality, encode_file, safe_open
-from featcodec.container.dtypes import BITS, LIBRARY_NAMES
-from featcodec.elements import from_stored, numpy_type, to_stored
+from featcodec.arrays import from_stored, numpy_type, to_stored
+from featcodec.elements import BITS, LIBRARY_NAMES
 from featcodec.errors import InvalidInput
 
 NARROW = [

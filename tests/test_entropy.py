@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from featcodec.entropy import exact, family, fit, integers, symbols
+from featcodec.entropy.errors import SymbolError
 from featcodec.entropy.tables import MAX_MAGNITUDE, TOTAL, Table, bits, frequencies
 from featcodec.quantise.scalar import PLAIN, quantise, thresholds
 
@@ -62,7 +63,7 @@ def test_a_flipped_bit_in_coded_symbols_is_noticed(values: np.ndarray, data: st.
     coded[place] ^= 1 << data.draw(st.integers(0, 7))
     try:
         back = symbols.decode(bytes(coded), [(len(values), table)])[0]
-    except symbols.SymbolError:
+    except SymbolError:
         return
     np.testing.assert_array_equal(back, values)
 
@@ -70,7 +71,7 @@ def test_a_flipped_bit_in_coded_symbols_is_noticed(values: np.ndarray, data: st.
 def test_a_wrong_seed_is_noticed() -> None:
     values = np.arange(-5, 6, dtype=np.int32)
     table = fit.fit(fit.Histogram.of(values))
-    with pytest.raises(symbols.SymbolError):
+    with pytest.raises(SymbolError):
         symbols.decode(symbols.encode([(values, table)], seed=1), [(len(values), table)], seed=2)
 
 

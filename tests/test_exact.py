@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 import featcodec.numpy as fc
 from featcodec.container.reader import Reader
 from featcodec.entropy import bin_choice, bins, exact
+from featcodec.entropy.errors import SymbolError
 from featcodec.entropy.raster import GRADES, MIDDLE, SUMS, Kinds, Raster
-from featcodec.entropy.symbols import SymbolError
 
 PLANES, BINS, PACKED = range(3)
 KINDS = {exact.BINS: BINS, exact.PACKED: PACKED}

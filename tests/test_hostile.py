@@ -19,16 +19,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featcodec import Profile, limits
-from featcodec.align.numbers import to_float
+from featcodec.align.numbers import stored_dtype, to_float
 from featcodec.cli.info import describe
-from featcodec.container.dtypes import elements
+from featcodec.coding.kept import Kept
 from featcodec.container.reader import Reader
 from featcodec.container.wire import Builder, Cursor, Unpacker, deflate
-from featcodec.dumps import stored_dtype
-from featcodec.entropy.symbols import SymbolError, varints
+from featcodec.decoding.decoder import Decoder
+from featcodec.elements import count
+from featcodec.entropy.errors import SymbolError
+from featcodec.entropy.varints import read_all
 from featcodec.errors import InvalidStream, ProfileMissing, Truncated
-from featcodec.pipeline.decode import Decoder
-from featcodec.pipeline.kept import Kept
 
 TESTS = Path(__file__).parent
 SPEC = TESTS.parent / "bitstream_spec"
@@ -58,7 +58,7 @@ def decode(data: bytes, profiles: list[Profile] | None = None) -> tuple[Reader, 
     reader = Reader(io.BytesIO(data), "hostile")
     decoder = Decoder(reader, profiles or [])
     found = {
-        entry.name: np.zeros(elements(entry.dtype, entry.values), stored_dtype(entry.dtype))
+        entry.name: np.zeros(count(entry.dtype, entry.values), stored_dtype(entry.dtype))
         for entry in reader.index.tensors
     }
     decoder.decode(reader.index.tensors, lambda entry: found[entry.name])
@@ -112,7 +112,7 @@ def test_large_models_of_many_groups_are_not_kept_together() -> None:
     data = hostile.file([*rows, *groups], hostile.index(named, [*rows, *groups]))
     assert len(group) * len(rows) < 10_000
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("featcodec.pipeline.decode.KEPT_NUMBERS", 1 << 22)
+        patch.setattr("featcodec.decoding.decoder.KEPT_NUMBERS", 1 << 22)
         tracemalloc.start()
         decode(data)
         peak = tracemalloc.get_traced_memory()[1]
@@ -170,13 +170,13 @@ def test_arrays_of_varints_come_back(numbers: list[int], behind: bytes, counted:
     out = Builder()
     out.varints(numbers)
     if counted:
-        found, end = varints(bytes(out) + behind, len(numbers))
+        found, end = read_all(bytes(out) + behind, len(numbers))
         assert (found.tolist(), end) == (numbers, len(out))
     else:
-        assert varints(bytes(out))[0].tolist() == numbers
+        assert read_all(bytes(out))[0].tolist() == numbers
     for damaged in (b"\x80", b"\x80\0", b"\x80" * 5 + b"\1"):
         with pytest.raises(SymbolError):
-            varints(bytes(out) + damaged)
+            read_all(bytes(out) + damaged)
 
 
 @given(st.lists(st.integers(1, 12), min_size=1))

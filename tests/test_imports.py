@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "featcodec"
-LEARNING = {"cli/train.py", *(f"learning/{path.name}" for path in PACKAGE.glob("learning/*.py"))}
+NETWORK = PACKAGE / "training" / "network"
+LEARNING = {"cli/train.py", *(f"training/network/{path.name}" for path in NETWORK.glob("*.py"))}
+ENCODER = ("featcodec.encoding", "featcodec.training")
 HEAVY = ("numpy", "torch", "constriction", "safetensors", "compressai")
 
 
@@ -32,9 +34,10 @@ def reaches(path: Path, name: str) -> bool:
 
 @pytest.mark.parametrize("stage", ["align", "transform", "quantise", "entropy"])
 def test_a_stage_knows_neither_the_others_nor_the_container(stage: str) -> None:
-    others = {"align", "transform", "quantise", "entropy", "container", "pipeline", "cli"} - {stage}
+    others = {"align", "transform", "quantise", "entropy", "container", "coding", "decoding"}
+    others |= {"encoding", "training", "cli"}
     for path in (PACKAGE / stage).rglob("*.py"):
-        for other in others:
+        for other in others - {stage}:
             assert not reaches(path, f"featcodec.{other}"), f"{path} imports {other}"
 
 
@@ -43,9 +46,37 @@ def test_the_container_needs_the_standard_library_only() -> None:
         *(PACKAGE / "container").glob("*.py"),
         PACKAGE / "errors.py",
         PACKAGE / "limits.py",
+        PACKAGE / "elements.py",
     ]:
-        for name in (*HEAVY, "click", "featcodec.pipeline", "featcodec.entropy"):
+        for name in (*HEAVY, "click", "featcodec.coding", "featcodec.entropy"):
             assert not reaches(path, name), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("room", ["coding", "decoding"])
+def test_decoding_knows_nothing_of_encoding(room: str) -> None:
+    for path in (PACKAGE / room).rglob("*.py"):
+        for name in (*ENCODER, "featcodec.evaluate", "featcodec.cli"):
+            assert not reaches(path, name), f"{path} imports {name}"
+
+
+def test_the_decoder_loads_none_of_the_encoder() -> None:
+    script = (
+        "import sys, featcodec.decoding.decoder\n"
+        f"found = [m for m in sys.modules if m.startswith({ENCODER!r})]\n"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_what_both_ends_need_knows_no_decoder() -> None:
+    for path in (PACKAGE / "coding").rglob("*.py"):
+        assert not reaches(path, "featcodec.decoding"), f"{path} imports the decoder"
+
+
+def test_no_private_name_crosses_a_module() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        private = [name for name in imports(path) if name.rsplit(".", 1)[-1].startswith("_")]
+        assert all(name.endswith("__") for name in private), f"{path} imports {private}"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +84,7 @@ def test_the_container_needs_the_standard_library_only() -> None:
     [
         ("constriction", {"entropy/rans.py"}),
         ("torch", {"torch.py", "transform/neural/network.py", *LEARNING}),
-        ("compressai", {"learning/hyperprior.py"}),
+        ("compressai", {"training/network/hyperprior.py"}),
     ],
 )
 def test_a_library_is_imported_by_the_files_that_may(name: str, allowed: set[str]) -> None:

@@ -10,18 +10,18 @@ import pytest
 from featcodec import Profile
 from featcodec.dumps import Dump
 from featcodec.errors import InvalidInput
-from featcodec.pipeline.grouping import Options
+from featcodec.request import Options
 
 torch = pytest.importorskip("torch")
 try:
-    import featcodec.learning.hyperprior  # noqa: F401
+    import featcodec.training.network.hyperprior  # noqa: F401
 except ImportError:
     pytest.skip("compressai is not installed", allow_module_level=True)
 torch.set_num_threads(1)
 
-from featcodec.learning import crops, export, loop  # noqa: E402
-from featcodec.learning.hyperprior import Hyperprior, Shape  # noqa: E402
-from featcodec.learning.warm_start import warm_start  # noqa: E402
+from featcodec.training.network import crops, export, loop  # noqa: E402
+from featcodec.training.network.hyperprior import Hyperprior, Shape  # noqa: E402
+from featcodec.training.network.warm_start import warm_start  # noqa: E402
 
 SMALL = Shape(width=4, latents=6, stages=2, levels=3)
 

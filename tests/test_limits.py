@@ -23,6 +23,7 @@ from safetensors.numpy import save_file
 import featcodec.numpy as fc
 from featcodec import Profile, limits
 from featcodec.cli.main import main
+from featcodec.coding.picture import NeuralCoder
 from featcodec.container.dump import check_dump, header_bytes, surely_fits
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.index import TensorEntry
@@ -34,9 +35,8 @@ from featcodec.container.writer import Writer
 from featcodec.dumps import header_bytes as dump_header
 from featcodec.entropy import integers, symbols
 from featcodec.errors import InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.neural import NeuralCoder
-from featcodec.pipeline.training import train
+from featcodec.request import Options
+from featcodec.training.linear import train
 
 SPEC = Path(__file__).parents[1] / "bitstream_spec"
 VECTORS = SPEC / "vectors"

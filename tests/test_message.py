@@ -22,9 +22,10 @@ from safetensors.numpy import load_file
 from featcodec import Codec, Profile
 from featcodec.align.numbers import STORED
 from featcodec.align.value import typical_bounds
+from featcodec.arrays import from_stored
+from featcodec.coding.message_head import Head
 from featcodec.container.wire import Cursor
 from featcodec.dumps import Dump
-from featcodec.elements import from_stored
 from featcodec.errors import (
     FeatcodecError,
     InvalidInput,
@@ -32,11 +33,10 @@ from featcodec.errors import (
     LimitExceeded,
     ProfileMissing,
 )
+from featcodec.message import MAX_VALUES
 from featcodec.numpy import Arrays
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.message import MAX_VALUES
-from featcodec.pipeline.message_head import Head
-from featcodec.pipeline.training import train
+from featcodec.request import Options
+from featcodec.training.linear import train
 
 SPEC = Path(__file__).parents[1] / "bitstream_spec"
 VECTORS = SPEC / "vectors"

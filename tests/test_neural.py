@@ -16,14 +16,13 @@ from safetensors.numpy import load_file, save_file
 
 from featcodec import Profile
 from featcodec.cli.main import cli
+from featcodec.coding.picture import NeuralCoder, NeuralModel
 from featcodec.container.wire import Cursor
 from featcodec.dumps import Dump
+from featcodec.encoding.dump import encode
 from featcodec.errors import InvalidInput, ProfileMissing
 from featcodec.files import decode_file, encode_file
-from featcodec.pipeline.encode import encode
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.neural import NeuralCoder, NeuralModel
-from featcodec.pipeline.quality import Quality
+from featcodec.request import Options, Quality
 from featcodec.transform.neural.hyper_synthesis import HyperSynthesis
 from featcodec.transform.neural.weights import Weights
 
@@ -108,7 +107,7 @@ import sys
 from featcodec import Profile
 from featcodec.container.reader import Reader
 from featcodec.container.wire import Cursor
-from featcodec.pipeline.neural import NeuralCoder
+from featcodec.coding.picture import NeuralCoder
 folder = {str(NETWORK.parent / "valid" / "100-network-cnn")!r}
 with open(folder + "/in.fcz", "rb") as stream:
     reader = Reader(stream, "in")
@@ -255,11 +254,11 @@ from featcodec import Profile
 from featcodec.container.wire import Cursor
 from featcodec.container.reader import Reader
 from featcodec.dumps import Dump
-from featcodec.pipeline.decode import Decoder
-from featcodec.pipeline.encode import encode
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.neural import NeuralCoder
-from featcodec.pipeline.quality import Quality
+from featcodec.decoding.decoder import Decoder
+from featcodec.encoding.dump import encode
+from featcodec.request import Options
+from featcodec.coding.picture import NeuralCoder
+from featcodec.request import Quality
 dump, path, mode = sys.argv[2:]
 if mode == "encode":
     with open(path, "w+b") as out:

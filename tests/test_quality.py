@@ -12,8 +12,8 @@ import featcodec.numpy as fc
 from featcodec import Profile
 from featcodec.container.reader import Reader
 from featcodec.dumps import Dump
-from featcodec.pipeline.encode import encode
-from featcodec.pipeline.quality import Quality
+from featcodec.encoding.dump import encode
+from featcodec.request import Quality
 
 TASKS = ["cnn", "vit"]
 

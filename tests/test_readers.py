@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 import featcodec.numpy as fc
 from featcodec import safe_open
 from featcodec.container.source import File
+from featcodec.encoding import choice
+from featcodec.encoding import dump as encode
 from featcodec.errors import FeatcodecError, InvalidInput
-from featcodec.pipeline import choice, encode
 
 forks = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="forks are those of Linux")
 

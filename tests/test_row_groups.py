@@ -14,10 +14,11 @@ import featcodec.numpy as fc
 from featcodec import decode_file
 from featcodec.align.numbers import STORED, from_float, to_float
 from featcodec.cli.verify import check
+from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
+from featcodec.encoding import choice
+from featcodec.encoding import dump as encode
 from featcodec.files import from_nonfinite
-from featcodec.pipeline import choice, encode
-from featcodec.pipeline.decode import Decoder
 
 VALUES = 1 << 12  # of a row group
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
+from featcodec.arrays import to_stored
 from featcodec.container.reader import Reader
-from featcodec.elements import to_stored
+from featcodec.encoding.dump import encode
 from featcodec.numpy import Arrays
-from featcodec.pipeline.encode import encode
-from featcodec.pipeline.quality import Quality
+from featcodec.request import Quality
 
 TOKENS, CHANNELS = 300, 96
 RNG = np.random.default_rng(11)

@@ -13,10 +13,10 @@ from safetensors import safe_open as open_safetensors
 from safetensors.numpy import load_file
 
 from featcodec import Codec, Profile
-from featcodec.align.numbers import STORED, to_float
-from featcodec.container.dtypes import FLOATS
-from featcodec.dumps import Dump, stored_dtype
-from featcodec.elements import to_stored
+from featcodec.align.numbers import STORED, stored_dtype, to_float
+from featcodec.arrays import to_stored
+from featcodec.dumps import Dump
+from featcodec.elements import FLOATS
 from featcodec.errors import InvalidStream, ProfileMissing
 from featcodec.files import decode_file
 

@@ -17,12 +17,13 @@ from safetensors.numpy import load_file, save_file
 from featcodec import Profile, Quality, decode_file, encode_file, files
 from featcodec.cli.main import main
 from featcodec.container.source import Memory
+from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
+from featcodec.encoding import choice
+from featcodec.encoding import dump as encode
 from featcodec.errors import InvalidInput, VerificationFailed
 from featcodec.numpy import Arrays
-from featcodec.pipeline import choice, encode
-from featcodec.pipeline.decode import Decoder
-from featcodec.pipeline.grouping import Options
+from featcodec.request import Options
 from featcodec.verification import verify
 
 MODES = [{"snr": 12}, {"snr": 45}, {"bpfp": 3.0}, {"max_error": 0.05}, {"lossless": True}]

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..errors import Damage
+
 SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"
 MAX_CHANNELS = 1 << 13  # more of them cannot be features of one token
 
@@ -26,7 +28,7 @@ CHANNELS_AT = {
 LONGEST = 100  # characters of a layout in the metadata
 
 
-class LayoutError(ValueError):
+class LayoutError(Damage):
     """A layout that is none, or does not fit a shape."""
 
 

@@ -1,8 +1,10 @@
-"""Floating element types as stored bits and as NumPy floats (SPEC §5.4)."""
+"""Stored elements as NumPy arrays, and floating ones as floats (SPEC §4.2, §6.1)."""
 
 from functools import cache
 
 import numpy as np
+
+from ..elements import BITS
 
 # dtype -> NumPy type of the stored bits
 STORED: dict[str, np.dtype] = {
@@ -13,6 +15,16 @@ STORED: dict[str, np.dtype] = {
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
 }
+
+
+def unsigned(dtype: str) -> np.dtype:
+    """Return the unsigned integers as which the elements of a type are coded bit for bit."""
+    return np.dtype(f"<u{max(BITS[dtype] // 8, 1)}")
+
+
+def stored_dtype(dtype: str) -> np.dtype:
+    """Return the NumPy type in which the elements of a type are handled."""
+    return STORED.get(dtype, unsigned(dtype))
 
 
 def to_float(stored: np.ndarray, dtype: str) -> np.ndarray:

@@ -24,8 +24,8 @@ class Task:
 
 def work(task: Task) -> Any:
     """Decode one file and return the bytes written."""
+    from ..coding.profile import Profile
     from ..files import decode_file
-    from ..pipeline.profile import Profile
 
     profiles = [Profile.load(path) for path in task.profiles]
     with streams.readable(task.source) as source, streams.writable(task.target) as target:

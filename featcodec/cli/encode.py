@@ -30,10 +30,9 @@ class Task:
 
 def work(task: Task) -> Any:
     """Encode one dump and return its report."""
+    from ..coding.profile import Profile
     from ..files import encode_file
-    from ..pipeline.grouping import Options
-    from ..pipeline.profile import Profile
-    from ..pipeline.quality import Quality
+    from ..request import Options, Quality
 
     quality = Quality.choose(**task.quality)
     profile = Profile.load(task.profile) if task.profile else None

@@ -49,9 +49,9 @@ def command(
     A linear profile reads each dump once. A network is trained for an hour or so; the file
     PROFILE.checkpoint keeps what is done, and the same command goes on from there.
     """
+    from ..coding.profile import Profile
     from ..outputs import complete
-    from ..pipeline.grouping import Options
-    from ..pipeline.profile import Profile
+    from ..request import Options
     from .encode import named
 
     asked = {"from": start, "steps": steps, "seed": seed, "device": device}
@@ -69,7 +69,7 @@ def command(
         if transform == "neural":
             data = network(sources, options, output, start, steps, seed, device, quiet)
         else:
-            from ..pipeline.training import train
+            from ..training.linear import train
 
             data = Profile.pack(train(sources, options))
         out.write(data)
@@ -107,15 +107,15 @@ def network(
     quiet: bool,
 ) -> bytes:
     """Train a network, tell of it, and return the bytes of its profile."""
+    from ..coding.profile import Profile
     from ..errors import InvalidInput
-    from ..pipeline.profile import Profile
 
     os.environ.pop("OMP_NUM_THREADS", None)  # one process, and hours of work: take all cores
     try:
         import torch
 
-        from ..learning.loop import Plan
-        from ..learning.train import train_network
+        from ..training.network.loop import Plan
+        from ..training.network.train import train_network
     except ImportError as error:
         raise InvalidInput(
             f"training a network needs {error.name}: pip install 'featcodec[train]'"

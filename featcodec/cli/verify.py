@@ -43,8 +43,8 @@ def check(path: str, profiles: tuple[str, ...] | None) -> None:
             return
         reader.groups()
         if profiles is not None:
-            from ..pipeline.decode import Decoder
-            from ..pipeline.profile import Profile
+            from ..coding.profile import Profile
+            from ..decoding.decoder import Decoder
 
             decoder = Decoder(reader, [Profile.load(p) for p in profiles])
             for group in decoder.groups:

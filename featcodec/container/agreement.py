@@ -4,9 +4,8 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from .. import limits
+from .. import elements, limits
 from ..errors import Corrupt
-from . import dtypes
 from .dump import quoted
 from .group import GroupHeader, Lossy
 from .index import Index, TensorEntry
@@ -60,8 +59,7 @@ def _check_values(header: GroupHeader, tensors: Sequence[TensorEntry]) -> None:
     per = min(header.slabs_per_row_group, header.slabs)
     limits.check(per, limits.ROW_GROUP_VALUES, "the number of slabs of a row group")
     if header.lossy is None:
-        elements = sum(dtypes.elements(tensor.dtype, tensor.values) for tensor in tensors)
-        if header.slabs != elements:
+        if header.slabs != sum(elements.count(t.dtype, t.values) for t in tensors):
             raise Corrupt("a group does not hold as many elements as its tensors")
         return
     most = header.row_groups * limits.ROW_GROUP_VALUES

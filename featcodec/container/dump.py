@@ -5,9 +5,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from .. import limits
+from .. import elements, limits
 from ..errors import Corrupt, InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
-from . import dtypes
 
 RESERVED = "__metadata__"  # the key of the metadata in a safetensors header
 # Bytes of an entry of a safetensors header, at least and at most, names and lengths of axes apart:
@@ -84,8 +83,8 @@ def check_tensors(tensors: Sequence[Described]) -> None:
             what = f"the number of values of tensor {quoted(tensor.name)}"
             limits.check(values, limits.TENSOR_VALUES, what)
         if (
-            dtypes.BITS[tensor.dtype] < 8
-            and math.prod(tensor.shape) * dtypes.BITS[tensor.dtype] % 8
+            elements.BITS[tensor.dtype] < 8
+            and math.prod(tensor.shape) * elements.BITS[tensor.dtype] % 8
         ):
             raise Corrupt(f"tensor {quoted(tensor.name)} does not fill its last byte")
 
@@ -107,7 +106,7 @@ def header_bytes(metadata: Mapping[str, str] | None, tensors: Sequence[Described
         total += _json(RESERVED) + len(":{}") + pairs - bool(metadata)
         entries += 1
     for tensor in tensors:
-        begin, end = end, end + dtypes.nbytes(tensor.dtype, math.prod(tensor.shape))
+        begin, end = end, end + elements.nbytes(tensor.dtype, math.prod(tensor.shape))
         shape = sum(len(str(length)) + len(",") for length in tensor.shape)
         fixed = len(_ENTRY) + len(tensor.dtype) + shape - bool(tensor.shape)
         total += _json(tensor.name) + fixed + len(str(begin)) + len(str(end))

@@ -4,9 +4,8 @@ import math
 import struct
 from dataclasses import dataclass
 
-from .. import limits
+from .. import elements, limits
 from ..errors import Corrupt
-from . import dtypes
 from .model import ARCHITECTURES, OWN, TRANSFORMS, Model, layout_of, pack_layout
 from .sections import EXTENDED, LOWEST, REFINED
 from .wire import Builder, Cursor
@@ -111,7 +110,7 @@ class GroupHeader:
     def pack(self) -> bytes:
         out = Builder()
         out.u8(LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY)
-        out.u8(dtypes.CODES[self.dtype])
+        out.u8(elements.CODES[self.dtype])
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
         out.f64(self.snr_db)
         out.f64(self.max_error)
@@ -123,14 +122,14 @@ class GroupHeader:
     def unpack(cls, payload: bytes) -> "GroupHeader":
         cursor = Cursor(payload, "group header")
         coding = cursor.choice(3, "a coding")
-        dtype = dtypes.name_of(cursor.u8())
+        dtype = elements.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
             raise Corrupt("a group header states row groups of no slabs")
         snr_db, max_error = cursor.f64(), cursor.f64()
         lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL)
         cursor.end()
-        if lossy is not None and dtype not in dtypes.FLOATS:
+        if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"a group header codes {dtype} as features")
         return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy)
 

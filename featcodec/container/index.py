@@ -3,9 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
-from .. import limits
+from .. import elements, limits
 from ..errors import Corrupt, LimitExceeded
-from . import dtypes
 from .dump import LEAST_ENTRY, LEAST_PAIR, check_dump, check_tensors, header_bytes, surely_fits
 from .sections import SECTION_BYTES
 from .wire import Builder, Unpacker, deflate
@@ -52,7 +51,7 @@ class Index:
             out += digest
         out.varint(len(self.tensors))
         _pack_names(out, [tensor.name for tensor in self.tensors])
-        out += bytes(dtypes.CODES[tensor.dtype] for tensor in self.tensors)
+        out += bytes(elements.CODES[tensor.dtype] for tensor in self.tensors)
         out += bytes(len(tensor.shape) for tensor in self.tensors)
         for axis in range(max((len(tensor.shape) for tensor in self.tensors), default=0)):
             out.varints([t.shape[axis] for t in self.tensors if len(t.shape) > axis])
@@ -130,7 +129,7 @@ def _unpack_tensors(cursor: Unpacker, text: int) -> list[TensorEntry]:
     count = cursor.varint()
     _check_header(text + LEAST_ENTRY * count)
     names = _unpack_names(cursor, count, text)
-    kinds = [dtypes.name_of(code) for code in cursor.take(count)]
+    kinds = [elements.name_of(code) for code in cursor.take(count)]
     ranks = bytes(cursor.take(count))
     _check_header((LEAST_ENTRY - 1) * count + 2 * sum(ranks))
     shapes: list[list[int]] = [[] for _ in range(count)]

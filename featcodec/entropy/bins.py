@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import planes, rans
+from . import planes, rans, varints
+from .errors import SymbolError
 from .raster import GRADES, MIDDLE, SUMS, Cells, Kinds, Raster
-from .symbols import SymbolError, _read_varint, _varint
 from .tables import TOTAL, proportional
 
 MOST_BINS, MOST_TABLES, MOST_CHANNELS = 1 << 12, 1 << 8, 1 << 16
@@ -169,14 +169,16 @@ def encode(numbers: np.ndarray, cells: Cells, low: Low, model: Model) -> bytes:
             if end > begin and len(present) > 1:
                 coder.put(ranks[table][ordered[begin:end]], proportional(present))
     words, packed = coder.finish(), model.pack(numbers.itemsize)
-    return b"".join((_varint(len(packed)), packed, _varint(len(words)), words, low.pack()))
+    return b"".join(
+        (varints.pack(len(packed)), packed, varints.pack(len(words)), words, low.pack())
+    )
 
 
 def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.ndarray, int]:
     """Return the `count` numbers that `start` begins with, and where they end; or SymbolError."""
-    size, begin = _read_varint(view, start)
+    size, begin = varints.read(view, start)
     model = Model.unpack(view[begin : begin + size], itemsize, count)
-    size, begin = _read_varint(view, begin + size)
+    size, begin = varints.read(view, begin + size)
     if begin + size > len(view) or size % 4:
         raise SymbolError("bins that end too early")
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import bin_choice, bins, planes
-from .symbols import SymbolError
+from .errors import SymbolError
 
 BINS, PACKED = 3, 4  # less: the first plane
 # What is not planes must take such a part of their bytes, and so many bytes less.

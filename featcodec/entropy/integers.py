@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import fit, symbols
+from .errors import SymbolError
 from .tables import MAX_MAGNITUDE, Table
 
 _FIELDS = ("magnitude", "shift", "zero", "positive", "first", "further")
@@ -19,14 +20,14 @@ def unpack_table(data: bytes | memoryview, start: int) -> tuple[Table, int]:
     view = memoryview(data)
     head = len(_FIELDS)
     if start + head + 1 > len(view):
-        raise symbols.SymbolError("a table ends too early")
+        raise SymbolError("a table ends too early")
     values = dict(zip(_FIELDS, view[start : start + head], strict=True))
     end = start + head + 1 + view[start + head]
     table = Table(**values, hazards=tuple(view[start + head + 1 : end]))
     if end > len(view) or table.magnitude > MAX_MAGNITUDE or table.shift > 24:
-        raise symbols.SymbolError("a table that cannot be")
+        raise SymbolError("a table that cannot be")
     if table.magnitude > 1 and not table.hazards:
-        raise symbols.SymbolError("a table without hazards")
+        raise SymbolError("a table without hazards")
     return table, end
 
 
@@ -45,5 +46,5 @@ def unpack(data: bytes, count: int) -> np.ndarray:
         return np.zeros(count, np.int32)
     table, start = unpack_table(data, 0)
     if table.magnitude == 0:
-        raise symbols.SymbolError("integers coded with an empty table")
+        raise SymbolError("integers coded with an empty table")
     return symbols.decode(memoryview(data)[start:], [(count, table)])[0]

@@ -8,8 +8,8 @@ import zlib
 
 import numpy as np
 
-from . import rans
-from .symbols import SymbolError, _read_varint, _varint
+from . import rans, varints
+from .errors import SymbolError
 from .tables import TOTAL, proportional
 
 RAW, CONSTANT, CODED = 0, 1, 2
@@ -53,7 +53,7 @@ def _encode_plane(values: np.ndarray, worthwhile: float) -> bytes:
         coder.put(rank.astype(np.int32)[values], proportional(levels)[levels > 0])
         packed = zlib.compress(levels.astype("<u2").tobytes(), 9)
         words = coder.finish()
-        body = _varint(len(packed)) + packed + _varint(len(words)) + words
+        body = varints.pack(len(packed)) + packed + varints.pack(len(words)) + words
         if len(body) < len(values):
             return bytes((CODED,)) + body
     return bytes((RAW,)) + values.tobytes()
@@ -78,7 +78,7 @@ def _decode_plane(view: memoryview, start: int, count: int) -> tuple[np.ndarray,
         return np.frombuffer(view[start + 1 : start + 1 + count], np.uint8), start + 1 + count
     if kind != CODED:
         raise SymbolError("a byte plane of unknown kind")
-    size, begin = _read_varint(view, start + 1)
+    size, begin = varints.read(view, start + 1)
     unpacker = zlib.decompressobj()
     try:
         raw = unpacker.decompress(view[begin : begin + size], 513)
@@ -86,7 +86,7 @@ def _decode_plane(view: memoryview, start: int, count: int) -> tuple[np.ndarray,
         raise SymbolError("the table of a byte plane is damaged") from None
     if len(raw) != 512 or not unpacker.eof or unpacker.unused_data:
         raise SymbolError("the table of a byte plane is damaged")
-    size, begin = _read_varint(view, begin + size)
+    size, begin = varints.read(view, begin + size)
     levels = np.frombuffer(raw, "<u2").astype(np.int64)
     if begin + size > len(view) or size % 4 or np.count_nonzero(levels) < 2:
         raise SymbolError("a byte plane is damaged")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import Damage
 from . import contexts
 
 PASSES = len(contexts.PASSES)
@@ -32,7 +33,7 @@ _TOGETHER = 16  # channels predicted by one product of matrices
 CHUNK = 1 << 22  # values decoded together
 
 
-class PredictionError(ValueError):
+class PredictionError(Damage):
     """Weights or residuals that no encoder makes."""
 
 

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import rans
+from .errors import SymbolError
 from .tables import Table, frequencies, uniform
+from .varints import pack, read, read_all
 
 _UNIFORM_BITS = 8
 MOST_EXCESS = 1 << 30  # of an escaped symbol, less
-LONGEST_VARINT = 5  # bytes of a number here
-
-
-class SymbolError(ValueError):
-    """The bytes are no coded symbols, or not these."""
 
 
 def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
@@ -42,7 +39,7 @@ def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
             width = min(_UNIFORM_BITS, table.shift - start)
             coder.put((low >> start) & ((1 << width) - 1), uniform(width))
     words = coder.finish()
-    return _varint(len(escapes)) + bytes(escapes) + crc.to_bytes(4, "little") + words
+    return pack(len(escapes)) + bytes(escapes) + crc.to_bytes(4, "little") + words
 
 
 class Decoder:
@@ -51,7 +48,7 @@ class Decoder:
     def __init__(self, data: bytes | memoryview, seed: int = 0) -> None:
         """Raise SymbolError when `data` cannot be coded symbols."""
         view = memoryview(data)
-        size, start = _read_varint(view, 0)
+        size, start = read(view, 0)
         body = start + size + 4
         if body > len(view) or (len(view) - body) % 4:
             raise SymbolError("coded symbols of an impossible length")
@@ -107,12 +104,12 @@ def decode(
 def _escape(symbols: np.ndarray, magnitude: int) -> bytes:
     """Return by how much each symbol of that magnitude or more exceeds it, as varints."""
     size = np.abs(symbols.ravel())
-    return b"".join(_varint(int(excess)) for excess in size[size >= magnitude] - magnitude)
+    return b"".join(pack(int(excess)) for excess in size[size >= magnitude] - magnitude)
 
 
 def _escapes(view: memoryview) -> np.ndarray:
     """Return the excesses (n,) int32 that a field holds."""
-    found, _ = varints(view)
+    found, _ = read_all(view)
     if found.max() >= MOST_EXCESS:
         raise SymbolError("an escaped symbol of too large a value")
     return found.astype(np.int32)
@@ -127,46 +124,3 @@ def _unescape(symbols: np.ndarray, magnitude: int, escapes: np.ndarray) -> int:
         raise SymbolError("an escaped symbol has no value")
     symbols[places] += np.sign(symbols[places]) * escapes[: len(places)]
     return len(places)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _read_varint(view: memoryview, start: int) -> tuple[int, int]:
-    """Return a varint and where it ends."""
-    value = shift = 0
-    for position in range(start, min(start + LONGEST_VARINT, len(view))):
-        value |= (view[position] & 0x7F) << shift
-        shift += 7
-        if view[position] < 0x80:
-            if position > start and not view[position]:
-                raise SymbolError("a number that ends in a zero byte")
-            return value, position + 1
-    raise SymbolError("a number that does not end")
-
-
-def varints(data: bytes | memoryview, count: int | None = None) -> tuple[np.ndarray, int]:
-    """Return so many varints (n,) int64, all there are without a count, and where they end.
-
-    Raises SymbolError unless they are there, as short as can be and below 2**35.
-    """
-    raw = np.frombuffer(data, np.uint8)
-    last = np.flatnonzero(raw < 0x80)[:count]
-    end = int(last[-1]) + 1 if len(last) else 0
-    if (count is None and end < len(raw)) or (count is not None and len(last) < count):
-        raise SymbolError("a number that does not end")
-    lengths = np.diff(last, prepend=-1)
-    if lengths.max(initial=0) > LONGEST_VARINT or (raw[last][lengths > 1] == 0).any():
-        raise SymbolError("a number that takes more bytes than it may")
-    values = np.zeros(len(last), np.int64)
-    for i in range(int(lengths.max(initial=0))):
-        some = lengths > i
-        places = last[some] - lengths[some] + 1 + i
-        values[some] |= (raw[places] & 0x7F).astype(np.int64) << 7 * i
-    return values, end

@@ -6,15 +6,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from .. import __version__
-from ..container.dtypes import nbytes
+from ..align.numbers import stored_dtype
+from ..coding.profile import Profile
 from ..container.reader import Reader
-from ..dumps import stored_dtype
+from ..decoding.decoder import Decoder
+from ..elements import nbytes
+from ..encoding.dump import encode
 from ..errors import InvalidInput
-from ..pipeline.decode import Decoder
-from ..pipeline.encode import encode
-from ..pipeline.grouping import Options
-from ..pipeline.profile import Profile
-from ..pipeline.quality import Quality
+from ..request import Options, Quality
 from .features import Features
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from ..align.grids import GroupGrid, Sizes
 from ..align.layout import Layout
 from ..align.numbers import STORED, from_float, to_float
+from ..encoding.tensors.group import Group, spread
+from ..encoding.tensors.grouping import group_tensors
 from ..errors import InvalidInput
-from ..pipeline.group import Group, spread
-from ..pipeline.grouping import Options, Source, group_tensors
+from ..request import Options
+from ..tensors import Source
 
 SAMPLE = 1 << 20  # values from which the typical range is judged
 

@@ -21,10 +21,10 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from featcodec.coding.profile import Profile
 from featcodec.container.network import Network
 from featcodec.dumps import Dump
-from featcodec.pipeline.grouping import Options
-from featcodec.pipeline.profile import Profile
+from featcodec.request import Options
 
 PROFILES = {
     "universal": "all features, aligned",
@@ -74,8 +74,8 @@ def mosaics(dumps: list[Path], work: Path) -> Iterator[Path]:
 
 
 def train(features: Path, work: Path, names: list[str], steps: int | None, leave_out: str) -> None:
-    from featcodec.learning.loop import Plan, Progress
-    from featcodec.learning.train import train_network
+    from featcodec.training.network.loop import Plan, Progress
+    from featcodec.training.network.train import train_network
 
     def tell(now: Progress) -> None:
         if now.step % 500 == 0:

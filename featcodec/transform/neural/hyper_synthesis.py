@@ -8,6 +8,7 @@ Models", ICLR 2019.)
 
 import numpy as np
 
+from ...errors import Damage
 from .weights import HYPER_STAGES, KERNEL, Weights
 
 LARGEST_HYPER = 1 << 12  # magnitude of a hyper-latent
@@ -20,7 +21,7 @@ class HyperSynthesis:
     """Two transposed convolutions and one over channels only."""
 
     def __init__(self, weights: Weights) -> None:
-        """Raise ValueError when a sum could leave the integers that a double holds."""
+        """Raise Damage when a sum could leave the integers that a double holds."""
         self.layers = []
         inputs = LARGEST_HYPER
         for i in range(HYPER_STAGES + 1):
@@ -29,7 +30,7 @@ class HyperSynthesis:
             shift = int(weights.arrays["hyper_synthesis.shift"][i])
             most = float(np.abs(kernel).sum(axis=(0, 2, 3)).max() * inputs + np.abs(bias).max())
             if shift > 40 or most + 2.0**shift >= EXACT:
-                raise ValueError("a network whose hyper-synthesis is not exact")
+                raise Damage("a network whose hyper-synthesis is not exact")
             self.layers.append((kernel, bias, shift))
             inputs = LARGEST_INNER
 

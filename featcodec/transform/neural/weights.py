@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
+from ...errors import Damage
+
 KERNEL = 5  # of all convolutions that change the size
 MOST_CHANNELS = 1024
 MOST_STAGES = 6
@@ -18,7 +20,7 @@ TYPES = {"F16": "<f2", "F32": "<f4", "I16": "<i2", "I64": "<i8", "U8": "|u1"}
 
 @dataclass(frozen=True)
 class Weights:
-    """Arrays by name; ValueError from `parse` when they make no network."""
+    """Arrays by name; Damage from `parse` when they make no network."""
 
     arrays: Mapping[str, np.ndarray]
     width: int  # channels within the transforms, and of the hyper-latents
@@ -31,7 +33,7 @@ class Weights:
         try:
             found = dict(deserialize(data))  # type: ignore[no-untyped-call]
         except SafetensorError as error:
-            raise ValueError(f"a network that is no safetensors file: {error}") from None
+            raise Damage(f"a network that is no safetensors file: {error}") from None
         arrays = {
             name: np.frombuffer(tensor["data"], TYPES[tensor["dtype"]]).reshape(tensor["shape"])
             for name, tensor in found.items()
@@ -41,7 +43,7 @@ class Weights:
             width, _, _, _ = arrays["hyper_synthesis.0.weight"].shape
             levels, latents = arrays["gain"].shape
         except (KeyError, ValueError):
-            raise ValueError("a network without hyper-synthesis or gains") from None
+            raise Damage("a network without hyper-synthesis or gains") from None
         stages = sum(f"synthesis.{i}.weight" in arrays for i in range(MOST_STAGES + 1))
         weights = cls(arrays, width, latents, stages, levels)
         weights._check()
@@ -50,21 +52,21 @@ class Weights:
     def _check(self) -> None:
         n, m = self.width, self.latents
         if not (1 <= self.stages <= MOST_STAGES and self.levels >= 2):
-            raise ValueError("a network of an impossible depth")
+            raise Damage("a network of an impossible depth")
         if not (0 < n <= MOST_CHANNELS and 0 < m <= min(MOST_CHANNELS, 4 << 2 * self.stages)):
-            raise ValueError("a network of too many channels")
+            raise Damage("a network of too many channels")
         for name, (kinds, shape) in expected(n, m, self.stages, self.levels).items():
             array = self.arrays.get(name)
             if array is None or array.dtype.str[1:] not in kinds:
-                raise ValueError(f"a network without {name}, or of another type")
+                raise Damage(f"a network without {name}, or of another type")
             fits = len(shape) == array.ndim
             if not fits or any(w not in (h, -1) for w, h in zip(shape, array.shape, strict=True)):
-                raise ValueError(f"a network whose {name} has shape {array.shape}")
+                raise Damage(f"a network whose {name} has shape {array.shape}")
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise ValueError(f"a network whose {name} is not finite")
+                raise Damage(f"a network whose {name} is not finite")
             least = array.min(initial=1)
             if (name.endswith(".gamma") and least < 0) or (_positive(name) and least <= 0):
-                raise ValueError(f"a network whose {name} is not positive")
+                raise Damage(f"a network whose {name} is not positive")
 
     def floats(self, name: str) -> np.ndarray:
         """Return an array in single precision, whatever it is stored in."""

@@ -1,0 +1,79 @@
+"""The head of a message: what stands before its exceptions and symbols (SPEC §9.1)."""
+
+import math
+from dataclasses import dataclass
+
+from .. import elements
+from ..container.wire import Builder, Cursor
+from ..errors import Corrupt, Unsupported
+
+FIRST, VERSION = 1, 2  # what is read, what is written
+UNCLAMPED, EXCEPTIONS, SHIFTED, LOSSLESS = 1, 2, 4, 8
+RANK = 15  # axes of an array at most
+SHAPE_VALUES = 1 << 59  # product of its axes at most, those of length 0 left out
+TAG_BYTES = 2  # of the profile's SHA-256
+STEPS_PER_OCTAVE = 1024
+MIDDLE = 1 << 15  # the code of a step of 1
+
+
+@dataclass(frozen=True)
+class Head:
+    """The fields of a head; all but the first three only say something of a message with loss."""
+
+    flags: int
+    dtype: str
+    shape: tuple[int, ...]
+    tag: bytes = b""  # first bytes of the profile's SHA-256; version 1 has none
+    entry: int = 0
+    code: int = MIDDLE
+    shift: int = 0
+    version: int = VERSION
+
+    @property
+    def step(self) -> float:
+        return float(2.0 ** ((self.code - MIDDLE) / STEPS_PER_OCTAVE))
+
+    @property
+    def step_scale(self) -> int:
+        """The step in quarter octaves, for the choice of tables."""
+        return 2 * ((self.code - MIDDLE + STEPS_PER_OCTAVE // 4) // (STEPS_PER_OCTAVE // 2))
+
+    def pack(self) -> bytes:
+        out = Builder()
+        out.u8(self.version << 4 | self.flags)
+        out.u8(elements.CODES[self.dtype] << 4 | len(self.shape))
+        out.varints(self.shape)
+        if not self.flags & LOSSLESS:
+            out += self.tag
+            out.varint(self.entry)
+            out += self.code.to_bytes(2, "little")
+            if self.flags & SHIFTED:
+                out.svarint(self.shift)
+        return bytes(out)
+
+    @classmethod
+    def unpack(cls, cursor: Cursor) -> "Head":
+        """Read a head; Unsupported for a version that is unknown."""
+        first = cursor.u8()
+        version, flags = first >> 4, first & 15
+        if not FIRST <= version <= VERSION:
+            raise Unsupported(
+                f"a message of version {version}; this featcodec reads {FIRST} to {VERSION}"
+            )
+        kind = cursor.u8()
+        dtype = elements.name_of(kind >> 4)
+        if dtype not in elements.FLOATS:
+            raise Corrupt(f"a message of {dtype} values")
+        shape = tuple(cursor.varints(kind & 15))
+        if flags & LOSSLESS:
+            return cls(flags, dtype, shape, version=version)
+        tag = bytes(cursor.take(TAG_BYTES)) if version > FIRST else b""
+        entry = cursor.varint()
+        code = int.from_bytes(cursor.take(2), "little")
+        shift = cursor.svarint() if flags & SHIFTED else 0
+        return cls(flags, dtype, shape, tag, entry, code, shift, version)
+
+
+def code_of(step: float) -> int:
+    """Return the code of the nearest step that has one."""
+    return min(max(round(math.log2(step) * STEPS_PER_OCTAVE) + MIDDLE, 0), 0xFFFF)

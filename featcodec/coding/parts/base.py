@@ -1,0 +1,132 @@
+"""Aligned values of one token grid to symbols with tables, and back (SPEC §6)."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ...entropy import family
+from ...entropy.tables import Table, bits
+from ...quantise.scalar import PLAIN, TRADE, Thresholds, dequantise, quantise, thresholds
+from ...transform import dct
+from ...transform.base import Transform
+
+Sizes = tuple[int, ...]
+Take = Callable[[int, Table], np.ndarray]  # the next so many symbols, coded with a table
+Run = tuple[int, np.ndarray]  # the number of a table, and the coefficients that it codes
+Coded = tuple[int, np.ndarray]  # the number of a table, and its int32 symbols
+Quantised = tuple[int, np.ndarray, np.ndarray]  # the same with the latents between them
+
+
+@dataclass
+class PartCoder:
+    """One token grid's transform, scales, step and tables, ready to code blocks."""
+
+    transform: Transform
+    scales: np.ndarray  # (channels, *block), quarter octaves
+    tables: Mapping[int, Table]  # instead of built-in ones of that number
+    step: float
+    step_scale: int
+    dtype: str
+    plain: bool = False  # quantise to the nearest, for a bound on the error
+    trade: float = TRADE  # of the thresholds, see quantise
+    _orders: dict[Sizes, list[Run]] = field(default_factory=dict)
+
+    def table(self, number: int) -> Table:
+        return self.tables.get(number) or family.table(number)
+
+    def deciding_like(self, other: "PartCoder", strictness: float) -> "PartCoder":
+        """Return this coder with the thresholds of another, bits weighed so many times as much."""
+        return replace(self, plain=other.plain, trade=other.trade * strictness)
+
+    def lattice(self, number: int) -> tuple[float, float]:
+        """Return the spacing of a table's levels, and by how many spacings they are lowered."""
+        return self.step, 0.0
+
+    def levels(self, number: int, symbols: np.ndarray) -> np.ndarray:
+        """Return the latents that symbols of a table stand for."""
+        spacing, lowered = self.lattice(number)
+        first, further = self.table(number).offsets
+        return dequantise(symbols, spacing, (first - lowered, further - lowered), self.dtype)
+
+    def order(self, sizes: Sizes) -> list[Run]:
+        """Return (number of table, coefficients) for blocks of that size, tables ascending.
+
+        Coefficients are counted channel by channel, position by position; those of a smaller
+        block take the scales of the nearest frequency of the longest block.
+        """
+        if sizes not in self._orders:
+            places = dct.places(sizes, self.scales.shape[1:])
+            scales = self.scales[np.ix_(np.arange(len(self.scales)), *places)].ravel()
+            numbers = family.numbers(scales, self.step_scale)
+            self._orders[sizes] = by_table(numbers)
+        return self._orders[sizes]
+
+    def thresholds(self, table: Table) -> Thresholds:
+        if self.plain or table.shift:
+            return PLAIN
+        return thresholds(bits(table), table.offsets, self.trade)
+
+    def encode(self, values: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
+        """Return (number of table, int32 symbols) and the squared error in the latents.
+
+        `values` (channels, points, blocks) are overwritten. Coefficients whose table is empty
+        are left out.
+        """
+        return self.encode_latents(self.transform.forward(values, sizes), sizes)
+
+    def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
+        """Do what `encode` does behind the transform; `latents` stay as they are."""
+        return self._coded(self.quantised(latents, sizes))
+
+    def quantised(self, latents: np.ndarray, sizes: Sizes) -> Iterator[Quantised]:
+        """Yield (number of table, copies of latents, int32 symbols) in coding order.
+
+        Of an empty table the symbols are zeros.
+        """
+        return self._scalar(latents.reshape(-1, latents.shape[-1]), self.order(sizes))
+
+    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+        """Return aligned values (channels, points, blocks); `take` hands out the symbols."""
+        latents = np.zeros((len(self.scales), math.prod(sizes), blocks), self.dtype)
+        self._take(take, latents.reshape(-1, blocks), self.order(sizes))
+        return self.transform.inverse(latents, sizes)
+
+    def _coded(self, quantised: Iterable[Quantised]) -> tuple[list[Coded], float]:
+        coded, error = [], 0.0
+        for number, chosen, symbols in quantised:
+            if self.table(number).magnitude:
+                chosen -= self.levels(number, symbols)
+                coded.append((number, symbols))
+            error += float(np.vdot(chosen, chosen))
+        return coded, error
+
+    def _scalar(self, latents: np.ndarray, runs: Iterable[Run]) -> Iterator[Quantised]:
+        for number, rows in runs:
+            chosen = latents[rows]
+            table = self.table(number)
+            if table.magnitude:
+                yield number, chosen, quantise(chosen, self.step, self.thresholds(table))
+            else:
+                yield number, chosen, np.zeros(chosen.shape, np.int32)
+
+    def _take(self, take: Take, latents: np.ndarray, runs: Iterable[Run]) -> None:
+        for number, rows in runs:
+            table = self.table(number)
+            if table.magnitude:
+                found = self.levels(number, take(len(rows) * latents.shape[-1], table))
+                latents[rows] = found.reshape(len(rows), -1)
+
+
+def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Return the numbers of tables that occur, ascending, and the coefficients that have them."""
+    rows = np.argsort(numbers, kind="stable")
+    found, starts = np.unique(numbers[rows], return_index=True)
+    return list(zip(found.tolist(), np.split(rows, starts[1:]), strict=True))
+
+
+def taking(coded: Sequence[Coded]) -> Take:
+    """Return what hands out the symbols that a coder has just made."""
+    arrays = iter(coded)
+    return lambda count, table: next(arrays)[1].reshape(-1)

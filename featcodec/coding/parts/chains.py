@@ -1,0 +1,79 @@
+"""Symbols of dependent quantisation laid end to end along chains, in coding order (SPEC §7.10)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from ...entropy.tables import Table, bits
+from ...quantise import dependent
+from ...quantise.dependent import Levels, Offsets, Registers
+from .base import Take
+
+Counts = Sequence[tuple[int, int]]  # numbers of tables, ascending, and how many symbols have them
+
+
+def _stretches(runs: Counts) -> Iterator[tuple[int, int, int]]:
+    """Yield (number, start, stop) of symbols of one number and step, in coding order."""
+    _, length = dependent.chains(sum(count for _, count in runs))
+    start = 0
+    for number, count in runs:
+        end = start + count
+        while start < end:
+            stop = min(start - start % length + length, end)
+            yield number, start, stop
+            start = stop
+
+
+def apart(
+    runs: Counts, second: np.ndarray, numbered: Callable[[int, int], int]
+) -> tuple[np.ndarray, list[tuple[int, slice]]]:
+    """Return the order of coding, and which of that each array is, behind its table's number.
+
+    `second` says which symbols quantiser 1 has; `numbered` names the table of a quantiser.
+    """
+    stretches = list(_stretches(runs))
+    lengths = [stop - start for _, start, stop in stretches]
+    keys = np.repeat(np.arange(0, 2 * len(stretches), 2, dtype=np.uint16), lengths)
+    keys += second
+    edges = np.bincount(keys, minlength=2 * len(stretches)).cumsum().tolist()
+    numbers = (numbered(number, q) for number, _, _ in stretches for q in (0, 1))
+    arrays = [
+        (number, slice(start, stop))
+        for number, start, stop in zip(numbers, [0, *edges], edges, strict=False)
+        if start < stop
+    ]
+    return np.argsort(keys, kind="stable"), arrays  # a radix sort
+
+
+def take(
+    take: Take, runs: Counts, table: Callable[[int, int], Table]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return all symbols of the chains, and which of them quantiser 1 has."""
+    count = sum(count for _, count in runs)
+    symbols, second = np.empty(count, np.int32), np.empty(count, bool)
+    _, length = dependent.chains(count)
+    registers = Registers(length)
+    for number, start, stop in _stretches(runs):
+        place = start % length
+        mine = registers.quantiser[place : place + stop - start]
+        second[start:stop] = mine
+        some = symbols[start:stop]
+        for quantiser, which in enumerate((~mine, mine)):
+            where = np.flatnonzero(which)
+            if len(where):
+                some[where] = take(len(where), table(number, quantiser))
+        if stop % length == 0:
+            registers.learn(symbols[stop - length : stop])
+    return symbols, second
+
+
+@lru_cache(maxsize=128)
+def levels(
+    first: Table, second: Table, trade: float, offsets: tuple[Offsets, Offsets] | None = None
+) -> Levels:
+    """Return the levels of two tables, at offsets of their own unless others are stated."""
+    tables = (first, second)
+    low_bits = any(table.shift for table in tables)
+    rates = [dependent.FLAT if low_bits else bits(table) for table in tables]
+    return Levels.of(rates, offsets or [(0.0, *table.offsets) for table in tables], trade)

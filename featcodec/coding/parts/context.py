@@ -1,0 +1,129 @@
+"""Maps without a transform, every symbol's table chosen by its neighbours (SPEC §7.9, §7.13)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ...entropy import contexts
+from ...entropy.contexts import Contexts
+from ...entropy.tables import Table, bits
+from ...quantise.scalar import PLAIN, Thresholds, quantise, thresholds
+from . import restoration
+from .base import Coded, PartCoder, Quantised, Run, Sizes, Take
+
+Offsets = tuple[float, float, float]  # of reconstructed symbols 0, 1 and above, in steps
+USUAL: Offsets = (0.15, 0.0, 0.0)
+
+
+@dataclass
+class ContextCoder(PartCoder):
+    """One token grid in the sample domain; blocks are pieces of a map."""
+
+    positive: bool = False  # no value is below the mean, which is the value of symbol 0
+    offsets: np.ndarray | None = None  # of restoration; None: those of the tables (3.0)
+    expected: Mapping[int, Offsets] = field(default_factory=dict)  # by table, while encoding
+
+    def table(self, number: int) -> Table:
+        return self.tables.get(number) or contexts.table(number, self.positive)
+
+    def deciding_like(self, other: PartCoder, strictness: float) -> PartCoder:
+        found = super().deciding_like(other, strictness)
+        assert isinstance(found, ContextCoder) and isinstance(other, ContextCoder)
+        return replace(found, expected=other.expected)
+
+    def contexts(self, sizes: Sizes, blocks: int) -> Contexts:
+        """Return the contexts of a class of blocks, nothing known yet."""
+        scales = self.scales.reshape(len(self.scales), -1)[:, 0]
+        rows, columns = sizes
+        return Contexts((rows, columns), (scales - self.step_scale + 1) >> 1, blocks)
+
+    def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
+        assert self.offsets is not None
+        known = self.contexts(sizes, latents.shape[-1])
+        rows = by_place(latents)
+        coded = [(number, symbols) for number, _, symbols in self.decided(rows, known)]
+        change = restoration.restored(known, self.offsets, self.step, self.dtype)
+        change -= rows
+        return coded, float(np.vdot(change, change))
+
+    def decided(self, rows: np.ndarray, known: Contexts) -> Iterator[Quantised]:
+        """Yield (number of table, copies of latents, int32 symbols) in coding order.
+
+        `rows` are latents (points, columns), of which nothing is known yet. They are decided pass
+        by pass, so that the table of each is known by then.
+        """
+        for number, (places, _) in enumerate(known.lattice):
+            numbers = known.numbers(number)
+            found = Pass.of(numbers)
+            yield from self._decide(found, rows[places].reshape(-1), contexts.by_table(numbers))
+            found.tell(known, number)
+
+    def _decide(
+        self, found: "Pass", values: np.ndarray, runs: Sequence[Run]
+    ) -> Iterator[Quantised]:
+        """Quantise the values of a pass, and yield what comes of it in coding order."""
+        for chosen, where in runs:
+            mine = values.take(where)
+            symbols = quantise(mine, self.step, self.thresholds_of(chosen))
+            found.symbols[where] = symbols
+            yield chosen, mine, symbols
+
+    def thresholds_of(self, number: int) -> Thresholds:
+        """Return where symbols that a table will code change, in steps."""
+        table = self.table(number)
+        if table.shift:
+            return PLAIN
+        zero, one, further = self.expected.get(number, USUAL)
+        return thresholds(bits(table), (one, further), self.trade, zero)
+
+    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+        """Return aligned values (channels, points, blocks); `take` hands out the symbols."""
+        channels, points = len(self.scales), sizes[0] * sizes[1]
+        known = self.contexts(sizes, blocks)
+        latents = np.empty((points, channels * blocks), self.dtype)
+        for number, (places, _) in enumerate(known.lattice):
+            numbers = known.numbers(number)
+            found, runs = Pass.of(numbers), contexts.by_table(numbers)
+            self._take_pass(take, found, runs)
+            found.tell(known, number)
+            if self.offsets is None:
+                latents[places] = self._by_tables(found, runs)
+        if self.offsets is not None:
+            latents = restoration.restored(known, self.offsets, self.step, self.dtype)
+        aligned = latents.reshape(points, channels, blocks).transpose(1, 0, 2)
+        return self.transform.inverse(np.ascontiguousarray(aligned), sizes)
+
+    def _take_pass(self, take: Take, found: "Pass", runs: Sequence[Run]) -> None:
+        for chosen, where in runs:
+            found.symbols[where] = take(len(where), self.table(chosen))
+
+    def _by_tables(self, found: "Pass", runs: Sequence[Run]) -> np.ndarray:
+        """Return the latents (places, columns) that symbols of a pass are, without restoration."""
+        latents = np.empty(found.symbols.size, self.dtype)
+        for chosen, where in runs:
+            latents[where] = self.levels(chosen, found.symbols[where])
+        return latents.reshape(found.shape)
+
+
+@dataclass
+class Pass:
+    """The symbols of a pass over a class of blocks, and whose they are, flat."""
+
+    symbols: np.ndarray  # int32
+    quantisers: np.ndarray  # uint8, as `Contexts` has them
+    shape: tuple[int, ...]  # places, columns
+
+    @classmethod
+    def of(cls, numbers: np.ndarray) -> "Pass":
+        size = numbers.size
+        return cls(np.empty(size, np.int32), np.zeros(size, np.uint8), numbers.shape)
+
+    def tell(self, known: Contexts, number: int) -> None:
+        symbols, quantisers = self.symbols.reshape(self.shape), self.quantisers.reshape(self.shape)
+        known.learn(number, symbols, quantisers)
+
+
+def by_place(latents: np.ndarray) -> np.ndarray:
+    """Return latents (channels, points, blocks) as (points, channels times blocks)."""
+    return np.ascontiguousarray(latents.transpose(1, 0, 2)).reshape(latents.shape[1], -1)

@@ -1,0 +1,101 @@
+"""A token grid whose larger latents go through dependent quantisation (SPEC §7.10)."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...entropy import dependent_family as family
+from ...entropy.tables import Table
+from ...errors import Damage
+from ...quantise import dependent
+from ...quantise.scalar import TRADE
+from . import chains
+from .base import Coded, PartCoder, Quantised, Run, Sizes, Take
+
+
+@dataclass
+class DependentCoder(PartCoder):
+    """Codes latents of small scale as a `PartCoder` does, all others along chains."""
+
+    def __post_init__(self) -> None:
+        if any(n >= family.FIRST and not t.magnitude for n, t in self.tables.items()):
+            raise Damage("an empty table of dependent symbols")
+
+    def table(self, number: int) -> Table:
+        if number < family.FIRST:
+            return super().table(number)
+        return self.tables.get(number) or family.table(number)
+
+    def lattice(self, number: int) -> tuple[float, float]:
+        if number < family.FIRST:
+            return super().lattice(number)
+        return self.step * dependent.RATIO, 0.5 * family.quantiser(number)
+
+    def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
+        latents = latents.reshape(-1, latents.shape[-1])
+        scalar, runs = self._split(sizes)
+        coded, error = self._coded(self._scalar(latents, scalar))
+        symbols, second, more = self._quantise(latents, runs)
+        order, arrays = chains.apart(_counts(runs, latents.shape[-1]), second, family.number)
+        symbols = symbols.take(order)
+        coded += [(number, symbols[some]) for number, some in arrays]
+        return coded, error + more
+
+    def quantised(self, latents: np.ndarray, sizes: Sizes) -> Iterator[Quantised]:
+        """Yield (number of table, copies of latents, int32 symbols), each number once."""
+        latents = latents.reshape(-1, latents.shape[-1])
+        scalar, runs = self._split(sizes)
+        yield from self._scalar(latents, scalar)
+        symbols, second, _ = self._quantise(latents, runs)
+        start = 0
+        for number, rows in runs:
+            chosen = latents[rows].reshape(-1)
+            stop = start + chosen.size
+            for quantiser in (False, True):
+                mine = second[start:stop] == quantiser
+                found = symbols[start:stop].compress(mine)
+                yield family.number(number, quantiser), chosen.compress(mine), found
+            start = stop
+
+    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+        latents = np.zeros((len(self.scales), math.prod(sizes), blocks), self.dtype)
+        flat = latents.reshape(-1, blocks)
+        scalar, runs = self._split(sizes)
+        self._take(take, flat, scalar)
+        symbols, second = chains.take(
+            take, _counts(runs, blocks), lambda n, q: self.table(family.number(n, q))
+        )
+        start = 0
+        for number, rows in runs:
+            some = slice(start, start + len(rows) * blocks)
+            found = self.levels(family.number(number, 0), symbols[some])
+            other = self.levels(family.number(number, 1), symbols[some])
+            np.copyto(found, other, where=second[some])
+            flat[rows] = found.reshape(len(rows), blocks)
+            start = some.stop
+        return self.transform.inverse(latents, sizes)
+
+    def _split(self, sizes: Sizes) -> tuple[list[Run], list[Run]]:
+        """Return what the scalar quantiser codes, and what the dependent ones do."""
+        order = self.order(sizes)
+        first = sum(number < family.LEAST for number, _ in order)
+        return order[:first], order[first:]
+
+    def _quantise(
+        self, latents: np.ndarray, runs: list[Run]
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return symbols of all runs, which of them quantiser 1 has, and the squared error."""
+        rows = np.concatenate([rows for _, rows in runs] or [np.zeros(0, np.intp)])
+        trade = dependent.TRADE * self.trade / TRADE
+        levels = []
+        for number, mine in runs:
+            tables = (self.table(family.number(number, q)) for q in (0, 1))
+            levels.append((len(mine) * latents.shape[-1], chains.levels(*tables, trade)))
+        spacing = self.step * dependent.RATIO
+        return dependent.quantise(latents[rows].reshape(-1), spacing, levels)
+
+
+def _counts(runs: list[Run], blocks: int) -> chains.Counts:
+    return [(number, len(rows) * blocks) for number, rows in runs]

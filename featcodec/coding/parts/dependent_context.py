@@ -1,0 +1,70 @@
+"""Maps without a transform, symbols of the larger predictions along chains (SPEC §7.14)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...entropy import contexts
+from ...errors import Damage
+from ...quantise import dependent
+from ...quantise.scalar import TRADE
+from . import chains
+from .base import Quantised, Run, Take
+from .context import USUAL, ContextCoder, Pass
+
+
+@dataclass
+class DependentContextCoder(ContextCoder):
+    """Codes symbols of low classes as a `ContextCoder` does, all others along chains."""
+
+    def __post_init__(self) -> None:
+        if any(n >= contexts.TABLES and not t.magnitude for n, t in self.tables.items()):
+            raise Damage("an empty table of dependent symbols")
+
+    def lattice(self, number: int) -> tuple[float, float]:
+        if number < contexts.TABLES:
+            return super().lattice(number)
+        return self.step * dependent.RATIO, 0.5 * (number >= 2 * contexts.TABLES)
+
+    def _decide(self, found: Pass, values: np.ndarray, runs: Sequence[Run]) -> Iterator[Quantised]:
+        scalar, chained = _split(runs)
+        yield from super()._decide(found, values, scalar)
+        where = _laid(chained)
+        latents = values.take(where)
+        trade = dependent.TRADE * self.trade / TRADE
+        levels = []
+        for number, places in chained:
+            numbers = [contexts.of_quantiser(number, q) for q in (0, 1)]
+            offsets = tuple(self.expected.get(n, USUAL) for n in numbers)
+            levels.append((len(places), chains.levels(*map(self.table, numbers), trade, offsets)))
+        spacing = self.step * dependent.RATIO
+        symbols, second, _ = dependent.quantise(latents, spacing, levels)
+        found.symbols[where], found.quantisers[where] = symbols, 1 + second
+        order, arrays = chains.apart(_counts(chained), second, contexts.of_quantiser)
+        latents, symbols = latents.take(order), symbols.take(order)
+        for number, some in arrays:
+            yield number, latents[some], symbols[some]
+
+    def _take_pass(self, take: Take, found: Pass, runs: Sequence[Run]) -> None:
+        scalar, chained = _split(runs)
+        super()._take_pass(take, found, scalar)
+        where = _laid(chained)
+        symbols, second = chains.take(
+            take, _counts(chained), lambda n, q: self.table(contexts.of_quantiser(n, q))
+        )
+        found.symbols[where], found.quantisers[where] = symbols, 1 + second
+
+
+def _split(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """Return what the scalar quantiser codes, and what the dependent ones do."""
+    scalar = [run for run in runs if not contexts.chained(run[0])]
+    return scalar, [run for run in runs if contexts.chained(run[0])]
+
+
+def _laid(runs: Sequence[Run]) -> np.ndarray:
+    return np.concatenate([where for _, where in runs] or [np.zeros(0, np.intp)])
+
+
+def _counts(runs: Sequence[Run]) -> chains.Counts:
+    return [(number, len(where)) for number, where in runs]

@@ -1,0 +1,86 @@
+"""Where a symbol of a map is reconstructed, from the symbols on all sides of it (SPEC §7.13).
+
+What a rectifier left and became symbol 0 was more than that beside large values, and nothing among
+zeros. So the offset of a reconstructed value depends on the magnitudes of its four neighbours.
+"""
+
+import numpy as np
+
+from ...entropy import contexts
+from ...entropy.contexts import Contexts
+from ...quantise.dependent import RATIO
+
+UNIT = 64  # of offsets, in a step
+LARGEST = 128  # offset
+KINDS = 3  # of symbols: magnitude 0, 1 and above
+# From which sums of neighbours on the classes after the first are.
+EDGES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 32, 46, 64, 91)
+CLASSES = len(EDGES) + 1
+SETS = 3  # of offsets under dependent quantisation: of each quantiser
+PRIOR = 4  # values in the middle that an offset is drawn to
+_KIND_OF = np.searchsorted(
+    np.array(EDGES), np.arange(4 * contexts.LARGEST + 1), side="right"
+).astype(np.uint8) * np.uint8(KINDS)
+
+
+def kinds(known: Contexts, sets: int) -> np.ndarray:
+    """Return the position (points, columns), uint8, of the offset of each symbol.
+
+    There are `sets` of offsets, one alone or one of each quantiser.
+    """
+    first, *others = contexts.beside(known.sizes)
+    total = known.magnitudes[first].astype(np.uint16)
+    for other in others:
+        total += known.magnitudes[other]
+    found = _KIND_OF.take(total)
+    found += np.minimum(known.magnitudes[:-1], KINDS - 1)
+    if sets > 1:
+        found += np.uint8(CLASSES * KINDS) * known.quantisers
+    return found
+
+
+def restored(known: Contexts, offsets: np.ndarray, step: float, dtype: str) -> np.ndarray:
+    """Return latents (points, columns).
+
+    `offsets` (sets, CLASSES, KINDS) are in 1 / UNIT of a spacing; of several sets, the last has
+    levels half a spacing nearer to zero, and all but the first have a spacing of RATIO steps.
+    """
+    exact = offsets / UNIT
+    if len(offsets) > 1:
+        exact[-1, :, 1:] -= 0.5
+    latents = exact.reshape(-1).astype(dtype).take(kinds(known, len(offsets)))
+    if known.symbols.min(initial=0) < 0:
+        np.negative(latents, out=latents, where=known.symbols < 0)
+    latents += known.symbols
+    latents *= _spacings(known, len(offsets), step, latents.dtype)
+    return latents
+
+
+def excess(known: Contexts, latents: np.ndarray, step: float, sets: int = 1) -> np.ndarray:
+    """Return (2, sets, CLASSES, KINDS): how many latents, and by what they exceed their levels.
+
+    `latents` are (points, columns); the excess is in spacings away from zero, summed.
+    """
+    beyond = latents / _spacings(known, sets, step, latents.dtype)
+    beyond -= known.symbols
+    np.negative(beyond, out=beyond, where=known.symbols < 0)
+    found = kinds(known, sets).reshape(-1)
+    size = sets * CLASSES * KINDS
+    shape = sets, CLASSES, KINDS
+    counts = np.bincount(found, minlength=size).reshape(shape).astype(np.float64)
+    total: np.ndarray = np.bincount(found, beyond.reshape(-1), size).reshape(shape)
+    if sets > 1:
+        total[-1, :, 1:] += counts[-1, :, 1:] / 2
+    return np.stack([counts, total])
+
+
+def _spacings(known: Contexts, sets: int, step: float, dtype: np.dtype) -> np.ndarray:
+    """Return the distance of levels, of each symbol where there are several."""
+    found = np.array([step, step * RATIO, step * RATIO], dtype)
+    return found[0] if sets == 1 else found.take(known.quantisers)
+
+
+def fit(sums: np.ndarray) -> np.ndarray:
+    """Return the offsets (sets, CLASSES, KINDS) with the least squared error, from an `excess`."""
+    offsets = np.rint(UNIT * sums[1] / (sums[0] + PRIOR))
+    return np.clip(offsets, -LARGEST, LARGEST).astype(np.int64)

@@ -1,0 +1,97 @@
+"""Profiles: trained models in a file of their own, named by their SHA-256 (SPEC §9)."""
+
+import hashlib
+import io
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from .. import limits
+from ..container.model import ProfileEntry
+from ..container.network import Network
+from ..container.reader import Reader
+from ..container.sections import EXTENDED, PROFILE
+from ..container.writer import Writer
+from ..errors import FeatcodecError, InvalidInput, damaged
+from ..profiles import built_in
+from .kept import Kept
+from .model import GridModel
+from .picture import NeuralModel
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The entries of a profile and the digest of its file."""
+
+    entries: Sequence[ProfileEntry]
+    digest: bytes
+    network: Network | None = None
+
+    @property
+    def seed(self) -> int:
+        """Return what checksums of symbols coded with this profile start from."""
+        return zlib.crc32(self.digest)
+
+    @cached_property
+    def _models(self) -> Kept[GridModel]:
+        return Kept(limits.PROFILE_KLT_NUMBERS, lambda model: model.numbers)
+
+    def model(self, number: int) -> GridModel:
+        """Return the model of an entry, unpacked once; Corrupt when it is damaged."""
+        entry = self.entries[number]
+        return self._models.get(number, lambda: GridModel.unpack(entry.model, entry.channels))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Profile":
+        """Read a profile: the name of a built-in one, else a file.
+
+        Raises InvalidInput when there is none or it is not one.
+        """
+        try:
+            data = Path(built_in().get(str(path), path)).read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
+        try:
+            return cls.parse(data, str(path))
+        except FeatcodecError as error:
+            raise InvalidInput(f"profile {path} cannot be used: {error}") from None
+
+    @classmethod
+    def built_in(cls, digest: bytes) -> "Profile | None":
+        """Return the built-in profile with that SHA-256, if there is one."""
+        for path in built_in().values():
+            data = path.read_bytes()
+            if hashlib.sha256(data).digest() == digest:
+                return cls.parse(data, path.stem)
+        return None
+
+    @classmethod
+    def parse(cls, data: bytes, name: str = "profile") -> "Profile":
+        reader = Reader(io.BytesIO(data), name, PROFILE)
+        return cls(reader.entries(), hashlib.sha256(data).digest(), reader.network())
+
+    @cached_property
+    def neural(self) -> NeuralModel:
+        """Return the network, unpacked; InvalidInput when there is none, or it is damaged."""
+        if self.network is None:
+            raise InvalidInput(
+                "the profile holds no network; train one with --transform neural, or use caufc"
+            )
+        with damaged("the network of a profile"):
+            return NeuralModel.parse(self.network.weights, self.network.normalised)
+
+    @staticmethod
+    def pack(entries: Sequence[ProfileEntry], network: Network | None = None) -> bytes:
+        """Return the bytes of a profile file."""
+        out = io.BytesIO()
+        writer = Writer(out, PROFILE)
+        for entry in entries:
+            writer.needs(entry.version)
+            writer.section(b"ENTR", entry.pack())
+        if network is not None:
+            writer.needs(EXTENDED)
+            writer.section(b"NETW", network.pack())
+        writer.finish()
+        return out.getvalue()

@@ -1,0 +1,1 @@
+"""A file to tensors, row group by row group. Knows nothing of encoding."""

@@ -1,0 +1,1 @@
+"""Coding within a bound on every error: uniform quantisation in the sample domain."""

@@ -1,0 +1,53 @@
+"""Prediction in the sample domain, fitted to a sample (SPEC §7.11)."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...coding.parts.predicted import PredictedCoder
+from ...entropy import contexts, family, prediction
+from ...entropy.prediction import LARGEST, PASSES, Predictor
+from ...quantise.scalar import PLAIN, quantise
+from ..fit import fitting
+from ..fit.fitting import Classes, Energy
+from ..search import candidate as search
+from . import prediction_fit
+from .sample_domain import Sample, Way, with_tables
+
+
+def predicted(sample: Sample, step: float) -> list[Way]:
+    """Return how a part is coded with prediction; nothing when values are too many steps."""
+    if sample.reaches(step) > LARGEST / 2:
+        return []
+    indices = {sizes: quantise(a, step, PLAIN) for sizes, a in sample.latents.items()}
+    fitted = prediction_fit.fit(indices)
+    predictor = Predictor(fitted)
+    residuals = {sizes: predictor.residuals(a, sizes) for sizes, a in indices.items()}
+    step_scale = search.scale_of(step)
+    energy = _energy(residuals, step)
+    # No table may be empty: every residual counts in the predictions after it.
+    floor = step_scale - 2 * family.UNIT + 4
+    base = search.separable(np.maximum(energy.scales(), floor))
+    wanted = np.maximum(energy.towards(base).scales(), floor)
+    scales = fitting.worthwhile(base, wanted, energy.count / sample.share, step_scale, True)
+    scales = np.maximum(2 * ((scales + 1) // 2), floor)
+    model = replace(sample.model("predicted", scales), prediction=fitted)
+    coder = PredictedCoder(
+        model.transform_in("float64"), scales, {}, step, step_scale, "float64", predictor=predictor
+    )
+    coded = (found for sizes, a in residuals.items() for found in coder.arrays(a, sizes))
+    return [with_tables(model, coder, coded, sample.share)]
+
+
+def _energy(residuals: Classes, step: float) -> Energy:
+    """Return the energy of residuals by channel and pass; those without places as the first."""
+    channels = len(next(iter(residuals.values())))
+    moment, count = np.zeros((channels, PASSES)), np.zeros((1, PASSES))
+    for sizes, array in residuals.items():
+        for number, (places, _) in enumerate(contexts.lattice(prediction.as_map(sizes))):
+            mine = array[:, places].astype(np.float64)
+            moment[:, number] += np.einsum("cpn,cpn->c", mine, mine) * step**2
+            count[0, number] += mine[0].size
+    empty = count[0] == 0
+    moment[:, empty], count[:, empty] = moment[:, :1], count[:, :1]
+    return Energy(moment, count)

@@ -1,0 +1,46 @@
+"""The sample domain with zeros apart from magnitudes, fitted to a sample (SPEC §7.12)."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...coding.parts.split import NEAR, SplitCoder
+from ...entropy import split
+from ...entropy.prediction import LARGEST
+from ...quantise.scalar import PLAIN, quantise
+from ..search import candidate as search
+from .sample_domain import Sample, Way, with_tables
+
+PEAK_SHARE = 1 / 1024  # of values at the bound that is worth a kind of its own
+
+
+def split_way(sample: Sample, step: float) -> list[Way]:
+    """Return how a part is coded with zeros apart; nothing when values are too many steps."""
+    if sample.reaches(step) > LARGEST / 2:
+        return []
+    sizes = {key: np.abs(quantise(a, step, PLAIN)) for key, a in sample.latents.items()}
+    tokens = sum(a[0].size for a in sizes.values())
+    means = sum(a.sum(axis=(1, 2), dtype=np.float64) for a in sizes.values()) / tokens
+    step_scale = search.scale_of(step)
+    scales = (step_scale + 2 * split.level_of(means)).reshape(-1, 1)
+    model = sample.model("split", scales)
+    top = sample.bounds[1]
+    peak = int(quantise(np.array([max(top, 0.0)]), step, PLAIN)[0])
+    at_bound = sum(np.count_nonzero(a >= top - NEAR * step) for a in sample.latents.values())
+    if peak and at_bound > PEAK_SHARE * tokens * len(means):
+        model = replace(model, peak=peak)
+    coder = SplitCoder(
+        model.transform_in("float64"),
+        scales,
+        {},
+        step,
+        step_scale,
+        "float64",
+        positive=sample.positive,
+        peak=model.peak,
+        top=sample.bounds[1] - model.centres,
+    )
+    coded = (
+        found for key, a in sample.latents.items() for found in coder.encode_latents(a, key)[0]
+    )
+    return [with_tables(model, coder, coded, sample.share)]

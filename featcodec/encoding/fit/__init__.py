@@ -1,0 +1,1 @@
+"""Models fitted to samples in closed form."""

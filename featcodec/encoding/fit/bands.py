@@ -1,0 +1,84 @@
+"""Bands of grid frequencies, and a KLT for each: what moves slowly and what moves fast differ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...coding.model import GridModel
+from ...coding.parts.base import Sizes
+from ...transform import dct, householder
+from ...transform.banded import points_of
+from ...transform.linear import principal_axes
+from .fitting import CENTRE_EXPONENT
+
+# Radii between so many bands: 1 is where the shortest waves along one axis lie. Each list has the
+# shorter ones in it, so that bands of a longer one only merge.
+EDGES: Mapping[int, tuple[float, ...]] = {2: (0.2,), 3: (0.2, 0.5), 4: (0.05, 0.2, 0.5)}
+PRIOR = 0.5  # tokens for each channel, that the covariance of all is worth to that of a band
+
+
+def radial(block: Sizes, count: int) -> np.ndarray:
+    """Return the band of each place of a block: rings of frequencies, `count` of them at most."""
+    axes = np.ix_(*(np.arange(size) / size for size in block))
+    radius = np.sqrt(sum(frequency**2 for frequency in axes))
+    rings = np.searchsorted(EDGES[count], radius, side="right")
+    return np.unique(rings, return_inverse=True)[1].reshape(block)
+
+
+@dataclass
+class Moments:
+    """Second moments of the channels in each band of frequencies."""
+
+    bands: np.ndarray  # block of ints: the band of each place
+    channels: int
+    products: np.ndarray = field(init=False)  # (bands, channels, channels)
+    tokens: np.ndarray = field(init=False)  # (bands,), behind them
+
+    def __post_init__(self) -> None:
+        self.tokens = np.zeros(int(self.bands.max()) + 1)
+        self.products = np.zeros((len(self.tokens), self.channels, self.channels))
+
+    def add(self, values: np.ndarray, sizes: Sizes) -> None:
+        """Take in values (channels, points, blocks) less their mean; they may be overwritten."""
+        coefficients = dct.forward(values, sizes)
+        for band, points in enumerate(points_of(self.bands, sizes)):
+            some = coefficients[:, points].reshape(self.channels, -1)
+            self.products[band] += some @ some.T
+            self.tokens[band] += some.shape[1]
+
+    def merged(self, bands: np.ndarray) -> "Moments":
+        """Return the moments of bands that these are parts of."""
+        result = Moments(bands, self.channels)
+        for part, band in np.unique([self.bands.ravel(), bands.ravel()], axis=1).T:
+            result.products[band] += self.products[part]
+            result.tokens[band] += self.tokens[part]
+        return result
+
+    def axes(self) -> list[np.ndarray]:
+        """Return the principal axes of each band, the strongest first.
+
+        The covariance of a band is drawn towards that of all, so that a band that few tokens show
+        keeps close to the axes of all.
+        """
+        whole = self.products.sum(axis=0)
+        whole /= max(np.trace(whole), 1e-300)
+        found = []
+        for product, count in zip(self.products, self.tokens, strict=True):
+            prior = PRIOR * self.channels * np.trace(product) / max(count, 1)
+            found.append(principal_axes(product + prior * whole)[1])
+        return found
+
+
+def banded_model(
+    bands: np.ndarray,
+    axes: list[np.ndarray],
+    reflectors: int,
+    magnitude: float,
+    centre: np.ndarray,
+) -> GridModel:
+    """Return a model without scales: a KLT for each band by so many reflectors."""
+    vectors = np.stack([householder.factor(each, reflectors, magnitude) for each in axes])
+    scales = np.zeros((len(centre), *bands.shape), np.int64)
+    head = ("banded", bands.shape, centre, CENTRE_EXPONENT)
+    return GridModel(*head, vectors, scales, bands=bands)

@@ -1,0 +1,251 @@
+"""Models fitted on features in closed form: centres, KLT, scales, tables."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...align.blocks import cut
+from ...coding.model import GridModel
+from ...coding.parts.base import PartCoder, Sizes
+from ...entropy import family, fit
+from ...entropy.tables import EMPTY, Table
+from ...transform import dct, householder
+from ...transform.linear import principal_axes
+
+CENTRE_EXPONENT = 6
+PRIOR = 6.0  # latents that an expected scale is worth
+LEAST_SCALE = -96  # 2 ** -24 deviations
+
+Classes = Mapping[Sizes, np.ndarray]  # aligned values or latents (channels, points, blocks)
+
+
+def centre_of(classes: Classes) -> np.ndarray:
+    """Return the mean of each channel as integers times 2 ** -CENTRE_EXPONENT."""
+    total = sum(a.reshape(len(a), -1).sum(axis=1, dtype=np.float64) for a in classes.values())
+    count = sum(a[0].size for a in classes.values())
+    scaled = np.rint(np.asarray(total) / count * (1 << CENTRE_EXPONENT))
+    return np.clip(scaled, -(1 << 29), 1 << 29).astype(np.int64)
+
+
+def covariance(classes: Classes, centre: np.ndarray) -> np.ndarray:
+    """Return the (channels, channels) second moments about the centre."""
+    total = np.zeros((len(centre), len(centre)))
+    count = 0
+    for values in classes.values():
+        flat = (
+            values.reshape(len(values), -1)
+            - (centre / (1 << CENTRE_EXPONENT)).astype(values.dtype)[:, None]
+        )
+        total += flat @ flat.T
+        count += flat.shape[1]
+    return total / max(count, 1)
+
+
+def latents_of(model: GridModel, classes: Classes, work: str) -> dict[Sizes, np.ndarray]:
+    """Return the latents of aligned values; the values stay as they are."""
+    transform = model.transform_in(work)
+    return {sizes: transform.forward(a.astype(work), sizes) for sizes, a in classes.items()}
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Second moments of the latents over the places of the longest block."""
+
+    moment: np.ndarray  # (channels, *block)
+    count: np.ndarray  # (1, *block), latents behind each
+
+    def scales(self) -> np.ndarray:
+        """Return integer quarter octaves of the deviation."""
+        variance = self.moment / np.maximum(self.count, 1)
+        return np.maximum(np.rint(2 * np.log2(variance + 1e-30)), LEAST_SCALE).astype(np.int64)
+
+    def towards(self, scales: np.ndarray) -> "Energy":
+        """Return the energy drawn towards expected scales, as if seen in some more latents."""
+        expected = 2.0 ** (scales / 2)
+        return Energy(self.moment + PRIOR * expected, self.count + PRIOR)
+
+
+def energy_of(latents: Classes, block: Sizes) -> Energy:
+    """Return the energy of latents; places no block has reached take their neighbours'."""
+    channels = len(next(iter(latents.values())))
+    moment = np.zeros((channels, *block))
+    count = np.zeros((1, *block))
+    for sizes, values in latents.items():
+        places = dct.places(sizes, block)
+        squares = np.einsum("cpn,cpn->cp", values, values, dtype=np.float64)
+        moment[np.ix_(np.arange(channels), *places)] += squares.reshape(channels, *sizes)
+        count[np.ix_(np.zeros(1, np.int64), *places)] += values.shape[-1]
+    for axis in range(1, moment.ndim):
+        moment, count = _fill(moment, count, axis)
+    return Energy(moment, count)
+
+
+def _fill(moment: np.ndarray, count: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    seen = np.flatnonzero(count.any(axis=tuple(i for i in range(count.ndim) if i != axis)))
+    if not len(seen):
+        return moment, count
+    nearest = seen[np.abs(np.arange(count.shape[axis])[:, None] - seen).argmin(axis=1)]
+    return np.take(moment, nearest, axis), np.take(count, nearest, axis)
+
+
+def blocks_worth_trying(grids: list[Sizes]) -> list[Sizes]:
+    """Return longest blocks for a DCT over tokens on these grids, the largest first."""
+    wanted: dict[int, list[Sizes]] = {1: [(16,), (4,)], 2: [(16, 16), (8, 8)], 3: [(4, 8, 8)]}
+    blocks = [longest_block(grids, block) for block in wanted.get(len(grids[0]), [])]
+    return [block for block in dict.fromkeys(blocks) if math.prod(block) > 1]
+
+
+def longest_block(grids: list[Sizes], wanted: Sizes) -> Sizes:
+    """Return the longest block that cutting these grids at most so long really gives."""
+    return tuple(
+        max(size for grid in grids for _, _, size in cut(grid[axis], longest))
+        for axis, longest in enumerate(wanted)
+    )
+
+
+def linear_model(
+    block: Sizes,
+    axes: np.ndarray | None,
+    reflectors: int,
+    magnitude: float,
+    centre: np.ndarray,
+) -> GridModel:
+    """Return a model without scales: KLT by so many reflectors, DCT over the block."""
+    vectors = np.zeros((1, len(centre), 0), np.int64)
+    if axes is not None and reflectors:
+        vectors = householder.factor(axes, reflectors, magnitude)[None]
+    plain = not vectors.size and max(block, default=1) == 1
+    scales = np.zeros((len(centre), *block), np.int64)
+    name = "none" if plain else "linear"
+    return GridModel(name, block, centre, CENTRE_EXPONENT, vectors, scales)
+
+
+def klt(classes: Classes, centre: np.ndarray) -> np.ndarray:
+    """Return the principal axes (channels, channels), the strongest first."""
+    return principal_axes(covariance(classes, centre))[1]
+
+
+# --- scales -------------------------------------------------------------------------------------
+
+
+def worthwhile(
+    base: np.ndarray, wanted: np.ndarray, blocks: np.ndarray, step_scale: int, single: bool
+) -> np.ndarray:
+    """Return scales near `wanted` (channels, *block) that leave `base` only where it pays.
+
+    `blocks` (1, *block) is how many latents of the whole group each scale serves. Changes are
+    tried for whole channels, then for whole bands, then, when `single`, for single coefficients,
+    each against a rough price of its side information.
+    """
+    shape = base.shape
+    base, wanted = base.reshape(shape[0], -1), wanted.reshape(shape[0], -1)
+    weight = np.broadcast_to(blocks.reshape(1, -1), base.shape)
+
+    def loss(scales: np.ndarray) -> np.ndarray:
+        have, want = (family.numbers(s, step_scale) for s in (scales, wanted))
+        busy = np.minimum(2.0 ** (np.maximum(have, want) - family.UNIT), 1)
+        return weight * 0.2 * busy * (have - want) ** 2.0
+
+    result = base.copy()
+    for axis, price in ((1, 6), (0, 6)):
+        shift = _active_median(wanted - result, loss(result), axis)
+        gain = (loss(result) - loss(result + shift)).sum(axis=axis, keepdims=True)
+        result = result + np.where(gain > price, shift, 0)
+    if single:
+        result = np.where(loss(result) > 6, wanted, result)
+    return result.reshape(shape)
+
+
+def _active_median(change: np.ndarray, weight: np.ndarray, axis: int) -> np.ndarray:
+    """Return the mean of the changes, weighted by what they would save, as even integers."""
+    total = weight.sum(axis=axis, keepdims=True)
+    mean = (change * weight).sum(axis=axis, keepdims=True) / np.maximum(total, 1e-9)
+    return np.rint(mean).astype(np.int64)
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Counts:
+    """What a part's latents became under one step: counts and centroids by number of table."""
+
+    histograms: dict[int, fit.Histogram]
+    offsets: dict[int, tuple[float, float]]
+    error: float
+    total: int
+
+
+def squared_error(part: PartCoder, latents: Classes) -> float:
+    """Return the squared error of quantised latents."""
+    return sum(part.encode_latents(values, sizes)[1] for sizes, values in latents.items())
+
+
+def count_symbols(part: PartCoder, latents: Classes) -> Counts:
+    """Quantise latents and count the symbols of each table."""
+    counts = Counts({}, {}, 0.0, 0)
+    sums: dict[int, np.ndarray] = {}
+    for sizes, values in latents.items():
+        counts.total += values.size
+        for number, chosen, symbols in part.quantised(values, sizes):
+            table = part.table(number)
+            if table.magnitude:
+                found, before = fit.Histogram.of(symbols), counts.histograms.get(number)
+                counts.histograms[number] = found if before is None else before + found
+                found_moments = moments(chosen, symbols, *part.lattice(number))
+                sums[number] = sums.get(number, 0) + found_moments
+                chosen -= part.levels(number, symbols)
+            counts.error += float(np.vdot(chosen, chosen))
+    for number, (ones, first, more, further) in sums.items():
+        pair = (first / max(ones, 1), further / max(more, 1))
+        counts.offsets[number] = (float(pair[0]), float(pair[1]))
+    return counts
+
+
+def moments(
+    latents: np.ndarray, symbols: np.ndarray, spacing: float, lowered: float = 0.0
+) -> np.ndarray:
+    """Return count and sum of (|y| / spacing - m + lowered) for m = 1 and for m > 1."""
+    size = np.abs(symbols)
+    excess = np.abs(latents)
+    excess *= latents.dtype.type(1 / spacing)
+    excess -= size
+    excess += latents.dtype.type(lowered)
+    one, nonzero = size == 1, size > 0
+    ones, all_ones = float(np.count_nonzero(one)), float(np.vdot(one, excess))
+    return np.array(
+        [ones, all_ones, np.count_nonzero(nonzero) - ones, np.vdot(nonzero, excess) - all_ones]
+    )
+
+
+def choose_tables(
+    part: PartCoder, counts: Counts, share: float, empty: bool = True
+) -> tuple[dict[int, Table], float]:
+    """Return tables of the dump's own where they pay, and the bits of all symbols and tables.
+
+    `share` is the part of the group's symbols that was counted. Unless `empty`, what the sample
+    shows as zeros alone may be more than that elsewhere.
+    """
+    own: dict[int, Table] = {}
+    bits = 0.0
+    for number, histogram in counts.histograms.items():
+        default = part.table(number)
+        fitted = fit.fit(histogram)
+        if fitted is not EMPTY:
+            first, further = counts.offsets[number]
+            fitted = with_offsets(fitted, first, further)
+        usual = fit.cost(histogram, default) / share
+        better = fit.cost(histogram, fitted) / share + 8 * (1 + fit.table_bytes(fitted))
+        if better < usual and (empty or fitted is not EMPTY):
+            own[number] = fitted
+        bits += min(usual, better)
+    return own, bits
+
+
+def with_offsets(table: Table, first: float, further: float) -> Table:
+    if table.shift:
+        return table
+    codes = [int(np.clip(np.rint(128 + 256 * x), 0, 255)) for x in (first, further)]
+    return Table(table.magnitude, 0, table.zero, table.positive, table.hazards, codes[0], codes[1])

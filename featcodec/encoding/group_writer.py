@@ -1,0 +1,126 @@
+"""A group of features to a header and row groups, coded by the coder that the header stands for."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..coding.from_header import coder_of, grid_of
+from ..coding.profile import Profile
+from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion, RowGroupCoder
+from ..container.group import GroupHeader, Lossy
+from ..container.writer import Writer
+from .choice import Choice, slabs_per_row_group
+from .rate_control.control import fine_step
+from .tensors.group import Group
+
+MANY = 8  # row groups
+STRICTNESS_PER_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
+
+
+@dataclass(frozen=True)
+class Written:
+    """A header whose row groups are in the file, and what became of the values."""
+
+    header: GroupHeader
+    distortion: Distortion
+    mean_step: float  # of the row groups
+
+
+@dataclass
+class GroupWriter:
+    """Writes a group by choices that differ in step and strictness alone.
+
+    What a choice believes of the group counts for nothing here: a header is packed and read back,
+    and its row groups are coded by the coder that a decoder builds from it.
+    """
+
+    writer: Writer
+    group: Group
+    profile: Profile | None
+    progress: Callable[[int], None] | None = None
+    _built: RowGroupCoder | None = None
+
+    def write(
+        self, choice: Choice, measured: bool, bound: float = math.inf, budget: float | None = None
+    ) -> Written:
+        """Write all row groups.
+
+        With a `budget` of squared error, later row groups make up for what earlier ones missed.
+        """
+        header = GroupHeader.unpack(self._header(choice).pack())
+        coder = self._coder(header, choice)
+        slabs, per = header.slabs, header.slabs_per_row_group
+        exceptions = choice.spread.cut > 0 or math.isfinite(bound)
+        total = Distortion()
+        # A few differ too much for one to make up for another, and all can be coded once more.
+        even = slabs >= MANY * per
+        fines = 0  # their sum, each as often as it has slabs
+        for start in range(0, slabs, per):
+            last = min(start + per, slabs)
+            fine = FINE_ONE
+            if budget is not None and start > 0 and even:
+                shares = (start / slabs, last / slabs)
+                fine = fine_step(total.squared, budget, *shares, fines / start)
+            fines += fine * (last - start)
+            finer = coder.finer(fine)
+            if choice.on_spike:  # the step is to stay, thresholds do as much
+                finer = coder.stricter(2 ** ((fine - FINE_ONE) / STRICTNESS_PER_OCTAVE))
+            payload, distortion = finer.encode(
+                start, last, self.group.tensor, exceptions, measured or exceptions, bound
+            )
+            stored = FINE_ONE if choice.on_spike else fine
+            self.writer.section(b"ROWS", bytes((stored,)) + payload)
+            total.add(distortion)
+            if self.progress:
+                self.progress(self.group.values * (last - start) // slabs)
+        usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
+        mean_step = choice.step if choice.on_spike else choice.step * 2**usual
+        return Written(header, total, mean_step)
+
+    def _coder(self, header: GroupHeader, choice: Choice) -> RowGroupCoder:
+        """Return the coder of a header, with the thresholds of the choice."""
+        lossy = header.lossy
+        assert lossy is not None
+        if self._built is None:
+            profile = None if lossy.profile is None else self.profile
+            grid = grid_of(lossy, self.group.shapes, profile)
+            self._built = coder_of(header.dtype, lossy, grid, profile)
+        coder = self._built.at(lossy)
+        parts = {
+            prefix: part.deciding_like(choice.parts[prefix][1], choice.strictness)
+            for prefix, part in coder.parts.items()
+        }
+        return replace(coder, parts=parts)
+
+    def _header(self, choice: Choice) -> GroupHeader:
+        """Return the header of row groups that come next in the file; not yet what they reach."""
+        group, grid = self.group, self.group.grid(choice.block)
+        profile = None
+        if choice.uses_profile:
+            assert self.profile is not None
+            profile = self.writer.profile(self.profile.digest)
+        lossy = Lossy(
+            architecture=group.architecture,
+            layout=group.layout.axes,
+            prefix=group.layout.prefix,
+            grid=group.layout.grid,
+            lower=choice.values.lower,
+            upper=choice.values.upper,
+            clipped=choice.spread.cut,
+            mean=choice.values.mean,
+            std=choice.values.std,
+            step=choice.step,
+            step_scale=choice.step_scale,
+            clamp=choice.clamp,
+            dependent=choice.dependent,
+            curve=choice.curve,
+            double=choice.work == "float64",
+            profile=profile,
+            parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
+            neural=choice.network is not None,
+            picture_step=choice.picture_step,
+        )
+        self.writer.needs(lossy.version)
+        first = len(self.writer.index.sections)
+        per = slabs_per_row_group(grid)
+        return GroupHeader(group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy)

@@ -1,0 +1,87 @@
+"""Channels without a transform, clustered by the table that suits their symbols.
+
+Lloyd's iteration with code length as the distance: a table is fitted to the channels of a cluster,
+each channel goes to the table that codes it in the fewest bits, and again.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...entropy import fit
+from ...entropy.tables import EMPTY, Table, bits
+from ...quantise.scalar import Thresholds, quantise, thresholds
+from ..fit.fitting import moments, with_offsets
+
+ROUNDS = 3
+COARSE_BITS = 9  # of magnitudes, when channels are compared
+START = Thresholds(0.55, -0.5)
+
+
+def cluster(
+    rows: np.ndarray,
+    step: float,
+    count: int,
+    share: float,
+    trade: float,
+    plain: Thresholds | None,
+) -> tuple[np.ndarray, list[Table], float]:
+    """Return the cluster of each channel, a table per cluster, and bits with side information.
+
+    `rows` is (channels, values), `trade` that of quantise.thresholds. `plain` thresholds, when
+    given, are kept, and reconstruction is in the middle.
+    """
+    channels = len(rows)
+    activity = np.minimum(np.abs(rows), 2 * step).mean(axis=1)
+    labels = np.empty(channels, np.int64)
+    for label, members in enumerate(np.array_split(np.argsort(activity, kind="stable"), count)):
+        labels[members] = label
+    limits = [plain or START] * count
+    tables: list[Table] = [EMPTY] * count
+    total = np.inf
+    for _ in range(ROUNDS):
+        symbols = np.empty(rows.shape, np.int32)
+        for label in range(count):
+            mine = labels == label
+            symbols[mine] = quantise(rows[mine], step, limits[label])
+        coarse = max(int(np.abs(symbols).max(initial=0)).bit_length() - COARSE_BITS, 0)
+        histograms = _histograms((symbols + (1 << coarse >> 1)) >> coarse)
+        for label in range(count):
+            mine = labels == label
+            table = fit.fit(fit.Histogram.of(symbols[mine])) if mine.any() else EMPTY
+            if not plain and table.magnitude:
+                ones, first, more, further = moments(rows[mine], symbols[mine], step)
+                table = with_offsets(table, first / max(ones, 1), further / max(more, 1))
+                limits[label] = thresholds(bits(table), table.offsets, trade)
+            tables[label] = table
+        costs = np.stack([_costs(histograms, coarse, table) for table in tables], axis=1)
+        labels = costs.argmin(axis=1)
+        total = float(costs.min(axis=1).sum()) / share
+    side = 8 * sum(fit.table_bytes(table) + 1 for table in tables) + _label_bits(labels)
+    return labels, tables, total + side
+
+
+def _histograms(symbols: np.ndarray) -> np.ndarray:
+    """Return (channels, 2 * reach + 1) counts of symbols (channels, values)."""
+    reach = int(np.abs(symbols).max(initial=0))
+    width = 2 * reach + 1
+    base = np.arange(len(symbols))[:, None] * width + reach
+    counts = np.bincount((symbols + base).ravel(), minlength=len(symbols) * width)
+    return counts.reshape(len(symbols), width)
+
+
+def _costs(histograms: np.ndarray, coarse: int, table: Table) -> np.ndarray:
+    """Return the bits of each channel's symbols, counted without `coarse` bits, under a table."""
+    reach = histograms.shape[1] // 2
+    values = np.arange(-reach, reach + 1) << coarse
+    if not table.magnitude:
+        return np.asarray(np.where(histograms.sum(axis=1) == histograms[:, reach], 0, np.inf))
+    shifted = (values + (1 << table.shift >> 1)) >> table.shift
+    inside = np.clip(shifted, -table.magnitude, table.magnitude)
+    rates = bits(table)[inside + table.magnitude] + 12 * (np.abs(shifted) >= table.magnitude)
+    return np.asarray(histograms @ rates)
+
+
+def _label_bits(labels: Sequence[int] | np.ndarray) -> float:
+    chances = np.bincount(labels) / len(labels)
+    return float(-len(labels) * (chances[chances > 0] * np.log2(chances[chances > 0])).sum())

@@ -1,0 +1,109 @@
+"""Maps without a transform as a candidate: contexts, tables and restoration fitted to a sample."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...coding.model import pack_scales
+from ...coding.parts import restoration
+from ...coding.parts.base import PartCoder
+from ...coding.parts.context import ContextCoder, Offsets, by_place
+from ...coding.parts.dependent_context import DependentContextCoder
+from ...container.group import Part
+from ...entropy import contexts, fit, integers
+from ...quantise.scalar import Thresholds, quantise
+from ..fit import fitting
+from . import candidate as search
+
+
+class ContextCandidate(search.Candidate):
+    """No transform: neighbours choose the tables, beside the activity of the channel."""
+
+    TRADES = (0.08,)
+    START = Thresholds(0.6, 0.55)  # before there are tables
+
+    def rough(self, step: float) -> PartCoder:
+        return self._fitted(step, rounds=1)[0]
+
+    def tuned(self, step: float) -> tuple[PartCoder, float]:
+        """Return a coder with tables of its own where they pay, and all its bits."""
+        return self._fitted(step, rounds=2)
+
+    def _fitted(self, step: float, rounds: int) -> tuple[ContextCoder, float]:
+        step_scale = search.scale_of(step)
+        kind = DependentContextCoder if self.dependent else ContextCoder
+        default = kind(
+            self.transform,
+            self.model.scales,
+            {},
+            step,
+            step_scale,
+            self.work,
+            trade=self.trade,
+            positive=self.positive,
+        )
+        symbols = [quantise(a, step, self.START) for a in self.latents.values()]
+        sums = np.sum([np.abs(a).sum(axis=(1, 2)) for a in symbols], axis=0)
+        levels = contexts.level_of(sums * self.model.channels / self.size)
+        scales = step_scale + 2 * levels.reshape(-1, *(1 for _ in self.model.block))
+        default.scales = np.broadcast_to(scales, self.model.scales.shape)
+        coder = default
+        # Thresholds follow the tables, and the tables what the thresholds leave.
+        for _ in range(rounds):
+            counts, expected, offsets = self._counted(coder)
+            tables, bits = fitting.choose_tables(default, counts, self.share, empty=False)
+            coder = replace(default, tables=tables, expected=expected, offsets=offsets)
+        side = pack_scales(coder.scales), integers.pack(offsets.ravel())
+        return coder, bits + 8 * sum(map(len, side))
+
+    def count(self, coder: PartCoder) -> fitting.Counts:
+        assert isinstance(coder, ContextCoder)
+        return self._counted(coder)[0]
+
+    def part(self, coder: PartCoder) -> Part:
+        """Return what the group header stores."""
+        assert isinstance(coder, ContextCoder)
+        scales, tables, offsets = coder.scales, coder.tables, coder.offsets
+        model = replace(self.model, scales=scales, tables=tables, scale_unit=2, offsets=offsets)
+        return Part(model.transform, model.pack())
+
+    def _counted(
+        self, coder: ContextCoder
+    ) -> tuple[fitting.Counts, dict[int, Offsets], np.ndarray]:
+        """Return counts, what symbols of each table stand for, and the best offsets."""
+        counts = fitting.Counts({}, {}, 0.0, self.size)
+        sums: dict[int, np.ndarray] = {}
+        sets = restoration.SETS if self.dependent else 1
+        around = np.zeros((2, sets, restoration.CLASSES, restoration.KINDS))
+        for sizes, latents in self.latents.items():
+            rows, known = by_place(latents), coder.contexts(sizes, latents.shape[-1])
+            for number, chosen, symbols in coder.decided(rows, known):
+                found, before = fit.Histogram.of(symbols), counts.histograms.get(number)
+                counts.histograms[number] = found if before is None else before + found
+                found_excess = excess_of(chosen, symbols, *coder.lattice(number))
+                sums[number] = sums.get(number, 0) + found_excess
+            around += restoration.excess(known, rows, coder.step, sets)
+            if coder.offsets is not None:
+                change = restoration.restored(known, coder.offsets, coder.step, coder.dtype)
+                change -= rows
+                counts.error += float(np.vdot(change, change))
+        expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
+        counts.offsets = dict.fromkeys(sums, (0.0, 0.0))  # those of tables are not used
+        return counts, expected, restoration.fit(around)
+
+
+def excess_of(
+    latents: np.ndarray, symbols: np.ndarray, spacing: float, lowered: float
+) -> np.ndarray:
+    """Return (2, 3): how many symbols are 0, 1 and above, and by what the latents exceed them.
+
+    Levels of symbols other than 0 are lowered by so many spacings.
+    """
+    beyond = latents * latents.dtype.type(1 / spacing)
+    beyond -= symbols
+    np.negative(beyond, out=beyond, where=symbols < 0)
+    kind = np.minimum(np.abs(symbols), 2)
+    counts = np.bincount(kind, minlength=3)
+    total: np.ndarray = np.bincount(kind, beyond, 3)
+    total[1:] += lowered * counts[1:]
+    return np.stack([counts, total])

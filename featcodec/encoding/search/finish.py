@@ -1,0 +1,173 @@
+"""The chosen candidate made ready: scales, tables, step and correction, on a larger sample."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ...align.curve import Curve
+from ...align.value import ValueAlignment
+from ...coding.parts.base import PartCoder
+from ...quantise.scalar import TRADE
+from ..choice import Choice
+from ..fit import fitting
+from ..tensors.samples import Samples
+from . import candidate as search
+
+CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
+CURVE_BITS = 8.0 * 32  # in the header
+ROUNDS = 5  # of tuning to the step that what was tuned needs
+LEAST_TRADE = 0.005  # of a quantiser that can still be made stricter
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Coders of the parts with scales and tables, and the correction that goes with them."""
+
+    coders: Mapping[bool, PartCoder]
+    left: float = 1.0  # of the squared error, by the correction
+    curve: Curve | None = None  # in normalised units
+
+    @property
+    def step(self) -> float:
+        return self.coders[False].step
+
+    @property
+    def trade(self) -> float:
+        return self.coders[False].trade
+
+    @property
+    def step_scale(self) -> int:
+        return self.coders[False].step_scale
+
+    def at(self, step: float) -> "Tuned":
+        """Return the same at another step."""
+        coders = {p: replace(coder, step=step) for p, coder in self.coders.items()}
+        return replace(self, coders=coders)
+
+    def trading(self, trade: float) -> "Tuned":
+        """Return the same with another trade of the grid's quantiser."""
+        return replace(
+            self, coders={**self.coders, False: replace(self.coders[False], trade=trade)}
+        )
+
+
+@dataclass
+class Finish:
+    """The candidates of the parts of a group, to be made a choice of."""
+
+    samples: Samples
+    values: ValueAlignment
+    candidates: Mapping[bool, search.Candidate]
+    goal: float  # mean squared error
+    on_spike: bool  # the step is to stay
+    clamp: bool = False
+    curved: bool = False
+
+    @property
+    def grid(self) -> search.Candidate:
+        return self.candidates[False]
+
+    def choice(self, step: float) -> Choice:
+        """Return the choice that reaches the goal, from a step near that."""
+        if self.on_spike:
+            self.grid.trade = search.trade_for(self.grid, step, self.goal)
+        if self.grid.bounds is not None:
+            self._judge(step)
+        if self.clamp:
+            found = self._corrected(step)
+        else:
+            found = self._tune(step)
+            if self.on_spike:
+                found = self._strict(found)
+            else:
+                if self.samples.group.values > self.samples.sizes.trial or True in self.candidates:
+                    # The step moves scales and tables a little, and they the error.
+                    found = self._tune(self._settle(found, precision=0.02).step)
+                found = self._settle(found)
+        missed = self._error(found) / self.goal
+        miss = abs(10 * math.log10(max(missed, 1e-300)))
+        if self.on_spike and found.trade < LEAST_TRADE and missed > 1:
+            miss = math.inf  # thresholds have nothing left to give
+        curve = found.curve
+        if curve is not None:
+            curve = curve._replace(width=curve.width * self.values.std)
+        return Choice(
+            spread=self.samples.spread,
+            values=self.values,
+            parts={p: (self.candidates[p].part(coder), coder) for p, coder in found.coders.items()},
+            step=found.step,
+            step_scale=found.step_scale,
+            clamp=self.clamp,
+            dependent=self.grid.dependent,
+            block=self.grid.model.block,
+            uses_profile=any(c.entry is not None for c in self.candidates.values()),
+            work=self.samples.group.work,
+            curve=curve,
+            on_spike=self.on_spike,
+            bits=self._bits(found),
+            miss=miss,
+        )
+
+    def _judge(self, step: float) -> None:
+        """Decide whether values are clamped, and whether a curve pays."""
+        coder = self.grid.tuned(step)[0]
+        found = self.grid.correction(coder)
+        counts = self.grid.count(coder)
+        gain = 10 * math.log10(found.clamped / found.curved)
+        self.curved = search.bits_of_error(gain, counts) / self.grid.share > CURVE_BITS
+        self.clamp = self.curved or found.clamped < CLAMP_PAYS
+        if not self.curved:
+            self.grid.trade = TRADE
+
+    def _corrected(self, step: float) -> Tuned:
+        """Return the best that was tuned on the way to the step that reaches the goal.
+
+        Correction makes the step so much larger that scales and tables want to follow. They do so
+        in leaps, with the step in half octaves: there may be no step that they agree with.
+        """
+        tried: dict[int, tuple[float, Tuned]] = {}
+
+        def error(step: float) -> float:
+            found = self._tune(step)
+            reached = self._error(found)
+            miss = abs(math.log(max(reached, 1e-300) / self.goal))
+            nearest = tried.get(found.step_scale)
+            if nearest is None or miss < nearest[0]:
+                tried[found.step_scale] = (miss, found)
+            return reached
+
+        search.solve_step(error, self.goal, step, precision=0.02, rounds=ROUNDS)
+        settled = [self._correct(self._settle(found)) for _, found in tried.values()]
+        return min(map(self._settle, settled), key=self._bits)
+
+    def _tune(self, step: float) -> Tuned:
+        """Fit scales, tables and correction at a step."""
+        coders = {prefix: c.tuned(step)[0] for prefix, c in self.candidates.items()}
+        return self._correct(Tuned(coders)) if self.clamp else Tuned(coders)
+
+    def _correct(self, tuned: Tuned) -> Tuned:
+        """Fit the correction alone."""
+        found = self.grid.correction(tuned.coders[False], self.samples.sizes.fit)
+        if self.curved:
+            return replace(tuned, left=found.curved, curve=found.curve)
+        return replace(tuned, left=found.clamped)
+
+    def _settle(self, found: Tuned, precision: float = 0.005) -> Tuned:
+        """Return the same at the step that reaches the goal."""
+        error = lambda step: self._error(found.at(step))  # noqa: E731
+        return found.at(search.solve_step(error, self.goal, found.step, precision))
+
+    def _strict(self, found: Tuned) -> Tuned:
+        """Return the same with the trade that reaches the goal."""
+        error = lambda trade: self._error(found.trading(trade))  # noqa: E731
+        return found.trading(search.solve_trade(error, self.goal))
+
+    def _error(self, found: Tuned) -> float:
+        """Return the mean squared error of the sample."""
+        parts = [(found.coders[prefix], c.latents) for prefix, c in self.candidates.items()]
+        total = sum(candidate.size for candidate in self.candidates.values())
+        return sum(fitting.squared_error(*part) for part in parts) / total * found.left
+
+    def _bits(self, found: Tuned) -> float:
+        bits = sum(search.stored_bits(self.candidates[p], c) for p, c in found.coders.items())
+        return bits + CURVE_BITS * (found.curve is not None)

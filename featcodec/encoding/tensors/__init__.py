@@ -1,0 +1,1 @@
+"""Which tensors of a dump belong together, and samples of a group."""

@@ -1,0 +1,108 @@
+"""Normalised samples of a tensor group, and what they show of its values."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ...align.value import Spread, ValueAlignment
+from ...coding.parts.base import Sizes
+from ...container.model import ProfileEntry
+from ...request import SampleSizes
+from ..fit.fitting import Classes
+from .group import Group, spread
+
+LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
+FEW = 1 << 8  # values show nothing
+SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
+RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
+
+
+@dataclass
+class Samples:
+    """A group, its spread, and samples of it in blocks of any size, each taken once.
+
+    What samples show guides the choice; what the header states holds for the whole group.
+    """
+
+    group: Group
+    sizes: SampleSizes
+    spread: Spread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ones: Sizes = tuple(1 for _ in self.group.grids[0])
+        self.channels = self.group.layout.token_grid(self.group.shapes[0])[-1]
+        arrays, _ = self.group.sample(self.ones, self.sizes.trial)
+        some = np.concatenate([a.ravel() for a in arrays.values()])
+        self.spread = spread(self.group, some)
+        if not self.spread.moderate:
+            self.group = replace(self.group, wide=True)
+            some = some.astype(np.float64)
+        self.std = self.spread.std if self.spread.std > 0 else 1.0
+        self.sparse = np.count_nonzero(some == 0) > some.size * RARE
+        self._some = some
+        self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
+
+    def near_bounds(self, distance: float) -> bool:
+        """Return whether more than one in a hundred values lie so close to a bound."""
+        low, high = self.spread.lower + distance, self.spread.upper - distance
+        near = (self._some <= low) | (self._some >= high)
+        return bool(np.count_nonzero(near) > self._some.size // 100)
+
+    @property
+    def saturation(self) -> float:
+        """The magnitude of the bound other than 0 that most values of a sparse group saturate at.
+
+        0 when there is none.
+        """
+        found = {
+            abs(bound): np.count_nonzero(at_bound)
+            for bound, at_bound in (
+                (self.spread.lower, self._some <= self.spread.lower),
+                (self.spread.upper, self._some >= self.spread.upper),
+            )
+            if bound and self.sparse and np.count_nonzero(at_bound) > self._some.size * SATURATED
+        }
+        return max(found, key=found.__getitem__, default=0.0)
+
+    @property
+    def peaked(self) -> bool:
+        """Whether one value other than 0 may occur so often that its rounding counts."""
+        some = self._some[self._some != 0]
+        _, counts = np.unique(some, return_counts=True)
+        return some.size < FEW or bool(counts.max() > some.size * SATURATED)
+
+    def alignment(self, entry: ProfileEntry | None = None) -> ValueAlignment:
+        """Return the bounds of the group, and its normalisation or that of a profile's entry."""
+        bounds = (self.spread.lower, self.spread.upper)
+        if entry is None:
+            return ValueAlignment(*bounds, self.spread.mean, self.std)
+        return ValueAlignment(*bounds, entry.mean, entry.std)
+
+    def sample(
+        self,
+        block: Sizes,
+        budget: int,
+        values: ValueAlignment,
+        least: int = LEAST_BLOCKS,
+        apart: bool = False,
+    ) -> tuple[dict[bool, Classes], float]:
+        """Return normalised samples by part, massive and non-finite values made harmless.
+
+        They are of `least` blocks at least. What is fitted to a sample flatters it: a sample
+        `apart` is for that.
+        """
+        budget = min(max(budget, least * self.channels * math.prod(block)), self.sizes.fit)
+        if budget == self.sizes.fit and self.group.values <= self.sizes.whole:
+            budget = self.group.values
+        key = (block, budget, values.mean, values.std, apart)
+        if key not in self._samples:
+            arrays, share = self.group.sample(block, budget, apart)
+            parts: dict[bool, dict[Sizes, np.ndarray]] = {}
+            for (prefix, sizes), a in arrays.items():
+                if self.spread.cut:
+                    np.nan_to_num(a, copy=False, nan=values.mean)
+                    np.clip(a, values.lower, values.upper, out=a)
+                parts.setdefault(prefix, {})[sizes] = values.forward(a)
+            self._samples[key] = (dict(parts), share)
+        return self._samples[key]

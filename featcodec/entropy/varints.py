@@ -1,0 +1,51 @@
+"""Varints within coded symbols: at most five bytes each (SPEC §1)."""
+
+import numpy as np
+
+from .errors import SymbolError
+
+LONGEST_VARINT = 5  # bytes of a number here
+
+
+def pack(value: int) -> bytes:
+    """Return a number, 0 or more, seven bits a byte."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def read(view: memoryview, start: int) -> tuple[int, int]:
+    """Return the varint at a position and where it ends; SymbolError when there is none."""
+    value = shift = 0
+    for position in range(start, min(start + LONGEST_VARINT, len(view))):
+        value |= (view[position] & 0x7F) << shift
+        shift += 7
+        if view[position] < 0x80:
+            if position > start and not view[position]:
+                raise SymbolError("a number that ends in a zero byte")
+            return value, position + 1
+    raise SymbolError("a number that does not end")
+
+
+def read_all(data: bytes | memoryview, count: int | None = None) -> tuple[np.ndarray, int]:
+    """Return so many varints (n,) int64, all there are without a count, and where they end.
+
+    Raises SymbolError unless they are there, as short as can be and below 2**35.
+    """
+    raw = np.frombuffer(data, np.uint8)
+    last = np.flatnonzero(raw < 0x80)[:count]
+    end = int(last[-1]) + 1 if len(last) else 0
+    if (count is None and end < len(raw)) or (count is not None and len(last) < count):
+        raise SymbolError("a number that does not end")
+    lengths = np.diff(last, prepend=-1)
+    if lengths.max(initial=0) > LONGEST_VARINT or (raw[last][lengths > 1] == 0).any():
+        raise SymbolError("a number that takes more bytes than it may")
+    values = np.zeros(len(last), np.int64)
+    for i in range(int(lengths.max(initial=0))):
+        some = lengths > i
+        places = last[some] - lengths[some] + 1 + i
+        values[some] |= (raw[places] & 0x7F).astype(np.int64) << 7 * i
+    return values, end

@@ -1,1 +1,0 @@
-"""Training of the neural transform; the only code that imports compressai."""

@@ -1,0 +1,157 @@
+"""The payload layer: one array in, bytes out, a profile on both sides (SPEC §9).
+
+For messages and chunks that are too small to carry statistics: all a message says beside its
+symbols is the shape, the step and which entry of which profile it was coded with.
+"""
+
+import math
+import zlib
+from typing import Any
+
+import numpy as np
+
+from . import limits
+from .align.numbers import STORED
+from .arrays import from_stored, to_stored
+from .coding.message_entry import at_head, entries_of
+from .coding.message_head import EXCEPTIONS, FIRST, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
+from .coding.profile import Profile
+from .container.sections import LOWEST
+from .container.wire import Cursor
+from .elements import FLOATS
+from .encoding.message import ArrayEncoder
+from .entropy import exact
+from .errors import (
+    Corrupt,
+    FeatcodecError,
+    InvalidInput,
+    InvalidStream,
+    LimitExceeded,
+    ProfileMissing,
+    Truncated,
+    damaged,
+)
+
+MAX_VALUES = 1 << 24
+
+
+class Codec:
+    """Codes single arrays with a profile that both ends have.
+
+    >>> codec = Codec(Profile.load("backbone.fcp"), snr=10)   # doctest: +SKIP
+    >>> array = codec.decode(codec.encode(array))             # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        snr: float = 20.0,
+        entry: str | None = None,
+        *,
+        max_values: int = MAX_VALUES,
+    ) -> None:
+        """`snr` is in dB, of each array; `entry` names the one of several to encode with.
+
+        `max_values` is how many values an array may have: decoding refuses a message of more
+        before it takes memory for them. Twenty bytes can stand for very many, so state what you
+        expect where messages come from others; decoding takes up to 24 bytes a value.
+
+        Raises InvalidInput for an SNR that is not positive, a name that the profile lacks, or a
+        limit beyond that of the format.
+        """
+        if not (math.isfinite(snr) and snr > 0):
+            raise InvalidInput(f"snr must be a positive number, not {snr}")
+        if not 0 < max_values <= limits.ROW_GROUP_VALUES:
+            raise InvalidInput(
+                f"max_values must be 1 to {limits.ROW_GROUP_VALUES}, not {max_values}"
+            )
+        self.profile = profile
+        self.snr = snr
+        self.max_values = max_values
+        if not profile.entries:
+            raise InvalidInput("the profile holds a network alone; messages need a linear one")
+        self._known = entries_of(profile)
+        self._entries = [e for e in self._known if entry is None or e.head.name == entry]
+        if not self._entries:
+            names = ", ".join(repr(e.head.name) for e in self._known)
+            raise InvalidInput(f"the profile has no entry {entry!r}; it has {names}")
+
+    def encode(self, array: "np.ndarray[Any, Any]") -> bytes:
+        """Return the message of an array of floats, at most 15 axes, with the SNR or more.
+
+        NaN, infinities and massive values (hundreds among values near one) are kept exactly and
+        are not counted in the SNR. Types are float16, float32, float64, and the bfloat16,
+        float8_e4m3fn and float8_e5m2 of ml_dtypes.
+
+        Raises InvalidInput for other types, for more values than `max_values`, and when no entry of
+        the profile has the channels and rank of an array whose values differ.
+        """
+        array = np.asarray(array)
+        stored, dtype = to_stored(array)
+        if dtype not in FLOATS:
+            raise InvalidInput(f"a message holds floats, not {array.dtype}")
+        if stored.ndim > RANK:
+            raise InvalidInput(f"a message holds arrays of at most {RANK} axes, not {stored.ndim}")
+        self._check_size(stored.shape, InvalidInput)
+        with np.errstate(all="ignore"):  # extremes are data here; what comes of it is measured
+            array_encoder = ArrayEncoder.of(stored, dtype)
+            return array_encoder.shortest(self._entries, self.profile, self.snr)
+
+    def decode(self, message: "bytes | bytearray | memoryview") -> "np.ndarray[Any, Any]":
+        """Return the array of a message; of types that NumPy lacks as `featcodec.numpy.load` does.
+
+        Raises LimitExceeded for one of more than `max_values`, ProfileMissing for one of another
+        profile, and other kinds of InvalidStream for a damaged one.
+        """
+        cursor = Cursor(memoryview(message).tobytes(), "message")
+        head = Head.unpack(cursor)
+        self._check_size(head.shape, LimitExceeded)
+        own = self.profile.digest
+        if head.tag not in (b"", own[:TAG_BYTES]):
+            raise ProfileMissing(
+                f"a message made with a profile whose SHA-256 begins with {head.tag.hex()};"
+                f" this codec has the one with {own.hex()}"
+            )
+        try:
+            with np.errstate(all="ignore"):
+                stored = self._decode(head, cursor)
+        except InvalidStream as error:
+            if head.version > FIRST or head.flags & LOSSLESS:
+                raise
+            raise type(error)(
+                f"{error}; damaged, or made with another profile than that with SHA-256 {own.hex()}"
+            ) from None
+        return from_stored(stored, head.dtype, head.shape)
+
+    def _check_size(self, shape: tuple[int, ...], error: type[FeatcodecError]) -> None:
+        """Raise `error` for a shape beyond the limit of the codec, or of the format."""
+        values = math.prod(shape)
+        if values > self.max_values:
+            raise error(f"{values} values in a message, more than max_values={self.max_values}")
+        if math.prod(n for n in shape if n) > SHAPE_VALUES:
+            raise error(f"a message of shape {list(shape)}: no array has one like that")
+
+    def _decode(self, head: Head, cursor: Cursor) -> np.ndarray:
+        """Return the stored elements of what follows the head."""
+        packed, body = bytes(cursor.data[: cursor.position]), cursor.rest()
+        kind = STORED[head.dtype]
+        if head.flags & LOSSLESS:
+            seed = zlib.crc32(packed) if head.version > FIRST else 0
+            count = math.prod(head.shape)
+            with damaged("a message"):
+                numbers = exact.decode(body, count, kind.itemsize, True, LOWEST[0], seed)
+            return numbers.view(kind)
+        entry = next((e for e in self._known if e.number == head.entry), None)
+        grid = None if entry is None else entry.grid_of(head.shape)
+        if entry is None or grid is None:
+            raise Corrupt("a message whose shape or entry the profile does not have")
+        bounds = (entry.head.lower, entry.head.upper)
+        coder = at_head(entry.coder(grid, head, bounds), head, packed, self.profile)
+        none = b"" if head.flags & EXCEPTIONS else b"\0"  # of an empty exception list
+        stored = np.zeros(head.shape, kind)
+        try:
+            for piece in coder.decode(none + bytes(body), 0, grid.slabs):
+                piece.put(lambda _: stored)
+        except Truncated:
+            raise Truncated("a message ends in the middle of a field") from None
+        return stored

@@ -1,1 +1,0 @@
-"""Joins alignment, transform, quantiser and entropy coder into payloads and files."""

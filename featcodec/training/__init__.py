@@ -1,0 +1,1 @@
+"""Profiles from many dumps: `linear` in closed form, `network` by gradient descent."""

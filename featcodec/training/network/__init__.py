@@ -1,0 +1,1 @@
+"""Training of the neural transform; needs the extra `train`."""

@@ -1,0 +1,39 @@
+"""Dumps to a profile with a network."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from ...coding.profile import Profile
+from ...container.network import Network
+from ...request import Options
+from ...tensors import Source
+from . import crops, export, loop
+from .warm_start import warm_start
+
+
+def train_network(
+    sources: Iterable[Source],
+    options: Options,
+    plan: loop.Plan,
+    checkpoint: Path,
+    name: str,
+    start: Profile | None = None,
+    tell: Callable[[loop.Progress], None] = lambda _: None,
+    normalise: bool = True,
+) -> Network:
+    """Return the network that a run of training ends with, and what it was trained on.
+
+    Without `normalise`, values are given to it as they are (for measuring what value alignment
+    brings). Raises InvalidInput without features, and for a checkpoint of another run.
+    """
+    features = crops.collect(sources, options, normalise)
+    model = warm_start(start.neural.weights) if start else None
+    trained = loop.train(features, plan, checkpoint, model, tell)
+    record = {
+        **{key: value for key, value in asdict(plan).items() if key != "device"},
+        "lowest_lambda": loop.LOWEST_LAMBDA,
+        "normalised": normalise,
+        "from": start.digest.hex() if start else None,
+    }
+    return export.export(trained, features, export.metadata(name, features, record))
