@@ -16,7 +16,7 @@ from .arrays import from_stored, to_stored
 from .coding.message_entry import at_head, entries_of
 from .coding.message_head import EXCEPTIONS, FIRST, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
 from .coding.profile import Profile
-from .container.sections import LOWEST
+from .container.sections import V1
 from .container.wire import Cursor
 from .elements import FLOATS
 from .encoding.message import ArrayEncoder
@@ -139,7 +139,7 @@ class Codec:
             seed = zlib.crc32(packed) if head.version > FIRST else 0
             count = math.prod(head.shape)
             with damaged("a message"):
-                numbers = exact.decode(body, count, kind.itemsize, True, LOWEST[0], seed)
+                numbers = exact.decode(body, count, kind.itemsize, True, V1[0], seed)
             return numbers.view(kind)
         entry = next((e for e in self._known if e.number == head.entry), None)
         grid = None if entry is None else entry.grid_of(head.shape)

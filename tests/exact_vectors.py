@@ -12,7 +12,7 @@ import numpy as np
 import featcodec.numpy as fc
 from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
-from featcodec.container.sections import LOWEST, REFINED
+from featcodec.container.sections import V1, V4
 from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
 from featcodec.entropy import bins, planes
@@ -94,7 +94,7 @@ def rows_by_hand(rng: np.random.Generator, model: bins.Model, itemsize: int, cou
     return crc + b"\3" + bins.encode(numbers, cells, low, model)
 
 
-def file_of(rows: dict[str, list[bytes]], version: tuple[int, int] = REFINED) -> bytes:
+def file_of(rows: dict[str, list[bytes]], version: tuple[int, int] = V4) -> bytes:
     """Return a file of a tensor of each type, of row groups of PER elements but the last: 90."""
     out = io.BytesIO()
     writer = Writer(out)
@@ -176,7 +176,7 @@ def faults() -> dict[str, tuple[str, bytes]]:
     return {
         "bins-old-version": (
             "bins in a file of major version 1",
-            file_of({"F16": [rows()]}, LOWEST),
+            file_of({"F16": [rows()]}, V1),
         ),
         "bins-twice": ("a prefix twice", having(**twice)),
         "bins-too-large": (
@@ -236,7 +236,7 @@ def plane(change: Callable[[bytes], bytes] = lambda levels: levels, elements: in
     levels, rest = coded[2 : 2 + coded[1]], coded[2 + coded[1] :]
     levels = change(levels)
     crc = struct.pack("<I", zlib.crc32(values[:90].tobytes()))
-    return file_of({"U8": [crc + bytes((planes.CODED, len(levels))) + levels + rest]}, LOWEST)
+    return file_of({"U8": [crc + bytes((planes.CODED, len(levels))) + levels + rest]}, V1)
 
 
 def _blob(data: bytes) -> bytes:

@@ -9,13 +9,13 @@ import sys
 
 import numpy as np
 
-from featcodec.coding.parts.context import ContextCoder, by_place
 from featcodec.dumps import Dump
 from featcodec.encoding.fit.fitting import longest_block, moments
 from featcodec.encoding.search.candidate import scale_of
 from featcodec.encoding.tensors.group import Group
 from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.entropy import contexts, fit
+from featcodec.modes.context.scalar import ContextCoder, by_place
 from featcodec.quantise.scalar import Thresholds, quantise
 from featcodec.request import Options
 from featcodec.transform.linear import Linear

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from featcodec.encoding.search.selection import Selector
 from make_vectors import (
     DIGITS,
     PLAIN,
@@ -32,12 +33,11 @@ from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
 from featcodec.container.reader import Reader
-from featcodec.container.sections import EXTENDED, REFINED, SECTION
+from featcodec.container.sections import SECTION, V3, V4
 from featcodec.container.writer import Writer
 from featcodec.decoding.decoder import coder_of
 from featcodec.dumps import Dump
 from featcodec.encoding import choice
-from featcodec.encoding.search.selection import Selector
 from featcodec.entropy import contexts, integers
 from featcodec.entropy import dependent_family as family
 from featcodec.entropy.tables import Table
@@ -77,7 +77,7 @@ def make_valid(folder: Path) -> None:
             tensors, way = {"x": array}, "context" if "maps" in name else "linear"
             data = fc.save(tensors, {"layout": layout}, profile=known, snr=snr, transform=way)
             reader = Reader(io.BytesIO(data), name)
-            assert reader.version == REFINED
+            assert reader.version == V4
             assert reader.groups()[0].lossy.dependent
             (target / "in.fcz").write_bytes(data)
             finish(target, needed)
@@ -126,7 +126,7 @@ def coded_by_hand(
     coder = coder_of(group, group.lossy, [values.shape], None)
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(REFINED)
+    writer.needs(V4)
     for fine, low, high in rows:
         payload, _ = coder.finer(fine).encode(low, high, lambda _: values, False, False)
         writer.section(b"ROWS", bytes([fine]) + payload)
@@ -201,7 +201,7 @@ def make_faulty(folder: Path) -> None:
         ),
         "dependent-contexts": (
             "dependent quantisation and contexts",
-            rewrite(maps, lossy(dependent=True), version=REFINED),
+            rewrite(maps, lossy(dependent=True), version=V4),
         ),
         "dependent-empty-table": (
             "an empty table of a quantiser",
@@ -209,7 +209,7 @@ def make_faulty(folder: Path) -> None:
         ),
         "dependent-scalar": (
             "symbols of two quantisers in a group of one",
-            rewrite(sound, lossy(dependent=False), version=EXTENDED),
+            rewrite(sound, lossy(dependent=False), version=V3),
         ),
         "dependent-maps-offsets": (
             "offsets of restoration for one quantiser of three",

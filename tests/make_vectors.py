@@ -33,7 +33,7 @@ from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
 from featcodec.container.network import Network
 from featcodec.container.reader import Reader
-from featcodec.container.sections import EXTENDED, REFINED, SECTION, SIGNATURE_BYTES
+from featcodec.container.sections import SECTION, SIGNATURE_BYTES, V3, V4
 from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
 from featcodec.decoding.decoder import coder_of
@@ -238,10 +238,10 @@ def make_contexts(folder: Path) -> None:
             finish(target, [])
     offsets = np.random.default_rng(6).integers(-128, 129, 48)
     by_hand = {
-        "114-context-by-hand": ({"transform": "context"}, EXTENDED),
+        "114-context-by-hand": ({"transform": "context"}, V3),
         "164-restored-by-hand": (
             {"transform": "restored", "offsets": integers.pack(offsets)},
-            REFINED,
+            V4,
         ),
     }
     for name, (changes, version) in by_hand.items():
@@ -434,7 +434,7 @@ def by_group(lossy: Lossy, shape: tuple[int, ...], made: Callable) -> bytes:
     coder = coder_of(header, lossy, [shape], None)
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(REFINED)
+    writer.needs(V4)
     slabs = coder.grid.slabs
     for first in range(0, slabs, 2):
         arrays = []
@@ -628,7 +628,7 @@ def by_hand(profile: bytes, largest: int, step: float = 0.5) -> bytes:
     )
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(EXTENDED)
+    writer.needs(V3)
     writer.section(b"ROWS", bytes(rows))
     writer.section(b"GRUP", GroupHeader("F32", 21, 21, 0, 1.0, np.nan, lossy).pack())
     writer.profile(hashlib.sha256(profile).digest())
@@ -943,17 +943,17 @@ def context_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
         ),
         "context-line": (
             "transform 2 with one grid axis",
-            rewrite(line, with_model(transform="context"), version=EXTENDED),
+            rewrite(line, with_model(transform="context"), version=V3),
             None,
         ),
         "context-prefix": (
             "transform 2 for prefix tokens",
-            rewrite(tokens, with_model(transform="context"), version=EXTENDED),
+            rewrite(tokens, with_model(transform="context"), version=V3),
             None,
         ),
         "context-entry": (
             "transform 2 in an entry of a profile",
-            rewrite(maps, lossy(parts=(part,)), profile=profile, version=EXTENDED),
+            rewrite(maps, lossy(parts=(part,)), profile=profile, version=V3),
             profile,
         ),
         "context-symbols": (
@@ -998,17 +998,17 @@ def restored_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
         ),
         "restored-line": (
             "transform 6 with one grid axis",
-            rewrite(line, zeros, version=REFINED),
+            rewrite(line, zeros, version=V4),
             None,
         ),
         "restored-prefix": (
             "transform 6 for prefix tokens",
-            rewrite(tokens, zeros, version=REFINED),
+            rewrite(tokens, zeros, version=V4),
             None,
         ),
         "restored-entry": (
             "transform 6 in an entry of a profile",
-            rewrite(maps, lossy(parts=(part,)), profile=profile, version=REFINED),
+            rewrite(maps, lossy(parts=(part,)), profile=profile, version=V4),
             profile,
         ),
         "restored-offset": (
@@ -1116,7 +1116,7 @@ def curve_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
         ),
         "curve-network": (
             "a correction curve behind a network",
-            rewrite(network, lossy(curve=(1.0, knots)), version=REFINED),
+            rewrite(network, lossy(curve=(1.0, knots)), version=V4),
             (folder / "network.fcp").read_bytes(),
         ),
     }
@@ -1205,9 +1205,7 @@ def bounded_faults(folder: Path) -> dict[str, tuple[str, bytes, bytes | None]]:
         ),
         "split-entry": (
             "transform 5 in an entry of a profile",
-            rewrite(
-                maps, lossy(parts=(Part("linear", None, 0),)), profile=profile, version=REFINED
-            ),
+            rewrite(maps, lossy(parts=(Part("linear", None, 0),)), profile=profile, version=V4),
             profile,
         ),
         "split-cube": (
@@ -1240,7 +1238,7 @@ def predicted_by_many() -> bytes:
     part = Part("predicted", Model("predicted", prediction=bytes(prediction)))
     out = io.BytesIO()
     writer = LaxWriter(out)
-    writer.needs(REFINED)
+    writer.needs(V4)
     writer.section(b"ROWS", b"\x80\0" + symbols.encode([]))
     features = Lossy(**PLAIN, profile=None, parts=(part,))
     writer.section(b"GRUP", GroupHeader("F32", 1, 1, 0, 1.0, np.nan, features).pack())
@@ -1369,7 +1367,7 @@ def make_limits_of_networks(folder: Path) -> None:
     lossy = Lossy(**PLAIN, profile=0, parts=(Part("none", Model("none")),), neural=True)
     with (target / "in.fcz").open("w+b") as out:
         writer = Writer(out)
-        writer.needs(EXTENDED)
+        writer.needs(V3)
         writer.section(b"ROWS", bytes([128, 0, 0, 0]) + symbols.encode([]))
         writer.section(b"GRUP", GroupHeader("F8_E4M3", 514, 514, 0, 1.0, np.nan, lossy).pack())
         writer.profile(hashlib.sha256(profile).digest())

@@ -31,10 +31,10 @@ from featcodec.container.reader import Reader
 from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
 from featcodec.encoding.dump import encode
-from featcodec.encoding.fit.bands import Moments
 from featcodec.entropy import fit
 from featcodec.entropy.tables import frequencies
 from featcodec.evaluate.features import Features
+from featcodec.modes.banded.fit import Moments
 from featcodec.request import Quality
 from featcodec.transform.banded import Banded
 

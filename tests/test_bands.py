@@ -13,9 +13,9 @@ from safetensors.numpy import load_file
 import featcodec.numpy as fc
 from featcodec import Profile
 from featcodec.container.reader import Reader
-from featcodec.container.sections import EXTENDED, LOWEST
-from featcodec.encoding.fit import bands
-from featcodec.encoding.search import selection
+from featcodec.container.sections import V1, V3
+from featcodec.modes.banded import fit as bands
+from featcodec.modes.banded.search import BandedSearch
 from featcodec.transform import householder
 from featcodec.transform.banded import Banded
 from featcodec.transform.linear import Linear
@@ -92,10 +92,10 @@ def test_they_shorten_a_file(
     tokens: dict[str, np.ndarray], snr: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = fc.save(tokens, {"layout": "NLD"}, snr=snr)
-    monkeypatch.setattr(selection, "BANDS_HELP", 0)
+    monkeypatch.setattr(BandedSearch, "enter", lambda *_: None)
     without = fc.save(tokens, {"layout": "NLD"}, snr=snr)
-    assert stored(ours) == ("banded", EXTENDED)
-    assert stored(without) == ("linear", LOWEST)
+    assert stored(ours) == ("banded", V3)
+    assert stored(without) == ("linear", V1)
     assert len(ours) < len(without)
 
 
@@ -106,8 +106,8 @@ def test_they_shorten_a_file_with_a_profile(
     few = {"tokens": tokens["tokens"][:40]}
     ours = fc.save(few, {"layout": "NLD"}, profile=profile, snr=snr)
     without = fc.save(few, {"layout": "NLD"}, profile=DIGITS, snr=snr)
-    assert Reader(io.BytesIO(profile_file.read_bytes()), "profile", 1).version == EXTENDED
-    assert stored(ours) == ("banded", EXTENDED)
+    assert Reader(io.BytesIO(profile_file.read_bytes()), "profile", 1).version == V3
+    assert stored(ours) == ("banded", V3)
     assert len(ours) < len(without)
     back = fc.load(ours, profile=profile)["tokens"].astype(np.float64)
     wanted = few["tokens"].astype(np.float64)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 import featcodec.numpy as fc
 from featcodec.coding.parts.base import taking
-from featcodec.coding.parts.predicted import PredictedCoder
-from featcodec.coding.parts.split import SplitCoder
 from featcodec.container.reader import Reader
-from featcodec.container.sections import REFINED
-from featcodec.encoding.bounded import prediction_fit
+from featcodec.container.sections import V4
 from featcodec.entropy import prediction, split
 from featcodec.entropy.prediction import Prediction, PredictionError, Predictor
+from featcodec.modes.predicted import fit as prediction_fit
+from featcodec.modes.predicted.part import PredictedCoder
+from featcodec.modes.split.part import SplitCoder
 from featcodec.transform.linear import Centred
 
 SIZES = st.one_of(
@@ -213,7 +213,7 @@ def test_it_pays_and_the_bound_holds(transform: str, values: np.ndarray, layout:
         reader = Reader(io.BytesIO(data), "x")
         (header,) = reader.groups()
         assert header.lossy is not None
-        assert (header.lossy.transform, reader.version) == (transform, REFINED)
+        assert (header.lossy.transform, reader.version) == (transform, V4)
         change = np.abs(fc.load(data)["x"].astype(float) - values)
         assert change.max() <= bound
         assert header.max_error == pytest.approx(change.max())

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 import featcodec.numpy as fc
-from featcodec.coding.parts import restoration
-from featcodec.coding.parts.context import ContextCoder
-from featcodec.coding.parts.dependent_context import DependentContextCoder
 from featcodec.container.reader import Reader
-from featcodec.encoding.search import selection
 from featcodec.entropy import contexts
 from featcodec.entropy import symbols as coded_symbols
 from featcodec.entropy.tables import Table
 from featcodec.errors import InvalidInput
 from featcodec.files import decode_file, encode_file
+from featcodec.modes.context import reconstruction
+from featcodec.modes.context.dependent import DependentContextCoder
+from featcodec.modes.context.scalar import ContextCoder
+from featcodec.modes.context.search import ContextSearch
 from featcodec.request import Options, Quality
 from featcodec.transform.linear import Centred
 
@@ -103,19 +103,19 @@ def restored_by_hand(
     return latents
 
 
-@given(SIZES, st.integers(0, 2**32), st.floats(0.1, 100), st.sampled_from([1, restoration.SETS]))
+@given(SIZES, st.integers(0, 2**32), st.floats(0.1, 100), st.sampled_from([1, reconstruction.SETS]))
 def test_symbols_are_restored_as_the_specification_says(
     sizes: tuple[int, int], seed: int, scale: float, sets: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    offsets = rng.integers(-128, 129, (sets, restoration.CLASSES, restoration.KINDS))
+    offsets = rng.integers(-128, 129, (sets, reconstruction.CLASSES, reconstruction.KINDS))
     quantisers = rng.integers(0, sets, sizes)
     symbols = np.rint(rng.laplace(scale=scale, size=sizes)).astype(np.int32)
     known = contexts.Contexts(sizes, np.array([0]), 1)
     for number, (places, _) in enumerate(known.lattice):
         both = (a.reshape(-1, 1)[places] for a in (symbols, quantisers))
         known.learn(number, *both)
-    found = restoration.restored(known, offsets, 1.0, "float64")[:, 0].reshape(sizes)
+    found = reconstruction.restored(known, offsets, 1.0, "float64")[:, 0].reshape(sizes)
     assert np.array_equal(found, restored_by_hand(symbols, offsets, quantisers))
 
 
@@ -127,9 +127,9 @@ def test_fitted_offsets_err_less_than_none(sizes: tuple[int, int], columns: int,
     symbols = np.trunc(rows / 0.3 + 0.4 * np.sign(rows)).astype(np.int32)
     for number, (places, _) in enumerate(known.lattice):
         known.learn(number, symbols[places])
-    fitted = restoration.fit(restoration.excess(known, rows, 0.3))
+    fitted = reconstruction.fit(reconstruction.excess(known, rows, 0.3))
     errors = [
-        ((restoration.restored(known, offsets, 0.3, "float64") - rows) ** 2).sum()
+        ((reconstruction.restored(known, offsets, 0.3, "float64") - rows) ** 2).sum()
         for offsets in (fitted, np.zeros_like(fitted))
     ]
     assert errors[0] <= errors[1] + 1e-9
@@ -144,8 +144,8 @@ def test_decoding_meets_the_contexts_of_encoding(
     values = np.maximum(rng.normal(size=shape) * rng.gamma(0.5, size=shape), 0).astype(np.float32)
     scales = rng.integers(-30, 10, (channels, *sizes))
     transform = Centred(np.zeros(channels), "float32")
-    kind, sets = (DependentContextCoder, restoration.SETS) if dependent else (ContextCoder, 1)
-    offsets = rng.integers(-128, 129, (sets, restoration.CLASSES, restoration.KINDS))
+    kind, sets = (DependentContextCoder, reconstruction.SETS) if dependent else (ContextCoder, 1)
+    offsets = rng.integers(-128, 129, (sets, reconstruction.CLASSES, reconstruction.KINDS))
     coder = kind(transform, scales, {}, 0.3, 0, "float32", positive=True, offsets=offsets)
     coded, error = coder.encode(values.copy(), sizes)
     packed = coded_symbols.encode([(symbols, coder.table(number)) for number, symbols in coded])
@@ -180,7 +180,7 @@ def test_dependent_quantisation_shortens_maps(
     back = fc.load(ours)["x"]
     reached = 10 * np.log10(tensors["x"].var() / np.square(back - tensors["x"]).mean())
     assert snr - 0.01 <= reached <= snr + 0.1
-    monkeypatch.setattr(selection, "DEPENDENT", {})
+    monkeypatch.setattr(ContextSearch, "trellis_gain", None)
     assert len(ours) < 0.99 * len(saved())
 
 

@@ -35,7 +35,7 @@ def reaches(path: Path, name: str) -> bool:
 @pytest.mark.parametrize("stage", ["align", "transform", "quantise", "entropy"])
 def test_a_stage_knows_neither_the_others_nor_the_container(stage: str) -> None:
     others = {"align", "transform", "quantise", "entropy", "container", "coding", "decoding"}
-    others |= {"encoding", "training", "cli"}
+    others |= {"modes", "encoding", "training", "cli"}
     for path in (PACKAGE / stage).rglob("*.py"):
         for other in others - {stage}:
             assert not reaches(path, f"featcodec.{other}"), f"{path} imports {other}"
@@ -47,14 +47,21 @@ def test_the_container_needs_the_standard_library_only() -> None:
         PACKAGE / "errors.py",
         PACKAGE / "limits.py",
         PACKAGE / "elements.py",
+        PACKAGE / "modes" / "mode.py",
+        *(PACKAGE / "modes").rglob("__init__.py"),
     ]:
         for name in (*HEAVY, "click", "featcodec.coding", "featcodec.entropy"):
             assert not reaches(path, name), f"{path} imports {name}"
 
 
-@pytest.mark.parametrize("room", ["coding", "decoding"])
+SEARCH = ("search.py", "candidate.py", "fit.py", "clusters.py")  # of a mode
+
+
+@pytest.mark.parametrize("room", ["coding", "decoding", "modes"])
 def test_decoding_knows_nothing_of_encoding(room: str) -> None:
     for path in (PACKAGE / room).rglob("*.py"):
+        if room == "modes" and path.name in SEARCH:
+            continue
         for name in (*ENCODER, "featcodec.evaluate", "featcodec.cli"):
             assert not reaches(path, name), f"{path} imports {name}"
 

@@ -29,12 +29,14 @@ from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.index import TensorEntry
 from featcodec.container.model import Model, ProfileEntry
 from featcodec.container.network import Network
-from featcodec.container.sections import FEATURES, REFINED
+from featcodec.container.sections import FEATURES, V4
 from featcodec.container.wire import Builder, Unpacker
 from featcodec.container.writer import Writer
 from featcodec.dumps import header_bytes as dump_header
 from featcodec.entropy import integers, symbols
 from featcodec.errors import InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
+from featcodec.modes.banded import BandedFields
+from featcodec.modes.predicted import PredictedFields
 from featcodec.request import Options
 from featcodec.training.linear import train
 
@@ -68,7 +70,7 @@ def features(
     out = io.BytesIO()
     writer = Writer(out)
     lossy = Lossy(**{**PLAIN, "layout": layout, **changes}, parts=(Part(model.transform, model),))
-    writer.needs(REFINED)
+    writer.needs(V4)
     writer.section(b"ROWS", NOTHING)
     writer.section(b"GRUP", GroupHeader("F32", slabs, slabs, 0, 1.0, np.nan, lossy).pack())
     writer.index.tensors = [TensorEntry("x", "F32", shape, 0)]
@@ -85,7 +87,7 @@ def klt(bands: int, channels: int) -> Model:
     vectors = np.ones((bands, channels), np.int64)
     places = integers.pack(np.arange(16) % bands)
     basis = integers.pack(vectors)
-    return Model("banded", (16,), 1, basis=basis, bands=bands, places=places)
+    return Model("banded", (16,), 1, fields=BandedFields(bands, places), basis=basis)
 
 
 def predicted(channels: int) -> Model:
@@ -94,7 +96,7 @@ def predicted(channels: int) -> Model:
     out.u8(0)
     out.blob(b"")
     out.blob(integers.pack(np.ones(channels * (channels - 1) // 2, np.int64)))
-    return Model("predicted", prediction=bytes(out))
+    return Model("predicted", fields=PredictedFields(bytes(out)))
 
 
 def entry(model: Model, **changes: Any) -> ProfileEntry:

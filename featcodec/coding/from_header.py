@@ -5,22 +5,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import limits
+from .. import limits, modes
 from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.layout import Layout, LayoutError
 from ..align.value import ValueAlignment
 from ..container.group import Lossy, Part
-from ..container.model import OWN, Model
-from ..entropy.prediction import Predictor
+from ..container.model import Model
+from ..entropy.tables import Table
 from ..errors import Corrupt, damaged
+from ..modes.coder import Quantiser
 from .model import GridModel, unpack_scales, unpack_tables
 from .parts.base import PartCoder
-from .parts.context import ContextCoder
-from .parts.dependent import DependentCoder
-from .parts.dependent_context import DependentContextCoder
-from .parts.predicted import PredictedCoder
-from .parts.split import SplitCoder
 from .picture import NeuralCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
@@ -83,14 +79,14 @@ def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:
     entry = profile.entries[part.entry]
     if entry.prefix != prefix:
         raise Corrupt("a group refers to a profile entry for other tokens")
-    if (part.transform == "banded") != (entry.model.transform == "banded"):
+    if modes.MODES[part.transform].since != modes.MODES[entry.model.transform].since:
         raise Corrupt("a group states another transform than the profile entry it refers to")
     return entry.model
 
 
 def _model(
     part: Part, channels: int, profile: Profile | None, dependent: bool
-) -> tuple[GridModel, np.ndarray, dict]:
+) -> tuple[GridModel, np.ndarray, dict[int, Table]]:
     """Return the model of a part, its scales and its tables."""
     if part.model is not None:
         model = GridModel.unpack(part.model, channels, dependent)
@@ -106,22 +102,14 @@ def _model(
 
 
 def _part_coder(
-    lossy: Lossy, model: GridModel, scales: np.ndarray, tables: dict, work: str
+    lossy: Lossy, model: GridModel, scales: np.ndarray, tables: dict[int, Table], dtype: str
 ) -> PartCoder:
     """Return what codes the grid, or the prefix tokens, with a model."""
+    if lossy.dependent and not modes.MODES[model.transform].trellis:
+        raise Corrupt(f"a group has dependent quantisation with transform {model.transform}")
     # No sum of scales comes near: beyond, all that counts is the sign.
     step_scale = min(max(lossy.step_scale, -FARTHEST), FARTHEST)
-    common = (model.transform_in(work), scales, tables, lossy.step, step_scale, work)
-    positive = lossy.lower >= lossy.mean
-    if model.transform in OWN and model.transform != "restored" and lossy.dependent:
-        raise Corrupt("a group has dependent quantisation in the sample domain")
+    transform = model.transform_in(dtype)
+    quantiser = Quantiser(transform, scales, tables, lossy.step, step_scale, dtype)
     with damaged("a group header"):
-        if model.transform in ("context", "restored"):
-            kind = DependentContextCoder if lossy.dependent else ContextCoder
-            return kind(*common, positive=positive, offsets=model.offsets)
-        if model.prediction is not None:
-            return PredictedCoder(*common, predictor=Predictor(model.prediction))
-        if model.transform == "split":
-            top = (lossy.upper - lossy.mean) / lossy.std - model.centres
-            return SplitCoder(*common, positive=positive, peak=model.peak, top=top)
-        return DependentCoder(*common) if lossy.dependent else PartCoder(*common)
+        return modes.coder_of(model.transform).coder(model, lossy, quantiser)

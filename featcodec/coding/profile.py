@@ -12,7 +12,7 @@ from .. import limits
 from ..container.model import ProfileEntry
 from ..container.network import Network
 from ..container.reader import Reader
-from ..container.sections import EXTENDED, PROFILE
+from ..container.sections import PROFILE, V3
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput, damaged
 from ..profiles import built_in
@@ -91,7 +91,7 @@ class Profile:
             writer.needs(entry.version)
             writer.section(b"ENTR", entry.pack())
         if network is not None:
-            writer.needs(EXTENDED)
+            writer.needs(V3)
             writer.section(b"NETW", network.pack())
         writer.finish()
         return out.getvalue()

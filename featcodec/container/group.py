@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from .. import elements, limits
 from ..errors import Corrupt
-from .model import ARCHITECTURES, OWN, TRANSFORMS, Model, layout_of, pack_layout
-from .sections import EXTENDED, LOWEST, REFINED
+from ..modes import BY_CODE, MODES
+from .model import ARCHITECTURES, Model, layout_of, pack_layout
+from .sections import V3, V4
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
@@ -29,7 +30,7 @@ class Part:
     def pack(self, out: Builder) -> None:
         out.u8(self.model is None)
         if self.model is None:
-            out.u8(TRANSFORMS.index(self.transform))
+            out.u8(MODES[self.transform].code)
             out.varint(self.entry)
             out.blob(self.scales)
             out.blob(self.tables)
@@ -39,11 +40,11 @@ class Part:
     @classmethod
     def unpack(cls, cursor: Cursor) -> "Part":
         if cursor.flag():
-            transform = TRANSFORMS[cursor.choice(len(TRANSFORMS), "a transform")]
-            if transform in OWN:
+            mode = BY_CODE[cursor.choice(len(BY_CODE), "a transform")]
+            if not mode.in_profiles:
                 raise Corrupt("a part of the sample domain refers to a profile")
             entry = limits.check(cursor.varint(), limits.PROFILE_ENTRIES, "a profile entry")
-            return cls(transform, None, entry, cursor.blob(), cursor.blob())
+            return cls(mode.name, None, entry, cursor.blob(), cursor.blob())
         model = Model.unpack(cursor.blob())
         return cls(model.transform, model)
 
@@ -77,6 +78,11 @@ class Lossy:
         return "neural" if self.neural else self.parts[0].transform
 
     @property
+    def positive(self) -> bool:
+        """Whether no value is below the mean."""
+        return self.lower >= self.mean
+
+    @property
     def network_step(self) -> float:
         """The step of the network's latents."""
         return float(self.step * 2 ** (self.picture_step / 8))
@@ -84,11 +90,10 @@ class Lossy:
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the group uses."""
-        refined = any(part.transform in ("predicted", "split", "restored") for part in self.parts)
-        if refined or self.dependent or self.curve is not None:
-            return REFINED
-        extended = any(part.transform in ("context", "banded") for part in self.parts)
-        return EXTENDED if extended or self.neural else LOWEST
+        versions = [MODES[part.transform].since for part in self.parts]
+        versions += [V4] * (self.dependent or self.curve is not None)
+        versions += [V3] * self.neural
+        return max(versions)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,15 @@
 """How one token grid is transformed and its symbols are modelled (SPEC §6)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .. import limits
 from ..errors import Corrupt
+from ..modes import BY_CODE, MODES, Fields
 from .dump import quoted, to_write
-from .sections import EXTENDED, LOWEST
 from .wire import Builder, Cursor
 
 ARCHITECTURES = ("generic", "cnn", "transformer")
-TRANSFORMS = ("none", "linear", "context", "banded", "predicted", "split", "restored")
-OWN = ("context", "predicted", "split", "restored")  # that a profile does not hold
-BANDS = range(2, 17)  # how many a banded model may have
 
 
 def pack_layout(out: Builder, layout: str) -> None:
@@ -31,39 +28,27 @@ def layout_of(cursor: Cursor) -> str:
 class Model:
     """Everything fitted on features; the byte strings are integer arrays packed by `entropy`."""
 
-    transform: str
+    transform: str  # name of a mode
     block: tuple[int, ...] = ()  # longest block on each grid axis
     reflectors: int = 0  # how many Householder reflectors make up a KLT
     centre_exponent: int = 0  # centres are integers times 2 ** -centre_exponent
+    scale_unit: int = 1  # of the scales, in quarter octaves
+    fields: Fields = field(default_factory=Fields)  # of the mode
     centre: bytes = b""  # one per channel, in normalised units; empty: all zero
     basis: bytes = b""
-    scale_unit: int = 1  # of the scales, in quarter octaves
     scales: bytes = b""  # channel, band and residual terms
     tables: bytes = b""
-    bands: int = 1  # of frequencies, each with a KLT of its own; more than one when banded
-    places: bytes = b""  # the band of each place of the longest block, when banded
-    prediction: bytes = b""  # its weights, when predicted
-    peak: int = 0  # magnitude that values at the bound count as, when split
-    offsets: bytes = b""  # where symbols are reconstructed, when restored
 
     def pack(self) -> bytes:
         out = Builder()
         limits.check_input(len(self.block), limits.RANK, "the rank of blocks", "merge some axes")
-        out.u8(TRANSFORMS.index(self.transform))
+        out.u8(MODES[self.transform].code)
         out.u8(len(self.block))
         out.varints(self.block)
         out.varint(self.reflectors)
         out.u8(self.centre_exponent)
         out.u8(self.scale_unit)
-        if self.transform == "banded":
-            out.varint(self.bands)
-            out.blob(self.places)
-        if self.transform == "predicted":
-            out.blob(self.prediction)
-        if self.transform == "split":
-            out.varint(self.peak)
-        if self.transform == "restored":
-            out.blob(self.offsets)
+        self.fields.pack(out)
         for packed in (self.centre, self.basis, self.scales, self.tables):
             out.blob(packed)
         return bytes(out)
@@ -79,56 +64,22 @@ class Model:
         if self.reflectors > channels or points == 0:
             raise Corrupt("a model has more reflectors than channels, or an empty block")
         if self.reflectors:
-            limits.check(self.bands * channels**2, most, "bands x channels x channels of KLTs")
-        if self._weighs_channels:
-            weights = channels * (channels - 1) // 2
-            limits.check(weights, limits.CHANNEL_WEIGHTS, "the number of weights of channels")
-
-    @property
-    def _weighs_channels(self) -> bool:
-        """Return whether there are weights of channels in the prediction."""
-        cursor = Cursor(self.prediction, "prediction")
-        if not self.prediction:
-            return False
-        cursor.blob()
-        cursor.u8()
-        cursor.blob()
-        return bool(cursor.varint())
+            numbers = self.fields.klts * channels**2
+            limits.check(numbers, most, "bands x channels x channels of KLTs")
+        self.fields.check(channels)
 
     @classmethod
     def unpack(cls, data: bytes) -> "Model":
         cursor = Cursor(data, "model")
-        transform = TRANSFORMS[cursor.choice(len(TRANSFORMS), "a transform")]
+        mode = BY_CODE[cursor.choice(len(BY_CODE), "a transform")]
         axes = limits.check(cursor.u8(), limits.RANK, "the number of block axes")
         block = tuple(cursor.varints(axes))
         reflectors = cursor.varint()
         exponent, unit = cursor.u8(), cursor.u8()
-        bands, places = 1, b""
-        if transform == "banded":
-            bands, places = cursor.varint(), cursor.blob()
-            if bands not in BANDS:
-                raise Corrupt(f"a model states {bands} bands")
-        prediction = cursor.blob() if transform == "predicted" else b""
-        peak = cursor.varint() if transform == "split" else 0
-        offsets = cursor.blob() if transform == "restored" else b""
-        centre, basis, scales, tables = (cursor.blob() for _ in range(4))
+        fields = mode.fields.unpack(cursor)
+        packed = [cursor.blob() for _ in range(4)]
         cursor.end()
-        return cls(
-            transform,
-            block,
-            reflectors,
-            exponent,
-            centre,
-            basis,
-            unit,
-            scales,
-            tables,
-            bands,
-            places,
-            prediction,
-            peak,
-            offsets,
-        )
+        return cls(mode.name, block, reflectors, exponent, unit, fields, *packed)
 
 
 @dataclass(frozen=True)
@@ -172,7 +123,7 @@ class ProfileEntry:
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the model uses."""
-        return EXTENDED if self.model.transform == "banded" else LOWEST
+        return MODES[self.model.transform].since
 
     @classmethod
     def unpack(cls, data: bytes) -> "ProfileEntry":
@@ -189,7 +140,7 @@ class ProfileEntry:
         if not all(map(math.isfinite, (mean, std, lower, upper))) or std <= 0 or lower > upper:
             raise Corrupt("a profile entry holds a mean, deviation or bound that cannot be")
         model = Model.unpack(bytes(cursor.rest()))
-        if model.transform in OWN:
+        if not MODES[model.transform].in_profiles:
             raise Corrupt("a profile entry holds a model of the sample domain")
         entry = cls(
             name,

@@ -14,12 +14,12 @@ from .network import Network
 from .sections import (
     END,
     END_BYTES,
-    EXTENDED,
     FEATURES,
     KINDS,
     PROFILE,
     SECTION_BYTES,
     SIGNATURE_BYTES,
+    V3,
     check_signature,
     read_section,
 )
@@ -51,7 +51,7 @@ class Reader:
             raise Corrupt(f"{name} is a profile that lists tensors")
         lengths = (length for _, length in self.index.sections)
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
-        self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < EXTENDED else set()))
+        self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < V3 else set()))
 
     def _end_marker(self) -> int:
         if self.size < SIGNATURE_BYTES + END_BYTES:
@@ -72,7 +72,7 @@ class Reader:
         """Refuse a critical section of unknown kind; one that is not critical is skipped."""
         for position, (kind, length) in enumerate(self.index.sections):
             if kind not in known:
-                if kind in STRUCTURE - ({b"NETW"} if self.version < EXTENDED else set()):
+                if kind in STRUCTURE - ({b"NETW"} if self.version < V3 else set()):
                     raise Corrupt(f"{self.name} has {kind!r} where it cannot stand")
                 found, critical, _ = read_section(self.source, self.offsets[position], length)
                 if found != kind:
@@ -116,7 +116,7 @@ class Reader:
 
     def network(self) -> Network | None:
         """Return the network of a profile file, if it has one."""
-        if self.version < EXTENDED:  # of an unknown type there
+        if self.version < V3:  # of an unknown type there
             return None
         found = [Network.unpack(payload) for payload in self._all(b"NETW")]
         if len(found) > 1:

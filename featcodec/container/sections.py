@@ -10,9 +10,9 @@ from ..formats import recognise
 from .source import Source
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
-LOWEST = (1, 0)  # what a file states unless it needs more
-EXTENDED = (3, 0)  # bands, contexts and networks
-REFINED = (4, 0)  # what is marked (4.0) in the specification
+V1 = (1, 0)  # what a file states unless it needs more
+V3 = (3, 0)  # bands, contexts and networks
+V4 = (4, 0)  # what is marked (4.0) in the specification
 MAJORS = (1, 3, 4)
 FEATURES, PROFILE = 0, 1
 KINDS = ("features", "profile")

@@ -7,7 +7,7 @@ from .agreement import check_groups
 from .dump import to_write
 from .group import GroupHeader
 from .index import Index
-from .sections import END, END_BYTES, FEATURES, LOWEST, signature, write_section
+from .sections import END, END_BYTES, FEATURES, V1, signature, write_section
 
 # Position, counts of sections and profiles, version.
 Mark = tuple[int, int, int, tuple[int, int]]
@@ -19,9 +19,9 @@ class Writer:
     def __init__(self, out: BinaryIO, kind: int = FEATURES) -> None:
         self.out = out
         self.kind = kind
-        self.version = LOWEST
+        self.version = V1
         self.index = Index()
-        self.position = out.write(signature(kind, LOWEST))
+        self.position = out.write(signature(kind, V1))
         self._headers: list[bytes] = []  # of groups
 
     def section(self, kind: bytes, payload: bytes) -> int:
@@ -68,7 +68,7 @@ class Writer:
         self.position += write_section(self.out, b"INDX", self.index.pack())
         total = self.position + END_BYTES
         write_section(self.out, b"END ", END.pack(offset, total))
-        if self.version != LOWEST:
+        if self.version != V1:
             self.out.seek(0)
             self.out.write(signature(self.kind, self.version))
             self.out.seek(total)

@@ -13,7 +13,7 @@ from ..coding.profile import Profile
 from ..container.dump import check_dump
 from ..container.group import GroupHeader
 from ..container.index import TensorEntry
-from ..container.sections import FEATURES, REFINED
+from ..container.sections import FEATURES, V4
 from ..container.writer import Writer
 from ..elements import BITS, FLOATS, PRECISION
 from ..entropy import exact
@@ -28,7 +28,7 @@ from .group_writer import GroupWriter, Written
 from .network import as_tokens, neural_choice
 from .rate_control.control import next_snr, next_step, stricter
 from .room import check_features
-from .search.selection import Selector
+from .search.race import Race
 from .tensors.group import Group
 from .tensors.grouping import LosslessGroup, group_tensors
 from .tensors.samples import Samples
@@ -187,11 +187,11 @@ class _Encoder:
         if self.transform == "context" and (len(group.grids[0]) != 2 or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need maps of rows and columns")
         samples, snr = Samples(group, self.sizes), quality.snr
-        selector = Selector(samples, entries, self.transform)
-        found = selector.select(snr) if sane(samples.spread) else None
+        race = Race(samples, entries, self.transform, snr)
+        found = race.run() if sane(samples.spread) else None
         if found is not None and found.transforms and entries and group.values <= self.sizes.whole:
             # All is known of a small group, so that a profile need never cost anything.
-            without = Selector(samples, [], self.transform).select(snr)
+            without = Race(samples, [], self.transform, snr).run()
             if without is not None and without.bits < CLOSE * found.bits:
                 found = without
         if found is None:
@@ -298,7 +298,7 @@ def _lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
         numbers = group.read(start, min(start + LOSSLESS_VALUES, group.elements))
         payload = coder.encode(numbers)
         if exact.refined(payload):
-            writer.needs(REFINED)
+            writer.needs(V4)
         writer.section(b"ROWS", payload)
     return GroupHeader(group.dtype, group.elements, LOSSLESS_VALUES, first, math.inf, 0.0)
 

@@ -17,7 +17,7 @@ from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..entropy import exact
 from ..errors import InvalidInput
-from .search.candidate import solve_step
+from .search.solve import solve_step
 
 WORTHWHILE = 0.5  # of the array's bytes: above that, coding bit for bit may be smaller
 MOST_SHIFT = 120  # quarter octaves: a step beyond has no code

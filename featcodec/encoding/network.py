@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .. import modes
 from ..align.layout import Layout
 from ..align.value import ValueAlignment
 from ..coding.model import GridModel
@@ -15,7 +16,9 @@ from ..container.group import Part
 from ..entropy import family
 from .choice import Choice
 from .fit import fitting
-from .search import candidate as search
+from .search.candidate import Candidate, scale_of
+from .search.cost import total_bits
+from .search.solve import solve_step
 from .tensors.group import Group
 from .tensors.samples import Samples
 
@@ -46,7 +49,7 @@ def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
         return _choice(samples, network, values, coarsest, _nothing(samples, coarsest))
     if trial.error(finest) <= goal:
         start = min(max(math.sqrt(12 * goal), finest), coarsest)
-        step = search.solve_step(trial.error, goal, start, precision=0.003)
+        step = solve_step(trial.error, goal, start, precision=0.003)
         return _choice(samples, network, values, step, _nothing(samples, step))
     trial = Trial.of(samples, network, values, samples.sizes.fit)
     steps = (network.weights.coarsest_step * 2 ** (-level / 2) for level in PICTURE_LEVELS)
@@ -95,7 +98,7 @@ class Trial:
         rest = {self.samples.ones: self.rest(picture_step)}
         start = math.sqrt(12 * goal)
         tried = [
-            (*search.total_bits(candidate, goal, start), candidate)
+            (*total_bits(candidate, goal, start), candidate)
             for candidate in _candidates(self.samples, rest, self.share, goal)
         ]
         bits, step, candidate = min(tried, key=lambda found: found[0])
@@ -105,7 +108,7 @@ class Trial:
             coded = replace(coder, step=step)
             return fitting.squared_error(coded, candidate.latents) / candidate.size
 
-        step = search.solve_step(error, goal, step)
+        step = solve_step(error, goal, step)
         apart = round(8 * math.log2(picture_step / step))
         part = (candidate.part(coder), coder)
         choice = _choice(self.samples, self.network, self.values, step, part, coder.step_scale)
@@ -114,17 +117,17 @@ class Trial:
 
 def _nothing(samples: Samples, step: float) -> tuple[Part, PartCoder]:
     """Return a part that codes every value as zero."""
-    scales = np.full((samples.channels, *samples.ones), search.scale_of(step) + EMPTY_SCALE)
+    scales = np.full((samples.channels, *samples.ones), scale_of(step) + EMPTY_SCALE)
     centre = np.zeros(samples.channels, np.int64)
     model = GridModel("none", samples.ones, centre, 0, np.zeros((1, len(centre), 0), int), scales)
     work = samples.group.work
-    coder = PartCoder(model.transform_in(work), scales, {}, step, search.scale_of(step), work)
+    coder = PartCoder(model.transform_in(work), scales, {}, step, scale_of(step), work)
     return Part("none", model.pack()), coder
 
 
 def _candidates(
     samples: Samples, rest: dict[Sizes, np.ndarray], share: float, goal: float
-) -> Iterator[search.Candidate]:
+) -> Iterator[Candidate]:
     """Yield ways to code what the network leaves: channels as they are, and their KLT."""
     work = samples.group.work
     centre = fitting.centre_of(rest)
@@ -139,7 +142,7 @@ def _candidates(
     for model in models:
         latents = fitting.latents_of(model, rest, work)
         energy = fitting.energy_of(latents, model.block)
-        kind = search.PlainCandidate if model.transform == "none" else search.Candidate
+        kind = modes.search_of(model.transform).candidate
         yield kind(model, None, work, rest, latents, energy, share, True)
 
 
@@ -156,7 +159,7 @@ def _choice(
         values=values,
         parts={False: part},
         step=step,
-        step_scale=search.scale_of(step) if step_scale is None else step_scale,
+        step_scale=scale_of(step) if step_scale is None else step_scale,
         clamp=True,
         block=samples.ones,
         uses_profile=True,

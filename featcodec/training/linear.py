@@ -13,15 +13,16 @@ from ..coding.parts.base import PartCoder, Sizes
 from ..coding.parts.dependent import DependentCoder
 from ..container.model import ProfileEntry
 from ..encoding.fit import fitting
-from ..encoding.fit.bands import EDGES, Moments, banded_model, radial
 from ..encoding.fit.fitting import Classes, Counts
 from ..encoding.room import check_features
-from ..encoding.search import candidate as search
+from ..encoding.search.candidate import scale_of
+from ..encoding.search.solve import solve_step
 from ..encoding.tensors.group import Group
 from ..encoding.tensors.grouping import group_tensors
 from ..entropy import dependent_family, family, fit
 from ..entropy.tables import EMPTY, Table
 from ..errors import InvalidInput
+from ..modes.banded.fit import EDGES, Moments, banded_model, radial
 from ..request import Options
 from ..tensors import Source
 from ..transform import householder
@@ -188,7 +189,7 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
         latents = fitting.latents_of(model, classes, "float32")
         model = replace(model, scales=fitting.energy_of(latents, shape).scales())
         # The mean logarithm of the deviations is the rate at high resolution.
-        rate = float(np.maximum(model.scales, search.scale_of(0.1)).mean())
+        rate = float(np.maximum(model.scales, scale_of(0.1)).mean())
         if best is None or rate < best[0]:
             best = (rate, model, latents)
     assert best is not None
@@ -291,12 +292,12 @@ def _count_at(
     transform = model.transform_in("float32")
 
     def coder(kind: type[PartCoder], step: float) -> PartCoder:
-        return kind(transform, model.scales, tables, step, search.scale_of(step), "float32")
+        return kind(transform, model.scales, tables, step, scale_of(step), "float32")
 
     def error(step: float) -> float:
         counts = fitting.count_symbols(coder(PartCoder, step), latents)
         return counts.error / counts.total
 
     target = 10 ** (-snr / 10)
-    step = search.solve_step(error, target, math.sqrt(12 * target), precision=0.05)
+    step = solve_step(error, target, math.sqrt(12 * target), precision=0.05)
     return fitting.count_symbols(coder(kind, step), latents)

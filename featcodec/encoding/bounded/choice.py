@@ -1,38 +1,22 @@
-"""The sample domain: its plain model, and the choices that round to a lattice there."""
+"""Choices in the sample domain whose step alone bounds the error."""
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
-from ...align.value import ValueAlignment
-from ...coding.model import GridModel
+from ... import modes
 from ...coding.parts.base import Sizes
+from ...modes.search import ModeSearch
 from ..choice import Choice
 from ..fit import fitting
-from ..search import candidate as search
+from ..fit.plain import plain_model
+from ..search.candidate import scale_of
+from ..search.solve import solve_step
 from ..tensors.samples import Samples
-from .predicted import predicted
 from .sample_domain import Sample, Way
-from .split import split_way
 
 MANY_LENGTHS = 4  # of lines
-
-
-def plain_model(samples: Samples) -> tuple[GridModel, ValueAlignment]:
-    """Return the model without a transform, and its alignment.
-
-    Values with many exact zeros are not shifted, so that zeros stay exact and cheap.
-    """
-    values = samples.alignment()
-    centre = np.zeros(samples.channels, np.int64)
-    if samples.sparse:
-        values = replace(values, mean=0.0)
-    else:
-        some = samples.sample(samples.ones, samples.sizes.trial, values)[0][False]
-        centre = fitting.centre_of(some)
-    return fitting.linear_model(samples.ones, None, 0, 1, centre), values
 
 
 def bounded_choice(samples: Samples, bound: float, only_plain: bool = False) -> Choice:
@@ -40,11 +24,8 @@ def bounded_choice(samples: Samples, bound: float, only_plain: bool = False) -> 
     # Half a step is the bound, less a part in a million for rounding on the way back.
     step = 2 * bound / samples.std * (1 - 1e-6)
 
-    def ways(sample: Sample) -> list[Way]:
-        split = split_way(sample, step) if samples.sparse else []
-        return predicted(sample, step) + split
-
-    return _choice(samples, step, (lambda sample: []) if only_plain else ways)
+    allowed = [modes.search_of("none")] if only_plain else modes.searches()
+    return _choice(samples, step, allowed)
 
 
 def fine_choice(samples: Samples, snr: float) -> Choice:
@@ -58,15 +39,16 @@ def fine_choice(samples: Samples, snr: float) -> Choice:
     def error(step: float) -> float:
         return float(np.square(some - np.rint(some / step) * step).mean())
 
-    step = search.solve_step(error, target, math.sqrt(12 * target))
-    return _choice(samples, step, lambda sample: split_way(sample, step))
+    step = solve_step(error, target, math.sqrt(12 * target))
+    return _choice(samples, step, [modes.search_of(name) for name in ("none", "split")])
 
 
-def _choice(samples: Samples, step: float, ways: Callable[[Sample], list[Way]]) -> Choice:
-    """Return the way of the fewest bits at a step, value by value or one of `ways`."""
+def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Choice:
+    """Return the way of the fewest bits at a step."""
     model, values = plain_model(samples)
     lower, upper = ((b - values.mean) / values.std for b in (values.lower, values.upper))
     best: dict[bool, Way] = {}
+    plain = modes.search_of("none")
     for block in _blocks(samples):
         found, share = samples.sample(block, samples.sizes.fit, values)
         for prefix, classes in found.items():
@@ -76,8 +58,11 @@ def _choice(samples: Samples, step: float, ways: Callable[[Sample], list[Way]]) 
             latents = {sizes: a.astype(np.float64) - centres for sizes, a in classes.items()}
             longest = (1,) if prefix else block
             sample = Sample(latents, longest, model.centre, (lower, upper), values.positive, share)
-            first = best[prefix] if prefix in best else _plain(sample, step)
-            best[prefix] = min([first, *ways(sample)], key=lambda way: way.bits)
+            ways = [best[prefix]] if prefix in best else []
+            for search in searches:
+                if not (prefix in best and search is plain):  # it knows no blocks
+                    ways += search.ways(sample, step, samples.sparse)
+            best[prefix] = min(ways, key=lambda way: way.bits)
     grid = best[False].part.model
     assert grid is not None
     return Choice(
@@ -85,7 +70,7 @@ def _choice(samples: Samples, step: float, ways: Callable[[Sample], list[Way]]) 
         values=values,
         parts={prefix: (way.part, way.coder) for prefix, way in best.items()},
         step=step,
-        step_scale=search.scale_of(step),
+        step_scale=scale_of(step),
         clamp=True,
         block=grid.block,
         uses_profile=False,
@@ -103,17 +88,3 @@ def _blocks(samples: Samples) -> list[Sizes]:
         lines = fitting.longest_block(grids, (16,) * len(grids[0]))
         return list(dict.fromkeys([samples.ones, lines]))
     return [fitting.longest_block(grids, (*samples.ones[2:], 16, 16))]
-
-
-def _plain(sample: Sample, step: float) -> Way:
-    """Return how a part is coded value by value."""
-    ones = tuple(1 for _ in sample.block)
-    model = fitting.linear_model(ones, None, 0, 1, sample.centre)
-    flat = [a.reshape(len(a), 1, -1) for a in sample.latents.values()]
-    single = {ones: np.concatenate(flat, axis=2)}
-    energy = fitting.energy_of(single, ones)
-    candidate = search.PlainCandidate(
-        model, None, "float64", single, single, energy, sample.share, True
-    )
-    coder, bits = candidate.tuned(step, plain=True)
-    return Way(candidate.part(coder), coder, bits + candidate.side_bits())

@@ -1,7 +1,7 @@
-"""Which transform, at which step: candidates tried on a sample, side information counted."""
+"""A candidate: one way to code one part, fitted to a sample."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,25 +11,16 @@ from ...coding.model import GridModel, pack_scales, pack_tables
 from ...coding.parts.base import PartCoder
 from ...coding.parts.dependent import DependentCoder
 from ...container.group import Part
-from ...container.wire import Builder
-from ...entropy import family, fit
-from ...quantise.scalar import PLAIN, TRADE
+from ...entropy import family
+from ...quantise.scalar import TRADE
 from ...transform.base import Transform
 from ..fit import fitting
 from ..fit.fitting import Classes
-from .clusters import cluster
 from .correction import Correction, correct
 
-# Decibels per bit.
-SLOPE = 6.02
 # Quarter octaves by which the scale of a step is best below the step under dependent quantisation.
 DEPENDENT_SCALE = 0.75
-DIGEST_BYTES = 32  # of a profile, in the index
-FAR = 0.3  # dB from the wanted error: too far to judge the bits there
 CORRECTED_VALUES = 1 << 16  # of a sample, for a first look
-LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
-MOST_TRADE = 0.3
-CLOSE_ERROR = 0.004  # of a logarithm: 0.017 dB
 
 
 @dataclass
@@ -129,38 +120,6 @@ class Candidate:
         return Part(model.transform, model.pack())
 
 
-class PlainCandidate(Candidate):
-    """No transform: channels are clustered, and scales are the numbers of their tables."""
-
-    COUNTS = (1, 4, 16)
-    # Sparse maps are far from the high-rate regime in which quantise.TRADE is right.
-    TRADES: tuple[float, ...] = (0.06, 0.12)
-
-    def rough(self, step: float) -> PartCoder:
-        return self.tuned(step, counts=self.COUNTS[1:2])[0]
-
-    def tuned(
-        self, step: float, plain: bool = False, counts: tuple[int, ...] = COUNTS
-    ) -> tuple[PartCoder, float]:
-        """Return a coder with a table for each cluster of channels, and all its bits."""
-        step_scale = scale_of(step)
-        rows = np.concatenate([a.reshape(len(a), -1) for a in self.latents.values()], axis=1)
-        limits = PLAIN if plain else None
-        labels, tables, bits = min(
-            (
-                cluster(rows, step, count, self.share, self.trade, limits)
-                for count in counts
-                if count <= len(rows) or count == counts[0]
-            ),
-            key=lambda found: found[2],
-        )
-        numbers = (labels + 1).reshape(-1, *(1 for _ in self.model.block))
-        scales = step_scale + 2 * (numbers - family.UNIT)
-        own = {label + 1: table for label, table in enumerate(tables) if label in labels}
-        coder = self.at(step, step_scale, scales, own)
-        return replace(coder, plain=plain, _orders={}), bits
-
-
 def scale_of(step: float) -> int:
     """Return the step in quarter octaves, even, as scales stored in half octaves want it."""
     return 2 * round(2 * math.log2(step))
@@ -172,130 +131,3 @@ def separable(wanted: np.ndarray) -> np.ndarray:
     channel = np.rint(flat.mean(axis=1, keepdims=True))
     band = np.rint((flat - channel).mean(axis=0, keepdims=True))
     return (2 * (channel + band)).astype(np.int64).reshape(wanted.shape)
-
-
-def solve_step(
-    error: Callable[[float], float],
-    target: float,
-    start: float,
-    precision: float = 0.005,
-    rounds: int = 12,
-) -> float:
-    """Return the step whose error, which grows with it, comes closest to `target`.
-
-    Secant steps in the logarithms, the bracket kept; stops within that factor of the target, or
-    after so many rounds.
-    """
-    low, high = -math.inf, math.inf
-    x, slope = math.log(start), 2.0
-    previous: tuple[float, float] | None = None
-    for _ in range(rounds):
-        y = math.log(max(error(math.exp(x)), 1e-300) / target)
-        if abs(y) < precision:
-            break
-        if y > 0:
-            high = min(high, x)
-        else:
-            low = max(low, x)
-        if previous is not None and x != previous[0]:
-            slope = min(max((y - previous[1]) / (x - previous[0]), 0.3), 3.0)
-        previous = (x, y)
-        x = min(max(x - min(max(y / slope, -3), 3), LEAST_STEP), MOST_STEP)
-        if not low < x < high and math.isfinite(low + high):
-            x = (low + high) / 2
-    return math.exp(x)
-
-
-def rough_step(candidate: Candidate, target: float, start: float) -> float:
-    """Return the step at which a candidate reaches a mean squared error on its sample."""
-
-    def error(step: float) -> float:
-        coder = candidate.rough(step)
-        found = fitting.squared_error(coder, candidate.latents)
-        return found / candidate.size * candidate.correction(coder).curved
-
-    return solve_step(error, target, start, precision=0.02)
-
-
-def total_bits(candidate: Candidate, target: float, start: float) -> tuple[float, float]:
-    """Return the bits of the whole part at that error, side information included, and the step."""
-    step = rough_step(candidate, target, start)
-    bits, excess = bits_at(candidate, target, step)
-    if abs(excess) > FAR:
-        # Tables of the sample's own may leave far more as zeros than those before.
-        step *= 10 ** (-excess / 30)
-        bits, _ = bits_at(candidate, target, step)
-    return bits, step
-
-
-def bits_at(candidate: Candidate, target: float, step: float) -> tuple[float, float]:
-    """Return the bits of the whole part at a step, corrected to the wanted error, and by how much.
-
-    That is in decibels, of the squared error.
-    """
-    coder, bits = candidate.tuned(step)
-    counts = candidate.count(coder)
-    error = counts.error / counts.total * candidate.correction(coder).curved
-    excess = 10 * math.log10(max(error, 1e-300) / target)
-    bits += bits_of_error(excess, counts) / candidate.share
-    return bits + candidate.side_bits(), excess
-
-
-def solve_trade(error: Callable[[float], float], target: float) -> float:
-    """Return the trade whose error, which grows with it, comes closest to `target` from below."""
-
-    def excess(trade: float) -> float:
-        return math.log(max(error(trade), 1e-300) / target)
-
-    low, high = 0.0, MOST_TRADE
-    above = excess(high)
-    if above <= 0:
-        return high
-    below = excess(low)
-    if below > 0:
-        return low
-    for _ in range(5):
-        share = min(max(below / (below - above), 0.1), 0.9)
-        trade = low + share * (high - low)
-        found = excess(trade)
-        if abs(found) < CLOSE_ERROR:
-            return trade
-        if found > 0:
-            high, above = trade, found
-        else:
-            low, below = trade, found
-    return low
-
-
-def trade_for(candidate: Candidate, step: float, target: float) -> float:
-    """Return the trade at which a candidate has a mean squared error at a given step."""
-
-    def error(trade: float) -> float:
-        candidate.trade = trade
-        return fitting.squared_error(candidate.rough(step), candidate.latents) / candidate.size
-
-    return solve_trade(error, target)
-
-
-def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
-    """Return the bits of a part's symbols, as its tables code them, and of its description."""
-    counts = candidate.count(coder)
-    symbols = sum(fit.cost(h, coder.table(number)) for number, h in counts.histograms.items())
-    part = Builder()
-    candidate.part(coder).pack(part)
-    profile = 0 if candidate.entry is None else 8 * DIGEST_BYTES
-    return symbols / candidate.share + 8 * len(part) + profile
-
-
-def bits_of_error(decibels: float, counts: fitting.Counts) -> float:
-    """Return the bits of symbols like those counted that make the squared error so much less."""
-    nonzero = sum(histogram.nonzero for histogram in counts.histograms.values())
-    # Where the error jumps to nothing, no more than an octave of steps could have been saved.
-    return max(decibels, -SLOPE) / SLOPE * min(2.0 * float(nonzero), counts.total)
-
-
-def lagrangian(candidate: Candidate, step: float, trade: float) -> float:
-    """Return bits plus distortion in bits of a candidate at a given step."""
-    coder, bits = candidate.tuned(step)
-    error = fitting.squared_error(coder, candidate.latents) / candidate.share
-    return bits + candidate.side_bits() + error / (trade * step * step)

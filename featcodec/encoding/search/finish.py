@@ -11,7 +11,9 @@ from ...quantise.scalar import TRADE
 from ..choice import Choice
 from ..fit import fitting
 from ..tensors.samples import Samples
-from . import candidate as search
+from . import cost
+from .candidate import Candidate
+from .solve import solve_step, solve_trade
 
 CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
 CURVE_BITS = 8.0 * 32  # in the header
@@ -57,20 +59,20 @@ class Finish:
 
     samples: Samples
     values: ValueAlignment
-    candidates: Mapping[bool, search.Candidate]
+    candidates: Mapping[bool, Candidate]
     goal: float  # mean squared error
     on_spike: bool  # the step is to stay
     clamp: bool = False
     curved: bool = False
 
     @property
-    def grid(self) -> search.Candidate:
+    def grid(self) -> Candidate:
         return self.candidates[False]
 
     def choice(self, step: float) -> Choice:
         """Return the choice that reaches the goal, from a step near that."""
         if self.on_spike:
-            self.grid.trade = search.trade_for(self.grid, step, self.goal)
+            self.grid.trade = cost.trade_for(self.grid, step, self.goal)
         if self.grid.bounds is not None:
             self._judge(step)
         if self.clamp:
@@ -114,7 +116,7 @@ class Finish:
         found = self.grid.correction(coder)
         counts = self.grid.count(coder)
         gain = 10 * math.log10(found.clamped / found.curved)
-        self.curved = search.bits_of_error(gain, counts) / self.grid.share > CURVE_BITS
+        self.curved = cost.bits_of_error(gain, counts) / self.grid.share > CURVE_BITS
         self.clamp = self.curved or found.clamped < CLAMP_PAYS
         if not self.curved:
             self.grid.trade = TRADE
@@ -136,7 +138,7 @@ class Finish:
                 tried[found.step_scale] = (miss, found)
             return reached
 
-        search.solve_step(error, self.goal, step, precision=0.02, rounds=ROUNDS)
+        solve_step(error, self.goal, step, precision=0.02, rounds=ROUNDS)
         settled = [self._correct(self._settle(found)) for _, found in tried.values()]
         return min(map(self._settle, settled), key=self._bits)
 
@@ -155,12 +157,12 @@ class Finish:
     def _settle(self, found: Tuned, precision: float = 0.005) -> Tuned:
         """Return the same at the step that reaches the goal."""
         error = lambda step: self._error(found.at(step))  # noqa: E731
-        return found.at(search.solve_step(error, self.goal, found.step, precision))
+        return found.at(solve_step(error, self.goal, found.step, precision))
 
     def _strict(self, found: Tuned) -> Tuned:
         """Return the same with the trade that reaches the goal."""
         error = lambda trade: self._error(found.trading(trade))  # noqa: E731
-        return found.trading(search.solve_trade(error, self.goal))
+        return found.trading(solve_trade(error, self.goal))
 
     def _error(self, found: Tuned) -> float:
         """Return the mean squared error of the sample."""
@@ -169,5 +171,5 @@ class Finish:
         return sum(fitting.squared_error(*part) for part in parts) / total * found.left
 
     def _bits(self, found: Tuned) -> float:
-        bits = sum(search.stored_bits(self.candidates[p], c) for p, c in found.coders.items())
+        bits = sum(cost.stored_bits(self.candidates[p], c) for p, c in found.coders.items())
         return bits + CURVE_BITS * (found.curve is not None)

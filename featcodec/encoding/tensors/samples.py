@@ -39,7 +39,7 @@ class Samples:
             self.group = replace(self.group, wide=True)
             some = some.astype(np.float64)
         self.std = self.spread.std if self.spread.std > 0 else 1.0
-        self.sparse = np.count_nonzero(some == 0) > some.size * RARE
+        self.sparse = bool(np.count_nonzero(some == 0) > some.size * RARE)
         self._some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
 

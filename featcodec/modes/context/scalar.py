@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ...coding.parts.base import Coded, PartCoder, Quantised, Run, Sizes, Take
 from ...entropy import contexts
 from ...entropy.contexts import Contexts
 from ...entropy.tables import Table, bits
 from ...quantise.scalar import PLAIN, Thresholds, quantise, thresholds
-from . import restoration
-from .base import Coded, PartCoder, Quantised, Run, Sizes, Take
+from . import reconstruction
 
 Offsets = tuple[float, float, float]  # of reconstructed symbols 0, 1 and above, in steps
 USUAL: Offsets = (0.15, 0.0, 0.0)
@@ -43,7 +43,7 @@ class ContextCoder(PartCoder):
         known = self.contexts(sizes, latents.shape[-1])
         rows = by_place(latents)
         coded = [(number, symbols) for number, _, symbols in self.decided(rows, known)]
-        change = restoration.restored(known, self.offsets, self.step, self.dtype)
+        change = reconstruction.restored(known, self.offsets, self.step, self.dtype)
         change -= rows
         return coded, float(np.vdot(change, change))
 
@@ -90,7 +90,7 @@ class ContextCoder(PartCoder):
             if self.offsets is None:
                 latents[places] = self._by_tables(found, runs)
         if self.offsets is not None:
-            latents = restoration.restored(known, self.offsets, self.step, self.dtype)
+            latents = reconstruction.restored(known, self.offsets, self.step, self.dtype)
         aligned = latents.reshape(points, channels, blocks).transpose(1, 0, 2)
         return self.transform.inverse(np.ascontiguousarray(aligned), sizes)
 

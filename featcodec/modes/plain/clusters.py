@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...encoding.fit.fitting import moments, with_offsets
 from ...entropy import fit
 from ...entropy.tables import EMPTY, Table, bits
 from ...quantise.scalar import Thresholds, quantise, thresholds
-from ..fit.fitting import moments, with_offsets
 
 ROUNDS = 3
 COARSE_BITS = 9  # of magnitudes, when channels are compared

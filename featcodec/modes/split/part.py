@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...coding.parts.base import PartCoder, Sizes, Take
 from ...entropy import split
 from ...entropy.contexts import by_table
 from ...entropy.errors import SymbolError
@@ -12,7 +13,6 @@ from ...entropy.prediction import LARGEST
 from ...entropy.split import MAGNITUDES, PEAK, Magnitudes
 from ...entropy.tables import Table
 from ...quantise.scalar import PLAIN, dequantise, quantise
-from .base import PartCoder, Sizes, Take
 
 NO_OFFSETS = (0.0, 0.0)
 NEAR = 0.01  # of a step, below the bound, is at the bound

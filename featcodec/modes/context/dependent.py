@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...coding.parts import chains
+from ...coding.parts.base import Quantised, Run, Take
 from ...entropy import contexts
 from ...errors import Damage
 from ...quantise import dependent
 from ...quantise.scalar import TRADE
-from . import chains
-from .base import Quantised, Run, Take
-from .context import USUAL, ContextCoder, Pass
+from .scalar import USUAL, ContextCoder, Pass
 
 
 @dataclass

@@ -7,10 +7,10 @@ import numpy as np
 
 from ...coding.model import GridModel
 from ...coding.parts.base import Sizes
+from ...encoding.fit.fitting import CENTRE_EXPONENT
 from ...transform import dct, householder
 from ...transform.banded import points_of
 from ...transform.linear import principal_axes
-from .fitting import CENTRE_EXPONENT
 
 # Radii between so many bands: 1 is where the shortest waves along one axis lie. Each list has the
 # shorter ones in it, so that bands of a longer one only merge.
@@ -81,4 +81,4 @@ def banded_model(
     vectors = np.stack([householder.factor(each, reflectors, magnitude) for each in axes])
     scales = np.zeros((len(centre), *bands.shape), np.int64)
     head = ("banded", bands.shape, centre, CENTRE_EXPONENT)
-    return GridModel(*head, vectors, scales, bands=bands)
+    return GridModel(*head, vectors, scales, own=bands)

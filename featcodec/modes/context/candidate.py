@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 
 from ...coding.model import pack_scales
-from ...coding.parts import restoration
 from ...coding.parts.base import PartCoder
-from ...coding.parts.context import ContextCoder, Offsets, by_place
-from ...coding.parts.dependent_context import DependentContextCoder
 from ...container.group import Part
+from ...encoding.fit import fitting
+from ...encoding.search.candidate import Candidate, scale_of
 from ...entropy import contexts, fit, integers
 from ...quantise.scalar import Thresholds, quantise
-from ..fit import fitting
-from . import candidate as search
+from . import reconstruction
+from .dependent import DependentContextCoder
+from .scalar import ContextCoder, Offsets, by_place
 
 
-class ContextCandidate(search.Candidate):
+class ContextCandidate(Candidate):
     """No transform: neighbours choose the tables, beside the activity of the channel."""
 
     TRADES = (0.08,)
@@ -30,7 +30,7 @@ class ContextCandidate(search.Candidate):
         return self._fitted(step, rounds=2)
 
     def _fitted(self, step: float, rounds: int) -> tuple[ContextCoder, float]:
-        step_scale = search.scale_of(step)
+        step_scale = scale_of(step)
         kind = DependentContextCoder if self.dependent else ContextCoder
         default = kind(
             self.transform,
@@ -64,7 +64,7 @@ class ContextCandidate(search.Candidate):
         """Return what the group header stores."""
         assert isinstance(coder, ContextCoder)
         scales, tables, offsets = coder.scales, coder.tables, coder.offsets
-        model = replace(self.model, scales=scales, tables=tables, scale_unit=2, offsets=offsets)
+        model = replace(self.model, scales=scales, tables=tables, scale_unit=2, own=offsets)
         return Part(model.transform, model.pack())
 
     def _counted(
@@ -73,8 +73,8 @@ class ContextCandidate(search.Candidate):
         """Return counts, what symbols of each table stand for, and the best offsets."""
         counts = fitting.Counts({}, {}, 0.0, self.size)
         sums: dict[int, np.ndarray] = {}
-        sets = restoration.SETS if self.dependent else 1
-        around = np.zeros((2, sets, restoration.CLASSES, restoration.KINDS))
+        sets = reconstruction.SETS if self.dependent else 1
+        around = np.zeros((2, sets, reconstruction.CLASSES, reconstruction.KINDS))
         for sizes, latents in self.latents.items():
             rows, known = by_place(latents), coder.contexts(sizes, latents.shape[-1])
             for number, chosen, symbols in coder.decided(rows, known):
@@ -82,14 +82,14 @@ class ContextCandidate(search.Candidate):
                 counts.histograms[number] = found if before is None else before + found
                 found_excess = excess_of(chosen, symbols, *coder.lattice(number))
                 sums[number] = sums.get(number, 0) + found_excess
-            around += restoration.excess(known, rows, coder.step, sets)
+            around += reconstruction.excess(known, rows, coder.step, sets)
             if coder.offsets is not None:
-                change = restoration.restored(known, coder.offsets, coder.step, coder.dtype)
+                change = reconstruction.restored(known, coder.offsets, coder.step, coder.dtype)
                 change -= rows
                 counts.error += float(np.vdot(change, change))
         expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
         counts.offsets = dict.fromkeys(sums, (0.0, 0.0))  # those of tables are not used
-        return counts, expected, restoration.fit(around)
+        return counts, expected, reconstruction.fit(around)
 
 
 def excess_of(

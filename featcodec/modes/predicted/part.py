@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...coding.parts.base import PartCoder, Sizes, Take, by_table
 from ...entropy import family, prediction
 from ...entropy.prediction import Predictor
 from ...quantise.scalar import PLAIN, dequantise, quantise
-from .base import PartCoder, Sizes, Take, by_table
 
 NO_OFFSETS = (0.0, 0.0)  # an index stands for the middle of its cell
 

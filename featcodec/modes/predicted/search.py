@@ -4,34 +4,44 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...coding.parts.predicted import PredictedCoder
+from ...encoding.bounded.sample_domain import Sample, Way, with_tables
+from ...encoding.fit import fitting
+from ...encoding.fit.fitting import Classes, Energy
+from ...encoding.search.candidate import scale_of, separable
 from ...entropy import contexts, family, prediction
 from ...entropy.prediction import LARGEST, PASSES, Predictor
 from ...quantise.scalar import PLAIN, quantise
-from ..fit import fitting
-from ..fit.fitting import Classes, Energy
-from ..search import candidate as search
-from . import prediction_fit
-from .sample_domain import Sample, Way, with_tables
+from ..search import ModeSearch
+from . import fit
+from .part import PredictedCoder
 
 
-def predicted(sample: Sample, step: float) -> list[Way]:
-    """Return how a part is coded with prediction; nothing when values are too many steps."""
+class PredictedSearch(ModeSearch):
+    """Within any bound, where values are not too many steps."""
+
+    def ways(self, sample: Sample, step: float, sparse: bool) -> list[Way]:
+        return _ways(sample, step)
+
+
+SEARCH = PredictedSearch()
+
+
+def _ways(sample: Sample, step: float) -> list[Way]:
     if sample.reaches(step) > LARGEST / 2:
         return []
     indices = {sizes: quantise(a, step, PLAIN) for sizes, a in sample.latents.items()}
-    fitted = prediction_fit.fit(indices)
+    fitted = fit.fit(indices)
     predictor = Predictor(fitted)
     residuals = {sizes: predictor.residuals(a, sizes) for sizes, a in indices.items()}
-    step_scale = search.scale_of(step)
+    step_scale = scale_of(step)
     energy = _energy(residuals, step)
     # No table may be empty: every residual counts in the predictions after it.
     floor = step_scale - 2 * family.UNIT + 4
-    base = search.separable(np.maximum(energy.scales(), floor))
+    base = separable(np.maximum(energy.scales(), floor))
     wanted = np.maximum(energy.towards(base).scales(), floor)
     scales = fitting.worthwhile(base, wanted, energy.count / sample.share, step_scale, True)
     scales = np.maximum(2 * ((scales + 1) // 2), floor)
-    model = replace(sample.model("predicted", scales), prediction=fitted)
+    model = replace(sample.model("predicted", scales), own=fitted)
     coder = PredictedCoder(
         model.transform_in("float64"), scales, {}, step, step_scale, "float64", predictor=predictor
     )

@@ -1,0 +1,83 @@
+"""What a candidate costs at an error: bits of all of a part, side information included."""
+
+import math
+
+from ...coding.parts.base import PartCoder
+from ...container.wire import Builder
+from ...entropy import fit
+from ..fit import fitting
+from .candidate import Candidate
+from .solve import solve_step, solve_trade
+
+SLOPE = 6.02  # decibels per bit
+DIGEST_BYTES = 32  # of a profile, in the index
+FAR = 0.3  # dB from the wanted error: too far to judge the bits there
+
+
+def rough_step(candidate: Candidate, target: float, start: float) -> float:
+    """Return the step at which a candidate reaches a mean squared error on its sample."""
+
+    def error(step: float) -> float:
+        coder = candidate.rough(step)
+        found = fitting.squared_error(coder, candidate.latents)
+        return found / candidate.size * candidate.correction(coder).curved
+
+    return solve_step(error, target, start, precision=0.02)
+
+
+def total_bits(candidate: Candidate, target: float, start: float) -> tuple[float, float]:
+    """Return the bits of the whole part at that error, side information included, and the step."""
+    step = rough_step(candidate, target, start)
+    bits, excess = bits_at(candidate, target, step)
+    if abs(excess) > FAR:
+        # Tables of the sample's own may leave far more as zeros than those before.
+        step *= 10 ** (-excess / 30)
+        bits, _ = bits_at(candidate, target, step)
+    return bits, step
+
+
+def bits_at(candidate: Candidate, target: float, step: float) -> tuple[float, float]:
+    """Return the bits of the whole part at a step, corrected to the wanted error, and by how much.
+
+    That is in decibels, of the squared error.
+    """
+    coder, bits = candidate.tuned(step)
+    counts = candidate.count(coder)
+    error = counts.error / counts.total * candidate.correction(coder).curved
+    excess = 10 * math.log10(max(error, 1e-300) / target)
+    bits += bits_of_error(excess, counts) / candidate.share
+    return bits + candidate.side_bits(), excess
+
+
+def trade_for(candidate: Candidate, step: float, target: float) -> float:
+    """Return the trade at which a candidate has a mean squared error at a given step."""
+
+    def error(trade: float) -> float:
+        candidate.trade = trade
+        return fitting.squared_error(candidate.rough(step), candidate.latents) / candidate.size
+
+    return solve_trade(error, target)
+
+
+def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
+    """Return the bits of a part's symbols, as its tables code them, and of its description."""
+    counts = candidate.count(coder)
+    symbols = sum(fit.cost(h, coder.table(number)) for number, h in counts.histograms.items())
+    part = Builder()
+    candidate.part(coder).pack(part)
+    profile = 0 if candidate.entry is None else 8 * DIGEST_BYTES
+    return symbols / candidate.share + 8 * len(part) + profile
+
+
+def bits_of_error(decibels: float, counts: fitting.Counts) -> float:
+    """Return the bits of symbols like those counted that make the squared error so much less."""
+    nonzero = sum(histogram.nonzero for histogram in counts.histograms.values())
+    # Where the error jumps to nothing, no more than an octave of steps could have been saved.
+    return max(decibels, -SLOPE) / SLOPE * min(2.0 * float(nonzero), counts.total)
+
+
+def lagrangian(candidate: Candidate, step: float, trade: float) -> float:
+    """Return bits plus distortion in bits of a candidate at a given step."""
+    coder, bits = candidate.tuned(step)
+    error = fitting.squared_error(coder, candidate.latents) / candidate.share
+    return bits + candidate.side_bits() + error / (trade * step * step)

@@ -1,0 +1,79 @@
+"""A trial made a choice: models fitted to the large sample, along a trellis where that pays."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ... import modes
+from ...align.value import ValueAlignment
+from ...coding.model import GridModel
+from ...quantise.scalar import TRADE
+from ..choice import Choice
+from ..fit import fitting
+from ..fit.fitting import Classes
+from . import cost
+from .candidate import Candidate
+from .entries import matching
+from .finish import Finish
+
+if TYPE_CHECKING:
+    from .race import Race, Trial
+
+SCARCE = 0.05  # bits a value, below which a trellis may not pay
+MOST_AXES = 1024  # beyond so many channels a KLT of the group's own is not tried
+
+
+def finished(of: "Race", trial: "Trial") -> Choice:
+    """Return the choice of a trial, with dependent quantisation where that may serve."""
+    search = modes.search_of(trial.recipe.model.transform)
+    # Spacings of two kinds cannot both divide a saturation value.
+    if search.trellis_gain is None or trial.recipe.on_spike:
+        return _finish(of, trial)
+    choice = _finish(of, trial, dependent=True)
+    certain = max(SCARCE * of.samples.group.values, search.certain_bits)
+    if choice.sound and choice.bits > certain:
+        return choice
+    scalar = _finish(of, trial)
+    return scalar if not choice.sound or scalar.bits < choice.bits else choice
+
+
+def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
+    """Fit scales, tables and step of a model on a larger sample."""
+    values, step = trial.recipe.values, trial.step
+    budget = of.sizes.fit
+    grid = of.build.candidate(trial.recipe, budget)
+    classes, fraction = of.samples.sample(grid.model.block, budget, values)
+    candidates = {False: grid}
+    if True in classes:
+        candidates[True] = _prefix(of, classes[True], fraction, values, step, dependent)
+    for candidate in candidates.values():
+        candidate.dependent = dependent
+        candidate.even = any(c.entry is None for c in candidates.values())
+    goal = of.goal(values)
+    return Finish(of.samples, values, candidates, goal, trial.recipe.on_spike).choice(step)
+
+
+def _prefix(
+    of: "Race",
+    classes: Classes,
+    fraction: float,
+    values: ValueAlignment,
+    step: float,
+    dependent: bool,
+) -> Candidate:
+    """Return the best model for the prefix tokens at the step of the grid."""
+    found = []
+    for index, entry in matching(of.samples, of.entries, of.family, prefix=True):
+        if (entry.mean, entry.std) == (values.mean, values.std):
+            model = GridModel.unpack(entry.model, entry.channels)
+            found.append(of.build.fitted(model, index, classes, fraction))
+    centre = fitting.centre_of(classes)
+    count = sum(a[0].size for a in classes.values()) / fraction
+    for reflectors in (0, len(centre) - 1):
+        if reflectors and (count < len(centre) or len(centre) > MOST_AXES):
+            continue
+        axes = fitting.klt(classes, centre) if reflectors else None
+        model = fitting.linear_model((1,), axes, reflectors, 8, centre)
+        if dependent:  # which quantiser is for which latents is a matter of scales
+            model = replace(model, transform="linear")
+        found.append(of.build.fitted(model, None, classes, fraction))
+    return min(found, key=lambda c: cost.lagrangian(c, step, TRADE))

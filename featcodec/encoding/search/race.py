@@ -1,0 +1,183 @@
+"""The race: recipes that modes enter are tried on samples, and the smallest wins.
+
+All are tried on a small sample, those near the best once more on a larger one, and what is left is
+fitted to the largest; `finalist` makes it a choice.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ... import modes
+from ...align.value import ValueAlignment
+from ...coding.model import GridModel
+from ...container.model import ProfileEntry
+from ...quantise.scalar import TRADE
+from ...request import SampleSizes
+from ..choice import Choice
+from ..tensors.samples import Samples
+from . import cost, finalist
+from .build import Builder
+from .entries import matching
+from .finish import LEAST_TRADE
+
+MISJUDGED = 1.5  # of the bits of a trial: what may be no more than those of another
+DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
+CLOSE = 0.1  # of the bits of the best: what more of them is worth another look
+LOOKS = 3  # trials at most that are looked at once more
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a candidate for the grid is made of, whatever the sample."""
+
+    model: GridModel
+    entry: int | None  # of the profile
+    values: ValueAlignment
+    trade: float = TRADE  # of the quantiser
+    on_spike: bool = False  # the step divides the saturation value
+
+    @property
+    def of_profile(self) -> bool:
+        return self.entry is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A recipe tried on a sample."""
+
+    recipe: Recipe
+    bits: float  # for the whole group
+    step: float
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no larger trade is left to reach the SNR with."""
+        return self.recipe.on_spike and self.recipe.trade < LEAST_TRADE
+
+
+@dataclass
+class Race:
+    """Recipes for a group at a wanted SNR, and what their trials came to."""
+
+    samples: Samples
+    entries: Sequence[tuple[int, ProfileEntry]]  # of the profile
+    family: str  # auto, or the only family of modes allowed
+    snr: float
+    trials: list[Trial] = field(default_factory=list)
+    trained: float = math.inf  # bits of the best of the profile
+    klts: list[Trial] = field(default_factory=list)  # with one KLT of the group's own, that help
+
+    def __post_init__(self) -> None:
+        self.target = 10 ** (-self.snr / 10)  # mean squared error, of the variance
+        self.build = Builder(self.samples, self.target)
+
+    @property
+    def sizes(self) -> SampleSizes:
+        return self.samples.sizes
+
+    def allows(self, family: str) -> bool:
+        """Return whether a family of modes may be tried."""
+        return self.family in ("auto", family)
+
+    def goal(self, values: ValueAlignment) -> float:
+        """Return the wanted mean squared error of aligned values."""
+        return self.build.goal(values)
+
+    # --- what modes call ------------------------------------------------------------------------
+
+    def consider(self, recipe: Recipe) -> Trial:
+        """Try a recipe on the small sample; its step begins at that of the trial before."""
+        start = math.sqrt(12 * self.goal(recipe.values))
+        if self.trials:
+            last = self.trials[-1]
+            start = last.step * last.recipe.values.std / recipe.values.std
+        return self.consider_at(recipe, start)
+
+    def consider_at(self, recipe: Recipe, step: float) -> Trial:
+        """Try a recipe on the small sample from a step, or at it when that is to stay."""
+        self.trials.append(self._try(recipe, step, self.sizes.trial))
+        return self.trials[-1]
+
+    @property
+    def least(self) -> float:
+        """The bits of the best trial so far."""
+        return min((trial.bits for trial in self.trials), default=math.inf)
+
+    # --- the race -------------------------------------------------------------------------------
+
+    def run(self) -> Choice | None:
+        """Return the smallest choice that reaches the SNR on the sample, None if there is none."""
+        self._enter_profile()
+        for search in modes.searches():
+            search.enter(self)
+        first = [trial for trial in self.trials if math.isfinite(trial.bits)]
+        first = [trial for trial in first if not trial.exhausted] or first
+        if not first:
+            return None
+        finalists = self._finalists(self._second_look(first))
+        choices = [self._finished(trial) for trial in finalists]
+        if not any(choice.sound for choice in choices):
+            # At very low rates a small sample may have nothing to code, and looks like a bargain.
+            rest = [trial for trial in first if trial not in finalists]
+            choices += self._sound(sorted(rest, key=lambda trial: trial.bits))
+        sound = [choice for choice in choices if choice.sound]
+        if not sound:
+            return min(choices, key=lambda choice: choice.miss)
+        return min(sound, key=lambda choice: choice.bits)
+
+    def _enter_profile(self) -> None:
+        for index, entry in matching(self.samples, self.entries, self.family, prefix=False):
+            model = GridModel.unpack(entry.model, entry.channels)
+            self.consider(Recipe(model, index, self.samples.alignment(entry)))
+        self.trained = self.least
+
+    def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
+        candidate = self.build.candidate(recipe, budget)
+        goal = self.goal(recipe.values)
+        if recipe.on_spike:
+            candidate.trade = cost.trade_for(candidate, start, goal)
+            recipe = replace(recipe, trade=candidate.trade)
+            return Trial(recipe, cost.bits_at(candidate, goal, start)[0], start)
+        bits, step = cost.total_bits(candidate, goal, start)
+        gain = modes.search_of(recipe.model.transform).trellis_gain or 1
+        return Trial(recipe, bits * gain, step)
+
+    def _second_look(self, first: list[Trial]) -> list[Trial]:
+        """Return the trials near the best, the best of a profile or without one among them."""
+        least = min(trial.bits for trial in first)
+        close = sorted(first, key=lambda trial: trial.bits)
+        close = [trial for trial in close if trial.bits <= least + CLOSE * abs(least)]
+        close = list(dict.fromkeys((*close[:LOOKS], *_rival(close))))
+        if len(close) > 1 and self.samples.group.values > 2 * self.sizes.trial:
+            close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in close]
+            close.sort(key=lambda trial: trial.bits)
+        return close
+
+    def _finalists(self, close: list[Trial]) -> list[Trial]:
+        """Return those to be fitted to the large sample; of a large group, hardly more than one."""
+        if self.samples.group.values <= self.sizes.whole:
+            return close
+        best = close[0]
+        near = [trial for trial in close if trial is best or trial.bits < DOUBT * best.bits]
+        return [best, *_rival(near)]
+
+    def _sound(self, trials: list[Trial]) -> Iterator[Choice]:
+        """Yield choices until one is sound and what is left can hardly be smaller."""
+        enough = math.inf
+        for trial in trials:
+            if trial.bits > enough:
+                return
+            choice = self._finished(trial)
+            yield choice
+            if choice.sound:
+                enough = min(enough, MISJUDGED * trial.bits)
+
+    def _finished(self, trial: Trial) -> Choice:
+        return finalist.finished(self, trial)
+
+
+def _rival(trials: list[Trial]) -> list[Trial]:
+    """Return the first trial that differs from the best in whether it is of a profile."""
+    other = [t for t in trials if t.recipe.of_profile != trials[0].recipe.of_profile]
+    return other[:1]

@@ -1,0 +1,37 @@
+"""The linear transform with one KLT for each band of frequencies."""
+
+import math
+
+import numpy as np
+
+from ...coding.model import GridModel
+from ...container.model import Model
+from ...entropy import integers
+from ...errors import Corrupt
+from ...transform.banded import Banded
+from ...transform.base import Transform
+from ..linear.coder import LinearCoder
+from . import BandedFields
+
+
+class BandedCoder(LinearCoder):
+    """A model's own arrays are the bands (block), the number of that of each place."""
+
+    def unpack(self, model: Model, channels: int, dependent: bool) -> np.ndarray:
+        assert isinstance(model.fields, BandedFields)
+        packed = integers.unpack(model.fields.places, math.prod(model.block))
+        bands = packed.astype(np.int64)
+        if not np.array_equal(np.unique(bands), np.arange(model.fields.bands)):
+            raise Corrupt("the places of a block use an undefined band or leave one empty")
+        return bands.reshape(model.block)
+
+    def pack(self, own: np.ndarray) -> BandedFields:
+        return BandedFields(int(own.max()) + 1, integers.pack(own.ravel()))
+
+    def transform(self, model: GridModel, dtype: str) -> Transform:
+        if not model.vectors.size:
+            return super().transform(model, dtype)
+        return Banded(model.centres, model.bases, model.own, dtype)
+
+
+CODER = BandedCoder()

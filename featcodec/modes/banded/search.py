@@ -1,0 +1,43 @@
+"""When a KLT for each band of frequencies is tried: behind KLTs of one band that pay."""
+
+import math
+
+from ...encoding.search.race import Race, Recipe
+from ..linear.search import fitted_to, magnitude_at, reflector_bits
+from ..search import ModeSearch
+from .fit import Moments, banded_model, radial
+
+GAIN = 0.15  # of the bits of one KLT: the most that the other KLTs may take
+NEAR = (0.93, 1.1)  # of the bits of one KLT: what three take where two are tried, too
+
+
+class BandedSearch(ModeSearch):
+    """Three bands instead of one, and two when it is a near thing."""
+
+    blurs_bounds = True
+    trellis_gain = 0.95
+
+    def enter(self, race: Race) -> None:
+        whole = race.klts
+        if not whole or math.prod(whole[0].recipe.model.block) == 1:
+            return
+        model, values = whole[0].recipe.model, whole[0].recipe.values
+        magnitude = magnitude_at(race.snr)
+        moments = Moments(radial(model.block, 3), model.channels)
+        for sizes, a in fitted_to(race, model.block, values).items():
+            moments.add(a - model.centres.astype(a.dtype)[:, None, None], sizes)
+        best = min(trial.bits for trial in whole)
+        for wanted in range(len(moments.tokens), 1, -1):
+            fewer = moments.merged(radial(model.block, wanted))
+            axes = fewer.axes()
+            banded = []
+            for count in (trial.recipe.model.vectors.shape[2] for trial in whole):
+                more = (wanted - 1) * reflector_bits(model.channels, count, magnitude)
+                if more < GAIN * best:
+                    made = banded_model(fewer.bands, axes, count, magnitude, model.centre)
+                    banded.append(race.consider(Recipe(made, None, values)).bits)
+            if banded and not NEAR[0] < min(banded) / best < NEAR[1]:
+                return
+
+
+SEARCH = BandedSearch()

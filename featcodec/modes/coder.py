@@ -1,0 +1,54 @@
+"""What coders need of a mode; each mode's `coder` module has one `CODER`."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..coding.parts.base import PartCoder
+from ..container.group import Lossy
+from ..container.model import Model
+from ..entropy.tables import Table
+from ..transform.base import Transform
+from ..transform.linear import Centred
+from .mode import Fields
+
+if TYPE_CHECKING:
+    from ..coding.model import GridModel
+
+
+class Quantiser(NamedTuple):
+    """What a coder quantises with and codes by: the common arguments of all part coders."""
+
+    transform: Transform
+    scales: np.ndarray  # (channels, ...), quarter octaves
+    tables: dict[int, Table]  # in place of built-in ones
+    step: float
+    step_scale: int  # the step in quarter octaves, for the choice of tables
+    dtype: str  # of the arithmetic
+
+
+class ModeCoder:
+    """The defaults are those of a mode without fields, in the sample domain."""
+
+    def scale_shape(self, block: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the scales of a channel."""
+        return block
+
+    def check(self, model: Model) -> None:
+        """Raise Corrupt when the sizes of a model do not suit the mode."""
+
+    def unpack(self, model: Model, channels: int, dependent: bool) -> Any:
+        """Return the fields of the mode as arrays; Corrupt or Damage when they are none."""
+        return None
+
+    def pack(self, own: Any) -> Fields:
+        """Invert `unpack`."""
+        return Fields()
+
+    def transform(self, model: "GridModel", dtype: str) -> Transform:
+        """Return the transform that a model stands for."""
+        return Centred(model.centres, dtype)
+
+    def coder(self, model: "GridModel", header: Lossy, quantiser: Quantiser) -> PartCoder:
+        """Return the coder of a token grid."""
+        raise NotImplementedError

@@ -1,0 +1,45 @@
+"""Coders of context modelling, with and without a trellis."""
+
+import math
+
+import numpy as np
+
+from ...coding.model import GridModel
+from ...coding.parts.base import PartCoder
+from ...container.group import Lossy
+from ...container.model import Model
+from ...entropy import integers
+from ...errors import Corrupt
+from ..coder import ModeCoder, Quantiser
+from ..mode import Fields
+from . import ContextFields, reconstruction
+from .dependent import DependentContextCoder
+from .scalar import ContextCoder
+
+
+class ContextModeCoder(ModeCoder):
+    """A model's own array holds the offsets of reconstruction points; None: those of tables."""
+
+    def check(self, model: Model) -> None:
+        if model.reflectors or len(model.block) != 2:
+            raise Corrupt("a model with contexts has a KLT, or no rows and columns")
+
+    def unpack(self, model: Model, channels: int, dependent: bool) -> np.ndarray | None:
+        if not isinstance(model.fields, ContextFields):
+            return None
+        sets = reconstruction.SETS if dependent else 1
+        shape = sets, reconstruction.CLASSES, reconstruction.KINDS
+        offsets = integers.unpack(model.fields.offsets, math.prod(shape)).astype(np.int64)
+        if np.abs(offsets).max() > reconstruction.LARGEST:
+            raise Corrupt("a reconstruction point is more than two steps from its symbol")
+        return offsets.reshape(shape)
+
+    def pack(self, own: np.ndarray | None) -> Fields:
+        return Fields() if own is None else ContextFields(integers.pack(own.ravel()))
+
+    def coder(self, model: GridModel, header: Lossy, quantiser: Quantiser) -> PartCoder:
+        kind = DependentContextCoder if header.dependent else ContextCoder
+        return kind(*quantiser, positive=header.positive, offsets=model.own)
+
+
+CODER = ContextModeCoder()

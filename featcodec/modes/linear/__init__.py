@@ -1,0 +1,6 @@
+"""A KLT over channels, then a DCT over the positions of each block (SPEC §6.2, §6.3)."""
+
+from ...container.sections import V1
+from ..mode import Mode
+
+MODES = (Mode("linear", 1, V1, in_profiles=True, trellis=True),)

@@ -1,0 +1,39 @@
+"""When channels are coded without a transform."""
+
+import numpy as np
+
+from ...coding.parts.base import Sizes
+from ...encoding.bounded.sample_domain import Sample, Way
+from ...encoding.fit import fitting
+from ...encoding.fit.plain import plain_model
+from ...encoding.search.race import Race
+from ...encoding.search.saturation import enter_sample_domain
+from ..context.search import SEARCH as CONTEXT
+from ..search import ModeSearch
+from .candidate import PlainCandidate
+
+
+class PlainSearch(ModeSearch):
+    """Where there are neighbours enough, contexts leave nothing to channels alone."""
+
+    family = "none"
+    candidate = PlainCandidate
+
+    def enter(self, race: Race) -> None:
+        if race.family == self.family or (race.family == "auto" and not CONTEXT.suffices(race)):
+            enter_sample_domain(race, *plain_model(race.samples), PlainCandidate.TRADES)
+
+    def ways(self, sample: Sample, step: float, sparse: bool) -> list[Way]:
+        ones: Sizes = tuple(1 for _ in sample.block)
+        model = fitting.linear_model(ones, None, 0, 1, sample.centre)
+        flat = [a.reshape(len(a), 1, -1) for a in sample.latents.values()]
+        single = {ones: np.concatenate(flat, axis=2)}
+        energy = fitting.energy_of(single, ones)
+        candidate = PlainCandidate(
+            model, None, "float64", single, single, energy, sample.share, True
+        )
+        coder, bits = candidate.tuned(step, plain=True)
+        return [Way(candidate.part(coder), coder, bits + candidate.side_bits())]
+
+
+SEARCH = PlainSearch()

@@ -1,0 +1,36 @@
+"""Coders of symbols split into kinds and magnitudes."""
+
+from ... import limits
+from ...coding.model import GridModel
+from ...coding.parts.base import PartCoder
+from ...container.group import Lossy
+from ...container.model import Model
+from ...entropy.prediction import LARGEST
+from ..coder import ModeCoder, Quantiser
+from ..predicted.coder import check_maps
+from . import SplitFields
+from .part import SplitCoder
+
+
+class SplitModeCoder(ModeCoder):
+    """A model has one number of its own: the symbol of values at the upper bound."""
+
+    def scale_shape(self, block: tuple[int, ...]) -> tuple[int, ...]:
+        return (1,)
+
+    def check(self, model: Model) -> None:
+        check_maps(model)
+
+    def unpack(self, model: Model, channels: int, dependent: bool) -> int:
+        assert isinstance(model.fields, SplitFields)
+        return limits.check(model.fields.peak, LARGEST, "the symbol at the upper bound")
+
+    def pack(self, own: int) -> SplitFields:
+        return SplitFields(own)
+
+    def coder(self, model: GridModel, header: Lossy, quantiser: Quantiser) -> PartCoder:
+        top = (header.upper - header.mean) / header.std - model.centres
+        return SplitCoder(*quantiser, positive=header.positive, peak=model.own, top=top)
+
+
+CODER = SplitModeCoder()
