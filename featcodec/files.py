@@ -18,7 +18,8 @@ from .container.source import File
 from .decoding.decoder import Decoder
 from .dumps import Dump, DumpWriter
 from .elements import FLOATS
-from .encoding.dump import Report, encode
+from .encoding.dump import encode
+from .encoding.report import Report
 from .errors import InvalidInput
 from .outputs import complete as complete
 from .outputs import refuse_input

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .errors import InvalidInput
 
 DEFAULT_SNR = 20.0
+FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 
 
 @dataclass(frozen=True)

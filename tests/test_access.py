@@ -19,8 +19,7 @@ from featcodec.align.layout import parse
 from featcodec.coding import row_group
 from featcodec.container.reader import Reader
 from featcodec.decoding.decoder import Decoder
-from featcodec.encoding import choice
-from featcodec.encoding import dump as encode
+from featcodec.encoding import choice, features, lossless
 from featcodec.errors import Corrupt, InvalidInput, ProfileMissing
 
 
@@ -85,8 +84,8 @@ def test_rows_are_those_of_the_tensor_in_every_layout(axes: str, data: st.DataOb
     before = np.arange(7 * shape[0]).reshape(shape[0], 7)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choice, "ROW_GROUP_VALUES", data.draw(st.sampled_from([1, 16, 64])))
-        patch.setattr(encode, "LOSSLESS_VALUES", data.draw(st.sampled_from([3, 16])))
-        patch.setattr(encode, "WORTHWHILE", math.inf)  # with loss, however little there is
+        patch.setattr(lossless, "ROW_GROUP_VALUES", data.draw(st.sampled_from([3, 16])))
+        patch.setattr(features, "WORTHWHILE", math.inf)  # with loss, however little there is
         packed = fc.save({"x": values, "n": before, "m": before + 9}, layout={"x": axes}, snr=9)
     file = io.BytesIO(packed)
     decoder = Decoder(Reader(file, "x"))
@@ -142,7 +141,7 @@ def test_row_groups_of_another_group_are_refused_before_any_row_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headers_written: Callable, first: int
 ) -> None:
     headers_written(lambda header: replace(header, first_section=first))
-    monkeypatch.setattr(encode, "LOSSLESS_VALUES", 50)
+    monkeypatch.setattr(lossless, "ROW_GROUP_VALUES", 50)
     fc.save_file({"a": np.arange(100), "b": np.arange(100, dtype="i4")}, tmp_path / "x.fcz")
     with pytest.raises(Corrupt, match="row groups"):
         safe_open(tmp_path / "x.fcz")

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 import featcodec.numpy as fc
 from featcodec import safe_open
 from featcodec.container.source import File
-from featcodec.encoding import choice
-from featcodec.encoding import dump as encode
+from featcodec.encoding import choice, lossless
 from featcodec.errors import FeatcodecError, InvalidInput
 
 forks = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="forks are those of Linux")
@@ -50,7 +49,7 @@ def packed(tensors: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFact
     path = tmp_path_factory.mktemp("readers") / "x.fcz"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choice, "ROW_GROUP_VALUES", 1 << 9)
-        patch.setattr(encode, "LOSSLESS_VALUES", 1 << 14)
+        patch.setattr(lossless, "ROW_GROUP_VALUES", 1 << 14)
         fc.save_file(tensors, path, snr=25)
     return path
 

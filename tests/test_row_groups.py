@@ -16,8 +16,7 @@ from featcodec.align.numbers import STORED, from_float, to_float
 from featcodec.cli.verify import check
 from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
-from featcodec.encoding import choice
-from featcodec.encoding import dump as encode
+from featcodec.encoding import choice, lossless
 from featcodec.files import from_nonfinite
 
 VALUES = 1 << 12  # of a row group
@@ -39,7 +38,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("row_groups") / "x.fcz"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choice, "ROW_GROUP_VALUES", VALUES)
-        patch.setattr(encode, "LOSSLESS_VALUES", VALUES)
+        patch.setattr(lossless, "ROW_GROUP_VALUES", VALUES)
         fc.save_file(tensors, path, snr=6)
     return path
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ..request import FAMILIES
 from . import batch, failures, render, streams
 
 
@@ -99,7 +100,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 )
 @click.option(
     "--transform",
-    type=click.Choice(["auto", "none", "context", "linear", "neural"]),
+    type=click.Choice(FAMILIES),
     default="auto",
     show_default=True,
     help="neural needs torch, and a profile with a network (default: caufc).",

@@ -10,7 +10,7 @@ from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion, RowGroupCo
 from ..container.group import GroupHeader, Lossy
 from ..container.writer import Writer
 from .choice import Choice, slabs_per_row_group
-from .rate_control.control import fine_step
+from .rate_control.fine_step import fine_step
 from .tensors.group import Group
 
 MANY = 8  # row groups

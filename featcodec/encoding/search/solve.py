@@ -1,11 +1,14 @@
-"""The step or the trade at which an error is met: bracketed root finding."""
+"""The step or the trade at which an error is met."""
 
 import math
 from collections.abc import Callable
 
+from ..rate_control.bracket import Bracket
+
 LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
 MOST_TRADE = 0.3
 CLOSE_ERROR = 0.004  # of a logarithm: 0.017 dB
+TRADE_ROUNDS = 5
 
 
 def solve_step(
@@ -17,26 +20,17 @@ def solve_step(
 ) -> float:
     """Return the step whose error, which grows with it, comes closest to `target`.
 
-    Secant steps in the logarithms, the bracket kept; stops within that factor of the target, or
-    after so many rounds.
+    Stops within that factor of the target, or after so many rounds.
     """
-    low, high = -math.inf, math.inf
-    x, slope = math.log(start), 2.0
-    previous: tuple[float, float] | None = None
+    # The logarithm of the error grows twice as fast as that of the step at high rates.
+    curve = Bracket(goal=0.0, slope=2.0, slopes=(0.3, 3.0), reach=3.0)
+    x = math.log(start)
     for _ in range(rounds):
         y = math.log(max(error(math.exp(x)), 1e-300) / target)
         if abs(y) < precision:
             break
-        if y > 0:
-            high = min(high, x)
-        else:
-            low = max(low, x)
-        if previous is not None and x != previous[0]:
-            slope = min(max((y - previous[1]) / (x - previous[0]), 0.3), 3.0)
-        previous = (x, y)
-        x = min(max(x - min(max(y / slope, -3), 3), LEAST_STEP), MOST_STEP)
-        if not low < x < high and math.isfinite(low + high):
-            x = (low + high) / 2
+        curve.add(x, y)
+        x = min(max(curve.next(), LEAST_STEP), MOST_STEP)
     return math.exp(x)
 
 
@@ -46,21 +40,17 @@ def solve_trade(error: Callable[[float], float], target: float) -> float:
     def excess(trade: float) -> float:
         return math.log(max(error(trade), 1e-300) / target)
 
-    low, high = 0.0, MOST_TRADE
-    above = excess(high)
-    if above <= 0:
-        return high
-    below = excess(low)
-    if below > 0:
-        return low
-    for _ in range(5):
-        share = min(max(below / (below - above), 0.1), 0.9)
-        trade = low + share * (high - low)
-        found = excess(trade)
-        if abs(found) < CLOSE_ERROR:
+    curve = Bracket(goal=0.0, slope=1.0, slopes=(0.0, math.inf), reach=MOST_TRADE)
+    for end in (MOST_TRADE, 0.0):
+        y = excess(end)
+        if (y <= 0) == (end > 0):
+            return end
+        curve.add(end, y)
+    for _ in range(TRADE_ROUNDS):
+        trade = curve.next()
+        y = excess(trade)
+        if abs(y) < CLOSE_ERROR:
             return trade
-        if found > 0:
-            high, above = trade, found
-        else:
-            low, below = trade, found
-    return low
+        curve.add(trade, y)
+    assert curve.low is not None
+    return curve.low[0]

@@ -1,0 +1,153 @@
+"""One group of features to a header and row groups: how it is coded, and its quality met."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..align.value import Spread
+from ..coding.profile import Profile
+from ..container.group import GroupHeader
+from ..container.writer import Writer
+from ..elements import BITS, PRECISION
+from ..entropy.prediction import PredictionError
+from ..errors import InvalidInput
+from ..request import Options, Quality
+from . import rounding
+from .bounded.choice import bounded_choice, fine_choice
+from .choice import Choice
+from .group_writer import GroupWriter
+from .lossless import write_lossless
+from .network import as_tokens, neural_choice
+from .rate_control.snr import AIM, SnrControl
+from .search.race import Race
+from .tensors.group import Group
+from .tensors.lossless import LosslessGroup
+from .tensors.samples import Samples
+
+CLOSE = 1.002  # of the bits: estimates are no better than that
+WORTHWHILE = 0.5  # of the elements' bits: above that, coding bit for bit may be smaller
+FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
+FINE_ABOVE = 32.0  # dB, from where split symbols may do better than contexts,
+CLEARLY = 0.99  # by so much at least
+
+
+@dataclass
+class FeatureEncoder:
+    """Writes groups of features to a file."""
+
+    writer: Writer
+    profile: Profile | None
+    options: Options
+    progress: Callable[[int], None] | None = None
+
+    def write(self, group: Group, quality: Quality) -> GroupHeader:
+        """Write the row groups of a group, bit for bit where that is smaller."""
+        if quality.snr is not None and quality.snr > PRECISION[group.dtype].exact_above:
+            return self._exact(group)
+        neural = self.options.transform == "neural"
+        samples = Samples(as_tokens(group) if neural else group, self.options.samples)
+        if not sane(samples.spread):
+            return self._exact(group)
+        if quality.max_error is not None:
+            bound = quality.max_error
+            return self._smaller(group, lambda: self._bounded(samples, bound))
+        assert quality.snr is not None
+        snr, choice = quality.snr, self._choice(samples, quality.snr)
+        if choice is None:
+            return self._exact(group)
+        return self._smaller(group, lambda: self._at_snr(samples, choice, snr))
+
+    def _exact(self, group: Group) -> GroupHeader:
+        return write_lossless(self.writer, LosslessGroup.of(group))
+
+    def _choice(self, samples: Samples, snr: float) -> Choice | None:
+        """Return how a group is coded at an SNR, None for bit for bit."""
+        family, sizes, group = self.options.transform, self.options.samples, samples.group
+        if family == "neural":
+            assert self.profile is not None
+            return neural_choice(samples, self.profile.neural, snr)
+        if family == "context" and (len(group.grids[0]) != 2 or group.layout.prefix):
+            raise InvalidInput(f"{group.names[0]}: contexts need maps of rows and columns")
+        entries = list(enumerate(self.profile.entries)) if self.profile else []
+        found = Race(samples, entries, family, snr).run()
+        if found is None:
+            return None
+        if found.transforms and entries and group.values <= sizes.whole:
+            # All is known of a small group, so that a profile need never cost anything.
+            without = Race(samples, [], family, snr).run()
+            if without is not None and without.bits < CLOSE * found.bits:
+                found = without
+        if samples.sparse and snr > FINE_ABOVE and family == "auto":
+            fine = fine_choice(samples, snr)
+            found = fine if fine.bits < CLEARLY * found.bits else found
+        return found
+
+    def _smaller(self, group: Group, lossy: Callable[[], GroupHeader | None]) -> GroupHeader:
+        """Write a group with loss, or bit for bit when that is no larger."""
+        mark = self.writer.mark()
+        header = lossy()
+        size = self.writer.position - mark[0]
+        if header is not None and 8 * size < WORTHWHILE * BITS[group.dtype] * group.values:
+            return header
+        self.writer.rewind(mark)
+        exact = self._exact(group)
+        if header is None or self.writer.position - mark[0] <= size:
+            return exact
+        self.writer.rewind(mark)
+        again = lossy()
+        assert again is not None
+        return again
+
+    def _at_snr(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
+        """Write the row groups so that the SNR is reached; None when that cannot be."""
+        signal = choice.spread.count * choice.spread.std**2
+        budget = signal / 10 ** ((snr + AIM) / 10)
+        mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
+        row_groups = GroupWriter(self.writer, samples.group, self.profile, self.progress)
+        control = SnrControl(choice, snr)
+        following: Choice | None = choice
+        while following is not None:
+            written = row_groups.write(following, measured, budget=budget)
+            reached = decibels(signal, written.distortion.squared)
+            if control.accepts(reached):
+                if not measured and rounding.counts(samples, following, reached):
+                    measured = True  # so far above what was asked, rounding counts
+                    self.writer.rewind(mark)
+                    written = row_groups.write(following, measured, budget=budget)
+                    reached = decibels(signal, written.distortion.squared)
+                if reached >= snr:
+                    return replace(written.header, snr_db=reached)
+            self.writer.rewind(mark)
+            following = control.next(reached, written.mean_step)
+        return None
+
+    def _bounded(self, samples: Samples, bound: float) -> GroupHeader:
+        """Write the row groups so that no value errs by more than the bound."""
+        mark = self.writer.mark()
+        try:
+            return self._within(samples, bounded_choice(samples, bound), bound)
+        except PredictionError:  # what holds for the sample fails elsewhere beyond all bounds
+            self.writer.rewind(mark)
+            return self._within(samples, bounded_choice(samples, bound, only_plain=True), bound)
+
+    def _within(self, samples: Samples, choice: Choice, bound: float) -> GroupHeader:
+        row_groups = GroupWriter(self.writer, samples.group, None, self.progress)
+        written = row_groups.write(choice, True, bound)
+        distortion, lossy = written.distortion, written.header.lossy
+        assert lossy is not None
+        return replace(
+            written.header,
+            snr_db=decibels(choice.spread.count * choice.spread.std**2, distortion.squared),
+            max_error=distortion.largest,
+            lossy=replace(lossy, clipped=distortion.exceptions),
+        )
+
+
+def sane(spread: Spread) -> bool:
+    """Return whether there is something to code, of a size that double precision can square."""
+    return spread.count > 0 and spread.std > FAINT and spread.reach < 1 / FAINT
+
+
+def decibels(signal: float, noise: float) -> float:
+    """Return an SNR in dB; infinite without noise."""
+    return 10 * math.log10(signal / noise) if noise > 0 else math.inf

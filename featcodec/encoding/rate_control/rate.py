@@ -1,0 +1,43 @@
+"""Rate control of a file: the SNR at which it takes the wanted bits a value."""
+
+import math
+from collections.abc import Callable
+
+from ...errors import Unreachable
+from ..report import Report
+from .bracket import Bracket
+
+DECIBELS = 6.02  # per bit a value, at high rates
+AT_ONE_BIT = 2.0  # dB less than that, of a first guess
+WITHIN = 0.02  # of the rate
+ATTEMPTS = 14
+FIRST, LAST = 1.0, 60.0  # dB between which the first guess lies
+LEAST = 0.02  # dB
+
+
+def at_rate(encode: Callable[[float], Report], bpfp: float) -> Report:
+    """Encode at the highest SNR whose rate is at most `bpfp` bits a value.
+
+    `encode` writes the file at an SNR in dB. Raises Unreachable when the rate is below any.
+    """
+    curve = Bracket((1 - WITHIN / 2) * bpfp, 1 / DECIBELS, (0.02, 1.0), reach=20.0, margin=0.05)
+    snr = min(max(DECIBELS * bpfp + AT_ONE_BIT, FIRST), LAST)
+    for _ in range(ATTEMPTS):
+        report = encode(snr)
+        if report.bpfp <= bpfp and (
+            report.bpfp >= (1 - WITHIN) * bpfp or math.isinf(report.snr_db)
+        ):
+            return report  # used up, or nothing is lost any more
+        curve.add(snr, report.bpfp)
+        lowest = min(point[0] for point in curve.points)
+        snr = max(curve.next(), lowest / 3)
+        if snr < LEAST:
+            break
+    below = [point for point in curve.points if point[1] <= bpfp]
+    if not below:
+        lowest, rate = min(curve.points)
+        raise Unreachable(
+            f"{bpfp:g} bpfp cannot be reached: at {lowest:.2f} dB the file still takes {rate:.3g};"
+            " ask for more bits"
+        )
+    return encode(max(below)[0])

@@ -1,0 +1,74 @@
+"""Rate control of a group at an SNR: which choice is written next."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+from ..choice import Choice
+from .bracket import Bracket
+
+TOLERANCE = 0.05  # dB above the wanted SNR
+AIM = TOLERANCE / 3  # dB above it, of steps
+LAMBDA_AIM = 0.02  # the same of lambda
+STEPS, ATTEMPTS = 5, 12  # attempts at the step, and in all
+SHRINK = 0.7  # of a step, where hardly any latent is coded and the SNR follows the step in leaps
+OCTAVE = 20 / math.log(10)  # dB that the SNR falls by as the logarithm of the step grows by one
+LAMBDA_SLOPE = 1.5  # the same as the scale of lambda does
+
+
+@dataclass
+class SnrControl:
+    """Looks for the step first; then, or where the step is to stay, for lambda at one step.
+
+    Lambda meets an SNR that jumps with the step, because many values fall on another symbol at
+    once. Call `accepts` with what a choice reached, and `next` when it does not.
+    """
+
+    choice: Choice
+    snr: float
+    tried: list[tuple[Choice, float]] = field(default_factory=list)
+    steps: Bracket = field(init=False)  # logarithms of what row groups had on average
+
+    def __post_init__(self) -> None:
+        # At low rates most latents are zero whatever the step, and the SNR hardly follows it.
+        slopes = (OCTAVE / 10, 1.5 * OCTAVE)
+        self.steps = Bracket(self.snr + AIM, -OCTAVE, slopes, reach=3.0)
+
+    @property
+    def last(self) -> bool:
+        """Whether the choice is the last that may be tried."""
+        return len(self.tried) == ATTEMPTS - 1
+
+    def accepts(self, reached: float) -> bool:
+        """Return whether what the choice reached is what is wanted, or the nearest to it."""
+        if reached < self.snr:
+            return False
+        return reached <= self.snr + TOLERANCE or self.last or self.choice.coarsest
+
+    def next(self, reached: float, mean_step: float) -> Choice | None:
+        """Return the choice to try next, None when none is left."""
+        self.tried.append((self.choice, reached))
+        self.steps.add(math.log(mean_step), reached)
+        enough = [pair for pair in self.tried if pair[1] >= self.snr]
+        if len(self.tried) == ATTEMPTS:
+            return None
+        if len(self.tried) >= STEPS and not enough:
+            self.choice = replace(self.choice, step=self.choice.step * SHRINK, on_spike=False)
+        elif len(self.tried) == ATTEMPTS - 1 and enough:
+            self.choice = min(enough, key=lambda pair: pair[1])[0]
+        elif self.choice.on_spike or (len(self.tried) >= STEPS and self.choice.network is None):
+            self.choice = self._by_lambda(enough)
+        else:
+            self.choice = replace(self.choice, step=math.exp(self.steps.next()))
+        return self.choice
+
+    def _by_lambda(self, enough: list[tuple[Choice, float]]) -> Choice:
+        """Return the next choice at the step that came nearest from above."""
+        step = self.choice.step
+        if not self.choice.on_spike:
+            step = min(enough, key=lambda pair: pair[1])[0].step
+        mine = [(choice, reached) for choice, reached in self.tried if choice.step == step]
+        curve = Bracket(self.snr + LAMBDA_AIM, -LAMBDA_SLOPE, (0.2, 6.0), reach=0.5)
+        for choice, reached in mine:
+            curve.add(choice.strictness, reached)
+        least = min(choice.strictness for choice, _ in mine) / 2
+        return replace(mine[-1][0], strictness=max(curve.next(), least))

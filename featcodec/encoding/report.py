@@ -1,0 +1,45 @@
+"""What encoding came to, for programs and for a person."""
+
+from dataclasses import dataclass
+
+from ..align.layout import Layout
+from ..container.group import GroupHeader
+from .tensors.group import Group
+from .tensors.lossless import LosslessGroup
+
+
+@dataclass(frozen=True)
+class Report:
+    """What encoding a dump came to.
+
+    `bpfp` is bits per feature point: all bytes of the file, in bits, over the number of values.
+    """
+
+    input_bytes: int
+    output_bytes: int
+    values: int
+    snr_db: float  # of the worst group; infinite when nothing was lost
+    choices: tuple[str, ...] = ()  # a line on each group
+    remarks: tuple[str, ...] = ()  # what was ignored of the metadata
+
+    @property
+    def bpfp(self) -> float:
+        return 8 * self.output_bytes / self.values if self.values else 0.0
+
+
+def described(group: Group | LosslessGroup, header: GroupHeader) -> str:
+    """Return what was chosen for a group, for a person."""
+    names = group.names[0] if len(group.names) == 1 else f"{group.names[0]} .. {group.names[-1]}"
+    if header.lossy is None:
+        reasons = group.reasons if isinstance(group, LosslessGroup) else ()
+        why = f" ({', '.join(reasons)})" if reasons else ""
+        return f"{names}: {header.dtype}, bit for bit{why}"
+    lossy, part = header.lossy, header.lossy.parts[0]
+    profile = lossy.neural or part.model is None
+    origin = "of the profile" if profile else "of its own"
+    layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
+    cut = f", {lossy.clipped} values kept exactly" if lossy.clipped else ""
+    return (
+        f"{names}: {header.dtype} {layout} {lossy.architecture}, {lossy.transform} {origin},"
+        f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{cut}"
+    )
