@@ -128,7 +128,7 @@ def coded_by_hand(
     writer = Writer(out)
     writer.needs(V4)
     for fine, low, high in rows:
-        payload, _ = coder.finer(fine).encode(low, high, lambda _: values, False, False)
+        payload, _ = coder.at_fine_step(fine).encode(low, high, lambda _: values, False, False)
         writer.section(b"ROWS", bytes([fine]) + payload)
     writer.section(b"GRUP", group.pack())
     writer.index.tensors = [index.TensorEntry("x", group.dtype, values.shape, 0)]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
-from featcodec.coding.parts.base import taking
+from featcodec.coding.parts.base import in_order
 from featcodec.container.reader import Reader
 from featcodec.container.sections import V4
 from featcodec.entropy import prediction, split
@@ -189,7 +189,7 @@ def test_split_symbols_come_back(
     latents = np.minimum(latents, coder.top[:, None, None]) if peak else latents
     coded, error = coder.encode_latents(latents, sizes)
     assert error == 0
-    assert np.array_equal(coder.decode(taking(coded), sizes, 4), latents)
+    assert np.array_equal(coder.decode(in_order(coded), sizes, 4), latents)
 
 
 def maps() -> np.ndarray:

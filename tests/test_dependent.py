@@ -28,7 +28,7 @@ COUNTS = st.sampled_from([0, 1, 2, 63, 64, 127, 128, 129, 1000, 4095, 4096, 4097
 SIZES = st.floats(0.01, 1000)
 
 
-def levels(number: int, trade: float = dependent.TRADE) -> Levels:
+def levels(number: int, trade: float = dependent.LAMBDA) -> Levels:
     tables = [family.table(family.number(number, q)) for q in (0, 1)]
     return Levels.of([bits(t) for t in tables], [(0.0, *t.offsets) for t in tables], trade)
 
@@ -83,7 +83,7 @@ def test_a_path_costs_as_little_as_the_best_of_all(scale: float) -> None:
             first, further = table.offsets
             value = m and m - q / 2 + (first if m == 1 else further)
             rate = bits(table)[[table.magnitude - m, table.magnitude + m]].mean()
-            total += (abs(y) - value) ** 2 + dependent.TRADE * rate
+            total += (abs(y) - value) ** 2 + dependent.LAMBDA * rate
             registers.learn(np.array([k]))
         return total
 

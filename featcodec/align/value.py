@@ -49,7 +49,7 @@ LEAST, MOST = 1e-15, 1e15  # between which single precision holds squares of val
 
 
 @dataclass(frozen=True)
-class Spread:
+class ValueStats:
     """What the bounds and the normalisation are fitted from."""
 
     count: int

@@ -56,9 +56,11 @@ def coder_of(dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None)
 
     Raises Corrupt when its models are damaged.
     """
-    work = "float64" if lossy.double else "float32"
+    compute_dtype = "float64" if lossy.double else "float32"
     parts = {
-        bool(i): _part_coder(lossy, *_model(part, grid.channels, profile, lossy.dependent), work)
+        bool(i): _part_coder(
+            lossy, *_model(part, grid.channels, profile, lossy.dependent), compute_dtype
+        )
         for i, part in enumerate(lossy.parts)
     }
     values = ValueAlignment(lossy.lower, lossy.upper, lossy.mean, lossy.std)
@@ -67,7 +69,7 @@ def coder_of(dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None)
     if lossy.neural and profile:
         base = NeuralCoder(profile.neural, lossy.network_step, seed)
     curve = None if lossy.curve is None else Curve(*lossy.curve)
-    return RowGroupCoder(grid, dtype, values, lossy.clamp, work, parts, seed, base, curve)
+    return RowGroupCoder(grid, dtype, values, lossy.clamp, compute_dtype, parts, seed, base, curve)
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:

@@ -44,17 +44,24 @@ class Entry:
 
     def coder(self, grid: GroupGrid, head: Head, bounds: tuple[float, float]) -> RowGroupCoder:
         """Return the coder of a message but for its step and its seed."""
-        work = "float64" if head.dtype == "F64" else "float32"
+        compute_dtype = "float64" if head.dtype == "F64" else "float32"
         shift = min(max(head.shift, -FARTHEST), FARTHEST)
         parts = {
             prefix: PartCoder(
-                model.transform_in(work), model.scales + shift, model.tables, 1.0, 0, work
+                model.transform_in(compute_dtype),
+                model.scales + shift,
+                model.tables,
+                1.0,
+                0,
+                compute_dtype,
             )
             for prefix, model in ((False, self.grid), (True, self.prefix))
             if model is not None and (grid.layout.prefix or not prefix)
         }
         values = ValueAlignment(*bounds, self.head.mean, self.head.std)
-        return RowGroupCoder(grid, head.dtype, values, not head.flags & UNCLAMPED, work, parts)
+        return RowGroupCoder(
+            grid, head.dtype, values, not head.flags & UNCLAMPED, compute_dtype, parts
+        )
 
     def __str__(self) -> str:
         layout = Layout(self.head.layout, self.head.prefix_tokens, self.head.grid)

@@ -14,7 +14,7 @@ from ..entropy import symbols as coded_symbols
 from ..entropy.contexts import by_table
 from ..entropy.tables import Table, bits
 from ..errors import Corrupt, Damage, InvalidInput, damaged
-from ..quantise.scalar import TRADE, dequantise, quantise, thresholds
+from ..quantise.scalar import LAMBDA, dequantise, quantise, thresholds
 from ..transform.neural.hyper_synthesis import LARGEST_HYPER, HyperSynthesis
 from ..transform.neural.weights import Weights
 from .model import unpack_tables
@@ -119,7 +119,7 @@ class NeuralCoder:
         for number, where in by_table(numbers):
             table = self.model.table(number)
             if table.magnitude:
-                best = thresholds(bits(table), table.offsets, TRADE)
+                best = thresholds(bits(table), table.offsets, LAMBDA)
                 flat[where] = quantise(from_flat[where], 1.0, best)
         return NeuralSymbols(hyper, symbols, numbers)
 

@@ -182,7 +182,7 @@ class Decoder:
         if coder is not None:
             if not payload:
                 raise Corrupt("an empty row group")
-            return coder.finer(payload[0]).decode(memoryview(payload)[1:], first, last)
+            return coder.at_fine_step(payload[0]).decode(memoryview(payload)[1:], first, last)
         kind = unsigned(header.dtype)
         with damaged("a row group"):
             floating, version = header.dtype in FLOATS, self.reader.version[0]

@@ -1,60 +1,90 @@
 """How a group of features is coded: everything its header says, and how it is quantised."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from .. import limits
 from ..align.curve import Curve
 from ..align.grids import GroupGrid
-from ..align.value import Spread, ValueAlignment
+from ..align.value import ValueAlignment, ValueStats
 from ..coding.parts.base import PartCoder, Sizes
 from ..coding.picture import NeuralModel
 from ..container.group import Part
 
 MISS = 0.04  # dB between the SNR wanted and reached on the sample
-SPIKE_MISS = 0.5  # the same where thresholds, not steps, make up for it
+SATURATION_MISS = 0.5  # the same where thresholds, not steps, make up for it
 ROW_GROUP_VALUES = 3 << 18  # about what the caches of one core hold
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """The step of a group, and how its latents are quantised."""
+
+    step: float
+    step_scale: int  # the step in quarter octaves, for the choice of tables
+    dependent: bool = False
+    on_saturation: bool = False  # the step divides the saturation value, and is to stay
+    lambda_scale: float = 1.0  # multiplies lambda
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The network that codes a picture first; the parts code what it leaves."""
+
+    network: NeuralModel
+    step: int = 0  # eighths of an octave above the step of the parts
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the sample says of a choice."""
+
+    bits: float = 0.0  # of the whole group
+    # dB by which the SNR is missed: it jumps where a step lets the saturation value fall on another
+    # symbol.
+    miss: float = 0.0
 
 
 @dataclass(frozen=True)
 class Choice:
     """Everything the header of a group says, and how the encoder quantises."""
 
-    spread: Spread
+    stats: ValueStats
     values: ValueAlignment
     parts: dict[bool, tuple[Part, PartCoder]]  # as stored, and as they quantised the sample
-    step: float
-    step_scale: int
-    clamp: bool
     block: Sizes
+    quantiser: Quantiser
+    clamp: bool
     uses_profile: bool
-    work: str
+    compute_dtype: str
     curve: Curve | None = None  # of the correction
-    on_spike: bool = False  # the step divides a value that many have, and is to stay
-    bits: float = 0.0  # estimated, of the whole group
-    # By how many dB the SNR is missed on the sample: it jumps where a step lets a spike of the
-    # values fall on another symbol.
-    miss: float = 0.0
-    strictness: float = 1.0  # multiplies the trade of the quantiser
-    network: NeuralModel | None = None  # its picture comes first, the parts code what it leaves
-    picture_step: int = 0  # eighths of an octave, above the step
-    dependent: bool = False  # quantisation
+    picture: Picture | None = None
+    estimate: Estimate = field(default_factory=Estimate)
 
     @property
-    def transforms(self) -> bool:
-        """Return whether the grid is transformed at all."""
-        return self.parts[False][0].transform in ("linear", "banded")
+    def transform(self) -> str:
+        """The mode of the grid."""
+        return self.parts[False][0].transform
 
     @property
     def sound(self) -> bool:
-        """Return whether the wanted SNR can be met by a small change of step or thresholds."""
-        return self.miss < (SPIKE_MISS if self.on_spike else MISS)
+        """Whether the wanted SNR can be met by a small change of step or thresholds."""
+        most = SATURATION_MISS if self.quantiser.on_saturation else MISS
+        return self.estimate.miss < most
 
     @property
     def coarsest(self) -> bool:
-        """Return whether no lower quality is to be had."""
-        if self.network is None or self.picture_step:
+        """Whether no lower quality is to be had."""
+        if self.picture is None or self.picture.step:
             return False
-        return self.step >= self.network.weights.largest_step
+        return self.quantiser.step >= self.picture.network.weights.largest_step
+
+    def at_step(self, step: float) -> "Choice":
+        """Return the choice with another step."""
+        return replace(self, quantiser=replace(self.quantiser, step=step, on_saturation=False))
+
+    def at_lambda_scale(self, scale: float) -> "Choice":
+        """Return the choice with another lambda."""
+        return replace(self, quantiser=replace(self.quantiser, lambda_scale=scale))
 
 
 def slabs_per_row_group(grid: GroupGrid) -> int:

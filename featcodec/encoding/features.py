@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..align.value import Spread
+from .. import modes
+from ..align.value import ValueStats
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..container.writer import Writer
@@ -46,7 +47,7 @@ class FeatureEncoder:
             return self._exact(group)
         neural = self.options.transform == "neural"
         samples = Samples(as_tokens(group) if neural else group, self.options.samples)
-        if not sane(samples.spread):
+        if not sane(samples.stats):
             return self._exact(group)
         if quality.max_error is not None:
             bound = quality.max_error
@@ -72,14 +73,18 @@ class FeatureEncoder:
         found = Race(samples, entries, family, snr).run()
         if found is None:
             return None
-        if found.transforms and entries and group.values <= sizes.whole:
+        if (
+            modes.search_of(found.transform).family == "linear"
+            and entries
+            and group.values <= sizes.whole
+        ):
             # All is known of a small group, so that a profile need never cost anything.
             without = Race(samples, [], family, snr).run()
-            if without is not None and without.bits < CLOSE * found.bits:
+            if without is not None and without.estimate.bits < CLOSE * found.estimate.bits:
                 found = without
         if samples.sparse and snr > FINE_ABOVE and family == "auto":
             fine = fine_choice(samples, snr)
-            found = fine if fine.bits < CLEARLY * found.bits else found
+            found = fine if fine.estimate.bits < CLEARLY * found.estimate.bits else found
         return found
 
     def _smaller(self, group: Group, lossy: Callable[[], GroupHeader | None]) -> GroupHeader:
@@ -100,7 +105,7 @@ class FeatureEncoder:
 
     def _at_snr(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be."""
-        signal = choice.spread.count * choice.spread.std**2
+        signal = choice.stats.count * choice.stats.std**2
         budget = signal / 10 ** ((snr + AIM) / 10)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = GroupWriter(self.writer, samples.group, self.profile, self.progress)
@@ -137,15 +142,15 @@ class FeatureEncoder:
         assert lossy is not None
         return replace(
             written.header,
-            snr_db=decibels(choice.spread.count * choice.spread.std**2, distortion.squared),
+            snr_db=decibels(choice.stats.count * choice.stats.std**2, distortion.squared),
             max_error=distortion.largest,
             lossy=replace(lossy, clipped=distortion.exceptions),
         )
 
 
-def sane(spread: Spread) -> bool:
+def sane(stats: ValueStats) -> bool:
     """Return whether there is something to code, of a size that double precision can square."""
-    return spread.count > 0 and spread.std > FAINT and spread.reach < 1 / FAINT
+    return stats.count > 0 and stats.std > FAINT and stats.reach < 1 / FAINT
 
 
 def decibels(signal: float, noise: float) -> float:

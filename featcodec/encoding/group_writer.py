@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 
 from ..coding.from_header import coder_of, grid_of
 from ..coding.profile import Profile
-from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, Distortion, RowGroupCoder
+from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
 from ..container.group import GroupHeader, Lossy
 from ..container.writer import Writer
 from .choice import Choice, slabs_per_row_group
 from .rate_control.fine_step import fine_step
+from .row_group import Distortion, RowGroupEncoder
 from .tensors.group import Group
 
 MANY = 8  # row groups
-STRICTNESS_PER_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
+FINE_PER_LAMBDA_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Written:
 
 @dataclass
 class GroupWriter:
-    """Writes a group by choices that differ in step and strictness alone.
+    """Writes a group by choices that differ in step and lambda_scale alone.
 
     What a choice believes of the group counts for nothing here: a header is packed and read back,
     and its row groups are coded by the coder that a decoder builds from it.
@@ -48,9 +49,9 @@ class GroupWriter:
         With a `budget` of squared error, later row groups make up for what earlier ones missed.
         """
         header = GroupHeader.unpack(self._header(choice).pack())
-        coder = self._coder(header, choice)
+        coder, quantiser = self._coder(header, choice), choice.quantiser
         slabs, per = header.slabs, header.slabs_per_row_group
-        exceptions = choice.spread.cut > 0 or math.isfinite(bound)
+        exceptions = choice.stats.cut > 0 or math.isfinite(bound)
         total = Distortion()
         # A few differ too much for one to make up for another, and all can be coded once more.
         even = slabs >= MANY * per
@@ -62,19 +63,18 @@ class GroupWriter:
                 shares = (start / slabs, last / slabs)
                 fine = fine_step(total.squared, budget, *shares, fines / start)
             fines += fine * (last - start)
-            finer = coder.finer(fine)
-            if choice.on_spike:  # the step is to stay, thresholds do as much
-                finer = coder.stricter(2 ** ((fine - FINE_ONE) / STRICTNESS_PER_OCTAVE))
-            payload, distortion = finer.encode(
-                start, last, self.group.tensor, exceptions, measured or exceptions, bound
-            )
-            stored = FINE_ONE if choice.on_spike else fine
+            finer = coder.at_fine_step(fine)
+            if quantiser.on_saturation:  # the step is to stay, thresholds do as much
+                finer = coder.at_lambda_scale(2 ** ((fine - FINE_ONE) / FINE_PER_LAMBDA_OCTAVE))
+            row_group = RowGroupEncoder(finer, exceptions, measured or exceptions, bound)
+            payload, distortion = row_group.encode(start, last, self.group.tensor)
+            stored = FINE_ONE if quantiser.on_saturation else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
             if self.progress:
                 self.progress(self.group.values * (last - start) // slabs)
         usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
-        mean_step = choice.step if choice.on_spike else choice.step * 2**usual
+        mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
         return Written(header, total, mean_step)
 
     def _coder(self, header: GroupHeader, choice: Choice) -> RowGroupCoder:
@@ -87,7 +87,7 @@ class GroupWriter:
             self._built = coder_of(header.dtype, lossy, grid, profile)
         coder = self._built.at(lossy)
         parts = {
-            prefix: part.deciding_like(choice.parts[prefix][1], choice.strictness)
+            prefix: part.deciding_like(choice.parts[prefix][1], choice.quantiser.lambda_scale)
             for prefix, part in coder.parts.items()
         }
         return replace(coder, parts=parts)
@@ -106,19 +106,19 @@ class GroupWriter:
             grid=group.layout.grid,
             lower=choice.values.lower,
             upper=choice.values.upper,
-            clipped=choice.spread.cut,
+            clipped=choice.stats.cut,
             mean=choice.values.mean,
             std=choice.values.std,
-            step=choice.step,
-            step_scale=choice.step_scale,
+            step=choice.quantiser.step,
+            step_scale=choice.quantiser.step_scale,
             clamp=choice.clamp,
-            dependent=choice.dependent,
+            dependent=choice.quantiser.dependent,
             curve=choice.curve,
-            double=choice.work == "float64",
+            double=choice.compute_dtype == "float64",
             profile=profile,
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
-            neural=choice.network is not None,
-            picture_step=choice.picture_step,
+            neural=choice.picture is not None,
+            picture_step=choice.picture.step if choice.picture else 0,
         )
         self.writer.needs(lossy.version)
         first = len(self.writer.index.sections)

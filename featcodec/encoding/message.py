@@ -17,6 +17,7 @@ from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..entropy import exact
 from ..errors import InvalidInput
+from .row_group import RowGroupEncoder
 from .search.solve import solve_step
 
 WORTHWHILE = 0.5  # of the array's bytes: above that, coding bit for bit may be smaller
@@ -90,9 +91,8 @@ class ArrayEncoder:
             nonlocal best
             at = replace(head, code=code)
             packed = at.pack()
-            payload, change = at_head(coder, at, packed, profile).encode(
-                0, grid.slabs, lambda _: self.stored, kept, True
-            )
+            row_group = RowGroupEncoder(at_head(coder, at, packed, profile), kept, measured=True)
+            payload, change = row_group.encode(0, grid.slabs, lambda _: self.stored)
             message = packed + (payload if kept else payload[1:])
             if change.squared <= target and (best is None or len(message) < len(best)):
                 best = message
@@ -144,7 +144,7 @@ def _shift(coder: RowGroupCoder, values: np.ndarray) -> int:
     energy = expected = 0.0
     for (prefix, sizes), boxes in coder.grid.boxes(0, coder.grid.slabs).items():
         part = coder.parts[prefix]
-        found = coder.grid.collect(boxes, lambda _: values, lambda a: a.astype(coder.work))
+        found = coder.grid.collect(boxes, lambda _: values, lambda a: a.astype(coder.compute_dtype))
         latents = part.transform.forward(coder.values.forward(found), sizes)
         flat = latents.reshape(-1, latents.shape[-1])
         for number, rows in part.order(sizes):

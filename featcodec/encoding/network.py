@@ -14,7 +14,7 @@ from ..coding.parts.base import PartCoder, Sizes
 from ..coding.picture import NeuralCoder, NeuralModel
 from ..container.group import Part
 from ..entropy import family
-from .choice import Choice
+from .choice import Choice, Estimate, Picture, Quantiser
 from .fit import fitting
 from .search.candidate import Candidate, scale_of
 from .search.cost import total_bits
@@ -53,7 +53,9 @@ def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
         return _choice(samples, network, values, step, _nothing(samples, step))
     trial = Trial.of(samples, network, values, samples.sizes.fit)
     steps = (network.weights.coarsest_step * 2 ** (-level / 2) for level in PICTURE_LEVELS)
-    return min((trial.with_rest(step, goal) for step in steps), key=lambda choice: choice.bits)
+    return min(
+        (trial.with_rest(step, goal) for step in steps), key=lambda choice: choice.estimate.bits
+    )
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,16 @@ class Trial:
     values: ValueAlignment
     picture: np.ndarray  # (tokens, channels)
     latents: np.ndarray
-    share: float  # of the group that is in the sample
+    fraction: float  # of the group that is in the sample
 
     @classmethod
     def of(
         cls, samples: Samples, network: NeuralModel, values: ValueAlignment, budget: int
     ) -> "Trial":
-        classes, share = samples.sample(samples.ones, budget, values)
+        classes, fraction = samples.sample(samples.ones, budget, values)
         aligned = next(iter(classes[False].values()))
         picture = np.ascontiguousarray(aligned[:, 0].T, np.float32)
-        return cls(samples, network, values, picture, network.network.analysis(picture), share)
+        return cls(samples, network, values, picture, network.network.analysis(picture), fraction)
 
     def rest(self, step: float) -> np.ndarray:
         """Return what a picture of that step leaves, (channels, 1, tokens)."""
@@ -91,7 +93,7 @@ class Trial:
     def picture_bits(self, step: float) -> float:
         """Return the bits of pictures of that step, for the whole group."""
         coder = NeuralCoder(self.network, step)
-        return 8 * len(coder.pack(coder.quantise(self.latents))) / self.share
+        return 8 * len(coder.pack(coder.quantise(self.latents))) / self.fraction
 
     def with_rest(self, picture_step: float, goal: float) -> Choice:
         """Return a picture of some step with what it leaves coded."""
@@ -99,7 +101,7 @@ class Trial:
         start = math.sqrt(12 * goal)
         tried = [
             (*total_bits(candidate, goal, start), candidate)
-            for candidate in _candidates(self.samples, rest, self.share, goal)
+            for candidate in _candidates(self.samples, rest, self.fraction, goal)
         ]
         bits, step, candidate = min(tried, key=lambda found: found[0])
         coder = candidate.tuned(step)[0]
@@ -109,10 +111,11 @@ class Trial:
             return fitting.squared_error(coded, candidate.latents) / candidate.size
 
         step = solve_step(error, goal, step)
-        apart = round(8 * math.log2(picture_step / step))
+        picture = Picture(self.network, round(8 * math.log2(picture_step / step)))
         part = (candidate.part(coder), coder)
         choice = _choice(self.samples, self.network, self.values, step, part, coder.step_scale)
-        return replace(choice, picture_step=apart, bits=bits + self.picture_bits(picture_step))
+        estimate = Estimate(bits + self.picture_bits(picture_step))
+        return replace(choice, picture=picture, estimate=estimate)
 
 
 def _nothing(samples: Samples, step: float) -> tuple[Part, PartCoder]:
@@ -120,16 +123,18 @@ def _nothing(samples: Samples, step: float) -> tuple[Part, PartCoder]:
     scales = np.full((samples.channels, *samples.ones), scale_of(step) + EMPTY_SCALE)
     centre = np.zeros(samples.channels, np.int64)
     model = GridModel("none", samples.ones, centre, 0, np.zeros((1, len(centre), 0), int), scales)
-    work = samples.group.work
-    coder = PartCoder(model.transform_in(work), scales, {}, step, scale_of(step), work)
+    compute_dtype = samples.group.compute_dtype
+    coder = PartCoder(
+        model.transform_in(compute_dtype), scales, {}, step, scale_of(step), compute_dtype
+    )
     return Part("none", model.pack()), coder
 
 
 def _candidates(
-    samples: Samples, rest: dict[Sizes, np.ndarray], share: float, goal: float
+    samples: Samples, rest: dict[Sizes, np.ndarray], fraction: float, goal: float
 ) -> Iterator[Candidate]:
     """Yield ways to code what the network leaves: channels as they are, and their KLT."""
-    work = samples.group.work
+    compute_dtype = samples.group.compute_dtype
     centre = fitting.centre_of(rest)
     models = [fitting.linear_model(samples.ones, None, 0, 1, centre)]
     tokens = rest[samples.ones].shape[-1]
@@ -140,10 +145,10 @@ def _candidates(
             fitting.linear_model(samples.ones, axes, samples.channels - 1, magnitude, centre)
         )
     for model in models:
-        latents = fitting.latents_of(model, rest, work)
+        latents = fitting.latents_of(model, rest, compute_dtype)
         energy = fitting.energy_of(latents, model.block)
         kind = modes.search_of(model.transform).candidate
-        yield kind(model, None, work, rest, latents, energy, share, True)
+        yield kind(model, None, compute_dtype, rest, latents, energy, fraction, True)
 
 
 def _choice(
@@ -155,14 +160,13 @@ def _choice(
     step_scale: int | None = None,
 ) -> Choice:
     return Choice(
-        spread=samples.spread,
+        stats=samples.stats,
         values=values,
         parts={False: part},
-        step=step,
-        step_scale=scale_of(step) if step_scale is None else step_scale,
-        clamp=True,
         block=samples.ones,
+        quantiser=Quantiser(step, scale_of(step) if step_scale is None else step_scale),
+        clamp=True,
         uses_profile=True,
-        work=samples.group.work,
-        network=network,
+        compute_dtype=samples.group.compute_dtype,
+        picture=Picture(network),
     )

@@ -18,13 +18,13 @@ def counts(samples: Samples, choice: Choice, snr: float) -> bool:
     """
     if choice.clamp or choice.curve is not None:
         return True
-    spread = samples.spread
+    stats = samples.stats
     precision = PRECISION[samples.group.dtype]
-    square = (spread.mean**2 + spread.std**2) * precision.relative**2 + precision.least**2
+    square = (stats.mean**2 + stats.std**2) * precision.relative**2 + precision.least**2
     noise = 10 ** (-snr / 10)
     if square / 12 / choice.values.std**2 > NEGLIGIBLE * noise:
         return True
-    error = spread.std * math.sqrt(noise)
-    if spread.reach + FARTHEST * error > precision.largest:
+    error = stats.std * math.sqrt(noise)
+    if stats.reach + FARTHEST * error > precision.largest:
         return True
-    return precision.relative * spread.reach > COARSE * error and samples.peaked
+    return precision.relative * stats.reach > COARSE * error and samples.peaked

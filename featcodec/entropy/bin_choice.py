@@ -14,7 +14,7 @@ LEAST = 64  # numbers
 STRETCH = 1 << 16  # neighbouring numbers by which rasters are compared
 FEW = 512  # different numbers: each has its bin
 PREFIXES = 192
-SPIKE, ABOVE = 512, 4  # a number of a share of 1 / SPIKE, and so much above its surroundings
+FREQUENT, ABOVE = 512, 4  # a number of a share of 1 / FREQUENT, and so much above its surroundings
 VALUE_BITS = 200  # what the bin of one value takes, about
 TABLES = (1, 8, 32)
 KINDS, PLACES = 16, 4  # of channels, of places
@@ -79,7 +79,7 @@ def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.nda
     if len(prefixes) > MOST_BINS // 2:  # the sample did not show how many there are
         low += _low(prefixes, PREFIXES)
         prefixes, place = _distinct(numbers >> numbers.dtype.type(low))
-    values = _spikes(seen, counts, low) if low else seen[:0]
+    values = _frequent(seen, counts, low) if low else seen[:0]
     if len(values):
         near = np.isin(prefixes, values >> values.dtype.type(low))
         at = np.flatnonzero(near.take(place))
@@ -109,14 +109,14 @@ def _distinct(tops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return found, (np.cumsum(used, dtype=np.int32) - np.int32(1)).take(offset)
 
 
-def _spikes(seen: np.ndarray, counts: np.ndarray, low: int) -> np.ndarray:
+def _frequent(seen: np.ndarray, counts: np.ndarray, low: int) -> np.ndarray:
     """Return the numbers that occur far more often than others of the same top bits."""
     _, starts, place = np.unique(
         seen >> seen.dtype.type(low), return_index=True, return_inverse=True
     )
     usual = (np.add.reduceat(counts, starts)[place] - counts) / 2.0**low
     pays = counts * low > VALUE_BITS
-    return seen[pays & (counts * SPIKE > counts.sum()) & (counts > ABOVE * usual)]
+    return seen[pays & (counts * FREQUENT > counts.sum()) & (counts > ABOVE * usual)]
 
 
 def _grades(

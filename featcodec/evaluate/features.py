@@ -10,7 +10,7 @@ import numpy as np
 from ..align.grids import GroupGrid, Sizes
 from ..align.layout import Layout
 from ..align.numbers import STORED, from_float, to_float
-from ..encoding.tensors.group import Group, spread
+from ..encoding.tensors.group import Group, stats_of
 from ..encoding.tensors.grouping import group_tensors
 from ..errors import InvalidInput
 from ..request import Options
@@ -94,7 +94,7 @@ class FeatureGroup:
         self.planes = self.alignment.planes(group.tensor)
         # As in encoding: NaN, infinities and massive activations have no part in the SNR.
         some = np.concatenate([p.ravel()[:: max(group.values // SAMPLE, 1)] for p in self.planes])
-        known = spread(group, some)
+        known = stats_of(group, some)
         self.signal = known.count * known.std**2
         self._bounds = (known.lower, known.upper) if known.cut else None
 

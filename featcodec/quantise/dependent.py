@@ -19,7 +19,7 @@ from .scalar import LARGEST, of_magnitudes
 RATIO = 9 / 8  # of the spacing of a quantiser to the step; the error is then about a scalar one's
 MOST_STEPS = 64
 CHAINS = 64  # at least, before there is more than one step
-TRADE = 0.075  # squared spacings of distortion that a bit is worth; see scalar.TRADE
+LAMBDA = 0.075  # squared spacings of distortion that a bit is worth; see scalar.LAMBDA
 BINS = 64  # of a spacing, in which all magnitudes have one candidate of each kind
 ESCAPE_BITS = 12.0
 FLAT = np.array([-ESCAPE_BITS, 0, -ESCAPE_BITS])  # rates where no symbol is cheaper than another
@@ -58,7 +58,7 @@ class Levels:
     top: int  # even; from here on the levels repeat every two spacings
 
     @classmethod
-    def of(cls, rates: Sequence[np.ndarray], offsets: Sequence[Offsets], trade: float) -> "Levels":
+    def of(cls, rates: Sequence[np.ndarray], offsets: Sequence[Offsets], lmbda: float) -> "Levels":
         """Return the levels of two tables with these rates (bits of the symbols -M..M)."""
         top = max(len(r) // 2 for r in rates) + 1 & ~1
         magnitude = (np.arange(BINS * (top + 2)) + 0.5) / BINS
@@ -77,7 +77,7 @@ class Levels:
                 near = np.maximum(near, 0) + parity
                 at = near + np.where(near == 1, first, further) - quantiser / 2
                 at[near == 0] = zero
-                cost = (magnitude[:, None] - at) ** 2 + trade * bits[np.minimum(near, limit)]
+                cost = (magnitude[:, None] - at) ** 2 + lmbda * bits[np.minimum(near, limit)]
                 best = cost.argmin(axis=1)[:, None]
                 for found, of in ((costs, cost), (symbols, near), (values, at)):
                     found.append(np.take_along_axis(of, best, 1)[:, 0])

@@ -13,7 +13,7 @@ import numpy as np
 
 # Squared steps of distortion that a bit is worth. At high rate dD/dR of a uniform quantiser is
 # ln 2 / 6 = 0.1155; the rate at equal SNR was least a little below.
-TRADE = 0.09
+LAMBDA = 0.09
 
 
 @dataclass(frozen=True)
@@ -29,24 +29,24 @@ LARGEST = 1 << 29  # magnitude of a symbol
 
 
 def thresholds(
-    rates: np.ndarray, offsets: tuple[float, float], trade: float = TRADE, zero: float = 0.0
+    rates: np.ndarray, offsets: tuple[float, float], lmbda: float = LAMBDA, zero: float = 0.0
 ) -> Thresholds:
     """Return the best thresholds under a table with these rates (bits of the symbols -M..M).
 
-    `trade` is lambda: the squared steps of distortion that a bit is worth. Symbol 0 stands for
+    `lmbda` is lambda: the squared steps of distortion that a bit is worth. Symbol 0 stands for
     `zero` steps.
     """
     limit = len(rates) // 2
     cost = of_magnitudes(rates)
     first, second = 1 + offsets[0], 2 + offsets[1]
-    dead = (first + zero) / 2 + trade * (cost[1] - cost[0]) / (2 * (first - zero))
+    dead = (first + zero) / 2 + lmbda * (cost[1] - cost[0]) / (2 * (first - zero))
     dead = max(dead, 0.5)
     if limit < 3:
         return Thresholds(float(dead), 0.6)
     slope = np.diff(cost[1 : min(limit, 6)])
     weights = 0.5 ** np.arange(len(slope))
     gap = second - first
-    edge = (first + second) / 2 - 1 + trade * float(slope @ weights / weights.sum()) / (2 * gap)
+    edge = (first + second) / 2 - 1 + lmbda * float(slope @ weights / weights.sum()) / (2 * gap)
     return Thresholds(float(dead), min(max(edge, 0.5), 0.9))
 
 

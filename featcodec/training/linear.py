@@ -109,7 +109,15 @@ def _collect(pools: dict[tuple, Pool], group: Group) -> None:
     layout = group.layout
     channels = layout.token_grid(group.shapes[0])[-1]
     axes = len(group.grids[0])
-    key = (group.label, channels, layout.axes, layout.prefix, layout.grid, axes, group.work)
+    key = (
+        group.label,
+        channels,
+        layout.axes,
+        layout.prefix,
+        layout.grid,
+        axes,
+        group.compute_dtype,
+    )
     ones = tuple(1 for _ in group.grids[0])
     for prefix, _, values in _chunks(group, ones):
         pool = pools.setdefault((*key, prefix), Pool(group, prefix))

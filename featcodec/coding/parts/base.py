@@ -8,7 +8,7 @@ import numpy as np
 
 from ...entropy import family
 from ...entropy.tables import Table, bits
-from ...quantise.scalar import PLAIN, TRADE, Thresholds, dequantise, quantise, thresholds
+from ...quantise.scalar import LAMBDA, PLAIN, Thresholds, dequantise, quantise, thresholds
 from ...transform import dct
 from ...transform.base import Transform
 
@@ -30,15 +30,15 @@ class PartCoder:
     step_scale: int
     dtype: str
     plain: bool = False  # quantise to the nearest, for a bound on the error
-    trade: float = TRADE  # of the thresholds, see quantise
+    lmbda: float = LAMBDA  # of the thresholds, see quantise
     _orders: dict[Sizes, list[Run]] = field(default_factory=dict)
 
     def table(self, number: int) -> Table:
         return self.tables.get(number) or family.table(number)
 
-    def deciding_like(self, other: "PartCoder", strictness: float) -> "PartCoder":
+    def deciding_like(self, other: "PartCoder", lambda_scale: float) -> "PartCoder":
         """Return this coder with the thresholds of another, bits weighed so many times as much."""
-        return replace(self, plain=other.plain, trade=other.trade * strictness)
+        return replace(self, plain=other.plain, lmbda=other.lmbda * lambda_scale)
 
     def lattice(self, number: int) -> tuple[float, float]:
         """Return the spacing of a table's levels, and by how many spacings they are lowered."""
@@ -66,7 +66,7 @@ class PartCoder:
     def thresholds(self, table: Table) -> Thresholds:
         if self.plain or table.shift:
             return PLAIN
-        return thresholds(bits(table), table.offsets, self.trade)
+        return thresholds(bits(table), table.offsets, self.lmbda)
 
     def encode(self, values: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         """Return (number of table, int32 symbols) and the squared error in the latents.
@@ -126,7 +126,7 @@ def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
     return list(zip(found.tolist(), np.split(rows, starts[1:]), strict=True))
 
 
-def taking(coded: Sequence[Coded]) -> Take:
+def in_order(coded: Sequence[Coded]) -> Take:
     """Return what hands out the symbols that a coder has just made."""
     arrays = iter(coded)
     return lambda count, table: next(arrays)[1].reshape(-1)

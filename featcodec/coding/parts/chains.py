@@ -25,7 +25,7 @@ def _stretches(runs: Counts) -> Iterator[tuple[int, int, int]]:
             start = stop
 
 
-def apart(
+def by_quantiser(
     runs: Counts, second: np.ndarray, numbered: Callable[[int, int], int]
 ) -> tuple[np.ndarray, list[tuple[int, slice]]]:
     """Return the order of coding, and which of that each array is, behind its table's number.
@@ -70,10 +70,10 @@ def take(
 
 @lru_cache(maxsize=128)
 def levels(
-    first: Table, second: Table, trade: float, offsets: tuple[Offsets, Offsets] | None = None
+    first: Table, second: Table, lmbda: float, offsets: tuple[Offsets, Offsets] | None = None
 ) -> Levels:
     """Return the levels of two tables, at offsets of their own unless others are stated."""
     tables = (first, second)
     low_bits = any(table.shift for table in tables)
     rates = [dependent.FLAT if low_bits else bits(table) for table in tables]
-    return Levels.of(rates, offsets or [(0.0, *table.offsets) for table in tables], trade)
+    return Levels.of(rates, offsets or [(0.0, *table.offsets) for table in tables], lmbda)

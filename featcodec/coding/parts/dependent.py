@@ -10,7 +10,7 @@ from ...entropy import dependent_family as family
 from ...entropy.tables import Table
 from ...errors import Damage
 from ...quantise import dependent
-from ...quantise.scalar import TRADE
+from ...quantise.scalar import LAMBDA
 from . import chains
 from .base import Coded, PartCoder, Quantised, Run, Sizes, Take
 
@@ -38,7 +38,7 @@ class DependentCoder(PartCoder):
         scalar, runs = self._split(sizes)
         coded, error = self._coded(self._scalar(latents, scalar))
         symbols, second, more = self._quantise(latents, runs)
-        order, arrays = chains.apart(_counts(runs, latents.shape[-1]), second, family.number)
+        order, arrays = chains.by_quantiser(_counts(runs, latents.shape[-1]), second, family.number)
         symbols = symbols.take(order)
         coded += [(number, symbols[some]) for number, some in arrays]
         return coded, error + more
@@ -88,11 +88,11 @@ class DependentCoder(PartCoder):
     ) -> tuple[np.ndarray, np.ndarray, float]:
         """Return symbols of all runs, which of them quantiser 1 has, and the squared error."""
         rows = np.concatenate([rows for _, rows in runs] or [np.zeros(0, np.intp)])
-        trade = dependent.TRADE * self.trade / TRADE
+        lmbda = dependent.LAMBDA * self.lmbda / LAMBDA
         levels = []
         for number, mine in runs:
             tables = (self.table(family.number(number, q)) for q in (0, 1))
-            levels.append((len(mine) * latents.shape[-1], chains.levels(*tables, trade)))
+            levels.append((len(mine) * latents.shape[-1], chains.levels(*tables, lmbda)))
         spacing = self.step * dependent.RATIO
         return dependent.quantise(latents[rows].reshape(-1), spacing, levels)
 

@@ -8,7 +8,7 @@ import numpy as np
 from ... import modes
 from ...coding.parts.base import Sizes
 from ...modes.search import ModeSearch
-from ..choice import Choice
+from ..choice import Choice, Estimate, Quantiser
 from ..fit import fitting
 from ..fit.plain import plain_model
 from ..search.candidate import scale_of
@@ -50,14 +50,16 @@ def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Ch
     best: dict[bool, Way] = {}
     plain = modes.search_of("none")
     for block in _blocks(samples):
-        found, share = samples.sample(block, samples.sizes.fit, values)
+        found, fraction = samples.sample(block, samples.sizes.fit, values)
         for prefix, classes in found.items():
             if prefix and prefix in best:
                 continue  # not changed by the block
             centres = model.centres[:, None, None]
             latents = {sizes: a.astype(np.float64) - centres for sizes, a in classes.items()}
             longest = (1,) if prefix else block
-            sample = Sample(latents, longest, model.centre, (lower, upper), values.positive, share)
+            sample = Sample(
+                latents, longest, model.centre, (lower, upper), values.positive, fraction
+            )
             ways = [best[prefix]] if prefix in best else []
             for search in searches:
                 if not (prefix in best and search is plain):  # it knows no blocks
@@ -66,16 +68,15 @@ def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Ch
     grid = best[False].part.model
     assert grid is not None
     return Choice(
-        spread=samples.spread,
+        stats=samples.stats,
         values=values,
         parts={prefix: (way.part, way.coder) for prefix, way in best.items()},
-        step=step,
-        step_scale=scale_of(step),
-        clamp=True,
         block=grid.block,
+        quantiser=Quantiser(step, scale_of(step)),
+        clamp=True,
         uses_profile=False,
-        work="float64",
-        bits=sum(way.bits for way in best.values()),
+        compute_dtype="float64",
+        estimate=Estimate(sum(way.bits for way in best.values())),
     )
 
 

@@ -31,7 +31,7 @@ class Sample:
     centre: np.ndarray  # (channels,) int, as models have it
     bounds: tuple[float, float]  # of all values, centres not subtracted
     positive: bool  # no value of the group is below the mean
-    share: float  # of all values that the sample has
+    fraction: float  # of all values that the sample has
 
     def reaches(self, step: float) -> float:
         """Return the largest magnitude of a value, in steps."""
@@ -49,7 +49,7 @@ def with_tables(
     model: GridModel,
     coder: PartCoder,
     coded: Iterable[tuple[int, np.ndarray]],
-    share: float,
+    fraction: float,
 ) -> Way:
     """Return the way with tables of its own where they pay; `coded` is that of a sample."""
     histograms: dict[int, fit.Histogram] = {}
@@ -58,7 +58,7 @@ def with_tables(
         histograms[number] = found if before is None else before + found
     # A symbol stands for the middle of its cell.
     counts = fitting.Counts(histograms, dict.fromkeys(histograms, (0.0, 0.0)), 0.0, 0)
-    tables, bits = fitting.choose_tables(coder, counts, share, empty=False)
+    tables, bits = fitting.choose_tables(coder, counts, fraction, empty=False)
     side = len(model.pack().pack())
     part = Part(model.transform, replace(model, tables=tables).pack())
     return Way(part, replace(coder, tables=tables), bits + 8 * side)

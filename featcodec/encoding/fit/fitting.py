@@ -43,10 +43,12 @@ def covariance(classes: Classes, centre: np.ndarray) -> np.ndarray:
     return total / max(count, 1)
 
 
-def latents_of(model: GridModel, classes: Classes, work: str) -> dict[Sizes, np.ndarray]:
+def latents_of(model: GridModel, classes: Classes, compute_dtype: str) -> dict[Sizes, np.ndarray]:
     """Return the latents of aligned values; the values stay as they are."""
-    transform = model.transform_in(work)
-    return {sizes: transform.forward(a.astype(work), sizes) for sizes, a in classes.items()}
+    transform = model.transform_in(compute_dtype)
+    return {
+        sizes: transform.forward(a.astype(compute_dtype), sizes) for sizes, a in classes.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -221,11 +223,11 @@ def moments(
 
 
 def choose_tables(
-    part: PartCoder, counts: Counts, share: float, empty: bool = True
+    part: PartCoder, counts: Counts, fraction: float, empty: bool = True
 ) -> tuple[dict[int, Table], float]:
     """Return tables of the dump's own where they pay, and the bits of all symbols and tables.
 
-    `share` is the part of the group's symbols that was counted. Unless `empty`, what the sample
+    `fraction` is the part of the group's symbols that was counted. Unless `empty`, what the sample
     shows as zeros alone may be more than that elsewhere.
     """
     own: dict[int, Table] = {}
@@ -236,8 +238,8 @@ def choose_tables(
         if fitted is not EMPTY:
             first, further = counts.offsets[number]
             fitted = with_offsets(fitted, first, further)
-        usual = fit.cost(histogram, default) / share
-        better = fit.cost(histogram, fitted) / share + 8 * (1 + fit.table_bytes(fitted))
+        usual = fit.cost(histogram, default) / fraction
+        better = fit.cost(histogram, fitted) / fraction + 8 * (1 + fit.table_bytes(fitted))
         if better < usual and (empty or fitted is not EMPTY):
             own[number] = fitted
         bits += min(usual, better)

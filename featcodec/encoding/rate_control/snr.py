@@ -1,7 +1,7 @@
 """Rate control of a group at an SNR: which choice is written next."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..choice import Choice
 from .bracket import Bracket
@@ -52,23 +52,26 @@ class SnrControl:
         if len(self.tried) == ATTEMPTS:
             return None
         if len(self.tried) >= STEPS and not enough:
-            self.choice = replace(self.choice, step=self.choice.step * SHRINK, on_spike=False)
+            step = self.choice.quantiser.step * SHRINK
+            self.choice = self.choice.at_step(step)
         elif len(self.tried) == ATTEMPTS - 1 and enough:
             self.choice = min(enough, key=lambda pair: pair[1])[0]
-        elif self.choice.on_spike or (len(self.tried) >= STEPS and self.choice.network is None):
+        elif self.choice.quantiser.on_saturation or (
+            len(self.tried) >= STEPS and self.choice.picture is None
+        ):
             self.choice = self._by_lambda(enough)
         else:
-            self.choice = replace(self.choice, step=math.exp(self.steps.next()))
+            self.choice = self.choice.at_step(math.exp(self.steps.next()))
         return self.choice
 
     def _by_lambda(self, enough: list[tuple[Choice, float]]) -> Choice:
         """Return the next choice at the step that came nearest from above."""
-        step = self.choice.step
-        if not self.choice.on_spike:
-            step = min(enough, key=lambda pair: pair[1])[0].step
-        mine = [(choice, reached) for choice, reached in self.tried if choice.step == step]
+        step = self.choice.quantiser.step
+        if not self.choice.quantiser.on_saturation:
+            step = min(enough, key=lambda pair: pair[1])[0].quantiser.step
+        mine = [pair for pair in self.tried if pair[0].quantiser.step == step]
         curve = Bracket(self.snr + LAMBDA_AIM, -LAMBDA_SLOPE, (0.2, 6.0), reach=0.5)
         for choice, reached in mine:
-            curve.add(choice.strictness, reached)
-        least = min(choice.strictness for choice, _ in mine) / 2
-        return replace(mine[-1][0], strictness=max(curve.next(), least))
+            curve.add(choice.quantiser.lambda_scale, reached)
+        least = min(choice.quantiser.lambda_scale for choice, _ in mine) / 2
+        return mine[-1][0].at_lambda_scale(max(curve.next(), least))

@@ -39,13 +39,13 @@ class Builder:
         parts, fraction = self.samples.sample(model.block, budget, values, search.least_blocks)
         final = budget == self.samples.sizes.fit
         made = self.fitted(model, recipe.entry, parts[False], fraction, final)
-        made.trade = recipe.trade
+        made.lmbda = recipe.lmbda
         made.positive = values.positive
         error = math.sqrt(self.target) * self.samples.std
         if search.blurs_bounds and self.samples.near_bounds(error):
             low, high = values.lower - values.mean, values.upper - values.mean
             made.bounds = (low / values.std, high / values.std)
-            made.trade = correction.TRADE
+            made.lmbda = correction.LAMBDA
         return made
 
     def fitted(
@@ -57,7 +57,7 @@ class Builder:
         final: bool = True,
     ) -> Candidate:
         """Return a candidate with a sample of aligned values, of which a group has so many more."""
-        dtype = self.samples.group.work
+        dtype = self.samples.group.compute_dtype
         latents = fitting.latents_of(model, classes, dtype)
         energy = fitting.energy_of(latents, model.block)
         blocks = sum(a.shape[-1] for a in latents.values())

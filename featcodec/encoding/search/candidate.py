@@ -12,7 +12,7 @@ from ...coding.parts.base import PartCoder
 from ...coding.parts.dependent import DependentCoder
 from ...container.group import Part
 from ...entropy import family
-from ...quantise.scalar import TRADE
+from ...quantise.scalar import LAMBDA
 from ...transform.base import Transform
 from ..fit import fitting
 from ..fit.fitting import Classes
@@ -29,13 +29,13 @@ class Candidate:
 
     model: GridModel
     entry: int | None  # of the profile
-    work: str
+    compute_dtype: str
     values: Classes  # of the sample, aligned
     latents: Classes
     energy: fitting.Energy
-    share: float  # of the group's values that is in the sample
+    fraction: float  # of the group's values that is in the sample
     single: bool  # the sample is large enough to tell single scales
-    trade: float = TRADE
+    lmbda: float = LAMBDA
     bounds: tuple[float, float] | None = None  # that many values lie near
     dependent: bool = False  # quantisation; never without a transform
     positive: bool = False  # no value of the group is below the mean
@@ -43,7 +43,7 @@ class Candidate:
 
     @cached_property
     def transform(self) -> Transform:
-        return self.model.transform_in(self.work)
+        return self.model.transform_in(self.compute_dtype)
 
     def correction(self, coder: PartCoder, budget: int = CORRECTED_VALUES) -> Correction:
         """Return what the bounds say of about `budget` values that a coder decodes."""
@@ -57,7 +57,9 @@ class Candidate:
 
     def at(self, step: float, step_scale: int, scales: np.ndarray, tables: Mapping) -> PartCoder:
         kind = DependentCoder if self.dependent else PartCoder
-        return kind(self.transform, scales, tables, step, step_scale, self.work, trade=self.trade)
+        return kind(
+            self.transform, scales, tables, step, step_scale, self.compute_dtype, lmbda=self.lmbda
+        )
 
     def rough(self, step: float) -> PartCoder:
         """Return a coder with the sample's own scales, for a first look at a step."""
@@ -81,7 +83,7 @@ class Candidate:
         else:
             base = self.model.scales
         wanted = np.maximum(self.energy.towards(base).scales(), floor)
-        blocks = self.energy.count / self.share
+        blocks = self.energy.count / self.fraction
         scales = fitting.worthwhile(base, wanted, blocks, step_scale, self.single)
         if self.entry is None:
             scales = 2 * ((scales - step_scale + stored + 1) // 2)
@@ -91,7 +93,7 @@ class Candidate:
         for _ in range(2):
             counts = fitting.count_symbols(coder, self.latents)
             tables, bits = fitting.choose_tables(
-                default, counts, self.share, empty=not self.dependent
+                default, counts, self.fraction, empty=not self.dependent
             )
             coder = replace(default, tables={**self.model.tables, **tables}, _orders={})
         return coder, bits + 8 * len(pack_scales(scales - self._base_scales()))

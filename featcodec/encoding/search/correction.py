@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...align.curve import KNOTS, UNIT, Curve, place
-from ...coding.parts.base import PartCoder, taking
+from ...coding.parts.base import PartCoder, in_order
 from ..fit.fitting import Classes
 
 LEAST_BLOCKS = 16  # on which a correction is judged
 LEAST_LEFT = 1e-3  # of the squared error, where the bounds undo all of it
 LARGEST = 127  # of a knot
 PRIOR = 1.0  # values that speak for a knot at 0
-TRADE = 0.06  # of the quantiser: what the curve mends need not be prevented
+LAMBDA = 0.06  # of the quantiser: what the curve mends need not be prevented
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def correct(
     for sizes, a in values.items():
         some = a[..., ::every]
         coded, error = coder.encode_latents(latents[sizes][..., ::every], sizes)
-        back = coder.decode(taking(coded), sizes, some.shape[-1])
+        back = coder.decode(in_order(coded), sizes, some.shape[-1])
         before += error
         decoded.append(back.ravel())
         rests.append((some - np.clip(back, *bounds)).ravel())

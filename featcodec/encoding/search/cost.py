@@ -7,7 +7,7 @@ from ...container.wire import Builder
 from ...entropy import fit
 from ..fit import fitting
 from .candidate import Candidate
-from .solve import solve_step, solve_trade
+from .solve import solve_lambda, solve_step
 
 SLOPE = 6.02  # decibels per bit
 DIGEST_BYTES = 32  # of a profile, in the index
@@ -45,18 +45,18 @@ def bits_at(candidate: Candidate, target: float, step: float) -> tuple[float, fl
     counts = candidate.count(coder)
     error = counts.error / counts.total * candidate.correction(coder).curved
     excess = 10 * math.log10(max(error, 1e-300) / target)
-    bits += bits_of_error(excess, counts) / candidate.share
+    bits += bits_of_error(excess, counts) / candidate.fraction
     return bits + candidate.side_bits(), excess
 
 
-def trade_for(candidate: Candidate, step: float, target: float) -> float:
-    """Return the trade at which a candidate has a mean squared error at a given step."""
+def lambda_for(candidate: Candidate, step: float, target: float) -> float:
+    """Return the lmbda at which a candidate has a mean squared error at a given step."""
 
-    def error(trade: float) -> float:
-        candidate.trade = trade
+    def error(lmbda: float) -> float:
+        candidate.lmbda = lmbda
         return fitting.squared_error(candidate.rough(step), candidate.latents) / candidate.size
 
-    return solve_trade(error, target)
+    return solve_lambda(error, target)
 
 
 def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
@@ -66,7 +66,7 @@ def stored_bits(candidate: Candidate, coder: PartCoder) -> float:
     part = Builder()
     candidate.part(coder).pack(part)
     profile = 0 if candidate.entry is None else 8 * DIGEST_BYTES
-    return symbols / candidate.share + 8 * len(part) + profile
+    return symbols / candidate.fraction + 8 * len(part) + profile
 
 
 def bits_of_error(decibels: float, counts: fitting.Counts) -> float:
@@ -76,8 +76,8 @@ def bits_of_error(decibels: float, counts: fitting.Counts) -> float:
     return max(decibels, -SLOPE) / SLOPE * min(2.0 * float(nonzero), counts.total)
 
 
-def lagrangian(candidate: Candidate, step: float, trade: float) -> float:
+def lagrangian(candidate: Candidate, step: float, lmbda: float) -> float:
     """Return bits plus distortion in bits of a candidate at a given step."""
     coder, bits = candidate.tuned(step)
-    error = fitting.squared_error(coder, candidate.latents) / candidate.share
-    return bits + candidate.side_bits() + error / (trade * step * step)
+    error = fitting.squared_error(coder, candidate.latents) / candidate.fraction
+    return bits + candidate.side_bits() + error / (lmbda * step * step)

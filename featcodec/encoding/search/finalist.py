@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ... import modes
 from ...align.value import ValueAlignment
 from ...coding.model import GridModel
-from ...quantise.scalar import TRADE
+from ...quantise.scalar import LAMBDA
 from ..choice import Choice
 from ..fit import fitting
 from ..fit.fitting import Classes
@@ -26,14 +26,15 @@ def finished(of: "Race", trial: "Trial") -> Choice:
     """Return the choice of a trial, with dependent quantisation where that may serve."""
     search = modes.search_of(trial.recipe.model.transform)
     # Spacings of two kinds cannot both divide a saturation value.
-    if search.trellis_gain is None or trial.recipe.on_spike:
+    if search.trellis_gain is None or trial.recipe.on_saturation:
         return _finish(of, trial)
     choice = _finish(of, trial, dependent=True)
     certain = max(SCARCE * of.samples.group.values, search.certain_bits)
-    if choice.sound and choice.bits > certain:
+    if choice.sound and choice.estimate.bits > certain:
         return choice
     scalar = _finish(of, trial)
-    return scalar if not choice.sound or scalar.bits < choice.bits else choice
+    better = scalar.estimate.bits < choice.estimate.bits
+    return scalar if better or not choice.sound else choice
 
 
 def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
@@ -49,7 +50,7 @@ def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
         candidate.dependent = dependent
         candidate.even = any(c.entry is None for c in candidates.values())
     goal = of.goal(values)
-    return Finish(of.samples, values, candidates, goal, trial.recipe.on_spike).choice(step)
+    return Finish(of.samples, values, candidates, goal, trial.recipe.on_saturation).choice(step)
 
 
 def _prefix(
@@ -76,4 +77,4 @@ def _prefix(
         if dependent:  # which quantiser is for which latents is a matter of scales
             model = replace(model, transform="linear")
         found.append(of.build.fitted(model, None, classes, fraction))
-    return min(found, key=lambda c: cost.lagrangian(c, step, TRADE))
+    return min(found, key=lambda c: cost.lagrangian(c, step, LAMBDA))

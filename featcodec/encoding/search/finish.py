@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from ...align.curve import Curve
 from ...align.value import ValueAlignment
 from ...coding.parts.base import PartCoder
-from ...quantise.scalar import TRADE
-from ..choice import Choice
+from ...quantise.scalar import LAMBDA
+from ..choice import Choice, Estimate, Quantiser
 from ..fit import fitting
 from ..tensors.samples import Samples
 from . import cost
 from .candidate import Candidate
-from .solve import solve_step, solve_trade
+from .solve import solve_lambda, solve_step
 
 CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
 CURVE_BITS = 8.0 * 32  # in the header
 ROUNDS = 5  # of tuning to the step that what was tuned needs
-LEAST_TRADE = 0.005  # of a quantiser that can still be made stricter
+LEAST_LAMBDA = 0.005  # of a quantiser that can still be made stricter
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Tuned:
         return self.coders[False].step
 
     @property
-    def trade(self) -> float:
-        return self.coders[False].trade
+    def lmbda(self) -> float:
+        return self.coders[False].lmbda
 
     @property
     def step_scale(self) -> int:
@@ -46,10 +46,10 @@ class Tuned:
         coders = {p: replace(coder, step=step) for p, coder in self.coders.items()}
         return replace(self, coders=coders)
 
-    def trading(self, trade: float) -> "Tuned":
-        """Return the same with another trade of the grid's quantiser."""
+    def at_lambda(self, lmbda: float) -> "Tuned":
+        """Return the same with another lmbda of the grid's quantiser."""
         return replace(
-            self, coders={**self.coders, False: replace(self.coders[False], trade=trade)}
+            self, coders={**self.coders, False: replace(self.coders[False], lmbda=lmbda)}
         )
 
 
@@ -61,7 +61,7 @@ class Finish:
     values: ValueAlignment
     candidates: Mapping[bool, Candidate]
     goal: float  # mean squared error
-    on_spike: bool  # the step is to stay
+    on_saturation: bool  # the step is to stay
     clamp: bool = False
     curved: bool = False
 
@@ -71,15 +71,15 @@ class Finish:
 
     def choice(self, step: float) -> Choice:
         """Return the choice that reaches the goal, from a step near that."""
-        if self.on_spike:
-            self.grid.trade = cost.trade_for(self.grid, step, self.goal)
+        if self.on_saturation:
+            self.grid.lmbda = cost.lambda_for(self.grid, step, self.goal)
         if self.grid.bounds is not None:
             self._judge(step)
         if self.clamp:
             found = self._corrected(step)
         else:
             found = self._tune(step)
-            if self.on_spike:
+            if self.on_saturation:
                 found = self._strict(found)
             else:
                 if self.samples.group.values > self.samples.sizes.trial or True in self.candidates:
@@ -88,26 +88,24 @@ class Finish:
                 found = self._settle(found)
         missed = self._error(found) / self.goal
         miss = abs(10 * math.log10(max(missed, 1e-300)))
-        if self.on_spike and found.trade < LEAST_TRADE and missed > 1:
+        if self.on_saturation and found.lmbda < LEAST_LAMBDA and missed > 1:
             miss = math.inf  # thresholds have nothing left to give
         curve = found.curve
         if curve is not None:
             curve = curve._replace(width=curve.width * self.values.std)
         return Choice(
-            spread=self.samples.spread,
+            stats=self.samples.stats,
             values=self.values,
             parts={p: (self.candidates[p].part(coder), coder) for p, coder in found.coders.items()},
-            step=found.step,
-            step_scale=found.step_scale,
-            clamp=self.clamp,
-            dependent=self.grid.dependent,
             block=self.grid.model.block,
+            quantiser=Quantiser(
+                found.step, found.step_scale, self.grid.dependent, self.on_saturation
+            ),
+            clamp=self.clamp,
             uses_profile=any(c.entry is not None for c in self.candidates.values()),
-            work=self.samples.group.work,
+            compute_dtype=self.samples.group.compute_dtype,
             curve=curve,
-            on_spike=self.on_spike,
-            bits=self._bits(found),
-            miss=miss,
+            estimate=Estimate(self._bits(found), miss),
         )
 
     def _judge(self, step: float) -> None:
@@ -116,10 +114,10 @@ class Finish:
         found = self.grid.correction(coder)
         counts = self.grid.count(coder)
         gain = 10 * math.log10(found.clamped / found.curved)
-        self.curved = cost.bits_of_error(gain, counts) / self.grid.share > CURVE_BITS
+        self.curved = cost.bits_of_error(gain, counts) / self.grid.fraction > CURVE_BITS
         self.clamp = self.curved or found.clamped < CLAMP_PAYS
         if not self.curved:
-            self.grid.trade = TRADE
+            self.grid.lmbda = LAMBDA
 
     def _corrected(self, step: float) -> Tuned:
         """Return the best that was tuned on the way to the step that reaches the goal.
@@ -160,9 +158,9 @@ class Finish:
         return found.at(solve_step(error, self.goal, found.step, precision))
 
     def _strict(self, found: Tuned) -> Tuned:
-        """Return the same with the trade that reaches the goal."""
-        error = lambda trade: self._error(found.trading(trade))  # noqa: E731
-        return found.trading(solve_trade(error, self.goal))
+        """Return the same with the lmbda that reaches the goal."""
+        error = lambda lmbda: self._error(found.at_lambda(lmbda))  # noqa: E731
+        return found.at_lambda(solve_lambda(error, self.goal))
 
     def _error(self, found: Tuned) -> float:
         """Return the mean squared error of the sample."""

@@ -12,14 +12,14 @@ from ... import modes
 from ...align.value import ValueAlignment
 from ...coding.model import GridModel
 from ...container.model import ProfileEntry
-from ...quantise.scalar import TRADE
+from ...quantise.scalar import LAMBDA
 from ...request import SampleSizes
 from ..choice import Choice
 from ..tensors.samples import Samples
 from . import cost, finalist
 from .build import Builder
 from .entries import matching
-from .finish import LEAST_TRADE
+from .finish import LEAST_LAMBDA
 
 MISJUDGED = 1.5  # of the bits of a trial: what may be no more than those of another
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
@@ -34,8 +34,8 @@ class Recipe:
     model: GridModel
     entry: int | None  # of the profile
     values: ValueAlignment
-    trade: float = TRADE  # of the quantiser
-    on_spike: bool = False  # the step divides the saturation value
+    lmbda: float = LAMBDA  # of the quantiser
+    on_saturation: bool = False  # the step divides the saturation value
 
     @property
     def of_profile(self) -> bool:
@@ -52,8 +52,8 @@ class Trial:
 
     @property
     def exhausted(self) -> bool:
-        """Whether no larger trade is left to reach the SNR with."""
-        return self.recipe.on_spike and self.recipe.trade < LEAST_TRADE
+        """Whether no smaller lambda is left to reach the SNR with."""
+        return self.recipe.on_saturation and self.recipe.lmbda < LEAST_LAMBDA
 
 
 @dataclass
@@ -123,8 +123,8 @@ class Race:
             choices += self._sound(sorted(rest, key=lambda trial: trial.bits))
         sound = [choice for choice in choices if choice.sound]
         if not sound:
-            return min(choices, key=lambda choice: choice.miss)
-        return min(sound, key=lambda choice: choice.bits)
+            return min(choices, key=lambda choice: choice.estimate.miss)
+        return min(sound, key=lambda choice: choice.estimate.bits)
 
     def _enter_profile(self) -> None:
         for index, entry in matching(self.samples, self.entries, self.family, prefix=False):
@@ -135,9 +135,9 @@ class Race:
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
         candidate = self.build.candidate(recipe, budget)
         goal = self.goal(recipe.values)
-        if recipe.on_spike:
-            candidate.trade = cost.trade_for(candidate, start, goal)
-            recipe = replace(recipe, trade=candidate.trade)
+        if recipe.on_saturation:
+            candidate.lmbda = cost.lambda_for(candidate, start, goal)
+            recipe = replace(recipe, lmbda=candidate.lmbda)
             return Trial(recipe, cost.bits_at(candidate, goal, start)[0], start)
         bits, step = cost.total_bits(candidate, goal, start)
         gain = modes.search_of(recipe.model.transform).trellis_gain or 1

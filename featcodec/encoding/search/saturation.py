@@ -5,22 +5,22 @@ from collections.abc import Sequence
 from ...align.value import ValueAlignment
 from ...coding.model import GridModel
 from .race import Race, Recipe
-from .solve import MOST_TRADE
+from .solve import MOST_LAMBDA
 
 MULTIPLES = 4  # of the step that are tried
 
 
 def enter_sample_domain(
-    race: Race, model: GridModel, values: ValueAlignment, trades: Sequence[float]
+    race: Race, model: GridModel, values: ValueAlignment, lambdas: Sequence[float]
 ) -> None:
-    """Enter a model without a transform into a race, with each of some trades.
+    """Enter a model without a transform into a race, with each of some lambdas.
 
     Where values saturate, only at steps that divide the saturation value: those between are worse,
     and hard to hit.
     """
     free = [
-        race.consider(Recipe(model, None, values, trade))
-        for trade in trades[: 2 if race.samples.sparse else 1]
+        race.consider(Recipe(model, None, values, lmbda))
+        for lmbda in lambdas[: 2 if race.samples.sparse else 1]
     ]
     if not race.samples.saturation:
         return
@@ -28,6 +28,6 @@ def enter_sample_domain(
     top = race.samples.saturation / values.std
     least = max(int(top / max(trial.step for trial in free)), 1)
     for multiple in range(least, least + MULTIPLES):
-        trial = race.consider_at(Recipe(model, None, values, on_spike=True), top / multiple)
-        if trial.recipe.trade >= MOST_TRADE:
+        trial = race.consider_at(Recipe(model, None, values, on_saturation=True), top / multiple)
+        if trial.recipe.lmbda >= MOST_LAMBDA:
             break  # steps that are finer still leave too little error

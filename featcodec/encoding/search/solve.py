@@ -1,4 +1,4 @@
-"""The step or the trade at which an error is met."""
+"""The step or the lmbda at which an error is met."""
 
 import math
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from ..rate_control.bracket import Bracket
 
 LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
-MOST_TRADE = 0.3
+MOST_LAMBDA = 0.3
 CLOSE_ERROR = 0.004  # of a logarithm: 0.017 dB
-TRADE_ROUNDS = 5
+LAMBDA_ROUNDS = 5
 
 
 def solve_step(
@@ -34,23 +34,23 @@ def solve_step(
     return math.exp(x)
 
 
-def solve_trade(error: Callable[[float], float], target: float) -> float:
-    """Return the trade whose error, which grows with it, comes closest to `target` from below."""
+def solve_lambda(error: Callable[[float], float], target: float) -> float:
+    """Return the lmbda whose error, which grows with it, comes closest to `target` from below."""
 
-    def excess(trade: float) -> float:
-        return math.log(max(error(trade), 1e-300) / target)
+    def excess(lmbda: float) -> float:
+        return math.log(max(error(lmbda), 1e-300) / target)
 
-    curve = Bracket(goal=0.0, slope=1.0, slopes=(0.0, math.inf), reach=MOST_TRADE)
-    for end in (MOST_TRADE, 0.0):
+    curve = Bracket(goal=0.0, slope=1.0, slopes=(0.0, math.inf), reach=MOST_LAMBDA)
+    for end in (MOST_LAMBDA, 0.0):
         y = excess(end)
         if (y <= 0) == (end > 0):
             return end
         curve.add(end, y)
-    for _ in range(TRADE_ROUNDS):
-        trade = curve.next()
-        y = excess(trade)
+    for _ in range(LAMBDA_ROUNDS):
+        lmbda = curve.next()
+        y = excess(lmbda)
         if abs(y) < CLOSE_ERROR:
-            return trade
-        curve.add(trade, y)
+            return lmbda
+        curve.add(lmbda, y)
     assert curve.low is not None
     return curve.low[0]

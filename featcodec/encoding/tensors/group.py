@@ -1,4 +1,4 @@
-"""A tensor group as the encoder sees it: tensors, samples of them, their spread."""
+"""A tensor group as the encoder sees it: tensors, samples of them, their stats."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ class Group:
         return sum(math.prod(shape) for shape in self.shapes)
 
     @property
-    def work(self) -> str:
+    def compute_dtype(self) -> str:
         return "float64" if self.wide or self.dtype == "F64" else "float32"
 
     @property
@@ -49,7 +49,7 @@ class Group:
 
     def floats(self, stored: np.ndarray) -> np.ndarray:
         """Return stored elements as floating numbers of the type the group is worked in."""
-        return to_float(stored, self.dtype).astype(self.work, copy=False)
+        return to_float(stored, self.dtype).astype(self.compute_dtype, copy=False)
 
     def chunks(self) -> Iterator[np.ndarray]:
         """Yield all values as flat float arrays of bounded size."""
@@ -59,7 +59,7 @@ class Group:
                 yield self.floats(np.asarray(flat[start : start + CHUNK]))
 
     def sample(
-        self, block: Sizes, budget: int, apart: bool = False
+        self, block: Sizes, budget: int, disjoint: bool = False
     ) -> tuple[dict[tuple[bool, Sizes], np.ndarray], float]:
         """Return about `budget` values, evenly spread, as arrays of blocks, and their share.
 
@@ -71,7 +71,7 @@ class Group:
             length = max(round(grid.slabs * budget / self.values / RUNS), 1)
             count = min(max(round(grid.slabs * budget / self.values / length), 1), RUNS)
             starts = np.linspace(0, grid.slabs - length, count).astype(int)
-            if apart:
+            if disjoint:
                 starts = (starts + (grid.slabs - length) // (2 * count)) % (grid.slabs - length + 1)
             runs = [(int(s), int(s) + length) for s in np.unique(starts)]
         found: dict[tuple[bool, Sizes], list] = {}
@@ -84,7 +84,7 @@ class Group:
         return arrays, sum(a.size for a in arrays.values()) / self.values
 
 
-def spread(group: Group, sample: np.ndarray) -> value.Spread:
+def stats_of(group: Group, sample: np.ndarray) -> value.ValueStats:
     """Return bounds, mean and deviation of a group, massive and non-finite values apart.
 
     `sample` are some of its values, from which the typical range is judged.
@@ -111,10 +111,10 @@ def spread(group: Group, sample: np.ndarray) -> value.Spread:
         square += float(np.vdot(shifted, shifted))
         count += chunk.size
     if not count:
-        return value.Spread(0, 0.0, 0.0, 0.0, 1.0, cut)
+        return value.ValueStats(0, 0.0, 0.0, 0.0, 1.0, cut)
     mean = total / count
     variance = max(square / count - mean * mean, 0.0)
-    return value.Spread(count, lower, upper, pivot + mean, math.sqrt(variance), cut)
+    return value.ValueStats(count, lower, upper, pivot + mean, math.sqrt(variance), cut)
 
 
 def _in_reach(values: np.ndarray) -> np.ndarray:

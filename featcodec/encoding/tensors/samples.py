@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ...align.value import Spread, ValueAlignment
+from ...align.value import ValueAlignment, ValueStats
 from ...coding.parts.base import Sizes
 from ...container.model import ProfileEntry
 from ...request import SampleSizes
 from ..fit.fitting import Classes
-from .group import Group, spread
+from .group import Group, stats_of
 
 LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 FEW = 1 << 8  # values show nothing
@@ -27,25 +27,25 @@ class Samples:
 
     group: Group
     sizes: SampleSizes
-    spread: Spread = field(init=False)
+    stats: ValueStats = field(init=False)
 
     def __post_init__(self) -> None:
         self.ones: Sizes = tuple(1 for _ in self.group.grids[0])
         self.channels = self.group.layout.token_grid(self.group.shapes[0])[-1]
         arrays, _ = self.group.sample(self.ones, self.sizes.trial)
         some = np.concatenate([a.ravel() for a in arrays.values()])
-        self.spread = spread(self.group, some)
-        if not self.spread.moderate:
+        self.stats = stats_of(self.group, some)
+        if not self.stats.moderate:
             self.group = replace(self.group, wide=True)
             some = some.astype(np.float64)
-        self.std = self.spread.std if self.spread.std > 0 else 1.0
+        self.std = self.stats.std if self.stats.std > 0 else 1.0
         self.sparse = bool(np.count_nonzero(some == 0) > some.size * RARE)
         self._some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
 
     def near_bounds(self, distance: float) -> bool:
         """Return whether more than one in a hundred values lie so close to a bound."""
-        low, high = self.spread.lower + distance, self.spread.upper - distance
+        low, high = self.stats.lower + distance, self.stats.upper - distance
         near = (self._some <= low) | (self._some >= high)
         return bool(np.count_nonzero(near) > self._some.size // 100)
 
@@ -58,8 +58,8 @@ class Samples:
         found = {
             abs(bound): np.count_nonzero(at_bound)
             for bound, at_bound in (
-                (self.spread.lower, self._some <= self.spread.lower),
-                (self.spread.upper, self._some >= self.spread.upper),
+                (self.stats.lower, self._some <= self.stats.lower),
+                (self.stats.upper, self._some >= self.stats.upper),
             )
             if bound and self.sparse and np.count_nonzero(at_bound) > self._some.size * SATURATED
         }
@@ -74,9 +74,9 @@ class Samples:
 
     def alignment(self, entry: ProfileEntry | None = None) -> ValueAlignment:
         """Return the bounds of the group, and its normalisation or that of a profile's entry."""
-        bounds = (self.spread.lower, self.spread.upper)
+        bounds = (self.stats.lower, self.stats.upper)
         if entry is None:
-            return ValueAlignment(*bounds, self.spread.mean, self.std)
+            return ValueAlignment(*bounds, self.stats.mean, self.std)
         return ValueAlignment(*bounds, entry.mean, entry.std)
 
     def sample(
@@ -85,7 +85,7 @@ class Samples:
         budget: int,
         values: ValueAlignment,
         least: int = LEAST_BLOCKS,
-        apart: bool = False,
+        disjoint: bool = False,
     ) -> tuple[dict[bool, Classes], float]:
         """Return normalised samples by part, massive and non-finite values made harmless.
 
@@ -95,14 +95,14 @@ class Samples:
         budget = min(max(budget, least * self.channels * math.prod(block)), self.sizes.fit)
         if budget == self.sizes.fit and self.group.values <= self.sizes.whole:
             budget = self.group.values
-        key = (block, budget, values.mean, values.std, apart)
+        key = (block, budget, values.mean, values.std, disjoint)
         if key not in self._samples:
-            arrays, share = self.group.sample(block, budget, apart)
+            arrays, fraction = self.group.sample(block, budget, disjoint)
             parts: dict[bool, dict[Sizes, np.ndarray]] = {}
             for (prefix, sizes), a in arrays.items():
-                if self.spread.cut:
+                if self.stats.cut:
                     np.nan_to_num(a, copy=False, nan=values.mean)
                     np.clip(a, values.lower, values.upper, out=a)
                 parts.setdefault(prefix, {})[sizes] = values.forward(a)
-            self._samples[key] = (dict(parts), share)
+            self._samples[key] = (dict(parts), fraction)
         return self._samples[key]

@@ -19,7 +19,7 @@ from .scalar import ContextCoder, Offsets, by_place
 class ContextCandidate(Candidate):
     """No transform: neighbours choose the tables, beside the activity of the channel."""
 
-    TRADES = (0.08,)
+    LAMBDAS = (0.08,)
     START = Thresholds(0.6, 0.55)  # before there are tables
 
     def rough(self, step: float) -> PartCoder:
@@ -38,8 +38,8 @@ class ContextCandidate(Candidate):
             {},
             step,
             step_scale,
-            self.work,
-            trade=self.trade,
+            self.compute_dtype,
+            lmbda=self.lmbda,
             positive=self.positive,
         )
         symbols = [quantise(a, step, self.START) for a in self.latents.values()]
@@ -51,7 +51,7 @@ class ContextCandidate(Candidate):
         # Thresholds follow the tables, and the tables what the thresholds leave.
         for _ in range(rounds):
             counts, expected, offsets = self._counted(coder)
-            tables, bits = fitting.choose_tables(default, counts, self.share, empty=False)
+            tables, bits = fitting.choose_tables(default, counts, self.fraction, empty=False)
             coder = replace(default, tables=tables, expected=expected, offsets=offsets)
         side = pack_scales(coder.scales), integers.pack(offsets.ravel())
         return coder, bits + 8 * sum(map(len, side))

@@ -10,7 +10,7 @@ from ...coding.parts.base import Quantised, Run, Take
 from ...entropy import contexts
 from ...errors import Damage
 from ...quantise import dependent
-from ...quantise.scalar import TRADE
+from ...quantise.scalar import LAMBDA
 from .scalar import USUAL, ContextCoder, Pass
 
 
@@ -32,16 +32,16 @@ class DependentContextCoder(ContextCoder):
         yield from super()._decide(found, values, scalar)
         where = _laid(chained)
         latents = values.take(where)
-        trade = dependent.TRADE * self.trade / TRADE
+        lmbda = dependent.LAMBDA * self.lmbda / LAMBDA
         levels = []
         for number, places in chained:
             numbers = [contexts.of_quantiser(number, q) for q in (0, 1)]
             offsets = tuple(self.expected.get(n, USUAL) for n in numbers)
-            levels.append((len(places), chains.levels(*map(self.table, numbers), trade, offsets)))
+            levels.append((len(places), chains.levels(*map(self.table, numbers), lmbda, offsets)))
         spacing = self.step * dependent.RATIO
         symbols, second, _ = dependent.quantise(latents, spacing, levels)
         found.symbols[where], found.quantisers[where] = symbols, 1 + second
-        order, arrays = chains.apart(_counts(chained), second, contexts.of_quantiser)
+        order, arrays = chains.by_quantiser(_counts(chained), second, contexts.of_quantiser)
         latents, symbols = latents.take(order), symbols.take(order)
         for number, some in arrays:
             yield number, latents[some], symbols[some]

@@ -27,8 +27,8 @@ class ContextCoder(PartCoder):
     def table(self, number: int) -> Table:
         return self.tables.get(number) or contexts.table(number, self.positive)
 
-    def deciding_like(self, other: PartCoder, strictness: float) -> PartCoder:
-        found = super().deciding_like(other, strictness)
+    def deciding_like(self, other: PartCoder, lambda_scale: float) -> PartCoder:
+        found = super().deciding_like(other, lambda_scale)
         assert isinstance(found, ContextCoder) and isinstance(other, ContextCoder)
         return replace(found, expected=other.expected)
 
@@ -75,7 +75,7 @@ class ContextCoder(PartCoder):
         if table.shift:
             return PLAIN
         zero, one, further = self.expected.get(number, USUAL)
-        return thresholds(bits(table), (one, further), self.trade, zero)
+        return thresholds(bits(table), (one, further), self.lmbda, zero)
 
     def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
         """Return aligned values (channels, points, blocks); `take` hands out the symbols."""

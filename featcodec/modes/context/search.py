@@ -31,7 +31,7 @@ class ContextSearch(ModeSearch):
         model = fitting.linear_model(block, None, 0, 1, np.zeros(race.samples.channels, np.int64))
         values = replace(race.samples.alignment(), mean=0.0)
         model = replace(model, transform="restored")
-        enter_sample_domain(race, model, values, ContextCandidate.TRADES)
+        enter_sample_domain(race, model, values, ContextCandidate.LAMBDAS)
 
     def suffices(self, race: Race) -> bool:
         """Return whether neighbours tell more than any clustering of channels does."""

@@ -69,4 +69,4 @@ def reflector_bits(channels: int, count: int, magnitude: float) -> float:
 
 def fitted_to(race: Race, block: Sizes, values: ValueAlignment) -> Classes:
     """Return the sample for KLTs of the group's own, disjoint from that which judges them."""
-    return race.samples.sample(block, race.sizes.fit, values, apart=True)[0][False]
+    return race.samples.sample(block, race.sizes.fit, values, disjoint=True)[0][False]

@@ -15,8 +15,8 @@ class PlainCandidate(Candidate):
     """No transform: channels are clustered, and scales are the numbers of their tables."""
 
     COUNTS = (1, 4, 16)
-    # Sparse maps are far from the high-rate regime in which quantise.TRADE is right.
-    TRADES: tuple[float, ...] = (0.06, 0.12)
+    # Sparse maps are far from the high-rate regime in which quantise.LAMBDA is right.
+    LAMBDAS: tuple[float, ...] = (0.06, 0.12)
 
     def rough(self, step: float) -> PartCoder:
         return self.tuned(step, counts=self.COUNTS[1:2])[0]
@@ -30,7 +30,7 @@ class PlainCandidate(Candidate):
         limits = PLAIN if plain else None
         labels, tables, bits = min(
             (
-                cluster(rows, step, count, self.share, self.trade, limits)
+                cluster(rows, step, count, self.fraction, self.lmbda, limits)
                 for count in counts
                 if count <= len(rows) or count == counts[0]
             ),

@@ -22,13 +22,13 @@ def cluster(
     rows: np.ndarray,
     step: float,
     count: int,
-    share: float,
-    trade: float,
+    fraction: float,
+    lmbda: float,
     plain: Thresholds | None,
 ) -> tuple[np.ndarray, list[Table], float]:
     """Return the cluster of each channel, a table per cluster, and bits with side information.
 
-    `rows` is (channels, values), `trade` that of quantise.thresholds. `plain` thresholds, when
+    `rows` is (channels, values), `lmbda` that of quantise.thresholds. `plain` thresholds, when
     given, are kept, and reconstruction is in the middle.
     """
     channels = len(rows)
@@ -52,11 +52,11 @@ def cluster(
             if not plain and table.magnitude:
                 ones, first, more, further = moments(rows[mine], symbols[mine], step)
                 table = with_offsets(table, first / max(ones, 1), further / max(more, 1))
-                limits[label] = thresholds(bits(table), table.offsets, trade)
+                limits[label] = thresholds(bits(table), table.offsets, lmbda)
             tables[label] = table
         costs = np.stack([_costs(histograms, coarse, table) for table in tables], axis=1)
         labels = costs.argmin(axis=1)
-        total = float(costs.min(axis=1).sum()) / share
+        total = float(costs.min(axis=1).sum()) / fraction
     side = 8 * sum(fit.table_bytes(table) + 1 for table in tables) + _label_bits(labels)
     return labels, tables, total + side
 

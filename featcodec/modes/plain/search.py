@@ -21,7 +21,7 @@ class PlainSearch(ModeSearch):
 
     def enter(self, race: Race) -> None:
         if race.family == self.family or (race.family == "auto" and not CONTEXT.suffices(race)):
-            enter_sample_domain(race, *plain_model(race.samples), PlainCandidate.TRADES)
+            enter_sample_domain(race, *plain_model(race.samples), PlainCandidate.LAMBDAS)
 
     def ways(self, sample: Sample, step: float, sparse: bool) -> list[Way]:
         ones: Sizes = tuple(1 for _ in sample.block)
@@ -30,7 +30,7 @@ class PlainSearch(ModeSearch):
         single = {ones: np.concatenate(flat, axis=2)}
         energy = fitting.energy_of(single, ones)
         candidate = PlainCandidate(
-            model, None, "float64", single, single, energy, sample.share, True
+            model, None, "float64", single, single, energy, sample.fraction, True
         )
         coder, bits = candidate.tuned(step, plain=True)
         return [Way(candidate.part(coder), coder, bits + candidate.side_bits())]

@@ -39,14 +39,14 @@ def _ways(sample: Sample, step: float) -> list[Way]:
     floor = step_scale - 2 * family.UNIT + 4
     base = separable(np.maximum(energy.scales(), floor))
     wanted = np.maximum(energy.towards(base).scales(), floor)
-    scales = fitting.worthwhile(base, wanted, energy.count / sample.share, step_scale, True)
+    scales = fitting.worthwhile(base, wanted, energy.count / sample.fraction, step_scale, True)
     scales = np.maximum(2 * ((scales + 1) // 2), floor)
     model = replace(sample.model("predicted", scales), own=fitted)
     coder = PredictedCoder(
         model.transform_in("float64"), scales, {}, step, step_scale, "float64", predictor=predictor
     )
     coded = (found for sizes, a in residuals.items() for found in coder.arrays(a, sizes))
-    return [with_tables(model, coder, coded, sample.share)]
+    return [with_tables(model, coder, coded, sample.fraction)]
 
 
 def _energy(residuals: Classes, step: float) -> Energy:

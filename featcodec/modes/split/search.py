@@ -53,4 +53,4 @@ def _ways(sample: Sample, step: float) -> list[Way]:
     coded = (
         found for key, a in sample.latents.items() for found in coder.encode_latents(a, key)[0]
     )
-    return [with_tables(model, coder, coded, sample.share)]
+    return [with_tables(model, coder, coded, sample.fraction)]

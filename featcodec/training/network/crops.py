@@ -7,7 +7,7 @@ import numpy as np
 
 from ...align.value import ValueAlignment
 from ...encoding.network import as_tokens
-from ...encoding.tensors.group import Group, spread
+from ...encoding.tensors.group import Group, stats_of
 from ...encoding.tensors.grouping import group_tensors
 from ...errors import InvalidInput
 from ...request import Options
@@ -27,7 +27,7 @@ class Features:
 
     @classmethod
     def of(cls, group: Group, normalise: bool) -> "Features | None":
-        """Return a group as the neural transform sees it; None without spread."""
+        """Return a group as the neural transform sees it; None without stats."""
         tokens, values = aligned_tokens(group, normalise)
         if values is None:
             return None
@@ -40,7 +40,7 @@ def aligned_tokens(group: Group, normalise: bool) -> tuple[np.ndarray, ValueAlig
     block = (1,) * len(plain.grids[0])
     arrays, _ = plain.sample(block, KEPT_VALUES)
     tokens = np.concatenate([a[:, 0].T for a in arrays.values()])
-    found = spread(plain, tokens.ravel()[:: max(tokens.size >> 20, 1)])
+    found = stats_of(plain, tokens.ravel()[:: max(tokens.size >> 20, 1)])
     if not found.std > 0:
         return tokens, None
     mean, std = (found.mean, found.std) if normalise else (0.0, 1.0)
