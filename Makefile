@@ -24,7 +24,7 @@ NEURAL := tests/test_neural.py tests/test_learning.py tests/test_eval.py tests/t
 .venv-train/test: pyproject.toml
 	$(PYTHON) -m venv .venv-train
 	$(TRAIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	$(TRAIN)/python -m pip install --quiet --group test --editable ".[train]"
+	$(TRAIN)/python -m pip install --quiet --group test --editable ".[train,eval]"
 	touch $@
 
 demo: .venv/demo
