@@ -129,8 +129,8 @@ def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[
     >>> import numpy as np
     >>> from featcodec.numpy import load_file, save_file
     >>> save_file({"features": np.ones((10, 8), np.float16)}, "ones.fcz")
-    >>> load_file("ones.fcz")["features"].dtype
-    dtype('float16')
+    >>> load_file("ones.fcz")["features"].dtype.name
+    'float16'
     """
     with safe_open(filename, "numpy", profile=profile) as file:
         names = file.keys()

@@ -398,6 +398,9 @@ def test_a_missing_package_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, "pysz", None)
     with pytest.raises(InvalidInput, match=r"sz3 needs pysz: pip install 'featcodec\[peers\]'"):
         codecs.parse("sz3")
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(InvalidInput, match=r"needs zstandard: pip install 'featcodec\[eval\]'"):
+        codecs.parse("step+zstd")
 
 
 def test_a_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

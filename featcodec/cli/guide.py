@@ -21,7 +21,7 @@ def command(topic: str | None) -> int:
         rows = [[name, about] for name, about in known.items()]
         render.show(*render.table(rows, set()))
     elif topic in known:
-        render.show(*page(topic).splitlines())
+        render.show(*page(topic))
     else:
         raise click.UsageError(f"no page {topic!r}; topics are {', '.join(known)}")
     return 0
@@ -33,6 +33,7 @@ def topics() -> dict[str, str]:
     return {m["topic"]: m["about"] for line in lines if (m := LINE.fullmatch(line))}
 
 
-def page(topic: str) -> str:
-    """Return the Markdown of a page."""
-    return (FOLDER / f"{topic}.md").read_text(encoding="utf-8")
+def page(topic: str) -> list[str]:
+    """Return the lines of a page, without the marks between which its tables are filled in."""
+    lines = (FOLDER / f"{topic}.md").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("<!-- ")]
