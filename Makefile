@@ -6,7 +6,7 @@ TRAIN := .venv-train/bin
 # What is skipped without torch, compressai or matplotlib.
 NEURAL := tests/test_neural.py tests/test_learning.py tests/test_eval.py tests/test_vectors.py \
     tests/test_access.py tests/test_elements.py tests/test_readers.py tests/test_dumps.py \
-    tests/test_verify.py
+    tests/test_verify.py tests/test_guide.py
 
 .PHONY: demo test test-train lint clean
 

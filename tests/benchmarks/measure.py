@@ -2,15 +2,16 @@
 
 Usage: python tests/benchmarks/measure.py rate  [-p PROFILE] [--snr 5,10,20] DUMP...
        python tests/benchmarks/measure.py bound [-p PROFILE] [--snr 5,10,20,30] DUMP...
-       python tests/benchmarks/measure.py speed [-p PROFILE] [--snr 10] DUMP...     (dumps of 100 MB and more)
+       python tests/benchmarks/measure.py speed [-p PROFILE] [--snr 10] DUMP...
 
 `rate` prints bits per feature point, every byte of the file counted, and the SNR reached. `bound`
 prints beside the rate what Gaussian sources would take that have the variances of the dump's KLT x
 DCT coefficients: with one KLT, and with one for each of five bands of frequencies. Both are fitted
 to the dump and stored nowhere, so for dumps of few tokens they are lower than any coder can come.
 `speed` prints MB of tensors a second, one thread, without the start of the process, and the ratio
-to what constriction alone takes for the same number of symbols with one table of the same entropy.
-With --csv FILE `rate` and `bound` also keep what they print, as a file of `data/`.
+to what constriction alone takes for the same number of symbols with one table of the same entropy;
+give it dumps of 100 MB and more. With --csv FILE `rate` and `bound` also keep what they print, as a
+file of `data/`.
 """
 
 import os

@@ -2,8 +2,8 @@
 
 Usage: python tests/benchmarks/plot.py
 
-From the files of `data/`; needs matplotlib. Nothing is filled, and the ink is of a grey that is read
-on light and on dark pages.
+From the files of `data/`; needs matplotlib. There is no background, and the ink is of a grey that
+can be read on light and on dark pages.
 """
 
 from pathlib import Path
@@ -43,9 +43,8 @@ def main() -> None:
     lines = {"featcodec": (ours, OURS, "o-"), "best other codec": (other, OTHER, "s--")}
     with rc_context(STYLE):
         figure = Figure(figsize=(8, 2.9), layout="constrained")
-        for axes, (dump, title) in zip(
-            figure.subplots(1, len(PANELS), sharey=True), PANELS.items()
-        ):
+        panels = figure.subplots(1, len(PANELS), sharey=True)
+        for axes, (dump, title) in zip(panels, PANELS.items()):
             for label, (curves, colour, line) in lines.items():
                 points = sorted((bits, snr) for snr, bits in curves[dump].items())
                 axes.plot(*zip(*points), line, color=colour, label=label, linewidth=2, markersize=5)

@@ -269,11 +269,12 @@ def headline() -> Table:
     best = {(row["dump"], float(row["snr_db"])): float(row["bpfp"]) for row in data("peers")}
     ratio = mean(trained[dump][10] / best[dump, 10] for dump in DUMPS)
     bits = mean(trained[dump][10] for dump in DUMPS)
-    return [
-        f"At 10 dB, features of four networks take **{bits:.2f} bits a value** in the mean: {16 / bits:.0f} times"
-        f" fewer than",
-        f"float16, and {ratio:.2f} of what the best other codec takes.",
-    ]
+    words = (
+        f"At 10 dB the features of four networks take **{bits:.2f} bits a value**",
+        f"in the geometric mean of ten dumps: {16 / bits:.0f} times less than float16,",
+        f"and {ratio:.2f} of what the best other codec takes.",
+    )
+    return [" ".join(words)]
 
 
 def quality() -> Table:
