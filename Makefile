@@ -6,7 +6,7 @@ TRAIN := .venv-train/bin
 # What is skipped without torch, compressai or matplotlib.
 NEURAL := tests/test_neural.py tests/test_learning.py tests/test_eval.py tests/test_vectors.py \
     tests/test_access.py tests/test_elements.py tests/test_readers.py tests/test_dumps.py \
-    tests/test_verify.py
+    tests/test_verify.py tests/test_guide.py
 
 .PHONY: demo test test-train lint clean
 
@@ -24,7 +24,7 @@ NEURAL := tests/test_neural.py tests/test_learning.py tests/test_eval.py tests/t
 .venv-train/test: pyproject.toml
 	$(PYTHON) -m venv .venv-train
 	$(TRAIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	$(TRAIN)/python -m pip install --quiet --group test --editable ".[train]"
+	$(TRAIN)/python -m pip install --quiet --group test --editable ".[train,eval]"
 	touch $@
 
 demo: .venv/demo

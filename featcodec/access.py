@@ -36,8 +36,15 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
     Threads and forked processes may share one. It goes to other processes by pickling, too, where
     it opens the file anew: InvalidInput is raised there when the file has changed since.
 
-    >>> with safe_open("x.fcz", profile="backbone.fcp") as f:   # doctest: +SKIP
+    >>> import numpy as np
+    >>> from featcodec import safe_open
+    >>> from featcodec.numpy import save_file
+    >>> x = np.random.default_rng(0).normal(size=(100, 16, 4, 4)).astype(np.float32)
+    >>> save_file({"features": x}, "x.fcz", {"layout": "NCHW"}, snr=10)
+    >>> with safe_open("x.fcz") as f:
     ...     row = f.get_slice("features")[3]
+    >>> row.shape
+    (16, 4, 4)
     """
 
     def __init__(
@@ -48,9 +55,18 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         *,
         profile: Any = None,
     ) -> None:
-        """`framework` is numpy or torch, `profile` one or several profiles or their paths.
+        """Read the headers of a file; values are decoded when they are asked for.
 
-        Raises InvalidStream for a damaged file and ProfileMissing when one is needed.
+        Args:
+            path: Of the file.
+            framework: numpy or torch, or np or pt: what tensors come as.
+            device: Of torch tensors.
+            profile: One or several profiles or their paths; built-in ones are found without.
+
+        Raises:
+            InvalidStream: For a file that is damaged, truncated or of an unknown version.
+            ProfileMissing: When the file needs a profile that was not given.
+            InvalidInput: For an unknown framework, and a profile that cannot be read.
         """
         if framework not in ("np", "numpy", "pt", "torch"):
             raise InvalidInput(f"framework {framework!r}: use numpy or torch")
@@ -92,7 +108,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         return self._decoder.reader.index.metadata
 
     def get_tensor(self, name: str) -> Any:
-        """Return a whole tensor."""
+        """Return a whole tensor, of its shape and type; InvalidInput for an unknown name."""
         entry = self._entry(name)
         stored = np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
         self._decoder.decode([entry], lambda _: stored)
@@ -111,7 +127,11 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         }
 
     def get_slice(self, name: str) -> "Slice":
-        """Return a view of a tensor that decodes when it is indexed."""
+        """Return a view of a tensor that decodes when it is indexed.
+
+        It has `get_shape()` and `get_dtype()`, and takes the indices that arrays take. An integer
+        or a slice along the first axis decodes the row groups that it touches, and no others.
+        """
         return Slice(self, self._entry(name))
 
     def _entry(self, name: str) -> TensorEntry:

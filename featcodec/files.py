@@ -42,9 +42,30 @@ def encode_file(
 ) -> Report:
     """Encode a safetensors dump to a file that appears only when it is complete.
 
-    With `verify` it is decoded and compared with the dump first, and is on the disk when it
-    appears. Raises InvalidInput when the dump changes meanwhile, VerificationFailed when the file
-    does not hold what it is to hold.
+    Args:
+        source: Path of the dump.
+        destination: Path of the file to write; `overwrite` lets it replace one.
+        quality: Of the floating tensors; 20 dB without.
+        profile: Trained statistics, which decoding needs too; without, they travel in the file.
+        options: Layouts, architectures and transforms.
+        progress: Is told how many values each row group held.
+        verify: Decode the file and compare it with the dump before it appears; it is on the disk
+            then.
+
+    Returns:
+        A report with `input_bytes`, `output_bytes`, `values`, `bpfp` (bits per feature point) and
+        `snr_db` (of the worst group, in dB; infinite when nothing was lost).
+
+    Raises:
+        InvalidInput: For a source that is no dump, a layout that does not fit, an existing
+            destination without `overwrite`, and a dump that changes meanwhile.
+        Unreachable: For a rate or an SNR that cannot be met.
+        VerificationFailed: When the file does not hold what it is to hold.
+
+    >>> from featcodec import Quality, encode_file
+    >>> report = encode_file("feats.safetensors", "feats.fcz", Quality(snr=10), overwrite=True)
+    >>> report.output_bytes < report.input_bytes and report.snr_db >= 10
+    True
     """
     refuse_input(source, destination)
     quality = quality or Quality.choose()
@@ -67,9 +88,27 @@ def decode_file(
     dtype: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Decode a file to a safetensors dump, or some of its tensors; return the bytes written.
+    """Decode a file to a safetensors dump that appears only when it is complete.
 
-    `dtype` converts floating tensors to another safetensors type.
+    Args:
+        source: Path of the file.
+        destination: Path of the dump to write; `overwrite` lets it replace one.
+        profiles: The profiles that the file may need; built-in ones are found without.
+        tensors: Names of the tensors to decode; all without.
+        dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
+
+    Returns:
+        The bytes written.
+
+    Raises:
+        InvalidStream: For a file that is damaged, truncated or of an unknown version.
+        ProfileMissing: When the file needs a profile that is not among `profiles`.
+        InvalidInput: For an unknown tensor or type, and an existing destination without
+            `overwrite`.
+
+    >>> from featcodec import decode_file, encode_file
+    >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
+    >>> size = decode_file("feats.fcz", "back.safetensors", dtype="F16", overwrite=True)
     """
     refuse_input(source, destination)
     file = File.open(source)

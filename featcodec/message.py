@@ -38,8 +38,13 @@ MAX_VALUES = 1 << 24
 class Codec:
     """Codes single arrays with a profile that both ends have.
 
-    >>> codec = Codec(Profile.load("backbone.fcp"), snr=10)   # doctest: +SKIP
-    >>> array = codec.decode(codec.encode(array))             # doctest: +SKIP
+    >>> import numpy as np
+    >>> from featcodec import Codec, Profile
+    >>> codec = Codec(Profile.load("backbone.fcp"), snr=10, max_values=1 << 20)
+    >>> tokens = np.random.default_rng(0).normal(size=(1, 17, 64)).astype(np.float32)
+    >>> message = codec.encode(tokens)
+    >>> codec.decode(message).shape
+    (1, 17, 64)
     """
 
     def __init__(
@@ -50,14 +55,20 @@ class Codec:
         *,
         max_values: int = MAX_VALUES,
     ) -> None:
-        """`snr` is in dB, of each array; `entry` names the one of several to encode with.
+        """Take what all messages have in common.
 
-        `max_values` is how many values an array may have: decoding refuses a message of more
-        before it takes memory for them. Twenty bytes can stand for very many, so state what you
-        expect where messages come from others; decoding takes up to 24 bytes a value.
+        Args:
+            profile: A profile with linear entries, the same at both ends.
+            snr: In dB, of each array.
+            entry: Name of the entry to encode with, where the profile has several.
+            max_values: How many values an array may have: decoding refuses a message of more
+                before it takes memory for them. Twenty bytes can stand for very many, so state
+                what you expect where messages come from others; decoding takes up to 24 bytes a
+                value.
 
-        Raises InvalidInput for an SNR that is not positive, a name that the profile lacks, or a
-        limit beyond that of the format.
+        Raises:
+            InvalidInput: For an SNR that is not positive, a name that the profile lacks, a profile
+                with a network alone, or a limit beyond that of the format.
         """
         if not (math.isfinite(snr) and snr > 0):
             raise InvalidInput(f"snr must be a positive number, not {snr}")

@@ -44,11 +44,29 @@ def save(
 ) -> bytes:
     """Return the file of some arrays as bytes.
 
-    `quality` is one of `snr` (dB), `bpfp`, `max_error` and `lossless=True`; 20 dB without.
-    `layout` is one for all tensors or one by name, `profile` a profile or its path. Types that
-    NumPy lacks are those of the package ml_dtypes.
+    Args:
+        tensors: Arrays by name, of any shape; types that NumPy lacks are those of the package
+            ml_dtypes.
+        metadata: Of the dump; `layout` and `architecture` in it say how tensors are read.
+        profile: A profile, its path, or the name of a built-in one.
+        transform: auto, none, context, linear or neural.
+        layout: One for all tensors, or one by name: axes such as NCHW, NLD:1+8x8.
+        **quality: One of `snr` (dB), `bpfp` (bits per feature point), `max_error` (in the unit of
+            the values) and `lossless=True`; 20 dB without.
 
-    Raises InvalidInput for arrays of types that safetensors lacks.
+    Raises:
+        InvalidInput: For arrays of types that safetensors lacks, layouts that do not fit, and more
+            than one quality.
+        Unreachable: For a quality that cannot be met.
+
+    >>> import numpy as np
+    >>> from featcodec.numpy import load, save
+    >>> x = np.random.default_rng(0).normal(size=(50, 32, 4, 4)).astype(np.float32)
+    >>> data = save({"features": x}, layout="NCHW", snr=20)
+    >>> back = load(data)["features"]
+    >>> error = 10 * np.log10(np.var(x) / np.mean((x - back) ** 2))
+    >>> bool(error > 19.99)
+    True
     """
     stored = {name: to_stored(array, f"array {name!r}") for name, array in tensors.items()}
     return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
@@ -60,14 +78,31 @@ def save_file(
     metadata: dict[str, str] | None = None,
     **options: Any,
 ) -> None:
-    """Write the file of some arrays; options as for `save`. An existing file is replaced."""
+    """Write the file of some arrays; an existing file is replaced.
+
+    Arguments and errors are those of `save`.
+
+    >>> import numpy as np
+    >>> from featcodec.numpy import load_file, save_file
+    >>> save_file({"features": np.ones((10, 8), np.float32)}, "ones.fcz", lossless=True)
+    >>> load_file("ones.fcz")["features"].shape
+    (10, 8)
+    """
     data = save(tensors, metadata, **options)
     with complete(filename, overwrite=True) as out:
         out.write(data)
 
 
 def load(data: bytes, *, profile: Any = None) -> dict[str, np.ndarray]:
-    """Return the arrays of a file given as bytes; types as for `load_file`."""
+    """Return the arrays of a file given as bytes, by name.
+
+    Arguments, types and errors are those of `load_file`.
+
+    >>> import numpy as np
+    >>> from featcodec.numpy import load, save
+    >>> load(save({"labels": np.arange(3)}))["labels"]
+    array([0, 1, 2])
+    """
     with tempfile.TemporaryDirectory(prefix="featcodec-") as folder:
         path = Path(folder) / "bytes"
         path.write_bytes(data)
@@ -75,12 +110,27 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, np.ndarray]:
 
 
 def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[str, np.ndarray]:
-    """Return the arrays of a file, by name.
+    """Return the arrays of a file, by name, of the shapes and types that were encoded.
 
     Where the package ml_dtypes is installed, types that NumPy lacks are its types, bfloat16 and
     float8_e4m3fn among them, and sums and means of such arrays are as coarse as the type. Without
-    it, BF16, F8_E4M3 and F8_E5M2 are float32, which holds the same values, and others are refused:
-    InvalidInput. `astype(np.float32)` makes both alike.
+    it, BF16, F8_E4M3 and F8_E5M2 are float32, which holds the same values, and others are refused.
+    `astype(np.float32)` makes both alike.
+
+    Args:
+        filename: Path of the file.
+        profile: One or several profiles or their paths; built-in ones are found without.
+
+    Raises:
+        InvalidStream: For a file that is damaged, truncated or of an unknown version.
+        ProfileMissing: When the file needs a profile that was not given.
+        InvalidInput: For a type that cannot be an array.
+
+    >>> import numpy as np
+    >>> from featcodec.numpy import load_file, save_file
+    >>> save_file({"features": np.ones((10, 8), np.float16)}, "ones.fcz")
+    >>> load_file("ones.fcz")["features"].dtype.name
+    'float16'
     """
     with safe_open(filename, "numpy", profile=profile) as file:
         names = file.keys()

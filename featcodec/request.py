@@ -12,7 +12,14 @@ FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 
 @dataclass(frozen=True)
 class Quality:
-    """Exactly one of: SNR in dB, bits per feature point, absolute error, or bit-exactness."""
+    """Exactly one of four qualities of the floating tensors; the others are None or False.
+
+    `snr` is in dB, of each group of tensors; `bpfp` is bits per feature point, every byte of the
+    file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit.
+
+    >>> Quality(snr=10.0)
+    Quality(snr=10.0, bpfp=None, max_error=None, lossless=False)
+    """
 
     snr: float | None = None
     bpfp: float | None = None
@@ -27,7 +34,15 @@ class Quality:
         max_error: float | None = None,
         lossless: bool = False,
     ) -> "Quality":
-        """Return the quality asked for, 20 dB when none is; InvalidInput for nonsense."""
+        """Return the quality asked for, 20 dB when none is.
+
+        Raises InvalidInput for more than one, and for a number that is not positive.
+
+        >>> Quality.choose(bpfp=0.5).bpfp
+        0.5
+        >>> Quality.choose().snr
+        20.0
+        """
         asked = [
             name
             for name, value in (("snr", snr), ("bpfp", bpfp), ("max-error", max_error))
@@ -55,7 +70,16 @@ class SampleSizes:
 
 @dataclass(frozen=True)
 class Options:
-    """Layouts and architectures by tensor name ("" for all), and the transforms allowed."""
+    """How the tensors are to be read, and what the encoder may try.
+
+    `transform` is auto, none, context, linear or neural. `layouts` and `architectures` hold what
+    `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `samples`
+    says how much of a group the encoder looks at.
+
+    >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
+    >>> options.transform
+    'auto'
+    """
 
     transform: str = "auto"
     layouts: Mapping[str, str] = field(default_factory=dict)

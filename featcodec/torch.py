@@ -36,11 +36,23 @@ def save(
     layout: Mapping[str, str] | str | None = None,
     **quality: Any,
 ) -> bytes:
-    """Return the file of some tensors as bytes; options as for `featcodec.numpy.save`.
+    """Return the file of some tensors as bytes.
 
-    Tensors may be on any device and of any strides; `requires_grad` is not kept.
+    Args:
+        tensors: Dense tensors by name, on any device and of any strides; `requires_grad` is not
+            kept.
+        metadata, profile, transform, layout, **quality: As for `featcodec.numpy.save`.
 
-    Raises InvalidInput for what is no dense tensor, and for types that safetensors lacks.
+    Raises:
+        InvalidInput: For what is no dense tensor, types that safetensors lacks, layouts that do
+            not fit, and more than one quality.
+        Unreachable: For a quality that cannot be met.
+
+    >>> import torch
+    >>> from featcodec.torch import load, save
+    >>> data = save({"tokens": torch.randn(8, 17, 64)}, layout="NLD:1+4x4", snr=10)
+    >>> load(data)["tokens"].shape
+    torch.Size([8, 17, 64])
     """
     stored = {name: _stored(tensor, name) for name, tensor in tensors.items()}
     return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
@@ -52,7 +64,14 @@ def save_file(
     metadata: dict[str, str] | None = None,
     **options: Any,
 ) -> None:
-    """Write the file of some tensors; an existing file is replaced."""
+    """Write the file of some tensors; an existing file is replaced.
+
+    Arguments and errors are those of `save`.
+
+    >>> import torch
+    >>> from featcodec.torch import save_file
+    >>> save_file({"features": torch.randn(8, 16, 4, 4)}, "maps.fcz", {"layout": "NCHW"}, snr=10)
+    """
     data = save(tensors, metadata, **options)
     with complete(filename, overwrite=True) as out:
         out.write(data)
@@ -63,7 +82,21 @@ def load_file(
 ) -> dict[str, torch.Tensor]:
     """Return the tensors of a file, by name, on a device.
 
-    Raises InvalidInput when this version of torch has no type for one of them.
+    Args:
+        filename: Path of the file.
+        device: Of the tensors: cpu, cuda, ...
+        profile: One or several profiles or their paths; built-in ones are found without.
+
+    Raises:
+        InvalidStream: For a file that is damaged, truncated or of an unknown version.
+        ProfileMissing: When the file needs a profile that was not given.
+        InvalidInput: When this version of torch has no type for a tensor.
+
+    >>> import torch
+    >>> from featcodec.torch import load_file, save_file
+    >>> save_file({"features": torch.ones(8, 16, dtype=torch.bfloat16)}, "ones.fcz")
+    >>> load_file("ones.fcz")["features"].dtype
+    torch.bfloat16
     """
     with safe_open(filename, "torch", device, profile=profile) as file:
         names = file.keys()
@@ -74,7 +107,15 @@ def load_file(
 
 
 def load(data: bytes, *, profile: Any = None) -> dict[str, torch.Tensor]:
-    """Return the tensors of a file given as bytes."""
+    """Return the tensors of a file given as bytes, on the CPU.
+
+    Arguments and errors are those of `load_file`.
+
+    >>> import torch
+    >>> from featcodec.torch import load, save
+    >>> load(save({"labels": torch.arange(3)}))["labels"]
+    tensor([0, 1, 2])
+    """
     import tempfile
     from pathlib import Path
 

@@ -394,10 +394,13 @@ def test_a_missing_package_is_named_with_its_extra(
     if importlib.util.find_spec("matplotlib"):
         status, _, said = run("eval", dump, "--codec", "fp16", "-o", dump.parent / "out")
         assert status == 1 and said.count("\n") == 1
-        assert "bjontegaard" in said and "featcodec[train]" in said
+        assert "bjontegaard" in said and "featcodec[eval]" in said
     monkeypatch.setitem(sys.modules, "pysz", None)
     with pytest.raises(InvalidInput, match=r"sz3 needs pysz: pip install 'featcodec\[peers\]'"):
         codecs.parse("sz3")
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(InvalidInput, match=r"needs zstandard: pip install 'featcodec\[eval\]'"):
+        codecs.parse("step+zstd")
 
 
 def test_a_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -420,16 +423,20 @@ def test_nonsense_is_a_usage_error(dump: Path, run: Command) -> None:
 # --- scripts ------------------------------------------------------------------------------------
 
 
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+
+
 def script(name: str, *arguments: object) -> str:
-    """Run a script of this folder; returns what it prints."""
-    command = [sys.executable, Path(__file__).with_name(name), *arguments]
+    """Run a script that measures; returns what it prints."""
+    command = [sys.executable, BENCHMARKS / name, *arguments]
     return subprocess.run(
         [str(part) for part in command], check=True, capture_output=True, text=True
     ).stdout
 
 
-def test_water_fills_the_weak_sources_first() -> None:
-    fill = runpy.run_path(str(Path(__file__).with_name("measure.py")))["water_filling"]
+def test_water_fills_the_weak_sources_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    fill = runpy.run_path(str(BENCHMARKS / "measure.py"))["water_filling"]
     variances = np.array([4.0, 1.0, 0.25, 0.0])
     assert fill(variances, 2.0) == 0  # more than all variance
     assert fill(variances, 0.25 / 4) == pytest.approx(0.5 * math.log2(4 * 1 * 0.25 * 12**3))

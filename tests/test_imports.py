@@ -108,7 +108,9 @@ def test_only_its_command_knows_the_evaluation() -> None:
             assert not reaches(path, name), f"{path} imports {name}"
 
 
-@pytest.mark.parametrize("command", [["--help"], ["info", "FILE"], ["verify", "FILE"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["guide", "quality"], ["info", "FILE"], ["verify", "FILE"]]
+)
 def test_light_commands_load_nothing_heavy(
     command: list[str], tmp_path: Path, digits: Path
 ) -> None:

@@ -84,7 +84,7 @@ def command(
     from ..evaluate.run import Evaluation
 
     for package in PACKAGES:
-        load(package, "featcodec eval", "train")
+        load(package, "featcodec eval", "eval")
     codecs = [parse(text) for text in specifications]
     labels = [codec.label for codec in codecs]
     anchor = anchor or labels[0]

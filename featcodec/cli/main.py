@@ -26,6 +26,7 @@ COMMANDS = {
     "train": "Fit a profile to dumps.",
     "profiles": "List the built-in profiles.",
     "eval": "Compare codecs on dumps: rate, distortion, accuracy, speed.",
+    "guide": "Print a page of the guide, or list its topics.",
 }
 
 

@@ -23,7 +23,16 @@ from .picture import NeuralModel
 
 @dataclass(frozen=True)
 class Profile:
-    """The entries of a profile and the digest of its file."""
+    """The entries of a profile and the digest of its file.
+
+    `featcodec train` makes one; `entries` holds its linear models, `network` its learned codec,
+    `digest` the 32 bytes of the SHA-256 by which files name it.
+
+    >>> from featcodec import Profile
+    >>> profile = Profile.load("backbone.fcp")
+    >>> len(profile.digest)
+    32
+    """
 
     entries: Sequence[ProfileEntry]
     digest: bytes

@@ -33,7 +33,7 @@ def load_task(text: str) -> Task:
     The function takes a dump's stem and its tensors by name, as torch tensors, and returns a float,
     or None where it has no task. Raises InvalidInput when there is no such function.
     """
-    load("torch", "--task", "train")
+    load("torch", "--task", "torch")
     module, _, name = text.partition(":")
     if not (module and name):
         raise InvalidInput(f"--task {text}: write MODULE:FUNCTION")

@@ -40,6 +40,7 @@ PEERS: dict[str, tuple[str | None, Callable[[Any], Coder]]] = {
     "sz3-nopred": ("pysz", lambda package: Sz3(package, "NOPRED")),
     "zfp": ("zfpy", Zfp),
 }
+EXTRAS = {"zstandard": "eval"}  # what brings a package, where it is not "peers"
 VIDEO = {"av1": AV1, "hevc": HEVC}
 
 
@@ -145,5 +146,5 @@ def peer(kind: str, label: str) -> Peer:
     package, coder = PEERS[kind]
     if package is None:
         return Peer(kind, label, {}, coder(None))
-    made = coder(load(package, f"codec {kind}", "peers"))
+    made = coder(load(package, f"codec {kind}", EXTRAS.get(package, "peers")))
     return Peer(kind, label, {package: version(package)}, made)

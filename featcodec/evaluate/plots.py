@@ -43,7 +43,7 @@ STYLE = {
 
 def draw(measurements: Sequence[Measurement], codecs: Sequence[str]) -> dict[str, Any]:
     """Return figures by name: one for each dump, and small multiples of several dumps."""
-    matplotlib = load("matplotlib", "featcodec eval", "train")
+    matplotlib = load("matplotlib", "featcodec eval", "eval")
     dumps = list(dict.fromkeys(m.dump for m in measurements))
     scored = [d for d in dumps if any(m.dump == d and m.metric is not None for m in measurements)]
     figures = {}
@@ -66,7 +66,7 @@ def _figure(
     columns = min(len(panels), COLUMNS)
     rows = math.ceil(len(panels) / columns)
     size = 3.3 if len(panels) > 2 else 4.4
-    figure_type = load("matplotlib.figure", "featcodec eval", "train").Figure
+    figure_type = load("matplotlib.figure", "featcodec eval", "eval").Figure
     figure = figure_type(figsize=(size * columns, 0.82 * size * rows + 0.6), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     named = {dump for dump, _ in panels}
@@ -138,7 +138,7 @@ def _panel(
 
 def _rate_axis(axes: Any, rates: Sequence[float]) -> None:
     """Make the axis of rates logarithmic, with as many numbers as there is room for."""
-    ticker = load("matplotlib.ticker", "featcodec eval", "train")
+    ticker = load("matplotlib.ticker", "featcodec eval", "eval")
     wide = max(rates, default=1) > WIDE * min(rates, default=1)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=12))
@@ -158,6 +158,6 @@ def svg(figure: Any, transparent: bool = False) -> bytes:
 
 def _rendered(figure: Any, **options: Any) -> bytes:
     out = io.BytesIO()
-    with load("matplotlib", "featcodec eval", "train").rc_context(STYLE):
+    with load("matplotlib", "featcodec eval", "eval").rc_context(STYLE):
         figure.savefig(out, **options)
     return out.getvalue()

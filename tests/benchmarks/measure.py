@@ -1,15 +1,17 @@
 """Rate, its bound, and speed on dumps of your own.
 
-Usage: python tests/measure.py rate  [-p PROFILE] [--snr 5,10,20] DUMP...
-       python tests/measure.py bound [-p PROFILE] [--snr 5,10,20,30] DUMP...
-       python tests/measure.py speed [-p PROFILE] [--snr 10] DUMP...     (dumps of 100 MB and more)
+Usage: python tests/benchmarks/measure.py rate  [-p PROFILE] [--snr 5,10,20] DUMP...
+       python tests/benchmarks/measure.py bound [-p PROFILE] [--snr 5,10,20,30] DUMP...
+       python tests/benchmarks/measure.py speed [-p PROFILE] [--snr 10] DUMP...
 
 `rate` prints bits per feature point, every byte of the file counted, and the SNR reached. `bound`
 prints beside the rate what Gaussian sources would take that have the variances of the dump's KLT x
 DCT coefficients: with one KLT, and with one for each of five bands of frequencies. Both are fitted
 to the dump and stored nowhere, so for dumps of few tokens they are lower than any coder can come.
 `speed` prints MB of tensors a second, one thread, without the start of the process, and the ratio
-to what constriction alone takes for the same number of symbols with one table of the same entropy.
+to what constriction alone takes for the same number of symbols with one table of the same entropy;
+give it dumps of 100 MB and more. With --csv FILE `rate` and `bound` also keep what they print, as a
+file of `data/`.
 """
 
 import os
@@ -24,6 +26,7 @@ from pathlib import Path
 
 import constriction
 import numpy as np
+import records
 
 from featcodec import Profile
 from featcodec.align.numbers import stored_dtype
@@ -43,12 +46,17 @@ TOKENS = 16  # of a sequence in a block
 RINGS = (0.05, 0.2, 0.5, 0.8)  # radii between five bands
 
 
-def rate(dump: Path, snrs: list[float], profile: Profile | None) -> None:
-    cells = []
+Rows = list[dict[str, str | float]]
+
+
+def rate(dump: Path, snrs: list[float], profile: Profile | None) -> Rows:
+    cells, rows = [], []
     for snr in snrs:
         report = encode(Dump(dump), io.BytesIO(), Quality(snr=snr), profile)
         cells.append(f"{report.bpfp:8.4f} b at {report.snr_db:6.3f} dB")
+        rows.append({"dump": dump.stem, "snr_db": snr, "bpfp": report.bpfp})
     print(f"{dump.stem:24}" + "  ".join(cells), flush=True)
+    return rows
 
 
 def spectrum(plane: np.ndarray, edges: tuple[float, ...]) -> tuple[np.ndarray, int]:
@@ -77,7 +85,7 @@ def water_filling(variances: np.ndarray, distortion: float) -> float:
     return float(np.log2(np.maximum(ordered / level, 1)).sum() / 2)
 
 
-def bound(path: Path, snrs: list[float], profile: Profile | None) -> None:
+def bound(path: Path, snrs: list[float], profile: Profile | None) -> Rows:
     features = Features(Dump(path))
     lines = {"one KLT": (), "five bands": RINGS}
     bits = {name: np.zeros(len(snrs)) for name in lines}
@@ -89,8 +97,14 @@ def bound(path: Path, snrs: list[float], profile: Profile | None) -> None:
             for i, snr in enumerate(snrs):
                 bits[name][i] += water_filling(variances, deviation**2 * 10 ** (-snr / 10))
     rates = [encode(Dump(path), io.BytesIO(), Quality(snr=s), profile).bpfp for s in snrs]
+    rows: Rows = []
     for name, cells in {**{k: v / features.values for k, v in bits.items()}, "rate": rates}.items():
         print(f"{path.stem:24}{name:12}" + "".join(f"{cell:9.4f}" for cell in cells), flush=True)
+        rows += [
+            {"dump": path.stem, "what": name, "snr_db": snr, "bpfp": float(cell)}
+            for snr, cell in zip(snrs, cells)
+        ]
+    return rows
 
 
 def constriction_alone(bpfp: float, count: int) -> tuple[float, float]:
@@ -145,18 +159,26 @@ def speed(path: Path, snr: float, profile: Profile | None) -> None:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["rate", "bound", "speed"])
     parser.add_argument("dumps", nargs="+", type=Path)
     parser.add_argument("-p", "--profile")
     parser.add_argument("--snr", default="")
+    parser.add_argument("--csv", type=Path)
     given = parser.parse_args()
     trained = Profile.load(given.profile) if given.profile else None
+    rows: Rows = []
     for each in given.dumps:
         if given.what == "rate":
-            rate(each, [float(s) for s in (given.snr or "5,10,20").split(",")], trained)
+            rows += rate(each, [float(s) for s in (given.snr or "5,10,20").split(",")], trained)
         elif given.what == "bound":
-            bound(each, [float(s) for s in (given.snr or "5,10,20,30").split(",")], trained)
+            rows += bound(each, [float(s) for s in (given.snr or "5,10,20,30").split(",")], trained)
         else:
             speed(each, float(given.snr or 10), trained)
+    if given.csv and rows:
+        records.write(given.csv, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """Prints tables fitted to features, as `entropy/family.py` and `dependent_family.py` hold them.
 
-Usage: python tests/fit_built_in_tables.py DUMP...
+Usage: python tests/benchmarks/fit_built_in_tables.py DUMP...
 
 The thresholds of the quantiser follow the tables there are, so this is one step of an iteration. A
 number that no symbol but zero survives keeps the table it has: with each step the thresholds would

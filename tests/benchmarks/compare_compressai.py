@@ -1,6 +1,6 @@
 """Speed of the neural transform beside CompressAI's coders on the same network and features.
 
-Usage: python tests/compare_compressai.py [-p PROFILE] [--step STEP] DUMP...
+Usage: python tests/benchmarks/compare_compressai.py [-p PROFILE] [--step STEP] DUMP...
 
 Prints MB of float32 a second on one thread: the entropy coding part (tables, rANS) and all of it
 (transforms included), for coding and decoding. CompressAI's part is what `compress` and

@@ -1,6 +1,6 @@
 """Prints tables fitted to maps in dumps, as `featcodec/entropy/contexts.py` holds them.
 
-Usage: python tests/fit_context_tables.py DUMP...
+Usage: python tests/benchmarks/fit_context_tables.py DUMP...
 
 The built-in tables are part of the format and are not to be changed.
 """

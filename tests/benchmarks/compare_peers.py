@@ -1,13 +1,14 @@
 """Bounded errors and bit-exactness beside other codecs, as Markdown tables of bits a value.
 
-Usage: python tests/compare_peers.py bounded  [--part 1e-1,1e-2,1e-3] DUMP...
-       python tests/compare_peers.py lossless [--dtype F32,F16,BF16] DUMP...
+Usage: python tests/benchmarks/compare_peers.py bounded  [--part 1e-1,1e-2,1e-3] DUMP...
+       python tests/benchmarks/compare_peers.py lossless [--dtype F32,F16,BF16] DUMP...
 
 `bounded`: no value errs by more than that part of the standard deviation of its dump, which is
 checked for all. SZ3 is the best of its algorithms; zfp, whose errors stay below its tolerance, gets
 the largest tolerance that keeps to the bound. `lossless`: the features cast to each type, F32 left
 out where all values are halves. Peers get the tensors as they lie in the dump, then with channels
-first, and the fewer bytes count: of values alone, while of featcodec's file every byte does.
+first, and the fewer bytes count: of values alone, while of featcodec's file every byte does. With
+--csv FILE the rates are kept as a file of `data/`, too.
 
 Needs pysz, zfpy, zstandard, blosc2 and pcodec.
 """
@@ -22,6 +23,7 @@ import blosc2
 import numpy as np
 import pcodec
 import pysz
+import records
 import zfpy
 import zstandard
 
@@ -35,6 +37,7 @@ from featcodec.evaluate.features import Features
 from featcodec.numpy import Arrays
 from featcodec.request import Quality
 
+PACKAGES = ("pysz", "zfpy", "zstandard", "blosc2", "pcodec")
 ALGORITHMS = ("INTERP_LORENZO", "INTERP", "LORENZO_REG", "NOPRED")
 TOLERANCES = (16, 8, 4, 2, 1)  # of zfp, times the bound
 ROUNDING = 1 + 1e-6  # of float32
@@ -150,7 +153,9 @@ def main() -> None:
     parser.add_argument("dumps", nargs="+", type=Path)
     parser.add_argument("--part", default="1e-1,1e-2,1e-3")
     parser.add_argument("--dtype", default="F32,F16,BF16")
+    parser.add_argument("--csv", type=Path)
     given = parser.parse_args()
+    kept = []
     for setting in (given.part if given.what == "bounded" else given.dtype).split(","):
         rows = {}
         for path in given.dumps:
@@ -162,7 +167,13 @@ def main() -> None:
                 bounded(features, float(setting)) if given.what == "bounded" else lossless(features)
             )
             rows[path.stem] = {name: 8 * size / features.values for name, size in found.items()}
+            kept += [
+                {"dump": path.stem, "setting": setting, "codec": name, "bpfp": bits}
+                for name, bits in rows[path.stem].items()
+            ]
         table(f"{given.what}, {setting}", rows)
+    if given.csv and kept:
+        records.write(given.csv, kept, PACKAGES)
 
 
 if __name__ == "__main__":

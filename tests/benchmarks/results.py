@@ -1,0 +1,59 @@
+"""Writes the tables of README and of the guide from what was measured.
+
+Usage: python tests/benchmarks/results.py
+
+In each page the lines between `<!-- results: NAME -->` and `<!-- end -->` are replaced by the table
+of that name, with a line on when and with what it was measured. Needs the standard library and
+featcodec only.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import records
+import tables
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+# Name -> the maker of the table, and the files of `data/` behind it that the page is to name.
+BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
+    "headline": (tables.headline, ()),
+    "quality": (tables.quality, ()),
+    "rates": (tables.rates, ("rates_profile", "rates")),
+    "peers": (tables.peers, ("rates_profile", "peers")),
+    "others": (tables.others, ("other", "other_peers")),
+    "accuracy": (tables.accuracy, ("tasks",)),
+    "enough": (tables.enough, ("tasks",)),
+    "bounded": (tables.bounded, ("bounded",)),
+    "lossless": (tables.lossless, ("lossless",)),
+    "bounds": (tables.bounds, ("bounds",)),
+    "speed": (tables.speed, ("speed",)),
+    "costs": (tables.costs, ("costs",)),
+    "digits": (tables.digits, ("digits",)),
+    "experiment": (tables.experiment, ()),
+    "neural-speed": (tables.neural_speed, ("neural_speed",)),
+}
+
+
+def pages() -> Iterator[Path]:
+    """Yield the pages that may hold tables."""
+    yield ROOT / "README.md"
+    yield from sorted((ROOT / "featcodec" / "guide").glob("*.md"))
+
+
+def filled(text: str) -> str:
+    """Return a page with its tables as they are measured now; KeyError for an unknown name."""
+
+    def block(match: re.Match[str]) -> str:
+        made, sources = BLOCKS[match[2]]
+        notes = dict.fromkeys(records.read(records.DATA / f"{name}.csv")[0] for name in sources)
+        lines = [*made(), *(f"\nMeasured {note}." for note in notes)]
+        return match[1] + "".join(f"{line}\n" for line in lines) + match[3]
+
+    return BLOCK.sub(block, text)
+
+
+if __name__ == "__main__":
+    for path in pages():
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,301 @@
+"""Tables of README and the guide, in Markdown, from the files of `data/` and of the experiment."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import records
+
+EXPERIMENT = Path(__file__).parents[1] / "experiment" / "results" / "deltas.md"
+SNRS = (5, 10, 20, 30)
+LOSS = 0.01 + 1e-6  # of a metric: a point of an accuracy
+DUMPS = {
+    "mobilenetv2_op20": "MobileNetV2, bottleneck 32x28x28",
+    "mobilenetv2_op35": "MobileNetV2, bottleneck 64x14x14",
+    "mobilenetv2_op57": "MobileNetV2, bottleneck 160x7x7",
+    "mobilenetv2_op61": "MobileNetV2, last ReLU6 map 1280x7x7",
+    "resnet56_layer2": "ResNet-56, ReLU map 32x16x16",
+    "resnet56_layer3": "ResNet-56, ReLU map 64x8x8",
+    "vit_block4": "ViT, block 4 of 6, 65x128",
+    "vit_block6": "ViT, block 6 of 6, 65x128",
+    "minilm_hidden3": "MiniLM, hidden state 3, Tx384",
+    "minilm_hidden6": "MiniLM, hidden state 6, Tx384",
+}
+OTHERS = {
+    "ppocr_det_map": "PP-OCRv4 detector, hard-swish map, 192xHxW",
+    "crepe_conv2": "CREPE, second convolution, 128x64",
+    "minilm_kv": "MiniLM, keys and values, 12x250x32",
+    "kokoro_vocoder": "Kokoro, vocoder, 128x8401",
+    "kokoro_aligned": "Kokoro, aligned text encoding, 512xT",
+    "magika_softmax": "Magika, probabilities, 2500x214",
+    "ddddocr_logits": "ddddocr, logits of lines of text, 130x8210",
+    "basic_pitch_nhwc": "Basic Pitch, ReLU map, 172x88x32",
+}
+DIGITS = {"cnn_eval": "CNN, 64x4x4", "vit_eval": "ViT, 17x64"}
+CODECS = {
+    "profile": "with a profile",
+    "featcodec": "without",
+    "step+zstd": "step + zstd 19",
+    "deadzone+zstd": "dead zone + zstd 19",
+    "deadzone+jxl": "dead zone + JPEG XL",
+}
+Table = list[str]
+Curve = dict[float, float]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
+def data(name: str) -> list[dict[str, str]]:
+    return records.read(records.DATA / f"{name}.csv")[1]
+
+
+def curves(name: str) -> dict[str, Curve]:
+    """Return bits a value by dump and dB."""
+    found: dict[str, Curve] = {}
+    for row in data(name):
+        found.setdefault(row["dump"], {})[float(row["snr_db"])] = float(row["bpfp"])
+    return found
+
+
+def mean(numbers: Iterable[float]) -> float:
+    """Return the geometric mean."""
+    logarithms = [math.log(number) for number in numbers]
+    return math.exp(sum(logarithms) / len(logarithms))
+
+
+def cells(curve: Curve) -> str:
+    return " / ".join(f"{curve[snr]:.3f}" for snr in SNRS)
+
+
+# --- the tables ---------------------------------------------------------------------------------
+
+
+def rates() -> Table:
+    trained, plain = curves("rates_profile"), curves("rates")
+    rows = [(label, cells(trained[dump]), cells(plain[dump])) for dump, label in DUMPS.items()]
+    return table(("features", "with a profile", "without"), rows)
+
+
+def peers() -> Table:
+    trained, plain = curves("rates_profile"), curves("rates")
+    best = {(row["dump"], float(row["snr_db"])): row for row in data("peers")}
+    rows = []
+    for dump, label in DUMPS.items():
+        found = [best[dump, snr] for snr in SNRS]
+        ratios = [trained[dump][snr] / float(one["bpfp"]) for snr, one in zip(SNRS, found)]
+        rows.append(
+            (
+                label,
+                *(f"{r:.2f} of {one['bpfp']} ({one['codec']})" for r, one in zip(ratios, found)),
+            )
+        )
+    for name, ours in (("with a profile", trained), ("without", plain)):
+        means = [mean(ours[d][s] / float(best[d, s]["bpfp"]) for d in DUMPS) for s in SNRS]
+        rows.append((f"**geometric mean**, {name}", *(f"**{m:.2f}**" for m in means)))
+    return table(("features", *(f"{snr} dB" for snr in SNRS)), rows)
+
+
+def others() -> Table:
+    ours = curves("other")
+    best = {(row["dump"], float(row["snr_db"])): row for row in data("other_peers")}
+    rows = []
+    ratios: dict[int, list[float]] = {snr: [] for snr in SNRS}
+    for dump, label in OTHERS.items():
+        row = [label]
+        for snr in SNRS:
+            one = best.get((dump, snr))
+            row.append(f"{ours[dump][snr]:.3f}")
+            if one:
+                ratios[snr].append(ours[dump][snr] / float(one["bpfp"]))
+                row[-1] += f", {ratios[snr][-1]:.2f} of {float(one['bpfp']):.3f} ({one['codec']})"
+        rows.append(row)
+    rows.append(["**geometric mean**", *(f"**{mean(found):.2f}**" for found in ratios.values())])
+    return table(("features", *(f"{snr} dB" for snr in SNRS)), rows)
+
+
+Point = tuple[float, float, float]  # bits a value, metric, dB asked for
+
+
+def points(name: str) -> tuple[dict[str, float], dict[tuple[str, str], list[Point]]]:
+    """Return the metrics uncompressed by dump, and the points of each dump and codec."""
+    whole: dict[str, float] = {}
+    found: dict[tuple[str, str], list[Point]] = {}
+    for row in data(name):
+        if row["codec"] == "uncompressed":
+            whole[row["dump"]] = float(row["metric"])
+        elif row["bpfp"] and row["metric"]:
+            point = float(row["bpfp"]), float(row["metric"]), float(row["asked_db"])
+            found.setdefault((row["dump"], row["codec"]), []).append(point)
+    return whole, found
+
+
+def least(found: Iterable[Point], whole: float) -> Point | None:
+    """Return the point of least rate from which on none loses more than LOSS."""
+    best = None
+    for point in sorted(found, reverse=True):
+        if point[1] < whole - LOSS:
+            break
+        best = point
+    return best
+
+
+def enough() -> Table:
+    whole, found = points("tasks")
+    rows = []
+    for dump, metric in whole.items():
+        best = [least(found[dump, codec], metric) for codec in CODECS]
+        shown = [f"{one[0]:.3f} ({one[2]:g} dB)" if one else "none" for one in best]
+        rows.append((DUMPS[dump], f"{metric:.3f}", *shown))
+    return table(("features", "metric", *CODECS.values()), rows)
+
+
+def accuracy() -> Table:
+    whole, found = points("tasks")
+    rows = []
+    for dump, metric in whole.items():
+        at = {asked: value for _, value, asked in found[dump, "profile"]}
+        shown = (f"{at[snr]:.3f} ({100 * (at[snr] - metric):+.1f})" for snr in SNRS)
+        rows.append((DUMPS[dump], f"{metric:.3f}", *shown))
+    return table(("features", "metric", *(f"{snr} dB" for snr in SNRS)), rows)
+
+
+def bounded() -> Table:
+    return beside("bounded", {"1e-1": "0.1 std", "1e-2": "0.01 std", "1e-3": "0.001 std"})
+
+
+def lossless() -> Table:
+    return beside("lossless", {dtype: dtype for dtype in ("F32", "F16", "BF16")})
+
+
+def beside(name: str, settings: dict[str, str]) -> Table:
+    """Return a table of codecs side by side, in bits a value."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for row in data(name):
+        found.setdefault((row["setting"], row["dump"]), {})[row["codec"]] = float(row["bpfp"])
+    codecs = list(next(iter(found.values())))
+    rows = []
+    for setting, label in settings.items():
+        ratios = []
+        for dump in DUMPS:
+            bits = found.get((setting, dump))
+            if bits is None:
+                continue
+            ratios.append(bits["featcodec"] / min(bits[codec] for codec in codecs[1:]))
+            shown = (f"{bits[codec]:.3f}" for codec in codecs)
+            rows.append((label, DUMPS[dump], *shown, f"{ratios[-1]:.2f}"))
+        blank = [""] * len(codecs)
+        rows.append((label, "**geometric mean**", *blank, f"**{mean(ratios):.2f}**"))
+    return table(("setting", "features", *codecs, "to the best other"), rows)
+
+
+def bounds() -> Table:
+    found: dict[tuple[str, str], Curve] = {}
+    for row in data("bounds"):
+        curve = found.setdefault((row["dump"], row["what"]), {})
+        curve[float(row["snr_db"])] = float(row["bpfp"])
+    kinds = ("one KLT", "five bands", "rate")
+    rows = [(label, *(cells(found[dump, kind]) for kind in kinds)) for dump, label in DUMPS.items()]
+    return table(("features", "bound, one KLT", "bound, five bands", "reached"), rows)
+
+
+def speed() -> Table:
+    return spans("speed", "comes to")
+
+
+def costs() -> Table:
+    return spans("costs", "takes")
+
+
+def neural_speed() -> Table:
+    return spans("neural_speed", "comes to")
+
+
+def spans(name: str, head: str) -> Table:
+    """Return a table of lowest and highest values."""
+    rows = []
+    for row in data(name):
+        at = f" at {row['snr_db']} dB" if "snr_db" in row else ""
+        low, high = float(row["low"]), float(row["high"])
+        span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        rows.append((row["what"] + at, f"{span} {row['unit']}"))
+    return table(("what", head), rows)
+
+
+def digits() -> Table:
+    whole, found = points("digits")
+    rows = []
+    for dump, label in DIGITS.items():
+        for snr in SNRS:
+            row = [label, f"{snr} dB"]
+            for codec in ("profile", "featcodec", "step+zstd"):
+                [(bits, metric)] = [p[:2] for p in found[dump, codec] if p[2] == snr]
+                row.append(f"{16 / bits:.1f}, {metric:.3f}")
+            rows.append((*row, f"{whole[dump]:.3f}"))
+    head = ("features", "asked", "with a profile", "without", "step + zstd 19", "uncompressed")
+    return table(head, rows)
+
+
+def experiment() -> Table:
+    """Summarise the tables of differences, by architecture."""
+    rows = []
+    title = ""
+    found: dict[str, list[float]] = {}
+
+    def close() -> None:
+        for kind, numbers in found.items():
+            average = sum(numbers) / len(numbers)
+            rows.append((title, kind, str(len(numbers)), f"{average:+.1f} %"))
+
+    for line in EXPERIMENT.read_text().splitlines():
+        if line.startswith("### "):
+            close()
+            title, found = line.removeprefix("### "), {}
+        elif (m := re.match(r"\| (\w+) \| ([-+][\d.]+) % \|", line)) and m[1] in DUMPS:
+            kind = "Transformer" if m[1].startswith(("vit", "minilm")) else "CNN"
+            found.setdefault(kind, []).append(float(m[2]))
+    close()
+    return table(("comparison", "features", "dumps", "mean difference in rate"), rows)
+
+
+# --- README -------------------------------------------------------------------------------------
+
+
+def headline() -> Table:
+    trained = curves("rates_profile")
+    best = {(row["dump"], float(row["snr_db"])): float(row["bpfp"]) for row in data("peers")}
+    ratio = mean(trained[dump][10] / best[dump, 10] for dump in DUMPS)
+    bits = mean(trained[dump][10] for dump in DUMPS)
+    words = (
+        f"At 10 dB the features of four networks take **{bits:.2f} bits a value**",
+        f"in the geometric mean of ten dumps: {16 / bits:.0f} times less than float16,",
+        f"and {ratio:.2f} of what the best other codec takes.",
+    )
+    return [" ".join(words)]
+
+
+def quality() -> Table:
+    trained = curves("rates_profile")
+    whole, found = points("tasks")
+    rows = []
+    for snr in SNRS:
+        bits = [trained[dump][snr] for dump in DUMPS]
+        lost = []
+        for dump, metric in whole.items():
+            [value] = [value for _, value, asked in found[dump, "profile"] if asked == snr]
+            lost.append(100 * (metric - value))
+        average = sum(lost) / len(lost)
+        rows.append(
+            (
+                f"{snr} dB",
+                f"{100 * 10 ** (-snr / 10):.3g} %",
+                f"{mean(bits):.2f} ({min(bits):.2f} to {max(bits):.2f})",
+                f"{16 / mean(bits):.0f}",
+                f"{average:.1f} ({max(lost):.1f})",
+            )
+        )
+    head = ("`--snr`", "squared error", "bits a value", "times smaller than float16")
+    return table((*head, "points of accuracy lost (at worst)"), rows)

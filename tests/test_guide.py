@@ -1,0 +1,215 @@
+"""README, the guide and docstrings: every example runs, and what they name is there."""
+
+import doctest
+import importlib
+import importlib.util
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import featcodec
+from featcodec.cli import guide
+from featcodec.cli.main import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted(guide.FOLDER.glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+# What an example needs beside featcodec itself.
+NEEDS = {
+    r"import torch|--transform neural|--task ": "torch",
+    r"featcodec eval": "bjontegaard",
+    r"zstd": "zstandard",
+    r"train --transform neural": "compressai",
+}
+# Stand-ins for programs that an example may call: what they do here. The package is that of this
+# folder, whatever an example sets PYTHONPATH to.
+FIND = f'export PYTHONPATH="$PYTHONPATH:{ROOT}"; exec "{sys.executable}"'
+PROGRAMS = {
+    "featcodec": f'{FIND} -m featcodec "$@"',
+    "python": f'{FIND} "$@"',
+    "pip": "true",  # what it is asked for is checked apart
+    "make": f'for target; do grep -q "^$target:" "{ROOT}/Makefile" || exit 2; done',
+    "ssh": 'shift; exec bash -c "$*"',
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def missing(self) -> list[str]:
+        """Return the packages that it needs and that are not installed."""
+        wanted = {name for pattern, name in NEEDS.items() if re.search(pattern, self.text)}
+        return sorted(name for name in wanted if not importlib.util.find_spec(name))
+
+    def run(self, names: dict[str, Any], environment: dict[str, str]) -> None:
+        if self.language == "python":
+            code = "\n" * self.line + self.text
+            exec(compile(code, self.page, "exec"), names)
+            return
+        command = ["bash", "-e", "-o", "pipefail", "-c", self.text]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{self.page}:{self.line}\n{self.text}{done.stderr}"
+
+
+def examples(page: Path) -> Iterator[Example]:
+    text = page.read_text(encoding="utf-8")
+    for match in BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        yield Example(page.name, line, match[1], match[2])
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A folder that looks like a clone, and the programs of an environment with featcodec."""
+    clone, programs = tmp_path / "clone", tmp_path / "bin"
+    clone.mkdir()
+    programs.mkdir()
+    (clone / "tests").symlink_to(ROOT / "tests")
+    shutil.copy(ROOT / "README.md", clone)
+    shutil.copytree(guide.FOLDER, clone / "featcodec" / "guide")
+    for name, script in PROGRAMS.items():
+        (programs / name).write_text(f"#!/bin/bash\n{script}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.chdir(clone)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    return {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_example_runs(
+    page: Path, environment: dict[str, str], subtests: pytest.Subtests
+) -> None:
+    names: dict[str, Any] = {}
+    for example in examples(page):
+        if example.language not in ("sh", "python"):
+            continue
+        with subtests.test(line=example.line):
+            if missing := example.missing():
+                pytest.skip(f"needs {', '.join(missing)}")
+            example.run(names, environment)
+
+
+def test_examples_say_what_they_are() -> None:
+    for page in PAGES:
+        for example in examples(page):
+            assert example.language in ("sh", "python", "text"), f"{page.name}:{example.line}"
+
+
+def test_what_pip_is_asked_for_are_extras() -> None:
+    for page in PAGES:
+        for extra in re.findall(r"pip install '\.\[([\w,]+)\]'", page.read_text(encoding="utf-8")):
+            assert set(extra.split(",")) <= EXTRAS.keys(), f"{page.name}: {extra}"
+
+
+def test_evaluation_needs_no_torch() -> None:
+    assert not any(re.match("torch|compressai", package) for package in EXTRAS["eval"])
+
+
+def test_links_lead_to_files() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return int(stop.value.code or 0)
+
+
+def test_the_index_names_every_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("guide") == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    pages = {page.stem for page in guide.FOLDER.glob("*.md")} - {"README"}
+    assert len(listed) == len(set(listed)) and set(listed) == pages
+
+
+@pytest.mark.parametrize("topic", guide.topics())
+def test_a_page_is_printed_as_it_is_written(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("guide", topic) == 0
+    said = capsys.readouterr().out
+    written = (guide.FOLDER / f"{topic}.md").read_text(encoding="utf-8")
+    assert said == "".join(re.split(r"<!-- .* -->\n", written))
+
+
+def test_an_unknown_topic_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("guide", "nothing") == 2
+    said = capsys.readouterr().err
+    assert "'nothing'" in said and all(topic in said for topic in guide.topics())
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def test_tables_are_those_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "tests" / "benchmarks")
+    results = importlib.import_module("results")
+    named = set()
+    for page in results.pages():
+        text = page.read_text(encoding="utf-8")
+        named |= {match[2] for match in results.BLOCK.finditer(text)}
+        assert results.filled(text) == text, f"{page.name}: run tests/benchmarks/results.py"
+    assert named == results.BLOCKS.keys()
+
+
+# --- docstrings ---------------------------------------------------------------------------------
+
+PUBLIC = {
+    "featcodec": [name for name in featcodec.__all__ if name != "__version__"],
+    "featcodec.request": ["Options", "Quality"],
+    "featcodec.numpy": ["save", "load", "save_file", "load_file"],
+    "featcodec.torch": ["save", "load", "save_file", "load_file"],
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module, names in PUBLIC.items() for name in names]
+)
+def test_a_public_name_has_an_example_that_runs(
+    module: str, name: str, digits: Path, profile_file: Path, environment: dict[str, str]
+) -> None:
+    if module == "featcodec.torch":
+        pytest.importorskip("torch")
+    found = getattr(importlib.import_module(module), name)
+    Path("feats.safetensors").symlink_to(digits / "vit_eval.safetensors")
+    Path("backbone.fcp").symlink_to(profile_file)
+    names = {name: found}
+    tests = [t for t in doctest.DocTestFinder().find(found, name, globs=names) if t.examples]
+    assert tests, f"{module}.{name} has no example"
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in tests:
+        assert runner.run(test).failed == 0
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_functions_name_their_arguments(module: str) -> None:
+    if module == "featcodec.torch":
+        pytest.importorskip("torch")
+    for name in PUBLIC[module]:
+        found = getattr(importlib.import_module(module), name)
+        said = f"{inspect.getdoc(found)} {inspect.getdoc(found.__init__)}"
+        if re.search("Arguments.* are those of", said):
+            continue
+        for argument in inspect.signature(found).parameters:
+            assert re.search(rf"\b{argument}\b", said), f"{module}.{name}: {argument}"
