@@ -192,7 +192,7 @@ class RowGroupCoder:
 
 
 class Exceptions:
-    """Values kept as they are: positions in coding order, and stored elements (SPEC §7.8)."""
+    """Values kept as they are: positions in coding order, and stored elements (SPEC §7.6)."""
 
     def __init__(self) -> None:
         self.count = 0
