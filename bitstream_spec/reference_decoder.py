@@ -1274,7 +1274,7 @@ def to_bytes(bits: array[int]) -> bytes:
     return struct.pack(f"<{len(bits)}{bits.typecode}", *bits)
 
 
-# ---- 7.9 Symbols with contexts -------------------------------------------------------------------
+# ---- 7.9 Context modelling -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -1726,7 +1726,7 @@ def read_split(
     return arrays, latents
 
 
-# ---- 7.13 Restoration ----------------------------------------------------------------------------
+# ---- 7.13 Reconstruction points from neighbours --------------------------------------------------
 
 CLASSES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 32, 46, 64, 91)
 

@@ -1,4 +1,4 @@
-"""The payload layer: one array in, bytes out, a profile on both sides (SPEC §9).
+"""The payload layer: one array in, bytes out, a profile on both sides (SPEC §9.1).
 
 For messages and chunks that are too small to carry statistics: all a message says beside its
 symbols is the shape, the step and which entry of which profile it was coded with.

@@ -55,6 +55,10 @@ import exact_vectors  # noqa: E402
 import hostile_vectors  # noqa: E402
 import reference_decoder as reference  # noqa: E402
 
+# Of the example that the specification works through.
+TOKENS = ((3, -2.9), (-1, 1.2), (0.2, 0.1), (2.1, -2), (-4, 3.8), (1, -1.3), (5.2, -5), (-2, 2.2))
+LABELS = (3, 1, 1, 2, 0, 1, 3, 0)
+
 
 def digits(task: str, count: int) -> np.ndarray:
     return load_file(DIGITS / f"{task}_eval.safetensors")["features"][:count]
@@ -112,6 +116,11 @@ def sources() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str] | None, d
             {"x": np.cumsum(rng.normal(size=(2, 2, 5, 9, 10)), axis=3).astype(np.float16)},
             {"layout": "NCTHW"},
             {"snr": 18},
+        ),
+        "017-worked-example": (
+            {"features": np.array(TOKENS, np.float32), "labels": np.array(LABELS, np.uint8)},
+            {"layout": "ND"},
+            {"snr": 25, "transform": "linear"},
         ),
     }
 

@@ -1,4 +1,4 @@
-"""The correction curve: what values decoded near the lower bound have been on average (SPEC §6.1).
+"""The correction curve: what values decoded near the lower bound have been on average (SPEC §6.6).
 
 Where many values lie on a bound (ReLU) or pile up before it (SiLU, GELU), the error of a value that
 was decoded near it has a mean that depends on how far it lies from the bound, in deviations of the

@@ -1,4 +1,4 @@
-"""Value alignment: truncation to bounds and normalisation; what is cut is kept (SPEC §5.5)."""
+"""Value alignment: truncation to bounds and normalisation; what is cut is kept (SPEC §5, §6.1)."""
 
 from dataclasses import dataclass
 

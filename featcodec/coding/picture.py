@@ -1,4 +1,4 @@
-"""Aligned values to latents of the network with symbols, and back (SPEC §9.3)."""
+"""Aligned values to latents of the network with symbols, and back (SPEC §9.4, §9.5)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What index and group headers say together: nothing more than the file has room for (SPEC §10)."""
+"""What index and group headers say together: no more than the file has room for (SPEC §10.2)."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""What a dump may hold: names, metadata and shapes that safetensors has room for (SPEC §10)."""
+"""What a dump may hold: names, metadata and shapes that safetensors has room for (SPEC §10.1)."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""Side information: arrays of integers whose count is known, to bytes and back (SPEC §7.6)."""
+"""Side information: arrays of integers whose count is known, to bytes and back (SPEC §7.5)."""
 
 import numpy as np
 

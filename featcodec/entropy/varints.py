@@ -1,4 +1,4 @@
-"""Varints within coded symbols: at most five bytes each (SPEC §1)."""
+"""Varints within coded symbols: at most five bytes each (SPEC §1, §7.5)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""KLT over channels, then DCT over the positions of each block (SPEC §6)."""
+"""KLT over channels, then DCT over the positions of each block (SPEC §6.2, §6.3)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Decoded values corrected by what their bounds say: clamped, and with a curve (SPEC §6.1)."""
+"""Decoded values corrected by what their bounds say: clamped, and with a curve (SPEC §6.6)."""
 
 import math
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""The neural transform: a hyperprior codec on tokens x channels (SPEC §9.2)."""
+"""The neural transform: a hyperprior codec on tokens x channels (SPEC §9.2-§9.5)."""

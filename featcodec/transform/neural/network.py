@@ -1,4 +1,4 @@
-"""Analysis, synthesis and hyper-analysis in floating point, on torch (SPEC §9.3).
+"""Analysis, synthesis and hyper-analysis in floating point, on torch (SPEC §9.2, §9.5).
 
 None of their results selects a table: what the decoder computes here are values, and what the
 encoder computes are the symbols that it writes.

@@ -1,0 +1,337 @@
+"""The specification: what refers to it, what repeats it, and its worked example agree with it."""
+
+import ast
+import itertools
+import math
+import re
+import struct
+import tokenize
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from featcodec import elements
+from featcodec.coding import message_head
+from featcodec.coding.parts import restoration
+from featcodec.container import group, model, sections
+from featcodec.entropy import contexts, dependent_family, family, split, tables
+from featcodec.entropy.tables import Table
+
+ROOT = Path(__file__).parents[1]
+SPEC = ROOT / "bitstream_spec"
+EXAMPLE = SPEC / "vectors" / "valid" / "017-worked-example"
+DECODER = SPEC / "reference_decoder.py"
+TEXTS = [SPEC / name for name in ("SPEC.md", "CHANGES.md", "ERRATA.md")]
+SOURCES = [
+    *(path for folder in ("featcodec", "tests") for path in sorted((ROOT / folder).rglob("*.py"))),
+    ROOT / "README.md",
+    ROOT / "tests" / "FAULTS.md",
+]
+MOST_WORDS = 40  # of a cell
+LIST = r"(\d+(?:\.\d+)?(?:(?:, | and | or | to |-)§?\d+(?:\.\d+)?)*)"
+Described = tuple[int, int, int, int, int, int, tuple[int, ...]]
+
+
+def chapters() -> dict[str, tuple[str, str]]:
+    """Title and text of each section, by its number."""
+    found = re.split(r"^##+ (\d+(?:\.\d+)?)\.? (.*)$", TEXTS[0].read_text(), flags=re.MULTILINE)
+    return {n: (t, body) for n, t, body in zip(found[1::3], found[2::3], found[3::3], strict=True)}
+
+
+CHAPTERS = chapters()
+
+
+def rows(number: str, head: str = "|") -> list[list[str]]:
+    """The cells of the first table of a section whose first line begins so."""
+    lines = iter(CHAPTERS[number][1].splitlines())
+    found = itertools.dropwhile(lambda line: not line.startswith(head), lines)
+    taken = list(itertools.takewhile(lambda line: line.startswith("|"), found))[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in taken]
+
+
+def numbers(text: str) -> list[int]:
+    return [int(n) for n in re.findall(r"-?\d+", text)]
+
+
+# ---- References ---------------------------------------------------------------------------------
+
+
+def remarks(path: Path) -> Iterator[str]:
+    """The comments and docstrings of a module."""
+    with path.open("rb") as source:
+        for token in tokenize.tokenize(source.readline):
+            if token.type == tokenize.COMMENT:
+                yield token.string
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def references() -> Iterator[tuple[Path, str]]:
+    """Whatever names a section of the specification, and its number."""
+    for path in SOURCES:
+        for found in re.findall(rf"\bSPEC §?{LIST}", path.read_text()):
+            yield from ((path, number) for number in re.findall(r"\d+(?:\.\d+)?", found))
+    description = SPEC / "featcodec.ksy"
+    yield from ((description, number) for number in listed(description.read_text()))
+    yield from ((DECODER, number) for number in in_words("\n".join(remarks(DECODER))))
+    for path in TEXTS:
+        yield from ((path, number) for number in in_words(re.sub(r"`[^`]*`", "", path.read_text())))
+
+
+def listed(text: str) -> Iterator[str]:
+    """The numbers behind the word section."""
+    for found in re.findall(rf"\bsections? {LIST}", text, re.IGNORECASE):
+        yield from re.findall(r"\d+(?:\.\d+)?", found)
+
+
+def in_words(text: str) -> Iterator[str]:
+    """The numbers of sections in running text; x.0 are versions, and long fractions numbers."""
+    yield from listed(text)
+    yield from re.findall(r"(?<![\w.^-])\d{1,2}\.[1-9]\d?(?![\w.]*\d)", text)
+
+
+def test_what_names_a_section_names_one_that_exists() -> None:
+    found = list(references())
+    assert len(found) > 300
+    assert {path.name for path, _ in found} >= {"message.py", "featcodec.ksy", "SPEC.md"}
+    assert [(str(path), n) for path, n in found if n not in CHAPTERS] == []
+
+
+def test_the_reference_decoder_has_the_headings_of_the_text() -> None:
+    headings = re.findall(r"^# ---- (\d.*?) -+$", DECODER.read_text(), re.MULTILINE)
+    parts = [part for line in headings for part in re.split(r", (?=\d)", line)]
+    assert len(parts) > 30
+    for part in parts:
+        number, title = re.fullmatch(r"([\d.]+?)\.? (.*)", part).groups()  # type: ignore[union-attr]
+        assert CHAPTERS[number][0].startswith(title)
+
+
+def test_errata_name_tests_and_vectors_that_exist() -> None:
+    text = TEXTS[2].read_text()
+    tests = re.findall(r"`tests/(\w+\.py)`", text)
+    vectors = [n for line in re.findall(r"vectors? (`.*`)", text) for n in line.split("`")[1::2]]
+    assert tests and vectors
+    assert [name for name in tests if not (ROOT / "tests" / name).exists()] == []
+    assert [name for name in vectors if not list((SPEC / "vectors").glob(f"*/{name}"))] == []
+
+
+def test_no_cell_of_a_table_is_a_paragraph() -> None:
+    lines = [line for path in TEXTS for line in path.read_text().splitlines()]
+    cells = [cell for line in lines if line.startswith("|") for cell in line.split(" | ")]
+    words = [len(re.sub(r"`[^`]*`", "code", cell).split()) for cell in cells]
+    assert max(words) <= MOST_WORDS
+
+
+# ---- Versions and names -------------------------------------------------------------------------
+
+
+def test_every_version_is_in_the_list_of_changes() -> None:
+    files, messages = TEXTS[1].read_text().split("## Versions of messages")
+    majors = re.findall(r"^\| (\d+)\.0 \| \d", files, re.MULTILINE)
+    assert sorted(set(map(int, majors))) == list(sections.MAJORS)
+    found = re.findall(r"^\| (\d+) \| \d", messages, re.MULTILINE)
+    assert list(map(int, found)) == list(range(message_head.FIRST, message_head.VERSION + 1))
+    title = TEXTS[0].read_text().splitlines()[0]
+    assert re.findall(r"(\d+)\.0", title) == list(map(str, sections.MAJORS))
+
+
+def test_names_of_types_transforms_and_flags_are_those_of_the_package(
+    reference_decoder: ModuleType,
+) -> None:
+    cells = [cell for row in rows("4.2") for cell in row if cell]
+    types = dict(zip(map(int, cells[::2]), cells[1::2], strict=True))
+    assert tuple(types[code] for code in range(len(types))) == elements.NAMES
+    assert list(elements.NAMES) == reference_decoder.TYPES
+    named = [row[:2] for row in rows("6", "| transform ")]
+    assert named == [[str(code), name] for code, name in enumerate(model.TRANSFORMS)]
+    flags = {row[1]: 1 << int(row[0][4:]) for row in rows("5", "| flag ") if row[1]}
+    assert flags == {
+        "`clamp`": group.CLAMP,
+        "`double`": group.DOUBLE,
+        "`dependent`": group.DEPENDENT,
+        "`curve`": group.CURVE,
+    }
+    architectures = re.search(r"`architecture` \| (.*?);", CHAPTERS["5"][1])
+    assert architectures is not None
+    assert architectures[1] == ", ".join(
+        f"{i} {name}" for i, name in enumerate(model.ARCHITECTURES)
+    )
+
+
+# ---- Built-in tables ----------------------------------------------------------------------------
+
+
+def described(table: Table) -> Described:
+    """The fields of a table, of the package or of the reference decoder."""
+    fields = (table.magnitude, table.shift, table.zero, table.positive, table.first, table.further)
+    return *fields, tuple(table.hazards)
+
+
+def in_text(number: str) -> dict[int, Described]:
+    """The built-in tables that a section lists, as they are for values of either sign."""
+    found = [list(map(numbers, row)) for row in rows(number, "| number | M ")]
+    return {
+        n: (m, 0, zero, 128, first, further, tuple(hazards))
+        for (n,), (m,), (zero,), (first,), (further,), hazards in found
+    }
+
+
+def test_the_text_lists_the_built_in_tables(reference_decoder: ModuleType) -> None:
+    listed = in_text("7.3")
+    assert list(listed) == list(range(2, 16))
+    assert listed == {n: described(family.table(n)) for n in listed}
+    listed = in_text("7.9")
+    assert list(listed) == list(range(78))
+    assert listed == {n: described(contexts.table(n, False)) for n in listed}
+    listed = in_text("7.10")
+    assert list(listed) == [*range(132, 144), *range(196, 208)]
+    assert listed == {n: described(dependent_family.table(n)) for n in listed}
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_package_and_reference_decoder_have_the_same_built_in_tables(
+    positive: bool, reference_decoder: ModuleType
+) -> None:
+    group = SimpleNamespace(lower=0.0, mean=0.0 if positive else 1.0)
+    kinds: list[tuple[range, Callable[[int], Table], Callable[[int], Table]]] = [
+        (range(256), family.table, lambda n: reference_decoder.find_table(n, {})),
+        (
+            range(3 * contexts.TABLES),
+            lambda n: contexts.table(n, positive),
+            lambda n: reference_decoder.context_table(n, group, SimpleNamespace(tables={})),
+        ),
+    ]
+    for quantiser in (0, 1):
+        first = dependent_family.number(dependent_family.LEAST, quantiser)
+        kinds.append(
+            (
+                range(first, dependent_family.number(63, quantiser) + 1),
+                dependent_family.table,
+                lambda n: reference_decoder.quantiser_table(n, {}),
+            )
+        )
+    for peak in (0, 9):
+        stored = SimpleNamespace(tables={}, peak=peak)
+        kinds.append(
+            (
+                range(2 * split.MAGNITUDES),
+                lambda n, peak=peak: split.table(n, positive, bool(peak)),
+                lambda n, stored=stored: reference_decoder.split_table(n, group, stored),
+            )
+        )
+    for which, ours, other in kinds:
+        assert [described(ours(n)) for n in which] == [described(other(n)) for n in which]
+
+
+def test_the_text_has_the_constants_of_the_reference_decoder(
+    reference_decoder: ModuleType,
+) -> None:
+    eighths = re.search(r"`A = ([\d ]+)`", CHAPTERS["7.1"][1])
+    buckets = re.search(r"buckets of ([\d, ]+)", CHAPTERS["7.2"][1])
+    means, thresholds = re.findall(r":\n((?: {8}[\d ]+(?:for e.*)?\n)+)", CHAPTERS["7.9"][1])
+    edges = re.search(r"those of ([\d\s]+) that", CHAPTERS["7.13"][1])
+    assert eighths is not None and buckets is not None and edges is not None
+    assert tuple(numbers(eighths[1])) == reference_decoder.POWERS
+    assert numbers(buckets[1]) == list(reference_decoder.LENGTHS[:-1])
+    assert sum(reference_decoder.LENGTHS) == tables.MAX_MAGNITUDE
+    assert numbers(means.partition("for")[0]) == reference_decoder.MEANS
+    assert numbers(thresholds) == reference_decoder.THRESHOLDS
+    assert tuple(numbers(edges[1])) == reference_decoder.CLASSES == restoration.EDGES
+    assert tuple(map(reference_decoder.chance, range(256))) == tables.CHANCES
+
+
+def test_the_text_has_the_passes_of_the_package(reference_decoder: ModuleType) -> None:
+    found = []
+    for number, around, a, b, tables_of in rows("7.9", "| pass "):
+        assert int(number) == len(found)
+        offsets = numbers(around)
+        pairs = tuple(zip(offsets[::2], offsets[1::2], strict=True))
+        found.append((pairs, int(a), int(b), int(tables_of)))
+    assert tuple(found) == contexts.PASSES
+    assert found == [(p.neighbours, p.a, p.b, p.set) for p in reference_decoder.PASSES]
+
+
+def test_the_text_has_the_passes_over_bins(reference_decoder: ModuleType) -> None:
+    found: list[tuple[int, int, int, list[tuple[int, int]]]] = []
+    for number, row, column, near in rows("8.1", "| pass "):
+        assert int(number) == len(found) + 1
+        (top, down), (left, right) = numbers(row), numbers(column)
+        assert down == right
+        places = re.findall(r"g\[y([+-]\d)?\]\[x([+-]\d)?\]", near)
+        around = [(int(y or 0), int(x or 0)) for y, x in places]
+        same = re.fullmatch(r"as in pass (\d)", near)
+        found.append((top, left, down, found[int(same[1]) - 1][3] if same else around))
+    assert found == [
+        (top, left, step, [(far * y, far * x) for y, x in neighbours])
+        for top, left, step, neighbours, far in reference_decoder.BIN_PASSES
+    ]
+
+
+# ---- The worked example -------------------------------------------------------------------------
+
+
+def dumped(text: str) -> bytes:
+    """The bytes of tables that state where each of their rows begins."""
+    found = b""
+    for at, data in re.findall(r"^\| (\d+) \| `([0-9A-F ]+)` \|", text, re.MULTILINE):
+        assert int(at) == len(found)
+        found += bytes.fromhex(data)
+    return found
+
+
+def test_the_worked_example_is_the_vector() -> None:
+    file, unpacked = re.split(r"The zlib stream of INDX unpacks", CHAPTERS["0.6"][1])
+    data = (EXAMPLE / "in.fcz").read_bytes()
+    assert dumped(file) == data
+    (begin, length) = struct.unpack("<QQ", data[-20:-4])
+    assert length == len(data)
+    payload = data[begin + 16 : -40]
+    index = dumped(unpacked)
+    assert index == zlib.decompress(payload[1:])
+    assert len(index) == payload[0]
+
+
+def test_the_worked_example_decodes_as_it_says(reference_decoder: ModuleType) -> None:
+    text, data = CHAPTERS["0.6"][1], (EXAMPLE / "in.fcz").read_bytes()
+    _, _, groups = reference_decoder.read_groups(data, ())
+    lossy = next(groups).lossy
+    table = reference_decoder.find_table(11, {})
+    frequencies = reference_decoder.frequencies(table)
+    starts = list(itertools.accumulate(frequencies, initial=0))
+    coder = reference_decoder.Coder(data[39:47])
+    symbols = []
+    for head, *stated in re.findall(r"^\| `(\w{16})`" + r" \| (-?\d+)" * 4, text, re.MULTILINE):
+        assert int(head, 16) == coder.head
+        q = coder.head % 2**24
+        (k,) = coder.decode(frequencies, 1)
+        symbols.append(k - table.magnitude)
+        assert list(map(int, stated)) == [q, starts[k], frequencies[k], symbols[-1]]
+    coder.end()
+    decoded = reference_decoder.decode(data)
+    assert symbols == list(decoded.symbols[0][1])
+
+    values = struct.unpack("<16f", decoded.tensors["features"].data)
+    lines = {row[0]: row[1:] for row in rows("0.6", "| | token ")}
+    for token, column in ((0, 0), (6, 1)):
+        y = [reference_decoder.latent(k, table, lossy.step) for k in (symbols[token], 0)]
+        x = reference_decoder.inverse_klt(y, lossy.models[0].bases[0])
+        centred = [a + b for a, b in zip(x, lossy.models[0].centres, strict=True)]
+        placed = [a * lossy.deviation + lossy.mean for a in centred]
+        steps = {
+            "latents, in steps": [a / lossy.step for a in y],
+            "latents": y,
+            "after the inverse KLT": x,
+            "with the centres": centred,
+            "times the deviation, plus the mean": placed,
+            "clamped to the bounds": values[2 * token : 2 * token + 2],
+        }
+        assert lines["symbols"][column] == f"{symbols[token]}, 0"
+        for name, wanted in steps.items():
+            stated = map(float, lines[name][column].split(", "))
+            assert all(
+                math.isclose(a, b, abs_tol=1e-6) for a, b in zip(stated, wanted, strict=True)
+            )
