@@ -8,7 +8,7 @@ NEURAL := tests/test_neural.py tests/test_learning.py tests/test_eval.py tests/t
     tests/test_access.py tests/test_elements.py tests/test_readers.py tests/test_dumps.py \
     tests/test_verify.py tests/test_guide.py
 
-.PHONY: demo test test-train lint clean
+.PHONY: demo test test-train lint kaitai clean
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -41,6 +41,11 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The parser of tests/generated from bitstream_spec/featcodec.ksy; needs Node.js and npm.
+kaitai:
+	npm install --silent --prefix build/kaitai kaitai-struct-compiler@0.11.0 js-yaml@4
+	NODE_PATH=build/kaitai/node_modules node tests/generated/generate.js
 
 clean:
 	rm -rf .venv .venv-train build dist

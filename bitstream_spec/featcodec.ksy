@@ -14,17 +14,7 @@ doc: |
   for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
   laid out depends on the GRUP section that claims it: see the type `rows`.
 
-  `tests/kaitai/featcodec_file.py` is generated from this file. In an empty folder outside of the
-  repository, with ROOT its path:
-
-      npm install kaitai-struct-compiler@0.11.0 js-yaml@4
-      node -e '
-        const fs = require("fs"), root = process.argv[1];
-        const spec = fs.readFileSync(root + "/bitstream_spec/featcodec.ksy", "utf8");
-        require("kaitai-struct-compiler").compile("python", require("js-yaml").load(spec)).then(
-          (files) => Object.entries(files).forEach(
-            ([name, text]) => fs.writeFileSync(root + "/tests/kaitai/" + name, text)));
-      ' ROOT
+  The tests read files with a parser in Python that is generated from this file: `make kaitai`.
 doc-ref: SPEC.md
 seq:
   - id: signature

@@ -1,10 +1,7 @@
 """Fixtures: real features of two small networks, and a profile trained on them."""
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import BinaryIO
 
 import pytest
@@ -55,15 +52,3 @@ def profile_file(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def profile(profile_file: Path) -> Profile:
     return Profile.load(profile_file)
-
-
-@pytest.fixture(scope="session")
-def reference_decoder() -> ModuleType:
-    """The decoder written from the specification alone, as a module."""
-    path = Path(__file__).parents[1] / "bitstream_spec" / "reference_decoder.py"
-    spec = importlib.util.spec_from_file_location("reference_decoder", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module

@@ -8,13 +8,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bitstream_spec import reference_decoder as reference
 from featcodec import Profile
 from featcodec.align.numbers import from_float, stored_dtype, to_float
 from featcodec.container.group import GroupHeader
@@ -233,7 +233,7 @@ def decoded_by_package(data: bytes, profiles: Sequence[Profile]) -> dict[str, by
     return {name: array.tobytes() for name, array in found.items()}
 
 
-def decodes(dump: Dump, reference: ModuleType, packed: bytes | None = None) -> None:
+def decodes(dump: Dump, packed: bytes | None = None) -> None:
     """Fail unless what encodes, with or without a profile, decodes in both decoders."""
     profiles = [] if packed is None else [Profile.parse(packed)]
     try:
@@ -250,25 +250,21 @@ def decodes(dump: Dump, reference: ModuleType, packed: bytes | None = None) -> N
 
 @given(dump=dumps())
 @settings(max_examples=100)
-def test_what_encodes_decodes(dump: Dump, reference_decoder: ModuleType) -> None:
-    decodes(dump, reference_decoder)
+def test_what_encodes_decodes(dump: Dump) -> None:
+    decodes(dump)
 
 
 @given(dump=dumps())
 @settings(max_examples=25)
-def test_what_encodes_with_a_profile_decodes(
-    dump: Dump, trained: bytes, reference_decoder: ModuleType
-) -> None:
-    decodes(dump, reference_decoder, trained)
+def test_what_encodes_with_a_profile_decodes(dump: Dump, trained: bytes) -> None:
+    decodes(dump, trained)
 
 
 @pytest.mark.slow
 @given(dump=dumps())
 @settings(max_examples=1000)
-def test_what_encodes_decodes_in_two_thousand_groups(
-    dump: Dump, reference_decoder: ModuleType
-) -> None:
-    decodes(dump, reference_decoder)
+def test_what_encodes_decodes_in_two_thousand_groups(dump: Dump) -> None:
+    decodes(dump)
 
 
 @pytest.fixture(scope="module")

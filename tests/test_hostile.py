@@ -4,7 +4,6 @@ import io
 import json
 import random
 import resource
-import sys
 import time
 import tracemalloc
 import zlib
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bitstream_spec import reference_decoder as reference
 from featcodec import Profile, limits
 from featcodec.align.numbers import stored_dtype, to_float
 from featcodec.cli.info import describe
@@ -30,14 +30,9 @@ from featcodec.entropy.errors import SymbolError
 from featcodec.entropy.varints import read_all
 from featcodec.errors import InvalidStream, ProfileMissing, Truncated
 
-TESTS = Path(__file__).parent
-SPEC = TESTS.parent / "bitstream_spec"
-VECTORS = SPEC / "vectors"
-sys.path[:0] = [str(TESTS), str(SPEC)]
-
-import hostile_vectors as hostile  # noqa: E402
-import mutations  # noqa: E402
-import reference_decoder as reference  # noqa: E402
+from . import mutations
+from .vectors import hostile, raw
+from .vectors.store import VECTORS, profiles_of
 
 MEMORY = 48 << 20  # bytes, and
 SECONDS = 2.0  # that a refusal may take: a hundred times what it takes on an idle machine
@@ -95,9 +90,9 @@ def test_so_does_a_look_at_the_headers(name: str, tmp_path: Path) -> None:
 
 def test_many_groups_are_described_in_time_that_grows_with_them(tmp_path: Path) -> None:
     path = tmp_path / "x.fcz"
-    groups = [hostile.exact(0)] * 20_000
-    named = [(b"%d" % i, hostile.U8, (0,), i) for i in range(len(groups))]
-    path.write_bytes(hostile.file(groups, hostile.index(named, groups)))
+    groups = [raw.exact(0)] * 20_000
+    named = [(b"%d" % i, raw.U8, (0,), i) for i in range(len(groups))]
+    path.write_bytes(raw.file(groups, raw.index(named, groups)))
     began = time.process_time()
     assert len(describe(str(path))["tensors"]) == len(groups)
     assert decode(path.read_bytes())[1].keys() == {f"{i}" for i in range(len(groups))}
@@ -105,11 +100,11 @@ def test_many_groups_are_described_in_time_that_grows_with_them(tmp_path: Path) 
 
 
 def test_large_models_of_many_groups_are_not_kept_together() -> None:
-    group = hostile.lossy(1, b"NLC", hostile.model((256,)))
-    rows = [hostile.ROWS] * 40
-    groups = [hostile.lossy(1, b"NLC", hostile.model((256,)), first=i) for i in range(len(rows))]
-    named = [(b"%d" % i, hostile.F32, (1, 1, 1 << 12), i) for i in range(len(rows))]
-    data = hostile.file([*rows, *groups], hostile.index(named, [*rows, *groups]))
+    group = raw.lossy(1, b"NLC", raw.model((256,)))
+    rows = [raw.ROWS] * 40
+    groups = [raw.lossy(1, b"NLC", raw.model((256,)), first=i) for i in range(len(rows))]
+    named = [(b"%d" % i, raw.F32, (1, 1, 1 << 12), i) for i in range(len(rows))]
+    data = raw.file([*rows, *groups], raw.index(named, [*rows, *groups]))
     assert len(group) * len(rows) < 10_000
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("featcodec.decoding.decoder.KEPT_NUMBERS", 1 << 22)
@@ -224,9 +219,8 @@ def seeds() -> list[tuple[mutations.File, list[bytes]]]:
     """Return the small test vectors, with the profiles that they need."""
     found = []
     for folder in sorted((VECTORS / "valid").iterdir()):
-        needed = json.loads((folder / "expect.json").read_text())["profile"]
-        paths = ["digits.fcp"] if needed is True else needed or []
-        profiles = [(VECTORS / path).read_bytes() for path in paths]
+        needed = profiles_of(json.loads((folder / "expect.json").read_text()))
+        profiles = [(VECTORS / path).read_bytes() for path in needed]
         light = not any(b"NETW" in profile for profile in profiles)  # no torch is needed
         if light and (folder / "out.safetensors").stat().st_size < SEEDS:
             data = (folder / "in.fcz").read_bytes()

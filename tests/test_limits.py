@@ -6,11 +6,9 @@ less the file is neither written nor read.
 
 import io
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import featcodec.numpy as fc
+from bitstream_spec import reference_decoder as reference
 from featcodec import Profile, limits
 from featcodec.cli.main import main
 from featcodec.coding.picture import NeuralCoder
@@ -40,24 +39,14 @@ from featcodec.modes.predicted import PredictedFields
 from featcodec.request import Options
 from featcodec.training.linear import train
 
-SPEC = Path(__file__).parents[1] / "bitstream_spec"
-VECTORS = SPEC / "vectors"
-PLAIN: dict[str, Any] = {"architecture": "generic", "layout": "ND", "prefix": 0, "grid": ()}
-PLAIN |= {"lower": 0.0, "upper": 1.0, "clipped": 0, "mean": 0.0, "std": 1.0, "step": 1.0}
-PLAIN |= {"step_scale": 1000, "clamp": False, "double": False, "profile": None}  # all zeros
+from .vectors.edit import PLAIN
+from .vectors.store import VECTORS
+
+ZEROS = PLAIN | {"step_scale": 1000}
 NOTHING = b"\x80\0" + symbols.encode([])
 
 LEAST = Profile.load(VECTORS / "least.fcp")
 assert LEAST.network is not None
-
-
-@pytest.fixture
-def reference() -> Iterator[ModuleType]:
-    sys.path.insert(0, str(SPEC))
-    import reference_decoder
-
-    yield reference_decoder
-    sys.path.remove(str(SPEC))
 
 
 # --- a file for each limit ----------------------------------------------------------------------
@@ -69,7 +58,7 @@ def features(
     """Return a file of one tensor of zeros, coded with loss in one row group."""
     out = io.BytesIO()
     writer = Writer(out)
-    lossy = Lossy(**{**PLAIN, "layout": layout, **changes}, parts=(Part(model.transform, model),))
+    lossy = Lossy(**{**ZEROS, "layout": layout, **changes}, parts=(Part(model.transform, model),))
     writer.needs(V4)
     writer.section(b"ROWS", NOTHING)
     writer.section(b"GRUP", GroupHeader("F32", slabs, slabs, 0, 1.0, np.nan, lossy).pack())
@@ -174,7 +163,7 @@ def read(data: bytes) -> None:
         fc.load(data, profile=LEAST)
 
 
-def read_by(reference: ModuleType, data: bytes) -> None:
+def read_by_reference(data: bytes) -> None:
     if data[10] != FEATURES:
         reference.read_profile(data)
     else:
@@ -183,14 +172,12 @@ def read_by(reference: ModuleType, data: bytes) -> None:
 
 def table() -> dict[str, int]:
     """The table of the specification."""
-    text = (SPEC / "SPEC.md").read_text().partition("## 10. Limits")[2]
+    text = (VECTORS.parent / "SPEC.md").read_text().partition("## 10. Limits")[2]
     rows = re.findall(r"^\| `([A-Z_]+)` \|.*\| ([0-9,^]+) \|$", text, re.MULTILINE)
     return {name: eval(number.replace(",", "").replace("^", "**")) for name, number in rows}
 
 
-def test_specification_package_and_reference_decoder_have_the_same_table(
-    reference: ModuleType,
-) -> None:
+def test_specification_package_and_reference_decoder_have_the_same_table() -> None:
     ours = {name: value for name, value in vars(limits).items() if name.isupper()}
     assert table() == ours == reference.LIMITS
     assert list(table()) == list(ours) == list(reference.LIMITS)
@@ -201,7 +188,7 @@ def test_there_is_a_case_for_each_limit() -> None:
 
 
 @pytest.fixture
-def limited(reference: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+def limited(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
     """Sets a limit for all."""
 
     def change(name: str, bound: int) -> None:
@@ -213,18 +200,18 @@ def limited(reference: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
 @pytest.mark.parametrize("name", table())
 def test_a_file_at_a_limit_is_written_and_read(
-    name: str, reference: ModuleType, limited: Callable[[str, int], None]
+    name: str, limited: Callable[[str, int], None]
 ) -> None:
     size, write = CASES[name]
     limited(name, size)
     data = write()
     read(data)
-    read_by(reference, data)
+    read_by_reference(data)
 
 
 @pytest.mark.parametrize("name", table())
 def test_a_file_beyond_a_limit_is_neither_written_nor_read(
-    name: str, reference: ModuleType, limited: Callable[[str, int], None]
+    name: str, limited: Callable[[str, int], None]
 ) -> None:
     size, write = CASES[name]
     data = write()
@@ -235,7 +222,7 @@ def test_a_file_beyond_a_limit_is_neither_written_nor_read(
     with pytest.raises(LimitExceeded):
         read(data)
     with pytest.raises(reference.FormatError):
-        read_by(reference, data)
+        read_by_reference(data)
 
 
 # --- what people meet -----------------------------------------------------------------------------
@@ -292,9 +279,7 @@ def test_names_and_keys_that_are_too_long_are_refused() -> None:
     ("field", "text"),
     [("name", "x" * 65_536), ("layout", "N" * 16), ("grid", (1,) * 16), ("channels", 65_536)],
 )
-def test_a_profile_holds_as_long_texts_and_as_many_axes(
-    field: str, text: Any, reference: ModuleType
-) -> None:
+def test_a_profile_holds_as_long_texts_and_as_many_axes(field: str, text: Any) -> None:
     data = Profile.pack([entry(Model("none", (1,)), **{field: text})])
     assert getattr(Profile.parse(data).entries[0], field) == text
     reference.read_profile(data)

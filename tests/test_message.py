@@ -1,15 +1,12 @@
 """The payload layer: messages with a profile on both sides."""
 
 import contextlib
-import importlib.util
 import math
-import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import ml_dtypes
 import numpy as np
@@ -19,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from safetensors.numpy import load_file
 
+from bitstream_spec import reference_decoder as reference
 from featcodec import Codec, Profile
 from featcodec.align.numbers import STORED
 from featcodec.align.value import typical_bounds
@@ -38,8 +36,8 @@ from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.training.linear import train
 
-SPEC = Path(__file__).parents[1] / "bitstream_spec"
-VECTORS = SPEC / "vectors"
+from .vectors.store import VECTORS
+
 MESSAGES = VECTORS / "digits.fcp"  # the profile of those of messages
 KINDS = ("float16", "float32", "float64", "bfloat16", "float8_e4m3fn", "float8_e5m2")
 HARMLESS = {"over": "ignore", "under": "ignore", "invalid": "ignore", "divide": "ignore"}
@@ -196,22 +194,10 @@ def test_any_array_reaches_the_snr_and_exceptions_are_kept(
     check(values, codec.decode(codec.encode(values)), snr)
 
 
-@pytest.fixture(scope="module")
-def reference() -> ModuleType:
-    """The decoder written from the specification alone."""
-    spec = importlib.util.spec_from_file_location("reference", SPEC / "reference_decoder.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["reference"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @settings(max_examples=100)
 @given(found=arrays(), snr=st.sampled_from([1, 5, 10, 20, 35]))
 def test_the_reference_decoder_decodes_it_alike(
-    reference: ModuleType, found: tuple[Profile, np.ndarray], snr: float
+    found: tuple[Profile, np.ndarray], snr: float
 ) -> None:
     profile, values = found
     message = Codec(profile, snr=snr).encode(values)

@@ -1,9 +1,9 @@
-"""Test vectors of SPEC §8.1: elements that are packed, and elements coded by bins."""
+"""Elements packed or coded by bins (SPEC §8.1): a file by hand, and faulty ones."""
 
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,27 +18,16 @@ from featcodec.container.writer import Writer
 from featcodec.entropy import bins, planes
 from featcodec.entropy.raster import SUMS, Kinds
 
+from .store import Vector, fault, valid
+
 PER = 800  # elements of a row group
 TYPES = {1: "U8", 2: "F16", 4: "F32", 8: "I64"}
 
 
-def by_encoder(cnn: np.ndarray, vit: np.ndarray) -> dict[str, bytes]:
-    """Return name -> file; features (samples, channels, rows, columns) and (samples, L, D), F16."""
-    rng = np.random.default_rng(9)
-    picture = np.cumsum(rng.normal(size=(3, 40, 30)), axis=2) * 3 + 90
-    sources: dict[str, dict[str, np.ndarray]] = {
-        "140-lossless-maps": {
-            "relu": np.clip(cnn[:40], 0, 1.5),
-            "wide": np.maximum(cnn[:20], 0).astype(np.float32),
-        },
-        "141-lossless-tokens": {"x": vit[:60].astype(np.float32) / 3},
-        "142-lossless-others": {
-            "picture": picture.astype(np.uint8),
-            "ids": np.tile(np.arange(256), 30),
-            "double": np.cumsum(rng.normal(size=(150, 7)), axis=0),
-        },
-    }
-    return {name: fc.save(tensors, lossless=True) for name, tensors in sources.items()}
+def made() -> Iterator[Vector]:
+    yield valid("143-lossless-by-hand", by_hand())
+    for name, (reason, data) in faults().items():
+        yield fault(name, reason, data)
 
 
 def model_by_hand(rng: np.random.Generator, itemsize: int, count: int) -> bins.Model:

@@ -1,53 +1,69 @@
-"""Writes conformance vectors of messages (SPEC §9.1) not there yet.
-
-Usage: python tests/make_message_vectors.py [FOLDER]
+"""Messages (SPEC §9.1): those that an encoder makes, and faulty ones.
 
 A valid one has the message (`in.msg`), the stored elements that it decodes to (`out.npy`) and their
-type (`expect.json`); all are of the profile `digits.fcp`. Those without a number are of version 1,
-which is written no more.
+type (`expect.json`); all are of the profile `digits.fcp`. `cnn` and `vit` are of version 1, which
+is written no more.
 """
 
-import json
-import sys
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from io import BytesIO
 
-import ml_dtypes
 import numpy as np
-from make_vectors import VECTORS, digits
 
 from featcodec import Codec, Profile
 from featcodec.arrays import to_stored
 from featcodec.coding.message_head import EXCEPTIONS, SHIFTED, UNCLAMPED, Head
 from featcodec.container.wire import Cursor
 
+from .features import digits
+from .store import VECTORS, Vector, as_json, stored
 
-def sources() -> dict[str, np.ndarray]:
-    """Return name -> array."""
+
+def encoded() -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (name, array) of valid messages."""
+    import ml_dtypes
+
     cnn, vit = digits("cnn", 2), digits("vit", 2)
     odd = cnn[:1].astype(np.float32)
     odd.flat[[5, 77, 700]] = np.nan, -np.inf, 60000
-    return {
-        "300-cnn": cnn,
-        "301-vit": vit,
-        "302-exceptions": odd,
-        "303-unclamped": 3 * vit[:1].astype(np.float32),
-        "304-shifted": 5000 * cnn[0].astype(np.float32),
-        "305-double": cnn[:1].astype(np.float64),
-        "306-bfloat16": vit[0].astype(ml_dtypes.bfloat16),
-        "307-float8": cnn[:1].astype(ml_dtypes.float8_e4m3fn),
-        "308-partial-blocks": np.tile(cnn[:1], (1, 1, 2, 2))[:, :, :5, :7],
-        "310-exact": np.full((2, 17, 64), np.nan, np.float16),
-        "311-scalar": np.array(2.5, np.float32),
-        "312-empty": np.zeros((0, 64, 4, 4), np.float64),
-    }
+    yield "300-cnn", cnn
+    yield "301-vit", vit
+    yield "302-exceptions", odd
+    yield "303-unclamped", 3 * vit[:1].astype(np.float32)
+    yield "304-shifted", 5000 * cnn[0].astype(np.float32)
+    yield "305-double", cnn[:1].astype(np.float64)
+    yield "306-bfloat16", vit[0].astype(ml_dtypes.bfloat16)
+    yield "307-float8", cnn[:1].astype(ml_dtypes.float8_e4m3fn)
+    yield "308-partial-blocks", np.tile(cnn[:1], (1, 1, 2, 2))[:, :, :5, :7]
+    yield "310-exact", np.full((2, 17, 64), np.nan, np.float16)
+    yield "311-scalar", np.array(2.5, np.float32)
+    yield "312-empty", np.zeros((0, 64, 4, 4), np.float64)
+    yield "313-cnn-alone", cnn[:1]
+    yield "314-zeros", np.zeros((2, 3), np.float32)
 
 
-def faults(codec: Codec) -> dict[str, tuple[str, bytes]]:
+def encode(name: str, array: np.ndarray) -> Vector:
+    """Return a message as the encoder makes it today, with what it decodes to."""
+    codec = Codec(Profile.load(VECTORS / "digits.fcp"), snr=10)
+    message = codec.encode(array)
+    elements, dtype = to_stored(codec.decode(message))
+    out = BytesIO()
+    np.save(out, elements)
+    files = {"in.msg": message, "out.npy": out.getvalue(), "expect.json": as_json(dtype=dtype)}
+    return Vector(f"messages/{name}", files)
+
+
+def made() -> Iterator[Vector]:
+    names = "313-cnn-alone", "302-exceptions", "314-zeros"
+    message, odd, exact = (stored(f"messages/{name}/in.msg") for name in names)
+    for name, (reason, data) in faults(message, odd, exact).items():
+        files = {"in.msg": data, "expect.json": as_json(reason=reason)}
+        yield Vector(f"faulty-messages/{name}", files)
+
+
+def faults(message: bytes, odd: bytes, exact: bytes) -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, message)."""
-    message = codec.encode(digits("cnn", 1))
-    odd = codec.encode(sources()["302-exceptions"])
-    exact = codec.encode(np.zeros((2, 3), np.float32))
     head, body = split(message)
     exact_head, exact_body = split(exact)
 
@@ -88,28 +104,3 @@ def split(message: bytes) -> tuple[Head, bytes]:
     """Return the head of a message, and what follows."""
     cursor = Cursor(message)
     return Head.unpack(cursor), bytes(cursor.rest())
-
-
-def main(folder: Path) -> None:
-    codec = Codec(Profile.load(folder / "digits.fcp"), snr=10)
-    for name, array in sources().items():
-        target = folder / "messages" / name
-        if target.exists():
-            continue
-        target.mkdir(parents=True)
-        message = codec.encode(array)
-        stored, dtype = to_stored(codec.decode(message))
-        (target / "in.msg").write_bytes(message)
-        np.save(target / "out.npy", stored)
-        (target / "expect.json").write_text(json.dumps({"dtype": dtype}) + "\n")
-    for name, (reason, message) in faults(codec).items():
-        target = folder / "faulty-messages" / name
-        if target.exists():
-            continue
-        target.mkdir(parents=True)
-        (target / "in.msg").write_bytes(message)
-        (target / "expect.json").write_text(json.dumps({"reason": reason}) + "\n")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else VECTORS)

@@ -17,17 +17,7 @@ class FeatcodecFile(KaitaiStruct):
     for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
     laid out depends on the GRUP section that claims it: see the type `rows`.
     
-    `tests/kaitai/featcodec_file.py` is generated from this file. In an empty folder outside of the
-    repository, with ROOT its path:
-    
-        npm install kaitai-struct-compiler@0.11.0 js-yaml@4
-        node -e '
-          const fs = require("fs"), root = process.argv[1];
-          const spec = fs.readFileSync(root + "/bitstream_spec/featcodec.ksy", "utf8");
-          require("kaitai-struct-compiler").compile("python", require("js-yaml").load(spec)).then(
-            (files) => Object.entries(files).forEach(
-              ([name, text]) => fs.writeFileSync(root + "/tests/kaitai/" + name, text)));
-        ' ROOT
+    The tests read files with a parser in Python that is generated from this file: `make kaitai`.
     
     .. seealso::
        SPEC.md
@@ -1794,5 +1784,4 @@ class FeatcodecFile(KaitaiStruct):
             self._m_more = self.byte >= 128
             return getattr(self, '_m_more', None)
 
-
-
+KSY_SHA256 = "fc06c30dec3dfdf881ab5fb6ce905ee34ac30886ccd536e43329ae25b25bcab1"

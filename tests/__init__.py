@@ -1,0 +1,1 @@
+"""The tests of featcodec, and what makes its test vectors."""

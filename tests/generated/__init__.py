@@ -1,0 +1,1 @@
+"""What tools generate; tests hold it against its sources."""

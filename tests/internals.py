@@ -1,0 +1,61 @@
+"""What tests ask of the encoder that no option says, kept in one place."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from featcodec.encoding import choice, dump
+from featcodec.encoding.search import finalist
+from featcodec.modes.banded.search import BandedSearch
+from featcodec.modes.context.search import ContextSearch
+from featcodec.modes.linear.search import LinearSearch
+
+TRELLIS = (LinearSearch, BandedSearch, ContextSearch)
+
+
+@contextmanager
+def row_groups(values: int | None = None, lossless: int | None = None) -> Iterator[None]:
+    """Write row groups of about so many values, with loss and bit for bit."""
+    with pytest.MonkeyPatch.context() as patch:
+        if values is not None:
+            patch.setattr(choice, "ROW_GROUP_VALUES", values)
+        if lossless is not None:
+            patch.setattr(dump, "LOSSLESS_VALUES", lossless)
+        yield
+
+
+@contextmanager
+def lossy_always() -> Iterator[None]:
+    """Code features with loss, even where they are so few that bit for bit is smaller."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dump, "WORTHWHILE", math.inf)
+        yield
+
+
+@contextmanager
+def without_trellis() -> Iterator[None]:
+    """Try no dependent quantisation."""
+    with pytest.MonkeyPatch.context() as patch:
+        for search in TRELLIS:
+            patch.setattr(search, "trellis_gain", None)
+        yield
+
+
+@contextmanager
+def trellis_always() -> Iterator[None]:
+    """Quantise dependently, even where scalar quantisation takes fewer bits."""
+    with pytest.MonkeyPatch.context() as patch:
+        for search in TRELLIS:
+            patch.setattr(search, "certain_bits", -math.inf)
+        patch.setattr(finalist, "SCARCE", -math.inf)
+        yield
+
+
+@contextmanager
+def without_bands() -> Iterator[None]:
+    """Try no KLT for each band of frequencies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BandedSearch, "enter", lambda *_: None)
+        yield

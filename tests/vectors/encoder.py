@@ -1,0 +1,273 @@
+"""Vectors that an encoder makes of features."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+import featcodec.numpy as fc
+from featcodec.container.group import GroupHeader
+from featcodec.container.reader import Reader
+
+from .. import internals
+from .features import digits, waves, with_odd_values
+from .store import VECTORS, Vector, valid
+
+PER = 1 << 12  # values of a row group, so that small vectors have several
+
+# Vectors of encoders that are gone: nothing makes them any more.
+RETIRED = {"021-line", "022-tokens", "023-tokens-in-row-groups"}
+RETIRED |= {"110-context-relu", "111-context-signed", "112-context-exceptions"}
+RETIRED |= {"113-context-blocks"}
+
+Tensors = dict[str, np.ndarray]
+NCHW, NLD, NDL = ({"layout": axes} for axes in ("NCHW", "NLD", "NDL"))
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What is encoded, how, and what the first group of the file is to show."""
+
+    tensors: Tensors
+    metadata: dict[str, str] | None = None
+    options: dict[str, Any] = field(default_factory=dict)  # of `save`
+    profile: str | None = None  # below VECTORS
+    shows: Callable[[GroupHeader], bool] = lambda _: True
+    dependent: bool = False
+
+    def make(self) -> bytes:
+        with ExitStack() as stack:
+            stack.enter_context(internals.row_groups(PER))
+            if self.dependent:
+                stack.enter_context(internals.trellis_always())
+            known = None if self.profile is None else VECTORS / self.profile
+            return fc.save(self.tensors, self.metadata, profile=known, **self.options)
+
+
+def vector(name: str, made: Encoded) -> Vector:
+    """Encode a vector; raise ValueError when the file does not show what it is to show."""
+    data = made.make()
+    if not shows(made, data):
+        raise ValueError(f"{name}: what the encoder makes shows no longer what it is to show")
+    return valid(name, data, *filter(None, [made.profile]))
+
+
+def shows(made: Encoded, data: bytes) -> bool:
+    groups = Reader(BytesIO(data), "vector").groups()
+    return not groups or groups[0].lossy is None or made.shows(groups[0])
+
+
+def has_exceptions(header: GroupHeader) -> bool:
+    return header.lossy.clipped > 0
+
+
+def is_clamped(header: GroupHeader) -> bool:
+    return header.lossy.clamp
+
+
+def is_corrected(header: GroupHeader) -> bool:
+    return header.lossy.curve is not None
+
+
+def is_dependent(header: GroupHeader) -> bool:
+    return header.lossy.dependent
+
+
+def mode(name: str) -> Callable[[GroupHeader], bool]:
+    """Return whether a group is coded in a mode."""
+    return lambda header: header.lossy.transform == name
+
+
+def encoded() -> dict[str, Encoded]:
+    """Return name -> vector; their profiles have to be there."""
+    return _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
+
+
+def _plain() -> dict[str, Encoded]:
+    rng = np.random.default_rng(1)
+    cnn, vit = digits("cnn", 12).astype(np.float32), digits("vit", 10)
+    odd = vit[:, 1:].astype(np.float64)
+    odd[0, 0, 0], odd[1, 2, 3], odd[2, 3, 4], odd[3, 4, 5] = np.nan, np.inf, -np.inf, -900
+    steps = np.cumsum(rng.normal(size=(60, 12)), axis=0).astype(np.float32)
+    lines = {f"line_{i:02}": s for i, s in enumerate(np.split(steps, [1, 4, 21, 40]))}
+    blocks = np.cumsum(rng.normal(size=(2, 3, 21, 19)), axis=2).astype(np.float32)
+    volume = np.cumsum(rng.normal(size=(2, 2, 5, 9, 10)), axis=3).astype(np.float16)
+    thresholded = {"relu": np.maximum(cnn[:, :8] - 0.5, 0)}
+    relu = {"relu": np.maximum(digits("cnn", 40)[:, :16], 0)}
+    maps, tokens, odd_tokens = {"features": cnn}, {"features": vit}, {"features": odd}
+    none, linear = {"snr": 12, "transform": "none"}, {"snr": 5, "transform": "linear"}
+    ours = "digits.fcp"
+    return {
+        "001-cnn-map": Encoded(maps, NCHW | {"model": "digits"}, {"snr": 10}),
+        "002-vit-tokens": Encoded(tokens | {"labels": np.arange(10)}, None, {"snr": 15}),
+        "003-profile-cnn": Encoded(maps, NCHW, {"snr": 8}, ours),
+        "004-profile-vit": Encoded(tokens, NLD, {"snr": 12}, ours),
+        "005-sentences": Encoded(lines, {"layout": "LD"}, {"snr": 20}),
+        "006-no-transform": Encoded(thresholded, None, none, shows=mode("none")),
+        "007-error-bound": Encoded(odd_tokens, None, {"max_error": 0.02}, shows=has_exceptions),
+        "008-exceptions": Encoded(odd_tokens, None, {"snr": 9}, shows=has_exceptions),
+        "009-fine": Encoded({"features": cnn[:6]}, None, {"snr": 80}),
+        "011-no-tensors": Encoded({}, {"only": "metadata"}, {"snr": 10}),
+        "012-partial-blocks": Encoded({"map": blocks}, NCHW, {"snr": 25}),
+        "013-volume": Encoded({"x": volume}, {"layout": "NCTHW"}, {"snr": 18}),
+        "014-profile-tables": Encoded({"features": digits("cnn", 100)}, NCHW, {"snr": 14}, ours),
+        "015-clamped": Encoded(relu, NCHW, linear, shows=is_clamped),
+        "017-worked-example": worked_example(),
+    }
+
+
+def worked_example() -> Encoded:
+    """Return what the specification works through byte by byte."""
+    features = ((3, -2.9), (-1, 1.2), (0.2, 0.1), (2.1, -2), (-4, 3.8), (1, -1.3), (5.2, -5))
+    features += ((-2, 2.2),)
+    tensors = {"features": np.array(features, np.float32)}
+    tensors["labels"] = np.array((3, 1, 1, 2, 0, 1, 3, 0), np.uint8)
+    return Encoded(tensors, {"layout": "ND"}, {"snr": 25, "transform": "linear"})
+
+
+def _lossless() -> dict[str, Encoded]:
+    """Bit for bit; of the vectors 140 on, elements are packed or coded by bins."""
+    rng = np.random.default_rng(9)
+    cnn, vit = digits("cnn", 40), digits("vit", 60)
+    picture = np.cumsum(rng.normal(size=(3, 40, 30)), axis=2) * 3 + 90
+    some = {
+        "f16": vit[:3],
+        "f32": cnn[:2].astype(np.float32),
+        "i64": np.arange(-5, 300),
+        "bool": rng.random((7, 9)) > 0.5,
+        "u8": rng.integers(0, 9, 500).astype(np.uint8),
+        "empty": np.zeros((0, 3), np.float32),
+        "scalar": np.array(3.5),
+    }
+    maps = {"relu": np.clip(cnn, 0, 1.5), "wide": np.maximum(cnn[:20], 0).astype(np.float32)}
+    others = {
+        "picture": picture.astype(np.uint8),
+        "ids": np.tile(np.arange(256), 30),
+        "double": np.cumsum(rng.normal(size=(150, 7)), axis=0),
+    }
+    exact = {"lossless": True}
+    return {
+        "010-lossless": Encoded(some, {"about": "all kinds"}, exact),
+        "140-lossless-maps": Encoded(maps, None, exact),
+        "141-lossless-tokens": Encoded({"x": vit.astype(np.float32) / 3}, None, exact),
+        "142-lossless-others": Encoded(others, None, exact),
+    }
+
+
+def _narrow() -> dict[str, Encoded]:
+    """Features of types that NumPy lacks."""
+    import ml_dtypes
+
+    kinds = {
+        "020-bf16": ml_dtypes.bfloat16,
+        "020-f8-e4m3": ml_dtypes.float8_e4m3fn,
+        "020-f8-e5m2": ml_dtypes.float8_e5m2,
+    }
+    return {
+        name: Encoded({"features": digits("vit", 8).astype(kind)}, None, {"snr": 12})
+        for name, kind in kinds.items()
+    }
+
+
+def _networks() -> dict[str, Encoded]:
+    odd = digits("vit", 6).astype(np.float64)
+    odd[0, 0, 0], odd[1, 2, 3], odd[2, 3, 4], odd[3, 4, 5] = np.nan, np.inf, -np.inf, -900
+    lines = {f"line_{i}": a[: 3 + 5 * i].astype(np.float32) for i, a in enumerate(digits("vit", 3))}
+    maps = {"features": digits("cnn", 9), "labels": np.arange(9)}
+    tokens = {"features": digits("vit", 9)}
+
+    def coded(tensors: Tensors, metadata: dict[str, str], snr: float) -> Encoded:
+        options = {"snr": snr, "transform": "neural"}
+        return Encoded(tensors, metadata, options, "network.fcp", lambda h: h.lossy.neural)
+
+    return {
+        "100-network-cnn": coded(maps, NCHW, 4),
+        "101-network-and-rest": coded(tokens, NLD, 20),
+        "102-network-exceptions": coded({"features": odd}, NLD, 3),
+        "103-network-sentences": coded(lines, {"layout": "LD"}, 5),
+    }
+
+
+def _maps() -> dict[str, Encoded]:
+    """Bands, correction curves, and contexts with restoration."""
+    cnn, vit = digits("cnn", 60).astype(np.float32), digits("vit", 60)
+    smooth = np.random.default_rng(2).normal(size=(2, 3, 21, 18)).cumsum(2).cumsum(3)
+    blocks = np.maximum(smooth - 4, 0).astype(np.float32)
+    odd = with_odd_values(np.maximum(cnn[:20, :6], 0), (np.nan, np.inf, 900))
+    silu = vit / (1 + np.exp(-2 * vit.astype(np.float64)))
+    silu[0, 0, 0], silu[1, 2, 3], silu[2, 3, 4] = np.nan, np.inf, -900
+
+    def coded(
+        array: np.ndarray, metadata: dict[str, str], snr: float, transform: str, **more: Any
+    ) -> Encoded:
+        return Encoded({"x": array}, metadata, {"snr": snr, "transform": transform}, **more)
+
+    banded, restored = {"shows": mode("banded")}, {"shows": mode("restored")}
+    curve = {"shows": is_corrected}
+    of_vit = NLD | {"prefix_tokens": "1", "grid": "4,4"}
+    return {
+        "120-banded-own": coded(vit[:40], NLD, 10, "auto", **banded),
+        "121-banded-profile": coded(vit[:10], NLD, 12, "auto", profile="banded.fcp", **banded),
+        "122-banded-cut": coded(waves((2, 5, 21, 18)), NCHW, 25, "auto", **banded),
+        "150-curve-relu": coded(np.maximum(cnn[:, :16], 0), NCHW, 8, "linear", **curve),
+        "151-curve-silu-exceptions": coded(silu.astype(np.float16), of_vit, 8, "linear", **curve),
+        "160-restored-relu": coded(np.maximum(cnn[:, :24], 0), NCHW, 12, "context", **restored),
+        "161-restored-signed": coded(cnn[:12], NCHW, 9, "context", **restored),
+        "162-restored-exceptions": coded(odd, NCHW, 15, "context", **restored),
+        "163-restored-blocks": coded(blocks, NCHW, 25, "context", **restored),
+    }
+
+
+def _bounded() -> dict[str, Encoded]:
+    rng = np.random.default_rng(11)
+    mixed = np.einsum("nchw,dc->ndhw", waves((30, 6, 7, 6)), rng.normal(size=(6, 6)))
+    odd = with_odd_values(mixed[:20], (np.nan, np.inf, 9e5))
+    sparse = np.maximum(np.cumsum(rng.normal(size=(24, 3, 2, 9, 8)), axis=4), 0).astype(np.float32)
+    on_grid = NLD | {"prefix_tokens": "1", "grid": "4x4"}
+
+    def coded(array: np.ndarray, metadata: dict[str, str], bound: float, name: str) -> Encoded:
+        return Encoded({"x": array}, metadata, {"max_error": bound}, shows=mode(name))
+
+    return {
+        "130-predicted-map": coded(mixed, NCHW, 0.1, "predicted"),
+        "131-predicted-tokens": coded(digits("vit", 30), on_grid, 0.05, "predicted"),
+        "132-predicted-lines": coded(waves((12, 5, 22, 1))[..., 0], NDL, 0.05, "predicted"),
+        "133-predicted-exceptions": coded(odd, NCHW, 0.01, "predicted"),
+        "134-split-peak": coded(np.minimum(sparse, 2)[:, :, 0], NCHW, 0.003, "split"),
+        "135-split-volume": coded(sparse, {"layout": "NCTHW"}, 0.02, "split"),
+    }
+
+
+def _dependent() -> dict[str, Encoded]:
+    """So few values may be fewer bits with scalar quantisation, so that it is asked for."""
+    cnn = digits("cnn", 100)
+    odd = with_odd_values(cnn[:12], (np.nan, np.inf, 900))
+    kept = with_odd_values(np.maximum(cnn[:40], 0), (np.nan, np.inf, 900))
+    maps = np.random.default_rng(3).normal(size=(2, 6, 21, 19)).cumsum(2).cumsum(3)
+    relu = np.maximum(maps, 0).astype(np.float32)
+    signed = (maps * (np.abs(maps) > 2)).astype(np.float32)
+    trained = "dependent.fcp"
+
+    def coded(
+        array: np.ndarray,
+        metadata: dict[str, str],
+        snr: float,
+        transform: str = "linear",
+        profile: str | None = None,
+    ) -> Encoded:
+        options = {"snr": snr, "transform": transform}
+        return Encoded({"x": array}, metadata, options, profile, is_dependent, dependent=True)
+
+    return {
+        "170-dependent-own": coded(digits("vit", 40), NLD, 10),
+        "171-dependent-profile": coded(cnn[:20], NCHW, 12, profile=trained),
+        "172-dependent-cut": coded(maps.astype(np.float32), NCHW, 30),
+        "173-dependent-exceptions": coded(odd, NCHW, 20),
+        "175-dependent-tables": coded(cnn, NCHW, 14, profile=trained),
+        "180-dependent-maps-relu": coded(relu, NCHW, 20, "context"),
+        "181-dependent-maps-signed": coded(signed, NCHW, 15, "context"),
+        "182-dependent-maps-exceptions": coded(kept, NCHW, 26, "context"),
+    }

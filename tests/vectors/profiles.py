@@ -1,0 +1,49 @@
+"""Profiles that vectors need, as they were trained once."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from featcodec import Profile
+from featcodec.dumps import Dump
+from featcodec.request import Options
+from featcodec.training.linear import train
+
+from .features import DIGITS
+from .networks import least_file
+
+TASKS = ("cnn", "vit")
+
+
+def encoded() -> dict[str, Callable[[], bytes]]:
+    """Return name -> what trains the profile."""
+    trained = dict.fromkeys(("digits.fcp", "banded.fcp", "dependent.fcp"), linear)
+    return {**trained, "network.fcp": network}
+
+
+def by_hand() -> dict[str, Callable[[], bytes]]:
+    """Return name -> what makes the same bytes each time."""
+    return {"least.fcp": least_file}
+
+
+def dumps() -> list[Dump]:
+    return [Dump(DIGITS / f"{task}_train.safetensors") for task in TASKS]
+
+
+def linear() -> bytes:
+    """Train linear models; what `digits.fcp` lacks, later trainers added."""
+    return Profile.pack(train(dumps(), Options()))
+
+
+def network() -> bytes:
+    """Train a network so small that a decoder in plain Python needs no patience."""
+    from featcodec.training.network import crops, export, loop
+    from featcodec.training.network.hyperprior import Hyperprior, Shape
+
+    features = crops.collect(dumps(), Options())
+    start = Hyperprior(Shape(width=3, latents=5, stages=2, levels=5))
+    plan = loop.Plan(steps=1500)
+    with tempfile.TemporaryDirectory() as folder:
+        trained = loop.train(features, plan, Path(folder, "checkpoint"), start)
+    metadata = export.metadata("digits", features, {"steps": plan.steps, "seed": plan.seed})
+    return Profile.pack([], export.export(trained, features, metadata))

@@ -1,0 +1,102 @@
+"""Dependent quantisation with tables and scales that no encoder takes (SPEC §7.10, §7.14).
+
+The header is by hand, the symbols are what the encoder's trellis finds, so that their bytes change
+when that does.
+"""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+
+from featcodec.coding.from_header import coder_of, grid_of
+from featcodec.coding.model import pack_scales, pack_tables
+from featcodec.container import index
+from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.model import Model
+from featcodec.container.sections import V4
+from featcodec.container.writer import Writer
+from featcodec.encoding.row_group import RowGroupEncoder
+from featcodec.entropy import contexts, integers
+from featcodec.entropy import dependent_family as family
+from featcodec.entropy.tables import Table
+
+from .contexts import offsets_of
+from .edit import PLAIN
+
+ON_GRID = {"layout": "NLD", "prefix": 1, "upper": 2e9, "step": 0.5, "step_scale": -4}
+ON_GRID |= {"double": True}
+
+
+def encoded() -> dict[str, Callable[[], bytes]]:
+    """Return name -> what makes the file."""
+    return {"174-dependent-by-hand": of_latents, "183-dependent-maps-by-hand": of_maps}
+
+
+def of_latents() -> bytes:
+    """Code latents of all scales, prefix tokens among them."""
+    rng = np.random.default_rng(9)
+    scales = rng.integers(-12, 90, (5, 2, 3))
+    scales[0] = 30
+    scales[1, 0, :2] = 300, 140
+    own = {
+        3: Table(1, 2, 90, 140),
+        family.number(5, 0): Table(1, 0, 100, 120, (), 10, 250),
+        family.number(5, 1): Table(2, 0, 100, 120, (110,), 250, 10),
+        family.number(17, 1): Table(40, 4, 60, 100, (90, 80)),
+        family.number(63, 0): Table(3, 24, 1, 2, (3,)),
+    }
+    model = Model("linear", (2, 3), scales=pack_scales(scales), tables=pack_tables(own))
+    first = Model("none", (1,), scales=pack_scales(np.arange(40, 45).reshape(5, 1)))
+    parts = Part("linear", model), Part("none", first)
+    header = Lossy(**PLAIN | ON_GRID | {"grid": (5, 7)}, parts=parts, dependent=True)
+    values = rng.laplace(size=(30, 36, 5)) * 2.0 ** rng.integers(-2, 12, 5)
+    values[::7] *= 1000
+    return file_of(header, values, 20, (128, 140))
+
+
+def of_maps() -> bytes:
+    """Code maps behind prefix tokens along chains."""
+    rng = np.random.default_rng(11)
+    scales = np.zeros((3, 8, 8), np.int64)
+    scales[:, 0, 0] = -2, 16, 40
+    own = {
+        5: Table(0),
+        7: Table(3, 1, 2, 3, (4,)),  # of a number that chains have
+        contexts.of_quantiser(8, 0): Table(1, 0, 100, 120, (), 10, 250),
+        contexts.of_quantiser(8, 1): Table(2, 0, 100, 120, (110,)),
+        contexts.of_quantiser(12, 1): Table(40, 2, 60, 100, (90, 80)),
+        contexts.of_quantiser(77, 0): Table(3, 1, 1, 2, (3,)),
+        240: Table(3, 0, 1, 2, (3,)),
+    }
+    model = Model(
+        "restored",
+        (8, 8),
+        fields=offsets_of(rng.integers(-128, 129, 144)),
+        centre=integers.pack(np.array([0, -3, 2])),
+        scales=pack_scales(scales),
+        tables=pack_tables(own),
+    )
+    parts = Part("restored", model), Part("none", Model("none", (1,)))
+    header = Lossy(**PLAIN | ON_GRID | {"grid": (9, 7)}, parts=parts, dependent=True)
+    values = rng.laplace(size=(20, 64, 3)) * 2.0 ** rng.integers(-2, 9, 3)
+    return file_of(header, values, 14, (128, 121))
+
+
+def file_of(header: Lossy, values: np.ndarray, per: int, fines: tuple[int, ...]) -> bytes:
+    """Return a file of one tensor, of row groups of `per` samples with these fine steps."""
+    group = GroupHeader("F64", len(values), per, 0, 1.0, np.nan, header)
+    grid = grid_of(header, [values.shape], None)
+    coder = coder_of(group.dtype, header, grid, None)
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.needs(V4)
+    for number, fine in enumerate(fines):
+        low, high = number * per, min((number + 1) * per, len(values))
+        row_group = RowGroupEncoder(coder.at_fine_step(fine))
+        payload, _ = row_group.encode(low, high, lambda _: values)
+        writer.section(b"ROWS", bytes([fine]) + payload)
+    writer.section(b"GRUP", group.pack())
+    writer.index.tensors = [index.TensorEntry("x", group.dtype, values.shape, 0)]
+    writer.finish()
+    return out.getvalue()
