@@ -22,6 +22,7 @@ from featcodec.cli import guide
 from featcodec.cli.main import main
 
 ROOT = Path(__file__).parents[1]
+SPEC = ROOT / "bitstream_spec"
 PAGES = [ROOT / "README.md", *sorted(guide.FOLDER.glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -82,6 +83,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
     clone.mkdir()
     programs.mkdir()
     (clone / "tests").symlink_to(ROOT / "tests")
+    shutil.copytree(SPEC, clone / "bitstream_spec")
     shutil.copy(ROOT / "README.md", clone)
     shutil.copytree(guide.FOLDER, clone / "featcodec" / "guide")
     for name, script in PROGRAMS.items():
@@ -127,6 +129,16 @@ def test_links_lead_to_files() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", ["how-it-works", "contributing"])
+def test_rooms_and_files_that_a_page_names_are_there(page: str) -> None:
+    text = (guide.FOLDER / f"{page}.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w./])(?:[a-z_]+/)+(?:[\w*]+(?:\.\w+)*|\*\.py)?", text))
+    assert len(named) > 10
+    for path in named - {"dist/"}:
+        folders = (ROOT, ROOT / "featcodec", SPEC, SPEC / "vectors")
+        assert any(any(folder.glob(path)) for folder in folders), path
 
 
 # --- the command --------------------------------------------------------------------------------
