@@ -109,6 +109,29 @@ def test_every_example_runs(
             example.run(names, environment)
 
 
+def test_readme_shows_what_info_says(
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = list(examples(ROOT / "README.md"))
+    tour = next(block for block in blocks if "featcodec info" in block.text)
+    shown = next(block for block in blocks if block.language == "text").text
+    tour.run({}, environment)
+    assert run("info", "vit.fcz") == 0
+    said = capsys.readouterr().out
+    for line in shown.splitlines():  # machines may differ by a few bytes
+        name, *cells = line.split()
+        [found] = [each.split() for each in said.splitlines() if each.split()[:1] == [name]]
+        assert [re.sub(r"[\d,.]+", "", cell) for cell in found] == [
+            re.sub(r"[\d,.]+", "", cell) for cell in (name, *cells)
+        ]
+        for one, other in zip(numbers(line), numbers(" ".join(found)), strict=True):
+            assert one == pytest.approx(other, rel=0.01)
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*\.?\d*", text)]
+
+
 def test_examples_say_what_they_are() -> None:
     for page in PAGES:
         for example in examples(page):
