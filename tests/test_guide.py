@@ -212,7 +212,10 @@ def test_tables_are_those_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 PUBLIC = {
     "featcodec": [name for name in featcodec.__all__ if name != "__version__"],
+    "featcodec.access": ["Slice"],
+    "featcodec.dumps": ["Dump"],
     "featcodec.request": ["Options", "Quality"],
+    "featcodec.verification": ["verify"],
     "featcodec.numpy": ["save", "load", "save_file", "load_file"],
     "featcodec.torch": ["save", "load", "save_file", "load_file"],
 }
@@ -248,3 +251,14 @@ def test_public_functions_name_their_arguments(module: str) -> None:
             continue
         for argument in inspect.signature(found).parameters:
             assert re.search(rf"\b{argument}\b", said), f"{module}.{name}: {argument}"
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_methods_say_what_they_do(module: str) -> None:
+    if module == "featcodec.torch":
+        pytest.importorskip("torch")
+    for name in PUBLIC[module]:
+        found = getattr(importlib.import_module(module), name)
+        for method in vars(found) if inspect.isclass(found) else ():
+            if not method.startswith("_") and inspect.isroutine(getattr(found, method)):
+                assert inspect.getdoc(getattr(found, method)), f"{module}.{name}.{method}"
