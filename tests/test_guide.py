@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import featcodec
+from featcodec import modes
 from featcodec.cli import guide
 from featcodec.cli.main import main
 
@@ -162,6 +163,14 @@ def test_rooms_and_files_that_a_page_names_are_there(page: str) -> None:
     for path in named - {"dist/"}:
         folders = (ROOT, ROOT / "featcodec", SPEC, SPEC / "vectors")
         assert any(any(folder.glob(path)) for folder in folders), path
+
+
+def test_the_table_of_modes_is_that_of_the_registry() -> None:
+    text = (guide.FOLDER / "how-it-works.md").read_text(encoding="utf-8")
+    named = {}
+    for folder, says in re.findall(r"^\| `(\w+)` \| (`[^|]*) \|", text, re.MULTILINE):
+        named |= dict.fromkeys(re.findall(r"`(\w+)`", says), folder)
+    assert named == {name: mode.module.rsplit(".", 1)[-1] for name, mode in modes.MODES.items()}
 
 
 # --- the command --------------------------------------------------------------------------------
