@@ -54,9 +54,17 @@ class Profile:
 
     @classmethod
     def load(cls, path: str | Path) -> "Profile":
-        """Read a profile: the name of a built-in one, else a file.
+        """Read a profile.
 
-        Raises InvalidInput when there is none or it is not one.
+        Args:
+            path: The name of a built-in one, such as caufc, else the path of a file.
+
+        Raises:
+            InvalidInput: When there is none or it is not one.
+
+        >>> from featcodec import Profile
+        >>> Profile.load("caufc").network is not None
+        True
         """
         try:
             data = Path(built_in().get(str(path), path)).read_bytes()
@@ -78,6 +86,7 @@ class Profile:
 
     @classmethod
     def parse(cls, data: bytes, name: str = "profile") -> "Profile":
+        """Return the profile of a file's bytes; InvalidStream, which tells its name, for others."""
         reader = Reader(io.BytesIO(data), name, PROFILE)
         return cls(reader.entries(), hashlib.sha256(data).digest(), reader.network())
 
