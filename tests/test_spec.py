@@ -21,6 +21,8 @@ from featcodec.entropy import contexts, dependent_family, family, prediction, sp
 from featcodec.entropy.tables import Table
 from featcodec.modes.context import reconstruction
 
+from .generated.featcodec_file import FeatcodecFile
+
 ROOT = Path(__file__).parents[1]
 SPEC = ROOT / "bitstream_spec"
 EXAMPLE = SPEC / "vectors" / "valid" / "017-worked-example"
@@ -165,6 +167,7 @@ def test_transforms_are_the_modes_of_the_package() -> None:
     for mode, (_, name, since, rules, _) in zip(modes.BY_CODE, listed, strict=True):
         assert (name, since) == (mode.name, ".".join(map(str, mode.since)))
         assert mode.in_profiles == ("own" not in rules)
+        assert FeatcodecFile.Transform(mode.code).name == mode.name.replace("-", "_")
     dependent = next(row for row in rows("5", "| flag ") if row[1] == "`dependent`")
     untrellised = [mode.code for mode in modes.BY_CODE if not mode.trellis]
     assert numbers(dependent[-1].partition("transform")[2]) == untrellised

@@ -62,7 +62,7 @@ class Exceptions:
             kept.elements = [np.frombuffer(body[end:], dtype)]
         return kept
 
-    def restore(self, stored: np.ndarray) -> None:
+    def put_back(self, stored: np.ndarray) -> None:
         """Put back the elements that belong into the next array, in place."""
         if self.count:
             places, elements = self.gaps[0], self.elements[0]

@@ -60,7 +60,7 @@ class RowGroupCoder:
                 key = (prefix, sizes)
                 part, boxes = self.parts[prefix], classes[key]
                 stored = self.reconstruct(part, symbols.take, sizes, blocks, known[key])
-                exceptions.restore(stored)
+                exceptions.put_back(stored)
                 pieces.append(Blocks(stored, self.grid, boxes))
             symbols.end()
         exceptions.end()

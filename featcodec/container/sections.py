@@ -11,7 +11,7 @@ from .source import Source
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 V1 = (1, 0)  # what a file states unless it needs more
-V3 = (3, 0)  # bands, contexts and networks
+V3 = (3, 0)  # bands, context modelling and networks
 V4 = (4, 0)  # what is marked (4.0) in the specification
 MAJORS = (1, 3, 4)
 FEATURES, PROFILE = 0, 1

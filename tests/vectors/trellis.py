@@ -70,14 +70,14 @@ def of_maps() -> bytes:
         240: Table(3, 0, 1, 2, (3,)),
     }
     model = Model(
-        "restored",
+        "context",
         (8, 8),
         fields=offsets_of(rng.integers(-128, 129, 144)),
         centre=integers.pack(np.array([0, -3, 2])),
         scales=pack_scales(scales),
         tables=pack_tables(own),
     )
-    parts = Part("restored", model), Part("none", Model("none", (1,)))
+    parts = Part("context", model), Part("none", Model("none", (1,)))
     header = Lossy(**PLAIN | ON_GRID | {"grid": (9, 7)}, parts=parts, dependent=True)
     values = rng.laplace(size=(20, 64, 3)) * 2.0 ** rng.integers(-2, 9, 3)
     return file_of(header, values, 14, (128, 121))

@@ -1,4 +1,4 @@
-"""Maps without a transform as a candidate: contexts, tables and restoration fitted to a sample."""
+"""Maps without a transform as a candidate: scales, tables and offsets fitted to a sample."""
 
 from dataclasses import replace
 
@@ -84,12 +84,14 @@ class ContextCandidate(Candidate):
                 sums[number] = sums.get(number, 0) + found_excess
             around += reconstruction.excess(known, rows, coder.step, sets)
             if coder.offsets is not None:
-                change = reconstruction.restored(known, coder.offsets, coder.step, coder.dtype)
+                change = reconstruction.from_neighbours(
+                    known, coder.offsets, coder.step, coder.dtype
+                )
                 change -= rows
                 counts.error += float(np.vdot(change, change))
         expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
         counts.offsets = dict.fromkeys(sums, (0.0, 0.0))  # those of tables are not used
-        return counts, expected, reconstruction.fit(around)
+        return counts, expected, reconstruction.fit_offsets(around)
 
 
 def excess_of(

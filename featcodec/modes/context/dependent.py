@@ -11,7 +11,7 @@ from ...entropy import contexts
 from ...errors import Damage
 from ...quantise import dependent
 from ...quantise.scalar import LAMBDA
-from .scalar import USUAL, ContextCoder, Pass
+from .scalar import USUAL, ContextCoder, PassSymbols
 
 
 @dataclass
@@ -27,7 +27,9 @@ class DependentContextCoder(ContextCoder):
             return super().lattice(number)
         return self.step * dependent.RATIO, 0.5 * (number >= 2 * contexts.TABLES)
 
-    def _decide(self, found: Pass, values: np.ndarray, runs: Sequence[Run]) -> Iterator[Quantised]:
+    def _decide(
+        self, found: PassSymbols, values: np.ndarray, runs: Sequence[Run]
+    ) -> Iterator[Quantised]:
         scalar, chained = _split(runs)
         yield from super()._decide(found, values, scalar)
         where = _laid(chained)
@@ -46,7 +48,7 @@ class DependentContextCoder(ContextCoder):
         for number, some in arrays:
             yield number, latents[some], symbols[some]
 
-    def _take_pass(self, take: Take, found: Pass, runs: Sequence[Run]) -> None:
+    def _take_pass(self, take: Take, found: PassSymbols, runs: Sequence[Run]) -> None:
         scalar, chained = _split(runs)
         super()._take_pass(take, found, scalar)
         where = _laid(chained)

@@ -39,7 +39,7 @@ def kinds(known: Contexts, sets: int) -> np.ndarray:
     return found
 
 
-def restored(known: Contexts, offsets: np.ndarray, step: float, dtype: str) -> np.ndarray:
+def from_neighbours(known: Contexts, offsets: np.ndarray, step: float, dtype: str) -> np.ndarray:
     """Return latents (points, columns).
 
     `offsets` (sets, CLASSES, KINDS) are in 1 / UNIT of a spacing; of several sets, the last has
@@ -80,7 +80,7 @@ def _spacings(known: Contexts, sets: int, step: float, dtype: np.dtype) -> np.nd
     return found[0] if sets == 1 else found.take(known.quantisers)
 
 
-def fit(sums: np.ndarray) -> np.ndarray:
+def fit_offsets(sums: np.ndarray) -> np.ndarray:
     """Return the offsets (sets, CLASSES, KINDS) with the least squared error, from an `excess`."""
     offsets = np.rint(UNIT * sums[1] / (sums[0] + PRIOR))
     return np.clip(offsets, -LARGEST, LARGEST).astype(np.int64)

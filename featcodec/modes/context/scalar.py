@@ -12,7 +12,7 @@ from ...entropy.tables import Table, bits
 from ...quantise.scalar import PLAIN, Thresholds, quantise, thresholds
 from . import reconstruction
 
-Offsets = tuple[float, float, float]  # of reconstructed symbols 0, 1 and above, in steps
+Offsets = tuple[float, float, float]  # of reconstruction points of symbols 0, 1 and above, in steps
 USUAL: Offsets = (0.15, 0.0, 0.0)
 
 
@@ -21,7 +21,7 @@ class ContextCoder(PartCoder):
     """One token grid in the sample domain; blocks are pieces of a map."""
 
     positive: bool = False  # no value is below the mean, which is the value of symbol 0
-    offsets: np.ndarray | None = None  # of restoration; None: those of the tables (3.0)
+    offsets: np.ndarray | None = None  # of reconstruction points; None: those of the tables (3.0)
     expected: Mapping[int, Offsets] = field(default_factory=dict)  # by table, while encoding
 
     def table(self, number: int) -> Table:
@@ -43,7 +43,7 @@ class ContextCoder(PartCoder):
         known = self.contexts(sizes, latents.shape[-1])
         rows = by_place(latents)
         coded = [(number, symbols) for number, _, symbols in self.decided(rows, known)]
-        change = reconstruction.restored(known, self.offsets, self.step, self.dtype)
+        change = reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
         change -= rows
         return coded, float(np.vdot(change, change))
 
@@ -55,12 +55,12 @@ class ContextCoder(PartCoder):
         """
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
-            found = Pass.of(numbers)
+            found = PassSymbols.of(numbers)
             yield from self._decide(found, rows[places].reshape(-1), contexts.by_table(numbers))
             found.tell(known, number)
 
     def _decide(
-        self, found: "Pass", values: np.ndarray, runs: Sequence[Run]
+        self, found: "PassSymbols", values: np.ndarray, runs: Sequence[Run]
     ) -> Iterator[Quantised]:
         """Quantise the values of a pass, and yield what comes of it in coding order."""
         for chosen, where in runs:
@@ -84,22 +84,22 @@ class ContextCoder(PartCoder):
         latents = np.empty((points, channels * blocks), self.dtype)
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
-            found, runs = Pass.of(numbers), contexts.by_table(numbers)
+            found, runs = PassSymbols.of(numbers), contexts.by_table(numbers)
             self._take_pass(take, found, runs)
             found.tell(known, number)
             if self.offsets is None:
                 latents[places] = self._by_tables(found, runs)
         if self.offsets is not None:
-            latents = reconstruction.restored(known, self.offsets, self.step, self.dtype)
+            latents = reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
         aligned = latents.reshape(points, channels, blocks).transpose(1, 0, 2)
         return self.transform.inverse(np.ascontiguousarray(aligned), sizes)
 
-    def _take_pass(self, take: Take, found: "Pass", runs: Sequence[Run]) -> None:
+    def _take_pass(self, take: Take, found: "PassSymbols", runs: Sequence[Run]) -> None:
         for chosen, where in runs:
             found.symbols[where] = take(len(where), self.table(chosen))
 
-    def _by_tables(self, found: "Pass", runs: Sequence[Run]) -> np.ndarray:
-        """Return the latents (places, columns) that symbols of a pass are, without restoration."""
+    def _by_tables(self, found: "PassSymbols", runs: Sequence[Run]) -> np.ndarray:
+        """Return the latents (places, columns) of a pass, by the offsets of its tables."""
         latents = np.empty(found.symbols.size, self.dtype)
         for chosen, where in runs:
             latents[where] = self.levels(chosen, found.symbols[where])
@@ -107,7 +107,7 @@ class ContextCoder(PartCoder):
 
 
 @dataclass
-class Pass:
+class PassSymbols:
     """The symbols of a pass over a class of blocks, and whose they are, flat."""
 
     symbols: np.ndarray  # int32
@@ -115,7 +115,7 @@ class Pass:
     shape: tuple[int, ...]  # places, columns
 
     @classmethod
-    def of(cls, numbers: np.ndarray) -> "Pass":
+    def of(cls, numbers: np.ndarray) -> "PassSymbols":
         size = numbers.size
         return cls(np.empty(size, np.int32), np.zeros(size, np.uint8), numbers.shape)
 

@@ -30,7 +30,7 @@ class ContextSearch(ModeSearch):
         block = fitting.longest_block(race.samples.group.grids, BLOCK)
         model = fitting.linear_model(block, None, 0, 1, np.zeros(race.samples.channels, np.int64))
         values = replace(race.samples.alignment(), mean=0.0)
-        model = replace(model, transform="restored")
+        model = replace(model, transform="context")
         enter_sample_domain(race, model, values, ContextCandidate.LAMBDAS)
 
     def suffices(self, race: Race) -> bool:
