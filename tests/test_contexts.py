@@ -147,7 +147,7 @@ def test_decoding_meets_the_contexts_of_encoding(
     coder = kind(transform, scales, {}, 0.3, 0, "float32", positive=True, offsets=offsets)
     coded, error = coder.encode(values.copy(), sizes)
     packed = coded_symbols.encode([(symbols, coder.table(number)) for number, symbols in coded])
-    decoder = coded_symbols.Decoder(packed)
+    decoder = coded_symbols.SymbolDecoder(packed)
     back = coder.decode(decoder.take, sizes, blocks)
     decoder.end()
     assert sum(symbols.size for _, symbols in coded) == values.size

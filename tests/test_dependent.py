@@ -118,7 +118,7 @@ def test_latents_come_back_with_the_error_that_was_stated(
     latents = latents.astype(dtype)
     coded, error = coder.encode_latents(latents, (4,))
     packed = coded_symbols.encode([(k, coder.table(number)) for number, k in coded])
-    decoder = coded_symbols.Decoder(packed)
+    decoder = coded_symbols.SymbolDecoder(packed)
     back = transform.forward(coder.decode(decoder.take, (4,), blocks), (4,))
     decoder.end()
     squared = np.square(back.astype(np.float64) - latents).sum()

@@ -14,7 +14,7 @@ from ..container.group import Lossy, Part
 from ..container.model import Model
 from ..entropy.tables import Table
 from ..errors import Corrupt, damaged
-from ..modes.coder import Quantiser
+from ..modes.coder import CoderArguments
 from .model import GridModel, unpack_scales, unpack_tables
 from .parts.base import PartCoder
 from .picture import NeuralCoder
@@ -51,7 +51,9 @@ def grid_of(lossy: Lossy, shapes: Sequence[tuple[int, ...]], profile: Profile | 
     return grid
 
 
-def coder_of(dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None) -> RowGroupCoder:
+def row_group_coder(
+    dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None
+) -> RowGroupCoder:
     """Return the coder of the row groups of a group, whose grid is that of `grid_of`.
 
     Raises Corrupt when its models are damaged.
@@ -112,6 +114,6 @@ def _part_coder(
     # No sum of scales comes near: beyond, all that counts is the sign.
     step_scale = min(max(lossy.step_scale, -FARTHEST), FARTHEST)
     transform = model.transform_in(dtype)
-    quantiser = Quantiser(transform, scales, tables, lossy.step, step_scale, dtype)
+    arguments = CoderArguments(transform, scales, tables, lossy.step, step_scale, dtype)
     with damaged("a group header"):
-        return modes.coder_of(model.transform).coder(model, lossy, quantiser)
+        return modes.coder_of(model.transform).coder(model, lossy, arguments)

@@ -11,8 +11,7 @@ from .. import limits
 from ..container.wire import Builder, Cursor
 from ..entropy import family, integers
 from ..entropy import symbols as coded_symbols
-from ..entropy.contexts import by_table
-from ..entropy.tables import Table, bits
+from ..entropy.tables import Table, bits, by_table
 from ..errors import Corrupt, Damage, InvalidInput, damaged
 from ..quantise.scalar import LAMBDA, dequantise, quantise, thresholds
 from ..transform.neural.hyper_synthesis import LARGEST_HYPER, HyperSynthesis
@@ -20,7 +19,7 @@ from ..transform.neural.weights import Weights
 from .model import unpack_tables
 
 if TYPE_CHECKING:
-    from ..transform.neural.network import Network
+    from ..transform.neural.network import TorchNetwork
 
 
 class NeuralModel:
@@ -48,15 +47,15 @@ class NeuralModel:
         return cls(Weights.parse(data), normalised)
 
     @cached_property
-    def network(self) -> "Network":
+    def network(self) -> "TorchNetwork":
         """Return the part that needs torch; InvalidInput when there is none."""
         try:
-            from ..transform.neural.network import Network
+            from ..transform.neural.network import TorchNetwork
         except ImportError:
             raise InvalidInput(
                 "the neural transform needs torch: pip install 'featcodec[torch]'"
             ) from None
-        return Network(self.weights)
+        return TorchNetwork(self.weights)
 
     def table(self, number: int) -> Table:
         return self.tables.get(number) or family.table(number)

@@ -36,7 +36,7 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class Run:
+class ElementRange:
     """Elements low <= e < high of a tensor that is coded bit for bit."""
 
     values: np.ndarray  # unsigned integers
@@ -50,11 +50,11 @@ class Run:
             flat = target.reshape(-1)
             flat[self.low : self.high] = self.values.view(flat.dtype)
 
-    def within(self, window: Window) -> "Run":
+    def within(self, window: Window) -> "ElementRange":
         return replace(self, low=self.low - window.shift, high=self.high - window.shift)
 
     def original(self, origins: Origins) -> np.ndarray:
         return np.asarray(origins(self.number).reshape(-1)[self.low : self.high])
 
 
-Piece = Blocks | Run
+Piece = Blocks | ElementRange

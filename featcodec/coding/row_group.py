@@ -16,7 +16,7 @@ from ..container.wire import Cursor
 from ..entropy import symbols as coded_symbols
 from ..errors import damaged
 from .exceptions import Exceptions
-from .parts.base import PartCoder, Sizes, Take
+from .parts.base import NextSymbols, PartCoder, Sizes
 from .picture import NeuralCoder
 from .pieces import Blocks
 
@@ -29,7 +29,7 @@ Tensors = Callable[[int], np.ndarray]
 
 @dataclass
 class RowGroupCoder:
-    """Codes row groups of a tensor group; `coder_of` builds it from a header, for both ends."""
+    """Codes row groups of a tensor group; `from_header` builds it, for both ends."""
 
     grid: GroupGrid
     dtype: str
@@ -55,7 +55,7 @@ class RowGroupCoder:
         known = {key: self._decode_base(cursor, blocks) for key, blocks in counts.items()}
         pieces = []
         with damaged("a row group"):
-            symbols = coded_symbols.Decoder(cursor.rest(), self.seed)
+            symbols = coded_symbols.SymbolDecoder(cursor.rest(), self.seed)
             for (prefix, sizes), blocks in counts.items():
                 key = (prefix, sizes)
                 part, boxes = self.parts[prefix], classes[key]
@@ -91,13 +91,13 @@ class RowGroupCoder:
     def reconstruct(
         self,
         part: PartCoder,
-        take: Take,
+        next_symbols: NextSymbols,
         sizes: Sizes,
         blocks: int,
         known: np.ndarray | None,
     ) -> np.ndarray:
         """Return the stored elements (channels, points, blocks) of symbols; `known` is the base."""
-        aligned = part.decode(take, sizes, blocks)
+        aligned = part.decode(next_symbols, sizes, blocks)
         if known is not None:
             aligned += known
         return from_float(self.values.inverse(aligned, self.clamp, self.curve), self.dtype)

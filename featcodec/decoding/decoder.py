@@ -9,9 +9,9 @@ import numpy as np
 
 from ..align.grids import GroupGrid, Window
 from ..align.numbers import STORED, unsigned
-from ..coding.from_header import coder_of, grid_of
+from ..coding.from_header import grid_of, row_group_coder
 from ..coding.kept import Kept
-from ..coding.pieces import Piece, Run
+from ..coding.pieces import ElementRange, Piece
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..container.group import GroupHeader
@@ -104,7 +104,7 @@ class Decoder:
         if grid is None or lossy is None:
             return None
         return self._coders.get(
-            group.number, lambda: coder_of(group.header.dtype, lossy, grid, group.profile)
+            group.number, lambda: row_group_coder(group.header.dtype, lossy, grid, group.profile)
         )
 
     def decode(
@@ -187,13 +187,13 @@ class Decoder:
         with damaged("a row group"):
             floating, version = header.dtype in FLOATS, self.reader.version[0]
             numbers = exact.decode(payload, last - first, kind.itemsize, floating, version)
-        runs, starts = [], group.starts
+        pieces, starts = [], group.starts
         for i in group.tensors(number):
             low, high = max(int(starts[i]), first), min(int(starts[i + 1]), last)
             if low < high:
                 mine = numbers[low - first : high - first]
-                runs.append(Run(mine, i, low - int(starts[i]), high - int(starts[i])))
-        return runs
+                pieces.append(ElementRange(mine, i, low - int(starts[i]), high - int(starts[i])))
+        return pieces
 
 
 def _numbers(coder: RowGroupCoder) -> int:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .bins import MOST_BINS, MOST_CHANNELS, MOST_CODE, Low, Model, level
+from .bins import MOST_BINS, MOST_CHANNELS, MOST_CODE, BinModel, Low, level
 from .raster import GRADES, SUMS, Cells, Kinds, Raster
 
 SAMPLE = 1 << 16  # numbers by which bins are chosen
@@ -25,21 +25,21 @@ TOP_LEVEL = 20  # octaves below the sum of levels
 LOOKUP = 1 << 21  # prefixes that are looked up rather than searched
 
 
-class Choice(NamedTuple):
+class BinChoice(NamedTuple):
     """What codes numbers, and how many bits that takes, about."""
 
     bits: float
     cells: Cells
     low: Low
-    model: Model
+    model: BinModel
 
 
-def choose(
+def choose_bins(
     numbers: np.ndarray,
     floating: bool,
     rasters: Iterable[tuple[int, int]],
-    like: Model | None = None,
-) -> Choice | None:
+    like: BinModel | None = None,
+) -> BinChoice | None:
     """Return the choice for unsigned integers (n,); None where there is nothing to choose.
 
     `rasters` are the (width, channels) to choose from; what is `like` is not compared again.
@@ -60,9 +60,9 @@ def choose(
     counts = _counts(cells, kinds, len(grades))
     sizes = TABLES if kinds.count == 1 else TABLES[-1:]
     cost, maps, codes = min((_tables(counts, grades, n) for n in sizes), key=lambda t: t[0])
-    model = Model(shift, low, prefixes, values, grades, raster.width, kinds, maps, codes)
+    model = BinModel(shift, low, prefixes, values, grades, raster.width, kinds, maps, codes)
     below = Low.of(numbers[of_number < len(prefixes)] if low else numbers[:0], shift, low)
-    return Choice(cost + VALUE_BITS * len(values) + below.expected, cells, below, model)
+    return BinChoice(cost + VALUE_BITS * len(values) + below.expected, cells, below, model)
 
 
 def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:

@@ -28,7 +28,7 @@ _HEAD = struct.Struct("<BBHHHIIBB")
 
 
 @dataclass(frozen=True)
-class Model:
+class BinModel:
     """All that codes numbers: what bins there are, where neighbours lie, tables."""
 
     shift: int  # zero bits at the end of all numbers
@@ -62,7 +62,7 @@ class Model:
         return zlib.compress(head + b"".join(part.tobytes() for part in parts), 9)
 
     @classmethod
-    def unpack(cls, data: memoryview, itemsize: int, count: int) -> "Model":
+    def unpack(cls, data: memoryview, itemsize: int, count: int) -> "BinModel":
         """Return the model of `count` numbers; SymbolError when it is none."""
         unpacker = zlib.decompressobj()
         try:
@@ -155,9 +155,9 @@ class Low:
         return planes.encode(self.planes, LOW_WORTHWHILE) + b"".join(packed)
 
 
-def encode(numbers: np.ndarray, cells: Cells, low: Low, model: Model) -> bytes:
+def encode(numbers: np.ndarray, cells: Cells, low: Low, model: BinModel) -> bytes:
     """Code unsigned integers (n,), whose bins, cells and low bits are known."""
-    coder = rans.Encoder()
+    coder = rans.RansEncoder()
     levels = level(model.codes)
     ranks = (np.cumsum(levels > 0, 1) - 1).astype(np.int32)
     for of_pass, bins_of_pass in cells:
@@ -177,12 +177,12 @@ def encode(numbers: np.ndarray, cells: Cells, low: Low, model: Model) -> bytes:
 def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.ndarray, int]:
     """Return the `count` numbers that `start` begins with, and where they end; or SymbolError."""
     size, begin = varints.read(view, start)
-    model = Model.unpack(view[begin : begin + size], itemsize, count)
+    model = BinModel.unpack(view[begin : begin + size], itemsize, count)
     size, begin = varints.read(view, begin + size)
     if begin + size > len(view) or size % 4:
         raise SymbolError("bins that end too early")
     try:
-        coder = rans.Decoder(view[begin : begin + size])
+        coder = rans.RansDecoder(view[begin : begin + size])
     except ValueError:
         raise SymbolError("bins that end in a zero word") from None
     bins = _decode_bins(coder, model, count)
@@ -197,7 +197,7 @@ def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.
     return numbers, end
 
 
-def _decode_bins(coder: rans.Decoder, model: Model, count: int) -> np.ndarray:
+def _decode_bins(coder: rans.RansDecoder, model: BinModel, count: int) -> np.ndarray:
     raster = model.raster(count)
     levels = level(model.codes)
     present = [np.flatnonzero(row).astype(np.uint16) for row in levels]

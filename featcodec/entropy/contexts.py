@@ -173,15 +173,6 @@ def of_quantiser(number: int, quantiser: int) -> int:
     return TABLES * (1 + quantiser) + number
 
 
-def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Return the numbers (uint8) that occur, ascending, and their flat positions, ascending."""
-    flat = numbers.reshape(-1)
-    order = np.argsort(flat, kind="stable")  # a radix sort, as long as numbers are bytes
-    edges = np.searchsorted(flat.take(order), np.arange(257))
-    found = np.flatnonzero(np.diff(edges)).tolist()
-    return [(number, order[edges[number] : edges[number + 1]]) for number in found]
-
-
 def table(number: int, positive: bool) -> Table:
     """Return the built-in table of that number; of `positive` symbols alone when they are."""
     quantiser, scalar = divmod(number, TABLES)

@@ -17,7 +17,7 @@ REPEATED = 0.8  # of the bytes of other codings
 
 
 @dataclass
-class Encoder:
+class ExactEncoder:
     """Codes the row groups of a group, one after the other.
 
     `rasters` are the (width, channels) in which neighbours may be alike; without them, there are
@@ -26,7 +26,7 @@ class Encoder:
 
     floating: bool
     rasters: Sequence[tuple[int, int]] | None = None
-    _like: bins.Model | None = None  # what suited the last row group
+    _like: bins.BinModel | None = None  # what suited the last row group
 
     def encode(self, numbers: np.ndarray, seed: int = 0) -> bytes:
         """Return the bytes of unsigned integers (n,) of 1, 2, 4 or 8 bytes."""
@@ -36,7 +36,7 @@ class Encoder:
         if self.rasters is None:
             return crc + planes.encode(split)
         least = WORTHWHILE * planes.expected(split) - WORTH
-        chosen = bin_choice.choose(numbers, self.floating, self.rasters, self._like)
+        chosen = bin_choice.choose_bins(numbers, self.floating, self.rasters, self._like)
         if chosen is not None and chosen.bits / 8 >= least:
             chosen = None
         least = chosen.bits / 8 if chosen else least

@@ -53,5 +53,5 @@ def with_low_bits(tables: Sequence[Table], number: int) -> Table:
 
 
 def numbers(scales: np.ndarray, step_scale: int) -> np.ndarray:
-    """Return the number of the table for latents with these scales, all in quarter octaves."""
+    """Return the table numbers of latents of these scales, all in quarter octaves."""
     return np.clip(((scales - step_scale + 1) >> 1) + UNIT, 0, TABLES - 1)

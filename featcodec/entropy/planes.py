@@ -48,7 +48,7 @@ def _encode_plane(values: np.ndarray, worthwhile: float) -> bytes:
         return bytes((CONSTANT, values[0] if values.size else 0))
     if _expected(values) < worthwhile * len(values):
         levels = _levels(np.bincount(values, minlength=256))
-        coder = rans.Encoder()
+        coder = rans.RansEncoder()
         rank = np.cumsum(levels > 0) - 1
         coder.put(rank.astype(np.int32)[values], proportional(levels)[levels > 0])
         packed = zlib.compress(levels.astype("<u2").tobytes(), 9)
@@ -91,7 +91,7 @@ def _decode_plane(view: memoryview, start: int, count: int) -> tuple[np.ndarray,
     if begin + size > len(view) or size % 4 or np.count_nonzero(levels) < 2:
         raise SymbolError("a byte plane is damaged")
     try:
-        coder = rans.Decoder(view[begin : begin + size])
+        coder = rans.RansDecoder(view[begin : begin + size])
     except ValueError:
         raise SymbolError("a byte plane is damaged") from None
     present = np.flatnonzero(levels).astype(np.uint8)

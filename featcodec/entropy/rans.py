@@ -18,7 +18,7 @@ def _model(frequencies: bytes) -> Any:
     return constriction.stream.model.Categorical((counts - 1).astype(np.float64), perfect=False)
 
 
-class Encoder:
+class RansEncoder:
     """Collects symbol arrays in the order in which the decoder asks for them."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Encoder:
         return bytes(coder.get_compressed().astype("<u4").tobytes())
 
 
-class Decoder:
+class RansDecoder:
     """Hands the symbol arrays back, first in, first out."""
 
     def __init__(self, data: bytes | memoryview) -> None:

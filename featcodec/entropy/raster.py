@@ -56,7 +56,9 @@ class Raster:
         grades = np.full((rows + 4, columns + 2 * side, channels), MIDDLE, np.uint8)
         return grades, grades[2 : rows + 2, side : columns + side]
 
-    def passes(self, grades: np.ndarray, kinds: "Kinds") -> Iterator[tuple["Pass", np.ndarray]]:
+    def passes(
+        self, grades: np.ndarray, kinds: "Kinds"
+    ) -> Iterator[tuple["RasterPass", np.ndarray]]:
         """Yield the passes, each with the cells (n,) int32 of its elements.
 
         `grades`, with the border, must hold one pass when the next is asked for. A cell is
@@ -65,7 +67,7 @@ class Raster:
         of_elements = np.broadcast_to(kinds.among(self), self.shape)
         side = (grades.shape[1] - self.width) // 2
         for top, left, step, neighbours, far in _PASSES:
-            one = Pass(self, slice(top, None, step), slice(left, None, step))
+            one = RasterPass(self, slice(top, None, step), slice(left, None, step))
             if one.count == 0:
                 continue
             rows, columns, _ = one.shape
@@ -114,7 +116,7 @@ class Kinds:
 
 
 @dataclass(frozen=True)
-class Pass:
+class RasterPass:
     """The elements in some rows and columns of a raster, in raster order."""
 
     raster: Raster

@@ -19,7 +19,7 @@ def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
 
     An array whose table has magnitude 0 must hold zeros; it takes no bits and is not checked.
     """
-    coder = rans.Encoder()
+    coder = rans.RansEncoder()
     escapes = bytearray()
     crc = seed
     for symbols, table in arrays:
@@ -42,7 +42,7 @@ def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
     return pack(len(escapes)) + bytes(escapes) + crc.to_bytes(4, "little") + words
 
 
-class Decoder:
+class SymbolDecoder:
     """Hands back the arrays that `encode` was given, one after the other."""
 
     def __init__(self, data: bytes | memoryview, seed: int = 0) -> None:
@@ -57,7 +57,7 @@ class Decoder:
         self._stated = int.from_bytes(view[body - 4 : body], "little")
         self._crc = seed
         try:
-            self._coder = rans.Decoder(view[body:])
+            self._coder = rans.RansDecoder(view[body:])
         except ValueError:
             raise SymbolError("coded symbols that end in a zero word") from None
 
@@ -95,7 +95,7 @@ def decode(
 
     Raises SymbolError when the words, the escapes or the checksum do not fit.
     """
-    decoder = Decoder(data, seed)
+    decoder = SymbolDecoder(data, seed)
     arrays = [decoder.take(count, table) for count, table in wanted]
     decoder.end()
     return arrays

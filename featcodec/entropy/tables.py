@@ -100,6 +100,15 @@ def bits(table: Table) -> np.ndarray:
     return result
 
 
+def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Return the table numbers (0 to 255) that occur and their flat positions, both ascending."""
+    flat = numbers.reshape(-1).astype(np.uint8, copy=False)
+    order = np.argsort(flat, kind="stable")  # a radix sort, because numbers are bytes
+    edges = np.searchsorted(flat.take(order), np.arange(257))
+    found = np.flatnonzero(np.diff(edges)).tolist()
+    return [(number, order[edges[number] : edges[number + 1]]) for number in found]
+
+
 def proportional(levels: np.ndarray) -> np.ndarray:
     """Return frequencies in proportion to the levels; the largest takes what rounding left."""
     scaled: np.ndarray = levels * TOTAL // max(int(levels.sum()), 1)

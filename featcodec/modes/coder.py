@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..coding.model import GridModel
 
 
-class Quantiser(NamedTuple):
+class CoderArguments(NamedTuple):
     """What a coder quantises with and codes by: the common arguments of all part coders."""
 
     transform: Transform
@@ -49,6 +49,6 @@ class ModeCoder:
         """Return the transform that a model stands for."""
         return Centred(model.centres, dtype)
 
-    def coder(self, model: "GridModel", header: Lossy, quantiser: Quantiser) -> PartCoder:
+    def coder(self, model: "GridModel", header: Lossy, arguments: CoderArguments) -> PartCoder:
         """Return the coder of a token grid."""
         raise NotImplementedError

@@ -16,7 +16,7 @@ from featcodec.container.sections import SECTION, V3, V4
 from featcodec.container.wire import Builder
 from featcodec.container.writer import Writer
 from featcodec.entropy import contexts, family, integers, symbols
-from featcodec.entropy.tables import Table
+from featcodec.entropy.tables import Table, by_table
 from featcodec.modes.context import ContextFields
 
 from .edit import PLAIN, Change, damaged, lossy, rewrite, signed, unknown_transform, with_model
@@ -87,7 +87,7 @@ def _symbols(
     for number in range(len(known.lattice)):
         numbers = known.numbers(number)
         found = np.zeros(numbers.shape, "i4")
-        for chosen, where in contexts.by_table(numbers):
+        for chosen, where in by_table(numbers):
             table = tables.get(chosen) or contexts.table(chosen, True)
             scale = np.where(rng.random(len(where)) < 0.1, 200, 4)
             drawn = np.rint(rng.laplace(scale=scale)).astype("i4")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from featcodec.coding.from_header import coder_of, grid_of
+from featcodec.coding.from_header import grid_of, row_group_coder
 from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
@@ -87,7 +87,7 @@ def file_of(header: Lossy, values: np.ndarray, per: int, fines: tuple[int, ...])
     """Return a file of one tensor, of row groups of `per` samples with these fine steps."""
     group = GroupHeader("F64", len(values), per, 0, 1.0, np.nan, header)
     grid = grid_of(header, [values.shape], None)
-    coder = coder_of(group.dtype, header, grid, None)
+    coder = row_group_coder(group.dtype, header, grid, None)
     out = io.BytesIO()
     writer = Writer(out)
     writer.needs(V4)

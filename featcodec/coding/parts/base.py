@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...entropy import family
-from ...entropy.tables import Table, bits
+from ...entropy.tables import Table, bits, by_table
 from ...quantise.scalar import LAMBDA, PLAIN, Thresholds, dequantise, quantise, thresholds
 from ...transform import dct
 from ...transform.base import Transform
 
 Sizes = tuple[int, ...]
-Take = Callable[[int, Table], np.ndarray]  # the next so many symbols, coded with a table
+NextSymbols = Callable[[int, Table], np.ndarray]  # the next so many symbols, coded with a table
 Run = tuple[int, np.ndarray]  # the number of a table, and the coefficients that it codes
 Coded = tuple[int, np.ndarray]  # the number of a table, and its int32 symbols
 Quantised = tuple[int, np.ndarray, np.ndarray]  # the same with the latents between them
@@ -54,7 +54,7 @@ class PartCoder:
         """Return (number of table, coefficients) for blocks of that size, tables ascending.
 
         Coefficients are counted channel by channel, position by position; those of a smaller
-        block take the scales of the nearest frequency of the longest block.
+        block next_symbols the scales of the nearest frequency of the longest block.
         """
         if sizes not in self._orders:
             places = dct.places(sizes, self.scales.shape[1:])
@@ -87,10 +87,10 @@ class PartCoder:
         """
         return self._scalar(latents.reshape(-1, latents.shape[-1]), self.order(sizes))
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
-        """Return aligned values (channels, points, blocks); `take` hands out the symbols."""
+    def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
+        """Return aligned values (channels, points, blocks) of the next symbols."""
         latents = np.zeros((len(self.scales), math.prod(sizes), blocks), self.dtype)
-        self._take(take, latents.reshape(-1, blocks), self.order(sizes))
+        self._decode_runs(next_symbols, latents.reshape(-1, blocks), self.order(sizes))
         return self.transform.inverse(latents, sizes)
 
     def _coded(self, quantised: Iterable[Quantised]) -> tuple[list[Coded], float]:
@@ -111,22 +111,17 @@ class PartCoder:
             else:
                 yield number, chosen, np.zeros(chosen.shape, np.int32)
 
-    def _take(self, take: Take, latents: np.ndarray, runs: Iterable[Run]) -> None:
+    def _decode_runs(
+        self, next_symbols: NextSymbols, latents: np.ndarray, runs: Iterable[Run]
+    ) -> None:
         for number, rows in runs:
             table = self.table(number)
             if table.magnitude:
-                found = self.levels(number, take(len(rows) * latents.shape[-1], table))
+                found = self.levels(number, next_symbols(len(rows) * latents.shape[-1], table))
                 latents[rows] = found.reshape(len(rows), -1)
 
 
-def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Return the numbers of tables that occur, ascending, and the coefficients that have them."""
-    rows = np.argsort(numbers, kind="stable")
-    found, starts = np.unique(numbers[rows], return_index=True)
-    return list(zip(found.tolist(), np.split(rows, starts[1:]), strict=True))
-
-
-def in_order(coded: Sequence[Coded]) -> Take:
+def in_order(coded: Sequence[Coded]) -> NextSymbols:
     """Return what hands out the symbols that a coder has just made."""
     arrays = iter(coded)
     return lambda count, table: next(arrays)[1].reshape(-1)

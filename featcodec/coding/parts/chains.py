@@ -8,12 +8,14 @@ import numpy as np
 from ...entropy.tables import Table, bits
 from ...quantise import dependent
 from ...quantise.dependent import Levels, Offsets, Registers
-from .base import Take
+from .base import NextSymbols
 
-Counts = Sequence[tuple[int, int]]  # numbers of tables, ascending, and how many symbols have them
+TableCounts = Sequence[
+    tuple[int, int]
+]  # numbers of tables, ascending, and how many symbols have them
 
 
-def _stretches(runs: Counts) -> Iterator[tuple[int, int, int]]:
+def _stretches(runs: TableCounts) -> Iterator[tuple[int, int, int]]:
     """Yield (number, start, stop) of symbols of one number and step, in coding order."""
     _, length = dependent.chains(sum(count for _, count in runs))
     start = 0
@@ -26,7 +28,7 @@ def _stretches(runs: Counts) -> Iterator[tuple[int, int, int]]:
 
 
 def by_quantiser(
-    runs: Counts, second: np.ndarray, numbered: Callable[[int, int], int]
+    runs: TableCounts, second: np.ndarray, numbered: Callable[[int, int], int]
 ) -> tuple[np.ndarray, list[tuple[int, slice]]]:
     """Return the order of coding, and which of that each array is, behind its table's number.
 
@@ -46,8 +48,8 @@ def by_quantiser(
     return np.argsort(keys, kind="stable"), arrays  # a radix sort
 
 
-def take(
-    take: Take, runs: Counts, table: Callable[[int, int], Table]
+def decode(
+    next_symbols: NextSymbols, runs: TableCounts, table: Callable[[int, int], Table]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return all symbols of the chains, and which of them quantiser 1 has."""
     count = sum(count for _, count in runs)
@@ -62,7 +64,7 @@ def take(
         for quantiser, which in enumerate((~mine, mine)):
             where = np.flatnonzero(which)
             if len(where):
-                some[where] = take(len(where), table(number, quantiser))
+                some[where] = next_symbols(len(where), table(number, quantiser))
         if stop % length == 0:
             registers.learn(symbols[stop - length : stop])
     return symbols, second

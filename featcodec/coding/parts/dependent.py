@@ -12,7 +12,7 @@ from ...errors import Damage
 from ...quantise import dependent
 from ...quantise.scalar import LAMBDA
 from . import chains
-from .base import Coded, PartCoder, Quantised, Run, Sizes, Take
+from .base import Coded, NextSymbols, PartCoder, Quantised, Run, Sizes
 
 
 @dataclass
@@ -59,13 +59,13 @@ class DependentCoder(PartCoder):
                 yield family.number(number, quantiser), chosen.compress(mine), found
             start = stop
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+    def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         latents = np.zeros((len(self.scales), math.prod(sizes), blocks), self.dtype)
         flat = latents.reshape(-1, blocks)
         scalar, runs = self._split(sizes)
-        self._take(take, flat, scalar)
-        symbols, second = chains.take(
-            take, _counts(runs, blocks), lambda n, q: self.table(family.number(n, q))
+        self._decode_runs(next_symbols, flat, scalar)
+        symbols, second = chains.decode(
+            next_symbols, _counts(runs, blocks), lambda n, q: self.table(family.number(n, q))
         )
         start = 0
         for number, rows in runs:
@@ -97,5 +97,5 @@ class DependentCoder(PartCoder):
         return dependent.quantise(latents[rows].reshape(-1), spacing, levels)
 
 
-def _counts(runs: list[Run], blocks: int) -> chains.Counts:
+def _counts(runs: list[Run], blocks: int) -> chains.TableCounts:
     return [(number, len(rows) * blocks) for number, rows in runs]

@@ -10,10 +10,11 @@ from ...container.group import Part
 from ...encoding.fit import fitting
 from ...encoding.search.candidate import Candidate, scale_of
 from ...entropy import contexts, fit, integers
+from ...quantise.dependent import Offsets
 from ...quantise.scalar import Thresholds, quantise
 from . import reconstruction
 from .dependent import DependentContextCoder
-from .scalar import ContextCoder, Offsets, by_place
+from .scalar import ContextCoder, by_place
 
 
 class ContextCandidate(Candidate):

@@ -10,7 +10,7 @@ from ...container.group import Lossy
 from ...container.model import Model
 from ...entropy import integers
 from ...errors import Corrupt
-from ..coder import ModeCoder, Quantiser
+from ..coder import CoderArguments, ModeCoder
 from ..mode import Fields
 from . import ContextFields, reconstruction
 from .dependent import DependentContextCoder
@@ -37,9 +37,9 @@ class ContextModeCoder(ModeCoder):
     def pack(self, own: np.ndarray | None) -> Fields:
         return Fields() if own is None else ContextFields(integers.pack(own.ravel()))
 
-    def coder(self, model: GridModel, header: Lossy, quantiser: Quantiser) -> PartCoder:
+    def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
         kind = DependentContextCoder if header.dependent else ContextCoder
-        return kind(*quantiser, positive=header.positive, offsets=model.own)
+        return kind(*arguments, positive=header.positive, offsets=model.own)
 
 
 CODER = ContextModeCoder()

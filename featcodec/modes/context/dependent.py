@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...coding.parts import chains
-from ...coding.parts.base import Quantised, Run, Take
+from ...coding.parts.base import NextSymbols, Quantised, Run
 from ...entropy import contexts
 from ...errors import Damage
 from ...quantise import dependent
@@ -48,12 +48,14 @@ class DependentContextCoder(ContextCoder):
         for number, some in arrays:
             yield number, latents[some], symbols[some]
 
-    def _take_pass(self, take: Take, found: PassSymbols, runs: Sequence[Run]) -> None:
+    def _decode_pass(
+        self, next_symbols: NextSymbols, found: PassSymbols, runs: Sequence[Run]
+    ) -> None:
         scalar, chained = _split(runs)
-        super()._take_pass(take, found, scalar)
+        super()._decode_pass(next_symbols, found, scalar)
         where = _laid(chained)
-        symbols, second = chains.take(
-            take, _counts(chained), lambda n, q: self.table(contexts.of_quantiser(n, q))
+        symbols, second = chains.decode(
+            next_symbols, _counts(chained), lambda n, q: self.table(contexts.of_quantiser(n, q))
         )
         found.symbols[where], found.quantisers[where] = symbols, 1 + second
 
@@ -68,5 +70,5 @@ def _laid(runs: Sequence[Run]) -> np.ndarray:
     return np.concatenate([where for _, where in runs] or [np.zeros(0, np.intp)])
 
 
-def _counts(runs: Sequence[Run]) -> chains.Counts:
+def _counts(runs: Sequence[Run]) -> chains.TableCounts:
     return [(number, len(where)) for number, where in runs]

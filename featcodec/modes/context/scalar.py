@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ...coding.parts.base import Coded, PartCoder, Quantised, Run, Sizes, Take
+from ...coding.parts.base import Coded, NextSymbols, PartCoder, Quantised, Run, Sizes
 from ...entropy import contexts
 from ...entropy.contexts import Contexts
-from ...entropy.tables import Table, bits
+from ...entropy.tables import Table, bits, by_table
+from ...quantise.dependent import Offsets
 from ...quantise.scalar import PLAIN, Thresholds, quantise, thresholds
 from . import reconstruction
 
-Offsets = tuple[float, float, float]  # of reconstruction points of symbols 0, 1 and above, in steps
 USUAL: Offsets = (0.15, 0.0, 0.0)
 
 
@@ -56,7 +56,7 @@ class ContextCoder(PartCoder):
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
             found = PassSymbols.of(numbers)
-            yield from self._decide(found, rows[places].reshape(-1), contexts.by_table(numbers))
+            yield from self._decide(found, rows[places].reshape(-1), by_table(numbers))
             found.tell(known, number)
 
     def _decide(
@@ -77,15 +77,15 @@ class ContextCoder(PartCoder):
         zero, one, further = self.expected.get(number, USUAL)
         return thresholds(bits(table), (one, further), self.lmbda, zero)
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
-        """Return aligned values (channels, points, blocks); `take` hands out the symbols."""
+    def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
+        """Return aligned values (channels, points, blocks) of the next symbols."""
         channels, points = len(self.scales), sizes[0] * sizes[1]
         known = self.contexts(sizes, blocks)
         latents = np.empty((points, channels * blocks), self.dtype)
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
-            found, runs = PassSymbols.of(numbers), contexts.by_table(numbers)
-            self._take_pass(take, found, runs)
+            found, runs = PassSymbols.of(numbers), by_table(numbers)
+            self._decode_pass(next_symbols, found, runs)
             found.tell(known, number)
             if self.offsets is None:
                 latents[places] = self._by_tables(found, runs)
@@ -94,9 +94,11 @@ class ContextCoder(PartCoder):
         aligned = latents.reshape(points, channels, blocks).transpose(1, 0, 2)
         return self.transform.inverse(np.ascontiguousarray(aligned), sizes)
 
-    def _take_pass(self, take: Take, found: "PassSymbols", runs: Sequence[Run]) -> None:
+    def _decode_pass(
+        self, next_symbols: NextSymbols, found: "PassSymbols", runs: Sequence[Run]
+    ) -> None:
         for chosen, where in runs:
-            found.symbols[where] = take(len(where), self.table(chosen))
+            found.symbols[where] = next_symbols(len(where), self.table(chosen))
 
     def _by_tables(self, found: "PassSymbols", runs: Sequence[Run]) -> np.ndarray:
         """Return the latents (places, columns) of a pass, by the offsets of its tables."""

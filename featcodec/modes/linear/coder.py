@@ -6,7 +6,7 @@ from ...coding.parts.dependent import DependentCoder
 from ...container.group import Lossy
 from ...transform.base import Transform
 from ...transform.linear import Linear
-from ..coder import ModeCoder, Quantiser
+from ..coder import CoderArguments, ModeCoder
 
 
 class LinearCoder(ModeCoder):
@@ -16,8 +16,8 @@ class LinearCoder(ModeCoder):
         basis = model.bases[0] if model.vectors.size else None
         return Linear(model.centres, basis, dtype)
 
-    def coder(self, model: GridModel, header: Lossy, quantiser: Quantiser) -> PartCoder:
-        return (DependentCoder if header.dependent else PartCoder)(*quantiser)
+    def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
+        return (DependentCoder if header.dependent else PartCoder)(*arguments)
 
 
 CODER = LinearCoder()

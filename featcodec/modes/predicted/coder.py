@@ -12,7 +12,7 @@ from ...container.wire import Builder, Cursor
 from ...entropy import integers
 from ...entropy.prediction import LINES, PASSES, Prediction, Predictor
 from ...errors import Corrupt
-from ..coder import ModeCoder, Quantiser
+from ..coder import CoderArguments, ModeCoder
 from . import PredictedFields
 from .part import PredictedCoder
 
@@ -33,8 +33,8 @@ class PredictedModeCoder(ModeCoder):
     def pack(self, own: Prediction) -> PredictedFields:
         return PredictedFields(pack_weights(own))
 
-    def coder(self, model: GridModel, header: Lossy, quantiser: Quantiser) -> PartCoder:
-        return PredictedCoder(*quantiser, predictor=Predictor(model.own))
+    def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
+        return PredictedCoder(*arguments, predictor=Predictor(model.own))
 
 
 CODER = PredictedModeCoder()

@@ -17,7 +17,7 @@ MOST_CHANNELS = 4096  # beyond, there are too many weights to write down
 LARGEST_WEIGHT = 16.0
 
 
-def fit(indices: Indices) -> Prediction:
+def fit_prediction(indices: Indices) -> Prediction:
     """Return the prediction of indices of these sizes."""
     channels = len(next(iter(indices.values())))
     nothing = Prediction(

@@ -12,7 +12,7 @@ from ...entropy import contexts, family, prediction
 from ...entropy.prediction import LARGEST, PASSES, Predictor
 from ...quantise.scalar import PLAIN, quantise
 from ..search import ModeSearch
-from . import fit
+from .fit import fit_prediction
 from .part import PredictedCoder
 
 
@@ -30,7 +30,7 @@ def _ways(sample: Sample, step: float) -> list[Way]:
     if sample.reaches(step) > LARGEST / 2:
         return []
     indices = {sizes: quantise(a, step, PLAIN) for sizes, a in sample.latents.items()}
-    fitted = fit.fit(indices)
+    fitted = fit_prediction(indices)
     predictor = Predictor(fitted)
     residuals = {sizes: predictor.residuals(a, sizes) for sizes, a in indices.items()}
     step_scale = scale_of(step)

@@ -6,7 +6,7 @@ from ...coding.parts.base import PartCoder
 from ...container.group import Lossy
 from ...container.model import Model
 from ...entropy.prediction import LARGEST
-from ..coder import ModeCoder, Quantiser
+from ..coder import CoderArguments, ModeCoder
 from ..predicted.coder import check_maps
 from . import SplitFields
 from .part import SplitCoder
@@ -28,9 +28,9 @@ class SplitModeCoder(ModeCoder):
     def pack(self, own: int) -> SplitFields:
         return SplitFields(own)
 
-    def coder(self, model: GridModel, header: Lossy, quantiser: Quantiser) -> PartCoder:
+    def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
         top = (header.upper - header.mean) / header.std - model.centres
-        return SplitCoder(*quantiser, positive=header.positive, peak=model.own, top=top)
+        return SplitCoder(*arguments, positive=header.positive, peak=model.own, top=top)
 
 
 CODER = SplitModeCoder()

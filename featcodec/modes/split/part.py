@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...coding.parts.base import PartCoder, Sizes, Take
+from ...coding.parts.base import NextSymbols, PartCoder, Sizes
 from ...entropy import split
-from ...entropy.contexts import by_table
 from ...entropy.errors import SymbolError
 from ...entropy.prediction import LARGEST
 from ...entropy.split import MAGNITUDES, PEAK, Magnitudes
-from ...entropy.tables import Table
+from ...entropy.tables import Table, by_table
 from ...quantise.scalar import PLAIN, dequantise, quantise
 
 NO_OFFSETS = (0.0, 0.0)
@@ -61,7 +60,7 @@ class SplitCoder(PartCoder):
             coded += [(chosen, mine.take(where)) for chosen, where in by_table(numbers)]
         return coded, float(np.vdot(error, error))
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+    def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         channels, points = len(self.scales), math.prod(sizes)
         known = self._magnitudes(sizes, blocks)
         rows = np.empty((points, channels * blocks), np.int32)
@@ -71,7 +70,7 @@ class SplitCoder(PartCoder):
             shape, numbers = numbers.shape, numbers.reshape(-1)
             symbols = np.empty(len(numbers), np.int32)
             for chosen, where in by_table(numbers):
-                symbols[where] = take(len(where), self.table(chosen))
+                symbols[where] = next_symbols(len(where), self.table(chosen))
             most = PEAK if self.peak else 1
             if not -1 <= int(symbols.min(initial=0)) <= int(symbols.max(initial=0)) <= most:
                 raise SymbolError("a kind of symbols that there is not")
@@ -79,7 +78,7 @@ class SplitCoder(PartCoder):
             some = np.flatnonzero(np.abs(symbols) == 1)
             magnitudes = np.empty(len(some), np.int32)
             for chosen, where in by_table(numbers[some] + np.uint8(MAGNITUDES)):
-                magnitudes[where] = take(len(where), self.table(chosen))
+                magnitudes[where] = next_symbols(len(where), self.table(chosen))
             if not 0 <= int(magnitudes.min(initial=0)) <= int(magnitudes.max(initial=0)) < LARGEST:
                 raise SymbolError("a magnitude that cannot be")
             symbols[some] *= magnitudes + 1

@@ -21,7 +21,7 @@ STRIP_VALUES = 1 << 17
 LEAST_ROWS = 16  # of latents in a strip
 
 
-class Network:
+class TorchNetwork:
     """Pictures are (tokens, channels), latents and hyper-latents (channels, h, w), all float32."""
 
     def __init__(self, weights: Weights) -> None:
