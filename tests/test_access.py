@@ -19,7 +19,7 @@ from featcodec.align.layout import parse
 from featcodec.coding import row_group
 from featcodec.container.reader import Reader
 from featcodec.decoding.decoder import Decoder
-from featcodec.encoding import choice, features, lossless
+from featcodec.encoding import choice, lossless, tuning
 from featcodec.errors import Corrupt, InvalidInput, ProfileMissing
 
 
@@ -85,7 +85,7 @@ def test_rows_are_those_of_the_tensor_in_every_layout(axes: str, data: st.DataOb
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choice, "ROW_GROUP_VALUES", data.draw(st.sampled_from([1, 16, 64])))
         patch.setattr(lossless, "ROW_GROUP_VALUES", data.draw(st.sampled_from([3, 16])))
-        patch.setattr(features, "WORTHWHILE", math.inf)  # with loss, however little there is
+        patch.setattr(tuning, "WORTHWHILE", math.inf)  # with loss, however little there is
         packed = fc.save({"x": values, "n": before, "m": before + 9}, layout={"x": axes}, snr=9)
     file = io.BytesIO(packed)
     decoder = Decoder(Reader(file, "x"))
