@@ -1,4 +1,4 @@
-"""Symbols of dependent quantisation laid end to end along chains, in coding order (SPEC §7.10)."""
+"""The coding order of dependent quantisation: symbols along chains (SPEC §7.10)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -30,9 +30,9 @@ def _stretches(runs: TableCounts) -> Iterator[tuple[int, int, int]]:
 def by_quantiser(
     runs: TableCounts, second: np.ndarray, numbered: Callable[[int, int], int]
 ) -> tuple[np.ndarray, list[tuple[int, slice]]]:
-    """Return the order of coding, and which of that each array is, behind its table's number.
+    """Return the coding order of symbols, and (number of table, slice of that order) of each array.
 
-    `second` says which symbols quantiser 1 has; `numbered` names the table of a quantiser.
+    `second` marks the symbols of quantiser 1; `numbered` gives the table number of a quantiser.
     """
     stretches = list(_stretches(runs))
     lengths = [stop - start for _, start, stop in stretches]
@@ -51,7 +51,7 @@ def by_quantiser(
 def decode(
     next_symbols: NextSymbols, runs: TableCounts, table: Callable[[int, int], Table]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return all symbols of the chains, and which of them quantiser 1 has."""
+    """Return all symbols of the chains, and which of them are of quantiser 1."""
     count = sum(count for _, count in runs)
     symbols, second = np.empty(count, np.int32), np.empty(count, bool)
     _, length = dependent.chains(count)
@@ -74,7 +74,7 @@ def decode(
 def levels(
     first: Table, second: Table, lmbda: float, offsets: tuple[Offsets, Offsets] | None = None
 ) -> Levels:
-    """Return the levels of two tables, at offsets of their own unless others are stated."""
+    """Return the levels of two tables, with the offsets of the tables unless others are given."""
     tables = (first, second)
     low_bits = any(table.shift for table in tables)
     rates = [dependent.FLAT if low_bits else bits(table) for table in tables]

@@ -1,4 +1,4 @@
-"""A token grid whose larger latents go through dependent quantisation (SPEC §7.10)."""
+"""The coder of a token grid with dependent quantisation (SPEC §7.10)."""
 
 import math
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from .base import Coded, NextSymbols, PartCoder, Quantised, Run, Sizes
 
 @dataclass
 class DependentCoder(PartCoder):
-    """Codes latents of small scale as a `PartCoder` does, all others along chains."""
+    """Codes latents of low table numbers as a `PartCoder` does, all others along chains."""
 
     def __post_init__(self) -> None:
         if any(n >= family.FIRST and not t.magnitude for n, t in self.tables.items()):
-            raise Damage("an empty table of dependent symbols")
+            raise Damage("an empty table has the number of a quantiser")
 
     def table(self, number: int) -> Table:
         if number < family.FIRST:
@@ -78,7 +78,7 @@ class DependentCoder(PartCoder):
         return self.transform.inverse(latents, sizes)
 
     def _split(self, sizes: Sizes) -> tuple[list[Run], list[Run]]:
-        """Return what the scalar quantiser codes, and what the dependent ones do."""
+        """Return the runs of the scalar quantiser, and those of the dependent ones."""
         order = self.order(sizes)
         first = sum(number < family.LEAST for number, _ in order)
         return order[:first], order[first:]
@@ -86,7 +86,7 @@ class DependentCoder(PartCoder):
     def _quantise(
         self, latents: np.ndarray, runs: list[Run]
     ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return symbols of all runs, which of them quantiser 1 has, and the squared error."""
+        """Return symbols of all runs, which of them are of quantiser 1, and the squared error."""
         rows = np.concatenate([rows for _, rows in runs] or [np.zeros(0, np.intp)])
         lmbda = dependent.LAMBDA * self.lmbda / LAMBDA
         levels = []

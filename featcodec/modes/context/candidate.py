@@ -18,7 +18,7 @@ from .scalar import ContextCoder, by_place
 
 
 class ContextCandidate(Candidate):
-    """No transform: neighbours choose the tables, beside the activity of the channel."""
+    """The sample domain: neighbours and the mean magnitude of the channel choose the tables."""
 
     LAMBDAS = (0.08,)
     START = Thresholds(0.6, 0.55)  # before there are tables
@@ -27,7 +27,7 @@ class ContextCandidate(Candidate):
         return self._fitted(step, rounds=1)[0]
 
     def tuned(self, step: float) -> tuple[PartCoder, float]:
-        """Return a coder with tables of its own where they pay, and all its bits."""
+        """Return a coder, with tables of its own where they pay, and all its bits."""
         return self._fitted(step, rounds=2)
 
     def _fitted(self, step: float, rounds: int) -> tuple[ContextCoder, float]:
@@ -49,7 +49,7 @@ class ContextCandidate(Candidate):
         scales = step_scale + 2 * levels.reshape(-1, *(1 for _ in self.model.block))
         default.scales = np.broadcast_to(scales, self.model.scales.shape)
         coder = default
-        # Thresholds follow the tables, and the tables what the thresholds leave.
+        # Thresholds depend on the tables, and the tables on the symbols.
         for _ in range(rounds):
             counts, expected, offsets = self._counted(coder)
             tables, bits = fitting.choose_tables(default, counts, self.fraction, empty=False)
@@ -71,7 +71,7 @@ class ContextCandidate(Candidate):
     def _counted(
         self, coder: ContextCoder
     ) -> tuple[fitting.Counts, dict[int, Offsets], np.ndarray]:
-        """Return counts, what symbols of each table stand for, and the best offsets."""
+        """Return counts, the mean reconstruction points of each table, and the best offsets."""
         counts = fitting.Counts({}, {}, 0.0, self.size)
         sums: dict[int, np.ndarray] = {}
         sets = reconstruction.SETS if self.dependent else 1
@@ -98,9 +98,9 @@ class ContextCandidate(Candidate):
 def excess_of(
     latents: np.ndarray, symbols: np.ndarray, spacing: float, lowered: float
 ) -> np.ndarray:
-    """Return (2, 3): how many symbols are 0, 1 and above, and by what the latents exceed them.
+    """Return (2, 3): the counts of symbols 0, 1 and above, and the sums of latents less levels.
 
-    Levels of symbols other than 0 are lowered by so many spacings.
+    Levels of symbols other than 0 are lowered by `lowered` spacings.
     """
     beyond = latents * latents.dtype.type(1 / spacing)
     beyond -= symbols

@@ -1,4 +1,4 @@
-"""Coders of context modelling, with and without a trellis."""
+"""Builds coders with context modelling, for the scalar and the dependent quantiser."""
 
 import math
 
@@ -18,11 +18,12 @@ from .scalar import ContextCoder
 
 
 class ContextModeCoder(ModeCoder):
-    """A model's own array holds the offsets of reconstruction points; None: those of tables."""
+    """The field of the mode holds the offsets of reconstruction points; None: those of tables."""
 
     def check(self, model: Model) -> None:
         if model.reflectors or len(model.block) != 2:
-            raise Corrupt("a model with contexts has a KLT, or no rows and columns")
+            axes = f"{model.reflectors} reflectors and {len(model.block)} axes"
+            raise Corrupt(f"a model with context modelling has {axes}; it must have 0 and 2")
 
     def unpack(self, model: Model, channels: int, dependent: bool) -> np.ndarray | None:
         if not isinstance(model.fields, ContextFields):
@@ -31,7 +32,7 @@ class ContextModeCoder(ModeCoder):
         shape = sets, reconstruction.CLASSES, reconstruction.KINDS
         offsets = integers.unpack(model.fields.offsets, math.prod(shape)).astype(np.int64)
         if np.abs(offsets).max() > reconstruction.LARGEST:
-            raise Corrupt("a reconstruction point is more than two steps from its symbol")
+            raise Corrupt(f"the offset of a reconstruction point is above {reconstruction.LARGEST}")
         return offsets.reshape(shape)
 
     def pack(self, own: np.ndarray | None) -> Fields:

@@ -1,4 +1,4 @@
-"""Maps without a transform, symbols of the larger predictions along chains (SPEC §7.14)."""
+"""Context modelling with dependent quantisation (SPEC §7.14)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class DependentContextCoder(ContextCoder):
 
     def __post_init__(self) -> None:
         if any(n >= contexts.TABLES and not t.magnitude for n, t in self.tables.items()):
-            raise Damage("an empty table of dependent symbols")
+            raise Damage("an empty table has the number of a quantiser")
 
     def lattice(self, number: int) -> tuple[float, float]:
         if number < contexts.TABLES:
@@ -61,7 +61,7 @@ class DependentContextCoder(ContextCoder):
 
 
 def _split(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """Return what the scalar quantiser codes, and what the dependent ones do."""
+    """Return the runs of the scalar quantiser, and those of the dependent ones."""
     scalar = [run for run in runs if not contexts.chained(run[0])]
     return scalar, [run for run in runs if contexts.chained(run[0])]
 

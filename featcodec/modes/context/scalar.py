@@ -1,4 +1,4 @@
-"""Maps without a transform, every symbol's table chosen by its neighbours (SPEC §7.9, §7.13)."""
+"""Context modelling with the scalar quantiser (SPEC §7.9, §7.13)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +18,9 @@ USUAL: Offsets = (0.15, 0.0, 0.0)
 
 @dataclass
 class ContextCoder(PartCoder):
-    """One token grid in the sample domain; blocks are pieces of a map."""
+    """Codes one token grid in the sample domain; blocks are pieces of a map."""
 
-    positive: bool = False  # no value is below the mean, which is the value of symbol 0
+    positive: bool = False  # no value is below the mean, so no symbol is negative
     offsets: np.ndarray | None = None  # of reconstruction points; None: those of the tables (3.0)
     expected: Mapping[int, Offsets] = field(default_factory=dict)  # by table, while encoding
 
@@ -33,7 +33,7 @@ class ContextCoder(PartCoder):
         return replace(found, expected=other.expected)
 
     def contexts(self, sizes: Sizes, blocks: int) -> Contexts:
-        """Return the contexts of a class of blocks, nothing known yet."""
+        """Return the contexts of a class of blocks, before any symbol is known."""
         scales = self.scales.reshape(len(self.scales), -1)[:, 0]
         rows, columns = sizes
         return Contexts((rows, columns), (scales - self.step_scale + 1) >> 1, blocks)
@@ -50,8 +50,8 @@ class ContextCoder(PartCoder):
     def decided(self, rows: np.ndarray, known: Contexts) -> Iterator[Quantised]:
         """Yield (number of table, copies of latents, int32 symbols) in coding order.
 
-        `rows` are latents (points, columns), of which nothing is known yet. They are decided pass
-        by pass, so that the table of each is known by then.
+        `rows` are latents (points, columns); `known` knows none of their symbols yet. They are
+        decided pass by pass, because earlier passes determine the tables.
         """
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
@@ -62,7 +62,7 @@ class ContextCoder(PartCoder):
     def _decide(
         self, found: "PassSymbols", values: np.ndarray, runs: Sequence[Run]
     ) -> Iterator[Quantised]:
-        """Quantise the values of a pass, and yield what comes of it in coding order."""
+        """Quantise the values of a pass, and yield the symbols in coding order."""
         for chosen, where in runs:
             mine = values.take(where)
             symbols = quantise(mine, self.step, self.thresholds_of(chosen))
@@ -70,7 +70,7 @@ class ContextCoder(PartCoder):
             yield chosen, mine, symbols
 
     def thresholds_of(self, number: int) -> Thresholds:
-        """Return where symbols that a table will code change, in steps."""
+        """Return the thresholds of symbols of a table."""
         table = self.table(number)
         if table.shift:
             return PLAIN
@@ -110,7 +110,7 @@ class ContextCoder(PartCoder):
 
 @dataclass
 class PassSymbols:
-    """The symbols of a pass over a class of blocks, and whose they are, flat."""
+    """The symbols of a pass over a class of blocks, and their quantisers, flat."""
 
     symbols: np.ndarray  # int32
     quantisers: np.ndarray  # uint8, as `Contexts` has them

@@ -1,4 +1,4 @@
-"""The linear transform, latents quantised each by itself or along a trellis."""
+"""Builds coders with the linear transform, for the scalar and the dependent quantiser."""
 
 from ...coding.model import GridModel
 from ...coding.parts.base import PartCoder
@@ -10,7 +10,7 @@ from ..coder import CoderArguments, ModeCoder
 
 
 class LinearCoder(ModeCoder):
-    """Without reflectors and with blocks of one point, it is no transform at all."""
+    """Without reflectors and with blocks of one point, the linear transform is none."""
 
     def transform(self, model: GridModel, dtype: str) -> Transform:
         basis = model.bases[0] if model.vectors.size else None

@@ -1,4 +1,4 @@
-"""The sample domain with prediction: indices within a bound, residuals coded (SPEC §7.11)."""
+"""The coder of prediction: indices bound the error, and their residuals are coded (SPEC §7.11)."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from ...entropy.prediction import Predictor
 from ...entropy.tables import by_table
 from ...quantise.scalar import PLAIN, dequantise, quantise
 
-NO_OFFSETS = (0.0, 0.0)  # an index stands for the middle of its cell
+NO_OFFSETS = (0.0, 0.0)  # reconstruction points are the middles of cells
 
 
 @dataclass
 class PredictedCoder(PartCoder):
-    """One token grid in the sample domain; `scales` are those of residuals, by channel and pass."""
+    """Codes one token grid in the sample domain; `scales` of residuals are (channels, passes)."""
 
     predictor: Predictor | None = None
 

@@ -1,4 +1,4 @@
-"""Coders of symbols split into kinds and magnitudes."""
+"""Builds coders with split symbols."""
 
 from ... import limits
 from ...coding.model import GridModel
@@ -13,7 +13,7 @@ from .part import SplitCoder
 
 
 class SplitModeCoder(ModeCoder):
-    """A model has one number of its own: the symbol of values at the upper bound."""
+    """The field of the mode is the peak."""
 
     def scale_shape(self, block: tuple[int, ...]) -> tuple[int, ...]:
         return (1,)
@@ -23,7 +23,7 @@ class SplitModeCoder(ModeCoder):
 
     def unpack(self, model: Model, channels: int, dependent: bool) -> int:
         assert isinstance(model.fields, SplitFields)
-        return limits.check(model.fields.peak, LARGEST, "the symbol at the upper bound")
+        return limits.check(model.fields.peak, LARGEST, "the peak of a model")
 
     def pack(self, own: int) -> SplitFields:
         return SplitFields(own)
