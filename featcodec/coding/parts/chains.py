@@ -16,7 +16,7 @@ TableCounts = Sequence[
 
 
 def _stretches(runs: TableCounts) -> Iterator[tuple[int, int, int]]:
-    """Yield (number, start, stop) of symbols of one number and step, in coding order."""
+    """Yield (number, start, stop) of symbols of one number and stage, in coding order."""
     _, length = dependent.chains(sum(count for _, count in runs))
     start = 0
     for number, count in runs:
