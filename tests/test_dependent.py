@@ -39,10 +39,10 @@ def laplace(count: int, scale: float, seed: int = 1) -> np.ndarray:
 
 @given(COUNTS)
 def test_chains_hold_all_symbols_in_few_steps(count: int) -> None:
-    steps, length = dependent.chains(count)
-    assert (steps - 1) * length < max(count, 1) <= max(steps, 1) * length
-    assert steps <= dependent.MOST_STEPS
-    assert steps <= max(count // dependent.CHAINS, 1)
+    stages, length = dependent.chains(count)
+    assert (stages - 1) * length < max(count, 1) <= max(stages, 1) * length
+    assert stages <= dependent.MOST_STAGES
+    assert stages <= max(count // dependent.CHAINS, 1)
 
 
 @given(COUNTS, SIZES)
@@ -118,7 +118,7 @@ def test_latents_come_back_with_the_error_that_was_stated(
     latents = latents.astype(dtype)
     coded, error = coder.encode_latents(latents, (4,))
     packed = coded_symbols.encode([(k, coder.table(number)) for number, k in coded])
-    decoder = coded_symbols.Decoder(packed)
+    decoder = coded_symbols.SymbolDecoder(packed)
     back = transform.forward(coder.decode(decoder.take, (4,), blocks), (4,))
     decoder.end()
     squared = np.square(back.astype(np.float64) - latents).sum()

@@ -235,7 +235,7 @@ def test_strips_change_nothing(height: int, width: int, bits: int) -> None:
     pytest.importorskip("torch")
     from featcodec.transform.neural import network
 
-    found = network.Network(Profile.load(NETWORK).neural.weights)
+    found = network.TorchNetwork(Profile.load(NETWORK).neural.weights)
     picture = np.random.default_rng(height).normal(size=(height, width)).astype(np.float32)
     whole = found.analysis(picture), found.synthesis(found.analysis(picture), picture.shape)
     usual = network.STRIP_VALUES, network.LEAST_ROWS

@@ -1,4 +1,4 @@
-"""What a row group decodes to: values, and the places of tensors that they belong to."""
+"""Decoded pieces of a row group: values, and their places in tensors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,15 +8,15 @@ import numpy as np
 
 from ..align.grids import Box, GroupGrid, Window
 
-# The stored elements of a tensor of a group by its number, None where nobody wants them.
+# The number of a tensor in its group to its array of stored elements; None when it is not wanted.
 Targets = Callable[[int], np.ndarray | None]
-# The same of another source, an array or what NumPy makes one of once it is cut.
+# The same of another source: an array, or an object whose slices NumPy converts.
 Origins = Callable[[int], Any]
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Equal blocks of tensors that are coded with loss."""
+    """Blocks of equal size of tensors coded with loss."""
 
     values: np.ndarray  # (channels, points, blocks) stored elements
     grid: GroupGrid
@@ -27,17 +27,17 @@ class Blocks:
         self.grid.scatter(self.values, self.boxes, targets)
 
     def within(self, window: Window) -> "Blocks":
-        """Return the same, with places counted from the first of a window."""
+        """Return the blocks with places counted from the start of a window."""
         return replace(self, boxes=[box.moved(window.axis, window.shift) for box in self.boxes])
 
     def original(self, origins: Origins) -> np.ndarray:
-        """Return what another source of the tensors has in these places."""
+        """Return the values of another source in these places."""
         return self.grid.collect(self.boxes, origins, lambda stored: stored)
 
 
 @dataclass(frozen=True)
-class Run:
-    """Elements low <= e < high of a tensor that is coded bit for bit."""
+class ElementRange:
+    """Elements low <= e < high of a tensor coded bit for bit."""
 
     values: np.ndarray  # unsigned integers
     number: int
@@ -50,11 +50,11 @@ class Run:
             flat = target.reshape(-1)
             flat[self.low : self.high] = self.values.view(flat.dtype)
 
-    def within(self, window: Window) -> "Run":
+    def within(self, window: Window) -> "ElementRange":
         return replace(self, low=self.low - window.shift, high=self.high - window.shift)
 
     def original(self, origins: Origins) -> np.ndarray:
         return np.asarray(origins(self.number).reshape(-1)[self.low : self.high])
 
 
-Piece = Blocks | Run
+Piece = Blocks | ElementRange
