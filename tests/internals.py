@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from featcodec.encoding import choice, dump
+from featcodec.encoding import choice, features, lossless
 from featcodec.encoding.search import finalist
 from featcodec.modes.banded.search import BandedSearch
 from featcodec.modes.context.search import ContextSearch
@@ -16,13 +16,13 @@ TRELLIS = (LinearSearch, BandedSearch, ContextSearch)
 
 
 @contextmanager
-def row_groups(values: int | None = None, lossless: int | None = None) -> Iterator[None]:
-    """Write row groups of about so many values, with loss and bit for bit."""
+def row_groups(values: int | None = None, exact: int | None = None) -> Iterator[None]:
+    """Write row groups of about so many values with loss, and of so many bit for bit."""
     with pytest.MonkeyPatch.context() as patch:
         if values is not None:
             patch.setattr(choice, "ROW_GROUP_VALUES", values)
-        if lossless is not None:
-            patch.setattr(dump, "LOSSLESS_VALUES", lossless)
+        if exact is not None:
+            patch.setattr(lossless, "ROW_GROUP_VALUES", exact)
         yield
 
 
@@ -30,7 +30,7 @@ def row_groups(values: int | None = None, lossless: int | None = None) -> Iterat
 def lossy_always() -> Iterator[None]:
     """Code features with loss, even where they are so few that bit for bit is smaller."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dump, "WORTHWHILE", math.inf)
+        patch.setattr(features, "WORTHWHILE", math.inf)
         yield
 
 
