@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from featcodec.coding.row_group import FINE_ONE, FINE_PER_OCTAVE
@@ -294,6 +294,19 @@ def test_a_rate_is_kept_and_used_up(slopes: list[float], least: float, wanted: f
     report = at_rate(encode, wanted)
     assert (1 - rate.WITHIN) * wanted - 1e-5 <= report.bpfp <= wanted
     assert len(encode.tried) <= rate.ATTEMPTS + 1
+
+
+@given(RATES, st.floats(2, 40), st.floats(0.5, 5), st.floats(0.05, 0.9))
+def test_where_rates_leap_over_the_wanted_one_the_highest_below_is_written(
+    slopes: list[float], where: float, leap: float, share: float
+) -> None:
+    below = bits_by(slopes, 0.1)
+    wanted = below(where) + share * leap
+    assume(below(where) < (1 - rate.WITHIN) * wanted)
+    encode = Encoder(lambda snr: below(snr) + leap * (snr >= where))
+    report = at_rate(encode, wanted)
+    assert report.snr_db == max(snr for snr, bits in encode.tried if bits <= wanted)
+    assert where - 1 < report.snr_db < where
 
 
 @given(RATES, st.floats(0.1, 5), st.floats(1.03, 9))
