@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from featcodec.encoding import choice, features, lossless
-from featcodec.encoding.search import finalist
+from featcodec.encoding import choice, lossless, tuning
 from featcodec.modes.banded.search import BandedSearch
 from featcodec.modes.context.search import ContextSearch
 from featcodec.modes.linear.search import LinearSearch
@@ -30,7 +29,7 @@ def row_groups(values: int | None = None, exact: int | None = None) -> Iterator[
 def lossy_always() -> Iterator[None]:
     """Code features with loss, even where they are so few that bit for bit is smaller."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features, "WORTHWHILE", math.inf)
+        patch.setattr(tuning, "WORTHWHILE", math.inf)
         yield
 
 
@@ -49,7 +48,7 @@ def trellis_always() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for search in TRELLIS:
             patch.setattr(search, "certain_bits", -math.inf)
-        patch.setattr(finalist, "SCARCE", -math.inf)
+        patch.setattr(tuning, "SCARCE", -math.inf)
         yield
 
 

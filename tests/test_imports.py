@@ -9,7 +9,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "featcodec"
 NETWORK = PACKAGE / "training" / "network"
-LEARNING = {"cli/train.py", *(f"training/network/{path.name}" for path in NETWORK.glob("*.py"))}
+LEARNING = {
+    "cli/train_network.py",
+    *(f"training/network/{path.name}" for path in NETWORK.glob("*.py")),
+}
 ENCODER = ("featcodec.encoding", "featcodec.training")
 HEAVY = ("numpy", "torch", "constriction", "safetensors", "compressai")
 

@@ -160,24 +160,13 @@ def command(
     """
     quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
     check_quality(quality)
-    targets = batch.outputs(
-        dumps,
-        output,
-        output_dir,
-        lambda path: (
-            f"{path}{batch.SUFFIX}"
-            if not path.endswith(batch.DUMP_SUFFIX)
-            else path.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX
-        ),
-        force,
-        [("--profile", profile)] if profile else [],
-        [("--report", report)] if report else [],
-    )
+    read = [("--profile", profile)] if profile else []
+    written = [("--report", report)] if report else []
+    targets = batch.outputs(dumps, output, output_dir, target_of, force, read, written)
     if report is not None:
         Path(report).open("a").close()  # what cannot be written is better known now
-    bar = (
-        sys.stderr is not None and sys.stderr.isatty() and not (no_progress or quiet) and jobs == 1
-    )
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    bar = terminal and not (no_progress or quiet) and jobs == 1
     tasks = [
         Task(source, target, quality, profile, transform, layout, architecture, force, bar, verify)
         for source, target in zip(dumps, targets, strict=True)
@@ -187,26 +176,15 @@ def command(
     for task, result in batch.run(work, tasks, batch.job_count(jobs), fail_fast):
         if isinstance(result, Exception):
             failed.append(failures.say(result, task.source, verbose))
-            write_report(report, {"input": task.source, "error": str(result)})
-            continue
-        if not quiet:
-            for line in result.remarks:
-                render.tell(f"{task.source}: {line}")
-            render.tell(summary(task.source, result))
-            if verbose:
-                render.tell(*(f"  {line}" for line in result.choices))
-        write_report(
-            report,
-            {
-                "input": task.source,
-                "output": task.target,
-                "input_bytes": result.input_bytes,
-                "output_bytes": result.output_bytes,
-                "bpfp": result.bpfp,
-                "snr_db": None if math.isinf(result.snr_db) else result.snr_db,
-            },
-        )
+        elif not quiet:
+            tell(task, result, verbose)
+        write_report(report, task, result)
     return failures.status_of(failed, len(tasks))
+
+
+def target_of(dump: str) -> str:
+    """Return the name of the file of a dump."""
+    return dump.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX
 
 
 def check_quality(quality: dict[str, Any]) -> None:
@@ -222,13 +200,33 @@ def check_quality(quality: dict[str, Any]) -> None:
             raise click.UsageError(f"--{option} must be a positive number, not {value}")
 
 
-def summary(source: str, report: Any) -> str:
-    sizes = f"{render.size(report.input_bytes)} -> {render.size(report.output_bytes)}"
-    times = render.ratio(report.input_bytes, report.output_bytes)
-    return f"{source}: {sizes}  {times}  {report.bpfp:.3f} bpfp  {render.decibels(report.snr_db)}"
+def tell(task: Task, result: Any, verbose: bool) -> None:
+    """Say on standard error what came of a dump."""
+    for line in result.remarks:
+        render.tell(f"{task.source}: {line}")
+    sizes = f"{render.size(result.input_bytes)} -> {render.size(result.output_bytes)}"
+    times = render.ratio(result.input_bytes, result.output_bytes)
+    reached = f"{result.bpfp:.3f} bpfp  {render.decibels(result.snr_db)}"
+    render.tell(f"{task.source}: {sizes}  {times}  {reached}")
+    if verbose:
+        render.tell(*(f"  {line}" for line in result.choices))
 
 
-def write_report(path: str | None, entry: dict[str, Any]) -> None:
-    if path is not None:
-        with Path(path).open("a") as out:
-            out.write(json.dumps(entry) + "\n")
+def write_report(path: str | None, task: Task, result: Any) -> None:
+    """Append what came of a dump to the report, where one is asked for."""
+    if path is None:
+        return
+    entry: dict[str, Any]
+    if isinstance(result, Exception):
+        entry = {"input": task.source, "error": str(result)}
+    else:
+        entry = {
+            "input": task.source,
+            "output": task.target,
+            "input_bytes": result.input_bytes,
+            "output_bytes": result.output_bytes,
+            "bpfp": result.bpfp,
+            "snr_db": None if math.isinf(result.snr_db) else result.snr_db,
+        }
+    with Path(path).open("a") as out:
+        out.write(json.dumps(entry) + "\n")

@@ -2,8 +2,8 @@
 
 import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -92,19 +92,25 @@ def command(
         raise click.UsageError(f"--anchor {anchor}: no codec has this name")
     scorer = (task, load_task(task)) if task else None
     evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), scorer)
-    shown = sys.stderr is not None and sys.stderr.isatty() and not no_progress
     points = len(dumps) * sum(1 for _ in evaluation.points())
-    with contextlib.ExitStack() as stack:
-        bar: Any = None
-        if shown:
-            made = click.progressbar(
-                length=points, file=sys.stderr, item_show_func=lambda text: text or ""
-            )
-            bar = stack.enter_context(made)
-        measurements = evaluation.measure(lambda text: bar and bar.update(1, text))
+    with progress(points, no_progress) as advance:
+        measurements = evaluation.measure(advance)
     deltas = evaluation.write(measurements, anchor)
     report(measurements, deltas)
     return 1 if evaluation.unexpected else 0
+
+
+@contextlib.contextmanager
+def progress(points: int, hidden: bool) -> Iterator[Callable[[str], None]]:
+    """Yield what is called with the name of each point that is done."""
+    if hidden or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    shown = click.progressbar(
+        length=points, file=sys.stderr, item_show_func=lambda text: text or ""
+    )
+    with shown as bar:
+        yield lambda text: bar.update(1, text)
 
 
 def report(measurements: list, deltas: list) -> None:

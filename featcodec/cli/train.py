@@ -1,20 +1,16 @@
 """`featcodec train`."""
 
-import os
-import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from . import batch, failures, render
+from .encode import named
 
 if TYPE_CHECKING:
     from ..dumps import Dump
-
-TELL_EVERY = 100  # steps
 
 
 @click.command()
@@ -23,7 +19,9 @@ TELL_EVERY = 100  # steps
 @click.option(
     "--transform", type=click.Choice(["linear", "neural"]), default="linear", show_default=True
 )
-@click.option("--layout", multiple=True, metavar="[NAME=]LAYOUT", help="As for encode.")
+@click.option(
+    "--layout", multiple=True, callback=named, metavar="[NAME=]LAYOUT", help="As for encode."
+)
 @click.option("--from", "start", metavar="P", help="neural: go on from the network of a profile.")
 @click.option("--steps", type=click.IntRange(1), metavar="N", help="neural: steps (12000).")
 @click.option("--seed", type=int, metavar="N", help="neural: of crops, noise and weights (0).")
@@ -35,7 +33,7 @@ def command(
     dumps: tuple[str, ...],
     output: str,
     transform: str,
-    layout: tuple[str, ...],
+    layout: dict[str, str],
     start: str | None,
     steps: int | None,
     seed: int | None,
@@ -52,22 +50,19 @@ def command(
     from ..coding.profile import Profile
     from ..outputs import complete
     from ..request import Options
-    from .encode import named
+    from . import train_network
 
-    asked = {"from": start, "steps": steps, "seed": seed, "device": device}
-    options = Options(
-        layouts=named(click.get_current_context(), click.Option(["--layout"]), layout)
-    )
+    asked = train_network.Asked(start, steps, seed, device)
+    options = Options(layouts=layout)
     if transform == "linear":
-        for name, value in asked.items():
-            if value is not None:
-                raise click.UsageError(f"--{name} is for --transform neural")
+        asked.refuse()
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
     batch.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
     with complete(output, force) as out:
         sources = opened(dumps)
         if transform == "neural":
-            data = network(sources, options, output, start, steps, seed, device, quiet)
+            checkpoint = Path(checkpoint_of(output))
+            data = train_network.train(sources, options, asked, checkpoint, quiet)
         else:
             from ..training.linear import train
 
@@ -94,60 +89,3 @@ def opened(paths: Iterable[str]) -> "Iterator[Dump]":
 
 def checkpoint_of(output: str) -> str:
     return f"{output}.checkpoint"
-
-
-def network(
-    sources: Any,
-    options: Any,
-    output: str,
-    start: str | None,
-    steps: int | None,
-    seed: int | None,
-    device: str | None,
-    quiet: bool,
-) -> bytes:
-    """Train a network, tell of it, and return the bytes of its profile."""
-    from ..coding.profile import Profile
-    from ..errors import InvalidInput
-
-    os.environ.pop("OMP_NUM_THREADS", None)  # one process, and hours of work: take all cores
-    try:
-        import torch
-
-        from ..training.network.loop import Plan
-        from ..training.network.train import train_network
-    except ImportError as error:
-        raise InvalidInput(
-            f"training a network needs {error.name}: pip install 'featcodec[train]'"
-        ) from None
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidInput(f"--device {device}: {str(error).splitlines()[0]}") from None
-    torch.set_num_threads(os.cpu_count() or 1)
-    usual = Plan()
-    plan = replace(usual, steps=steps or usual.steps, seed=seed or usual.seed, device=device)
-    checkpoint = Path(checkpoint_of(output))
-
-    def tell(now: Any) -> None:
-        if not quiet and (now.step % TELL_EVERY == 0 or now.step == plan.steps):
-            end = "\r" if sys.stderr.isatty() and now.step < plan.steps else "\n"
-            click.echo(
-                f"  step {now.step:,} of {plan.steps:,}: {now.bits:.3f} bits a value,"
-                f" error {now.error:.4f}{end}",
-                err=True,
-                nl=False,
-            )
-
-    found = train_network(
-        sources,
-        options,
-        plan,
-        checkpoint,
-        Path(output).stem,
-        Profile.load(start) if start else None,
-        tell,
-    )
-    checkpoint.unlink(missing_ok=True)
-    return Profile.pack([], found)

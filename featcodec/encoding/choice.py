@@ -9,9 +9,8 @@ from ..align.value import ValueAlignment, ValueStats
 from ..coding.parts.base import PartCoder, Sizes
 from ..coding.picture import NeuralModel
 from ..container.group import Part
+from . import tuning
 
-MISS = 0.04  # dB between the SNR wanted and reached on the sample
-SATURATION_MISS = 0.5  # the same where thresholds, not steps, make up for it
 ROW_GROUP_VALUES = 3 << 18  # about what the caches of one core hold
 
 
@@ -68,7 +67,7 @@ class Choice:
     @property
     def sound(self) -> bool:
         """Whether the wanted SNR can be met by a small change of step or thresholds."""
-        most = SATURATION_MISS if self.quantiser.on_saturation else MISS
+        most = tuning.SATURATION_MISS if self.quantiser.on_saturation else tuning.MISS
         return self.estimate.miss < most
 
     @property

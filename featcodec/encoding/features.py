@@ -13,7 +13,7 @@ from ..elements import BITS, PRECISION
 from ..entropy.prediction import PredictionError
 from ..errors import InvalidInput
 from ..request import Options, Quality
-from . import rounding
+from . import rounding, tuning
 from .bounded.choice import bounded_choice, fine_choice
 from .choice import Choice
 from .group_writer import GroupWriter
@@ -25,11 +25,7 @@ from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 
-CLOSE = 1.002  # of the bits: estimates are no better than that
-WORTHWHILE = 0.5  # of the elements' bits: above that, coding bit for bit may be smaller
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
-FINE_ABOVE = 32.0  # dB, from where split symbols may do better than contexts,
-CLEARLY = 0.99  # by so much at least
 
 
 @dataclass
@@ -80,11 +76,12 @@ class FeatureEncoder:
         ):
             # All is known of a small group, so that a profile need never cost anything.
             without = Race(samples, [], family, snr).run()
-            if without is not None and without.estimate.bits < CLOSE * found.estimate.bits:
+            most = tuning.SAME_BITS * found.estimate.bits
+            if without is not None and without.estimate.bits < most:
                 found = without
-        if samples.sparse and snr > FINE_ABOVE and family == "auto":
+        if samples.sparse and snr > tuning.FINE_ABOVE and family == "auto":
             fine = fine_choice(samples, snr)
-            found = fine if fine.estimate.bits < CLEARLY * found.estimate.bits else found
+            found = fine if fine.estimate.bits < tuning.CLEARLY * found.estimate.bits else found
         return found
 
     def _smaller(self, group: Group, lossy: Callable[[], GroupHeader | None]) -> GroupHeader:
@@ -92,7 +89,7 @@ class FeatureEncoder:
         mark = self.writer.mark()
         header = lossy()
         size = self.writer.position - mark[0]
-        if header is not None and 8 * size < WORTHWHILE * BITS[group.dtype] * group.values:
+        if header is not None and 8 * size < tuning.WORTHWHILE * BITS[group.dtype] * group.values:
             return header
         self.writer.rewind(mark)
         exact = self._exact(group)

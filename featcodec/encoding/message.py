@@ -17,10 +17,10 @@ from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..entropy import exact
 from ..errors import InvalidInput
+from . import tuning
 from .row_group import RowGroupEncoder
 from .search.solve import solve_step
 
-WORTHWHILE = 0.5  # of the array's bytes: above that, coding bit for bit may be smaller
 MOST_SHIFT = 120  # quarter octaves: a step beyond has no code
 LEAST_START, MOST_START = 1e-6, 1e3  # deviations of the array, of the first step
 DROP = 5  # codes from one attempt at the step to the next
@@ -59,7 +59,7 @@ class ArrayEncoder:
             )
         tried = [self.with_loss(*pair, profile, snr) for pair in fitting]
         found = [message for message in tried if message is not None]
-        if not found or len(min(found, key=len)) > WORTHWHILE * self.stored.nbytes:
+        if not found or len(min(found, key=len)) > tuning.WORTHWHILE * self.stored.nbytes:
             found.append(self.exact())
         return min(found, key=len)
 

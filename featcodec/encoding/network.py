@@ -14,6 +14,7 @@ from ..coding.parts.base import PartCoder, Sizes
 from ..coding.picture import NeuralCoder, NeuralModel
 from ..container.group import Part
 from ..entropy import family
+from . import tuning
 from .choice import Choice, Estimate, Picture, Quantiser
 from .fit import fitting
 from .search.candidate import Candidate, scale_of
@@ -22,8 +23,6 @@ from .search.solve import solve_step
 from .tensors.group import Group
 from .tensors.samples import Samples
 
-PICTURE_LEVELS = (-1, 2, 5)  # of pictures whose rest is coded
-TOKENS_PER_AXIS = 4  # at least, in a sample that a KLT is fitted to
 MOST_AXES = 512  # beyond so many channels no KLT of what is left is tried
 EMPTY_SCALE = -2 * family.UNIT  # beside the step's: the table of a scale so low codes nothing
 
@@ -52,7 +51,7 @@ def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
         step = solve_step(trial.error, goal, start, precision=0.003)
         return _choice(samples, network, values, step, _nothing(samples, step))
     trial = Trial.of(samples, network, values, samples.sizes.fit)
-    steps = (network.weights.coarsest_step * 2 ** (-level / 2) for level in PICTURE_LEVELS)
+    steps = (network.weights.coarsest_step * 2 ** (-level / 2) for level in tuning.PICTURE_LEVELS)
     return min(
         (trial.with_rest(step, goal) for step in steps), key=lambda choice: choice.estimate.bits
     )
@@ -138,7 +137,7 @@ def _candidates(
     centre = fitting.centre_of(rest)
     models = [fitting.linear_model(samples.ones, None, 0, 1, centre)]
     tokens = rest[samples.ones].shape[-1]
-    if 2 <= samples.channels <= min(MOST_AXES, tokens // TOKENS_PER_AXIS):
+    if 2 <= samples.channels <= min(MOST_AXES, tokens // tuning.TOKENS_PER_AXIS):
         axes = fitting.klt(rest, centre)
         magnitude = 2.0 ** min(max(round(-math.log2(goal) / 2), 1), 6)
         models.append(

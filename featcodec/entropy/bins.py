@@ -64,14 +64,7 @@ class Model:
     @classmethod
     def unpack(cls, data: memoryview, itemsize: int, count: int) -> "Model":
         """Return the model of `count` numbers; SymbolError when it is none."""
-        unpacker = zlib.decompressobj()
-        try:
-            raw = unpacker.decompress(data, MOST_BYTES + 1)
-        except zlib.error:
-            raise SymbolError("a model of bins is damaged") from None
-        sound = unpacker.eof and not unpacker.unused_data
-        if not sound or not _HEAD.size <= len(raw) <= MOST_BYTES:
-            raise SymbolError("a model of bins is damaged")
+        raw = _inflated(data)
         shift, low, prefixes, values, tables, width, channels, p, q = _HEAD.unpack_from(raw)
         bins, places, cells = prefixes + values, -(-count // max(channels, 1)), 2 * p * q * SUMS
         named = (places * (p > 1), channels * (q > 1))
@@ -115,6 +108,18 @@ class Model:
         if (model.maps >= tables).any():
             raise SymbolError("a table of bins that is not there")
         return model
+
+
+def _inflated(data: memoryview) -> bytes:
+    unpacker = zlib.decompressobj()
+    try:
+        raw = unpacker.decompress(data, MOST_BYTES + 1)
+    except zlib.error:
+        raise SymbolError("a model of bins is damaged") from None
+    sound = unpacker.eof and not unpacker.unused_data
+    if not sound or not _HEAD.size <= len(raw) <= MOST_BYTES:
+        raise SymbolError("a model of bins is damaged")
+    return raw
 
 
 def _ascending(gaps: np.ndarray, bits: int) -> np.ndarray:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from ... import modes
 from ...align.value import ValueAlignment
 from ...coding.model import GridModel
+from .. import tuning
 from ..fit import fitting
 from ..fit.fitting import Classes
 from ..tensors.samples import Samples
-from . import correction
 from .candidate import Candidate
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Builder:
         if search.blurs_bounds and self.samples.near_bounds(error):
             low, high = values.lower - values.mean, values.upper - values.mean
             made.bounds = (low / values.std, high / values.std)
-            made.lmbda = correction.LAMBDA
+            made.lmbda = tuning.CORRECTED_LAMBDA
         return made
 
     def fitted(

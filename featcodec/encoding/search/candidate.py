@@ -14,12 +14,12 @@ from ...container.group import Part
 from ...entropy import family
 from ...quantise.scalar import LAMBDA
 from ...transform.base import Transform
+from .. import tuning
 from ..fit import fitting
 from ..fit.fitting import Classes
 from .correction import Correction, correct
 
 # Quarter octaves by which the scale of a step is best below the step under dependent quantisation.
-DEPENDENT_SCALE = 0.75
 CORRECTED_VALUES = 1 << 16  # of a sample, for a first look
 
 
@@ -70,7 +70,7 @@ class Candidate:
         """Return the step in quarter octaves as it is for the choice of tables, and as stored."""
         if not self.dependent:
             return scale_of(step), scale_of(step)
-        exact = round(4 * math.log2(step) - DEPENDENT_SCALE)
+        exact = round(4 * math.log2(step) - tuning.DEPENDENT_SCALE)
         stored = exact - exact % 2 if self.even else exact
         return exact if self.entry is None else stored, stored
 

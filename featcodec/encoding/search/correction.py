@@ -13,7 +13,6 @@ LEAST_BLOCKS = 16  # on which a correction is judged
 LEAST_LEFT = 1e-3  # of the squared error, where the bounds undo all of it
 LARGEST = 127  # of a knot
 PRIOR = 1.0  # values that speak for a knot at 0
-LAMBDA = 0.06  # of the quantiser: what the curve mends need not be prevented
 
 
 @dataclass(frozen=True)

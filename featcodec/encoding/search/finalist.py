@@ -7,6 +7,7 @@ from ... import modes
 from ...align.value import ValueAlignment
 from ...coding.model import GridModel
 from ...quantise.scalar import LAMBDA
+from .. import tuning
 from ..choice import Choice
 from ..fit import fitting
 from ..fit.fitting import Classes
@@ -18,9 +19,6 @@ from .finish import Finish
 if TYPE_CHECKING:
     from .race import Race, Trial
 
-SCARCE = 0.05  # bits a value, below which a trellis may not pay
-MOST_AXES = 1024  # beyond so many channels a KLT of the group's own is not tried
-
 
 def finished(of: "Race", trial: "Trial") -> Choice:
     """Return the choice of a trial, with dependent quantisation where that may serve."""
@@ -29,7 +27,7 @@ def finished(of: "Race", trial: "Trial") -> Choice:
     if search.trellis_gain is None or trial.recipe.on_saturation:
         return _finish(of, trial)
     choice = _finish(of, trial, dependent=True)
-    certain = max(SCARCE * of.samples.group.values, search.certain_bits)
+    certain = max(tuning.SCARCE * of.samples.group.values, search.certain_bits)
     if choice.sound and choice.estimate.bits > certain:
         return choice
     scalar = _finish(of, trial)
@@ -70,7 +68,7 @@ def _prefix(
     centre = fitting.centre_of(classes)
     count = sum(a[0].size for a in classes.values()) / fraction
     for reflectors in (0, len(centre) - 1):
-        if reflectors and (count < len(centre) or len(centre) > MOST_AXES):
+        if reflectors and (count < len(centre) or len(centre) > tuning.KLT_CHANNELS):
             continue
         axes = fitting.klt(classes, centre) if reflectors else None
         model = fitting.linear_model((1,), axes, reflectors, 8, centre)

@@ -8,6 +8,7 @@ from ...align.curve import Curve
 from ...align.value import ValueAlignment
 from ...coding.parts.base import PartCoder
 from ...quantise.scalar import LAMBDA
+from .. import tuning
 from ..choice import Choice, Estimate, Quantiser
 from ..fit import fitting
 from ..tensors.samples import Samples
@@ -15,10 +16,8 @@ from . import cost
 from .candidate import Candidate
 from .solve import solve_lambda, solve_step
 
-CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
 CURVE_BITS = 8.0 * 32  # in the header
 ROUNDS = 5  # of tuning to the step that what was tuned needs
-LEAST_LAMBDA = 0.005  # of a quantiser that can still be made stricter
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Finish:
                 found = self._settle(found)
         missed = self._error(found) / self.goal
         miss = abs(10 * math.log10(max(missed, 1e-300)))
-        if self.on_saturation and found.lmbda < LEAST_LAMBDA and missed > 1:
+        if self.on_saturation and found.lmbda < tuning.LEAST_LAMBDA and missed > 1:
             miss = math.inf  # thresholds have nothing left to give
         curve = found.curve
         if curve is not None:
@@ -115,7 +114,7 @@ class Finish:
         counts = self.grid.count(coder)
         gain = 10 * math.log10(found.clamped / found.curved)
         self.curved = cost.bits_of_error(gain, counts) / self.grid.fraction > CURVE_BITS
-        self.clamp = self.curved or found.clamped < CLAMP_PAYS
+        self.clamp = self.curved or found.clamped < tuning.CLAMP_PAYS
         if not self.curved:
             self.grid.lmbda = LAMBDA
 

@@ -14,17 +14,12 @@ from ...coding.model import GridModel
 from ...container.model import ProfileEntry
 from ...quantise.scalar import LAMBDA
 from ...request import SampleSizes
+from .. import tuning
 from ..choice import Choice
 from ..tensors.samples import Samples
 from . import cost, finalist
 from .build import Builder
 from .entries import matching
-from .finish import LEAST_LAMBDA
-
-MISJUDGED = 1.5  # of the bits of a trial: what may be no more than those of another
-DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
-CLOSE = 0.1  # of the bits of the best: what more of them is worth another look
-LOOKS = 3  # trials at most that are looked at once more
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ class Trial:
     @property
     def exhausted(self) -> bool:
         """Whether no smaller lambda is left to reach the SNR with."""
-        return self.recipe.on_saturation and self.recipe.lmbda < LEAST_LAMBDA
+        return self.recipe.on_saturation and self.recipe.lmbda < tuning.LEAST_LAMBDA
 
 
 @dataclass
@@ -147,8 +142,8 @@ class Race:
         """Return the trials near the best, the best of a profile or without one among them."""
         least = min(trial.bits for trial in first)
         close = sorted(first, key=lambda trial: trial.bits)
-        close = [trial for trial in close if trial.bits <= least + CLOSE * abs(least)]
-        close = list(dict.fromkeys((*close[:LOOKS], *_rival(close))))
+        close = [trial for trial in close if trial.bits <= least + tuning.CLOSE * abs(least)]
+        close = list(dict.fromkeys((*close[: tuning.LOOKS], *_rival(close))))
         if len(close) > 1 and self.samples.group.values > 2 * self.sizes.trial:
             close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in close]
             close.sort(key=lambda trial: trial.bits)
@@ -159,7 +154,7 @@ class Race:
         if self.samples.group.values <= self.sizes.whole:
             return close
         best = close[0]
-        near = [trial for trial in close if trial is best or trial.bits < DOUBT * best.bits]
+        near = [trial for trial in close if trial is best or trial.bits < tuning.DOUBT * best.bits]
         return [best, *_rival(near)]
 
     def _sound(self, trials: list[Trial]) -> Iterator[Choice]:
@@ -171,7 +166,7 @@ class Race:
             choice = self._finished(trial)
             yield choice
             if choice.sound:
-                enough = min(enough, MISJUDGED * trial.bits)
+                enough = min(enough, tuning.MISJUDGED * trial.bits)
 
     def _finished(self, trial: Trial) -> Choice:
         return finalist.finished(self, trial)

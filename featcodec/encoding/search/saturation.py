@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from ...align.value import ValueAlignment
 from ...coding.model import GridModel
+from .. import tuning
 from .race import Race, Recipe
 from .solve import MOST_LAMBDA
-
-MULTIPLES = 4  # of the step that are tried
 
 
 def enter_sample_domain(
@@ -27,7 +26,7 @@ def enter_sample_domain(
     race.trials = [trial for trial in race.trials if trial not in free]
     top = race.samples.saturation / values.std
     least = max(int(top / max(trial.step for trial in free)), 1)
-    for multiple in range(least, least + MULTIPLES):
+    for multiple in range(least, least + tuning.SATURATION_STEPS):
         trial = race.consider_at(Recipe(model, None, values, on_saturation=True), top / multiple)
         if trial.recipe.lmbda >= MOST_LAMBDA:
             break  # steps that are finer still leave too little error

@@ -9,13 +9,12 @@ from ...align.value import ValueAlignment, ValueStats
 from ...coding.parts.base import Sizes
 from ...container.model import ProfileEntry
 from ...request import SampleSizes
+from .. import tuning
 from ..fit.fitting import Classes
 from .group import Group, stats_of
 
 LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 FEW = 1 << 8  # values show nothing
-SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
-RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 
 
 @dataclass
@@ -39,7 +38,7 @@ class Samples:
             self.group = replace(self.group, wide=True)
             some = some.astype(np.float64)
         self.std = self.stats.std if self.stats.std > 0 else 1.0
-        self.sparse = bool(np.count_nonzero(some == 0) > some.size * RARE)
+        self.sparse = bool(np.count_nonzero(some == 0) > some.size * tuning.RARE)
         self._some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
 
@@ -55,13 +54,14 @@ class Samples:
 
         0 when there is none.
         """
+        least = self._some.size * tuning.SATURATED
         found = {
             abs(bound): np.count_nonzero(at_bound)
             for bound, at_bound in (
                 (self.stats.lower, self._some <= self.stats.lower),
                 (self.stats.upper, self._some >= self.stats.upper),
             )
-            if bound and self.sparse and np.count_nonzero(at_bound) > self._some.size * SATURATED
+            if bound and self.sparse and np.count_nonzero(at_bound) > least
         }
         return max(found, key=found.__getitem__, default=0.0)
 
@@ -70,7 +70,7 @@ class Samples:
         """Whether one value other than 0 may occur so often that its rounding counts."""
         some = self._some[self._some != 0]
         _, counts = np.unique(some, return_counts=True)
-        return some.size < FEW or bool(counts.max() > some.size * SATURATED)
+        return some.size < FEW or bool(counts.max() > some.size * tuning.SATURATED)
 
     def alignment(self, entry: ProfileEntry | None = None) -> ValueAlignment:
         """Return the bounds of the group, and its normalisation or that of a profile's entry."""

@@ -4,9 +4,9 @@ import math
 
 from ...align.value import ValueAlignment
 from ...coding.parts.base import Sizes
+from ...encoding import tuning
 from ...encoding.fit import fitting
 from ...encoding.fit.fitting import Classes
-from ...encoding.search.finalist import MOST_AXES
 from ...encoding.search.race import Race, Recipe, Trial
 from ..search import ModeSearch
 
@@ -25,7 +25,7 @@ class LinearSearch(ModeSearch):
             return
         block, least = self._enter_dct(race), race.least
         samples, values = race.samples, race.samples.alignment()
-        if not 2 <= samples.channels <= MOST_AXES:
+        if not 2 <= samples.channels <= tuning.KLT_CHANNELS:
             return
         if samples.group.values > race.sizes.whole and race.trained < WELL_TRAINED * least:
             return

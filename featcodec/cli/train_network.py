@@ -1,0 +1,79 @@
+"""The half of `featcodec train` that trains a network, which needs torch."""
+
+import os
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..training.network.loop import Plan
+
+TELL_EVERY = 100  # steps
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of a network; None where the usual value is to be taken."""
+
+    start: str | None
+    steps: int | None
+    seed: int | None
+    device: str | None
+
+    def refuse(self) -> None:
+        """Raise UsageError when one is given, as none is for a linear profile."""
+        for name, value in asdict(self).items():
+            if value is not None:
+                option = "from" if name == "start" else name
+                raise click.UsageError(f"--{option} is for --transform neural")
+
+
+def train(sources: Any, options: Any, asked: Asked, checkpoint: Path, quiet: bool) -> bytes:
+    """Train a network, tell of it, and return the bytes of its profile."""
+    from ..coding.profile import Profile
+    from ..errors import InvalidInput
+
+    os.environ.pop("OMP_NUM_THREADS", None)  # one process, and hours of work: take all cores
+    try:
+        import torch
+
+        from ..training.network.loop import Plan
+        from ..training.network.train import train_network
+    except ImportError as error:
+        raise InvalidInput(
+            f"training a network needs {error.name}: pip install 'featcodec[train]'"
+        ) from None
+    device = asked.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidInput(f"--device {device}: {str(error).splitlines()[0]}") from None
+    torch.set_num_threads(os.cpu_count() or 1)
+    usual = Plan()
+    steps, seed = asked.steps or usual.steps, asked.seed or usual.seed
+    plan = replace(usual, steps=steps, seed=seed, device=device)
+    start = Profile.load(asked.start) if asked.start else None
+    name = Path(checkpoint.stem).stem  # of the profile, whose checkpoint has one suffix more
+    tell = (lambda _: None) if quiet else teller(plan)
+    found = train_network(sources, options, plan, checkpoint, name, start, tell)
+    checkpoint.unlink(missing_ok=True)
+    return Profile.pack([], found)
+
+
+def teller(plan: "Plan") -> Any:
+    """Return what says, now and then, how far the training is."""
+
+    def tell(now: Any) -> None:
+        if now.step % TELL_EVERY == 0 or now.step == plan.steps:
+            end = "\r" if sys.stderr.isatty() and now.step < plan.steps else "\n"
+            click.echo(
+                f"  step {now.step:,} of {plan.steps:,}: {now.bits:.3f} bits a value,"
+                f" error {now.error:.4f}{end}",
+                err=True,
+                nl=False,
+            )
+
+    return tell

@@ -1,0 +1,36 @@
+"""Measured constants of the encoder's decisions; a file can be read whatever they are.
+
+Each was chosen for the least bits at equal SNR over the ten dumps of `features/eval` that the guide
+names (`featcodec guide results`), with `tests/benchmarks/measure.py rates` at 2, 5, 10, 20 and 30
+dB, in November 2026. Constants of one mode lie in its folder in `featcodec.modes`, those of a stage
+beside the stage.
+"""
+
+# What is coded with loss, and how.
+WORTHWHILE = 0.5  # of the elements' bits: above that, coding bit for bit may be smaller
+SAME_BITS = 1.002  # of the bits: estimates are no better than that
+FINE_ABOVE = 32.0  # dB, from where split symbols may do better than contexts,
+CLEARLY = 0.99  # by so much at least
+SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
+RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
+
+# The race of trials.
+MISJUDGED = 1.5  # of the bits of a trial: what may be no more than those of another
+DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
+CLOSE = 0.1  # of the bits of the best: what more of them is worth another look
+LOOKS = 3  # trials at most that are looked at once more
+SATURATION_STEPS = 4  # multiples of the step that may divide the saturation value
+
+# Finalists and the choice.
+SCARCE = 0.05  # bits a value, below which a trellis may not pay
+KLT_CHANNELS = 1024  # beyond so many a KLT of the group's own is not tried
+DEPENDENT_SCALE = 0.75  # quarter octaves that scales lie below the step's under a trellis
+CORRECTED_LAMBDA = 0.06  # what the curve of the correction mends need not be prevented
+CLAMP_PAYS = 0.995  # of the squared error: less must be left for clamping to be used
+LEAST_LAMBDA = 0.005  # of a quantiser that can still be made stricter
+MISS = 0.04  # dB between the SNR wanted and reached on the sample
+SATURATION_MISS = 0.5  # the same where thresholds, not steps, make up for it
+
+# Under a network.
+PICTURE_LEVELS = (-1, 2, 5)  # qualities of pictures whose rest is coded
+TOKENS_PER_AXIS = 4  # at least, in a sample that a KLT is fitted to

@@ -1,0 +1,117 @@
+"""What is kept of the features of one kind, from dumps read once."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..align.value import typical_bounds
+from ..coding.parts.base import Sizes
+from ..encoding.fit import fitting
+from ..encoding.tensors.group import Group
+from ..modes.banded.fit import EDGES, Moments, radial
+
+KEPT_VALUES = 1 << 22  # a sample of so many values per entry, for scales and tables
+MOST_AXES = 1024  # channels of a KLT for each band: beyond, profiles grow more than rates shrink
+
+
+@dataclass
+class Pool:
+    """What is kept of all features of one kind: moments of all, and a sample."""
+
+    group: Group
+    prefix: bool
+    count: int = 0
+    pivot: np.ndarray | None = None
+    total: np.ndarray | None = None
+    products: np.ndarray | None = None
+    lower: float = math.inf
+    upper: float = -math.inf
+    bands: dict[Sizes, Moments] = field(default_factory=dict)  # by longest block
+    samples: dict[Sizes, list[dict[Sizes, np.ndarray]]] = field(default_factory=dict)
+    kept: int = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Take in values (channels, n), not yet normalised."""
+        if self.pivot is None:
+            self.pivot = values.mean(axis=1, dtype=np.float64)
+            self.total = np.zeros(len(values))
+            self.products = np.zeros((len(values), len(values)))
+        assert self.total is not None and self.products is not None
+        shifted = values - self.pivot.astype(values.dtype)[:, None]
+        self.total += shifted.sum(axis=1, dtype=np.float64)
+        self.products += shifted @ shifted.T
+        self.count += values.shape[1]
+        self.lower = min(self.lower, float(values.min()))
+        self.upper = max(self.upper, float(values.max()))
+
+    def add_bands(self, values: np.ndarray, sizes: Sizes, block: Sizes) -> None:
+        """Take in values (channels, points, blocks) once more, by bands of frequencies."""
+        if block not in self.bands:
+            self.bands[block] = Moments(radial(block, max(EDGES)), len(values))
+        assert self.pivot is not None and self.total is not None
+        mean = self.pivot + self.total / self.count
+        self.bands[block].add(values - mean.astype(values.dtype)[:, None, None], sizes)
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and covariance of the channels."""
+        assert self.pivot is not None and self.total is not None and self.products is not None
+        mean = self.total / self.count
+        return self.pivot + mean, self.products / self.count - np.outer(mean, mean)
+
+
+def collect(pools: dict[tuple, Pool], group: Group) -> None:
+    """Add a group to the pools of its kind: all values to the moments, some to the sample."""
+    layout = group.layout
+    channels = layout.token_grid(group.shapes[0])[-1]
+    axes = len(group.grids[0])
+    key = (
+        group.label,
+        channels,
+        layout.axes,
+        layout.prefix,
+        layout.grid,
+        axes,
+        group.compute_dtype,
+    )
+    ones = tuple(1 for _ in group.grids[0])
+    for prefix, _, values in _chunks(group, ones):
+        pool = pools.setdefault((*key, prefix), Pool(group, prefix))
+        pool.add(values.reshape(channels, -1))
+    if 2 <= channels <= MOST_AXES:
+        for block in fitting.blocks_worth_trying(group.grids):
+            for prefix, sizes, values in _chunks(group, block):
+                if not prefix:
+                    pools[(*key, False)].add_bands(values, sizes, block)
+    _sample(pools, key, group)
+
+
+def _chunks(group: Group, block: Sizes) -> Iterator[tuple[bool, Sizes, np.ndarray]]:
+    """Yield all blocks of a group: of the prefix or not, sizes, values made harmless."""
+    grid = group.grid(block)
+    per = max((1 << 20) // max(grid.largest_slab(), 1), 1)
+    bounds: tuple[float, float] | None = None
+    for first in range(0, grid.slabs, per):
+        boxes = grid.boxes(first, min(first + per, grid.slabs))
+        for (prefix, sizes), found in boxes.items():
+            values = grid.collect(found, group.tensor, group.floats)
+            if bounds is None:
+                finite = values[np.isfinite(values)]
+                bounds = typical_bounds(finite) if finite.size else (0.0, 0.0)
+            yield prefix, sizes, np.clip(np.nan_to_num(values, nan=0.0), *bounds)
+
+
+def _sample(pools: dict[tuple, Pool], key: tuple, group: Group) -> None:
+    """Keep blocks of a group in every size worth trying."""
+    room = KEPT_VALUES - pools[(*key, False)].kept
+    if room <= 0:
+        return
+    ones = tuple(1 for _ in group.grids[0])
+    for block in [*fitting.blocks_worth_trying(group.grids), ones]:
+        arrays, _ = group.sample(block, min(room, KEPT_VALUES // 4))
+        for prefix in (False, True):
+            mine = {sizes: a for (p, sizes), a in arrays.items() if p == prefix}
+            if mine:
+                pools[(*key, prefix)].samples.setdefault(block, []).append(mine)
+        pools[(*key, False)].kept += sum(a.size for a in arrays.values()) // 3
