@@ -8,9 +8,9 @@ LOWEST_BIN := .venv-lowest/bin
 # The first python3.X that runs; one may be on the path and refuse to.
 runs = $(firstword $(foreach v,$(1),$(shell python$(v) -c "print('python$(v)')" 2>/dev/null)) python3)
 
-# What is skipped without torch, compressai or matplotlib, and what reads and makes bytes.
+# What is skipped without torch, compressai or matplotlib; and the bytes of the format, read and made.
 IN_BOTH := $(addprefix tests/test_,$(addsuffix .py,neural learning eval guide making_vectors vectors \
-    access elements readers dumps verify exact entropy transform align contexts dependent bounded))
+    access elements readers dumps verify exact))
 # A worker a core, each of one thread.
 PYTEST := -m pytest --numprocesses auto --dist worksteal
 test test-lowest: export OMP_NUM_THREADS = 1
