@@ -150,12 +150,12 @@ def _cheapest(bins: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, np.ndarr
     decided = np.empty((stages, 2, 2, 2, length), bool)  # by what follows: x, and Q and x before
     for t in range(stages):
         np.take(costs, bins[t], axis=1, out=kinds.reshape(4, length), mode="clip")
-        for x in (0, 1):
-            np.add(state, kinds[:, None, :: 1 - 2 * x], out=through)
-            np.less(through[:, :, 1], through[:, :, 0], out=decided[t, x])
-            for q in (0, 1):
-                low, high = through[q, :, 0], through[q, :, 1]
-                np.minimum(low, high, out=after[:: 1 - 2 * q, x, q])
+        for i in (0, 1):  # x, and Q below
+            np.add(state, kinds[:, None, :: 1 - 2 * i], out=through)
+            np.less(through[:, :, 1], through[:, :, 0], out=decided[t, i])
+            for j in (0, 1):
+                low, high = through[j, :, 0], through[j, :, 1]
+                np.minimum(low, high, out=after[:: 1 - 2 * j, i, j])
         state, after = after, state
     last = state.reshape(8, length).argmin(axis=0)
     q, x, y = (last >> 2 & 1).astype(bool), (last >> 1 & 1).astype(bool), (last & 1).astype(bool)

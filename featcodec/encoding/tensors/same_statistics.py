@@ -60,4 +60,4 @@ def _tells(column: list[str], tensors: list[Tensor], layout: Layout) -> bool:
         return bool(deviations.max() > 0)
     between = float(((means - means.mean(axis=0)) ** 2).mean())
     by_chance = float(within * np.mean(1 / counts))
-    return between > 4 * by_chance + 0.02 * within
+    return bool(between > 4 * by_chance + 0.02 * within)
