@@ -48,7 +48,7 @@ def trellis_always() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for search in TRELLIS:
             patch.setattr(search, "certain_bits", -math.inf)
-        patch.setattr(tuning, "SCARCE", -math.inf)
+        patch.setattr(tuning, "TRELLIS", -math.inf)
         yield
 
 

@@ -19,12 +19,13 @@ from .choice import Choice
 from .group_writer import GroupWriter
 from .lossless import write_lossless
 from .network import as_tokens, neural_choice
-from .rate_control.snr import AIM, SnrControl
+from .rate_control.snr import AIM, TOLERANCE, SnrControl
 from .search.race import Race
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 
+SCARCE_TOLERANCE = 0.02  # dB
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
@@ -106,7 +107,9 @@ class FeatureEncoder:
         budget = signal / 10 ** ((snr + AIM) / 10)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = GroupWriter(self.writer, samples.group, self.profile, self.progress)
-        control = SnrControl(choice, snr)
+        # At low rates a decibel is worth up to half of the bits, and another attempt little time.
+        scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
+        control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
         following: Choice | None = choice
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)

@@ -17,12 +17,13 @@ RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 # The race of trials.
 MISJUDGED = 1.5  # of the bits of a trial: what may be no more than those of another
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
-CLOSE = 0.1  # of the bits of the best: what more of them is worth another look
-LOOKS = 3  # trials at most that are looked at once more
+SCARCE = 0.1  # bits a value, below which trials are judged badly
+# Of the bits of the best: what more of them is worth another look; how many trials get it.
+CLOSE, CLOSE_SCARCE = (0.1, 3), (0.2, 5)
 SATURATION_STEPS = 4  # multiples of the step that may divide the saturation value
 
 # Finalists and the choice.
-SCARCE = 0.05  # bits a value, below which a trellis may not pay
+TRELLIS = 0.05  # bits a value, below which a trellis may not pay
 KLT_CHANNELS = 1024  # beyond so many a KLT of the group's own is not tried
 DEPENDENT_SCALE = 0.75  # quarter octaves that scales lie below the step's under a trellis
 CORRECTED_LAMBDA = 0.06  # what the curve of the correction mends need not be prevented

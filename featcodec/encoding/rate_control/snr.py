@@ -25,6 +25,7 @@ class SnrControl:
 
     choice: Choice
     snr: float
+    tolerance: float = TOLERANCE
     tried: list[tuple[Choice, float]] = field(default_factory=list)
     steps: Bracket = field(init=False)  # logarithms of what row groups had on average
 
@@ -42,7 +43,7 @@ class SnrControl:
         """Return whether what the choice reached is what is wanted, or the nearest to it."""
         if reached < self.snr:
             return False
-        return reached <= self.snr + TOLERANCE or self.last or self.choice.coarsest
+        return reached <= self.snr + self.tolerance or self.last or self.choice.coarsest
 
     def next(self, reached: float, mean_step: float) -> Choice | None:
         """Return the choice to try next, None when none is left."""

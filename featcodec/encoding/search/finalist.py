@@ -27,7 +27,7 @@ def finished(of: "Race", trial: "Trial") -> Choice:
     if search.trellis_gain is None or trial.recipe.on_saturation:
         return _finish(of, trial)
     choice = _finish(of, trial, dependent=True)
-    certain = max(tuning.SCARCE * of.samples.group.values, search.certain_bits)
+    certain = max(tuning.TRELLIS * of.samples.group.values, search.certain_bits)
     if choice.sound and choice.estimate.bits > certain:
         return choice
     scalar = _finish(of, trial)

@@ -89,6 +89,10 @@ class Finish:
         miss = abs(10 * math.log10(max(missed, 1e-300)))
         if self.on_saturation and found.lmbda < tuning.LEAST_LAMBDA and missed > 1:
             miss = math.inf  # thresholds have nothing left to give
+        bits = self._bits(found)
+        bits += cost.bits_of_error(
+            10 * math.log10(max(missed, 1e-300)), bits, self.samples.group.values
+        )
         curve = found.curve
         if curve is not None:
             curve = curve._replace(width=curve.width * self.values.std)
@@ -104,16 +108,15 @@ class Finish:
             uses_profile=any(c.entry is not None for c in self.candidates.values()),
             compute_dtype=self.samples.group.compute_dtype,
             curve=curve,
-            estimate=Estimate(self._bits(found), miss),
+            estimate=Estimate(bits, miss),
         )
 
     def _judge(self, step: float) -> None:
         """Decide whether values are clamped, and whether a curve pays."""
-        coder = self.grid.tuned(step)[0]
+        coder, bits = self.grid.tuned(step)
         found = self.grid.correction(coder)
-        counts = self.grid.count(coder)
         gain = 10 * math.log10(found.clamped / found.curved)
-        self.curved = cost.bits_of_error(gain, counts) / self.grid.fraction > CURVE_BITS
+        self.curved = cost.bits_of_error(gain, bits, self.samples.group.values) > CURVE_BITS
         self.clamp = self.curved or found.clamped < tuning.CLAMP_PAYS
         if not self.curved:
             self.grid.lmbda = LAMBDA

@@ -141,9 +141,11 @@ class Race:
     def _second_look(self, first: list[Trial]) -> list[Trial]:
         """Return the trials near the best, the best of a profile or without one among them."""
         least = min(trial.bits for trial in first)
-        close = sorted(first, key=lambda trial: trial.bits)
-        close = [trial for trial in close if trial.bits <= least + tuning.CLOSE * abs(least)]
-        close = list(dict.fromkeys((*close[: tuning.LOOKS], *_rival(close))))
+        scarce = least < tuning.SCARCE * self.samples.group.values
+        more, looks = tuning.CLOSE_SCARCE if scarce else tuning.CLOSE
+        near = [trial for trial in first if trial.bits <= least + more * abs(least)]
+        near.sort(key=lambda trial: trial.bits)
+        close = list(dict.fromkeys((*near[:looks], *_rival(near))))
         if len(close) > 1 and self.samples.group.values > 2 * self.sizes.trial:
             close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in close]
             close.sort(key=lambda trial: trial.bits)

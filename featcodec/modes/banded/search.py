@@ -8,7 +8,7 @@ from ..search import ModeSearch
 from .fit import Moments, banded_model, radial
 
 GAIN = 0.15  # of the bits with one KLT: the most that further KLTs may take
-NEAR = (0.93, 1.1)  # of the bits with one KLT: two bands are tried when three take as many
+NEAR = (0.85, 1.1)  # of the bits with one KLT: two bands are tried when three take as many
 
 
 class BandedSearch(ModeSearch):
