@@ -29,11 +29,11 @@ def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[in
     for header, tensors in zip(headers, members, strict=True):
         if not tensors:
             raise Corrupt("a group without tensors")
+        if header.version > version:
+            raise Corrupt("a group uses what the version of the file does not have")
         _check_values(header, tensors)
         if header.lossy is None:
             continue
-        if header.lossy.version > version:
-            raise Corrupt("a group uses what the version of the file does not have")
         if header.lossy.profile is not None and header.lossy.profile >= len(index.profiles):
             raise Corrupt("a group refers to a profile that the file does not name")
         _check_channels(header.lossy, tensors)
@@ -58,13 +58,25 @@ def _check_values(header: GroupHeader, tensors: Sequence[TensorEntry]) -> None:
     """Raise LimitExceeded when the row groups cannot hold what the tensors claim."""
     per = min(header.slabs_per_row_group, header.slabs)
     limits.check(per, limits.ROW_GROUP_VALUES, "the number of slabs of a row group")
-    if header.lossy is None:
+    if header.repeats is not None:
+        _check_rows_of(header, tensors)
+    elif header.lossy is None:
         if header.slabs != sum(elements.count(t.dtype, t.values) for t in tensors):
             raise Corrupt("a group does not hold as many elements as its tensors")
         return
     most = header.row_groups * limits.ROW_GROUP_VALUES
     what = f"the number of values of the group of tensor {quoted(tensors[0].name)}"
     limits.check(sum(tensor.values for tensor in tensors), most, what)
+
+
+def _check_rows_of(header: GroupHeader, tensors: Sequence[TensorEntry]) -> None:
+    """Raise Corrupt unless tensors can have rows: some values each, of whole bytes, and axes."""
+    assert header.repeats is not None
+    if elements.BITS[header.dtype] < 8 or not all(tensor.values for tensor in tensors):
+        raise Corrupt("a group repeats rows that cannot be")
+    axes = len(header.repeats.layout if header.lossy is None else header.lossy.layout)
+    if any(len(tensor.shape) != axes for tensor in tensors):
+        raise Corrupt("a group repeats rows of tensors that have not the axes of its layout")
 
 
 def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:

@@ -1,0 +1,189 @@
+"""Which rows of a group's tensors repeat earlier ones, bit for bit (encoder's choice, SPEC §5.4)."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import limits
+from ...align.grids import GroupGrid
+from ...align.layout import Layout
+from ...align.numbers import unsigned
+from ...align.repeats import Rows, Runs, gather
+from ...container.repeats import RepeatedRows
+from ...elements import BITS
+
+WORTHWHILE = 1 / 16  # of the rows must repeat others
+LEAST_ROW = 16  # bytes of a row: less costs hardly more than saying which one it repeats
+NEARLY = 1.1  # of the values: as many may be kept where rows are whole samples
+SHOWN = 16  # elements of a row that tell most rows apart
+CHUNK = 1 << 20  # elements that are looked at together
+SEED = 11
+FOLD = np.uint64(32)
+
+Tensors = Callable[[int], Any]  # stored elements by number
+Shapes = Sequence[tuple[int, ...]]
+
+
+def find(dtype: str, layouts: Iterable[Layout], shapes: Shapes, tensor: Tensors) -> Rows | None:
+    """Return the rows of tensors with the repeated ones left out; None when few are repeated.
+
+    Of those that the layouts make, the rows that leave the least. What is left of a map without
+    some of its rows is hardly a map: there, whole samples are rows where that leaves nearly as
+    little.
+    """
+    if BITS[dtype] < 8 or not all(math.prod(shape) for shape in shapes):
+        return None
+    best, least = None, math.inf
+    for layout in layouts:
+        for whole in (False, True) if layout.grid_axes > 1 else (False,):
+            found = _Finder(dtype, layout, shapes, tensor, whole).find()
+            if found is not None and found.kept_values < least * (NEARLY if whole else 1):
+                best, least = found, found.kept_values
+    return best
+
+
+def stated(rows: Rows | None, layout: str = "") -> RepeatedRows | None:
+    """Return what a header says of rows."""
+    if rows is None:
+        return None
+    runs = rows.runs
+    return RepeatedRows(
+        layout, rows.whole, tuple(runs.new), tuple(runs.repeated), tuple(runs.distances)
+    )
+
+
+class _Finder:
+    """Finds rows that are equal by their hashes, and makes sure that they are."""
+
+    def __init__(
+        self, dtype: str, layout: Layout, shapes: Shapes, tensor: Tensors, whole: bool
+    ) -> None:
+        self.kind = unsigned(dtype)
+        self.tensor = tensor
+        self.rows: Rows | None = None
+        units = GroupGrid(layout, shapes, (1,) * (len(layout.grid) or layout.grid_axes))
+        if units.slabs <= limits.REPEAT_ROWS:
+            self.rows = Rows(layout, shapes, whole, Runs((), (), ()))
+
+    def find(self) -> Rows | None:
+        rows = self.rows
+        if rows is None or len(rows.kept) < 2:
+            return None
+        sizes = {math.prod(shape) for shape in rows.shapes}
+        if max(sizes) * self.kind.itemsize < LEAST_ROW:
+            return None
+        hashes, constant = self._hashes(SHOWN)
+        if max(sizes) > SHOWN and _repeated(hashes) >= WORTHWHILE:
+            hashes, constant = self._hashes(max(sizes))
+        if _repeated(hashes[~constant]) * np.mean(~constant) < WORTHWHILE:
+            return None
+        runs = _runs(hashes, constant)
+        if not 0 < len(runs.new) <= limits.REPEAT_RUNS:
+            return None
+        found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs)
+        return found if self._equal(found) else None
+
+    def _hashes(self, shown: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hash of each row, of so many of its elements, and whether they are all one."""
+        assert self.rows is not None
+        hashes, constant = [], []
+        for number, shape in enumerate(self.rows.shapes):
+            size = math.prod(shape)
+            random = np.random.default_rng((SEED, *shape))
+            some = np.unravel_index(np.linspace(0, size - 1, min(shown, size)).astype(int), shape)
+            weights = random.integers(1 << 64, size=min(shown, size), dtype=np.uint64) | np.uint64(1)
+            total = weights.sum()
+            for part in self._chunks(number, size):
+                lead = part.ndim - len(shape)
+                if shown < size:
+                    part = part[(slice(None),) * lead + some]
+                    numbers = part.reshape(-1, shown).astype(np.uint64)
+                    numbers = _folded(numbers) * weights
+                else:
+                    numbers = _folded(part.astype(np.uint64)) * weights.reshape(shape)
+                first = _folded(part[(..., *(0,) * (part.ndim - lead))].astype(np.uint64))
+                hashes.append(numbers.reshape(first.size, -1).sum(axis=1))
+                constant.append(hashes[-1] == first.reshape(-1) * total)
+        return np.concatenate(hashes), np.concatenate(constant)
+
+    def _chunks(self, number: int, size: int) -> Iterator[np.ndarray]:
+        """Yield rows of a tensor (samples, places..., a row...), in order."""
+        assert self.rows is not None
+        view = self.rows.view(self.tensor(number))
+        per = self.rows.per_sample[number]
+        samples = max(CHUNK // (size * per), 1)
+        for start in range(0, view.shape[0], samples):
+            part = view[start : start + samples]
+            if self.rows.whole or samples > 1:
+                yield np.asarray(part).view(self.kind)
+                continue
+            places = max(CHUNK // size, 1)
+            for place in range(0, per, places):
+                yield np.asarray(part[:, place : place + places]).view(self.kind)
+
+    def _equal(self, rows: Rows) -> bool:
+        """Return whether rows that are said to be repeated are."""
+        several = np.flatnonzero(rows.counts > 1)
+        each = max(CHUNK // max(math.prod(shape) for shape in rows.shapes), 1)
+        for start in range(0, len(several), each):
+            some = several[start : start + each]
+            numbers = rows.tensor_of(rows.kept[some])
+            for number in np.unique(numbers).tolist():
+                kept = some[numbers == number]
+                view = rows.view(self.tensor(number))
+                values = gather(view, rows.places(number, rows.kept[kept]))
+                for ours, theirs in rows.pairs(values, kept, self.tensor, lambda view: view):
+                    if not np.array_equal(ours.view(self.kind), theirs.view(self.kind)):
+                        return False
+        return True
+
+
+def _folded(numbers: np.ndarray) -> np.ndarray:
+    """Let the upper half of 64 bits count in the lower one, in place."""
+    numbers ^= numbers >> FOLD
+    return numbers
+
+
+def _repeated(hashes: np.ndarray) -> float:
+    """Return the share of hashes that occur before."""
+    return 1 - len(np.unique(hashes)) / len(hashes) if len(hashes) else 0.0
+
+
+def _runs(hashes: np.ndarray, constant: np.ndarray) -> Runs:
+    """Return how later rows repeat earlier ones; no run begins with a row of one value alone."""
+    _, first, kinds = np.unique(hashes, return_index=True, return_inverse=True)
+    order = np.argsort(kinds, kind="stable")
+    previous = np.full(len(hashes), -1)
+    previous[order[1:]] = np.where(np.diff(kinds[order]) == 0, order[:-1], -1)
+    begins = np.flatnonzero((previous >= 0) & ~constant)
+    new: list[int] = []
+    repeated: list[int] = []
+    distances: list[int] = []
+    done = 0
+    while len(new) <= limits.REPEAT_RUNS:
+        after = int(np.searchsorted(begins, done))
+        if after == len(begins):
+            break
+        row = int(begins[after])
+        tried = {row - int(previous[row]), row - int(first[kinds[row]])}
+        length, distance = max((_length(hashes, row, by), -by) for by in tried)
+        new.append(row - done)
+        repeated.append(length)
+        distances.append(-distance)
+        done = row + length
+    return Runs(new, repeated, distances)
+
+
+def _length(hashes: np.ndarray, row: int, distance: int) -> int:
+    """Return how many rows from one on are as those a distance before."""
+    length, size = 0, 16
+    while row + length < len(hashes):
+        later = hashes[row + length : row + length + size]
+        earlier = hashes[row + length - distance :][: len(later)]
+        differs = np.flatnonzero(later != earlier)
+        if differs.size:
+            return length + int(differs[0])
+        length, size = length + len(later), 4 * size
+    return length
