@@ -4,10 +4,11 @@ Whoever reads or writes values of it knows the tensors as they are: a kept row g
 where they have it.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -37,7 +38,7 @@ class ReducedGrid(GroupGrid):
 
     def __init__(self, rows: Rows, block: Sizes) -> None:
         self.rows = rows
-        self.window: Window | None = None  # what is wanted of a tensor
+        self.wanted: Window | None = None  # of a tensor
         numbers = rows.tensor_of(rows.kept)
         # Samples, counted through all tensors.
         bases = np.cumsum([0, *(shape[0] for shape in rows.units.shapes)])
@@ -49,7 +50,7 @@ class ReducedGrid(GroupGrid):
         changes = (np.diff(numbers) != 0) | (np.diff(lengths) != 0)
         edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(begins)]
         shapes = []
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in itertools.pairwise(edges):
             length = () if rows.whole else (int(lengths[low]),)
             shapes.append((high - low, *length, *rows.shapes[numbers[low]]))
         self.begins = begins[edges[:-1]]  # the first kept row of each
@@ -110,16 +111,16 @@ class ReducedGrid(GroupGrid):
 
     def scatter(self, values: np.ndarray, boxes: Sequence[Box], tensor: Targets) -> None:
         for box, kept, tokens in self._cut_boxes(values, boxes):
-            self.rows.put(tokens, kept, tensor, partial(self._inner, box), self.window)
+            self.rows.put(tokens, kept, tensor, partial(self._inner, box), self.wanted)
 
     def pairs(self, values: np.ndarray, boxes: Sequence[Box], tensor: Origins) -> Pairs:
         for box, kept, tokens in self._cut_boxes(values, boxes):
             yield from self.rows.pairs(tokens, kept, tensor, partial(self._inner, box))
 
     def within(self, boxes: Sequence[Box], window: Window) -> tuple[GroupGrid, Sequence[Box]]:
-        wanted = copy(self)
-        wanted.window = window
-        return wanted, boxes
+        inside = copy(self)
+        inside.wanted = window
+        return inside, boxes
 
     def weights(self, boxes: Sequence[Box]) -> np.ndarray:
         found = []
@@ -135,7 +136,7 @@ class ReducedGrid(GroupGrid):
 
 @dataclass(frozen=True)
 class ReducedElements:
-    """The elements of the kept rows of a group that is coded bit for bit, one row after the other."""
+    """The elements of the kept rows of a group that is coded bit for bit, row by row."""
 
     rows: Rows
 

@@ -1,4 +1,4 @@
-"""Rows of a group's tensors that repeat earlier ones: which are kept, and which each is (SPEC §5.4).
+"""Rows of tensors that repeat earlier ones: which are kept, and which each is (SPEC §5.4).
 
 A row is one place along the first grid axis of a sample, or a whole sample. Rows are counted as
 slabs of one place are: those of a sample follow each other, and so do samples and tensors.
@@ -141,6 +141,8 @@ class Rows:
             if not isinstance(part, slice):
                 view = part(view)
             places, which = _within(places, which, window, view.shape)
+            if not which.size:
+                continue
             some = values[which]
             if isinstance(part, slice):
                 rows = view[places]
@@ -156,11 +158,11 @@ class Rows:
     def range_of(self, number: int, shape: tuple[int, ...], first: int, last: int) -> slice:
         """Return the rows of a tensor that hold those of its leading axis."""
         low, high = self.units.slabs_of_rows(number, shape, first, last)
-        if self.whole and not self.layout.slabs_are_samples:
-            start = int(self.units.starts[number])
-            each = max((int(self.units.starts[number + 1]) - start), 1) // self.units.shapes[number][0]
-            low, high = (low - start) // each, -(-(high - start) // each)
-            return slice(low + int(self.starts[number]), high + int(self.starts[number]))
+        if self.whole:
+            start, end = self.units.starts[number : number + 2].tolist()
+            each = (end - start) // self.units.shapes[number][0]  # places of a sample
+            mine = int(self.starts[number])
+            return slice(mine + (low - start) // each, mine - (start - high) // each)
         return slice(low, high)
 
     def window(self, number: int, shape: tuple[int, ...], rows: slice) -> Window:

@@ -182,7 +182,9 @@ class Decoder:
                     return None  # a neighbour in a row group: decoded, not wanted
                 return target(entry).reshape(entry.shape if group.shaped else -1)
 
-            for number in sorted({n for name in chosen for n in group.row_groups(group.places[name])}):
+            for number in sorted(
+                {n for name in chosen for n in group.row_groups(group.places[name])}
+            ):
                 for piece in self.pieces(group, number):
                     if convert is not None:
                         values = convert(piece.values, group.header.dtype)

@@ -128,6 +128,8 @@ class GroupWriter:
         first = len(self.writer.index.sections)
         per = slabs_per_row_group(grid)
         repeats = stated(group.rows)
-        header = GroupHeader(group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats)
+        header = GroupHeader(
+            group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats
+        )
         self.writer.needs(header.version)
         return header

@@ -1,4 +1,4 @@
-"""Which rows of a group's tensors repeat earlier ones, bit for bit (encoder's choice, SPEC §5.4)."""
+"""Which rows of tensors repeat earlier ones, bit for bit (encoder's choice, SPEC §5.4)."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ NEARLY = 1.1  # of the values: as many may be kept where rows are whole samples
 SHOWN = 16  # elements of a row that tell most rows apart
 CHUNK = 1 << 20  # elements that are looked at together
 SEED = 11
-FOLD = np.uint64(32)
+FOLD, ODD = np.uint64(32), np.uint64(1)
 
 Tensors = Callable[[int], Any]  # stored elements by number
 Shapes = Sequence[tuple[int, ...]]
@@ -91,21 +91,23 @@ class _Finder:
         hashes, constant = [], []
         for number, shape in enumerate(self.rows.shapes):
             size = math.prod(shape)
+            some = np.linspace(0, size - 1, min(shown, size)).astype(int)
             random = np.random.default_rng((SEED, *shape))
-            some = np.unravel_index(np.linspace(0, size - 1, min(shown, size)).astype(int), shape)
-            weights = random.integers(1 << 64, size=min(shown, size), dtype=np.uint64) | np.uint64(1)
-            total = weights.sum()
+            weights = random.integers(1 << 64, size=len(some), dtype=np.uint64) | ODD
             for part in self._chunks(number, size):
-                lead = part.ndim - len(shape)
+                lead = tuple(range(part.ndim - len(shape)))
+                each: Any = (slice(None),) * len(lead)
                 if shown < size:
-                    part = part[(slice(None),) * lead + some]
-                    numbers = part.reshape(-1, shown).astype(np.uint64)
-                    numbers = _folded(numbers) * weights
+                    numbers = _folded(part[each + np.unravel_index(some, shape)])
+                    found = np.einsum(numbers, [*lead, len(lead)], weights, [len(lead)], lead)
                 else:
-                    numbers = _folded(part.astype(np.uint64)) * weights.reshape(shape)
-                first = _folded(part[(..., *(0,) * (part.ndim - lead))].astype(np.uint64))
-                hashes.append(numbers.reshape(first.size, -1).sum(axis=1))
-                constant.append(hashes[-1] == first.reshape(-1) * total)
+                    numbers, axes = _folded(part), tuple(range(part.ndim))
+                    found = np.einsum(
+                        numbers, axes, weights.reshape(shape), axes[len(lead) :], lead
+                    )
+                first = _folded(part[each + (0,) * len(shape)])
+                hashes.append(found.reshape(-1))
+                constant.append((found == first * weights.sum()).reshape(-1))
         return np.concatenate(hashes), np.concatenate(constant)
 
     def _chunks(self, number: int, size: int) -> Iterator[np.ndarray]:
@@ -140,8 +142,9 @@ class _Finder:
         return True
 
 
-def _folded(numbers: np.ndarray) -> np.ndarray:
-    """Let the upper half of 64 bits count in the lower one, in place."""
+def _folded(elements: np.ndarray) -> np.ndarray:
+    """Return 64 bits of each element, of which the upper half counts in the lower one."""
+    numbers = elements.astype(np.uint64)
     numbers ^= numbers >> FOLD
     return numbers
 
