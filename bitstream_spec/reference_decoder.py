@@ -54,7 +54,7 @@ LIMITS = {
     "PROFILE_KLT_NUMBERS": 2**26,
     "CHANNEL_WEIGHTS": 2**24,
     "SLAB_VALUES": 2**26,
-    "REPEAT_ROWS": 2**24,
+    "REPEAT_ROWS": 2**18,
     "REPEAT_RUNS": 2**20,
     "ROW_GROUP_VALUES": 2**27,
     "PROFILE_ENTRIES": 4096,
@@ -461,16 +461,16 @@ def read_group(
     r = Reader(payload)
     coding, group = read_head(r, major)
     dtype = group.dtype
-    list_ = None
+    listed = None
     if coding >= 4:
         must(BITS[dtype] >= 8 and all(map(math.prod, shapes)), "rows of parts of bytes, or of none")
         within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
         layout = r.layout() if coding == 4 else ""
-        list_ = read_repeats(r.blob())
+        listed = read_repeats(r.blob())
     if coding in (0, 4):
         total = sum(stored(dtype, s) // width(dtype) for s in shapes)
-        if list_:
-            group.repeats = Repeats(list_, layout, 0, [], shapes)
+        if listed:
+            group.repeats = Repeats(listed, layout, 0, [], shapes, group.rows())
             total = group.repeats.elements()
         must(group.slabs == total, "the number of slabs is wrong")
         r.end()
@@ -498,8 +498,8 @@ def read_group(
     profile = profiles[at - 1] if at else None
     z.seed = profile.seed if profile else 0
     z.views = [view(s, layout, prefix, grid) for s in shapes]
-    if list_:
-        group.repeats = Repeats(list_, layout, prefix, grid, shapes)
+    if listed:
+        group.repeats = Repeats(listed, layout, prefix, grid, shapes, group.rows())
         z.views = group.repeats.views()
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
     channels = within(z.views[0].channels, "CHANNELS")
@@ -741,6 +741,7 @@ class Repeats:
         prefix: int,
         grid: list[int],
         shapes: list[list[int]],
+        row_groups: int,
     ) -> None:
         letters = [letter for letter in layout if letter in "LHWT"]
         self.whole = found.whole or bool(prefix) or not letters
@@ -750,13 +751,11 @@ class Repeats:
         self.tensors = [view(s, layout, 0, []) for s in shapes] if self.whole else cut
         self.per = [1 if self.whole else v.parts[0].lengths[0] for v in self.tensors]
         counts = [v.samples * per for v, per in zip(self.tensors, self.per, strict=True)]
-        rows = within(sum(counts), "REPEAT_ROWS")
+        rows = within(sum(counts), "REPEAT_ROWS", row_groups)
         self.same, self.new = [], []  # self.new: the tensor, and the sample, of each new row
         kind: list[tuple[int, ...]] = []  # of each new row, the lengths of its axes
         of = [(t, i // per) for t, (n, per) in enumerate(zip(counts, self.per)) for i in range(n)]
-        shape = [
-            (*v.parts[0].lengths[0 if self.whole else 1 :], v.channels) for v in self.tensors
-        ]
+        shape = [(*v.parts[0].lengths[0 if self.whole else 1 :], v.channels) for v in self.tensors]
         for new, repeated, distance in [*found.runs, (-1, 0, 0)]:
             must(new + repeated <= rows - len(self.same), "more rows than tensors have")
             for _ in range(new if new >= 0 else rows - len(self.same)):
@@ -789,7 +788,9 @@ class Repeats:
 
     def restore(self, data: array[int]) -> list[array[int]]:
         """The elements of all tensors, from those of the new rows."""
-        out = [array(data.typecode, bytes(math.prod(v.shape) * data.itemsize)) for v in self.tensors]
+        out = [
+            array(data.typecode, bytes(math.prod(v.shape) * data.itemsize)) for v in self.tensors
+        ]
         begins = [0, *itertools.accumulate(self.sizes)]
         inner = []  # places of the elements of a row, from where it begins
         for v in self.tensors:

@@ -14,15 +14,10 @@ import featcodec.numpy as fc
 from bitstream_spec import reference_decoder as reference
 from featcodec.align.layout import Layout, parse
 from featcodec.align.numbers import STORED
-from featcodec.align.repeats import Rows, Runs
-from featcodec.container.repeats import RepeatedRows
+from featcodec.arrays import to_stored
 from featcodec.container.reader import Reader
 from featcodec.container.source import source_of
-from featcodec.container.wire import Builder, Cursor
 from featcodec.decoding.decoder import Decoder
-from featcodec.encoding.tensors.repeats import find
-from featcodec.arrays import to_stored
-from featcodec.errors import Corrupt, Damage, LimitExceeded
 from featcodec.request import Quality
 from featcodec.verification import verify
 

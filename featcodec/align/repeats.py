@@ -41,9 +41,17 @@ class Rows:
     """The rows of the tensors of a group, of which those that repeat earlier ones are left out."""
 
     def __init__(
-        self, layout: Layout, shapes: Sequence[tuple[int, ...]], whole: bool, runs: Runs
+        self,
+        layout: Layout,
+        shapes: Sequence[tuple[int, ...]],
+        whole: bool,
+        runs: Runs,
+        most: int,
     ) -> None:
-        """With `whole`, rows are samples. Raise Damage when runs and tensors disagree."""
+        """Take what rows there are, `most` at most; with `whole` they are samples.
+
+        Raise Damage when runs and tensors disagree.
+        """
         self.layout = layout
         self.tensor_shapes = shapes
         self.runs = runs
@@ -58,7 +66,7 @@ class Rows:
         counts = [
             shape[0] * per for shape, per in zip(self.units.shapes, self.per_sample, strict=True)
         ]
-        limits.check(sum(counts), limits.REPEAT_ROWS, "the number of rows of a group")
+        limits.check(sum(counts), most, "the number of rows of a group")
         self.starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         sources = _sources(int(self.starts[-1]), runs)
         kept = sources == np.arange(len(sources))
@@ -74,7 +82,11 @@ class Rows:
         """How many rows each kept row stands for."""
         return np.bincount(self.source, minlength=len(self.kept))
 
-    @cached_property
+    @property
+    def count(self) -> int:
+        return int(self.starts[-1])
+
+    @property
     def values(self) -> int:
         return sum(math.prod(shape) for shape in self.tensor_shapes)
 

@@ -7,6 +7,7 @@ from ..align.repeats import Rows
 from ..container.group import GroupHeader
 from ..container.wire import Builder
 from ..container.writer import Writer
+from ..errors import LimitExceeded
 
 # A repeated row costs at least such a part of what others do: where that is more than saying which
 # row it is, coding it need not be tried.
@@ -21,14 +22,19 @@ def without_repeats(
 ) -> GroupHeader:
     """Write a group without repeated rows, or whole when that is smaller."""
     mark = writer.mark()
-    header = reduced()
+    try:
+        header = reduced()
+    except LimitExceeded:  # too few row groups for so many rows
+        writer.rewind(mark)
+        return whole()
     if header.repeats is None:
         return header
     size = _size(writer, mark[0], header)
     listed = Builder()
     header.repeats.pack(listed)
     again = rows.values / rows.kept_values - 1
-    fits = header.row_groups * limits.ROW_GROUP_VALUES >= rows.values
+    fits = rows.values <= header.row_groups * limits.ROW_GROUP_VALUES
+    fits &= rows.count <= header.row_groups * limits.REPEAT_ROWS
     if fits and (size - len(listed)) * again * LEAST_COST > len(listed):
         return header
     writer.rewind(mark)

@@ -17,6 +17,7 @@ from ...elements import BITS
 WORTHWHILE = 1 / 16  # of the rows must repeat others
 LEAST_ROW = 16  # bytes of a row: less costs hardly more than saying which one it repeats
 NEARLY = 1.1  # of the values: as many may be kept where rows are whole samples
+MOST_ROWS = 1 << 24  # that are compared
 SHOWN = 16  # elements of a row that tell most rows apart
 CHUNK = 1 << 20  # elements that are looked at together
 SEED = 11
@@ -64,8 +65,8 @@ class _Finder:
         self.tensor = tensor
         self.rows: Rows | None = None
         units = GroupGrid(layout, shapes, (1,) * (len(layout.grid) or layout.grid_axes))
-        if units.slabs <= limits.REPEAT_ROWS:
-            self.rows = Rows(layout, shapes, whole, Runs((), (), ()))
+        if units.slabs <= MOST_ROWS:
+            self.rows = Rows(layout, shapes, whole, Runs((), (), ()), MOST_ROWS)
 
     def find(self) -> Rows | None:
         rows = self.rows
@@ -82,7 +83,7 @@ class _Finder:
         runs = _runs(hashes, constant)
         if not 0 < len(runs.new) <= limits.REPEAT_RUNS:
             return None
-        found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs)
+        found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs, MOST_ROWS)
         return found if self._equal(found) else None
 
     def _hashes(self, shown: int) -> tuple[np.ndarray, np.ndarray]:
