@@ -745,7 +745,7 @@ class Repeats:
     ) -> None:
         letters = [letter for letter in layout if letter in "LHWT"]
         self.whole = found.whole or bool(prefix) or not letters
-        self.prefix, self.grid = prefix, grid
+        self.prefix, self.grid, self.runs = prefix, grid, found.runs
         # Of a whole sample the tokens of L need not be told apart.
         cut = [view(s, layout, prefix, grid) for s in shapes]
         self.tensors = [view(s, layout, 0, []) for s in shapes] if self.whole else cut
@@ -788,9 +788,8 @@ class Repeats:
 
     def restore(self, data: array[int]) -> list[array[int]]:
         """The elements of all tensors, from those of the new rows."""
-        out = [
-            array(data.typecode, bytes(math.prod(v.shape) * data.itemsize)) for v in self.tensors
-        ]
+        sizes = [math.prod(v.shape) * data.itemsize for v in self.tensors]
+        out = [array(data.typecode, bytes(size)) for size in sizes]
         begins = [0, *itertools.accumulate(self.sizes)]
         inner = []  # places of the elements of a row, from where it begins
         for v in self.tensors:

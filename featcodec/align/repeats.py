@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import limits
 from ..errors import Damage
 from .grids import GroupGrid, Window, merge_samples, split_axis
 from .layout import Layout
@@ -41,17 +40,9 @@ class Rows:
     """The rows of the tensors of a group, of which those that repeat earlier ones are left out."""
 
     def __init__(
-        self,
-        layout: Layout,
-        shapes: Sequence[tuple[int, ...]],
-        whole: bool,
-        runs: Runs,
-        most: int,
+        self, layout: Layout, shapes: Sequence[tuple[int, ...]], whole: bool, runs: Runs
     ) -> None:
-        """Take what rows there are, `most` at most; with `whole` they are samples.
-
-        Raise Damage when runs and tensors disagree.
-        """
+        """With `whole`, rows are samples. Raise Damage when runs and tensors disagree."""
         self.layout = layout
         self.tensor_shapes = shapes
         self.runs = runs
@@ -66,7 +57,6 @@ class Rows:
         counts = [
             shape[0] * per for shape, per in zip(self.units.shapes, self.per_sample, strict=True)
         ]
-        limits.check(sum(counts), most, "the number of rows of a group")
         self.starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         sources = _sources(int(self.starts[-1]), runs)
         kept = sources == np.arange(len(sources))

@@ -32,7 +32,6 @@ def grid_of(
     shapes: Sequence[tuple[int, ...]],
     profile: Profile | None,
     repeats: RepeatedRows | None = None,
-    row_groups: int = 0,
 ) -> GroupGrid:
     """Return how tensors are cut into blocks; Corrupt unless all that states sizes agrees.
 
@@ -48,7 +47,7 @@ def grid_of(
         if repeats is None:
             grid = GroupGrid(layout, shapes, stored[0].block)
         else:
-            grid = ReducedGrid(_rows(layout, shapes, repeats, row_groups), stored[0].block)
+            grid = ReducedGrid(_rows(layout, shapes, repeats), stored[0].block)
     except LayoutError as error:
         raise Corrupt(f"a group header does not fit its tensors: {error}") from None
     if any(shape[-1] != grid.channels for shape in grid.shapes):
@@ -63,22 +62,18 @@ def grid_of(
     return grid
 
 
-def elements_of(
-    repeats: RepeatedRows, shapes: Sequence[tuple[int, ...]], row_groups: int
-) -> ReducedElements:
+def elements_of(repeats: RepeatedRows, shapes: Sequence[tuple[int, ...]]) -> ReducedElements:
     """Return what is left of tensors that are kept bit for bit; Corrupt unless all agrees."""
     try:
-        return ReducedElements(_rows(Layout(repeats.layout), shapes, repeats, row_groups))
+        return ReducedElements(_rows(Layout(repeats.layout), shapes, repeats))
     except LayoutError as error:
         raise Corrupt(f"a group header does not fit its tensors: {error}") from None
 
 
-def _rows(
-    layout: Layout, shapes: Sequence[tuple[int, ...]], repeats: RepeatedRows, row_groups: int
-) -> Rows:
+def _rows(layout: Layout, shapes: Sequence[tuple[int, ...]], repeats: RepeatedRows) -> Rows:
     runs = Runs(repeats.new, repeats.repeated, repeats.distances)
     with damaged("a list of repeated rows"):
-        return Rows(layout, shapes, repeats.whole, runs, limits.REPEAT_ROWS * row_groups)
+        return Rows(layout, shapes, repeats.whole, runs)
 
 
 def coder_of(dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None) -> RowGroupCoder:

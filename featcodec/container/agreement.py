@@ -9,8 +9,9 @@ from ..errors import Corrupt
 from .dump import quoted
 from .group import GroupHeader, Lossy
 from .index import Index, TensorEntry
+from .repeats import RepeatedRows
 
-CHANNEL = "CD"  # letters of a layout
+SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"  # letters of a layout
 
 
 def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[int, int]) -> None:
@@ -77,6 +78,21 @@ def _check_rows_of(header: GroupHeader, tensors: Sequence[TensorEntry]) -> None:
     axes = len(header.repeats.layout if header.lossy is None else header.lossy.layout)
     if any(len(tensor.shape) != axes for tensor in tensors):
         raise Corrupt("a group repeats rows of tensors that have not the axes of its layout")
+    rows = sum(_rows(header.repeats, header.lossy, tensor.shape) for tensor in tensors)
+    most = header.row_groups * limits.REPEAT_ROWS
+    limits.check(rows, most, f"the number of rows of the group of tensor {quoted(tensors[0].name)}")
+
+
+def _rows(repeats: RepeatedRows, lossy: Lossy | None, shape: Sequence[int]) -> int:
+    """Return how many rows a tensor has."""
+    layout = repeats.layout if lossy is None else lossy.layout
+    samples = math.prod(n for letter, n in zip(layout, shape, strict=True) if letter == SAMPLE)
+    lengths = [n for letter, n in zip(layout, shape, strict=True) if letter in GRID]
+    if lossy is not None and lossy.grid:
+        lengths = list(lossy.grid)
+    if repeats.whole or not lengths or (lossy is not None and lossy.prefix):
+        return samples
+    return samples * lengths[0]
 
 
 def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:

@@ -45,10 +45,10 @@ class Members:
         self.elements: ReducedElements | None = None  # of rows that are kept, bit for bit
         shapes, slabs = [entry.shape for entry in entries], header.slabs
         if header.lossy is not None:
-            self.grid = grid_of(header.lossy, shapes, profile, header.repeats, header.row_groups)
+            self.grid = grid_of(header.lossy, shapes, profile, header.repeats)
             slabs = self.grid.slabs
         elif header.repeats is not None:
-            self.elements = elements_of(header.repeats, shapes, header.row_groups)
+            self.elements = elements_of(header.repeats, shapes)
             slabs = self.elements.count
         if slabs != header.slabs:
             raise Corrupt("a group does not hold as many slabs as its tensors")

@@ -88,8 +88,7 @@ class GroupWriter:
         assert lossy is not None
         if self._built is None:
             profile = None if lossy.profile is None else self.profile
-            shapes, row_groups = self.group.shapes, header.row_groups
-            grid = grid_of(lossy, shapes, profile, header.repeats, row_groups)
+            grid = grid_of(lossy, self.group.shapes, profile, header.repeats)
             self._built = coder_of(header.dtype, lossy, grid, profile)
         coder = self._built.at(lossy)
         parts = {

@@ -7,7 +7,6 @@ from ..align.repeats import Rows
 from ..container.group import GroupHeader
 from ..container.wire import Builder
 from ..container.writer import Writer
-from ..errors import LimitExceeded
 
 # A repeated row costs at least such a part of what others do: where that is more than saying which
 # row it is, coding it need not be tried.
@@ -22,11 +21,7 @@ def without_repeats(
 ) -> GroupHeader:
     """Write a group without repeated rows, or whole when that is smaller."""
     mark = writer.mark()
-    try:
-        header = reduced()
-    except LimitExceeded:  # too few row groups for so many rows
-        writer.rewind(mark)
-        return whole()
+    header = reduced()
     if header.repeats is None:
         return header
     size = _size(writer, mark[0], header)

@@ -66,7 +66,7 @@ class _Finder:
         self.rows: Rows | None = None
         units = GroupGrid(layout, shapes, (1,) * (len(layout.grid) or layout.grid_axes))
         if units.slabs <= MOST_ROWS:
-            self.rows = Rows(layout, shapes, whole, Runs((), (), ()), MOST_ROWS)
+            self.rows = Rows(layout, shapes, whole, Runs((), (), ()))
 
     def find(self) -> Rows | None:
         rows = self.rows
@@ -83,7 +83,7 @@ class _Finder:
         runs = _runs(hashes, constant)
         if not 0 < len(runs.new) <= limits.REPEAT_RUNS:
             return None
-        found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs, MOST_ROWS)
+        found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs)
         return found if self._equal(found) else None
 
     def _hashes(self, shown: int) -> tuple[np.ndarray, np.ndarray]:
