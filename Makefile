@@ -1,14 +1,22 @@
-# `make demo` and `make test` need nothing but Python 3.11 or newer; they work in .venv, and what
-# needs torch and compressai (which holds NumPy below 2) in .venv-train.
-PYTHON ?= python3
+# `make demo` and `make test` need nothing but Python 3.11 or newer. Tests run in two environments:
+# all in .venv, with the newest Python that is found and the newest NumPy; and in .venv-lowest, with
+# the lowest Python and NumPy, those of the format's bytes and what torch and compressai are for.
+PYTHON ?= $(call runs,3.14 3.13 3.12 3.11)
+LOWEST ?= $(call runs,3.11 3.12) # for which there is a NumPy 1.26
 BIN := .venv/bin
-TRAIN := .venv-train/bin
-# What is skipped without torch, compressai or matplotlib.
-NEURAL := tests/test_neural.py tests/test_learning.py tests/test_eval.py tests/test_vectors.py \
-    tests/test_access.py tests/test_elements.py tests/test_readers.py tests/test_dumps.py \
-    tests/test_verify.py tests/test_guide.py
+LOWEST_BIN := .venv-lowest/bin
+# The first python3.X that runs; one may be on the path and refuse to.
+runs = $(firstword $(foreach v,$(1),$(shell python$(v) -c "print('python$(v)')" 2>/dev/null)) python3)
 
-.PHONY: demo test test-train lint kaitai clean
+# What is skipped without torch, compressai or matplotlib; and the bytes of the format, read and made.
+IN_BOTH := $(addprefix tests/test_,$(addsuffix .py,neural learning eval guide making_vectors vectors \
+    access elements readers dumps verify exact))
+# A worker a core, each of one thread.
+PYTEST := -m pytest --numprocesses auto --dist worksteal
+test test-lowest: export OMP_NUM_THREADS = 1
+test test-lowest: export OPENBLAS_NUM_THREADS = 1
+
+.PHONY: demo test test-lowest lint kaitai clean
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -21,21 +29,21 @@ NEURAL := tests/test_neural.py tests/test_learning.py tests/test_eval.py tests/t
 	$(BIN)/python -m pip install --quiet --group dev --editable .
 	touch $@
 
-.venv-train/test: pyproject.toml
-	$(PYTHON) -m venv .venv-train
-	$(TRAIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	$(TRAIN)/python -m pip install --quiet --group test --editable ".[train,eval]"
+.venv-lowest/test: pyproject.toml
+	$(LOWEST) -m venv .venv-lowest
+	$(LOWEST_BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(LOWEST_BIN)/python -m pip install --quiet --group test --group lowest --editable ".[train,eval]"
 	touch $@
 
 demo: .venv/demo
 	$(BIN)/python tests/digits/demo.py
 
 test: .venv/test lint
-	$(BIN)/python -m pytest
-	$(MAKE) test-train
+	$(BIN)/python $(PYTEST)
+	$(MAKE) test-lowest
 
-test-train: .venv-train/test
-	$(TRAIN)/python -m pytest $(NEURAL)
+test-lowest: .venv-lowest/test
+	$(LOWEST_BIN)/python $(PYTEST) $(IN_BOTH)
 
 lint: .venv/test
 	$(BIN)/ruff check .
@@ -48,4 +56,4 @@ kaitai:
 	NODE_PATH=build/kaitai/node_modules node tests/generated/generate.js
 
 clean:
-	rm -rf .venv .venv-train build dist
+	rm -rf .venv .venv-lowest build dist

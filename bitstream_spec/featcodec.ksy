@@ -472,8 +472,8 @@ types:
         valid:
           expr: >-
             (flags & 4) == 0 or _.kind != part_kind::own
-            or (_.body.as<sized_model>.model.transform != transform::contexts
-            and _.body.as<sized_model>.model.transform != transform::prediction
+            or (_.body.as<sized_model>.model.transform != transform::context_v3
+            and _.body.as<sized_model>.model.transform != transform::predicted
             and _.body.as<sized_model>.model.transform != transform::split)
         doc: No transforms 2, 4 and 5 with dependent quantisation.
       - id: picture_step
@@ -537,7 +537,7 @@ types:
         valid:
           expr: >-
             _ == transform::none or _ == transform::linear
-            or (_ == transform::bands and _root.signature.major_version >= 3)
+            or (_ == transform::banded and _root.signature.major_version >= 3)
       - id: entry
         type: varint
       - id: scales
@@ -556,17 +556,16 @@ types:
         valid:
           expr: >-
             _ == transform::none or _ == transform::linear
-            or (_ == transform::contexts and _root.signature.major_version >= 3
+            or (_ == transform::context_v3 and _root.signature.major_version >= 3
             and _root.signature.kind == kind::features)
-            or (_ == transform::bands and _root.signature.major_version >= 3)
-            or ((_ == transform::prediction or _ == transform::split)
+            or (_ == transform::banded and _root.signature.major_version >= 3)
+            or ((_ == transform::predicted or _ == transform::split)
             and _root.signature.major_version >= 4 and _root.signature.kind == kind::features)
-            or (_ == transform::restoration and _root.signature.major_version >= 4
+            or (_ == transform::context and _root.signature.major_version >= 4
             and _root.signature.kind == kind::features)
         doc: |
-          Contexts, section 7.9, neither stand in a profile nor in major version 1, nor do bands in
-          major version 1, nor do prediction, split symbols and restoration in a profile or
-          below major version 4.
+          No transforms 2, 4, 5 and 6 in a profile, 2 and 3 in major version 1, or 4, 5 and 6 below
+          major version 4.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -576,33 +575,33 @@ types:
         type: u1
         valid:
           expr: >-
-            ((transform != transform::contexts and transform != transform::restoration)
+            ((transform != transform::context_v3 and transform != transform::context)
             or (longest_block.rank == 2 and num_reflectors.value == 0))
-            and ((transform != transform::prediction and transform != transform::split)
+            and ((transform != transform::predicted and transform != transform::split)
             or num_reflectors.value == 0)
         doc: |
-          Any; what is checked here are the rules for contexts, which leave out prefix tokens, and
-          those for prediction and split symbols.
+          Any; what is checked here are the rules for transforms 2 and 6, which leave out prefix
+          tokens, and those for transforms 4 and 5.
       - id: scale_unit
         type: u1
       - id: num_bands
         type: varint
-        if: transform == transform::bands
+        if: transform == transform::banded
         valid:
           expr: _.value >= 2 and _.value <= 16
       - id: bands
         type: integers
-        if: transform == transform::bands
+        if: transform == transform::banded
         doc: |
           The band of each place of the longest block: from 0 to the number of bands less 1, each
           of which occurs.
       - id: len_prediction
         type: varint
-        if: transform == transform::prediction
+        if: transform == transform::predicted
       - id: prediction
         type: prediction
         size: len_prediction.value
-        if: transform == transform::prediction
+        if: transform == transform::predicted
       - id: peak
         type: varint
         if: transform == transform::split
@@ -611,7 +610,7 @@ types:
         doc: Magnitude that values at the bound count as, 0 when they have no kind of their own.
       - id: offsets
         type: integers
-        if: transform == transform::restoration
+        if: transform == transform::context
         doc: The 48 offsets of section 7.13, or the 144 of section 7.14.
       - id: centres
         type: integers
@@ -1063,11 +1062,11 @@ enums:
   transform:
     0: none
     1: linear
-    2: contexts
-    3: bands
-    4: prediction
+    2: context_v3
+    3: banded
+    4: predicted
     5: split
-    6: restoration
+    6: context
   plane_kind:
     0: raw
     1: constant

@@ -202,8 +202,7 @@ SECTIONS = {  # section types known to a major version
     4: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
     5: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
-RESTORED = 6
-CONTEXTS = (2, RESTORED)  # transforms with contexts
+CONTEXT_V3, CONTEXT = CONTEXTS = 2, 6  # the transforms of context modelling
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 
 
@@ -517,7 +516,7 @@ def read_group(
         z.network = profile.network if profile else None
     for model in z.models if z.dependent else []:
         must(model.transform not in (2, 4, 5), "dependent quantisation in the sample domain")
-        first = 78 if model.transform == RESTORED else 128
+        first = 78 if model.transform == CONTEXT else 128
         full = all(table.magnitude for number, table in model.tables.items() if number >= first)
         must(full, "an empty table of a quantiser")
     check_slabs(z)
@@ -854,7 +853,7 @@ def read_model(
     transform = r.u8()
     must(transform <= (1 if major < 3 else 3 if major < 4 else 6), "unknown transform")
     must(transform not in (4, 5) or own, "a transform of the sample domain in a profile")
-    must(transform not in CONTEXTS or contexts, "contexts in a wrong place")
+    must(transform not in CONTEXTS or contexts, "context modelling in a wrong place")
     axes = r.lengths()
     points = math.prod(axes)
     must(points, "an empty block")
@@ -870,17 +869,17 @@ def read_model(
         must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
     offsets: Sequence[int] = ()
     if transform in CONTEXTS:
-        must(len(axes) == 2, "contexts without rows and columns")
-        must(not count, "contexts and reflectors")
+        must(len(axes) == 2, "context modelling without rows and columns")
+        must(not count, "context modelling and reflectors")
     if transform in (4, 5):
         must(math.prod(axes[:-2]) == 1, "blocks that are no maps")
         must(not count, "the sample domain and reflectors")
     prediction = read_prediction(r.blob(), channels) if transform == 4 else None
     peak = r.varint() if transform == 5 else 0
     must(peak <= 2**20, "the peak is too large")
-    if transform == RESTORED:
+    if transform == CONTEXT:
         offsets = read_integers(r.blob(), 48 * sets)
-        must(all(-128 <= o <= 128 for o in offsets), "an offset of restoration")
+        must(all(-128 <= o <= 128 for o in offsets), "an offset is too large")
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     of_bands = max(bands, default=0) + 1
     if count:
@@ -1533,7 +1532,7 @@ def neighbours_of(y: int, x: int, size: tuple[int, ...], offsets: Pass) -> list[
 def read_map(
     coded: Symbols, z: Lossy, model: Model, size: tuple[int, ...], blocks: int, step: float
 ) -> tuple[list[array[int]], list[list[float]]]:
-    """As `read_class`, for a class of blocks coded with contexts."""
+    """As `read_class`, for a class of blocks with context modelling."""
     height, width = size
     points, channels = height * width, len(model.scales)
     means = [mean_magnitude(row[0], z.step_scale) for row in model.scales]
@@ -1574,7 +1573,7 @@ def read_map(
             sizes[i][block], known[i][block] = min(abs(k), 127), k
             quantisers[i][block] = 1 + quantiser
     if model.offsets:
-        latents = restored(known, sizes, quantisers, model.offsets, size, step)
+        latents = from_neighbours(known, sizes, quantisers, model.offsets, size, step)
     return arrays, latents
 
 
@@ -1846,7 +1845,7 @@ def read_split(
 CLASSES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 32, 46, 64, 91)
 
 
-def restored(
+def from_neighbours(
     symbols: list[list[int]],
     sizes: list[list[int]],
     quantisers: list[list[int]],

@@ -104,18 +104,41 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         return list(self._entries)
 
     def metadata(self) -> dict[str, str] | None:
-        """Return the dump's metadata."""
+        """Return the dump's metadata, texts by name; None when it has none."""
         return self._decoder.reader.index.metadata
 
     def get_tensor(self, name: str) -> Any:
-        """Return a whole tensor, of its shape and type; InvalidInput for an unknown name."""
+        """Return a whole tensor, of the shape and type that was encoded.
+
+        Args:
+            name: One of `keys()`.
+
+        Raises:
+            InvalidInput: For an unknown name, and a type that the framework lacks.
+            Corrupt: When what is read does not decode.
+
+        >>> from featcodec import encode_file, safe_open
+        >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
+        >>> with safe_open("feats.fcz") as f:
+        ...     f.get_tensor("labels").shape
+        (360,)
+        """
         entry = self._entry(name)
         stored = np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
         self._decoder.decode([entry], lambda _: stored)
         return self._export(stored, entry.dtype, entry.shape)
 
     def get_tensors(self) -> dict[str, Any]:
-        """Return all tensors by name; every row group is decoded once."""
+        """Return all tensors by name; every row group is decoded once.
+
+        Types and errors are those of `get_tensor`, which decodes anew what tensors share.
+
+        >>> from featcodec import encode_file, safe_open
+        >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
+        >>> with safe_open("feats.fcz") as f:
+        ...     sorted(f.get_tensors())
+        ['features', 'labels']
+        """
         stored = {
             name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
             for name, entry in self._entries.items()
@@ -127,10 +150,10 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         }
 
     def get_slice(self, name: str) -> "Slice":
-        """Return a view of a tensor that decodes when it is indexed.
+        """Return a view of a tensor that decodes when it is indexed, see `Slice`.
 
-        It has `get_shape()` and `get_dtype()`, and takes the indices that arrays take. An integer
-        or a slice along the first axis decodes the row groups that it touches, and no others.
+        Args:
+            name: One of `keys()`; InvalidInput for another.
         """
         return Slice(self, self._entry(name))
 
@@ -152,16 +175,34 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
 
 
 class Slice:
-    """Indexing a tensor reads the row groups that the leading index touches."""
+    """A tensor of an open file, which takes the indices that arrays take.
+
+    An integer or a slice along the first axis decodes the row groups that it touches, and no
+    others; any other index decodes the tensor. What comes back has the type of `get_tensor`.
+    Nothing is kept between two indices. Raises IndexError beyond the ends, and Corrupt when what
+    is read does not decode.
+
+    >>> from featcodec import encode_file, safe_open
+    >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
+    >>> with safe_open("feats.fcz") as f:
+    ...     features = f.get_slice("features")
+    ...     print(features.get_shape(), features.get_dtype())
+    ...     print(features[5].shape, features[-10:, 0].shape)
+    [360, 17, 64] F16
+    (17, 64) (10, 64)
+    """
 
     def __init__(self, file: safe_open, entry: TensorEntry) -> None:
+        """`entry` is that of a tensor of the open `file`; `get_slice` makes one by name."""
         self._file = file
         self._entry = entry
 
     def get_shape(self) -> list[int]:
+        """Return the shape of the tensor."""
         return list(self._entry.shape)
 
     def get_dtype(self) -> str:
+        """Return the safetensors type of the elements, such as F16."""
         return self._entry.dtype
 
     def __getitem__(self, index: Any) -> Any:

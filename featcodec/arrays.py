@@ -79,7 +79,7 @@ def check(dtype: str, what: str = "the tensor") -> None:
 def numpy_type(dtype: str) -> np.dtype | None:
     """Return the type of NumPy or ml_dtypes for a safetensors type, None when there is none."""
     name = LIBRARY_NAMES[dtype]
-    if hasattr(np, name) or dtype == "BOOL":  # NumPy 1 knows bool by name alone
+    if dtype == "BOOL" or hasattr(np, name):  # NumPy 1 knows bool by name alone, and warns
         return np.dtype(name).newbyteorder("<")
     if dtype.startswith("F6_"):
         return None

@@ -23,11 +23,21 @@ from .tensors import Tensor
 class Dump:
     """A safetensors file as a source of tensors; nothing is read before it is asked for.
 
-    Use it in a `with` block, or drop it: the file is closed with it.
+    Use it in a `with` block, or drop it: the file is closed with it. `tensors` has their names,
+    types and shapes in the order of the file, `metadata` its texts, `data_bytes` the size of the
+    file in bytes.
+
+    >>> from featcodec.dumps import Dump
+    >>> with Dump("feats.safetensors") as dump:
+    ...     [(tensor.name, tensor.dtype, tensor.shape) for tensor in dump.tensors]
+    [('labels', 'I64', (360,)), ('features', 'F16', (360, 17, 64))]
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Raise InvalidInput when there is no such file or it is no sound safetensors file."""
+        """Read the header of the file at `path`.
+
+        Raises InvalidInput when there is no such file or it is no sound safetensors file.
+        """
         self.path = Path(path)
         self._file = File.open(path)
         self.data_bytes = self._file.size

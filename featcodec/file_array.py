@@ -15,10 +15,8 @@ from .errors import InvalidInput
 DENSE = 2  # times the bytes that are wanted: as many are read at once
 GAP = 1 << 14  # bytes that are sooner read than passed over
 SPAN = 1 << 23  # bytes read at once where there are gaps
-# Before 2.1 NumPy cannot be told that reshaping is never to copy.
-VIEW_ONLY: dict[str, Any] = (
-    {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
-)
+# Before 2.1 NumPy cannot be told that reshaping is never to copy, from 2.5 on shapes are not set.
+TOLD = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 _NOWHERE = np.zeros(1, np.uint8)
 
 
@@ -58,9 +56,16 @@ class FileArray:
         return FileArray(self._source, self._view.transpose(order))
 
     def reshape(self, *shape: Any) -> "FileArray":
-        """Split axes, or merge some that follow each other in the file."""
+        """Split axes, or merge some that follow each other in the file.
+
+        Raises ValueError, or AttributeError before NumPy 2.1, where axes do not.
+        """
         wanted = shape[0] if isinstance(shape[0], tuple) else shape
-        return FileArray(self._source, np.reshape(self._view, wanted, **VIEW_ONLY))
+        if TOLD:
+            return FileArray(self._source, np.reshape(self._view, wanted, copy=False))
+        view = self._view.view()
+        view.shape = wanted
+        return FileArray(self._source, view)
 
     def __getitem__(self, index: slice | tuple[slice, ...]) -> "FileArray":
         parts = index if isinstance(index, tuple) else (index,)

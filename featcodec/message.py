@@ -88,14 +88,25 @@ class Codec:
             raise InvalidInput(f"the profile has no entry {entry!r}; it has {names}")
 
     def encode(self, array: "np.ndarray[Any, Any]") -> bytes:
-        """Return the message of an array of floats, at most 15 axes, with the SNR or more.
+        """Return the message of an array, which has the SNR or more when it is decoded.
 
         NaN, infinities and massive values (hundreds among values near one) are kept exactly and
-        are not counted in the SNR. Types are float16, float32, float64, and the bfloat16,
-        float8_e4m3fn and float8_e5m2 of ml_dtypes.
+        are not counted in the SNR.
 
-        Raises InvalidInput for other types, for more values than `max_values`, and when no entry of
-        the profile has the channels and rank of an array whose values differ.
+        Args:
+            array: Of floats, at most 15 axes, in the layout of the profile's entry: NLD of 64
+                channels takes (samples, tokens, 64). Types are float16, float32, float64, and the
+                bfloat16, float8_e4m3fn and float8_e5m2 of ml_dtypes.
+
+        Raises:
+            InvalidInput: For other types, for more values than `max_values`, and when no entry of
+                the profile has the channels and rank of an array whose values differ.
+
+        >>> import numpy as np
+        >>> from featcodec import Codec, Profile
+        >>> codec = Codec(Profile.load("backbone.fcp"), snr=10)
+        >>> len(codec.encode(np.zeros((1, 17, 64), np.float32))) < 30
+        True
         """
         array = np.asarray(array)
         stored, dtype = to_stored(array)
@@ -109,10 +120,23 @@ class Codec:
             return array_encoder.shortest(self._entries, self.profile, self.snr)
 
     def decode(self, message: "bytes | bytearray | memoryview") -> "np.ndarray[Any, Any]":
-        """Return the array of a message; of types that NumPy lacks as `featcodec.numpy.load` does.
+        """Return the array of a message, of the shape and type that was encoded.
 
-        Raises LimitExceeded for one of more than `max_values`, ProfileMissing for one of another
-        profile, and other kinds of InvalidStream for a damaged one.
+        Types that NumPy lacks come as those of `featcodec.numpy.load` do.
+
+        Args:
+            message: What `encode` gave, by a codec with the same profile.
+
+        Raises:
+            LimitExceeded: For a message of more than `max_values` values.
+            ProfileMissing: For one of another profile.
+            InvalidStream: For one that is damaged: Corrupt, Truncated, Unsupported.
+
+        >>> import numpy as np
+        >>> from featcodec import Codec, Profile
+        >>> codec = Codec(Profile.load("backbone.fcp"), snr=10)
+        >>> codec.decode(codec.encode(np.ones((1, 17, 64), np.float16))).dtype.name
+        'float16'
         """
         cursor = Cursor(memoryview(message).tobytes(), "message")
         head = Head.unpack(cursor)

@@ -33,6 +33,19 @@ def verify(
     Names, order, shapes, types and metadata are the same; tensors kept bit for bit, and values
     kept exactly beside others, have the same bits; no error exceeds the bound asked for; the SNR
     of each group is that stated, and that asked for. Memory is bounded by row groups.
+
+    Args:
+        source: The dump.
+        written: The bytes of the file.
+        quality: What was asked for.
+        profiles: The profiles that the file may need; built-in ones are found without.
+
+    >>> from featcodec import Quality, encode_file
+    >>> from featcodec.container.source import File
+    >>> from featcodec.dumps import Dump
+    >>> from featcodec.verification import verify
+    >>> report = encode_file("feats.safetensors", "feats.fcz", Quality(snr=10), overwrite=True)
+    >>> verify(Dump("feats.safetensors"), File.open("feats.fcz"), Quality(snr=10))
     """
     try:
         decoder = Decoder(Reader(written, "the file"), profiles)

@@ -17,7 +17,7 @@ TRELLIS = (LinearSearch, BandedSearch, ContextSearch)
 
 @contextmanager
 def row_groups(values: int | None = None, exact: int | None = None) -> Iterator[None]:
-    """Write row groups of about so many values, with loss and bit for bit."""
+    """Write row groups of about so many values with loss, and of so many bit for bit."""
     with pytest.MonkeyPatch.context() as patch:
         if values is not None:
             patch.setattr(choice, "ROW_GROUP_VALUES", values)

@@ -19,15 +19,14 @@ from featcodec.align.layout import parse
 from featcodec.coding import row_group
 from featcodec.container.reader import Reader
 from featcodec.decoding.decoder import Decoder
-from featcodec.encoding import choice, lossless, tuning
 from featcodec.errors import Corrupt, InvalidInput, ProfileMissing
+
+from . import internals
 
 
 @pytest.fixture(scope="module")
 def packed(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with many row groups: maps, tokens, a plain grid, labels."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(choice, "ROW_GROUP_VALUES", 1 << 13)
     maps = load_file(digits / "cnn_eval.safetensors")["features"][:60]
     tokens = load_file(digits / "vit_eval.safetensors")["features"][:40]
     tensors = {
@@ -37,8 +36,8 @@ def packed(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "labels": np.arange(1000),
     }
     path = tmp_path_factory.mktemp("access") / "x.fcz"
-    fc.save_file(tensors, path, {"note": "x"}, snr=12)
-    patch.undo()
+    with internals.row_groups(1 << 13):
+        fc.save_file(tensors, path, {"note": "x"}, snr=12)
     return path
 
 
@@ -82,10 +81,8 @@ def test_rows_are_those_of_the_tensor_in_every_layout(axes: str, data: st.DataOb
     shape = tuple(sizes.get(a) or data.draw(st.integers(1, 9)) for a in layout.axes)
     values = np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
     before = np.arange(7 * shape[0]).reshape(shape[0], 7)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice, "ROW_GROUP_VALUES", data.draw(st.sampled_from([1, 16, 64])))
-        patch.setattr(lossless, "ROW_GROUP_VALUES", data.draw(st.sampled_from([3, 16])))
-        patch.setattr(tuning, "WORTHWHILE", math.inf)  # with loss, however little there is
+    per, exact = data.draw(st.sampled_from([1, 16, 64])), data.draw(st.sampled_from([3, 16]))
+    with internals.row_groups(per, exact), internals.lossy_always():
         packed = fc.save({"x": values, "n": before, "m": before + 9}, layout={"x": axes}, snr=9)
     file = io.BytesIO(packed)
     decoder = Decoder(Reader(file, "x"))
@@ -138,11 +135,11 @@ def test_a_slice_decodes_the_row_groups_it_touches_only(
 
 @pytest.mark.parametrize("first", [0, 1, 2, 5])
 def test_row_groups_of_another_group_are_refused_before_any_row_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headers_written: Callable, first: int
+    tmp_path: Path, headers_written: Callable, first: int
 ) -> None:
     headers_written(lambda header: replace(header, first_section=first))
-    monkeypatch.setattr(lossless, "ROW_GROUP_VALUES", 50)
-    fc.save_file({"a": np.arange(100), "b": np.arange(100, dtype="i4")}, tmp_path / "x.fcz")
+    with internals.row_groups(exact=50):
+        fc.save_file({"a": np.arange(100), "b": np.arange(100, dtype="i4")}, tmp_path / "x.fcz")
     with pytest.raises(Corrupt, match="row groups"):
         safe_open(tmp_path / "x.fcz")
 

@@ -15,10 +15,11 @@ from featcodec import Profile
 from featcodec.container.reader import Reader
 from featcodec.container.sections import V1, V3
 from featcodec.modes.banded import fit as bands
-from featcodec.modes.banded.search import BandedSearch
 from featcodec.transform import householder
 from featcodec.transform.banded import Banded
 from featcodec.transform.linear import Linear
+
+from . import internals
 
 DIGITS = Path(__file__).parents[1] / "bitstream_spec" / "vectors" / "digits.fcp"
 BLOCKS = st.sampled_from([(2,), (16,), (3, 5), (4, 1), (2, 3, 2)])
@@ -88,12 +89,10 @@ def stored(data: bytes) -> tuple[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("snr", [5, 10, 20])
-def test_they_shorten_a_file(
-    tokens: dict[str, np.ndarray], snr: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_they_shorten_a_file(tokens: dict[str, np.ndarray], snr: float) -> None:
     ours = fc.save(tokens, {"layout": "NLD"}, snr=snr)
-    monkeypatch.setattr(BandedSearch, "enter", lambda *_: None)
-    without = fc.save(tokens, {"layout": "NLD"}, snr=snr)
+    with internals.without_bands():
+        without = fc.save(tokens, {"layout": "NLD"}, snr=snr)
     assert stored(ours) == ("banded", V3)
     assert stored(without) == ("linear", V1)
     assert len(ours) < len(without)

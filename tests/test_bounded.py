@@ -153,7 +153,7 @@ def test_weights_of_channels_follow_a_mixture() -> None:
     sources = rng.normal(size=(4, 1, 20000)) * np.array([200, 50, 30, 20]).reshape(4, 1, 1)
     mixing = np.array([[1, 0, 0, 0], [0.8, 1, 0, 0], [-0.5, 0.3, 1, 0], [0.1, 0, 0.7, 1]])
     indices = np.rint(np.einsum("ij,jpn->ipn", mixing, sources)).astype(np.int32)
-    fitted = prediction_fit.fit({(): indices})
+    fitted = prediction_fit.fit_prediction({(): indices})
     weights = Predictor(fitted).weights
     assert weights is not None
     assert np.abs(weights / 65536 + np.eye(4) - mixing).max() < 0.03
@@ -163,7 +163,7 @@ def test_weights_of_channels_follow_a_mixture() -> None:
 
 def test_chance_is_no_reason_for_a_weight() -> None:
     noise = np.random.default_rng(4).normal(size=(64, 1, 400)) * 30
-    fitted = prediction_fit.fit({(): np.rint(noise).astype(np.int32)})
+    fitted = prediction_fit.fit_prediction({(): np.rint(noise).astype(np.int32)})
     assert np.count_nonzero(fitted.rows) < 64 * 63 / 2 / 20
 
 

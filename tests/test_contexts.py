@@ -77,9 +77,7 @@ def test_numbers_are_those_of_the_specification(
         known.learn(number, symbols.reshape(-1, 1)[places])
 
 
-def restored_by_hand(
-    symbols: np.ndarray, offsets: np.ndarray, quantisers: np.ndarray
-) -> np.ndarray:
+def latents_by_hand(symbols: np.ndarray, offsets: np.ndarray, quantisers: np.ndarray) -> np.ndarray:
     """The latents of a block at a step of one, as SPEC 7.13 and 7.14 have it.
 
     Of `quantisers` 0 is the scalar one, the others are those that take turns.
@@ -104,7 +102,7 @@ def restored_by_hand(
 
 
 @given(SIZES, st.integers(0, 2**32), st.floats(0.1, 100), st.sampled_from([1, reconstruction.SETS]))
-def test_symbols_are_restored_as_the_specification_says(
+def test_symbols_are_reconstructed_as_the_specification_says(
     sizes: tuple[int, int], seed: int, scale: float, sets: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -115,8 +113,8 @@ def test_symbols_are_restored_as_the_specification_says(
     for number, (places, _) in enumerate(known.lattice):
         both = (a.reshape(-1, 1)[places] for a in (symbols, quantisers))
         known.learn(number, *both)
-    found = reconstruction.restored(known, offsets, 1.0, "float64")[:, 0].reshape(sizes)
-    assert np.array_equal(found, restored_by_hand(symbols, offsets, quantisers))
+    found = reconstruction.from_neighbours(known, offsets, 1.0, "float64")[:, 0].reshape(sizes)
+    assert np.array_equal(found, latents_by_hand(symbols, offsets, quantisers))
 
 
 @given(SIZES, st.integers(1, 5), st.integers(0, 2**32))
@@ -127,9 +125,9 @@ def test_fitted_offsets_err_less_than_none(sizes: tuple[int, int], columns: int,
     symbols = np.trunc(rows / 0.3 + 0.4 * np.sign(rows)).astype(np.int32)
     for number, (places, _) in enumerate(known.lattice):
         known.learn(number, symbols[places])
-    fitted = reconstruction.fit(reconstruction.excess(known, rows, 0.3))
+    fitted = reconstruction.fit_offsets(reconstruction.excess(known, rows, 0.3))
     errors = [
-        ((reconstruction.restored(known, offsets, 0.3, "float64") - rows) ** 2).sum()
+        ((reconstruction.from_neighbours(known, offsets, 0.3, "float64") - rows) ** 2).sum()
         for offsets in (fitted, np.zeros_like(fitted))
     ]
     assert errors[0] <= errors[1] + 1e-9
@@ -149,7 +147,7 @@ def test_decoding_meets_the_contexts_of_encoding(
     coder = kind(transform, scales, {}, 0.3, 0, "float32", positive=True, offsets=offsets)
     coded, error = coder.encode(values.copy(), sizes)
     packed = coded_symbols.encode([(symbols, coder.table(number)) for number, symbols in coded])
-    decoder = coded_symbols.Decoder(packed)
+    decoder = coded_symbols.SymbolDecoder(packed)
     back = coder.decode(decoder.take, sizes, blocks)
     decoder.end()
     assert sum(symbols.size for _, symbols in coded) == values.size

@@ -58,7 +58,7 @@ def test_a_curve_that_is_there_is_found(made: Curve, lower: float, seed: int) ->
     u = np.random.default_rng(seed).uniform(-4, 10, 20_000)
     decoded = lower + made.width * u
     rest = made.apply(decoded.copy(), lower) - np.maximum(decoded, lower)
-    knots, gain = correction.fit(decoded, rest, lower, made.width)
+    knots, gain = correction.fit_knots(decoded, rest, lower, made.width)
     assert np.abs(np.subtract(knots, made.knots)).max() <= 1
     left = rest - (
         Curve(made.width, knots).apply(decoded.copy(), lower) - np.maximum(decoded, lower)
@@ -70,7 +70,7 @@ def test_a_curve_that_is_there_is_found(made: Curve, lower: float, seed: int) ->
 
 def test_what_is_left_at_random_is_left_alone() -> None:
     rng = np.random.default_rng(3)
-    knots, gain = correction.fit(rng.uniform(0, 8, 10**6), rng.normal(size=10**6), 0.0, 1.0)
+    knots, gain = correction.fit_knots(rng.uniform(0, 8, 10**6), rng.normal(size=10**6), 0.0, 1.0)
     assert max(map(abs, knots)) <= 2
     assert 0 <= gain < 100
 
@@ -110,7 +110,7 @@ def test_it_saves_bits_on_rectified_maps_at_the_snr_asked_for(
     assert snr <= reached + 1e-3
     assert reached <= snr + 0.06
     assert back.min() >= x.min()
-    monkeypatch.setattr(correction, "fit", lambda *_: ((0,) * KNOTS, 0.0))
+    monkeypatch.setattr(correction, "fit_knots", lambda *_: ((0,) * KNOTS, 0.0))
     without = fc.save({"x": x}, {"layout": "NCHW"}, transform="linear", snr=snr)
     assert header(without).lossy.curve is None
     assert len(data) < 0.98 * len(without)

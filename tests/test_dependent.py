@@ -18,11 +18,11 @@ from featcodec.container.sections import V4
 from featcodec.entropy import dependent_family as family
 from featcodec.entropy import symbols as coded_symbols
 from featcodec.entropy.tables import Table, bits
-from featcodec.modes.banded.search import BandedSearch
-from featcodec.modes.linear.search import LinearSearch
 from featcodec.quantise import dependent
 from featcodec.quantise.dependent import Levels, Registers
 from featcodec.transform.linear import Linear
+
+from . import internals
 
 COUNTS = st.sampled_from([0, 1, 2, 63, 64, 127, 128, 129, 1000, 4095, 4096, 4097, 9999])
 SIZES = st.floats(0.01, 1000)
@@ -39,10 +39,10 @@ def laplace(count: int, scale: float, seed: int = 1) -> np.ndarray:
 
 @given(COUNTS)
 def test_chains_hold_all_symbols_in_few_steps(count: int) -> None:
-    steps, length = dependent.chains(count)
-    assert (steps - 1) * length < max(count, 1) <= max(steps, 1) * length
-    assert steps <= dependent.MOST_STEPS
-    assert steps <= max(count // dependent.CHAINS, 1)
+    stages, length = dependent.chains(count)
+    assert (stages - 1) * length < max(count, 1) <= max(stages, 1) * length
+    assert stages <= dependent.MOST_STAGES
+    assert stages <= max(count // dependent.CHAINS, 1)
 
 
 @given(COUNTS, SIZES)
@@ -89,9 +89,8 @@ def test_a_path_costs_as_little_as_the_best_of_all(scale: float) -> None:
 
     for seed in range(5):
         columns = np.tile(laplace(6, scale, seed)[:, None], (1, 64))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(dependent, "CHAINS", 64)
-            found, _, _ = dependent.quantise(columns.reshape(-1), 1.0, [(columns.size, some)])
+        assert dependent.chains(columns.size) == columns.shape
+        found, _, _ = dependent.quantise(columns.reshape(-1), 1.0, [(columns.size, some)])
         latents = columns[:, 0]
         near = [sorted({0, 1, *range(max(int(abs(y)) - 1, 0), int(abs(y)) + 3)}) for y in latents]
         best = min(cost(latents, path) for path in itertools.product(*near))
@@ -118,7 +117,7 @@ def test_latents_come_back_with_the_error_that_was_stated(
     latents = latents.astype(dtype)
     coded, error = coder.encode_latents(latents, (4,))
     packed = coded_symbols.encode([(k, coder.table(number)) for number, k in coded])
-    decoder = coded_symbols.Decoder(packed)
+    decoder = coded_symbols.SymbolDecoder(packed)
     back = transform.forward(coder.decode(decoder.take, (4,), blocks), (4,))
     decoder.end()
     squared = np.square(back.astype(np.float64) - latents).sum()
@@ -136,9 +135,7 @@ def test_tables_of_quantisers_are_not_empty() -> None:
 
 @pytest.mark.parametrize("snr", [5, 10, 20, 30])
 @pytest.mark.parametrize("with_profile", [False, True])
-def test_it_shortens_a_file(
-    digits: Path, profile: Profile, snr: float, with_profile: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_shortens_a_file(digits: Path, profile: Profile, snr: float, with_profile: bool) -> None:
     tensors = {"x": load_file(digits / "cnn_eval.safetensors")["features"]}
     known = profile if with_profile else None
 
@@ -149,9 +146,8 @@ def test_it_shortens_a_file(
     reader = Reader(io.BytesIO(ours), "file")
     assert reader.version == V4
     assert reader.groups()[0].lossy.dependent
-    for search in (LinearSearch, BandedSearch):
-        monkeypatch.setattr(search, "trellis_gain", None)
-    assert len(ours) < 0.98 * len(saved())
+    with internals.without_trellis():
+        assert len(ours) < 0.98 * len(saved())
     back = fc.load(ours, profile=known)["x"].astype(np.float64)
     wanted = tensors["x"].astype(np.float64)
     assert 10 * np.log10(wanted.var() / np.square(back - wanted).mean()) > snr - 0.01

@@ -49,7 +49,7 @@ def test_any_numbers_come_back(
     numbers: np.ndarray, times: int, floating: bool, shapes: list[tuple[int, int]]
 ) -> None:
     numbers = np.tile(numbers, times)
-    data = exact.Encoder(floating, shapes).encode(numbers)
+    data = exact.ExactEncoder(floating, shapes).encode(numbers)
     back = exact.decode(data, len(numbers), numbers.itemsize, floating, 4)
     np.testing.assert_array_equal(back, numbers)
 
@@ -65,7 +65,7 @@ def test_any_numbers_come_back_from_bins(
 ) -> None:
     """Even where they do not pay."""
     numbers = numbers << numbers.dtype.type(shift % (8 * numbers.itemsize))
-    choice = bin_choice.choose(numbers, floating, shapes)
+    choice = bin_choice.choose_bins(numbers, floating, shapes)
     if choice is not None:
         data = memoryview(bins.encode(numbers, *choice[1:]))
         back, end = bins.decode(data, 0, len(numbers), numbers.itemsize)
@@ -132,15 +132,15 @@ def test_passes_visit_each_element_once_and_know_its_neighbours(
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_bins_make_smooth_maps_smaller(dtype: type) -> None:
     numbers = stored(smooth((4, 6, 20, 24), dtype))
-    data = exact.Encoder(True, [(24, 1), (1, 24)]).encode(numbers)
+    data = exact.ExactEncoder(True, [(24, 1), (1, 24)]).encode(numbers)
     assert kind_of(data) == BINS
-    assert len(data) < len(exact.Encoder(True).encode(numbers)) - len(numbers) // 10
+    assert len(data) < len(exact.ExactEncoder(True).encode(numbers)) - len(numbers) // 10
 
 
 def test_channels_of_many_scales_have_kinds() -> None:
     scales = np.geomspace(0.01, 100, 24)
     tokens = np.random.default_rng(1).normal(size=(3000, 24)) * scales
-    choice = bin_choice.choose(stored(tokens.astype(np.float32)), True, [(24, 1), (1, 24)])
+    choice = bin_choice.choose_bins(stored(tokens.astype(np.float32)), True, [(24, 1), (1, 24)])
     assert choice is not None
     assert (choice.model.width, len(choice.model.kinds.channels)) == (1, 24)
     assert choice.model.kinds.different == (1, bin_choice.KINDS)
@@ -153,9 +153,9 @@ def test_places_of_many_scales_have_kinds(width: int, cut: int) -> None:
     scales = np.geomspace(0.01, 100, 24) * 4.0 ** rng.integers(-2, 3, (4000, 1))
     tokens = (rng.normal(size=(4000, 24)) * scales).astype(np.float32)
     numbers = stored(tokens)[: tokens.size - cut]
-    coder = exact.Encoder(True, [(width, 24)])
+    coder = exact.ExactEncoder(True, [(width, 24)])
     data = [coder.encode(part) for part in (numbers, numbers[: -5 * 24 * 13])]
-    choice = bin_choice.choose(numbers, True, coder.rasters)
+    choice = bin_choice.choose_bins(numbers, True, coder.rasters)
     assert choice is not None
     assert choice.model.kinds.different == (bin_choice.PLACES, bin_choice.KINDS)
     for part, wanted in zip(data, (numbers, numbers[: -5 * 24 * 13]), strict=True):
@@ -165,7 +165,7 @@ def test_places_of_many_scales_have_kinds(width: int, cut: int) -> None:
 
 def test_a_frequent_value_has_its_own_bin() -> None:
     relu = np.clip(smooth((6, 8, 30, 30), np.float32), 0, 6)
-    choice = bin_choice.choose(stored(relu), True, [(30, 1)])
+    choice = bin_choice.choose_bins(stored(relu), True, [(30, 1)])
     assert choice is not None
     assert stored(np.float32([0, 6]))[1] >> choice.model.shift in choice.model.values
 
@@ -173,7 +173,7 @@ def test_a_frequent_value_has_its_own_bin() -> None:
 def test_halves_in_singles_take_what_halves_take() -> None:
     half = smooth((5, 6, 30, 30), np.float16)
     sizes = [
-        len(exact.Encoder(True, [(30, 1)]).encode(stored(maps)))
+        len(exact.ExactEncoder(True, [(30, 1)]).encode(stored(maps)))
         for maps in (half, half.astype("f4"))
     ]
     assert sizes[1] < 1.01 * sizes[0]
@@ -181,7 +181,7 @@ def test_halves_in_singles_take_what_halves_take() -> None:
 
 def test_what_repeats_is_packed() -> None:
     row = np.random.default_rng(2).normal(size=700).astype(np.float32)
-    data = exact.Encoder(True, [(700, 1)]).encode(stored(np.tile(row, 40)))
+    data = exact.ExactEncoder(True, [(700, 1)]).encode(stored(np.tile(row, 40)))
     assert kind_of(data) == PACKED
     assert len(data) < 3 * row.nbytes
 
@@ -205,7 +205,7 @@ def test_a_file_with_bins_is_one_of_format_4() -> None:
 ])  # fmt: skip
 def test_damage_is_found(numbers: np.ndarray) -> None:
     """Whatever the byte, and wherever the end: SymbolError, or what was there before."""
-    data = exact.Encoder(True, [(11, 1)]).encode(numbers)
+    data = exact.ExactEncoder(True, [(11, 1)]).encode(numbers)
     assert kind_of(data) != PLANES
     rng = np.random.default_rng(4)
     for place, bit in enumerate(rng.integers(0, 8, len(data))):
@@ -253,10 +253,10 @@ def models(draw: st.DrawFn) -> tuple[bytes, int, int]:
     return b"".join(parts), itemsize, count
 
 
-def model_of(unpacked: bytes, itemsize: int, count: int) -> bins.Model | None:
+def model_of(unpacked: bytes, itemsize: int, count: int) -> bins.BinModel | None:
     """Return a model, None when it is refused."""
     try:
-        return bins.Model.unpack(memoryview(zlib.compress(unpacked, 9)), itemsize, count)
+        return bins.BinModel.unpack(memoryview(zlib.compress(unpacked, 9)), itemsize, count)
     except SymbolError:
         return None
 
@@ -293,7 +293,7 @@ def test_a_model_is_one_for_the_reference_decoder_too_or_is_refused() -> None:
 def test_no_bytes_crash_the_model(data: bytes, count: int, itemsize: int) -> None:
     """Few are as long as they state: see above for what lies behind that check."""
     with pytest.raises(SymbolError):
-        bins.Model.unpack(memoryview(zlib.compress(data)), itemsize, count)
+        bins.BinModel.unpack(memoryview(zlib.compress(data)), itemsize, count)
 
 
 def test_the_vectors_have_all_codings() -> None:

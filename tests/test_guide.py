@@ -18,10 +18,12 @@ from typing import Any
 import pytest
 
 import featcodec
+from featcodec import modes
 from featcodec.cli import guide
 from featcodec.cli.main import main
 
 ROOT = Path(__file__).parents[1]
+SPEC = ROOT / "bitstream_spec"
 PAGES = [ROOT / "README.md", *sorted(guide.FOLDER.glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -82,6 +84,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
     clone.mkdir()
     programs.mkdir()
     (clone / "tests").symlink_to(ROOT / "tests")
+    shutil.copytree(SPEC, clone / "bitstream_spec")
     shutil.copy(ROOT / "README.md", clone)
     shutil.copytree(guide.FOLDER, clone / "featcodec" / "guide")
     for name, script in PROGRAMS.items():
@@ -107,6 +110,29 @@ def test_every_example_runs(
             example.run(names, environment)
 
 
+def test_readme_shows_what_info_says(
+    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = list(examples(ROOT / "README.md"))
+    tour = next(block for block in blocks if "featcodec info" in block.text)
+    shown = next(block for block in blocks if block.language == "text").text
+    tour.run({}, environment)
+    assert run("info", "vit.fcz") == 0
+    said = capsys.readouterr().out
+    for line in shown.splitlines():  # machines may differ by a few bytes
+        name, *cells = line.split()
+        [found] = [each.split() for each in said.splitlines() if each.split()[:1] == [name]]
+        assert [re.sub(r"[\d,.]+", "", cell) for cell in found] == [
+            re.sub(r"[\d,.]+", "", cell) for cell in (name, *cells)
+        ]
+        for one, other in zip(numbers(line), numbers(" ".join(found)), strict=True):
+            assert one == pytest.approx(other, rel=0.01)
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*\.?\d*", text)]
+
+
 def test_examples_say_what_they_are() -> None:
     for page in PAGES:
         for example in examples(page):
@@ -127,6 +153,24 @@ def test_links_lead_to_files() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", ["how-it-works", "contributing"])
+def test_rooms_and_files_that_a_page_names_are_there(page: str) -> None:
+    text = (guide.FOLDER / f"{page}.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w./])(?:[a-z_]+/)+(?:[\w*]+(?:\.\w+)*|\*\.py)?", text))
+    assert len(named) > 10
+    for path in named - {"dist/"}:
+        folders = (ROOT, ROOT / "featcodec", SPEC, SPEC / "vectors")
+        assert any(any(folder.glob(path)) for folder in folders), path
+
+
+def test_the_table_of_modes_is_that_of_the_registry() -> None:
+    text = (guide.FOLDER / "how-it-works.md").read_text(encoding="utf-8")
+    named = {}
+    for folder, says in re.findall(r"^\| `(\w+)` \| (`[^|]*) \|", text, re.MULTILINE):
+        named |= dict.fromkeys(re.findall(r"`(\w+)`", says), folder)
+    assert named == {name: mode.module.rsplit(".", 1)[-1] for name, mode in modes.MODES.items()}
 
 
 # --- the command --------------------------------------------------------------------------------
@@ -177,7 +221,10 @@ def test_tables_are_those_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 PUBLIC = {
     "featcodec": [name for name in featcodec.__all__ if name != "__version__"],
+    "featcodec.access": ["Slice"],
+    "featcodec.dumps": ["Dump"],
     "featcodec.request": ["Options", "Quality"],
+    "featcodec.verification": ["verify"],
     "featcodec.numpy": ["save", "load", "save_file", "load_file"],
     "featcodec.torch": ["save", "load", "save_file", "load_file"],
 }
@@ -213,3 +260,14 @@ def test_public_functions_name_their_arguments(module: str) -> None:
             continue
         for argument in inspect.signature(found).parameters:
             assert re.search(rf"\b{argument}\b", said), f"{module}.{name}: {argument}"
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_methods_say_what_they_do(module: str) -> None:
+    if module == "featcodec.torch":
+        pytest.importorskip("torch")
+    for name in PUBLIC[module]:
+        found = getattr(importlib.import_module(module), name)
+        for method in vars(found) if inspect.isclass(found) else ():
+            if not method.startswith("_") and inspect.isroutine(getattr(found, method)):
+                assert inspect.getdoc(getattr(found, method)), f"{module}.{name}.{method}"

@@ -70,14 +70,14 @@ def test_a_message_is_at_most_16_bytes_over_its_coded_words(
     from featcodec.entropy import rans
 
     words: list[int] = []
-    finish = rans.Encoder.finish
+    finish = rans.RansEncoder.finish
 
-    def counting(self: rans.Encoder) -> bytes:
+    def counting(self: rans.RansEncoder) -> bytes:
         data = finish(self)
         words.append(len(data))
         return data
 
-    monkeypatch.setattr(rans.Encoder, "finish", counting)
+    monkeypatch.setattr(rans.RansEncoder, "finish", counting)
     message = Codec(profile, snr=3).encode(features[:1])
     assert len(message) - words[-1] <= 16
 

@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from featcodec.coding.picture import NeuralCoder, NeuralModel
 from featcodec.container.wire import Cursor
 from featcodec.dumps import Dump
 from featcodec.encoding.dump import encode
-from featcodec.errors import InvalidInput, ProfileMissing
+from featcodec.errors import Damage, InvalidInput, ProfileMissing
 from featcodec.files import decode_file, encode_file
 from featcodec.request import Options, Quality
 from featcodec.transform.neural.hyper_synthesis import HyperSynthesis
@@ -81,6 +82,39 @@ def test_the_hyper_synthesis_computes_in_integers(
     hyper = np.random.default_rng(seed).integers(-largest, largest + 1, small)
     numbers = HyperSynthesis(weights)(hyper, (height, width))
     assert numbers.tolist() == by_hand(weights, hyper, (height, width))
+
+
+def one_channel(bias: int, shift: int, less: int) -> Weights:
+    """A hyper-synthesis that rounds a bias to units of 2 ** shift and returns it, less a number."""
+    centre = np.zeros((1, 1, 5, 5), np.int16)
+    centre[0, 0, 2, 2] = 1
+    kernels = (np.zeros_like(centre), centre, centre[:, :, 2:3, 2:3])
+    arrays = {f"hyper_synthesis.{i}.weight": kernel for i, kernel in enumerate(kernels)}
+    arrays |= {f"hyper_synthesis.{i}.bias": np.array([b]) for i, b in enumerate((bias, 0, -less))}
+    return Weights(arrays | {"hyper_synthesis.shift": np.uint8([shift, 0, 0])}, 1, 1, 2, 2)
+
+
+def test_sums_are_integers_up_to_the_largest_that_is_accepted() -> None:
+    """So no instruction set and no BLAS can differ."""
+    verdicts = Counter[bool]()
+
+    @given(st.integers(50, 55), st.integers(35, 40), st.integers(-1, 1), st.data())
+    def compute(bits: int, shift: int, off: int, data: st.DataObject) -> None:
+        whole = data.draw(st.integers(1 << bits - shift - 1, 1 << bits - shift))
+        almost = (whole << shift) + (1 << shift - 1) + off
+        weights = one_channel(almost, shift, whole - 100)
+        try:
+            network = HyperSynthesis(weights)
+        except Damage:
+            verdicts[False] += 1
+            return
+        verdicts[True] += 1
+        hyper = np.zeros((1, 1, 1), np.int64)
+        assert network(hyper, (1, 1)).tolist() == [[[100 + (off >= 0)]]]
+        assert network(hyper, (3, 4)).tolist() == by_hand(weights, hyper, (3, 4))
+
+    compute()
+    assert min(verdicts[False], verdicts[True]) > 10, verdicts
 
 
 def test_a_network_whose_sums_a_double_cannot_hold_is_refused(small: Profile) -> None:
@@ -235,7 +269,7 @@ def test_strips_change_nothing(height: int, width: int, bits: int) -> None:
     pytest.importorskip("torch")
     from featcodec.transform.neural import network
 
-    found = network.Network(Profile.load(NETWORK).neural.weights)
+    found = network.TorchNetwork(Profile.load(NETWORK).neural.weights)
     picture = np.random.default_rng(height).normal(size=(height, width)).astype(np.float32)
     whole = found.analysis(picture), found.synthesis(found.analysis(picture), picture.shape)
     usual = network.STRIP_VALUES, network.LEAST_ROWS
@@ -280,7 +314,7 @@ print(seen.hexdigest())
 """
 
 
-def test_a_stream_decodes_to_the_same_symbols_on_every_instruction_set_and_thread_count(
+def test_symbols_do_not_depend_on_the_instruction_set_of_torch_nor_on_threads(
     digits: Path, tmp_path: Path
 ) -> None:
     """The CRC-32 of each picture holds too, or decoding would fail."""

@@ -16,8 +16,9 @@ from featcodec.align.numbers import STORED, from_float, to_float
 from featcodec.cli.verify import check
 from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
-from featcodec.encoding import choice, lossless
 from featcodec.files import from_nonfinite
+
+from . import internals
 
 VALUES = 1 << 12  # of a row group
 
@@ -36,9 +37,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "numbers": np.arange(50_000),
     }
     path = tmp_path_factory.mktemp("row_groups") / "x.fcz"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice, "ROW_GROUP_VALUES", VALUES)
-        patch.setattr(lossless, "ROW_GROUP_VALUES", VALUES)
+    with internals.row_groups(VALUES, VALUES):
         fc.save_file(tensors, path, snr=6)
     return path
 

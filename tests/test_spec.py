@@ -9,16 +9,19 @@ import tokenize
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
-from featcodec import elements
+from bitstream_spec import reference_decoder as reference
+from featcodec import elements, modes
 from featcodec.coding import message_head
-from featcodec.coding.parts import restoration
 from featcodec.container import group, model, sections
-from featcodec.entropy import contexts, dependent_family, family, split, tables
+from featcodec.entropy import contexts, dependent_family, family, prediction, split, tables
 from featcodec.entropy.tables import Table
+from featcodec.modes.context import reconstruction
+
+from .generated.featcodec_file import FeatcodecFile
 
 ROOT = Path(__file__).parents[1]
 SPEC = ROOT / "bitstream_spec"
@@ -139,15 +142,11 @@ def test_every_version_is_in_the_list_of_changes() -> None:
     assert re.findall(r"(\d+)\.0", title) == list(map(str, sections.MAJORS))
 
 
-def test_names_of_types_transforms_and_flags_are_those_of_the_package(
-    reference_decoder: ModuleType,
-) -> None:
+def test_names_of_types_transforms_and_flags_are_those_of_the_package() -> None:
     cells = [cell for row in rows("4.2") for cell in row if cell]
     types = dict(zip(map(int, cells[::2]), cells[1::2], strict=True))
     assert tuple(types[code] for code in range(len(types))) == elements.NAMES
-    assert list(elements.NAMES) == reference_decoder.TYPES
-    named = [row[:2] for row in rows("6", "| transform ")]
-    assert named == [[str(code), name] for code, name in enumerate(model.TRANSFORMS)]
+    assert list(elements.NAMES) == reference.TYPES
     flags = {row[1]: 1 << int(row[0][4:]) for row in rows("5", "| flag ") if row[1]}
     assert flags == {
         "`clamp`": group.CLAMP,
@@ -160,6 +159,18 @@ def test_names_of_types_transforms_and_flags_are_those_of_the_package(
     assert architectures[1] == ", ".join(
         f"{i} {name}" for i, name in enumerate(model.ARCHITECTURES)
     )
+
+
+def test_transforms_are_the_modes_of_the_package() -> None:
+    listed = rows("6", "| transform ")
+    assert [int(code) for code, *_ in listed] == list(range(len(modes.BY_CODE)))
+    for mode, (_, name, since, rules, _) in zip(modes.BY_CODE, listed, strict=True):
+        assert (name, since) == (mode.name, ".".join(map(str, mode.since)))
+        assert mode.in_profiles == ("own" not in rules)
+        assert FeatcodecFile.Transform(mode.code).name == mode.name.replace("-", "_")
+    dependent = next(row for row in rows("5", "| flag ") if row[1] == "`dependent`")
+    untrellised = [mode.code for mode in modes.BY_CODE if not mode.trellis]
+    assert numbers(dependent[-1].partition("transform")[2]) == untrellised
 
 
 # ---- Built-in tables ----------------------------------------------------------------------------
@@ -180,7 +191,7 @@ def in_text(number: str) -> dict[int, Described]:
     }
 
 
-def test_the_text_lists_the_built_in_tables(reference_decoder: ModuleType) -> None:
+def test_the_text_lists_the_built_in_tables() -> None:
     listed = in_text("7.3")
     assert list(listed) == list(range(2, 16))
     assert listed == {n: described(family.table(n)) for n in listed}
@@ -193,16 +204,14 @@ def test_the_text_lists_the_built_in_tables(reference_decoder: ModuleType) -> No
 
 
 @pytest.mark.parametrize("positive", [False, True])
-def test_package_and_reference_decoder_have_the_same_built_in_tables(
-    positive: bool, reference_decoder: ModuleType
-) -> None:
+def test_package_and_reference_decoder_have_the_same_built_in_tables(positive: bool) -> None:
     group = SimpleNamespace(lower=0.0, mean=0.0 if positive else 1.0)
     kinds: list[tuple[range, Callable[[int], Table], Callable[[int], Table]]] = [
-        (range(256), family.table, lambda n: reference_decoder.find_table(n, {})),
+        (range(256), family.table, lambda n: reference.find_table(n, {})),
         (
             range(3 * contexts.TABLES),
             lambda n: contexts.table(n, positive),
-            lambda n: reference_decoder.context_table(n, group, SimpleNamespace(tables={})),
+            lambda n: reference.context_table(n, group, SimpleNamespace(tables={})),
         ),
     ]
     for quantiser in (0, 1):
@@ -211,7 +220,7 @@ def test_package_and_reference_decoder_have_the_same_built_in_tables(
             (
                 range(first, dependent_family.number(63, quantiser) + 1),
                 dependent_family.table,
-                lambda n: reference_decoder.quantiser_table(n, {}),
+                lambda n: reference.quantiser_table(n, {}),
             )
         )
     for peak in (0, 9):
@@ -220,31 +229,29 @@ def test_package_and_reference_decoder_have_the_same_built_in_tables(
             (
                 range(2 * split.MAGNITUDES),
                 lambda n, peak=peak: split.table(n, positive, bool(peak)),
-                lambda n, stored=stored: reference_decoder.split_table(n, group, stored),
+                lambda n, stored=stored: reference.split_table(n, group, stored),
             )
         )
     for which, ours, other in kinds:
         assert [described(ours(n)) for n in which] == [described(other(n)) for n in which]
 
 
-def test_the_text_has_the_constants_of_the_reference_decoder(
-    reference_decoder: ModuleType,
-) -> None:
+def test_the_text_has_the_constants_of_the_reference_decoder() -> None:
     eighths = re.search(r"`A = ([\d ]+)`", CHAPTERS["7.1"][1])
     buckets = re.search(r"buckets of ([\d, ]+)", CHAPTERS["7.2"][1])
     means, thresholds = re.findall(r":\n((?: {8}[\d ]+(?:for e.*)?\n)+)", CHAPTERS["7.9"][1])
     edges = re.search(r"those of ([\d\s]+) that", CHAPTERS["7.13"][1])
     assert eighths is not None and buckets is not None and edges is not None
-    assert tuple(numbers(eighths[1])) == reference_decoder.POWERS
-    assert numbers(buckets[1]) == list(reference_decoder.LENGTHS[:-1])
-    assert sum(reference_decoder.LENGTHS) == tables.MAX_MAGNITUDE
-    assert numbers(means.partition("for")[0]) == reference_decoder.MEANS
-    assert numbers(thresholds) == reference_decoder.THRESHOLDS
-    assert tuple(numbers(edges[1])) == reference_decoder.CLASSES == restoration.EDGES
-    assert tuple(map(reference_decoder.chance, range(256))) == tables.CHANCES
+    assert tuple(numbers(eighths[1])) == reference.POWERS
+    assert numbers(buckets[1]) == list(reference.LENGTHS[:-1])
+    assert sum(reference.LENGTHS) == tables.MAX_MAGNITUDE
+    assert numbers(means.partition("for")[0]) == reference.MEANS
+    assert numbers(thresholds) == reference.THRESHOLDS
+    assert tuple(numbers(edges[1])) == reference.CLASSES == reconstruction.EDGES
+    assert tuple(map(reference.chance, range(256))) == tables.CHANCES
 
 
-def test_the_text_has_the_passes_of_the_package(reference_decoder: ModuleType) -> None:
+def test_the_text_has_the_passes_of_the_package() -> None:
     found = []
     for number, around, a, b, tables_of in rows("7.9", "| pass "):
         assert int(number) == len(found)
@@ -252,10 +259,22 @@ def test_the_text_has_the_passes_of_the_package(reference_decoder: ModuleType) -
         pairs = tuple(zip(offsets[::2], offsets[1::2], strict=True))
         found.append((pairs, int(a), int(b), int(tables_of)))
     assert tuple(found) == contexts.PASSES
-    assert found == [(p.neighbours, p.a, p.b, p.set) for p in reference_decoder.PASSES]
+    assert found == [(p.neighbours, p.a, p.b, p.set) for p in reference.PASSES]
 
 
-def test_the_text_has_the_passes_over_bins(reference_decoder: ModuleType) -> None:
+def test_the_text_has_the_lines_of_the_package() -> None:
+    found = {
+        int(number): [tuple(zip(*[iter(numbers(line))] * 2, strict=True)) for line in lines]
+        for number, *lines in rows("7.11", "| pass ")
+    }
+    assert list(found) == list(range(1, prediction.PASSES))
+    for number, lines in found.items():
+        neighbours = contexts.PASSES[number][0]
+        pairs = prediction.OPPOSITE[number]
+        assert lines == [(neighbours[one], neighbours[other]) for one, other in pairs]
+
+
+def test_the_text_has_the_passes_over_bins() -> None:
     found: list[tuple[int, int, int, list[tuple[int, int]]]] = []
     for number, row, column, near in rows("8.1", "| pass "):
         assert int(number) == len(found) + 1
@@ -267,7 +286,7 @@ def test_the_text_has_the_passes_over_bins(reference_decoder: ModuleType) -> Non
         found.append((top, left, down, found[int(same[1]) - 1][3] if same else around))
     assert found == [
         (top, left, step, [(far * y, far * x) for y, x in neighbours])
-        for top, left, step, neighbours, far in reference_decoder.BIN_PASSES
+        for top, left, step, neighbours, far in reference.BIN_PASSES
     ]
 
 
@@ -295,14 +314,14 @@ def test_the_worked_example_is_the_vector() -> None:
     assert len(index) == payload[0]
 
 
-def test_the_worked_example_decodes_as_it_says(reference_decoder: ModuleType) -> None:
+def test_the_worked_example_decodes_as_it_says() -> None:
     text, data = CHAPTERS["0.6"][1], (EXAMPLE / "in.fcz").read_bytes()
-    _, _, groups = reference_decoder.read_groups(data, ())
+    _, _, groups = reference.read_groups(data, ())
     lossy = next(groups).lossy
-    table = reference_decoder.find_table(11, {})
-    frequencies = reference_decoder.frequencies(table)
+    table = reference.find_table(11, {})
+    frequencies = reference.frequencies(table)
     starts = list(itertools.accumulate(frequencies, initial=0))
-    coder = reference_decoder.Coder(data[39:47])
+    coder = reference.Coder(data[39:47])
     symbols = []
     for head, *stated in re.findall(r"^\| `(\w{16})`" + r" \| (-?\d+)" * 4, text, re.MULTILINE):
         assert int(head, 16) == coder.head
@@ -311,14 +330,14 @@ def test_the_worked_example_decodes_as_it_says(reference_decoder: ModuleType) ->
         symbols.append(k - table.magnitude)
         assert list(map(int, stated)) == [q, starts[k], frequencies[k], symbols[-1]]
     coder.end()
-    decoded = reference_decoder.decode(data)
+    decoded = reference.decode(data)
     assert symbols == list(decoded.symbols[0][1])
 
     values = struct.unpack("<16f", decoded.tensors["features"].data)
     lines = {row[0]: row[1:] for row in rows("0.6", "| | token ")}
     for token, column in ((0, 0), (6, 1)):
-        y = [reference_decoder.latent(k, table, lossy.step) for k in (symbols[token], 0)]
-        x = reference_decoder.inverse_klt(y, lossy.models[0].bases[0])
+        y = [reference.latent(k, table, lossy.step) for k in (symbols[token], 0)]
+        x = reference.inverse_klt(y, lossy.models[0].bases[0])
         centred = [a + b for a, b in zip(x, lossy.models[0].centres, strict=True)]
         placed = [a * lossy.deviation + lossy.mean for a in centred]
         steps = {

@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,12 +19,13 @@ from featcodec.cli.main import main
 from featcodec.container.source import Memory
 from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
-from featcodec.encoding import choice
 from featcodec.encoding import dump as encode
 from featcodec.errors import InvalidInput, VerificationFailed
 from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.verification import verify
+
+from . import internals
 
 MODES = [{"snr": 12}, {"snr": 45}, {"bpfp": 3.0}, {"max_error": 0.05}, {"lossless": True}]
 
@@ -61,8 +62,9 @@ def dump(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "ROW_GROUP_VALUES", 1 << 10)
+def _small_row_groups() -> Iterator[None]:
+    with internals.row_groups(1 << 10):
+        yield
 
 
 # --- what is sound ------------------------------------------------------------------------------

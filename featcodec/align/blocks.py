@@ -1,8 +1,8 @@
 """Token grids cut into slabs and blocks (SPEC §5.2, §5.3).
 
-Each grid axis is cut into as few pieces as its longest block allows, of lengths that differ by
-one at most, the longer ones first. A slab is one row of blocks along the first grid axis of one
-sample, or the whole sample; it is the least that can be coded by itself.
+Each grid axis is cut into as few pieces as its longest block allows. Their lengths differ by at
+most one; the longer pieces come first. A slab is the least that can be coded by itself: one row of
+blocks along the first grid axis of one sample, or the whole sample.
 """
 
 import itertools
@@ -32,7 +32,7 @@ def count(length: int, longest: int) -> int:
 def slice_runs(
     runs: list[tuple[int, int, int]], first: int, last: int
 ) -> list[tuple[int, int, int]]:
-    """Keep the blocks first <= i < last of the runs of one axis."""
+    """Return the runs of the blocks first <= i < last of an axis."""
     kept, start = [], 0
     for offset, blocks, size in runs:
         low, high = max(first - start, 0), min(last - start, blocks)

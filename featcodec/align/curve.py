@@ -1,8 +1,8 @@
-"""The correction curve: what values decoded near the lower bound have been on average (SPEC §6.6).
+"""The correction curve: the mean error of values decoded near the lower bound (SPEC §6.6).
 
-Where many values lie on a bound (ReLU) or pile up before it (SiLU, GELU), the error of a value that
-was decoded near it has a mean that depends on how far it lies from the bound, in deviations of the
-error. The curve adds that mean.
+Many values lie on a bound (ReLU) or close to it (SiLU, GELU). The error of a value decoded near
+that bound has a mean, which depends on the distance from the bound in deviations of the error. The
+curve adds that mean.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ CHUNK = 1 << 15  # values that stay in the cache
 
 
 class Curve(NamedTuple):
-    """A function linear between knots half a width apart, and constant beyond them."""
+    """A function, linear between knots half a width apart, constant beyond the last."""
 
     width: float  # in units of the values
     knots: tuple[int, ...]  # from 3 widths below the bound on, in 1/64 widths
@@ -40,7 +40,7 @@ class Curve(NamedTuple):
 def place(values: np.ndarray, lower: float, width: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the knot before each value, and how far beyond it the value lies, in knots.
 
-    Every value has one, even one that is no number.
+    A NaN has one, too.
     """
     kind = values.dtype.type
     beyond = values - kind(lower)

@@ -1,8 +1,8 @@
-"""Format alignment of a tensor group: tensors side by side to arrays of blocks, and back.
+"""Format alignment of a tensor group: tensors to arrays of blocks, and back (SPEC §5.3).
 
-A group's tensors follow each other in one sequence of slabs. `GroupGrid` finds the blocks of a
-range of slabs and moves them between tensors and arrays (channels, points, blocks), one array per
-size of block: the order of these arrays, and of the blocks in them, is that of SPEC §5.3.
+The tensors of a group form one sequence of slabs. `GroupGrid` finds the blocks of a range of slabs
+and moves them between tensors and arrays (channels, points, blocks), one array for each size of
+block. The specification states the order of the arrays, and of the blocks in each.
 """
 
 import math
@@ -42,7 +42,7 @@ class Box:
         return (self.samples, *(blocks * size for blocks, size in cut), channels)
 
     def moved(self, axis: int, by: int) -> "Box":
-        """Return the same box, places along an axis of the token grid counted from `by`."""
+        """Return the box with places along an axis of the token grid counted from `by`."""
         old = self.index[axis]
         new = slice(old.start - by, old.stop - by)
         return replace(self, index=(*self.index[:axis], new, *self.index[axis + 1 :]))
@@ -50,9 +50,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Window:
-    """Rows first <= i < last of a tensor's leading axis that hold some slabs.
+    """Rows first <= i < last of the leading axis of a tensor, which hold a range of slabs.
 
-    Along `axis` of the token grid they begin at place `shift`.
+    They begin at place `shift` along `axis` of the token grid.
     """
 
     first: int
@@ -65,7 +65,7 @@ class GroupGrid:
     """The slabs of the tensors of a group with a common layout and longest block."""
 
     def __init__(self, layout: Layout, shapes: Sequence[tuple[int, ...]], block: Sizes) -> None:
-        """Raise LayoutError when there are more slabs than 64 bits count."""
+        """Raise LayoutError for tensors that do not fit the layout, or have 2**63 slabs or more."""
         self._cut(layout, [layout.token_grid(shape) for shape in shapes], block)
 
     def _cut(self, layout: Layout, token_grids: Sequence[tuple[int, ...]], block: Sizes) -> None:
@@ -75,7 +75,7 @@ class GroupGrid:
         self.channels = self.shapes[0][-1]
         slabs = [self._slabs(shape) for shape in self.shapes]
         if sum(slabs) >= 1 << 63:
-            raise LayoutError("tensors of too many slabs")
+            raise LayoutError(f"the tensors have {sum(slabs)} slabs; the limit is {(1 << 63) - 1}")
         self.starts = np.concatenate([[0], np.cumsum(slabs, dtype=np.int64)])
 
     @property
@@ -125,7 +125,7 @@ class GroupGrid:
         leads = self.layout.order()[0] == 0 and len(grid) and not self.layout.slabs_are_samples
         if not leads or axis == "N":
             return start, start + slabs
-        # Rows of the leading axis that a row of the grid takes: its tokens, where L holds it all.
+        # Rows of the leading axis in one row of the grid: its tokens, when L holds the whole grid.
         each = math.prod(grid[1:]) if self.layout.grid else 1
         edges = [edge * each for edge in self._edges(grid)]
         low = int(np.searchsorted(edges, first, "right")) - 1
@@ -148,7 +148,7 @@ class GroupGrid:
         return Window(edges[low], edges[high], 1, edges[low])
 
     def _edges(self, grid: Sizes) -> list[int]:
-        """Return where the slabs of a sample begin along the first axis of its grid, and end."""
+        """Return the edges of the slabs of a sample along the first axis of its grid."""
         runs = blocks.cut(grid[0], self.block[0])
         return [o + i * size for o, n, size in runs for i in range(n)] + [grid[0]]
 
@@ -196,7 +196,7 @@ class GroupGrid:
     ) -> np.ndarray:
         """Return a new array (channels, points, blocks) of equal boxes, values converted.
 
-        `tensor` gives arrays, or what `np.asarray` makes one of once a box is cut from it.
+        `tensor` gives arrays, or objects whose slices `np.asarray` converts.
         """
         points = math.prod(boxes[0].sizes)
         total = sum(box.count for box in boxes)
@@ -212,7 +212,7 @@ class GroupGrid:
     def scatter(
         self, values: np.ndarray, boxes: Sequence[Box], tensor: Callable[[int], np.ndarray | None]
     ) -> None:
-        """Write an array (channels, points, blocks) into the tensors that there are."""
+        """Write an array (channels, points, blocks) into the tensors; None is skipped."""
         start = 0
         for box in boxes:
             whole = tensor(box.tensor)
@@ -238,7 +238,7 @@ class GroupGrid:
 
 
 def merge_samples(tensor: Any, layout: Layout) -> Any:
-    """Return a view (samples, grid..., channels), the channel axis added where there is none."""
+    """Return a view (samples, grid..., channels); a missing channel axis is added."""
     ordered = tensor.transpose(layout.order())
     samples = layout.axes.count("N")
     has_channels = any(axis in "CD" for axis in layout.axes)
@@ -247,17 +247,17 @@ def merge_samples(tensor: Any, layout: Layout) -> Any:
 
 
 def split_axis(array: Any, shape: tuple[int, ...]) -> Any:
-    """Reshape a view whose axes are only split, or merged where they are adjacent: no copy."""
+    """Return a reshaped view: axes are only split, or merged where adjacent; nothing is copied."""
     view = array.reshape(shape)
     assert view.size == 0 or not isinstance(view, np.ndarray) or np.may_share_memory(view, array)
     return view
 
 
 def _staged(part: np.ndarray) -> np.ndarray:
-    """Return a copy of a box in cache, its samples apart by no power of two.
+    """Return a copy of a box whose samples are no power of two apart.
 
-    Transposing from there is several times faster than from a memory map, or from samples that
-    all fall on the same lines of the cache.
+    The copy is in cache, and its samples do not share cache lines: transposing it is several times
+    faster than transposing a memory map.
     """
     order = sorted(range(1, part.ndim), key=lambda axis: -part.strides[axis])
     inner = part.transpose(0, *order)

@@ -1,7 +1,7 @@
-"""Layouts: what each axis of a tensor is (SPEC §5.1), read from metadata or from the shape.
+"""Layouts: the role of each axis of a tensor (SPEC §5.1), from the metadata or from the shape.
 
-Other tools use the same keys of the metadata for words of their own: what is plainly meant is
-taken, all else is ignored, and `remarks` says so.
+Other tools write words of their own under the same keys. A layout in another spelling is accepted;
+anything else is ignored, and `remarks` reports it.
 """
 
 import math
@@ -13,7 +13,7 @@ from functools import lru_cache
 from ..errors import Damage
 
 SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"
-MAX_CHANNELS = 1 << 13  # more of them cannot be features of one token
+MAX_CHANNELS = 1 << 13  # of a token; an axis with more is taken for a sequence
 
 # CLS; CLS and distillation; CLS and four registers; CLS and eight registers
 PREFIXES = (0, 1, 2, 5, 9)
@@ -29,14 +29,14 @@ LONGEST = 100  # characters of a layout in the metadata
 
 
 class LayoutError(Damage):
-    """A layout that is none, or does not fit a shape."""
+    """A text is no layout, or a layout does not fit a shape."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Letters for the axes (N sample, L H W T grid, C or D channels); tokens before the grid.
+    """Letters of the axes (N sample, L H W T grid, C or D channels), prefix tokens and their grid.
 
-    `prefix` tokens at the start of L lie on no grid; the others lie on `grid` (rows, columns).
+    The first `prefix` tokens of L lie on no grid; the others lie on `grid` (rows, columns).
     """
 
     axes: str
@@ -82,7 +82,7 @@ class Layout:
 
     @property
     def grid_axes(self) -> int:
-        """How many axes of the tensor are of the grid."""
+        """The number of grid axes."""
         return sum(axis in GRID for axis in self.axes)
 
     @property
@@ -91,7 +91,7 @@ class Layout:
 
 
 def shortened(text: str) -> str:
-    """Return a text as a message quotes it: on one line, and not much of it."""
+    """Return a text as a message quotes it: on one line, at most 40 characters of it."""
     return repr(text if len(text) <= 40 else text[:40] + "...")
 
 
@@ -133,7 +133,7 @@ def _infer_axes(shape: tuple[int, ...], architecture: str) -> str:
 
 
 def infer_grid(tokens: int) -> tuple[int, tuple[int, ...]]:
-    """Return (prefix, grid) when so many tokens are a square grid behind usual prefix tokens."""
+    """Return (prefix, grid) of a square grid behind usual prefix tokens, else (0, ())."""
     for prefix in PREFIXES:
         side = math.isqrt(max(tokens - prefix, 0))
         if side >= 4 and side * side == tokens - prefix:
@@ -144,15 +144,15 @@ def infer_grid(tokens: int) -> tuple[int, tuple[int, ...]]:
 def choose(
     shape: tuple[int, ...], metadata: Mapping[str, str], architecture: str, asked: str | None
 ) -> Layout:
-    """Return the layout that was asked for, else that of the metadata, else the likely one.
+    """Return the requested layout, else that of the metadata, else the likely one.
 
-    Raises LayoutError, with a layout that fits, when what was asked for does not.
+    Raises LayoutError, which names a layout that fits, when the requested one does not.
     """
     text = asked or stated(shape, metadata)
     try:
         layout = parse(text) if text else None
         if layout is not None and asked is None and _rank(text) != len(shape):
-            layout = None  # the metadata speak of the dump's features, this is another tensor
+            layout = None  # the metadata describe tensors of another rank
         layout = layout or infer(shape, architecture)
         layout.token_grid(shape)
     except LayoutError as error:
@@ -165,9 +165,9 @@ def choose(
 
 
 def stated(shape: tuple[int, ...], metadata: Mapping[str, str]) -> str:
-    """Return what the metadata say of the layout, as `parse` reads it.
+    """Return the layout of the metadata, in the spelling that `parse` reads.
 
-    Nothing when they state none, or one that does not fit the shape though it has as many axes.
+    Returns "" when there is none, it is invalid, or it has the rank of the shape but does not fit.
     """
     text = _meant(metadata.get("layout", ""), len(shape))
     try:
@@ -184,10 +184,10 @@ def _rank(text: str) -> int:
 
 
 def _meant(text: str, rank: int) -> str:
-    """Return `NHWC` for `nhwc`, `[N, H, W, C]`, `BHWC (channels last)` and `channels_last`."""
+    """Return the usual spelling: `NHWC` for `nhwc`, `[N, H, W, C]` or `channels_last`."""
     if len(text) > LONGEST:
         return ""
-    axes = re.sub(r"(?<=\w)\s*\(.*\)\s*$", "", text)  # a remark behind them
+    axes = re.sub(r"(?<=\w)\s*\(.*\)\s*$", "", text)  # a remark in brackets
     word = re.sub(r"[\s_-]+", "_", axes.strip().lower())
     if word in CHANNELS_AT:
         return CHANNELS_AT[word].get(rank, "")
@@ -196,7 +196,7 @@ def _meant(text: str, rank: int) -> str:
 
 
 def remarks(metadata: Mapping[str, str], shapes: Collection[tuple[int, ...]]) -> list[str]:
-    """Return a line on each key of the metadata that says nothing of features of these shapes."""
+    """Return a line for each key of the metadata that does not apply to these shapes."""
     found = []
     layout = metadata.get("layout")
     fitting = (text for s in shapes if (text := stated(s, metadata)) and _rank(text) == len(s))
@@ -218,7 +218,7 @@ def remarks(metadata: Mapping[str, str], shapes: Collection[tuple[int, ...]]) ->
 
 
 def _grid_of(metadata: Mapping[str, str], tokens: int) -> tuple[int, tuple[int, ...]]:
-    """Return `prefix_tokens` and `grid` of the metadata where they fit, else what is likely."""
+    """Return `prefix_tokens` and `grid` of the metadata when they fit, else the likely ones."""
     prefix, grid = _prefix_of(metadata), _sides_of(metadata)
     if prefix is not None and grid and prefix + math.prod(grid) == tokens:
         return prefix, grid
@@ -226,7 +226,7 @@ def _grid_of(metadata: Mapping[str, str], tokens: int) -> tuple[int, tuple[int, 
 
 
 def _prefix_of(metadata: Mapping[str, str]) -> int | None:
-    """Read `1`; nothing stands for 0."""
+    """Read `1`; an empty text is 0."""
     match = re.fullmatch(rf"\s*({NUMBER})\s*", metadata.get("prefix_tokens") or "0")
     return int(match[1]) if match else None
 
@@ -241,7 +241,7 @@ def _sides_of(metadata: Mapping[str, str]) -> tuple[int, int] | None:
 def architecture_of(
     shape: tuple[int, ...], metadata: Mapping[str, str], layout_text: str | None
 ) -> str:
-    """Return the architecture named by the metadata, else what layout or shape suggest."""
+    """Return the architecture that the metadata name, else one that layout or shape suggest."""
     rank = len(shape)
     named = _named(metadata)
     if named is not None:
@@ -256,6 +256,6 @@ def architecture_of(
 
 
 def _named(metadata: Mapping[str, str]) -> str | None:
-    """Return the architecture that the metadata name, if it is one."""
+    """Return the architecture that the metadata name, None when it is unknown."""
     named = metadata.get("architecture", "").strip().lower()
     return named if named in ARCHITECTURES else None

@@ -18,17 +18,17 @@ STORED: dict[str, np.dtype] = {
 
 
 def unsigned(dtype: str) -> np.dtype:
-    """Return the unsigned integers as which the elements of a type are coded bit for bit."""
+    """Return the unsigned type that codes elements of a type bit for bit."""
     return np.dtype(f"<u{max(BITS[dtype] // 8, 1)}")
 
 
 def stored_dtype(dtype: str) -> np.dtype:
-    """Return the NumPy type in which the elements of a type are handled."""
+    """Return the NumPy type that holds elements of a type."""
     return STORED.get(dtype, unsigned(dtype))
 
 
 def to_float(stored: np.ndarray, dtype: str) -> np.ndarray:
-    """Return float32 (float64 for F64) values, exactly those stored; may be a view."""
+    """Return the exact values as float32, or float64 for F64; may be a view."""
     if dtype in ("F32", "F64"):
         return stored
     if dtype == "F16":

@@ -1,4 +1,7 @@
-"""Value alignment: truncation to bounds and normalisation; what is cut is kept (SPEC §5, §6.1)."""
+"""Value alignment: truncation to bounds and normalisation (SPEC §5, §6.1).
+
+Values outside the bounds are exceptions, which are stored as they are.
+"""
 
 from dataclasses import dataclass
 
@@ -18,18 +21,18 @@ class ValueAlignment:
 
     @property
     def positive(self) -> bool:
-        """Whether no value becomes negative."""
+        """Whether no aligned value is negative."""
         return self.lower >= self.mean
 
     def forward(self, values: np.ndarray) -> np.ndarray:
-        """Normalise values in place; they lie within the bounds."""
+        """Normalise values within the bounds, in place."""
         kind = values.dtype.type
         values -= kind(self.mean)
         values *= kind(1 / self.std)
         return values
 
     def inverse(self, aligned: np.ndarray, clamp: bool, curve: Curve | None = None) -> np.ndarray:
-        """Return to the range of the tensor, in place; with `clamp`, within the bounds."""
+        """Undo the normalisation in place, apply the curve, and limit to the bounds if asked."""
         kind = aligned.dtype.type
         aligned *= kind(self.std)
         aligned += kind(self.mean)
@@ -45,19 +48,19 @@ class ValueAlignment:
         return np.flatnonzero(~inside)
 
 
-LEAST, MOST = 1e-15, 1e15  # between which single precision holds squares of values
+LEAST, MOST = 1e-15, 1e15  # magnitudes whose squares single precision holds
 
 
 @dataclass(frozen=True)
 class ValueStats:
-    """What the bounds and the normalisation are fitted from."""
+    """Statistics of values: bounds and normalisation are fitted to them."""
 
     count: int
     lower: float
     upper: float
     mean: float
     std: float
-    cut: int  # values outside, not in mean and std
+    cut: int  # values outside the bounds; mean and std leave them out
 
     @property
     def reach(self) -> float:
@@ -70,8 +73,8 @@ class ValueStats:
         return LEAST < self.reach < MOST
 
 
-# A value further from the median than so many typical deviations is a massive activation: post-ReLU
-# maps reach 25 of them, the activations that swallow a tensor's variance hundreds.
+# Typical deviations from the median beyond which a value is a massive activation. Maps after ReLU
+# reach 25; the activations that make up most of the variance of a tensor reach hundreds.
 MASSIVE = 40.0
 
 
@@ -80,7 +83,7 @@ def typical_bounds(sample: np.ndarray) -> tuple[float, float]:
     low, middle, high = (float(q) for q in np.quantile(sample, (0.001, 0.5, 0.999)))
     inner = sample[(sample >= low) & (sample <= high)].astype(np.float64)
     inner -= middle
-    most = float(np.abs(inner).max(initial=0))  # divided by, so that no square overflows
+    most = float(np.abs(inner).max(initial=0))  # scales the values, so that no square overflows
     deviation = most * float(np.sqrt(np.mean((inner / most) ** 2))) if most > 0 else 0.0
     if not 0 < deviation < np.inf:
         return -np.inf, np.inf

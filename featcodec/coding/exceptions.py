@@ -1,4 +1,4 @@
-"""Values kept as they are: positions in coding order, and stored elements (SPEC §7.6)."""
+"""Exceptions: values stored as they are, with their positions in coding order (SPEC §7.6)."""
 
 import numpy as np
 
@@ -7,11 +7,11 @@ from ..container.wire import Builder, Cursor, Unpacker, deflate
 from ..entropy import varints
 from ..errors import Corrupt, Damage, damaged
 
-LONGEST_NUMBER = 4  # bytes, of exceptions of a row group or places between them
+LONGEST_NUMBER = 4  # bytes of a count or of a gap
 
 
 class Exceptions:
-    """The exceptions of a row group, in the making or read back."""
+    """The exceptions of a row group, collected or read."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -21,7 +21,7 @@ class Exceptions:
         self.elements: list[np.ndarray] = []
 
     def add(self, positions: np.ndarray, stored: np.ndarray) -> None:
-        """Keep some positions of the next array."""
+        """Add the exceptions at some positions of the next array."""
         if positions.size:
             where = positions + self.base
             self.gaps.append(np.diff(where, prepend=self.last) - 1)
@@ -44,7 +44,7 @@ class Exceptions:
 
     @classmethod
     def unpack(cls, cursor: Cursor, dtype: np.dtype, size: int) -> "Exceptions":
-        """Read the list of a row group of so many values, which has no more of them."""
+        """Read the list of a row group of `size` values; no list is longer."""
         kept = cls()
         blob = cursor.blob()
         if not blob:
@@ -57,13 +57,14 @@ class Exceptions:
         with damaged("an exception list"):
             gaps, end = varints.read_all(body, kept.count)
             if len(body) - end != kept.count * dtype.itemsize:
-                raise Damage("it has not an element for each position")
+                held = f"{len(body) - end} bytes of elements for {kept.count} positions"
+                raise Damage(f"it has {held} of {dtype.itemsize} bytes each")
             kept.gaps = [np.cumsum(gaps + 1) - 1]
             kept.elements = [np.frombuffer(body[end:], dtype)]
         return kept
 
-    def restore(self, stored: np.ndarray) -> None:
-        """Put back the elements that belong into the next array, in place."""
+    def put_back(self, stored: np.ndarray) -> None:
+        """Write the exceptions of the next array into it."""
         if self.count:
             places, elements = self.gaps[0], self.elements[0]
             mine = (places >= self.base) & (places < self.base + stored.size)
@@ -71,5 +72,7 @@ class Exceptions:
         self.base += stored.size
 
     def end(self) -> None:
+        """Raise Corrupt when a position lies beyond the last array."""
         if self.count and self.gaps[0][-1] >= self.base:
-            raise Corrupt("the exception list reaches beyond its row group")
+            last = int(self.gaps[0][-1])
+            raise Corrupt(f"an exception has position {last}; its row group has {self.base} values")

@@ -1,4 +1,4 @@
-"""The one place that builds coders: from what a group header says, for both ends."""
+"""Builds the coders of a group from its header, for both ends; nothing else does."""
 
 import math
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from ..container.model import Model
 from ..container.repeats import RepeatedRows
 from ..entropy.tables import Table
 from ..errors import Corrupt, damaged
-from ..modes.coder import Quantiser
+from ..modes.coder import CoderArguments
 from .model import GridModel, unpack_scales, unpack_tables
 from .parts.base import PartCoder
 from .picture import NeuralCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
 
-FARTHEST = 1 << 60  # quarter octaves of a step that int64 can take from any scale
+FARTHEST = 1 << 60  # quarter octaves of a step scale; beyond, int64 differences may overflow
 
 
 def grid_of(
@@ -33,31 +33,33 @@ def grid_of(
     profile: Profile | None,
     repeats: RepeatedRows | None = None,
 ) -> GroupGrid:
-    """Return how tensors are cut into blocks; Corrupt unless all that states sizes agrees.
+    """Return how tensors are cut into blocks; raise Corrupt unless all stated sizes agree.
 
-    Models are not unpacked for that.
+    Models are not unpacked.
     """
     if not shapes:
-        raise Corrupt("a group without tensors")
+        raise Corrupt("a group has no tensors")
     stored = [_stored_model(part, profile, bool(i)) for i, part in enumerate(lossy.parts)]
     try:
         layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
-        if len(stored[0].block) != (len(layout.grid) or layout.grid_axes):
-            raise Corrupt("a model has blocks of another rank than the grid")
+        rank = len(layout.grid) or layout.grid_axes
+        if len(stored[0].block) != rank:
+            raise Corrupt(f"a model has blocks of {len(stored[0].block)} axes; the grid has {rank}")
         if repeats is None:
             grid = GroupGrid(layout, shapes, stored[0].block)
         else:
             grid = ReducedGrid(_rows(layout, shapes, repeats), stored[0].block)
     except LayoutError as error:
         raise Corrupt(f"a group header does not fit its tensors: {error}") from None
-    if any(shape[-1] != grid.channels for shape in grid.shapes):
-        raise Corrupt("a group mixes numbers of channels")
+    channels = sorted({shape[-1] for shape in grid.shapes})
+    if len(channels) > 1:
+        raise Corrupt(f"the tensors of a group have {channels[0]} to {channels[-1]} channels")
     if len(stored) > 1 and stored[1].block != (1,):
-        raise Corrupt("a model of prefix tokens has blocks of more than one")
+        raise Corrupt(f"a model of prefix tokens has blocks {stored[1].block}; they must be (1,)")
     if lossy.neural and math.prod(stored[0].block) > 1:
-        raise Corrupt("a neural group has blocks of more than one token")
+        raise Corrupt("a group behind a network has blocks of more than one token")
     if lossy.neural and (profile is None or profile.network is None):
-        raise Corrupt("a neural group refers to a profile without a network")
+        raise Corrupt("a group behind a network refers to a profile without one")
     limits.check(grid.largest_slab(), limits.SLAB_VALUES, "the number of values of a slab")
     return grid
 
@@ -76,10 +78,12 @@ def _rows(layout: Layout, shapes: Sequence[tuple[int, ...]], repeats: RepeatedRo
         return Rows(layout, shapes, repeats.whole, runs)
 
 
-def coder_of(dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None) -> RowGroupCoder:
-    """Return the coder of the row groups of a group, whose grid is that of `grid_of`.
+def row_group_coder(
+    dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None
+) -> RowGroupCoder:
+    """Return the coder of the row groups of a group; `grid` is that of `grid_of`.
 
-    Raises Corrupt when its models are damaged.
+    Raises Corrupt when a model is damaged.
     """
     compute_dtype = "float64" if lossy.double else "float32"
     parts = {
@@ -98,16 +102,19 @@ def coder_of(dtype: str, lossy: Lossy, grid: GroupGrid, profile: Profile | None)
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:
-    """Return the model of a part as it is stored, in the file or in the profile."""
+    """Return the stored model of a part, from the header or from the profile."""
     if part.model is not None:
         return part.model
-    if profile is None or part.entry >= len(profile.entries):
-        raise Corrupt("a group refers to an entry that its profile does not have")
-    entry = profile.entries[part.entry]
+    entries = profile.entries if profile else ()
+    if part.entry >= len(entries):
+        raise Corrupt(f"a group refers to entry {part.entry}; its profile has {len(entries)}")
+    entry = entries[part.entry]
     if entry.prefix != prefix:
-        raise Corrupt("a group refers to a profile entry for other tokens")
+        kinds = ("the grid", "prefix tokens")
+        raise Corrupt(f"entry {part.entry} is for {kinds[entry.prefix]}, not for {kinds[prefix]}")
     if modes.MODES[part.transform].since != modes.MODES[entry.model.transform].since:
-        raise Corrupt("a group states another transform than the profile entry it refers to")
+        stated = f"transform {part.transform}; entry {part.entry} has {entry.model.transform}"
+        raise Corrupt(f"a part states {stated}")
     return entry.model
 
 
@@ -119,8 +126,9 @@ def _model(
         model = GridModel.unpack(part.model, channels, dependent)
         return model, model.scales, dict(model.tables)
     assert profile is not None
-    if profile.entries[part.entry].channels != channels:
-        raise Corrupt("a group refers to a profile entry for other features")
+    wanted = profile.entries[part.entry].channels
+    if wanted != channels:
+        raise Corrupt(f"a group has {channels} channels; entry {part.entry} is for {wanted}")
     model = profile.model(part.entry)
     with damaged("a group header"):
         scales = model.scales + unpack_scales(part.scales, channels, model.block)
@@ -131,12 +139,12 @@ def _model(
 def _part_coder(
     lossy: Lossy, model: GridModel, scales: np.ndarray, tables: dict[int, Table], dtype: str
 ) -> PartCoder:
-    """Return what codes the grid, or the prefix tokens, with a model."""
+    """Return the coder of the grid, or of the prefix tokens."""
     if lossy.dependent and not modes.MODES[model.transform].trellis:
-        raise Corrupt(f"a group has dependent quantisation with transform {model.transform}")
-    # No sum of scales comes near: beyond, all that counts is the sign.
+        raise Corrupt(f"transform {model.transform} allows no dependent quantisation")
+    # Scales are far smaller: beyond the limit, only the sign of a step scale matters.
     step_scale = min(max(lossy.step_scale, -FARTHEST), FARTHEST)
     transform = model.transform_in(dtype)
-    quantiser = Quantiser(transform, scales, tables, lossy.step, step_scale, dtype)
+    arguments = CoderArguments(transform, scales, tables, lossy.step, step_scale, dtype)
     with damaged("a group header"):
-        return modes.coder_of(model.transform).coder(model, lossy, quantiser)
+        return modes.coder_of(model.transform).coder(model, lossy, arguments)

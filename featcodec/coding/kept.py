@@ -1,4 +1,4 @@
-"""What can be made again: kept while there is room, the oldest given up first."""
+"""A cache of limited size; the oldest entry leaves first."""
 
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -7,9 +7,9 @@ Made = TypeVar("Made")
 
 
 class Kept(Generic[Made]):
-    """Things by key, together no larger than `room`; the latest is kept however large it is.
+    """Objects by key, together no larger than `room`; the latest stays whatever its size.
 
-    Threads may share it: at worst two make the same thing.
+    Threads may share a cache: at worst two make the same object.
     """
 
     def __init__(self, room: int, size: Callable[[Made], int]) -> None:
@@ -18,7 +18,7 @@ class Kept(Generic[Made]):
         self._made: dict[Hashable, Made] = {}
 
     def get(self, key: Hashable, make: Callable[[], Made]) -> Made:
-        """Return the thing of a key, made anew when it is not kept."""
+        """Return the object of a key; make it when it is missing."""
         found = self._made.get(key)
         if found is None:
             found = self._made[key] = make()

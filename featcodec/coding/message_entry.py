@@ -1,4 +1,4 @@
-"""An entry of a profile as messages use it: the coder of an array, for both ends."""
+"""Builds the coder of a message from an entry of a profile, for both ends (SPEC §9.1)."""
 
 import zlib
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from .row_group import RowGroupCoder
 
 @dataclass(frozen=True)
 class Entry:
-    """A profile's entry for a grid, unpacked, with that of its prefix tokens."""
+    """The unpacked entry of a grid, with that of its prefix tokens."""
 
     number: int
     head: ProfileEntry
@@ -26,7 +26,7 @@ class Entry:
     prefix: GridModel | None
 
     def grid_of(self, shape: tuple[int, ...]) -> GroupGrid | None:
-        """Return the blocks of an array, its sample axes given or not; None: no fit."""
+        """Return the blocks of an array, with or without its sample axis; None: it does not fit."""
         head, axes = self.head, self.head.layout
         if len(axes) == len(shape) + 1:
             axes = axes.replace("N", "", 1)
@@ -43,7 +43,7 @@ class Entry:
         return grid if grid.largest_slab() <= limits.SLAB_VALUES else None
 
     def coder(self, grid: GroupGrid, head: Head, bounds: tuple[float, float]) -> RowGroupCoder:
-        """Return the coder of a message but for its step and its seed."""
+        """Return the coder of a message, without its step and its seed."""
         compute_dtype = "float64" if head.dtype == "F64" else "float32"
         shift = min(max(head.shift, -FARTHEST), FARTHEST)
         parts = {
@@ -69,7 +69,7 @@ class Entry:
 
 
 def at_head(coder: RowGroupCoder, head: Head, packed: bytes, profile: Profile) -> RowGroupCoder:
-    """Return the coder at the step of a head, whose bytes are part of the checksum."""
+    """Return the coder at the step of a head, with the seed that the head determines."""
     parts = {
         prefix: replace(part, step=head.step, step_scale=head.step_scale, _orders={})
         for prefix, part in coder.parts.items()

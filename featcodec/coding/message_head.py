@@ -1,4 +1,4 @@
-"""The head of a message: what stands before its exceptions and symbols (SPEC §9.1)."""
+"""The head of a message: the fields before its exceptions and symbols (SPEC §9.1)."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from .. import elements
 from ..container.wire import Builder, Cursor
 from ..errors import Corrupt, Unsupported
 
-FIRST, VERSION = 1, 2  # what is read, what is written
+FIRST, VERSION = 1, 2  # the oldest version read, the version written
 UNCLAMPED, EXCEPTIONS, SHIFTED, LOSSLESS = 1, 2, 4, 8
 RANK = 15  # axes of an array at most
 SHAPE_VALUES = 1 << 59  # product of its axes at most, those of length 0 left out
@@ -18,7 +18,7 @@ MIDDLE = 1 << 15  # the code of a step of 1
 
 @dataclass(frozen=True)
 class Head:
-    """The fields of a head; all but the first three only say something of a message with loss."""
+    """The fields of a head; those from `tag` to `shift` only matter with loss."""
 
     flags: int
     dtype: str
@@ -53,7 +53,7 @@ class Head:
 
     @classmethod
     def unpack(cls, cursor: Cursor) -> "Head":
-        """Read a head; Unsupported for a version that is unknown."""
+        """Read a head; raise Unsupported for an unknown version."""
         first = cursor.u8()
         version, flags = first >> 4, first & 15
         if not FIRST <= version <= VERSION:
@@ -63,7 +63,7 @@ class Head:
         kind = cursor.u8()
         dtype = elements.name_of(kind >> 4)
         if dtype not in elements.FLOATS:
-            raise Corrupt(f"a message of {dtype} values")
+            raise Corrupt(f"a message has element type {dtype}; only floating types are allowed")
         shape = tuple(cursor.varints(kind & 15))
         if flags & LOSSLESS:
             return cls(flags, dtype, shape, version=version)
@@ -75,5 +75,5 @@ class Head:
 
 
 def code_of(step: float) -> int:
-    """Return the code of the nearest step that has one."""
+    """Return the code of the nearest step."""
     return min(max(round(math.log2(step) * STEPS_PER_OCTAVE) + MIDDLE, 0), 0xFFFF)

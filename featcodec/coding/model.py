@@ -1,4 +1,4 @@
-"""The model of one token grid as arrays: what a `container.Model` packs (SPEC §6)."""
+"""Models of token grids as arrays, unpacked from a `container.model.Model` (SPEC §6)."""
 
 import math
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from ..transform.base import Transform
 
 @dataclass(frozen=True)
 class GridModel:
-    """Centre, basis, scales and tables of a token grid with so many channels."""
+    """Centre, basis, scales and tables of a token grid."""
 
     transform: str
     block: tuple[int, ...]
@@ -30,7 +30,7 @@ class GridModel:
     scales: np.ndarray  # (channels, *block) int, quarter octaves of the latents' deviation
     tables: Mapping[int, Table] = field(default_factory=dict)
     scale_unit: int = 1  # divides all scales
-    own: Any = None  # what the mode has beside, see its coder
+    own: Any = None  # fields of the mode, unpacked by its `ModeCoder`
 
     @property
     def channels(self) -> int:
@@ -42,21 +42,21 @@ class GridModel:
 
     @property
     def numbers(self) -> int:
-        """How many numbers it has, its KLTs unpacked."""
+        """The size of the model in numbers, with unpacked KLTs."""
         matrices = len(self.vectors) * self.channels**2 if self.vectors.size else 0
         return self.scales.size + self.vectors.size + matrices
 
     @cached_property
     def bases(self) -> list[np.ndarray]:
-        """The KLT (channels, channels) of each band that the reflectors make."""
+        """The KLT (channels, channels) of each band."""
         return [householder.basis(vectors, self.channels) for vectors in self.vectors]
 
     def transform_in(self, dtype: str) -> Transform:
-        """Return the transform that works in float32 or float64."""
+        """Return the transform in float32 or float64 arithmetic."""
         return modes.coder_of(self.transform).transform(self, dtype)
 
     def pack(self) -> Model:
-        """Return the model as it is stored."""
+        """Return the stored form."""
         return Model(
             self.transform,
             self.block,
@@ -72,9 +72,9 @@ class GridModel:
 
     @classmethod
     def unpack(cls, model: Model, channels: int, dependent: bool = False) -> "GridModel":
-        """Raise Corrupt when the model is no model of so many channels, quantised so.
+        """Return the arrays of a stored model; raise Corrupt when it breaks a rule.
 
-        Its sizes are known to be within their limits: the container has checked them.
+        The container has checked that its sizes are within their limits.
         """
         coder = modes.coder_of(model.transform)
         coder.check(model)
@@ -94,7 +94,7 @@ class GridModel:
 
 
 def _unpack_vectors(model: Model, channels: int) -> np.ndarray:
-    """Return the reflectors of each band; none when all are zero and stand for the identity."""
+    """Return the reflectors of each band; an empty basis is the identity and has none."""
     if not model.basis:
         return np.zeros((model.fields.klts, channels, 0), np.int64)
     count = householder.packed_length(channels, model.reflectors)
@@ -104,17 +104,17 @@ def _unpack_vectors(model: Model, channels: int) -> np.ndarray:
 
 
 def pack_scales(scales: np.ndarray) -> bytes:
-    """Return a channel term, a band term and what they leave of integer scales."""
+    """Return integer scales as a term of the channel, a term of the place, and residuals."""
     channels = len(scales)
     if not scales.any():
         return b""
     flat = scales.reshape(channels, -1)
     channel = np.rint(np.median(flat, axis=1)).astype(np.int64)
-    rest = flat - channel[:, None]
-    band = np.rint(np.median(rest, axis=0)).astype(np.int64)
-    rest = rest - band
+    residual = flat - channel[:, None]
+    place = np.rint(np.median(residual, axis=0)).astype(np.int64)
+    residual = residual - place
     out = Builder()
-    for term in (np.diff(channel, prepend=0), band, rest):
+    for term in (np.diff(channel, prepend=0), place, residual):
         out.blob(integers.pack(term))
     return bytes(out)
 
@@ -126,9 +126,9 @@ def unpack_scales(data: bytes, channels: int, block: tuple[int, ...]) -> np.ndar
         return np.zeros((channels, *block), np.int64)
     cursor = Cursor(data, "scales")
     counts = (channels, points, channels * points)
-    channel, band, rest = (integers.unpack(cursor.blob(), n).astype(np.int64) for n in counts)
+    channel, place, residual = (integers.unpack(cursor.blob(), n).astype(np.int64) for n in counts)
     cursor.end()
-    scales = np.cumsum(channel)[:, None] + band + rest.reshape(channels, points)
+    scales = np.cumsum(channel)[:, None] + place + residual.reshape(channels, points)
     return scales.reshape(channels, *block)
 
 
@@ -144,7 +144,7 @@ def unpack_tables(data: bytes) -> dict[int, Table]:
     while position < len(data):
         number = data[position]
         if number <= last:
-            raise Damage("tables out of order")
+            raise Damage(f"table {number} follows table {last}; numbers must ascend")
         tables[number], position = integers.unpack_table(data, position + 1)
         last = number
     return tables

@@ -1,4 +1,4 @@
-"""Aligned values to latents of the network with symbols, and back (SPEC §9.4, §9.5)."""
+"""Pictures: aligned values to symbols of a network, and back (SPEC §9.4, §9.5)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,7 @@ from .. import limits
 from ..container.wire import Builder, Cursor
 from ..entropy import family, integers
 from ..entropy import symbols as coded_symbols
-from ..entropy.contexts import by_table
-from ..entropy.tables import Table, bits
+from ..entropy.tables import Table, bits, by_table
 from ..errors import Corrupt, Damage, InvalidInput, damaged
 from ..quantise.scalar import LAMBDA, dequantise, quantise, thresholds
 from ..transform.neural.hyper_synthesis import LARGEST_HYPER, HyperSynthesis
@@ -20,16 +19,16 @@ from ..transform.neural.weights import Weights
 from .model import unpack_tables
 
 if TYPE_CHECKING:
-    from ..transform.neural.network import Network
+    from ..transform.neural.network import TorchNetwork
 
 
 class NeuralModel:
-    """A network and its tables, unpacked once for all row groups."""
+    """A network and its entropy tables, unpacked once for all row groups."""
 
     def __init__(self, weights: Weights, normalised: bool = True) -> None:
         """Raise Damage when the tables do not fit the network.
 
-        `normalised` tells the encoder what values the network was trained on.
+        `normalised`: the network was trained on values of mean 0 and deviation 1.
         """
         self.weights = weights
         self.normalised = normalised
@@ -40,7 +39,8 @@ class NeuralModel:
             table, position = integers.unpack_table(packed, position)
             self.hyper_tables.append(table)
         if position != len(packed):
-            raise Damage("a network with more tables than hyper-latents")
+            width = weights.width
+            raise Damage(f"it has hyper-tables behind those of its {width} hyper-latent channels")
         self.tables: Mapping[int, Table] = unpack_tables(weights.arrays["latent_tables"].tobytes())
 
     @classmethod
@@ -48,15 +48,15 @@ class NeuralModel:
         return cls(Weights.parse(data), normalised)
 
     @cached_property
-    def network(self) -> "Network":
-        """Return the part that needs torch; InvalidInput when there is none."""
+    def network(self) -> "TorchNetwork":
+        """The part that needs torch; raises InvalidInput when torch is missing."""
         try:
-            from ..transform.neural.network import Network
+            from ..transform.neural.network import TorchNetwork
         except ImportError:
             raise InvalidInput(
                 "the neural transform needs torch: pip install 'featcodec[torch]'"
             ) from None
-        return Network(self.weights)
+        return TorchNetwork(self.weights)
 
     def table(self, number: int) -> Table:
         return self.tables.get(number) or family.table(number)
@@ -64,7 +64,7 @@ class NeuralModel:
     def size_of(
         self, shape: tuple[int, ...], check: Callable[[int, int, str], int] = limits.check
     ) -> tuple[int, int]:
-        """Return the size of the latents of a picture (tokens, channels), held against limits."""
+        """Return the size of the latents of a picture (tokens, channels), within the limits."""
         weights = self.weights
         size = weights.reduced(shape[0]), weights.reduced(shape[1])
         latents = weights.latents * size[0] * size[1]
@@ -76,14 +76,14 @@ class NeuralModel:
 
 @dataclass(frozen=True)
 class NeuralSymbols:
-    """Hyper-latents (width, h, w), latents (latents, h, w) and the numbers of their tables."""
+    """Hyper-latents (width, h, w), latents (latents, h, w) and the table numbers of latents."""
 
     hyper: np.ndarray
     latents: np.ndarray
     numbers: np.ndarray
 
     def by_number(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield each number, ascending, where it occurs, and the latents there."""
+        """Yield (table number, flat positions, latents), numbers ascending."""
         flat = self.latents.reshape(-1)
         for number, where in by_table(self.numbers):
             yield number, where, flat[where]
@@ -124,7 +124,7 @@ class NeuralCoder:
         return NeuralSymbols(hyper, symbols, numbers)
 
     def picture(self, symbols: NeuralSymbols, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the picture (tokens, channels) that symbols stand for."""
+        """Return the picture (tokens, channels) of symbols."""
         latents = np.zeros(symbols.latents.shape, np.float32)
         flat = latents.reshape(-1)
         for number, where, chosen in symbols.by_number():
@@ -132,11 +132,11 @@ class NeuralCoder:
         latents *= self.inverse_gain[:, None, None]
         picture = self.model.network.synthesis(latents, shape)
         if not np.isfinite(picture).all():
-            raise Corrupt("a picture whose values are not finite")
+            raise Corrupt("a picture has values that are not finite")
         return picture
 
     def encode(self, picture: np.ndarray) -> tuple[bytes, np.ndarray]:
-        """Return the bytes of a picture (tokens, channels), and the picture they decode to.
+        """Return the bytes of a picture (tokens, channels), and the decoded picture.
 
         Raises InputTooLarge for a picture that no reader takes.
         """
@@ -165,7 +165,7 @@ class NeuralCoder:
         with damaged("a row group"):
             flat = np.stack(coded_symbols.decode(cursor.blob(), wanted, self.seed))
             if np.abs(flat).max() > LARGEST_HYPER:
-                raise Damage("a hyper-latent out of range")
+                raise Damage(f"a hyper-latent is above {LARGEST_HYPER} in magnitude")
             hyper = flat.reshape(-1, *small)
             numbers = self.model.hyper_synthesis(hyper, size)
             order = by_table(numbers)

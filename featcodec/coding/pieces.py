@@ -1,4 +1,4 @@
-"""What a row group decodes to: values, and the places of tensors that they belong to."""
+"""Decoded pieces of a row group: values, and their places in tensors."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,16 +9,16 @@ import numpy as np
 from ..align.grids import Box, GroupGrid, Window
 from ..align.reduced import ReducedElements
 
-# The stored elements of a tensor of a group by its number, None where nobody wants them.
+# The number of a tensor in its group to its array of stored elements; None when it is not wanted.
 Targets = Callable[[int], np.ndarray | None]
-# The same of another source, an array or what NumPy makes one of once it is cut.
+# The same of another source: an array, or an object whose slices NumPy converts.
 Origins = Callable[[int], Any]
 Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Equal blocks of tensors that are coded with loss."""
+    """Blocks of equal size of tensors coded with loss."""
 
     values: np.ndarray  # (channels, points, blocks) stored elements
     grid: GroupGrid
@@ -29,18 +29,18 @@ class Blocks:
         self.grid.scatter(self.values, self.boxes, targets)
 
     def within(self, window: Window) -> "Blocks":
-        """Return the same, with places counted from the first of a window."""
+        """Return the blocks with places counted from the start of a window."""
         grid, boxes = self.grid.within(self.boxes, window)
         return replace(self, grid=grid, boxes=boxes)
 
     def pairs(self, origins: Origins) -> Pairs:
-        """Yield what another source of the tensors has in these places, and the values."""
+        """Yield the values of another source in these places, and the decoded ones."""
         return self.grid.pairs(self.values, self.boxes, origins)
 
 
 @dataclass(frozen=True)
-class Run:
-    """Elements low <= e < high of a tensor that is coded bit for bit."""
+class ElementRange:
+    """Elements low <= e < high of a tensor coded bit for bit."""
 
     values: np.ndarray  # unsigned integers
     number: int
@@ -53,7 +53,7 @@ class Run:
             flat = target.reshape(-1)
             flat[self.low : self.high] = self.values.view(flat.dtype)
 
-    def within(self, window: Window) -> "Run":
+    def within(self, window: Window) -> "ElementRange":
         return replace(self, low=self.low - window.shift, high=self.high - window.shift)
 
     def pairs(self, origins: Origins) -> Pairs:
@@ -61,7 +61,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Elements:
+class RowElements:
     """Elements of the kept rows of tensors that are coded bit for bit."""
 
     values: np.ndarray  # unsigned integers
@@ -72,11 +72,11 @@ class Elements:
     def put(self, targets: Targets) -> None:
         self.reduced.put(self.values, self.first, targets, self.window)
 
-    def within(self, window: Window) -> "Elements":
+    def within(self, window: Window) -> "RowElements":
         return replace(self, window=window)
 
     def pairs(self, origins: Origins) -> Pairs:
         return self.reduced.pairs(self.values, self.first, origins)
 
 
-Piece = Blocks | Run | Elements
+Piece = Blocks | ElementRange | RowElements

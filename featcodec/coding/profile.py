@@ -26,7 +26,7 @@ class Profile:
     """The entries of a profile and the digest of its file.
 
     `featcodec train` makes one; `entries` holds its linear models, `network` its learned codec,
-    `digest` the 32 bytes of the SHA-256 by which files name it.
+    `digest` the SHA-256 (32 bytes) by which files name it.
 
     >>> from featcodec import Profile
     >>> profile = Profile.load("backbone.fcp")
@@ -40,7 +40,7 @@ class Profile:
 
     @property
     def seed(self) -> int:
-        """Return what checksums of symbols coded with this profile start from."""
+        """The seed of the checksums of symbols coded with this profile."""
         return zlib.crc32(self.digest)
 
     @cached_property
@@ -48,15 +48,23 @@ class Profile:
         return Kept(limits.PROFILE_KLT_NUMBERS, lambda model: model.numbers)
 
     def model(self, number: int) -> GridModel:
-        """Return the model of an entry, unpacked once; Corrupt when it is damaged."""
+        """Return the model of an entry, unpacked once; raise Corrupt when it is damaged."""
         entry = self.entries[number]
         return self._models.get(number, lambda: GridModel.unpack(entry.model, entry.channels))
 
     @classmethod
     def load(cls, path: str | Path) -> "Profile":
-        """Read a profile: the name of a built-in one, else a file.
+        """Read a profile.
 
-        Raises InvalidInput when there is none or it is not one.
+        Args:
+            path: The name of a built-in one, such as caufc, else the path of a file.
+
+        Raises:
+            InvalidInput: When there is none or it is not one.
+
+        >>> from featcodec import Profile
+        >>> Profile.load("caufc").network is not None
+        True
         """
         try:
             data = Path(built_in().get(str(path), path)).read_bytes()
@@ -69,7 +77,7 @@ class Profile:
 
     @classmethod
     def built_in(cls, digest: bytes) -> "Profile | None":
-        """Return the built-in profile with that SHA-256, if there is one."""
+        """Return the built-in profile with a SHA-256, or None."""
         for path in built_in().values():
             data = path.read_bytes()
             if hashlib.sha256(data).digest() == digest:
@@ -78,12 +86,13 @@ class Profile:
 
     @classmethod
     def parse(cls, data: bytes, name: str = "profile") -> "Profile":
+        """Return the profile of a file's bytes; InvalidStream, which tells its name, for others."""
         reader = Reader(io.BytesIO(data), name, PROFILE)
         return cls(reader.entries(), hashlib.sha256(data).digest(), reader.network())
 
     @cached_property
     def neural(self) -> NeuralModel:
-        """Return the network, unpacked; InvalidInput when there is none, or it is damaged."""
+        """The unpacked network; raises InvalidInput without one, Corrupt when it is damaged."""
         if self.network is None:
             raise InvalidInput(
                 "the profile holds no network; train one with --transform neural, or use caufc"

@@ -1,4 +1,4 @@
-"""The payload of a row group to the values of its slabs (SPEC §7.7, §7.8)."""
+"""The coder of row groups: payloads to the values of slabs (SPEC §7.7, §7.8)."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from ..container.wire import Cursor
 from ..entropy import symbols as coded_symbols
 from ..errors import damaged
 from .exceptions import Exceptions
-from .parts.base import PartCoder, Sizes, Take
+from .parts.base import NextSymbols, PartCoder, Sizes
 from .picture import NeuralCoder
 from .pieces import Blocks
 
@@ -29,7 +29,7 @@ Tensors = Callable[[int], np.ndarray]
 
 @dataclass
 class RowGroupCoder:
-    """Codes row groups of a tensor group; `coder_of` builds it from a header, for both ends."""
+    """Codes row groups of a tensor group; `from_header` builds it, for both ends."""
 
     grid: GroupGrid
     dtype: str
@@ -38,8 +38,8 @@ class RowGroupCoder:
     compute_dtype: str  # float32 or float64
     parts: Mapping[bool, PartCoder]  # by "prefix tokens?"
     seed: int = 0  # of the checksum
-    base: NeuralCoder | None = None  # what it decodes to is subtracted before the parts see it
-    curve: Curve | None = None  # of the correction
+    base: NeuralCoder | None = None  # of the picture; the parts code its residual
+    curve: Curve | None = None  # the correction curve
 
     def decode(self, payload: bytes | memoryview, first: int, last: int) -> list[Blocks]:
         """Return the stored elements of slabs first <= s < last, and their places."""
@@ -50,17 +50,17 @@ class RowGroupCoder:
         size, most = points * self.grid.channels, limits.ROW_GROUP_VALUES
         limits.check(size, most, "the number of values of a row group")
         exceptions = Exceptions.unpack(cursor, STORED[self.dtype], size)
-        if not size:  # there are slabs, but nothing in them
+        if not size:  # all slabs are empty
             counts = {}
         known = {key: self._decode_base(cursor, blocks) for key, blocks in counts.items()}
         pieces = []
         with damaged("a row group"):
-            symbols = coded_symbols.Decoder(cursor.rest(), self.seed)
+            symbols = coded_symbols.SymbolDecoder(cursor.rest(), self.seed)
             for (prefix, sizes), blocks in counts.items():
                 key = (prefix, sizes)
                 part, boxes = self.parts[prefix], classes[key]
                 stored = self.reconstruct(part, symbols.take, sizes, blocks, known[key])
-                exceptions.restore(stored)
+                exceptions.put_back(stored)
                 pieces.append(Blocks(stored, self.grid, boxes))
             symbols.end()
         exceptions.end()
@@ -78,32 +78,32 @@ class RowGroupCoder:
         return replace(self, parts=parts, base=base)
 
     def at(self, lossy: Lossy) -> "RowGroupCoder":
-        """Return the coder of a header that differs from this one's in its step alone."""
+        """Return the coder at the step of a header that is otherwise the same."""
         parts = {prefix: replace(part, step=lossy.step) for prefix, part in self.parts.items()}
         base = None if self.base is None else replace(self.base, step=lossy.network_step)
         return replace(self, parts=parts, base=base)
 
     def at_lambda_scale(self, factor: float) -> "RowGroupCoder":
-        """Return the coder whose quantiser weighs bits so many times as much."""
+        """Return the coder with the lambda of its quantisers times `factor`."""
         parts = {p: replace(part, lmbda=part.lmbda * factor) for p, part in self.parts.items()}
         return replace(self, parts=parts)
 
     def reconstruct(
         self,
         part: PartCoder,
-        take: Take,
+        next_symbols: NextSymbols,
         sizes: Sizes,
         blocks: int,
         known: np.ndarray | None,
     ) -> np.ndarray:
-        """Return the stored elements (channels, points, blocks) of symbols; `known` is the base."""
-        aligned = part.decode(take, sizes, blocks)
+        """Return stored elements (channels, points, blocks); `known` is the picture, if any."""
+        aligned = part.decode(next_symbols, sizes, blocks)
         if known is not None:
             aligned += known
         return from_float(self.values.inverse(aligned, self.clamp, self.curve), self.dtype)
 
     def _decode_base(self, cursor: Cursor, tokens: int) -> np.ndarray | None:
-        """Return what the network says about values (channels, 1, tokens), if there is one."""
+        """Return the picture as (channels, 1, tokens), if there is a network."""
         if self.base is None:
             return None
         decoded = self.base.decode(cursor, (tokens, self.grid.channels))

@@ -1,4 +1,4 @@
-"""What index and group headers say together: no more than the file has room for (SPEC §10.2)."""
+"""The index and the group headers agree, and state no more than the file holds (SPEC §10.2)."""
 
 import itertools
 import math
@@ -15,28 +15,34 @@ SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"  # letters of a layout
 
 
 def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[int, int]) -> None:
-    """Raise Corrupt or LimitExceeded unless they can be of one file of that version.
+    """Raise Corrupt or LimitExceeded unless index and headers fit a file of that version.
 
-    What the tensors of a group claim is held against its row groups before anybody takes memory
-    for it.
+    The number of values that tensors state is checked against the row groups of their group before
+    memory is taken for them.
     """
     limits.check(len(headers), limits.GROUPS, "the number of tensor groups")
     members: list[list[TensorEntry]] = [[] for _ in headers]
     for tensor in index.tensors:
-        if tensor.group >= len(headers) or headers[tensor.group].dtype != tensor.dtype:
-            raise Corrupt(f"tensor {quoted(tensor.name)} belongs to no group of its type")
+        if tensor.group >= len(headers):
+            group = f"group {tensor.group}; the file has {len(headers)} groups"
+            raise Corrupt(f"tensor {quoted(tensor.name)} is in {group}")
+        if headers[tensor.group].dtype != tensor.dtype:
+            dtypes = f"{tensor.dtype}, its group {headers[tensor.group].dtype}"
+            raise Corrupt(f"tensor {quoted(tensor.name)} has element type {dtypes}")
         members[tensor.group].append(tensor)
     _check_rows(index, headers)
-    for header, tensors in zip(headers, members, strict=True):
+    for number, (header, tensors) in enumerate(zip(headers, members, strict=True)):
         if not tensors:
-            raise Corrupt("a group without tensors")
+            raise Corrupt(f"group {number} has no tensors")
         if header.version > version:
-            raise Corrupt("a group uses what the version of the file does not have")
+            needs, has = (".".join(map(str, v)) for v in (header.version, version))
+            raise Corrupt(f"group {number} needs format version {needs}; the file has {has}")
         _check_values(header, tensors)
         if header.lossy is None:
             continue
         if header.lossy.profile is not None and header.lossy.profile >= len(index.profiles):
-            raise Corrupt("a group refers to a profile that the file does not name")
+            wanted = f"profile number {header.lossy.profile}"
+            raise Corrupt(f"group {number} needs {wanted}; the file names {len(index.profiles)}")
         _check_channels(header.lossy, tensors)
 
 
@@ -49,21 +55,25 @@ def _check_rows(index: Index, headers: Sequence[GroupHeader]) -> None:
     for first, count in spans:
         last = first + count
         if first < end or last >= len(before) or before[last] - before[first] != count:
-            raise Corrupt("a group states row groups that it does not have")
+            raise Corrupt(
+                f"a group states {count} row groups from section {first} on, not all its own"
+            )
         end = last
-    if sum(count for _, count in spans) != before[-1]:
-        raise Corrupt("a row group belongs to no group")
+    stated = sum(count for _, count in spans)
+    if stated != before[-1]:
+        raise Corrupt(f"the groups state {stated} row groups; the file has {before[-1]}")
 
 
 def _check_values(header: GroupHeader, tensors: Sequence[TensorEntry]) -> None:
-    """Raise LimitExceeded when the row groups cannot hold what the tensors claim."""
+    """Raise Corrupt or LimitExceeded unless the row groups can hold the values of the tensors."""
     per = min(header.slabs_per_row_group, header.slabs)
     limits.check(per, limits.ROW_GROUP_VALUES, "the number of slabs of a row group")
     if header.repeats is not None:
         _check_rows_of(header, tensors)
     elif header.lossy is None:
-        if header.slabs != sum(elements.count(t.dtype, t.values) for t in tensors):
-            raise Corrupt("a group does not hold as many elements as its tensors")
+        wanted = sum(elements.count(t.dtype, t.values) for t in tensors)
+        if header.slabs != wanted:
+            raise Corrupt(f"a group states {header.slabs} elements; its tensors have {wanted}")
         return
     most = header.row_groups * limits.ROW_GROUP_VALUES
     what = f"the number of values of the group of tensor {quoted(tensors[0].name)}"
@@ -100,7 +110,8 @@ def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:
     axes = [axis for axis, letter in enumerate(lossy.layout) if letter in CHANNEL]
     for tensor in tensors:
         if len(tensor.shape) != len(lossy.layout):
-            raise Corrupt(f"tensor {quoted(tensor.name)} has not the axes of its layout")
+            axes_of = f"{len(tensor.shape)} axes, its layout {quoted(lossy.layout)}"
+            raise Corrupt(f"tensor {quoted(tensor.name)} has {axes_of}")
         what = f"the number of channels of tensor {quoted(tensor.name)}"
         channels = math.prod(tensor.shape[axis] for axis in axes)
         limits.check(channels, limits.CHANNELS, what)

@@ -1,7 +1,8 @@
-"""What a dump may hold: names, metadata and shapes that safetensors has room for (SPEC §10.1)."""
+"""The names, metadata and shapes that a safetensors file can hold (SPEC §10.1)."""
 
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -9,14 +10,14 @@ from .. import elements, limits
 from ..errors import Corrupt, InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
 
 RESERVED = "__metadata__"  # the key of the metadata in a safetensors header
-# Bytes of an entry of a safetensors header, at least and at most, names and lengths of axes apart:
-# `"":{"dtype":"U8","shape":[],"data_offsets":[0,0]},`, and the longest type and offsets.
+# Least and most bytes of an entry of a safetensors header, without its name and lengths of axes:
+# `"":{"dtype":"U8","shape":[],"data_offsets":[0,0]},` is the least, long offsets the most.
 LEAST_ENTRY, MOST_ENTRY = 49, 100
 LEAST_PAIR = 5  # bytes of a key and a value of the metadata
 MOST_DIGITS = 20  # of a length, and the comma behind it
 MOST_ESCAPE = 6  # bytes of JSON for a character
 _ENTRY = ':{"dtype":"","shape":[],"data_offsets":[,]}'
-# By how many bytes JSON is longer than these characters.
+# How many more bytes JSON takes for these characters.
 _ESCAPES = {chr(code): 5 for code in range(32)} | dict.fromkeys('"\\\n\r\t\b\f', 1)
 
 
@@ -61,7 +62,7 @@ def check_dump(metadata: Mapping[str, str] | None, tensors: Sequence[Described])
 
 @contextlib.contextmanager
 def to_write() -> Iterator[None]:
-    """Make what a reader would refuse the fault of the input."""
+    """Turn what a reader would refuse into an error of the input."""
     try:
         yield
     except LimitExceeded as error:
@@ -74,7 +75,8 @@ def check_tensors(tensors: Sequence[Described]) -> None:
     """Raise Corrupt or LimitExceeded for names and shapes that no safetensors file has."""
     names = {tensor.name for tensor in tensors}
     if len(names) != len(tensors):
-        raise Corrupt("two tensors have the same name")
+        counts = Counter(tensor.name for tensor in tensors)
+        raise Corrupt(f"duplicate tensor name {quoted(counts.most_common(1)[0][0])}")
     if RESERVED in names:
         raise Corrupt(f"a tensor is named {RESERVED}, which safetensors keeps for the metadata")
     for tensor in tensors:
@@ -86,7 +88,10 @@ def check_tensors(tensors: Sequence[Described]) -> None:
             elements.BITS[tensor.dtype] < 8
             and math.prod(tensor.shape) * elements.BITS[tensor.dtype] % 8
         ):
-            raise Corrupt(f"tensor {quoted(tensor.name)} does not fill its last byte")
+            raise Corrupt(
+                f"tensor {quoted(tensor.name)} does not fill its last byte:"
+                f" {math.prod(tensor.shape)} elements of {elements.BITS[tensor.dtype]} bits"
+            )
 
 
 def surely_fits(metadata: Mapping[str, str] | None, tensors: Sequence[Described]) -> bool:
@@ -114,7 +119,7 @@ def header_bytes(metadata: Mapping[str, str] | None, tensors: Sequence[Described
 
 
 def quoted(text: str) -> str:
-    """Return text as a message shows it, on one line and not too long."""
+    """Return text as a message shows it: on one line, at most 100 characters of it."""
     return repr(text if len(text) <= 100 else text[:97] + "...")
 
 

@@ -1,13 +1,12 @@
 """The header of a tensor group (SPEC §5)."""
 
-import math
 import struct
 from dataclasses import dataclass
 
 from .. import elements, limits
 from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
-from .model import ARCHITECTURES, Model, layout_of, pack_layout
+from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
 from .repeats import RepeatedRows
 from .sections import V1, V3, V4, V5
 from .wire import Builder, Cursor
@@ -21,13 +20,13 @@ PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
 @dataclass(frozen=True)
 class Part:
-    """How one token grid of the group (the grid, or the prefix tokens) is coded."""
+    """How one token grid of the group, the grid or the prefix tokens, is coded."""
 
     transform: str
     model: Model | None  # None: the profile's entry number `entry`
     entry: int = 0
     scales: bytes = b""  # added to the scales of the entry
-    tables: bytes = b""  # instead of tables of the entry
+    tables: bytes = b""  # in place of tables of the entry
 
     def pack(self, out: Builder) -> None:
         out.u8(self.model is None)
@@ -44,7 +43,9 @@ class Part:
         if cursor.flag():
             mode = BY_CODE[cursor.choice(len(BY_CODE), "a transform")]
             if not mode.in_profiles:
-                raise Corrupt("a part of the sample domain refers to a profile")
+                raise Corrupt(
+                    f"a part of transform {mode.name} refers to a profile, which has none"
+                )
             entry = limits.check(cursor.varint(), limits.PROFILE_ENTRIES, "a profile entry")
             return cls(mode.name, None, entry, cursor.blob(), cursor.blob())
         model = Model.unpack(cursor.blob())
@@ -53,12 +54,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Lossy:
-    """What only features have: format alignment, value alignment, quantiser, models."""
+    """The header of a group with loss: format and value alignment, quantiser, models."""
 
     architecture: str
     layout: str
-    prefix: int  # tokens that lie on no grid, at the start of L
-    grid: tuple[int, ...]  # the grid the other tokens of L lie on; () when L is the grid
+    prefix: int  # tokens before the grid, at the start of L
+    grid: tuple[int, ...]  # of the other tokens of L; () when L itself is the grid
     lower: float  # truncation bounds
     upper: float
     clipped: int  # values outside the bounds, all of them in the exception list
@@ -68,12 +69,12 @@ class Lossy:
     step_scale: int  # the step in quarter octaves, for the choice of tables
     clamp: bool  # decoded values are clamped to the bounds
     double: bool  # reconstruction in double precision
-    profile: int | None  # position in the index' list of profiles
+    profile: int | None  # position in the list of profiles of the index
     parts: tuple[Part, ...]  # the grid and, when prefix > 0, the prefix tokens
-    neural: bool = False  # the part codes what the network of the profile leaves
-    picture_step: int = 0  # eighths of an octave by which its step is above the part's
-    dependent: bool = False  # quantisation of the latents
-    curve: tuple[float, tuple[int, ...]] | None = None  # of the correction: width and knots
+    neural: bool = False  # the part codes the residual of the picture of a network
+    picture_step: int = 0  # eighths of an octave from the step of the part to that of the picture
+    dependent: bool = False  # dependent quantisation
+    curve: tuple[float, tuple[int, ...]] | None = None  # the correction curve: width and knots
 
     @property
     def transform(self) -> str:
@@ -100,7 +101,7 @@ class Lossy:
 
 @dataclass(frozen=True)
 class GroupHeader:
-    """A tensor group: what its tensors share, and where its row groups are."""
+    """What the tensors of a group share, and where its row groups are."""
 
     dtype: str
     slabs: int  # of the whole group
@@ -147,13 +148,13 @@ class GroupHeader:
         dtype = elements.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
-            raise Corrupt("a group header states row groups of no slabs")
+            raise Corrupt("the group header states 0 slabs per row group; it must be at least 1")
         snr_db, max_error = cursor.f64(), cursor.f64()
         repeats = _unpack_repeats(cursor, coding) if repeating else None
         lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL)
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
-            raise Corrupt(f"a group header codes {dtype} as features")
+            raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
         return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats)
 
 
@@ -199,11 +200,10 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     flags = cursor.choice(16, "flags")
     curve = _curve(cursor) if flags & CURVE else None
     profile = cursor.varint()
-    numbers = (lower, upper, mean, std, step)
-    if not all(map(math.isfinite, numbers)) or lower > upper or std <= 0 or step <= 0:
-        raise Corrupt("a group header holds a bound, mean, deviation or step that cannot be")
+    check_values("the group header", lower, upper, mean, std)
+    check_positive("the group header", "step", step)
     if neural and (prefix or grid or curve or not profile):
-        raise Corrupt("a neural group has a prefix, a grid, a curve or no profile")
+        raise Corrupt("a group behind a network has prefix tokens, a grid, a curve or no profile")
     return Lossy(
         architecture,
         layout,
@@ -229,13 +229,12 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
 
 def _curve(cursor: Cursor) -> tuple[float, tuple[int, ...]]:
     width = cursor.f64()
-    if not 0 < width < math.inf:
-        raise Corrupt("a group header holds a curve of a width that cannot be")
+    check_positive("the group header", "width of the curve", width)
     return width, KNOTS.unpack(cursor.take(KNOTS.size))
 
 
 def _picture_step(cursor: Cursor) -> int:
     step = cursor.svarint()
     if abs(step) > PICTURE_STEPS:
-        raise Corrupt("a group header holds a step of pictures that cannot be")
+        raise Corrupt(f"the picture step of the group header is {step}, beyond ±{PICTURE_STEPS}")
     return step

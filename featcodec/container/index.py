@@ -1,18 +1,26 @@
-"""The index: what tensors the file holds and where its sections lie (SPEC §4)."""
+"""The index: the tensors and the sections of a file (SPEC §4)."""
 
 import math
 from dataclasses import dataclass, field
 
 from .. import elements, limits
 from ..errors import Corrupt, LimitExceeded
-from .dump import LEAST_ENTRY, LEAST_PAIR, check_dump, check_tensors, header_bytes, surely_fits
+from .dump import (
+    LEAST_ENTRY,
+    LEAST_PAIR,
+    check_dump,
+    check_tensors,
+    header_bytes,
+    quoted,
+    surely_fits,
+)
 from .sections import SECTION_BYTES
 from .wire import Builder, Unpacker, deflate
 
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """One tensor of the dump and the tensor group that holds its values."""
+    """A tensor of the dump, and the number of its tensor group."""
 
     name: str
     dtype: str
@@ -34,7 +42,7 @@ class Index:
     sections: list[tuple[bytes, int]] = field(default_factory=list)  # type, length in all
 
     def pack(self) -> bytes:
-        """Return the payload of INDX: columns, so that zlib finds what repeats.
+        """Return the payload of INDX, column by column, so that zlib finds repetitions.
 
         Raises InvalidInput for a dump that the format cannot hold.
         """
@@ -66,7 +74,7 @@ class Index:
     def unpack(cls, payload: "bytes | memoryview", room: int) -> "Index":
         """Read the index of a file whose sections take `room` bytes.
 
-        Every count is held against what there is room for before anything is unpacked for it.
+        Every count is checked against the room for it before anything is unpacked.
         """
         cursor = Unpacker(payload, "index", limits.INDEX_BYTES)
         index = cls()
@@ -82,17 +90,26 @@ class Index:
             _check_header(header_bytes(index.metadata, index.tensors))
         count = _fitting(cursor.varint(), most, "sections")
         packed = bytes(cursor.take(4 * count))
-        kinds: dict[bytes, bytes] = {}  # each is kept once
+        kinds: dict[bytes, bytes] = {}  # keeps each type once
         types = [packed[i : i + 4] for i in range(0, 4 * count, 4)]
         types = [kinds.setdefault(kind, kind) for kind in types]
         lengths = cursor.varints(count)
-        if sum(lengths) != room or min(lengths, default=SECTION_BYTES) < SECTION_BYTES:
-            raise Corrupt("the index lists sections that do not fill the file")
+        if sum(lengths) != room:
+            raise Corrupt(f"the index lists sections of {sum(lengths)} bytes; the file has {room}")
+        least = min(lengths, default=SECTION_BYTES)
+        if least < SECTION_BYTES:
+            raise Corrupt(
+                f"the index lists a section of {least} bytes; the least is {SECTION_BYTES}"
+            )
         largest = max(lengths, default=SECTION_BYTES) - SECTION_BYTES
         limits.check(largest, limits.SECTION_BYTES, "the size of a section")
         index.sections = list(zip(types, lengths, strict=True))
-        if not len(index.profiles) <= types.count(b"GRUP") <= len(index.tensors):
-            raise Corrupt("the index lists profiles without groups, or groups without tensors")
+        groups = types.count(b"GRUP")
+        if not len(index.profiles) <= groups <= len(index.tensors):
+            listed = (
+                f"{len(index.profiles)} profiles, {groups} groups, {len(index.tensors)} tensors"
+            )
+            raise Corrupt(f"the index lists {listed}; a profile needs a group, a group a tensor")
         cursor.end()
         return index
 
@@ -108,7 +125,7 @@ def _check_header(size: int) -> None:
 
 
 def _unpack_metadata(cursor: Unpacker) -> tuple[dict[str, str], int]:
-    """Return the metadata, and how many bytes of text they are."""
+    """Return the metadata, and how many bytes of text they have."""
     metadata: dict[str, str] = {}
     text = 0
     count = cursor.varint()
@@ -116,7 +133,7 @@ def _unpack_metadata(cursor: Unpacker) -> tuple[dict[str, str], int]:
     for _ in range(count):
         key = cursor.string()
         if key in metadata:
-            raise Corrupt("the index names two metadata keys alike")
+            raise Corrupt(f"duplicate metadata key {quoted(key)}")
         size = cursor.varint()
         text += len(key) + size
         _check_header(text)
@@ -125,7 +142,7 @@ def _unpack_metadata(cursor: Unpacker) -> tuple[dict[str, str], int]:
 
 
 def _unpack_tensors(cursor: Unpacker, text: int) -> list[TensorEntry]:
-    """Return the tensors of a dump with so many bytes of metadata."""
+    """Return the tensors of a dump with `text` bytes of metadata."""
     count = cursor.varint()
     _check_header(text + LEAST_ENTRY * count)
     names = _unpack_names(cursor, count, text)
@@ -143,7 +160,7 @@ def _unpack_tensors(cursor: Unpacker, text: int) -> list[TensorEntry]:
 
 
 def _pack_names(out: Builder, names: list[str]) -> None:
-    """Front coding: how many bytes each name shares with the one before it, and the rest."""
+    """Code the names by front coding: the bytes shared with the name before, and the rest."""
     shared, suffixes, previous = [], [], b""
     for name in names:
         raw = name.encode()
@@ -156,7 +173,7 @@ def _pack_names(out: Builder, names: list[str]) -> None:
 
 
 def _shared(one: bytes, other: bytes) -> int:
-    """Return how many bytes both start with."""
+    """Return the length of the common prefix."""
     least, most = 0, min(len(one), len(other))
     while least < most:
         middle = (least + most + 1) // 2
@@ -168,13 +185,13 @@ def _shared(one: bytes, other: bytes) -> int:
 
 
 def _unpack_names(cursor: Unpacker, count: int, text: int) -> list[str]:
-    """Return the names, which with so many bytes of metadata must fit into a header."""
+    """Return the names; raise LimitExceeded unless a header holds them and `text` bytes more."""
     shared = cursor.varints(count)
     rests = cursor.varints(count)
     before = 0
     for keep, rest in zip(shared, rests, strict=True):
         if keep > before:
-            raise Corrupt("the index holds a damaged name")
+            raise Corrupt(f"a tensor's name shares {keep} bytes with one of {before} bytes")
         before = limits.check(keep + rest, limits.STRING_BYTES, "the length of a tensor's name")
     _check_header(text + sum(shared) + sum(rests) + LEAST_ENTRY * count)
     names, name = [], b""
@@ -183,5 +200,5 @@ def _unpack_names(cursor: Unpacker, count: int, text: int) -> list[str]:
         try:
             names.append(name.decode())
         except UnicodeDecodeError:
-            raise Corrupt("the index holds text that is not UTF-8") from None
+            raise Corrupt("the index holds a name that is not UTF-8") from None
     return names

@@ -1,4 +1,4 @@
-"""How one token grid is transformed and its symbols are modelled (SPEC §6)."""
+"""Models of token grids and the entries of profiles, as they are stored (SPEC §6, §9)."""
 
 import math
 from dataclasses import dataclass, field
@@ -24,9 +24,25 @@ def layout_of(cursor: Cursor) -> str:
     return layout
 
 
+def check_values(what: str, lower: float, upper: float, mean: float, std: float) -> None:
+    """Raise Corrupt unless `what` holds bounds and a normalisation that values can have."""
+    for name, value in (("lower bound", lower), ("upper bound", upper), ("mean", mean)):
+        if not math.isfinite(value):
+            raise Corrupt(f"the {name} of {what} is {value}; it must be finite")
+    if lower > upper:
+        raise Corrupt(f"the lower bound of {what} is {lower}, above the upper bound {upper}")
+    check_positive(what, "deviation", std)
+
+
+def check_positive(what: str, name: str, value: float) -> None:
+    """Raise Corrupt unless a number is finite and above 0."""
+    if not 0 < value < math.inf:
+        raise Corrupt(f"the {name} of {what} is {value}; it must be finite and above 0")
+
+
 @dataclass(frozen=True)
 class Model:
-    """Everything fitted on features; the byte strings are integer arrays packed by `entropy`."""
+    """All that is fitted on features; the byte strings are integers that `entropy` packs."""
 
     transform: str  # name of a mode
     block: tuple[int, ...] = ()  # longest block on each grid axis
@@ -54,15 +70,17 @@ class Model:
         return bytes(out)
 
     def check(self, channels: int, most: int) -> None:
-        """Raise Corrupt or LimitExceeded unless it can be a model of so many channels.
+        """Raise Corrupt or LimitExceeded unless the sizes suit a model of so many channels.
 
-        `most` is how many numbers its KLTs may have.
+        `most` bounds the numbers of its KLTs.
         """
         points = math.prod(self.block)
         limits.check(points, limits.BLOCK_POINTS, "the number of points of a block")
         limits.check(points * channels, limits.COEFFICIENTS, "the number of coefficients")
-        if self.reflectors > channels or points == 0:
-            raise Corrupt("a model has more reflectors than channels, or an empty block")
+        if points == 0:
+            raise Corrupt("a model has a block of length 0")
+        if self.reflectors > channels:
+            raise Corrupt(f"a model has {self.reflectors} reflectors for {channels} channels")
         if self.reflectors:
             numbers = self.fields.klts * channels**2
             limits.check(numbers, most, "bands x channels x channels of KLTs")
@@ -90,10 +108,10 @@ class ProfileEntry:
     architecture: str
     layout: str
     prefix_tokens: int
-    grid: tuple[int, ...]  # the grid of the other tokens of L; () when L is the grid
-    prefix: bool  # the model of the prefix tokens, not of the grid
+    grid: tuple[int, ...]  # of the other tokens of L; () when L itself is the grid
+    prefix: bool  # whether the model is that of the prefix tokens
     channels: int
-    values: int  # trained on so many
+    values: int  # how many it was trained on
     mean: float
     std: float
     lower: float
@@ -137,11 +155,12 @@ class ProfileEntry:
         prefix = cursor.flag()
         channels, values = cursor.varint(), cursor.varint()
         mean, std, lower, upper = (cursor.f64() for _ in range(4))
-        if not all(map(math.isfinite, (mean, std, lower, upper))) or std <= 0 or lower > upper:
-            raise Corrupt("a profile entry holds a mean, deviation or bound that cannot be")
+        check_values("a profile entry", lower, upper, mean, std)
         model = Model.unpack(bytes(cursor.rest()))
         if not MODES[model.transform].in_profiles:
-            raise Corrupt("a profile entry holds a model of the sample domain")
+            raise Corrupt(
+                f"a profile entry has transform {model.transform}, which no profile may have"
+            )
         entry = cls(
             name,
             architecture,

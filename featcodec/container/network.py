@@ -1,4 +1,4 @@
-"""The network of a profile: weights as a safetensors file, whose metadata says what they are."""
+"""The network of a profile: a safetensors file, described by its metadata (SPEC §9.2)."""
 
 import json
 import struct
@@ -11,7 +11,7 @@ from ..errors import Corrupt
 
 @dataclass(frozen=True)
 class Network:
-    """A NETW section (SPEC §9.2)."""
+    """The payload of a NETW section."""
 
     weights: bytes  # a safetensors file
     metadata: dict[str, str]
@@ -36,7 +36,7 @@ class Network:
             if not all(isinstance(value, str) for value in metadata.values()):
                 raise ValueError
         except (ValueError, AttributeError, RecursionError):
-            raise Corrupt("a profile holds a network that is no safetensors file") from None
+            raise Corrupt("the network of a profile is no safetensors file") from None
         return cls(payload, metadata)
 
     @property
@@ -45,12 +45,12 @@ class Network:
 
     @property
     def normalised(self) -> bool:
-        """Return whether it wants values of mean 0 and deviation 1; of interest to encoders."""
+        """Whether the network takes values of mean 0 and deviation 1; only an encoder asks."""
         return bool(self.record.get("normalised", True))
 
     @property
     def record(self) -> dict[str, Any]:
-        """Return what the network was trained on and how, as the training command noted it."""
+        """What the network was trained on and how, as the training command noted it."""
         try:
             found = json.loads(self.metadata.get("training", "{}"))
         except (ValueError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Opens a file by its end marker and index, and hands out sections (SPEC §2)."""
+"""Opens a file by its end marker and index, and returns its sections (SPEC §2)."""
 
 import itertools
 from typing import BinaryIO
@@ -33,7 +33,7 @@ class Reader:
     """A featcodec file whose signature, index and end marker are sound."""
 
     def __init__(self, source: Source | BinaryIO, name: str, kind: int | None = FEATURES) -> None:
-        """`kind` is that of the file, None for any. Raises InvalidStream when it is not sound."""
+        """Open a file of a kind, None for any; raise InvalidStream when it is not sound."""
         self.source = source_of(source, name)
         self.name = name
         self.size = self.source.size
@@ -45,10 +45,12 @@ class Reader:
         limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")
         section, critical, payload = read_section(self.source, index_offset, length)
         if section != b"INDX" or not critical:
-            raise Corrupt(f"{name} has no index where its end marker points")
+            raise Corrupt(
+                f"{name} has no index at byte {index_offset}, where its end marker points"
+            )
         self.index = Index.unpack(payload, index_offset - SIGNATURE_BYTES)
         if self.kind == PROFILE and self.index.tensors:
-            raise Corrupt(f"{name} is a profile that lists tensors")
+            raise Corrupt(f"{name} is a profile, and lists {len(self.index.tensors)} tensors")
         lengths = (length for _, length in self.index.sections)
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
         self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < V3 else set()))
@@ -69,7 +71,7 @@ class Reader:
         return int(offset)
 
     def _refuse_unknown(self, known: set[bytes]) -> None:
-        """Refuse a critical section of unknown kind; one that is not critical is skipped."""
+        """Refuse critical sections of unknown type; others are skipped."""
         for position, (kind, length) in enumerate(self.index.sections):
             if kind not in known:
                 if kind in STRUCTURE - ({b"NETW"} if self.version < V3 else set()):
@@ -83,7 +85,8 @@ class Reader:
     def section(self, position: int, kind: bytes) -> bytes:
         """Return the payload of section number `position`, which must be of that kind."""
         if not 0 <= position < len(self.index.sections):
-            raise Corrupt(f"{self.name} refers to a section that it does not have")
+            count = len(self.index.sections)
+            raise Corrupt(f"{self.name} refers to section {position}; it has {count}")
         listed, length = self.index.sections[position]
         found, critical, payload = read_section(self.source, self.offsets[position], length)
         if not (found == listed == kind and critical):
@@ -110,17 +113,19 @@ class Reader:
         count = sum(kind == b"ENTR" for kind, _ in self.index.sections)
         limits.check(count, limits.PROFILE_ENTRIES, "the number of entries of a profile")
         entries = [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
-        if any(entry.version > self.version for entry in entries):
-            raise Corrupt(f"{self.name} uses what its version of the format does not have")
+        needed = max((entry.version for entry in entries), default=self.version)
+        if needed > self.version:
+            needs, has = (".".join(map(str, v)) for v in (needed, self.version))
+            raise Corrupt(f"{self.name} needs format version {needs}; it states {has}")
         return entries
 
     def network(self) -> Network | None:
         """Return the network of a profile file, if it has one."""
-        if self.version < V3:  # of an unknown type there
+        if self.version < V3:  # its type is unknown there
             return None
         found = [Network.unpack(payload) for payload in self._all(b"NETW")]
         if len(found) > 1:
-            raise Corrupt(f"{self.name} holds more than one network")
+            raise Corrupt(f"{self.name} holds {len(found)} networks; it may hold one")
         return found[0] if found else None
 
     def check_sections(self) -> None:

@@ -11,9 +11,9 @@ from .source import Source
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 V1 = (1, 0)  # what a file states unless it needs more
-V3 = (3, 0)  # bands, contexts and networks
-V4 = (4, 0)  # what is marked (4.0) in the specification
-V5 = (5, 0)  # what is marked (5.0)
+V3 = (3, 0)  # bands, context modelling and networks
+V4 = (4, 0)  # dependent quantisation, prediction and all else marked (4.0) in the specification
+V5 = (5, 0)  # repeated rows
 MAJORS = (1, 3, 4, 5)
 FEATURES, PROFILE = 0, 1
 KINDS = ("features", "profile")
@@ -33,9 +33,9 @@ def signature(kind: int, version: tuple[int, int]) -> bytes:
 
 
 def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
-    """Return (major, minor) and the kind, or say what is wrong with the first bytes of `name`.
+    """Return (major, minor) and the kind; raise InvalidStream for bytes that are no signature.
 
-    What is no featcodec file is known by some more bytes than those of the signature.
+    More bytes than those of the signature help to recognise a file of another format.
     """
     if not data:
         raise Truncated(f"{name} is empty")
@@ -78,9 +78,10 @@ def read_section(source: Source, offset: int, length: int) -> tuple[bytes, bool,
         raise Truncated(f"the file ends within the section at byte {offset}")
     kind, flags, size = SECTION.unpack_from(data)
     if size != length - SECTION_BYTES:
-        raise Corrupt(f"the section at byte {offset} contradicts the index about its length")
+        stated = f"{size + SECTION_BYTES} bytes, in the index {length}"
+        raise Corrupt(f"the section at byte {offset} has {stated}")
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise Corrupt(f"the section at byte {offset} fails its checksum")
     if flags & ~CRITICAL:
-        raise Unsupported(f"the section at byte {offset} sets flags that are reserved")
+        raise Unsupported(f"the section at byte {offset} has flags {flags:#x}; only bit 0 is known")
     return kind, bool(flags & CRITICAL), data[SECTION.size : -4]

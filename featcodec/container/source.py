@@ -1,4 +1,4 @@
-"""Bytes read at positions: no position is shared, so that threads and forks may share a source."""
+"""Bytes at positions. A source keeps no position of its own: threads and forks may share it."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ class Memory:
         self.size = len(data)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return so many bytes from a position, or what there is of them."""
+        """Return `length` bytes from a position, fewer at the end."""
         return self._data[offset : offset + length]
 
     def read_into(self, offset: int, room: memoryview) -> int:
@@ -34,10 +34,9 @@ class Memory:
 
 
 class File:
-    """A file as a source. It must stay as it is while it is open: what changes is refused.
+    """A file as a source. It must not change while it is open.
 
-    Closes itself when nobody has it any more. A copy in another process, by pickling, opens the
-    file anew by its path.
+    The last reference closes it. A pickled copy opens the file anew by its path.
     """
 
     def __init__(self, stream: BinaryIO, name: str, path: str = "") -> None:
@@ -51,12 +50,12 @@ class File:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], name: str = "") -> "File":
-        """Open a file; InvalidInput in one line when that cannot be."""
+        """Open a file; raise InvalidInput when that fails."""
         name = name or str(path)
         if Path(path).is_dir():
             raise InvalidInput(f"{name} is a directory")
         try:
-            stream = Path(path).open("rb")  # noqa: SIM115 - the file that is returned has it
+            stream = Path(path).open("rb")  # noqa: SIM115 - `file` owns it
         except (OSError, ValueError) as error:  # ValueError: what cannot be a path
             raise InvalidInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None
         file = cls(stream, name, str(Path(path).absolute()))
@@ -67,7 +66,7 @@ class File:
 
     @classmethod
     def reopen(cls, path: str, name: str, identity: Identity) -> "File":
-        """Open a file that was open before; InvalidInput when it has changed since."""
+        """Open a file again; raise InvalidInput when it has changed since."""
         file = cls.open(path, name)
         if file.identity != identity:
             raise InvalidInput(f"{name} has changed since it was opened")
@@ -80,7 +79,7 @@ class File:
         self._stream.close()
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return so many bytes from a position, or what there is of them.
+        """Return `length` bytes from a position, fewer at the end.
 
         Raises InvalidInput when the file is closed, or has changed since it was opened.
         """
@@ -95,7 +94,7 @@ class File:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def read_into(self, offset: int, room: memoryview) -> int:
-        """Do what `read` does, into memory that there is; return how many bytes there were."""
+        """Read into given memory, as `read` does; return how many bytes there were."""
         if not hasattr(os, "preadv"):
             data = self.read(offset, len(room))
             room[: len(data)] = data
@@ -127,7 +126,7 @@ class File:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Let an error of the system name the file."""
+        """Name the file in errors of the system."""
         try:
             yield
         except OSError as error:
@@ -150,7 +149,7 @@ Source = File | Memory
 
 
 def source_of(given: Source | BinaryIO, name: str) -> Source:
-    """Return the source that bytes in memory or an open file are."""
+    """Return bytes in memory, or an open file, as a source."""
     if isinstance(given, (File, Memory)):
         return given
     return Memory(given.getvalue()) if isinstance(given, io.BytesIO) else File(given, name)

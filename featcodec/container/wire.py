@@ -10,7 +10,7 @@ LONGEST_VARINT = 10  # bytes
 
 
 class Builder(bytearray):
-    """Bytes under construction, one method per primitive."""
+    """Bytes under construction; one method writes one primitive."""
 
     def u8(self, value: int) -> None:
         self.append(value)
@@ -45,7 +45,7 @@ class Builder(bytearray):
 
 
 class Cursor:
-    """Reads the primitives back; every read is checked against the end of `data`."""
+    """Reads primitives; every read is checked against the end of `data`."""
 
     def __init__(self, data: "bytes | bytearray | memoryview", what: str = "section") -> None:
         self.data = memoryview(data)
@@ -65,7 +65,7 @@ class Cursor:
         return piece
 
     def _fetch(self, count: int) -> None:
-        """Make so many bytes ready to be taken."""
+        """Provide `count` bytes; raise Truncated when there are fewer."""
         raise Truncated(f"{self.what} ends in the middle of a field")
 
     def u8(self) -> int:
@@ -81,18 +81,18 @@ class Cursor:
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 if byte == 0 and shift:
-                    raise Corrupt(f"{self.what} holds a number in more bytes than it needs")
+                    raise Corrupt(f"{self.what} holds a varint that ends in a zero byte")
                 if value >> 64:
                     break
                 return value
-        raise Corrupt(f"{self.what} holds a number beyond 64 bits")
+        raise Corrupt(f"{self.what} holds a varint above 64 bits")
 
     def svarint(self) -> int:
         value = self.varint()
         return -((value + 1) >> 1) if value & 1 else value >> 1
 
     def varints(self, count: int) -> list[int]:
-        if count > self.left:  # each takes a byte at least
+        if count > self.left:  # each takes at least one byte
             raise Truncated(f"{self.what} ends in the middle of a field")
         values: list[int] = []
         while len(values) < count:
@@ -128,7 +128,7 @@ class Cursor:
         """Read a u8 that must be below `count`."""
         value = self.u8()
         if value >= count:
-            raise Corrupt(f"{self.what} has {what} {value}, which is unknown")
+            raise Corrupt(f"{self.what} has {what} {value}; the largest known is {count - 1}")
         return value
 
     def end(self) -> None:
@@ -137,12 +137,12 @@ class Cursor:
 
 
 class Unpacker(Cursor):
-    """Reads what `deflate` wrote, which is unpacked no further than it is read."""
+    """Reads what `deflate` wrote; unpacks only as far as it reads."""
 
-    PIECE = 1 << 16  # bytes handed to zlib, and taken from it, at once
+    PIECE = 1 << 16  # bytes that zlib takes, or gives, at once
 
     def __init__(self, data: "bytes | memoryview", what: str, bound: int) -> None:
-        """Raise LimitExceeded when more than `bound` bytes are to come out."""
+        """Raise LimitExceeded when the stated size is above `bound` bytes."""
         cursor = Cursor(data, what)
         self._size = limits.check(cursor.varint(), bound, f"the unpacked {what}")
         super().__init__(b"", what)

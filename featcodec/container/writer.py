@@ -1,4 +1,4 @@
-"""Writes a file front to back; sizes and qualities may be known only at the end (SPEC §2)."""
+"""Writes a file front to back; sizes and qualities may become known at the end (SPEC §2)."""
 
 from typing import BinaryIO
 
@@ -40,16 +40,16 @@ class Writer:
         return self.index.profiles.index(digest)
 
     def needs(self, version: tuple[int, int]) -> None:
-        """State that the file can only be read by who knows that version of the format."""
+        """Raise the version of the file to one that its sections need."""
         self.version = max(self.version, version)
 
     def mark(self) -> Mark:
-        """Return a point to which `rewind` can go back."""
+        """Return a state for `rewind`."""
         counts = (len(self.index.sections), len(self.index.profiles))
         return self.position, *counts, self.version
 
     def rewind(self, mark: Mark) -> None:
-        """Forget the sections written since `mark`, and what they needed."""
+        """Remove the sections written since `mark`, with their profiles and version."""
         self.position, sections, profiles, self.version = mark
         kept = [kind for kind, _ in self.index.sections[:sections]].count(b"GRUP")
         del self._headers[kept:]
@@ -75,7 +75,7 @@ class Writer:
         return total
 
     def _check(self) -> None:
-        """Hold what was written against the rules that a reader holds it against."""
+        """Apply the checks of a reader to what was written."""
         kinds = [kind for kind, _ in self.index.sections]
         count, what = kinds.count(b"ENTR"), "the number of entries of a profile"
         limits.check_input(count, limits.PROFILE_ENTRIES, what, "split it")

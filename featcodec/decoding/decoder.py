@@ -1,4 +1,4 @@
-"""A file to tensors: whole, by tensor, or by a range of the leading axis."""
+"""Decodes tensors of a file, whole or by a range of the leading axis."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,9 +10,9 @@ import numpy as np
 from ..align.grids import GroupGrid, Window
 from ..align.numbers import STORED, unsigned
 from ..align.reduced import ReducedElements, ReducedGrid, row_groups
-from ..coding.from_header import coder_of, elements_of, grid_of
+from ..coding.from_header import elements_of, grid_of, row_group_coder
 from ..coding.kept import Kept
-from ..coding.pieces import Elements, Piece, Run
+from ..coding.pieces import ElementRange, Piece, RowElements
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..container.group import GroupHeader
@@ -22,11 +22,11 @@ from ..elements import FLOATS, count
 from ..entropy import exact
 from ..errors import Corrupt, ProfileMissing, damaged
 
-KEPT_NUMBERS = 1 << 26  # of the models of groups
+KEPT_NUMBERS = 1 << 26  # numbers of models in the cache
 
 
 class Members:
-    """The tensors of one group, and how they are cut into slabs."""
+    """The tensors of one group, and their slabs."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Members:
         entries: list[TensorEntry],
         profile: Profile | None,
     ) -> None:
-        """Raise Corrupt when header and tensors disagree; models are not unpacked yet."""
+        """Raise Corrupt when header and tensors disagree; no model is unpacked."""
         self.number = number  # of the group
         self.header = header
         self.entries = entries
@@ -51,11 +51,12 @@ class Members:
             self.elements = elements_of(header.repeats, shapes)
             slabs = self.elements.count
         if slabs != header.slabs:
-            raise Corrupt("a group does not hold as many slabs as its tensors")
+            stated = f"{header.slabs} slabs; its tensors have {slabs}"
+            raise Corrupt(f"group {number} states {stated}")
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """The first slab of each tensor, and the number of all slabs."""
+        """The first slab of each tensor, then the number of all slabs."""
         if self.grid is not None:
             return self.grid.starts
         sizes = [_elements(entry) for entry in self.entries]
@@ -77,7 +78,7 @@ class Members:
         return first, min(first + self.header.slabs_per_row_group, self.header.slabs)
 
     def tensors(self, number: int) -> range:
-        """Return the positions of the tensors that a row group has slabs of."""
+        """Return the positions of the tensors with slabs in a row group."""
         first, last = self.slabs(number)
         low = int(np.searchsorted(self.starts, first, "right")) - 1
         return range(low, int(np.searchsorted(self.starts, last, "left")))
@@ -117,7 +118,7 @@ class Members:
 
 
 class Decoder:
-    """Decodes tensors of an open file; keeps nothing but the models of its groups."""
+    """Decodes tensors of an open file; caches only the models of its groups."""
 
     def __init__(self, reader: Reader, profiles: Sequence[Profile] = ()) -> None:
         """Raise ProfileMissing when the file needs a profile that is not among `profiles`."""
@@ -149,12 +150,12 @@ class Decoder:
         return None if number is None else self.profiles[number]
 
     def _coder(self, group: Members) -> RowGroupCoder | None:
-        """Return what codes a group; None when it is kept bit for bit."""
+        """Return the coder of a group; None for one coded bit for bit."""
         grid, lossy = group.grid, group.header.lossy
         if grid is None or lossy is None:
             return None
         return self._coders.get(
-            group.number, lambda: coder_of(group.header.dtype, lossy, grid, group.profile)
+            group.number, lambda: row_group_coder(group.header.dtype, lossy, grid, group.profile)
         )
 
     def decode(
@@ -166,9 +167,9 @@ class Decoder:
     ) -> None:
         """Decode whole tensors into the flat arrays of stored elements that `target` gives.
 
-        Every row group is decoded once, whatever the number of tensors in it; `release` is called
-        after each, when what was written may leave memory. With `convert`, what it returns for
-        elements and their type is written.
+        Each row group is decoded once, whatever the number of tensors in it. `release` is called
+        after each; written elements may then leave memory. `convert` turns elements of a type into
+        those that are written.
         """
         names: dict[int, set[str]] = {}
         for entry in wanted:
@@ -179,7 +180,7 @@ class Decoder:
             def tensor(i: int, group: Members = group, chosen: set[str] = chosen) -> Any:
                 entry = group.entries[i]
                 if entry.name not in chosen:
-                    return None  # a neighbour in a row group: decoded, not wanted
+                    return None  # in the same row group, but not wanted
                 return target(entry).reshape(entry.shape if group.shaped else -1)
 
             for number in sorted(
@@ -210,7 +211,7 @@ class Decoder:
         return found[first * unit - window.first : last * unit - window.first]
 
     def pieces(self, group: Members, number: int) -> Sequence[Piece]:
-        """Return what one row group decodes to."""
+        """Return the decoded pieces of one row group."""
         with np.errstate(all="ignore"):  # NaN are data here
             return self._pieces(group, number)
 
@@ -221,25 +222,25 @@ class Decoder:
         coder = self._coder(group)
         if coder is not None:
             if not payload:
-                raise Corrupt("an empty row group")
+                raise Corrupt(f"row group {number} of group {group.number} is empty")
             return coder.at_fine_step(payload[0]).decode(memoryview(payload)[1:], first, last)
         kind = unsigned(header.dtype)
         with damaged("a row group"):
             floating, version = header.dtype in FLOATS, self.reader.version[0]
             numbers = exact.decode(payload, last - first, kind.itemsize, floating, version)
         if group.elements is not None:
-            return [Elements(numbers, group.elements, first)]
-        runs, starts = [], group.starts
+            return [RowElements(numbers, group.elements, first)]
+        pieces, starts = [], group.starts
         for i in group.tensors(number):
             low, high = max(int(starts[i]), first), min(int(starts[i + 1]), last)
             if low < high:
                 mine = numbers[low - first : high - first]
-                runs.append(Run(mine, i, low - int(starts[i]), high - int(starts[i])))
-        return runs
+                pieces.append(ElementRange(mine, i, low - int(starts[i]), high - int(starts[i])))
+        return pieces
 
 
 def _numbers(coder: RowGroupCoder) -> int:
-    """Return how many numbers a coder has to keep, about."""
+    """Return an estimate of the numbers that a coder holds."""
     matrices = sum(part.transform.numbers for part in coder.parts.values())
     return matrices + sum(part.scales.size for part in coder.parts.values())
 

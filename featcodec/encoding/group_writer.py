@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..coding.from_header import coder_of, grid_of
+from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
 from ..container.group import GroupHeader, Lossy
@@ -89,7 +89,7 @@ class GroupWriter:
         if self._built is None:
             profile = None if lossy.profile is None else self.profile
             grid = grid_of(lossy, self.group.shapes, profile, header.repeats)
-            self._built = coder_of(header.dtype, lossy, grid, profile)
+            self._built = row_group_coder(header.dtype, lossy, grid, profile)
         coder = self._built.at(lossy)
         parts = {
             prefix: part.deciding_like(choice.parts[prefix][1], choice.quantiser.lambda_scale)

@@ -33,7 +33,7 @@ def write_lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
 
 def _write(writer: Writer, group: LosslessGroup) -> GroupHeader:
     first = len(writer.index.sections)
-    coder = exact.Encoder(group.dtype in FLOATS, group.rasters)
+    coder = exact.ExactEncoder(group.dtype in FLOATS, group.rasters)
     for start in range(0, group.elements, ROW_GROUP_VALUES):
         numbers = group.read(start, min(start + ROW_GROUP_VALUES, group.elements))
         payload = coder.encode(numbers)

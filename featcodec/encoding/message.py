@@ -67,7 +67,7 @@ class ArrayEncoder:
         """Return the message bit for bit."""
         head = Head(LOSSLESS, self.dtype, self.stored.shape).pack()
         numbers = self.stored.reshape(-1).view(f"<u{self.stored.itemsize}")
-        return head + exact.Encoder(True).encode(numbers, zlib.crc32(head))
+        return head + exact.ExactEncoder(True).encode(numbers, zlib.crc32(head))
 
     def with_loss(
         self, entry: Entry, grid: GroupGrid, profile: Profile, snr: float

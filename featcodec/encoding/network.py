@@ -42,7 +42,7 @@ def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
     if not network.normalised:
         values = replace(values, mean=0.0, std=1.0)
     goal = 10 ** (-snr / 10) * (samples.std / values.std) ** 2
-    trial = Trial.of(samples, network, values, 2 * samples.sizes.trial)
+    trial = PictureTrial.of(samples, network, values, 2 * samples.sizes.trial)
     coarsest, finest = network.weights.largest_step, network.weights.finest_step
     if trial.error(coarsest) <= goal:
         return _choice(samples, network, values, coarsest, _nothing(samples, coarsest))
@@ -50,7 +50,7 @@ def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
         start = min(max(math.sqrt(12 * goal), finest), coarsest)
         step = solve_step(trial.error, goal, start, precision=0.003)
         return _choice(samples, network, values, step, _nothing(samples, step))
-    trial = Trial.of(samples, network, values, samples.sizes.fit)
+    trial = PictureTrial.of(samples, network, values, samples.sizes.fit)
     steps = (network.weights.coarsest_step * 2 ** (-level / 2) for level in tuning.PICTURE_LEVELS)
     return min(
         (trial.with_rest(step, goal) for step in steps), key=lambda choice: choice.estimate.bits
@@ -58,7 +58,7 @@ def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
 
 
 @dataclass(frozen=True)
-class Trial:
+class PictureTrial:
     """A sample of a group as a picture, and what the network makes of it."""
 
     samples: Samples
@@ -71,7 +71,7 @@ class Trial:
     @classmethod
     def of(
         cls, samples: Samples, network: NeuralModel, values: ValueAlignment, budget: int
-    ) -> "Trial":
+    ) -> "PictureTrial":
         classes, fraction = samples.sample(samples.ones, budget, values)
         aligned = next(iter(classes[False].values()))
         picture = np.ascontiguousarray(aligned[:, 0].T, np.float32)

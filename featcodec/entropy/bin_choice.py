@@ -1,4 +1,4 @@
-"""The encoder's choice of bins, rasters and tables for `bins` (any choice decodes)."""
+"""The encoder's choice of bins, rasters and tables for `bins`; every choice can be decoded."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,43 +6,44 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .bins import MOST_BINS, MOST_CHANNELS, MOST_CODE, Low, Model, level
+from .bins import MOST_BINS, MOST_CHANNELS, MOST_CODE, BinModel, Low, level
 from .raster import GRADES, SUMS, Cells, Kinds, Raster
 
-SAMPLE = 1 << 16  # numbers by which bins are chosen
+SAMPLE = 1 << 16  # numbers that bins are chosen on
 LEAST = 64  # numbers
-STRETCH = 1 << 16  # neighbouring numbers by which rasters are compared
-FEW = 512  # different numbers: each has its bin
+STRETCH = 1 << 16  # consecutive numbers that rasters are compared on
+FEW = 512  # different numbers at most, for a bin each
 PREFIXES = 192
-FREQUENT, ABOVE = 512, 4  # a number of a share of 1 / FREQUENT, and so much above its surroundings
-VALUE_BITS = 200  # what the bin of one value takes, about
+# A number has a bin of its own from a share of 1 / FREQUENT on, ABOVE times that of its neighbours.
+FREQUENT, ABOVE = 512, 4
+VALUE_BITS = 200  # of the bin of one value, about
 TABLES = (1, 8, 32)
 KINDS, PLACES = 16, 4  # of channels, of places
 ROUNDS = 5  # of clustering
-TABLE_BITS = 6  # what a level takes, about
-KIND_BITS = 3  # what the kind of a channel or place takes
+TABLE_BITS = 6  # of a level, about
+KIND_BITS = 3  # of the kind of a channel or place
 TOP_LEVEL = 20  # octaves below the sum of levels
-LOOKUP = 1 << 21  # prefixes that are looked up rather than searched
+LOOKUP = 1 << 21  # range of prefixes up to which a lookup table replaces a search
 
 
-class Choice(NamedTuple):
-    """What codes numbers, and how many bits that takes, about."""
+class BinChoice(NamedTuple):
+    """A model of numbers, and an estimate of the bits that it takes."""
 
     bits: float
     cells: Cells
     low: Low
-    model: Model
+    model: BinModel
 
 
-def choose(
+def choose_bins(
     numbers: np.ndarray,
     floating: bool,
     rasters: Iterable[tuple[int, int]],
-    like: Model | None = None,
-) -> Choice | None:
-    """Return the choice for unsigned integers (n,); None where there is nothing to choose.
+    like: BinModel | None = None,
+) -> BinChoice | None:
+    """Return the choice for unsigned integers (n,); None when they are few or all equal.
 
-    `rasters` are the (width, channels) to choose from; what is `like` is not compared again.
+    `rasters` are the (width, channels) to choose from. With `like`, its raster and kinds are kept.
     """
     if numbers.size < LEAST or (numbers == numbers[0]).all():
         return None
@@ -60,9 +61,9 @@ def choose(
     counts = _counts(cells, kinds, len(grades))
     sizes = TABLES if kinds.count == 1 else TABLES[-1:]
     cost, maps, codes = min((_tables(counts, grades, n) for n in sizes), key=lambda t: t[0])
-    model = Model(shift, low, prefixes, values, grades, raster.width, kinds, maps, codes)
+    model = BinModel(shift, low, prefixes, values, grades, raster.width, kinds, maps, codes)
     below = Low.of(numbers[of_number < len(prefixes)] if low else numbers[:0], shift, low)
-    return Choice(cost + VALUE_BITS * len(values) + below.expected, cells, below, model)
+    return BinChoice(cost + VALUE_BITS * len(values) + below.expected, cells, below, model)
 
 
 def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
@@ -90,7 +91,7 @@ def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.nda
 
 
 def _low(ascending: np.ndarray, most: int) -> int:
-    """Return how many low bits to leave out until at most so many numbers differ."""
+    """Return how many low bits to drop so that at most `most` numbers differ."""
     low = 0
     while np.count_nonzero(np.diff(ascending >> ascending.dtype.type(low))) >= max(most, 2):
         low += 1
@@ -110,7 +111,7 @@ def _distinct(tops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _frequent(seen: np.ndarray, counts: np.ndarray, low: int) -> np.ndarray:
-    """Return the numbers that occur far more often than others of the same top bits."""
+    """Return the numbers far more frequent than others with the same top bits."""
     _, starts, place = np.unique(
         seen >> seen.dtype.type(low), return_index=True, return_inverse=True
     )
@@ -127,7 +128,7 @@ def _grades(
     of_number: np.ndarray,
     floating: bool,
 ) -> np.ndarray:
-    """Return the grade of each bin: in which sixteenth of all numbers, by value, it lies."""
+    """Return the grade of each bin: the sixteenth of all numbers, by value, that it lies in."""
     start = np.concatenate([prefixes << np.uint64(low), values])
     if floating:  # the negative ones descend
         sign = np.uint64(1 << (width - 1))
@@ -149,7 +150,7 @@ def _counts(cells: Cells, kinds: Kinds, bins_: int) -> np.ndarray:
 
 
 def _cost(raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> float:
-    """Return the bits of a number by its neighbours in such a raster."""
+    """Return the entropy of a number in bits, given its neighbours in a raster."""
     some = of_number[: max(STRETCH, 8 * raster.width * raster.channels)]
     part = replace(raster, count=len(some))
     kinds = _alike(part)
@@ -159,7 +160,7 @@ def _cost(raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> float:
 
 
 def _entropy(counts: np.ndarray) -> float:
-    """Return the bits of rows of counts, each coded with its own frequencies."""
+    """Return the bits of rows of counts, each row coded with its own frequencies."""
     sums = counts.sum(1)
     return float(_xlog2(sums).sum() - _xlog2(counts).sum())
 
@@ -176,7 +177,7 @@ def _alike(raster: Raster) -> Kinds:
 def _kinds(
     raster: Raster, grades: np.ndarray, of_number: np.ndarray, wanted: tuple[int, int] | None
 ) -> Kinds:
-    """Return so many kinds: channels alike by what they hold, places by how far from the middle."""
+    """Return the kinds: channels clustered by their bins, places by distance from the median."""
     channels, places = raster.channels, raster.count // raster.channels
     if channels < 8 or places < 64 or wanted == (1, 1):
         return _alike(raster)
@@ -201,7 +202,7 @@ def _kinds(
 
 
 def _kinds_cost(kinds: Kinds, raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> float:
-    """Return the bits of numbers of such kinds, judged by a stretch of them."""
+    """Return the bits of numbers under such kinds, estimated on a stretch of them."""
     places = min(4 * STRETCH, raster.count) // raster.channels
     part = replace(raster, count=places * raster.channels)
     kinds_of_part = replace(kinds, places=kinds.places[:places])
@@ -215,7 +216,7 @@ def _kinds_cost(kinds: Kinds, raster: Raster, grades: np.ndarray, of_number: np.
 def _tables(
     cells: np.ndarray, grades: np.ndarray, tables: int
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return bits, maps (cells,) and codes (tables, bins) of so many tables at most."""
+    """Return bits, maps (cells,) and codes (tables, bins) of at most `tables` tables."""
     used = np.flatnonzero(cells.any(1))
     counts = cells[used].astype(np.float32)
     label = _clusters(counts, grades, tables, len(cells) > 2 * SUMS)
@@ -231,7 +232,7 @@ def _tables(
 
 
 def _codes(counts: np.ndarray) -> np.ndarray:
-    """Return the codes of levels in proportion to counts, 0 only where there are none."""
+    """Return the codes of levels in proportion to counts, 0 only for a count of 0."""
     wanted = counts * float(1 << TOP_LEVEL) / counts.sum(1, keepdims=True)
     steps = level(np.arange(MOST_CODE + 1))
     middles = (steps[1:-1] + steps[2:]) / 2

@@ -1,8 +1,8 @@
-"""Bit-exact coding of numbers by bins, whose neighbours choose the tables (SPEC §8.1).
+"""Lossless coding of numbers by bins, with context modelling (SPEC §8.1).
 
-A bin is one value, or all numbers that share their top bits. The bins are coded by rANS, what lies
-below those top bits as it is. What earlier passes over a raster left around a number says which
-table codes its bin.
+A bin is one value, or all numbers that share their top bits. rANS codes the bins; the bits below
+the top bits are stored. The neighbours of a number that earlier passes over a raster have decoded
+choose the table of its bin.
 """
 
 import itertools
@@ -21,15 +21,15 @@ MOST_BINS, MOST_TABLES, MOST_CHANNELS = 1 << 12, 1 << 8, 1 << 16
 MOST_KINDS = 64  # of places x channels
 MOST_LEVELS = 1 << 20  # bins x tables
 MOST_CODE = 80  # of a level
-LOW_WORTHWHILE = 0.99  # of the bytes of a plane of low bits: little is not worth the time
+LOW_WORTHWHILE = 0.99  # of the bytes of a plane of low bits, from which on it is stored
 MOST_BYTES = 1 << 21  # of a model, unpacked
 # Shift, low bits; numbers of prefixes, values, tables; width, channels; kinds of places, channels.
 _HEAD = struct.Struct("<BBHHHIIBB")
 
 
 @dataclass(frozen=True)
-class Model:
-    """All that codes numbers: what bins there are, where neighbours lie, tables."""
+class BinModel:
+    """The bins, the raster of neighbours, and the tables."""
 
     shift: int  # zero bits at the end of all numbers
     low: int  # bits of a number, shifted, behind a prefix
@@ -62,8 +62,8 @@ class Model:
         return zlib.compress(head + b"".join(part.tobytes() for part in parts), 9)
 
     @classmethod
-    def unpack(cls, data: memoryview, itemsize: int, count: int) -> "Model":
-        """Return the model of `count` numbers; SymbolError when it is none."""
+    def unpack(cls, data: memoryview, itemsize: int, count: int) -> "BinModel":
+        """Return the model of `count` numbers; raise SymbolError when it breaks a rule."""
         raw = _inflated(data)
         shift, low, prefixes, values, tables, width, channels, p, q = _HEAD.unpack_from(raw)
         bins, places, cells = prefixes + values, -(-count // max(channels, 1)), 2 * p * q * SUMS
@@ -81,7 +81,9 @@ class Model:
         )
         there = width * channels * tables * cells > 0 and ends[-1] == len(raw)
         if not there or any(number > most for number, most in bounds):
-            raise SymbolError("a model of bins that cannot be")
+            raise SymbolError(
+                "the sizes of a model of bins are inconsistent or beyond their limits"
+            )
         part = [np.frombuffer(raw[a:b], np.uint8) for a, b in itertools.pairwise(ends)]
         kinds = Kinds(
             part[3] if p > 1 else np.zeros(places, np.uint8),
@@ -101,12 +103,14 @@ class Model:
         )
         beyond = (kinds.places >= p).any() or (kinds.channels >= q).any()
         if (model.grades >= GRADES).any() or beyond:
-            raise SymbolError("a grade or a kind that cannot be")
+            raise SymbolError(f"a grade is not below {GRADES}, or a kind not below {p} or {q}")
         sums = level(model.codes).sum(1)
-        if (model.codes > MOST_CODE).any() or (sums == 0).any() or (sums > TOTAL).any():
-            raise SymbolError("a table of bins that cannot be")
+        if (model.codes > MOST_CODE).any():
+            raise SymbolError(f"the code of a level is above {MOST_CODE}")
+        if (sums == 0).any() or (sums > TOTAL).any():
+            raise SymbolError(f"the levels of a table of bins do not sum to 1 to {TOTAL}")
         if (model.maps >= tables).any():
-            raise SymbolError("a table of bins that is not there")
+            raise SymbolError(f"a cell has table {model.maps.max()}; there are {tables} tables")
         return model
 
 
@@ -123,9 +127,9 @@ def _inflated(data: memoryview) -> bytes:
 
 
 def _ascending(gaps: np.ndarray, bits: int) -> np.ndarray:
-    """Return the numbers (uint64) with these gaps, which must be below 2**bits."""
+    """Return the numbers (uint64) with these gaps; raise SymbolError for 2**bits or more."""
     if not (gaps[1:] > 0).all() or sum(gaps.tolist()) >> bits:
-        raise SymbolError("bins that do not ascend")
+        raise SymbolError(f"the bins do not ascend, or exceed {bits} bits")
     return np.cumsum(gaps, dtype=np.uint64)
 
 
@@ -152,7 +156,7 @@ class Low:
 
     @property
     def expected(self) -> float:
-        """How many bits they take, about."""
+        """An estimate of the bits that they take."""
         return 8 * planes.expected(self.planes) + sum(map(len, self.bits))
 
     def pack(self) -> bytes:
@@ -160,9 +164,9 @@ class Low:
         return planes.encode(self.planes, LOW_WORTHWHILE) + b"".join(packed)
 
 
-def encode(numbers: np.ndarray, cells: Cells, low: Low, model: Model) -> bytes:
-    """Code unsigned integers (n,), whose bins, cells and low bits are known."""
-    coder = rans.Encoder()
+def encode(numbers: np.ndarray, cells: Cells, low: Low, model: BinModel) -> bytes:
+    """Code unsigned integers (n,) of given bins, cells and low bits."""
+    coder = rans.RansEncoder()
     levels = level(model.codes)
     ranks = (np.cumsum(levels > 0, 1) - 1).astype(np.int32)
     for of_pass, bins_of_pass in cells:
@@ -180,16 +184,16 @@ def encode(numbers: np.ndarray, cells: Cells, low: Low, model: Model) -> bytes:
 
 
 def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.ndarray, int]:
-    """Return the `count` numbers that `start` begins with, and where they end; or SymbolError."""
+    """Return `count` numbers from position `start` and where they end; raise SymbolError."""
     size, begin = varints.read(view, start)
-    model = Model.unpack(view[begin : begin + size], itemsize, count)
+    model = BinModel.unpack(view[begin : begin + size], itemsize, count)
     size, begin = varints.read(view, begin + size)
     if begin + size > len(view) or size % 4:
-        raise SymbolError("bins that end too early")
+        raise SymbolError("the words of bins are truncated")
     try:
-        coder = rans.Decoder(view[begin : begin + size])
+        coder = rans.RansDecoder(view[begin : begin + size])
     except ValueError:
-        raise SymbolError("bins that end in a zero word") from None
+        raise SymbolError("the last word of bins is 0") from None
     bins = _decode_bins(coder, model, count)
     dtype = np.dtype(f"<u{itemsize}")
     numbers = model.starts.astype(dtype)[bins]
@@ -202,7 +206,7 @@ def decode(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.
     return numbers, end
 
 
-def _decode_bins(coder: rans.Decoder, model: Model, count: int) -> np.ndarray:
+def _decode_bins(coder: rans.RansDecoder, model: BinModel, count: int) -> np.ndarray:
     raster = model.raster(count)
     levels = level(model.codes)
     present = [np.flatnonzero(row).astype(np.uint16) for row in levels]
@@ -222,7 +226,7 @@ def _decode_bins(coder: rans.Decoder, model: Model, count: int) -> np.ndarray:
         one.put(bins, found, 0)
         one.put(inside, model.grades[found], MIDDLE)
     if not coder.exhausted:
-        raise SymbolError("bins with words left over")
+        raise SymbolError("words are left over behind the bins")
     return bins.reshape(-1)[:count]
 
 
@@ -233,7 +237,7 @@ def _unpack_low(
     numbers, start = planes.decode(view, start, count, whole, dtype)
     packed = -(-count // 8)
     if start + packed * rest > len(view):
-        raise SymbolError("numbers that end too early")
+        raise SymbolError("the low bits are truncated")
     top = np.zeros(count, np.uint8)
     for i in range(rest):
         part = np.frombuffer(view[start : start + packed], np.uint8)

@@ -1,9 +1,9 @@
-"""Which table codes a symbol of a map, from its channel and its decoded neighbours (SPEC §7.9).
+"""Context modelling: decoded neighbours and the channel choose the table of a symbol (SPEC §7.9).
 
-A block of a map is coded in five passes over a lattice that gets finer: every fourth place of every
-fourth row, the places in the middle of these, and so on, each pass between the ones before it. From
-the second on every symbol has four decoded neighbours around it. Their magnitudes and the mean
-magnitude of the channel predict that of the symbol, and the prediction picks the table.
+Five passes over a lattice that gets finer code a block of a map. The first pass has every fourth
+place of every fourth row, each further one the places in the middle of the earlier ones. From the
+second pass on, every symbol has four decoded neighbours. Their magnitudes and the mean magnitude of
+the channel predict the magnitude of the symbol, and the prediction chooses the table.
 """
 
 from functools import cache, lru_cache
@@ -13,12 +13,12 @@ import numpy as np
 from .tables import Table
 
 CLASSES = 26  # of predicted magnitudes, half octaves
-LARGEST = 127  # magnitude that counts of a neighbour
+LARGEST = 127  # magnitude of a neighbour; larger ones count as this
 LEAST_LEVEL, MOST_LEVEL = -14, 9  # of a channel: half octaves of its mean magnitude
 NEIGHBOURS = 4
-KEPT = 256  # sizes of blocks whose neighbours were looked up most recently
-LEAST = 6  # class of symbols for chains: those below are nearly all zero
-NEARER = (3, 5)  # less for the zero and the first hazard of quantiser 1, whose levels start nearer
+KEPT = 256  # block sizes in a cache
+LEAST = 6  # class of symbols on chains; in lower classes nearly all are zero
+NEARER = (3, 5)  # quantiser 1: its zero and first hazard codes are lower by these
 _UNIT = 4096  # of predictions
 _MIDDLE = 12  # the class of a prediction of one
 
@@ -31,8 +31,8 @@ def _straight(d: int) -> tuple[tuple[int, int], ...]:
     return (-d, 0), (d, 0), (0, -d), (0, d)
 
 
-# Of each pass: the neighbours, the weights of the channel's mean and of a neighbour in 64ths, and
-# the set of tables, one for all of what is far from its neighbours.
+# For each pass: the neighbours, the weights of the mean of the channel and of a neighbour in 64ths,
+# and the set of tables. Passes whose neighbours are far share a set.
 _FAR, _NEAR, _NEXT = 0, 1, 2
 PASSES = (
     ((), 60, 0, _FAR),
@@ -55,7 +55,7 @@ def _pass_of(row: int, column: int) -> int:
 
 
 def _mirrored(place: int, distance: int, length: int) -> int | None:
-    """Return the place so far away, or on the other side; None when both are outside."""
+    """Return the place at a distance, or at the opposite one; None when both are outside."""
     for other in (place + distance, place - distance):
         if 0 <= other < length:
             return other
@@ -65,7 +65,7 @@ def _mirrored(place: int, distance: int, length: int) -> int | None:
 def _neighbours(
     row: int, column: int, sizes: tuple[int, int], offsets: tuple[tuple[int, int], ...]
 ) -> list[int]:
-    """Return raster positions; one beyond the block stands for a neighbour that there is not."""
+    """Return raster positions; the position behind the block stands for a missing neighbour."""
     rows, columns = sizes
     found = []
     for down, right in offsets:
@@ -87,7 +87,7 @@ def beside(sizes: tuple[int, int]) -> np.ndarray:
 def lattice(sizes: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Return (places, neighbours) of each pass over a block, (n,) and (4, n) raster positions.
 
-    The position one beyond the block stands for a neighbour that there is not.
+    The position behind the block stands for a missing neighbour.
     """
     rows, columns = sizes
     places: list[list[int]] = [[] for _ in PASSES]
@@ -108,7 +108,7 @@ def lattice(sizes: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], ...]
 
 @cache
 def _class_of(number: int) -> np.ndarray:
-    """Return the number of the table by level of the channel and sum of the neighbours."""
+    """Return the table numbers (levels of a channel, sums of neighbours) of a pass, uint8."""
     _, of_channel, of_neighbour, family = PASSES[number]
     levels = np.arange(LEAST_LEVEL, MOST_LEVEL + 1)
     means = np.maximum(np.rint(64 * 2.0 ** (levels / 2)), 1).astype(np.int64)
@@ -120,14 +120,14 @@ def _class_of(number: int) -> np.ndarray:
 
 
 def level_of(mean: np.ndarray) -> np.ndarray:
-    """Return the levels of channels whose symbols have such mean magnitudes."""
+    """Return the levels of channels from the mean magnitudes of their symbols."""
     return np.clip(np.rint(2 * np.log2(np.maximum(mean, 1e-9))), LEAST_LEVEL, MOST_LEVEL).astype(
         np.int64
     )
 
 
 class Contexts:
-    """The symbols of a class of blocks as they become known, and the tables they ask for.
+    """The known symbols of a class of blocks, and the table numbers that follow from them.
 
     Columns are channels times blocks, channel by channel.
     """
@@ -142,7 +142,7 @@ class Contexts:
         points = sizes[0] * sizes[1]
         self.symbols = np.zeros((points, len(self._row)), np.int32)
         self.magnitudes = np.zeros((points + 1, len(self._row)), np.uint8)
-        # Whose symbols they are: 0, the scalar quantiser's; 1 or 2, those of SPEC §7.14.
+        # The quantiser of each symbol: 0, the scalar one; 1 and 2, those of SPEC §7.14.
         self.quantisers = np.zeros((points, len(self._row)), np.uint8)
 
     def numbers(self, number: int) -> np.ndarray:
@@ -164,26 +164,17 @@ class Contexts:
 
 
 def chained(number: int) -> bool:
-    """Return whether symbols of a table are quantised along chains, where any are."""
+    """Return whether dependent quantisation takes the symbols of a table."""
     return number % CLASSES >= LEAST
 
 
 def of_quantiser(number: int, quantiser: int) -> int:
-    """Return the number of a quantiser's table for symbols of that number of the scalar one."""
+    """Return the table number of a quantiser from that of the scalar quantiser."""
     return TABLES * (1 + quantiser) + number
 
 
-def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Return the numbers (uint8) that occur, ascending, and their flat positions, ascending."""
-    flat = numbers.reshape(-1)
-    order = np.argsort(flat, kind="stable")  # a radix sort, as long as numbers are bytes
-    edges = np.searchsorted(flat.take(order), np.arange(257))
-    found = np.flatnonzero(np.diff(edges)).tolist()
-    return [(number, order[edges[number] : edges[number + 1]]) for number in found]
-
-
 def table(number: int, positive: bool) -> Table:
-    """Return the built-in table of that number; of `positive` symbols alone when they are."""
+    """Return the built-in table of a number, for `positive` symbols alone or for both signs."""
     quantiser, scalar = divmod(number, TABLES)
     magnitude, zero, first, further, hazards = BUILT_IN[scalar]
     if quantiser == 2:
@@ -192,7 +183,8 @@ def table(number: int, positive: bool) -> Table:
     return Table(magnitude, 0, zero, 255 if positive else 128, hazards, first, further)
 
 
-# Magnitude, zero, first, further and hazards, fitted to maps after rectifiers of two networks.
+# Magnitude, zero, first, further and hazards, fitted to maps behind ReLUs of two networks with
+# tests/benchmarks/fit_context_tables.py.
 BUILT_IN: tuple[tuple[int, int, int, int, tuple[int, ...]], ...] = (
     (4, 171, 99, 94, (152, 147)),
     (6, 166, 100, 102, (150, 143, 137)),

@@ -1,7 +1,7 @@
-"""The built-in tables of dependent quantisation, for each of its two quantisers (SPEC §7.10).
+"""The built-in tables of the two quantisers of dependent quantisation (SPEC §7.10).
 
-They stand for the tables of `family` of the same numbers, from LEAST on; symbols of lower numbers
-are nearly all zero, and stay with the scalar quantiser.
+They replace the tables of `family` from number LEAST on. Symbols of lower numbers are nearly all
+zero, and stay with the scalar quantiser.
 """
 
 from functools import cache
@@ -48,12 +48,12 @@ OF_QUANTISERS = (
 
 
 def number(scalar: int, quantiser: int) -> int:
-    """Return the number of a quantiser's table for latents of that number of the scalar one."""
+    """Return the table number of a quantiser from that of the scalar quantiser."""
     return FIRST + TABLES * quantiser + min(scalar, TABLES - 1)
 
 
 def quantiser(number: int) -> int:
-    """Return the quantiser whose table has that number."""
+    """Return the quantiser of a table number."""
     return (number - FIRST) // TABLES
 
 

@@ -1,7 +1,7 @@
-"""What is wrong with coded symbols."""
+"""The error of coded symbols."""
 
 from ..errors import Damage
 
 
 class SymbolError(Damage):
-    """The bytes are no coded symbols, or not these."""
+    """The bytes are not the expected coded symbols."""

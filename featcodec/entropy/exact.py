@@ -1,4 +1,4 @@
-"""Bit-exact coding of numbers by planes, by bins or packed, whichever is smallest (SPEC §8)."""
+"""Lossless coding of numbers: planes, bins or packed, whichever is smallest (SPEC §8)."""
 
 import zlib
 from collections.abc import Sequence
@@ -9,24 +9,23 @@ import numpy as np
 from . import bin_choice, bins, planes
 from .errors import SymbolError
 
-BINS, PACKED = 3, 4  # less: the first plane
-# What is not planes must take such a part of their bytes, and so many bytes less.
+BINS, PACKED = 3, 4  # lower values belong to the first plane
+# Bins and packed elements must save 0.5 % and 200 bytes over planes.
 WORTHWHILE, WORTH = 0.995, 200
-PACKED_SAMPLE = 1 << 16  # bytes that show whether there are repetitions
-REPEATED = 0.8  # of the bytes of other codings
+PACKED_SAMPLE = 1 << 16  # bytes on which packing is estimated
+REPEATED = 0.8  # of the bytes of other codings: the estimate from which on packing is tried
 
 
 @dataclass
-class Encoder:
+class ExactEncoder:
     """Codes the row groups of a group, one after the other.
 
-    `rasters` are the (width, channels) in which neighbours may be alike; without them, there are
-    only planes.
+    `rasters` are the (width, channels) to choose from; without them, there are only planes.
     """
 
     floating: bool
     rasters: Sequence[tuple[int, int]] | None = None
-    _like: bins.Model | None = None  # what suited the last row group
+    _like: bins.BinModel | None = None  # the model of the last row group
 
     def encode(self, numbers: np.ndarray, seed: int = 0) -> bytes:
         """Return the bytes of unsigned integers (n,) of 1, 2, 4 or 8 bytes."""
@@ -36,7 +35,7 @@ class Encoder:
         if self.rasters is None:
             return crc + planes.encode(split)
         least = WORTHWHILE * planes.expected(split) - WORTH
-        chosen = bin_choice.choose(numbers, self.floating, self.rasters, self._like)
+        chosen = bin_choice.choose_bins(numbers, self.floating, self.rasters, self._like)
         if chosen is not None and chosen.bits / 8 >= least:
             chosen = None
         least = chosen.bits / 8 if chosen else least
@@ -56,9 +55,9 @@ def _rotated(numbers: np.ndarray) -> np.ndarray:
 
 
 def _packed(raw: bytes, most: float) -> bytes:
-    """Return the bytes packed; nothing when a sample shows that they take more than `most`."""
+    """Return the bytes packed, or nothing when a sample predicts more than `most` bytes."""
     sample = raw[len(raw) // 2 :][:PACKED_SAMPLE]
-    half = len(sample) // 2  # what it holds is known in the other half
+    half = len(sample) // 2  # the first half only fills the window of zlib
     more = len(zlib.compress(sample, 5)) - len(zlib.compress(sample[:half], 5))
     if half == 0 or more * len(raw) > most * (len(sample) - half):
         return b""
@@ -66,7 +65,7 @@ def _packed(raw: bytes, most: float) -> bytes:
 
 
 def refined(data: bytes | memoryview) -> bool:
-    """Return whether numbers are coded in a way that only version 4 of the format has."""
+    """Return whether numbers are coded as bins or packed, which needs version 4 of the format."""
     return len(data) > 4 and data[4] in (BINS, PACKED)
 
 
@@ -78,7 +77,7 @@ def decode(
     version: int,
     seed: int = 0,
 ) -> np.ndarray:
-    """Return the `count` unsigned integers, of a file of that major version.
+    """Return `count` unsigned integers from a file of that major version.
 
     Raises SymbolError when `data` is damaged.
     """
@@ -92,7 +91,7 @@ def decode(
             one, top = numbers.dtype.type(1), numbers.dtype.type(8 * itemsize - 1)
             numbers = (numbers >> one) | (numbers << top)
     if end != len(view) or zlib.crc32(numbers.data, seed) != int.from_bytes(view[:4], "little"):
-        raise SymbolError("bit-exact values fail their checksum")
+        raise SymbolError("the CRC-32 of the elements does not match")
     return numbers
 
 
@@ -101,7 +100,8 @@ def _unpacked(view: memoryview, start: int, count: int, itemsize: int) -> tuple[
     try:
         raw = unpacker.decompress(view[start:], count * itemsize + 1)
     except zlib.error:
-        raise SymbolError("packed values are damaged") from None
+        raise SymbolError("the zlib stream of packed elements is damaged") from None
     if len(raw) != count * itemsize or not unpacker.eof or unpacker.unused_data:
-        raise SymbolError("packed values of another length")
+        wanted = count * itemsize
+        raise SymbolError(f"packed elements do not unpack to {wanted} bytes")
     return np.frombuffer(raw, f"<u{itemsize}"), len(view)

@@ -1,9 +1,9 @@
-"""The built-in tables: one for every half octave of a latent's deviation over the step (SPEC §7.3).
+"""The built-in tables: one for each half octave of the deviation of a latent in steps (SPEC §7.3).
 
-Number t serves deviations near 2 ** ((t - 6) / 2) steps; numbers 0 and 1 code nothing; numbers
-beyond the last take one of the last two with a low bit more per octave. The tables were fitted to
-latents of the bottlenecks, residual streams and maps of four networks, at nine steps from coarse to
-fine.
+Number t serves deviations near 2 ** ((t - 6) / 2) steps. Numbers 0 and 1 code nothing. Numbers
+beyond the last take one of the last two tables, with one more low bit per octave. The tables are
+fitted to latents of the bottlenecks, residual streams and maps of four networks, at nine steps from
+coarse to fine.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def table(number: int) -> Table:
 
 
 def with_low_bits(tables: Sequence[Table], number: int) -> Table:
-    """Return the table of a number, beyond the last one with a low bit more for each octave."""
+    """Return the table of a number; beyond the last, one more low bit per octave."""
     if number <= LAST:
         return tables[number]
     octaves = (number - LAST + 1) // 2
@@ -53,5 +53,5 @@ def with_low_bits(tables: Sequence[Table], number: int) -> Table:
 
 
 def numbers(scales: np.ndarray, step_scale: int) -> np.ndarray:
-    """Return the number of the table for latents with these scales, all in quarter octaves."""
+    """Return the table numbers of latents of these scales, all in quarter octaves."""
     return np.clip(((scales - step_scale + 1) >> 1) + UNIT, 0, TABLES - 1)

@@ -1,4 +1,4 @@
-"""From symbols to the table that codes them in the fewest bits, its own bytes counted."""
+"""From symbols to the table that codes them in the fewest bits, its description included."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ RARE = 1 / 8192  # chance of a symbol that may be escaped
 
 @dataclass(frozen=True)
 class Histogram:
-    """How often each symbol occurs: ascending values, and their counts, none of them 0."""
+    """The symbols that occur, ascending, and their counts."""
 
     values: np.ndarray
     counts: np.ndarray
@@ -43,7 +43,7 @@ class Histogram:
         return int(self.counts[self.values != 0].sum())
 
     def shifted(self, shift: int) -> "Histogram":
-        """Return the counts of (k + half) >> shift, what is left without low bits."""
+        """Return the counts of (k + half) >> shift: the symbols without low bits."""
         return _regroup((self.values + (1 << shift >> 1)) >> shift, self.counts)
 
 
@@ -53,7 +53,7 @@ def _regroup(values: np.ndarray, counts: np.ndarray) -> Histogram:
 
 
 def shift_of(histogram: Histogram) -> int:
-    """Return the low bits to code uniformly so that nearly all symbols are below the escape."""
+    """Return the low bits to code uniformly, so that nearly all symbols need no escape."""
     size = np.abs(histogram.values)
     if int(size.max(initial=0)) <= MAX_MAGNITUDE:
         return 0
@@ -75,8 +75,8 @@ def fit(histogram: Histogram) -> Table:
     total, above = float(counts.sum()), float(counts[values > 0].sum())
     if not magnitudes.any():
         return EMPTY
-    # Some more than nearly all that was seen, which may be from a sample, or at a larger step. What
-    # is beyond is escaped: a short table is searched faster.
+    # Nearly all magnitudes, and some more: the symbols may be of a sample, or of a larger step.
+    # Others are escaped, because a short table is searched faster.
     beyond = magnitudes.sum() - magnitudes.cumsum()
     common = 1 + int(np.argmax(beyond <= total * RARE))
     limit = min(common + 1 + common // 4, MAX_MAGNITUDE)
@@ -94,7 +94,7 @@ def fit(histogram: Histogram) -> Table:
 
 
 def _hazards(magnitudes: np.ndarray) -> tuple[int, ...]:
-    """Return as many hazards as pay for their byte; `magnitudes` counts 1..M."""
+    """Return the hazards that pay for their byte; `magnitudes` counts 1..M."""
     at_risk = magnitudes[::-1].cumsum()[::-1]
     buckets = BUCKET[: len(magnitudes)]
     stops = np.bincount(buckets[:-1], magnitudes[:-1], minlength=1)
@@ -109,7 +109,7 @@ def _hazards(magnitudes: np.ndarray) -> tuple[int, ...]:
 
 
 def _cost(stops: np.ndarray, risks: np.ndarray) -> np.ndarray:
-    """Return the bits of so many stops among so many chances to stop."""
+    """Return the bits of `stops` events in `risks` trials."""
     chance = np.clip(stops / np.maximum(risks, 1), 1e-9, 1 - 1e-9)
     return -stops * np.log2(chance) - (risks - stops) * np.log2(1 - chance)
 

@@ -1,10 +1,10 @@
-"""Side information: arrays of integers whose count is known, to bytes and back (SPEC §7.5)."""
+"""Side information: arrays of integers of a known count, to bytes and back (SPEC §7.5)."""
 
 import numpy as np
 
 from . import fit, symbols
 from .errors import SymbolError
-from .tables import MAX_MAGNITUDE, Table
+from .tables import MAX_MAGNITUDE, TOTAL_BITS, Table
 
 _FIELDS = ("magnitude", "shift", "zero", "positive", "first", "further")
 
@@ -16,23 +16,27 @@ def pack_table(table: Table) -> bytes:
 
 
 def unpack_table(data: bytes | memoryview, start: int) -> tuple[Table, int]:
-    """Return the table at `start` and where it ends; ValueError when it is none."""
+    """Return the table at `start` and where it ends; raise SymbolError when it breaks a rule."""
     view = memoryview(data)
     head = len(_FIELDS)
     if start + head + 1 > len(view):
-        raise SymbolError("a table ends too early")
+        raise SymbolError("a table is truncated")
     values = dict(zip(_FIELDS, view[start : start + head], strict=True))
     end = start + head + 1 + view[start + head]
     table = Table(**values, hazards=tuple(view[start + head + 1 : end]))
-    if end > len(view) or table.magnitude > MAX_MAGNITUDE or table.shift > 24:
-        raise SymbolError("a table that cannot be")
+    if end > len(view):
+        raise SymbolError("the hazards of a table are truncated")
+    if table.magnitude > MAX_MAGNITUDE:
+        raise SymbolError(f"the magnitude of a table is {table.magnitude}, above {MAX_MAGNITUDE}")
+    if table.shift > TOTAL_BITS:
+        raise SymbolError(f"the shift of a table is {table.shift}, above {TOTAL_BITS}")
     if table.magnitude > 1 and not table.hazards:
-        raise SymbolError("a table without hazards")
+        raise SymbolError(f"a table of magnitude {table.magnitude} has no hazards")
     return table, end
 
 
 def pack(values: np.ndarray) -> bytes:
-    """Code integers below 2**30; nothing at all when every one is zero."""
+    """Code integers below 2**30; no bytes when all are 0."""
     values = values.astype(np.int32).ravel()
     if not values.any():
         return b""
@@ -41,10 +45,10 @@ def pack(values: np.ndarray) -> bytes:
 
 
 def unpack(data: bytes, count: int) -> np.ndarray:
-    """Return the `count` int32 that `pack` was given; SymbolError when `data` is damaged."""
+    """Return the `count` int32 given to `pack`; raise SymbolError when `data` is damaged."""
     if not data:
         return np.zeros(count, np.int32)
     table, start = unpack_table(data, 0)
     if table.magnitude == 0:
-        raise SymbolError("integers coded with an empty table")
+        raise SymbolError("the table of integers has magnitude 0")
     return symbols.decode(memoryview(data)[start:], [(count, table)])[0]

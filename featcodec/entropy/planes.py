@@ -1,7 +1,7 @@
 """Numbers by byte planes (SPEC §8).
 
-The bytes of the numbers are coded plane by plane, lowest first: as they are, as one repeated
-byte, or by rANS with the table of the plane, whichever is smallest.
+Plane by plane, lowest first, the bytes of the numbers are stored, given as one repeated byte, or
+coded by rANS with a table of the plane, whichever is smallest.
 """
 
 import zlib
@@ -17,25 +17,25 @@ _COUNT_BITS = 12  # counts are stored relative to 2**12
 
 
 def split(numbers: np.ndarray, planes: int) -> list[np.ndarray]:
-    """Return the lowest so many planes (n,) uint8 of unsigned integers (n,)."""
+    """Return the lowest planes (n,) uint8 of unsigned integers (n,)."""
     places = range(0, 8 * planes, 8)
     return [(numbers >> numbers.dtype.type(place)).astype(np.uint8) for place in places]
 
 
 def expected(planes: list[np.ndarray]) -> float:
-    """Return how many bytes the planes take, about, tables left out."""
+    """Return an estimate of the bytes of the planes, without tables."""
     return sum(min(_expected(plane), len(plane)) for plane in planes)
 
 
 def encode(planes: list[np.ndarray], worthwhile: float = 1.0) -> bytes:
-    """Return the planes, coded where that takes less than such a part of their bytes."""
+    """Return the bytes of planes; one is coded when that takes less than a part of its bytes."""
     return b"".join(_encode_plane(plane, worthwhile) for plane in planes)
 
 
 def decode(
     view: memoryview, start: int, count: int, planes: int, dtype: np.dtype
 ) -> tuple[np.ndarray, int]:
-    """Return `count` numbers of so many planes and where they end; SymbolError if damaged."""
+    """Return `count` numbers and where their planes end; raise SymbolError for damage."""
     numbers = np.zeros(count, dtype)
     for plane in range(planes):
         values, start = _decode_plane(view, start, count)
@@ -48,7 +48,7 @@ def _encode_plane(values: np.ndarray, worthwhile: float) -> bytes:
         return bytes((CONSTANT, values[0] if values.size else 0))
     if _expected(values) < worthwhile * len(values):
         levels = _levels(np.bincount(values, minlength=256))
-        coder = rans.Encoder()
+        coder = rans.RansEncoder()
         rank = np.cumsum(levels > 0) - 1
         coder.put(rank.astype(np.int32)[values], proportional(levels)[levels > 0])
         packed = zlib.compress(levels.astype("<u2").tobytes(), 9)
@@ -60,7 +60,7 @@ def _encode_plane(values: np.ndarray, worthwhile: float) -> bytes:
 
 
 def _expected(values: np.ndarray) -> float:
-    """Return how many bytes the words of a plane take."""
+    """Return an estimate of the bytes of the words of a plane."""
     counts = np.bincount(values, minlength=256)
     chances = proportional(_levels(counts)) / TOTAL
     return float(-(counts * np.log2(np.maximum(chances, 1e-9))).sum() / 8)
@@ -74,30 +74,32 @@ def _decode_plane(view: memoryview, start: int, count: int) -> tuple[np.ndarray,
         return np.full(count, view[start + 1], np.uint8), start + 2
     if kind == RAW:
         if start + 1 + count > len(view):
-            raise SymbolError("a byte plane ends too early")
+            raise SymbolError("a byte plane is truncated")
         return np.frombuffer(view[start + 1 : start + 1 + count], np.uint8), start + 1 + count
     if kind != CODED:
-        raise SymbolError("a byte plane of unknown kind")
+        raise SymbolError(f"a byte plane has coding {kind}; the largest known is {CODED}")
     size, begin = varints.read(view, start + 1)
     unpacker = zlib.decompressobj()
     try:
         raw = unpacker.decompress(view[begin : begin + size], 513)
     except zlib.error:
-        raise SymbolError("the table of a byte plane is damaged") from None
+        raise SymbolError("the zlib stream of the levels of a byte plane is damaged") from None
     if len(raw) != 512 or not unpacker.eof or unpacker.unused_data:
-        raise SymbolError("the table of a byte plane is damaged")
+        raise SymbolError("the levels of a byte plane do not unpack to 512 bytes")
     size, begin = varints.read(view, begin + size)
     levels = np.frombuffer(raw, "<u2").astype(np.int64)
-    if begin + size > len(view) or size % 4 or np.count_nonzero(levels) < 2:
-        raise SymbolError("a byte plane is damaged")
+    if begin + size > len(view) or size % 4:
+        raise SymbolError("the words of a byte plane are truncated")
+    if np.count_nonzero(levels) < 2:
+        raise SymbolError("a coded byte plane has fewer than 2 byte values")
     try:
-        coder = rans.Decoder(view[begin : begin + size])
+        coder = rans.RansDecoder(view[begin : begin + size])
     except ValueError:
-        raise SymbolError("a byte plane is damaged") from None
+        raise SymbolError("the last word of a byte plane is 0") from None
     present = np.flatnonzero(levels).astype(np.uint8)
     values = present[coder.get(count, proportional(levels)[levels > 0])]
     if not coder.exhausted:
-        raise SymbolError("a byte plane with words left over")
+        raise SymbolError("words are left over behind a byte plane")
     return values, begin + size
 
 

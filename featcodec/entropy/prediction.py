@@ -1,12 +1,12 @@
 """Closed-loop prediction of integers from neighbours and other channels (SPEC §7.11).
 
-The indices of a uniform quantiser are predicted from indices that are known already, so that every
-error stays within half a step and only what the prediction leaves is coded. A block is coded in the
-passes of `contexts`: from the second on every index has four neighbours, on two lines through it,
-that are known. What these leave is predicted from what was unexpected in the channels before, at
-the same place: with the rows of a Cholesky factor as weights, that is all that a KLT would gain.
+Known indices of a uniform quantiser predict the others, and the residuals are coded; every error
+stays within half a step. A block is coded in the passes of `contexts`: from the second on, every
+index has four known neighbours on two lines through it, which predict it first. The innovations of
+the earlier channels at the same place then predict the residual. With the rows of a Cholesky factor
+as weights, this gains as much as a KLT.
 
-All numbers are integers, held by float64 where they are multiplied: no sum exceeds 2 ** 53.
+All numbers are integers; float64 holds them where they are multiplied, and no sum exceeds 2 ** 53.
 """
 
 import math
@@ -19,7 +19,7 @@ from ..errors import Damage
 from . import contexts
 
 PASSES = len(contexts.PASSES)
-# Of each pass, its two lines of two neighbours.
+# For each pass, the two lines of two neighbours.
 OPPOSITE = ((), ((0, 3), (1, 2)), ((0, 1), (2, 3)), ((0, 3), (1, 2)), ((0, 1), (2, 3)))
 LINES = 2
 LARGEST = 1 << 20  # magnitude of an index, and of a residual
@@ -34,7 +34,7 @@ CHUNK = 1 << 22  # values decoded together
 
 
 class PredictionError(Damage):
-    """Weights or residuals that no encoder makes."""
+    """Weights, residuals or indices are beyond their limits."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,29 @@ class Prediction:
 
     neighbours: np.ndarray  # (PASSES - 1, LINES, channels) int, 64ths
     precision: int  # of the weights of channels, bits
-    octaves: np.ndarray  # (channels,) int, of what is unexpected
+    octaves: np.ndarray  # (channels,) int, of the innovations
     rows: np.ndarray  # (channels, channels) int, below the diagonal; (0, 0): all zero
 
     def weights(self) -> np.ndarray | None:
         """Return the weights of channels in units of 2 ** -16, float64; None when all are zero.
 
-        Raises PredictionError when double precision might not hold what they sum up to.
+        Raises PredictionError when double precision might not hold their sums.
         """
         if np.abs(self.neighbours).max(initial=0) > LARGEST_NEIGHBOUR:
-            raise PredictionError("a weight of neighbours that is too large")
+            raise PredictionError(f"a weight of neighbours is too large: above {LARGEST_NEIGHBOUR}")
         if not self.rows.any():
             return None
         shift = WEIGHT_BITS - self.precision + self.octaves[:, None] - self.octaves
         shift *= self.rows != 0
         if np.abs(shift).max() > LARGEST_SHIFT:
-            raise PredictionError("a weight of channels that is too large or too small")
+            raise PredictionError(
+                f"a weight of channels is too large or too small: exponent over {LARGEST_SHIFT}"
+            )
         weights = np.floor(self.rows * 2.0**shift + 0.5)
         if np.abs(weights).sum(axis=1).max() > LARGEST_SUM:
-            raise PredictionError("weights of channels that are too large")
+            raise PredictionError(
+                f"weights of channels are too large: they sum to over {LARGEST_SUM}"
+            )
         return weights
 
 
@@ -128,7 +132,7 @@ class Predictor:
         return known[:, :points]
 
     def _expected(self, known: np.ndarray, number: int, around: np.ndarray) -> np.ndarray:
-        """Return what neighbours say (channels, places * blocks) of the indices of a pass."""
+        """Return the prediction from neighbours (channels, places * blocks) of a pass, in 64ths."""
         channels, _, blocks = known.shape
         total = np.zeros((channels, around.shape[1], blocks))
         for line, pair in enumerate(pairs(known, number, around)):
@@ -139,7 +143,7 @@ class Predictor:
     def _open(self, indices: np.ndarray, expected: np.ndarray) -> np.ndarray:
         """Return residuals of indices, both (channels, values)."""
         if self.weights is not None:
-            unexpected = indices * (1 << UNIT_BITS)  # as far as it is not needed yet
+            unexpected = indices * (1 << UNIT_BITS)  # replaced channel by channel
             for c, predicted in self._by_channel(expected, unexpected):
                 unexpected[c] -= predicted
                 expected[c] = predicted
@@ -169,12 +173,12 @@ class Predictor:
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each channel and its prediction plus half an index.
 
-        When the next one is asked for, the row of `unexpected` must hold what the index exceeds
-        that by; `expected` (channels, values) is what neighbours say.
+        Before the next one is taken, the row of `unexpected` must hold the difference of the index
+        and that. `expected` (channels, values) is the prediction from neighbours.
         """
         assert self.weights is not None
         weights = np.ldexp(self.weights, -WEIGHT_BITS)
-        # Half an index more in what is unexpected of all channels before, half a unit to round.
+        # Half an index more in the innovations of all earlier channels, and half a unit to round.
         constant = _HALF + _HALF * weights.sum(axis=1) + 0.5
         for start in range(0, len(weights), _TOGETHER):
             end = min(start + _TOGETHER, len(weights))
@@ -197,4 +201,4 @@ def pairs(known: np.ndarray, number: int, around: np.ndarray) -> Iterator[np.nda
 
 def _check(values: np.ndarray, what: str) -> None:
     if max(-float(values.min(initial=0)), float(values.max(initial=0))) > LARGEST:
-        raise PredictionError(f"{what} that is too large")
+        raise PredictionError(f"{what} is too large: above {LARGEST} in magnitude")

@@ -1,8 +1,8 @@
 """rANS with integer tables (SPEC §7.4); the only module that imports constriction.
 
 The coder is a stack of 32-bit words with a 64-bit head. Frequencies that sum to 2**24 and are
-given as `(frequencies - 1).astype(float64)` come out of constriction's rounding unchanged, so the
-tables of the format are exactly the tables of the coder.
+given as `(frequencies - 1).astype(float64)` pass through the rounding of constriction unchanged. So
+the coder has exactly the tables of the format.
 """
 
 from functools import lru_cache
@@ -18,7 +18,7 @@ def _model(frequencies: bytes) -> Any:
     return constriction.stream.model.Categorical((counts - 1).astype(np.float64), perfect=False)
 
 
-class Encoder:
+class RansEncoder:
     """Collects symbol arrays in the order in which the decoder asks for them."""
 
     def __init__(self) -> None:
@@ -29,18 +29,18 @@ class Encoder:
         self._arrays.append((symbols.ravel(), frequencies))
 
     def finish(self) -> bytes:
-        """Return the words, little-endian; nothing at all when there was nothing to say."""
+        """Return the words, little-endian; no bytes when no symbol carries information."""
         coder = constriction.stream.stack.AnsCoder()
         for symbols, frequencies in reversed(self._arrays):
             coder.encode_reverse(symbols, _model(frequencies.tobytes()))
         return bytes(coder.get_compressed().astype("<u4").tobytes())
 
 
-class Decoder:
-    """Hands the symbol arrays back, first in, first out."""
+class RansDecoder:
+    """Returns the symbol arrays, first in, first out."""
 
     def __init__(self, data: bytes | memoryview) -> None:
-        """Raise ValueError when `data` cannot be the words of a coder."""
+        """Raise ValueError when the last word is 0."""
         self._coder = constriction.stream.stack.AnsCoder(
             np.frombuffer(data, "<u4").astype(np.uint32)
         )

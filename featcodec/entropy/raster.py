@@ -1,4 +1,4 @@
-"""Rows, columns and channels in seven passes, each with what its neighbours held (SPEC §8.1)."""
+"""Rows, columns and channels in seven passes, with the grades of decoded neighbours (SPEC §8.1)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ import numpy as np
 
 GRADES = 16
 MIDDLE = GRADES // 2  # the grade of what lies outside
-SUMS = 4 * (GRADES - 1) + 2  # sums of four grades; the last: no neighbours
+SUMS = 4 * (GRADES - 1) + 2  # sums of four grades; the last stands for no neighbours
 
 _DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 _DIRECT = ((-1, 0), (1, 0), (0, -1), (0, 1))
-# First row, first column, distance of rows and of columns, neighbours and how far they are.
+# First row, first column, distance of rows and of columns, neighbours and their distance.
 _PASSES = (
     (0, 0, 4, (), 0),
     (2, 2, 4, _DIAGONAL, 2),
@@ -50,13 +50,15 @@ class Raster:
         return whole
 
     def bordered(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return grades when nothing is known, with what lies outside, and the view inside."""
+        """Return grades with a border, all unknown, and the view inside the border."""
         rows, columns, channels = self.shape
-        side = 2 * (columns > 1)  # beside a single column nothing is ever known
+        side = 2 * (columns > 1)  # a single column has no neighbours beside it
         grades = np.full((rows + 4, columns + 2 * side, channels), MIDDLE, np.uint8)
         return grades, grades[2 : rows + 2, side : columns + side]
 
-    def passes(self, grades: np.ndarray, kinds: "Kinds") -> Iterator[tuple["Pass", np.ndarray]]:
+    def passes(
+        self, grades: np.ndarray, kinds: "Kinds"
+    ) -> Iterator[tuple["RasterPass", np.ndarray]]:
         """Yield the passes, each with the cells (n,) int32 of its elements.
 
         `grades`, with the border, must hold one pass when the next is asked for. A cell is
@@ -65,7 +67,7 @@ class Raster:
         of_elements = np.broadcast_to(kinds.among(self), self.shape)
         side = (grades.shape[1] - self.width) // 2
         for top, left, step, neighbours, far in _PASSES:
-            one = Pass(self, slice(top, None, step), slice(left, None, step))
+            one = RasterPass(self, slice(top, None, step), slice(left, None, step))
             if one.count == 0:
                 continue
             rows, columns, _ = one.shape
@@ -92,7 +94,7 @@ class Raster:
 
 @dataclass(frozen=True)
 class Kinds:
-    """What tells elements apart beside their neighbours: their place, their channel."""
+    """Kinds of places and of channels, which choose tables beside the neighbours."""
 
     places: np.ndarray  # uint8, below different[0]
     channels: np.ndarray  # uint8, below different[1]
@@ -103,7 +105,7 @@ class Kinds:
         return self.different[0] * self.different[1]
 
     def among(self, raster: Raster) -> np.ndarray:
-        """Return the kinds, int32, of elements by row, column, channel, where they differ."""
+        """Return the kinds of elements, int32, which broadcast to row, column, channel."""
         of_channels = self.channels.astype(np.int32)
         if self.different[0] == 1:
             return of_channels
@@ -114,7 +116,7 @@ class Kinds:
 
 
 @dataclass(frozen=True)
-class Pass:
+class RasterPass:
     """The elements in some rows and columns of a raster, in raster order."""
 
     raster: Raster
@@ -128,7 +130,7 @@ class Pass:
 
     @property
     def count(self) -> int:
-        """How many elements there are; the last row may be cut off."""
+        """The number of elements; the last row may be cut off."""
         channels = self.raster.channels
         whole, left = divmod(self.raster.count, self.raster.width * channels)
         count = len(range(whole)[self.rows]) * self.shape[1] * channels

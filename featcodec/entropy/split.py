@@ -1,9 +1,8 @@
-"""Symbols of any size in two parts: what kind, then how large (SPEC §7.12).
+"""Split symbols: the kind of a symbol, then its magnitude (SPEC §7.12).
 
-Of a map with many exact zeros, coded finely, a symbol is zero, at the bound where its values are
-cut off, or anything in between. The first part tells which, with its sign, the second the magnitude
-of the last kind. The tables of both follow from a prediction of the magnitude, as in `contexts`, by
-the channel and the neighbours of earlier passes.
+A symbol of a sparse map at a fine step is zero, a value at the upper bound, or any other value. The
+kind tells which, with the sign; the magnitude follows for other values. A prediction of the
+magnitude from the channel and the decoded neighbours chooses both tables, as in `contexts`.
 """
 
 import numpy as np
@@ -13,7 +12,7 @@ from .prediction import as_map
 from .tables import Table
 
 CLASSES = 40  # of predicted magnitudes, half octaves
-MAGNITUDES = 3 * CLASSES  # from the number of a table of kinds to that of magnitudes
+MAGNITUDES = 3 * CLASSES  # added to the table number of a kind for that of a magnitude
 PEAK = 2  # the kind of values at the upper bound
 LEAST_LEVEL, MOST_LEVEL = contexts.LEAST_LEVEL, 40
 _BELOW = 14  # half octaves of predictions below class 1, as `frexp` counts them
@@ -30,7 +29,7 @@ MEANS = np.array([_mean(level) for level in range(LEAST_LEVEL, MOST_LEVEL + 1)],
 
 
 def level_of(mean: np.ndarray) -> np.ndarray:
-    """Return the levels of channels whose symbols have such mean magnitudes."""
+    """Return the levels of channels from the mean magnitudes of their symbols."""
     levels = np.rint(2 * np.log2(np.maximum(mean, 1e-9)))
     return np.clip(levels, LEAST_LEVEL, MOST_LEVEL).astype(np.int64)
 
@@ -45,7 +44,7 @@ def class_of(prediction: np.ndarray) -> np.ndarray:
 
 
 class Magnitudes:
-    """The magnitudes of a class of blocks as they become known, and the tables they ask for.
+    """The known magnitudes of a class of blocks, and the table numbers that follow from them.
 
     Columns are channels times blocks, channel by channel.
     """
@@ -59,7 +58,7 @@ class Magnitudes:
         self.known = np.zeros((places + 1, len(self._means)))
 
     def numbers(self, number: int) -> np.ndarray:
-        """Return the numbers of tables of kinds (places, columns) of a pass, uint8."""
+        """Return the table numbers (places, columns) of the kinds of a pass, uint8."""
         places, around = self.lattice[number]
         _, of_channel, of_neighbour, family = contexts.PASSES[number]
         total = np.zeros((len(places), len(self._means)))
@@ -75,7 +74,7 @@ class Magnitudes:
 
 
 def table(number: int, positive: bool, peak: bool) -> Table:
-    """Return the built-in table of a number; of `positive` symbols alone when they are."""
+    """Return the built-in table of a number, for `positive` symbols alone or for both signs."""
     if number < MAGNITUDES:
         above = 255 if positive else 128
         return Table(1 + peak, 0, max(171 - 3 * (number % CLASSES), 60), above, (255,))

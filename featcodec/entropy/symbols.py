@@ -1,4 +1,4 @@
-"""A list of symbol arrays, one table each, to bytes and back (SPEC §7.5)."""
+"""Symbol arrays, each with a table, to bytes and back (SPEC §7.5)."""
 
 import zlib
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from .tables import Table, frequencies, uniform
 from .varints import pack, read, read_all
 
 _UNIFORM_BITS = 8
-MOST_EXCESS = 1 << 30  # of an escaped symbol, less
+MOST_EXCESS = 1 << 30  # an escape is below
 
 
 def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
@@ -19,7 +19,7 @@ def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
 
     An array whose table has magnitude 0 must hold zeros; it takes no bits and is not checked.
     """
-    coder = rans.Encoder()
+    coder = rans.RansEncoder()
     escapes = bytearray()
     crc = seed
     for symbols, table in arrays:
@@ -42,8 +42,8 @@ def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
     return pack(len(escapes)) + bytes(escapes) + crc.to_bytes(4, "little") + words
 
 
-class Decoder:
-    """Hands back the arrays that `encode` was given, one after the other."""
+class SymbolDecoder:
+    """Returns the arrays given to `encode`, one after the other."""
 
     def __init__(self, data: bytes | memoryview, seed: int = 0) -> None:
         """Raise SymbolError when `data` cannot be coded symbols."""
@@ -51,15 +51,15 @@ class Decoder:
         size, start = read(view, 0)
         body = start + size + 4
         if body > len(view) or (len(view) - body) % 4:
-            raise SymbolError("coded symbols of an impossible length")
+            raise SymbolError("coded symbols are truncated, or their words are not whole")
         self._escapes = _escapes(view[start : start + size]) if size else None
         self._used = 0  # escapes
         self._stated = int.from_bytes(view[body - 4 : body], "little")
         self._crc = seed
         try:
-            self._coder = rans.Decoder(view[body:])
+            self._coder = rans.RansDecoder(view[body:])
         except ValueError:
-            raise SymbolError("coded symbols that end in a zero word") from None
+            raise SymbolError("the last word of coded symbols is 0") from None
 
     def take(self, count: int, table: Table) -> np.ndarray:
         """Return the next array, (count,) int32; SymbolError when an escape does not fit."""
@@ -72,7 +72,7 @@ class Decoder:
         if table.shift:
             least, most = int(symbols.min()), int(symbols.max()) + 1
             if min(least, -most) << table.shift < -(1 << 31):
-                raise SymbolError("a symbol beyond 32 bits")
+                raise SymbolError("a symbol exceeds 32 bits")
             symbols <<= table.shift
             for begin in range(0, table.shift, _UNIFORM_BITS):
                 width = min(_UNIFORM_BITS, table.shift - begin)
@@ -82,45 +82,46 @@ class Decoder:
         return symbols
 
     def end(self) -> None:
-        """Raise SymbolError unless these were the symbols, and all of them."""
+        """Raise SymbolError unless all was decoded and the CRC-32 matches."""
         left = self._escapes is not None and self._used < len(self._escapes)
         if self._crc != self._stated or left or not self._coder.exhausted:
-            raise SymbolError("decoded symbols fail their checksum")
+            raise SymbolError("the CRC-32 of the symbols does not match, or some are left over")
 
 
 def decode(
     data: bytes | memoryview, wanted: Sequence[tuple[int, Table]], seed: int = 0
 ) -> list[np.ndarray]:
-    """Return the int32 arrays that `encode` was given, as (length, table) asks for them.
+    """Return the int32 arrays of the wanted lengths and tables.
 
     Raises SymbolError when the words, the escapes or the checksum do not fit.
     """
-    decoder = Decoder(data, seed)
+    decoder = SymbolDecoder(data, seed)
     arrays = [decoder.take(count, table) for count, table in wanted]
     decoder.end()
     return arrays
 
 
 def _escape(symbols: np.ndarray, magnitude: int) -> bytes:
-    """Return by how much each symbol of that magnitude or more exceeds it, as varints."""
+    """Return the excess of each symbol of at least that magnitude, as varints."""
     size = np.abs(symbols.ravel())
     return b"".join(pack(int(excess)) for excess in size[size >= magnitude] - magnitude)
 
 
 def _escapes(view: memoryview) -> np.ndarray:
-    """Return the excesses (n,) int32 that a field holds."""
+    """Return the escapes (n,) int32 of a field."""
     found, _ = read_all(view)
     if found.max() >= MOST_EXCESS:
-        raise SymbolError("an escaped symbol of too large a value")
+        raise SymbolError(f"an escape is {found.max()}; it must be below {MOST_EXCESS}")
     return found.astype(np.int32)
 
 
 def _unescape(symbols: np.ndarray, magnitude: int, escapes: np.ndarray) -> int:
-    """Add to each symbol of that magnitude the next excess, in place; return how many had one."""
+    """Add the next escape to each symbol of that magnitude, in place; return their number."""
     if max(int(symbols.max()), -int(symbols.min())) < magnitude:
         return 0
     places = np.flatnonzero(np.abs(symbols) == magnitude)
     if len(places) > len(escapes):
-        raise SymbolError("an escaped symbol has no value")
+        counts = f"{len(places)} need one, {len(escapes)} are left"
+        raise SymbolError(f"an escaped symbol has no value: {counts}")
     symbols[places] += np.sign(symbols[places]) * escapes[: len(places)]
     return len(places)

@@ -1,9 +1,9 @@
 """Tables of symbol frequencies, described in a few bytes (SPEC §7.1-§7.3).
 
-A table gives integer frequencies that sum to 2**24 to the symbols -M..M. It is described by
-chances in eighths of an octave of odds: that a symbol is zero, that it is positive when it is not
-zero, and, per bucket of magnitudes, that a magnitude is not exceeded once it is reached (the
-hazard). All arithmetic is on integers, so every machine expands the same table.
+A table gives the symbols -M..M integer frequencies that sum to 2**24. Its description holds chances
+in eighths of an octave of odds: that a symbol is zero, that it is positive when it is not zero,
+and, for each bucket of magnitudes, the hazard: that a magnitude is not exceeded once it is reached.
+All arithmetic is on integers, so every machine expands the same table.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import numpy as np
 TOTAL_BITS = 24
 TOTAL = 1 << TOTAL_BITS
 MAX_MAGNITUDE = 127
-KEPT = 1024  # tables expanded most recently: more than one group has
+KEPT = 1024  # expanded tables in a cache: more than one group has
 
 # round(2 ** (15 + r / 8)) for r = 0..7
 _EIGHTHS = (32768, 35734, 38968, 42495, 46341, 50535, 55109, 60097)
@@ -35,7 +35,7 @@ CHANCES = tuple(_chance(code) for code in range(256))
 
 
 def chance_code(part: np.ndarray | float, whole: np.ndarray | float) -> np.ndarray:
-    """Return the codes of the chances part / whole, a count of each assumed beside them."""
+    """Return the codes of the chances part / whole, after a quarter is added to both counts."""
     odds = (np.asarray(part) + 0.25) / (np.asarray(whole) - np.asarray(part) + 0.25)
     return np.clip(np.rint(128 + 8 * np.log2(odds)), 0, 255).astype(np.int64)
 
@@ -51,14 +51,15 @@ BUCKET = _bucket_of()  # BUCKET[m - 1] is the bucket of magnitude m
 
 @dataclass(frozen=True)
 class Table:
-    """The description of a table; symbols of magnitude `magnitude` and beyond are escaped."""
+    """The description of a table; symbols from `magnitude` on are escaped."""
 
     magnitude: int  # M; 0: every symbol is zero and none is coded
     shift: int = 0  # so many low bits of a symbol are coded uniformly
     zero: int = 128
     positive: int = 128
     hazards: tuple[int, ...] = ()  # one a bucket; the last one holds for all further buckets
-    # Where a magnitude of 1, and one above 1, is reconstructed: (code - 128) / 256 steps above it.
+    # Reconstruction points of magnitude 1, and of larger ones, lie (code - 128) / 256 steps above
+    # them.
     first: int = 128
     further: int = 128
 
@@ -95,13 +96,22 @@ def frequencies(table: Table) -> np.ndarray:
 
 @lru_cache(maxsize=KEPT)
 def bits(table: Table) -> np.ndarray:
-    """Return what each symbol -M..M costs, in bits (float64; for decisions of the encoder)."""
+    """Return the bits of each symbol -M..M, float64; encoders decide by them."""
     result: np.ndarray = TOTAL_BITS - np.log2(frequencies(table)) + table.shift
     return result
 
 
+def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Return the table numbers (0 to 255) that occur and their flat positions, both ascending."""
+    flat = numbers.reshape(-1).astype(np.uint8, copy=False)
+    order = np.argsort(flat, kind="stable")  # a radix sort, because numbers are bytes
+    edges = np.searchsorted(flat.take(order), np.arange(257))
+    found = np.flatnonzero(np.diff(edges)).tolist()
+    return [(number, order[edges[number] : edges[number + 1]]) for number in found]
+
+
 def proportional(levels: np.ndarray) -> np.ndarray:
-    """Return frequencies in proportion to the levels; the largest takes what rounding left."""
+    """Return frequencies in proportion to levels; the largest takes the rounding error."""
     scaled: np.ndarray = levels * TOTAL // max(int(levels.sum()), 1)
     scaled[np.argmax(levels)] += TOTAL - int(scaled.sum())
     return scaled

@@ -18,31 +18,33 @@ def pack(value: int) -> bytes:
 
 
 def read(view: memoryview, start: int) -> tuple[int, int]:
-    """Return the varint at a position and where it ends; SymbolError when there is none."""
+    """Return the varint at a position and where it ends; raise SymbolError for a bad one."""
     value = shift = 0
     for position in range(start, min(start + LONGEST_VARINT, len(view))):
         value |= (view[position] & 0x7F) << shift
         shift += 7
         if view[position] < 0x80:
             if position > start and not view[position]:
-                raise SymbolError("a number that ends in a zero byte")
+                raise SymbolError("a varint ends in a zero byte")
             return value, position + 1
-    raise SymbolError("a number that does not end")
+    raise SymbolError(f"a varint does not end within {LONGEST_VARINT} bytes")
 
 
 def read_all(data: bytes | memoryview, count: int | None = None) -> tuple[np.ndarray, int]:
-    """Return so many varints (n,) int64, all there are without a count, and where they end.
+    """Return `count` varints (n,) int64, or all of them, and where they end.
 
-    Raises SymbolError unless they are there, as short as can be and below 2**35.
+    Raises SymbolError unless there are as many, each as short as can be and below 2**35.
     """
     raw = np.frombuffer(data, np.uint8)
     last = np.flatnonzero(raw < 0x80)[:count]
     end = int(last[-1]) + 1 if len(last) else 0
     if (count is None and end < len(raw)) or (count is not None and len(last) < count):
-        raise SymbolError("a number that does not end")
+        raise SymbolError("the last varint does not end")
     lengths = np.diff(last, prepend=-1)
     if lengths.max(initial=0) > LONGEST_VARINT or (raw[last][lengths > 1] == 0).any():
-        raise SymbolError("a number that takes more bytes than it may")
+        raise SymbolError(
+            f"a varint takes more than {LONGEST_VARINT} bytes, or ends in a zero byte"
+        )
     values = np.zeros(len(last), np.int64)
     for i in range(int(lengths.max(initial=0))):
         some = lengths > i

@@ -1,9 +1,13 @@
-"""The ways to code a token grid, one folder each: the registry.
+"""Modes, the ways to code a token grid: the registry of transforms, one folder each.
 
-A folder has three parts. Its `__init__` says what the format knows of the mode (`mode.Mode`;
-standard library only), `coder` builds its coder from a header (`coder.ModeCoder`), and `search`
-says which candidates an encoder tries and when they are worth it. A mode is added by a folder and
-its name in `FOLDERS`, a row in section 6 of the specification, and vectors.
+Which mode? `linear` suits dense features, `banded` those whose frequencies differ in covariance,
+`context` sparse maps, and `plain` (transform `none`) what none of them suits. `predicted` and
+`split` serve a bound on the error, `split` on sparse maps.
+
+A folder has three parts. `__init__` states what the format knows of the mode (`mode.Mode`; standard
+library only), `coder` builds its coder from a header (`coder.ModeCoder`), and `search` states the
+candidates of an encoder and when they are worth trying (`search.ModeSearch`). A new mode needs a
+folder, its name in `FOLDERS`, a row in section 6 of the specification, and vectors.
 """
 
 import importlib
@@ -24,18 +28,18 @@ BY_CODE = tuple(sorted(MODES.values(), key=lambda mode: mode.code))
 
 
 def coder_of(name: str) -> "ModeCoder":
-    """Return what builds coders of a mode."""
+    """Return the builder of the coders of a mode."""
     found: ModeCoder = importlib.import_module(f"{MODES[name].module}.coder").CODER
     return found
 
 
 def search_of(name: str) -> "ModeSearch":
-    """Return what says when an encoder tries a mode."""
+    """Return the search of an encoder for a mode."""
     return _search(MODES[name].module)
 
 
 def searches() -> list["ModeSearch"]:
-    """Return those of all modes, in the order of trials."""
+    """Return the searches of all modes, in the order of trials."""
     return [_search(folder.__name__) for folder in FOLDERS]
 
 

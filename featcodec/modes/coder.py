@@ -1,4 +1,4 @@
-"""What coders need of a mode; each mode's `coder` module has one `CODER`."""
+"""Builds the coder of a token grid; the `coder` module of each mode has one `CODER`."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ..coding.model import GridModel
 
 
-class Quantiser(NamedTuple):
-    """What a coder quantises with and codes by: the common arguments of all part coders."""
+class CoderArguments(NamedTuple):
+    """The common arguments of all part coders."""
 
     transform: Transform
     scales: np.ndarray  # (channels, ...), quarter octaves
@@ -28,17 +28,17 @@ class Quantiser(NamedTuple):
 
 
 class ModeCoder:
-    """The defaults are those of a mode without fields, in the sample domain."""
+    """Builds coders of a mode; the defaults are of the sample domain, without fields."""
 
     def scale_shape(self, block: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of the scales of a channel."""
+        """Return the shape of the scales of one channel."""
         return block
 
     def check(self, model: Model) -> None:
         """Raise Corrupt when the sizes of a model do not suit the mode."""
 
     def unpack(self, model: Model, channels: int, dependent: bool) -> Any:
-        """Return the fields of the mode as arrays; Corrupt or Damage when they are none."""
+        """Return the fields of the mode as arrays; raise Corrupt or Damage for bad ones."""
         return None
 
     def pack(self, own: Any) -> Fields:
@@ -46,9 +46,9 @@ class ModeCoder:
         return Fields()
 
     def transform(self, model: "GridModel", dtype: str) -> Transform:
-        """Return the transform that a model stands for."""
+        """Return the transform of a model."""
         return Centred(model.centres, dtype)
 
-    def coder(self, model: "GridModel", header: Lossy, quantiser: Quantiser) -> PartCoder:
+    def coder(self, model: "GridModel", header: Lossy, arguments: CoderArguments) -> PartCoder:
         """Return the coder of a token grid."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What the format knows of a mode: its code, its version, the fields of its own."""
+"""What the format knows of a mode: its code, its version and its fields."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from ..container.wire import Builder, Cursor
 
 @dataclass(frozen=True)
 class Fields:
-    """What a mode stores between the sizes and the arrays of a model; most modes store nothing."""
+    """The fields of a mode in a model, behind the sizes; most modes have none."""
 
     @property
     def klts(self) -> int:
-        """How many KLTs the basis holds."""
+        """The number of KLTs in the basis."""
         return 1
 
     def pack(self, out: Builder) -> None:
@@ -19,24 +19,24 @@ class Fields:
 
     @classmethod
     def unpack(cls, cursor: Cursor) -> "Fields":
-        """Read the fields; Corrupt when one has no meaning."""
+        """Read the fields; raise Corrupt when one breaks a rule."""
         return cls()
 
     def check(self, channels: int) -> None:
-        """Raise LimitExceeded when they stand for too much, before it is unpacked."""
+        """Raise LimitExceeded when the fields would unpack to too much."""
 
 
 @dataclass(frozen=True)
 class Mode:
-    """A way to code a token grid, `transform` in the format."""
+    """A way to code a token grid; the format calls it a transform."""
 
     name: str
     code: int
     since: tuple[int, int]  # version of the format
-    folder: str = ""  # of its coder and its search; the name unless stated
+    folder: str = ""  # of its coder and its search, when it differs from the name
     fields: type[Fields] = Fields
-    in_profiles: bool = False  # a profile may hold models of it
-    trellis: bool = False  # symbols may be quantised along a trellis, from version 4 on
+    in_profiles: bool = False  # whether a profile may hold its models
+    trellis: bool = False  # whether dependent quantisation is allowed
 
     @property
     def module(self) -> str:

@@ -1,4 +1,4 @@
-"""What an encoder needs of a mode; each mode's `search` module has one `SEARCH`."""
+"""When an encoder tries a mode; the `search` module of each mode has one `SEARCH`."""
 
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,19 @@ if TYPE_CHECKING:
 
 
 class ModeSearch:
-    """The defaults are those of a mode that codes latents of a transform."""
+    """The candidates of a mode; the defaults are of a mode with a transform."""
 
-    family = "linear"  # what may be asked for
+    family = "linear"  # the option that asks for the mode
     candidate: type[Candidate] = Candidate
     least_blocks = 16  # in a sample, so that scales hold for the rest
-    blurs_bounds = False  # many values at a bound are decoded around it
-    trellis_gain: float | None = None  # what a trellis leaves of the bits, about; None: not tried
-    certain_bits = 0  # that a trellis surely pays with; fewer may not pay for its tables
+    blurs_bounds = False  # values at a bound decode to values around it
+    trellis_gain: float | None = (
+        None  # part of the bits that remains under a trellis; None: not tried
+    )
+    certain_bits = 0  # from which on a trellis pays for its tables
 
     def enter(self, race: "Race") -> None:
-        """Enter the recipes into the race that may serve a wanted SNR."""
+        """Enter the recipes that may reach a wanted SNR into the race."""
 
     def ways(self, sample: Sample, step: float, sparse: bool) -> list[Way]:
         """Return ways to code a sample within a bound on the error, half a step."""

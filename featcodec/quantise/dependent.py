@@ -1,12 +1,12 @@
-"""Dependent quantisation: the parities of symbols before choose one of two quantisers (SPEC §7.10).
+"""Trellis-coded (dependent) quantisation: earlier parities choose the quantiser (SPEC §7.10).
 
-Quantiser 0 has levels at m, quantiser 1 at 0 and m - 1/2, in spacings; together they lie twice as
-dense as each of them alone, and paths through the eight states of the choice fill space better than
-a scalar quantiser can. The machine is Ungerboeck's of eight states (IEEE Trans. IT 1982). The
-encoder finds the path of least D + lambda R by Viterbi's algorithm, as in entropy-coded trellis
-coded quantisation (Fischer and Wang, IEEE Trans. IT 1992; in video: Schwarz et al., DCC 2019).
+Quantiser 0 has levels at m, quantiser 1 at 0 and m - 1/2, in spacings. Together their levels lie
+twice as dense as those of one, and paths through the trellis fill space better than a scalar
+quantiser. The trellis is Ungerboeck's with eight states (IEEE Trans. IT 1982). The encoder finds
+the path of least D + lambda R with the Viterbi algorithm, as in entropy-coded trellis-coded
+quantisation (Fischer and Wang, IEEE Trans. IT 1992; in video: Schwarz et al., DCC 2019).
 
-Many chains run side by side: one step of all of them is a range of symbols.
+Many chains run in parallel: one stage of all chains is a range of symbols.
 """
 
 from collections.abc import Sequence
@@ -16,33 +16,33 @@ import numpy as np
 
 from .scalar import LARGEST, of_magnitudes
 
-RATIO = 9 / 8  # of the spacing of a quantiser to the step; the error is then about a scalar one's
-MOST_STEPS = 64
-CHAINS = 64  # at least, before there is more than one step
-LAMBDA = 0.075  # squared spacings of distortion that a bit is worth; see scalar.LAMBDA
-BINS = 64  # of a spacing, in which all magnitudes have one candidate of each kind
+RATIO = 9 / 8  # of spacing to step, at which the error is about that of the scalar quantiser
+MOST_STAGES = 64
+CHAINS = 64  # at least, when there is more than one stage
+LAMBDA = 0.075  # squared spacings a bit; see scalar.LAMBDA
+BINS = 64  # a spacing; all magnitudes in a bin share the best symbol of each kind
 ESCAPE_BITS = 12.0
-FLAT = np.array([-ESCAPE_BITS, 0, -ESCAPE_BITS])  # rates where no symbol is cheaper than another
+FLAT = np.array([-ESCAPE_BITS, 0, -ESCAPE_BITS])  # rates at which all symbols cost the same
 
 Offsets = tuple[float, float, float]  # of symbol 0, magnitude 1 and above, in spacings
 
 
 def chains(count: int) -> tuple[int, int]:
-    """Return how many steps `count` symbols take, and the chains, side by side, of each step."""
-    steps = min(max(count // CHAINS, 1), MOST_STEPS)
-    length = max(-(-count // steps), 1)
+    """Return the number of stages of `count` symbols, and the number of chains."""
+    stages = min(max(count // CHAINS, 1), MOST_STAGES)
+    length = max(-(-count // stages), 1)
     return -(-count // length), length
 
 
 class Registers:
-    """What chains remember: which quantiser is next follows from the symbols before."""
+    """The state of each chain, from which the next quantiser follows."""
 
     def __init__(self, length: int) -> None:
         self.quantiser = np.zeros(length, bool)  # Q[t]
         self._older = [np.zeros(length, bool) for _ in range(3)]  # Q[t-1], Q[t-2], p[t-1]
 
     def learn(self, symbols: np.ndarray) -> None:
-        """Go on by one step: Q[t+1] = Q[t] ^ p[t-1] ^ Q[t-2], p being parities of symbols."""
+        """Go on by one stage: Q[t+1] = Q[t] ^ p[t-1] ^ Q[t-2], p being parities of symbols."""
         before, far, parity = self._older
         self._older = [self.quantiser, before, (symbols & 1).astype(bool)]
         self.quantiser = self.quantiser ^ parity ^ far
@@ -50,11 +50,11 @@ class Registers:
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """For each bin of magnitudes the best symbol of each kind: two quantisers, two parities."""
+    """The best symbol of each kind (quantiser and parity) for each bin of magnitudes."""
 
     costs: np.ndarray  # (4, bins) float32, D + lambda R in squared spacings
     symbols: np.ndarray  # (bins, 4) int32
-    values: np.ndarray  # (bins, 4) float32, what they stand for, in spacings
+    values: np.ndarray  # (bins, 4) float32, their reconstruction points in spacings
     top: int  # even; from here on the levels repeat every two spacings
 
     @classmethod
@@ -92,18 +92,18 @@ class Levels:
 def quantise(
     latents: np.ndarray, spacing: float, runs: Sequence[tuple[int, Levels]]
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return int32 symbols, which of them quantiser 1 has, and the squared error.
+    """Return int32 symbols, which of them are of quantiser 1, and the squared error.
 
-    `latents` is (count,); each of `runs` states how many more of them have certain levels.
+    `latents` is (count,). Each run states the levels of the next so many latents.
     """
     count = len(latents)
-    steps, length = chains(count)
+    stages, length = chains(count)
     size = np.abs(latents)
     size *= size.dtype.type(1 / spacing)
-    bins = np.zeros((steps, length), np.intp)
+    bins = np.zeros((stages, length), np.intp)
     flat = bins.reshape(-1)
     folded: list[tuple[np.ndarray, np.ndarray]] = []
-    start, base = 0, 1  # bin 0 is for what fills up the last step
+    start, base = 0, 1  # bin 0 pads the last stage
     for run, levels in runs:
         part, mine = size[start : start + run], flat[start : start + run]
         far = np.zeros(0, np.intp)
@@ -135,33 +135,33 @@ def quantise(
 
 
 def _cheapest(bins: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the kinds 2 Q + p (steps, chains) of the cheapest paths, and Q.
+    """Return the kinds 2 Q + p (stages, chains) of the cheapest paths, and Q.
 
-    `costs` (4, bins) has the costs of the four kinds. A state is Q[t], x = p[t-1] ^ Q[t-2] and
-    y = Q[t-1]; a symbol of parity p leads to Q ^ x, p ^ y and Q. Of the two states that lead to
-    one, the index y is decided.
+    `costs` (4, bins) has the costs of the four kinds. A state is Q[t], x = p[t-1] ^ Q[t-2] and y =
+    Q[t-1]. A symbol of parity p leads to Q ^ x, p ^ y and Q. Of the two states that lead to one,
+    `decided` keeps the y of the cheaper.
     """
-    steps, length = bins.shape
+    stages, length = bins.shape
     state = np.full((2, 2, 2, length), np.inf, np.float32)
     state[0, 0, 0] = 0
     after = np.empty_like(state)
     kinds = np.empty((2, 2, length), np.float32)  # by Q and p
     through = np.empty_like(state)
-    decided = np.empty((steps, 2, 2, 2, length), bool)  # by what follows: x, and Q and x before
-    for t in range(steps):
+    decided = np.empty((stages, 2, 2, 2, length), bool)  # by what follows: x, and Q and x before
+    for t in range(stages):
         np.take(costs, bins[t], axis=1, out=kinds.reshape(4, length), mode="clip")
-        for x in (0, 1):
-            np.add(state, kinds[:, None, :: 1 - 2 * x], out=through)
-            np.less(through[:, :, 1], through[:, :, 0], out=decided[t, x])
-            for q in (0, 1):
-                low, high = through[q, :, 0], through[q, :, 1]
-                np.minimum(low, high, out=after[:: 1 - 2 * q, x, q])
+        for i in (0, 1):  # x, and Q below
+            np.add(state, kinds[:, None, :: 1 - 2 * i], out=through)
+            np.less(through[:, :, 1], through[:, :, 0], out=decided[t, i])
+            for j in (0, 1):
+                low, high = through[j, :, 0], through[j, :, 1]
+                np.minimum(low, high, out=after[:: 1 - 2 * j, i, j])
         state, after = after, state
     last = state.reshape(8, length).argmin(axis=0)
     q, x, y = (last >> 2 & 1).astype(bool), (last >> 1 & 1).astype(bool), (last & 1).astype(bool)
-    path = np.empty((steps, length), np.uint8)
-    quantisers = np.empty((steps, length), bool)
-    for t in range(steps - 1, -1, -1):
+    path = np.empty((stages, length), np.uint8)
+    quantisers = np.empty((stages, length), bool)
+    for t in range(stages - 1, -1, -1):
         known = decided[t]
         for bit in (x, y, q ^ y):
             known = known[0] ^ ((known[0] ^ known[1]) & bit)

@@ -1,24 +1,23 @@
 """The scalar quantiser: latents to integer symbols and back (SPEC §6.5).
 
-A magnitude m is reconstructed at m + offset steps, one offset for m = 1 and one for all above, both
-stored with the table. Where the encoder puts the thresholds is its own affair: here each latent
-takes the symbol with the least D + lambda R under the table that will code it (entropy-constrained
-scalar quantisation, Chou, Lookabaugh and Gray, IEEE Trans. ASSP 1989), which for a table without
-contexts comes down to two thresholds.
+The reconstruction point of a magnitude m is m + offset steps. The table stores two offsets, one for
+m = 1 and one for all above. The format does not prescribe thresholds. The encoder gives each latent
+the symbol with the least D + lambda R under its table (entropy-constrained scalar quantisation:
+Chou, Lookabaugh and Gray, IEEE Trans. ASSP 1989), which two thresholds approximate.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-# Squared steps of distortion that a bit is worth. At high rate dD/dR of a uniform quantiser is
-# ln 2 / 6 = 0.1155; the rate at equal SNR was least a little below.
+# Lambda in squared steps a bit. At high rate -dD/dR of a uniform quantiser is ln 2 / 6 = 0.1155
+# squared steps a bit; the rate at equal SNR is least a little below.
 LAMBDA = 0.09
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """In steps: below `dead` is zero; m + edge <= |y| < m + 1 + edge, m > 0, gives m + 1."""
+    """In steps: |y| < dead becomes 0, and m + edge <= |y| < m + 1 + edge, m > 0, becomes m + 1."""
 
     dead: float
     edge: float
@@ -33,8 +32,8 @@ def thresholds(
 ) -> Thresholds:
     """Return the best thresholds under a table with these rates (bits of the symbols -M..M).
 
-    `lmbda` is lambda: the squared steps of distortion that a bit is worth. Symbol 0 stands for
-    `zero` steps.
+    `lmbda` is lambda in squared steps a bit; `zero` is the reconstruction point of symbol 0 in
+    steps.
     """
     limit = len(rates) // 2
     cost = of_magnitudes(rates)
@@ -51,7 +50,7 @@ def thresholds(
 
 
 def of_magnitudes(rates: np.ndarray) -> np.ndarray:
-    """Return the bits of magnitudes 0..M from those of the symbols -M..M, signs as they occur."""
+    """Return the bits of magnitudes 0..M, the mean over signs of those of symbols -M..M."""
     limit = len(rates) // 2
     above = 1 / (1 + 2.0 ** (rates[limit + 1] - rates[limit - 1]))  # the chance, off zero
     mean: np.ndarray = above * rates[limit:] + (1 - above) * rates[limit::-1]
@@ -81,7 +80,7 @@ def quantise(latents: np.ndarray, step: float, at: Thresholds) -> np.ndarray:
 def dequantise(
     symbols: np.ndarray, step: float, offsets: tuple[float, float], dtype: str
 ) -> np.ndarray:
-    """Return latents: symbol 0 is 0, and a magnitude m is m + offset steps, in `dtype`."""
+    """Return the reconstruction points of symbols, in `dtype`; symbol 0 becomes 0."""
     one, further = offsets
     latents = symbols.astype(dtype)
     if one or further:

@@ -1,7 +1,7 @@
 """DCT over the positions of each block, then a KLT over channels for each band of frequencies.
 
-Channels that move together slowly need not move together fast: the coarse and the fine structure
-of features have principal axes of their own (SPEC §6.2).
+Low and high frequencies of features have different covariances of their channels, and so different
+principal axes (SPEC §6.2).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ class Banded:
     def __init__(
         self, centre: np.ndarray, bases: Sequence[np.ndarray], bands: np.ndarray, dtype: str
     ) -> None:
-        """`bases` are orthonormal; `bands` has for each place of the longest block its basis."""
+        """Take orthonormal bases, and the basis number of each place of the longest block."""
         self.centre = centre.astype(dtype)[:, None, None] if centre.any() else None
         # Applied as rows: latents = basis' coefficients.
         self.bases = [np.ascontiguousarray(basis.T).astype(dtype) for basis in bases]

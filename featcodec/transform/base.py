@@ -1,4 +1,4 @@
-"""What every transform offers; the neural transform plugs in here too."""
+"""The interface of transforms of blocks."""
 
 from typing import Protocol
 
@@ -10,13 +10,13 @@ class Transform(Protocol):
 
     Arrays are (channels, points, blocks), float32 or float64, where `points` runs over the
     positions of a block in raster order and `sizes` are the block's lengths along the grid axes.
-    Both directions keep the sum of squares, so that an error in the latents is the error in the
-    values (the mean per channel, the centre, apart). Arguments may be overwritten.
+    Both directions preserve the sum of squares, but for the centre of each channel: the squared
+    error of the latents is that of the values. Arguments may be overwritten.
     """
 
     @property
     def numbers(self) -> int:
-        """How many numbers it keeps."""
+        """The number of matrix entries that it holds."""
 
     def forward(self, values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         """Return the latents of aligned values."""

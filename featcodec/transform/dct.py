@@ -20,7 +20,7 @@ def matrix(size: int, dtype: str) -> np.ndarray:
 
 
 def places(sizes: tuple[int, ...], longest: tuple[int, ...]) -> list[np.ndarray]:
-    """Return for each axis the places in the longest block of the frequencies of a shorter one."""
+    """Return, for each axis, the place in the longest block of each frequency of a shorter one."""
     return [
         ((2 * np.arange(size) + 1) * most) // (2 * size)
         for size, most in zip(sizes, longest, strict=True)

@@ -1,9 +1,10 @@
 """Orthonormal bases as products of Householder reflections with integer vectors (SPEC §6.2).
 
 The basis is H_1 H_2 ... H_K with H_j = I - 2 v_j v_j' / (v_j' v_j), where v_j is zero before its
-position j and integer from there on. Whatever the integers are, the product is orthonormal: the
-basis may be stored as coarsely as pays, it only decorrelates a little less, and its inverse is its
-transpose. K vectors also hold half the numbers of K rows of a matrix.
+position j and integer from there on. The product is orthonormal whatever the integers are. So the
+basis may be stored coarsely: it then decorrelates a little less, and its inverse is still its
+transpose. K vectors also hold fewer numbers than K rows of a matrix: half as many when K is
+the number of channels.
 """
 
 import numpy as np
@@ -31,8 +32,8 @@ def factor(target: np.ndarray, count: int, magnitude: float) -> np.ndarray:
     """Return integer vectors (channels, count) whose product starts with the columns of `target`.
 
     `target` is (channels, >= count) with orthonormal columns; `magnitude` is the root mean square
-    of the integers of a vector. Each reflection is computed from what those before it, as they
-    are stored, left of the target, so that their rounding errors do not add up.
+    of the integers of a vector. Each reflection is computed from the residual of the rounded ones
+    before it, so that rounding errors do not add up.
     """
     channels = target.shape[0]
     rest = np.array(target[:, :count], np.float64)

@@ -6,10 +6,10 @@ from . import dct
 
 
 class Linear:
-    """The linear transform; without reflectors and with blocks of one point it is `none`."""
+    """The linear transform; without a basis and with blocks of one point it is transform `none`."""
 
     def __init__(self, centre: np.ndarray, basis: np.ndarray | None, dtype: str) -> None:
-        """`centre` is (channels,) in normalised units, `basis` orthonormal, None the identity."""
+        """Take a centre (channels,) in normalised units and an orthonormal basis, or None."""
         self.centre = centre.astype(dtype)[:, None, None] if centre.any() else None
         # Applied as rows: latents = basis' values.
         self.basis = None if basis is None else np.ascontiguousarray(basis.T).astype(dtype)
@@ -37,7 +37,7 @@ class Linear:
 
 
 class Centred:
-    """No transform but the centre, whatever the size of a block."""
+    """The sample domain: only the centre is subtracted, whatever the size of a block."""
 
     def __init__(self, centre: np.ndarray, dtype: str) -> None:
         self.centre = centre.astype(dtype)[:, None, None]

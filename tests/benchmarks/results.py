@@ -19,7 +19,9 @@ BLOCK = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # Name -> the maker of the table, and the files of `data/` behind it that the page is to name.
 BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "headline": (tables.headline, ()),
+    "tour": (tables.tour, ()),
     "quality": (tables.quality, ()),
+    "planning": (tables.planning, ()),
     "rates": (tables.rates, ("rates_profile", "rates")),
     "peers": (tables.peers, ("rates_profile", "peers")),
     "others": (tables.others, ("other", "other_peers")),
@@ -48,10 +50,15 @@ def filled(text: str) -> str:
     def block(match: re.Match[str]) -> str:
         made, sources = BLOCKS[match[2]]
         notes = dict.fromkeys(records.read(records.DATA / f"{name}.csv")[0] for name in sources)
-        lines = [*made(), *(f"\nMeasured {note}." for note in notes)]
+        lines = [*made(), *(f"\n{dated(note)}." for note in notes)]
         return match[1] + "".join(f"{line}\n" for line in lines) + match[3]
 
     return BLOCK.sub(block, text)
+
+
+def dated(note: str) -> str:
+    """Return a note as a sentence; one that begins with a date is of a measurement."""
+    return f"Measured {note}" if note[0].isdigit() else note[0].upper() + note[1:]
 
 
 if __name__ == "__main__":

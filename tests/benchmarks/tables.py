@@ -2,6 +2,7 @@
 
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -47,6 +48,10 @@ Curve = dict[float, float]
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
+def wrapped(words: Iterable[str]) -> Table:
+    return textwrap.wrap(" ".join(words), 100, break_on_hyphens=False)
 
 
 def data(name: str) -> list[dict[str, str]]:
@@ -125,9 +130,11 @@ def points(name: str) -> tuple[dict[str, float], dict[tuple[str, str], list[Poin
     whole: dict[str, float] = {}
     found: dict[tuple[str, str], list[Point]] = {}
     for row in data(name):
+        if not row["metric"]:  # no task, or no such rate
+            continue
         if row["codec"] == "uncompressed":
             whole[row["dump"]] = float(row["metric"])
-        elif row["bpfp"] and row["metric"]:
+        elif row["bpfp"]:
             point = float(row["bpfp"]), float(row["metric"]), float(row["asked_db"])
             found.setdefault((row["dump"], row["codec"]), []).append(point)
     return whole, found
@@ -207,7 +214,14 @@ def speed() -> Table:
 
 
 def costs() -> Table:
-    return spans("costs", "takes")
+    rows = []
+    for row in data("costs"):
+        spent = (f"{float(row[f'{name}_s']):.2f} s" for name in ("encode", "decode", "info"))
+        memory = (f"{float(row[f'{name}_memory_mb']):.0f} MB" for name in ("encode", "decode"))
+        label = {**DUMPS, **DIGITS}[row["dump"]]
+        rows.append((label, f"{float(row['mb']):.1f} MB", *spent, *memory))
+    head = ("features", "dump", "encode", "decode", "info")
+    return table((*head, "memory of encoding", "memory of decoding"), rows)
 
 
 def neural_speed() -> Table:
@@ -274,7 +288,41 @@ def headline() -> Table:
         f"in the geometric mean of ten dumps: {16 / bits:.0f} times less than float16,",
         f"and {ratio:.2f} of what the best other codec takes.",
     )
-    return [" ".join(words)]
+    return wrapped(words)
+
+
+def tour() -> Table:
+    whole, found = points("digits")
+    [(bits, metric)] = [p[:2] for p in found["vit_eval", "featcodec"] if p[2] == 10]
+    words = (
+        f"These features take {16 / bits:.0f} times less than in float16. The last command runs",
+        f"the rest of the network: it tells {metric:.3f} of the pictures right,",
+        f"from {whole['vit_eval']:.3f} before.",
+    )
+    return wrapped(words)
+
+
+def planning() -> Table:
+    def span(what: str, unit: str) -> str:
+        [row] = [
+            row
+            for row in data("speed")
+            if (row["what"], row["unit"], row["snr_db"]) == (what, unit, "10")
+        ]
+        return f"{float(row['low']):.0f} to {float(row['high']):.0f}"
+
+    def among(name: str, unit: str) -> str:
+        found = sorted(float(row[name]) for row in data("costs"))
+        return f"{found[0]:{unit}} to {found[-1]:{unit}}"
+
+    words = (
+        f"Dumps of {among('mb', '.0f')} MB take {among('encode_s', '.1f')} s and",
+        f"{among('encode_memory_mb', '.0f')} MB of memory to encode,",
+        f"{among('decode_s', '.1f')} s and {among('decode_memory_mb', '.0f')} MB to decode.",
+        f"Beyond 100 MB one core encodes {span('encode', 'MB/s')} MB of float32 a second at 10 dB,",
+        f"and decodes {span('decode', 'MB/s')}, in no more memory.",
+    )
+    return wrapped(words)
 
 
 def quality() -> Table:

@@ -83,11 +83,11 @@ class FeatcodecFile(KaitaiStruct):
     class Transform(IntEnum):
         none = 0
         linear = 1
-        contexts = 2
-        bands = 3
-        prediction = 4
+        context_v3 = 2
+        banded = 3
+        predicted = 4
         split = 5
-        restoration = 6
+        context = 6
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -922,7 +922,7 @@ class FeatcodecFile(KaitaiStruct):
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
-                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.contexts) and (_.body.model.transform != FeatcodecFile.Transform.prediction) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
+                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
                     raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/14")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
@@ -982,31 +982,31 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.contexts) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.bands) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.prediction) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.restoration) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.contexts) and (self.transform != FeatcodecFile.Transform.restoration)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.prediction) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
-            if self.transform == FeatcodecFile.Transform.bands:
+            if self.transform == FeatcodecFile.Transform.banded:
                 pass
                 self.num_bands = FeatcodecFile.Varint(self._io, self, self._root)
                 _ = self.num_bands
                 if not  ((_.value >= 2) and (_.value <= 16)) :
                     raise kaitaistruct.ValidationExprError(self.num_bands, self._io, u"/types/model/seq/5")
 
-            if self.transform == FeatcodecFile.Transform.bands:
+            if self.transform == FeatcodecFile.Transform.banded:
                 pass
                 self.bands = FeatcodecFile.Integers(self._io, self, self._root)
 
-            if self.transform == FeatcodecFile.Transform.prediction:
+            if self.transform == FeatcodecFile.Transform.predicted:
                 pass
                 self.len_prediction = FeatcodecFile.Varint(self._io, self, self._root)
 
-            if self.transform == FeatcodecFile.Transform.prediction:
+            if self.transform == FeatcodecFile.Transform.predicted:
                 pass
                 self._raw_prediction = self._io.read_bytes(self.len_prediction.value)
                 _io__raw_prediction = KaitaiStream(BytesIO(self._raw_prediction))
@@ -1019,7 +1019,7 @@ class FeatcodecFile(KaitaiStruct):
                 if not _.value <= 1048576:
                     raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/9")
 
-            if self.transform == FeatcodecFile.Transform.restoration:
+            if self.transform == FeatcodecFile.Transform.context:
                 pass
                 self.offsets = FeatcodecFile.Integers(self._io, self, self._root)
 
@@ -1033,19 +1033,19 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.longest_block._fetch_instances()
             self.num_reflectors._fetch_instances()
-            if self.transform == FeatcodecFile.Transform.bands:
+            if self.transform == FeatcodecFile.Transform.banded:
                 pass
                 self.num_bands._fetch_instances()
 
-            if self.transform == FeatcodecFile.Transform.bands:
+            if self.transform == FeatcodecFile.Transform.banded:
                 pass
                 self.bands._fetch_instances()
 
-            if self.transform == FeatcodecFile.Transform.prediction:
+            if self.transform == FeatcodecFile.Transform.predicted:
                 pass
                 self.len_prediction._fetch_instances()
 
-            if self.transform == FeatcodecFile.Transform.prediction:
+            if self.transform == FeatcodecFile.Transform.predicted:
                 pass
                 self.prediction._fetch_instances()
 
@@ -1053,7 +1053,7 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.peak._fetch_instances()
 
-            if self.transform == FeatcodecFile.Transform.restoration:
+            if self.transform == FeatcodecFile.Transform.context:
                 pass
                 self.offsets._fetch_instances()
 
@@ -1124,7 +1124,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.bands) and (self._root.signature.major_version >= 3)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
@@ -1900,4 +1900,4 @@ class FeatcodecFile(KaitaiStruct):
             self._m_more = self.byte >= 128
             return getattr(self, '_m_more', None)
 
-KSY_SHA256 = "ce0aeb92517500bd8a0d45138d2052a1ba717381e668561ea06657d8c5343b4c"
+KSY_SHA256 = "74037ef5afec3e54488f628b95e70e9f9dcd63457c1e8df91539e579570c97b5"

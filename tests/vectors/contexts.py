@@ -1,4 +1,4 @@
-"""Contexts, with and without restoration (SPEC §7.9, §7.13): files by hand, and faulty ones."""
+"""Context modelling of versions 3 and 4 (SPEC §7.9, §7.13): files by hand, and faulty ones."""
 
 import io
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from featcodec.container.sections import SECTION, V3, V4
 from featcodec.container.wire import Builder
 from featcodec.container.writer import Writer
 from featcodec.entropy import contexts, family, integers, symbols
-from featcodec.entropy.tables import Table
+from featcodec.entropy.tables import Table, by_table
 from featcodec.modes.context import ContextFields
 
 from .edit import PLAIN, Change, damaged, lossy, rewrite, signed, unknown_transform, with_model
@@ -27,11 +27,11 @@ OF_PROFILE = Part("linear", None, 0)
 
 def made() -> Iterator[Vector]:
     offsets = np.random.default_rng(6).integers(-128, 129, 48)
-    yield valid("114-context-by-hand", by_hand({"transform": "context"}, V3))
-    restored = {"transform": "restored", "fields": offsets_of(offsets)}
-    yield valid("164-restored-by-hand", by_hand(restored, V4))
-    yield from faults_of_contexts()
-    yield from faults_of_restoration()
+    yield valid("114-context-by-hand", by_hand({"transform": "context-v3"}, V3))
+    context = {"transform": "context", "fields": offsets_of(offsets)}
+    yield valid("164-restored-by-hand", by_hand(context, V4))
+    yield from faults_of_version_3()
+    yield from faults_of_version_4()
 
 
 def offsets_of(offsets: np.ndarray) -> ContextFields:
@@ -87,7 +87,7 @@ def _symbols(
     for number in range(len(known.lattice)):
         numbers = known.numbers(number)
         found = np.zeros(numbers.shape, "i4")
-        for chosen, where in contexts.by_table(numbers):
+        for chosen, where in by_table(numbers):
             table = tables.get(chosen) or contexts.table(chosen, True)
             scale = np.where(rng.random(len(where)) < 0.1, 200, 4)
             drawn = np.rint(rng.laplace(scale=scale)).astype("i4")
@@ -112,10 +112,10 @@ def entry_of(transform: str, version: int, **changes: Any) -> tuple[bytes, bytes
     return profile, file
 
 
-def faults_of_contexts() -> Iterator[Vector]:
+def faults_of_version_3() -> Iterator[Vector]:
     maps, line, tokens = (sound(n) for n in ("110-context-relu", "021-line", "022-tokens"))
-    context = with_model(transform="context")
-    profile, of_profile = entry_of("context", 3)
+    context = with_model(transform="context-v3")
+    profile, of_profile = entry_of("context-v3", 3)
     yield fault("context-old-version", "transform 2 in a file of major version 1", signed(maps, 1))
     yield fault(
         "context-reflector",
@@ -142,14 +142,14 @@ def faults_of_contexts() -> Iterator[Vector]:
     yield fault("transform-4", "a transform that is unknown", unknown_transform(maps, 4))
 
 
-def faults_of_restoration() -> Iterator[Vector]:
+def faults_of_version_4() -> Iterator[Vector]:
     names = "160-restored-relu", "021-line", "023-tokens-in-row-groups"
     maps, line, tokens = map(sound, names)
-    restored = with_model(transform="restored", fields=ContextFields(b""))
-    profile, of_profile = entry_of("restored", 4, fields=ContextFields(b""))
+    context = with_model(transform="context", fields=ContextFields(b""))
+    profile, of_profile = entry_of("context", 4, fields=ContextFields(b""))
 
     def in_row_groups(header: GroupHeader) -> GroupHeader:
-        return replace(restored(header), slabs_per_row_group=4096)
+        return replace(context(header), slabs_per_row_group=4096)
 
     yield fault("restored-old-version", "transform 6 in a file of major version 3", signed(maps, 3))
     yield fault(
@@ -161,7 +161,7 @@ def faults_of_restoration() -> Iterator[Vector]:
         "restored-line", "transform 6 with one grid axis", rewrite(line, in_row_groups, version=V4)
     )
     yield fault(
-        "restored-prefix", "transform 6 for prefix tokens", rewrite(tokens, restored, version=V4)
+        "restored-prefix", "transform 6 for prefix tokens", rewrite(tokens, context, version=V4)
     )
     yield fault("restored-entry", "transform 6 in an entry of a profile", of_profile, profile)
     yield fault(

@@ -17,7 +17,7 @@ from .store import Vector, fault, sound
 
 def made() -> Iterator[Vector]:
     ours, chained = sound("170-dependent-own"), sound("180-dependent-maps-relu")
-    maps, restored = sound("110-context-relu"), sound("160-restored-relu")
+    maps, context = sound("110-context-relu"), sound("160-restored-relu")
     empty = pack_tables({family.number(9, 1): Table(0)})
     empty_of_maps = pack_tables({contexts.of_quantiser(20, 0): Table(0)})
     cases = {
@@ -39,7 +39,7 @@ def made() -> Iterator[Vector]:
         ),
         "dependent-maps-offsets": (
             "offsets of restoration for one quantiser of three",
-            rewrite(restored, lossy(dependent=True)),
+            rewrite(context, lossy(dependent=True)),
         ),
         "dependent-maps-scalar": (
             "offsets of restoration for three quantisers of one",

@@ -197,7 +197,7 @@ def _networks() -> dict[str, Encoded]:
 
 
 def _maps() -> dict[str, Encoded]:
-    """Bands, correction curves, and contexts with restoration."""
+    """Bands, correction curves, and context modelling."""
     cnn, vit = digits("cnn", 60).astype(np.float32), digits("vit", 60)
     smooth = np.random.default_rng(2).normal(size=(2, 3, 21, 18)).cumsum(2).cumsum(3)
     blocks = np.maximum(smooth - 4, 0).astype(np.float32)
@@ -210,7 +210,7 @@ def _maps() -> dict[str, Encoded]:
     ) -> Encoded:
         return Encoded({"x": array}, metadata, {"snr": snr, "transform": transform}, **more)
 
-    banded, restored = {"shows": mode("banded")}, {"shows": mode("restored")}
+    banded, context = {"shows": mode("banded")}, {"shows": mode("context")}
     curve = {"shows": is_corrected}
     of_vit = NLD | {"prefix_tokens": "1", "grid": "4,4"}
     return {
@@ -219,10 +219,10 @@ def _maps() -> dict[str, Encoded]:
         "122-banded-cut": coded(waves((2, 5, 21, 18)), NCHW, 25, "auto", **banded),
         "150-curve-relu": coded(np.maximum(cnn[:, :16], 0), NCHW, 8, "linear", **curve),
         "151-curve-silu-exceptions": coded(silu.astype(np.float16), of_vit, 8, "linear", **curve),
-        "160-restored-relu": coded(np.maximum(cnn[:, :24], 0), NCHW, 12, "context", **restored),
-        "161-restored-signed": coded(cnn[:12], NCHW, 9, "context", **restored),
-        "162-restored-exceptions": coded(odd, NCHW, 15, "context", **restored),
-        "163-restored-blocks": coded(blocks, NCHW, 25, "context", **restored),
+        "160-restored-relu": coded(np.maximum(cnn[:, :24], 0), NCHW, 12, "context", **context),
+        "161-restored-signed": coded(cnn[:12], NCHW, 9, "context", **context),
+        "162-restored-exceptions": coded(odd, NCHW, 15, "context", **context),
+        "163-restored-blocks": coded(blocks, NCHW, 25, "context", **context),
     }
 
 

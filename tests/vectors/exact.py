@@ -30,7 +30,7 @@ def made() -> Iterator[Vector]:
         yield fault(name, reason, data)
 
 
-def model_by_hand(rng: np.random.Generator, itemsize: int, count: int) -> bins.Model:
+def model_by_hand(rng: np.random.Generator, itemsize: int, count: int) -> bins.BinModel:
     """Make up bins that overlap, kinds and tables, as the encoder never does."""
     bits, shift, low = 8 * itemsize, itemsize % 5, 11 * itemsize // 4
     prefixes = np.sort(rng.choice(1 << min(bits - shift - low, 20), 9, replace=False))
@@ -47,7 +47,7 @@ def model_by_hand(rng: np.random.Generator, itemsize: int, count: int) -> bins.M
     codes[5, :4] = bins.MOST_CODE, bins.MOST_CODE, 0, 1
     maps = rng.integers(0, tables, (2 * kinds.count, SUMS))
     maps[:, SUMS - 1] = np.arange(2 * kinds.count) % 4
-    return bins.Model(
+    return bins.BinModel(
         shift,
         low,
         prefixes.astype(np.uint64),
@@ -60,7 +60,9 @@ def model_by_hand(rng: np.random.Generator, itemsize: int, count: int) -> bins.M
     )
 
 
-def rows_by_hand(rng: np.random.Generator, model: bins.Model, itemsize: int, count: int) -> bytes:
+def rows_by_hand(
+    rng: np.random.Generator, model: bins.BinModel, itemsize: int, count: int
+) -> bytes:
     """Return ROWS of elements made up as the tables allow."""
     raster = model.raster(count)
     bordered, inside = raster.bordered()
@@ -116,7 +118,7 @@ def faults() -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
     model = model_by_hand(np.random.default_rng(11), 2, 90)
 
-    def rows(changed: bins.Model = model) -> bytes:
+    def rows(changed: bins.BinModel = model) -> bytes:
         """Return a row group whose model, but nothing else, is changed."""
         sound = rows_by_hand(np.random.default_rng(12), model, 2, 90)
         packed, other = model.pack(2), changed.pack(2)
@@ -234,7 +236,7 @@ def _blob(data: bytes) -> bytes:
     return bytes(out)
 
 
-def _longer(model: bins.Model) -> dict[str, np.ndarray]:
+def _longer(model: bins.BinModel) -> dict[str, np.ndarray]:
     """Return codes with one more at the end, which belongs to no table."""
 
     class Longer(np.ndarray):

@@ -10,8 +10,7 @@ from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container.group import Lossy, Part
 from featcodec.container.model import Model
 from featcodec.entropy import split
-from featcodec.entropy.contexts import by_table
-from featcodec.entropy.tables import Table
+from featcodec.entropy.tables import Table, by_table
 from featcodec.modes.split import SplitFields
 
 from . import grids

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from featcodec.coding.from_header import coder_of, grid_of
+from featcodec.coding.from_header import grid_of, row_group_coder
 from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
@@ -70,14 +70,14 @@ def of_maps() -> bytes:
         240: Table(3, 0, 1, 2, (3,)),
     }
     model = Model(
-        "restored",
+        "context",
         (8, 8),
         fields=offsets_of(rng.integers(-128, 129, 144)),
         centre=integers.pack(np.array([0, -3, 2])),
         scales=pack_scales(scales),
         tables=pack_tables(own),
     )
-    parts = Part("restored", model), Part("none", Model("none", (1,)))
+    parts = Part("context", model), Part("none", Model("none", (1,)))
     header = Lossy(**PLAIN | ON_GRID | {"grid": (9, 7)}, parts=parts, dependent=True)
     values = rng.laplace(size=(20, 64, 3)) * 2.0 ** rng.integers(-2, 9, 3)
     return file_of(header, values, 14, (128, 121))
@@ -87,7 +87,7 @@ def file_of(header: Lossy, values: np.ndarray, per: int, fines: tuple[int, ...])
     """Return a file of one tensor, of row groups of `per` samples with these fine steps."""
     group = GroupHeader("F64", len(values), per, 0, 1.0, np.nan, header)
     grid = grid_of(header, [values.shape], None)
-    coder = coder_of(group.dtype, header, grid, None)
+    coder = row_group_coder(group.dtype, header, grid, None)
     out = io.BytesIO()
     writer = Writer(out)
     writer.needs(V4)

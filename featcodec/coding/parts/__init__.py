@@ -1,6 +1,6 @@
-"""Coders of one token grid, one file a kind: aligned values to symbols with tables, and back.
+"""Coders of one token grid: aligned values to symbols with tables, and back.
 
-`base` quantises each latent by itself, `dependent` along a trellis; `context` and
-`dependent_context` do the same in the sample domain, where decoded neighbours choose the tables;
-`predicted` and `split` bound every error.
+Which module? `base` quantises each latent by itself, `dependent` along chains with a trellis, which
+`chains` puts into coding order. Both choose tables by scale. Coders of the sample domain, which
+choose tables otherwise, lie in the folders of their modes.
 """

@@ -7,54 +7,54 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...entropy import family
-from ...entropy.tables import Table, bits
+from ...entropy.tables import Table, bits, by_table
 from ...quantise.scalar import LAMBDA, PLAIN, Thresholds, dequantise, quantise, thresholds
 from ...transform import dct
 from ...transform.base import Transform
 
 Sizes = tuple[int, ...]
-Take = Callable[[int, Table], np.ndarray]  # the next so many symbols, coded with a table
+NextSymbols = Callable[[int, Table], np.ndarray]  # a count and a table to the next symbols
 Run = tuple[int, np.ndarray]  # the number of a table, and the coefficients that it codes
 Coded = tuple[int, np.ndarray]  # the number of a table, and its int32 symbols
-Quantised = tuple[int, np.ndarray, np.ndarray]  # the same with the latents between them
+Quantised = tuple[int, np.ndarray, np.ndarray]  # the number of a table, latents and symbols
 
 
 @dataclass
 class PartCoder:
-    """One token grid's transform, scales, step and tables, ready to code blocks."""
+    """The transform, scales, step and tables of one token grid, ready to code blocks."""
 
     transform: Transform
     scales: np.ndarray  # (channels, *block), quarter octaves
-    tables: Mapping[int, Table]  # instead of built-in ones of that number
+    tables: Mapping[int, Table]  # in place of built-in ones of that number
     step: float
     step_scale: int
     dtype: str
-    plain: bool = False  # quantise to the nearest, for a bound on the error
-    lmbda: float = LAMBDA  # of the thresholds, see quantise
+    plain: bool = False  # quantise to the nearest level, which bounds the error
+    lmbda: float = LAMBDA  # of the thresholds, see quantise.scalar
     _orders: dict[Sizes, list[Run]] = field(default_factory=dict)
 
     def table(self, number: int) -> Table:
         return self.tables.get(number) or family.table(number)
 
     def deciding_like(self, other: "PartCoder", lambda_scale: float) -> "PartCoder":
-        """Return this coder with the thresholds of another, bits weighed so many times as much."""
+        """Return this coder with the thresholds of another, its lambda times `lambda_scale`."""
         return replace(self, plain=other.plain, lmbda=other.lmbda * lambda_scale)
 
     def lattice(self, number: int) -> tuple[float, float]:
-        """Return the spacing of a table's levels, and by how many spacings they are lowered."""
+        """Return the spacing of the levels of a table, and their shift towards 0 in spacings."""
         return self.step, 0.0
 
     def levels(self, number: int, symbols: np.ndarray) -> np.ndarray:
-        """Return the latents that symbols of a table stand for."""
+        """Return the reconstruction points of symbols of a table."""
         spacing, lowered = self.lattice(number)
         first, further = self.table(number).offsets
         return dequantise(symbols, spacing, (first - lowered, further - lowered), self.dtype)
 
     def order(self, sizes: Sizes) -> list[Run]:
-        """Return (number of table, coefficients) for blocks of that size, tables ascending.
+        """Return (number of table, coefficients) for blocks of a size, tables ascending.
 
-        Coefficients are counted channel by channel, position by position; those of a smaller
-        block take the scales of the nearest frequency of the longest block.
+        Coefficients are numbered channel by channel, point by point. Those of a smaller block take
+        the scale of the nearest frequency of the longest block.
         """
         if sizes not in self._orders:
             places = dct.places(sizes, self.scales.shape[1:])
@@ -77,20 +77,20 @@ class PartCoder:
         return self.encode_latents(self.transform.forward(values, sizes), sizes)
 
     def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
-        """Do what `encode` does behind the transform; `latents` stay as they are."""
+        """Encode latents, which are not changed; `encode` calls this behind the transform."""
         return self._coded(self.quantised(latents, sizes))
 
     def quantised(self, latents: np.ndarray, sizes: Sizes) -> Iterator[Quantised]:
         """Yield (number of table, copies of latents, int32 symbols) in coding order.
 
-        Of an empty table the symbols are zeros.
+        The symbols of an empty table are zeros.
         """
         return self._scalar(latents.reshape(-1, latents.shape[-1]), self.order(sizes))
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
-        """Return aligned values (channels, points, blocks); `take` hands out the symbols."""
+    def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
+        """Return aligned values (channels, points, blocks) of the next symbols."""
         latents = np.zeros((len(self.scales), math.prod(sizes), blocks), self.dtype)
-        self._take(take, latents.reshape(-1, blocks), self.order(sizes))
+        self._decode_runs(next_symbols, latents.reshape(-1, blocks), self.order(sizes))
         return self.transform.inverse(latents, sizes)
 
     def _coded(self, quantised: Iterable[Quantised]) -> tuple[list[Coded], float]:
@@ -111,22 +111,17 @@ class PartCoder:
             else:
                 yield number, chosen, np.zeros(chosen.shape, np.int32)
 
-    def _take(self, take: Take, latents: np.ndarray, runs: Iterable[Run]) -> None:
+    def _decode_runs(
+        self, next_symbols: NextSymbols, latents: np.ndarray, runs: Iterable[Run]
+    ) -> None:
         for number, rows in runs:
             table = self.table(number)
             if table.magnitude:
-                found = self.levels(number, take(len(rows) * latents.shape[-1], table))
+                found = self.levels(number, next_symbols(len(rows) * latents.shape[-1], table))
                 latents[rows] = found.reshape(len(rows), -1)
 
 
-def by_table(numbers: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Return the numbers of tables that occur, ascending, and the coefficients that have them."""
-    rows = np.argsort(numbers, kind="stable")
-    found, starts = np.unique(numbers[rows], return_index=True)
-    return list(zip(found.tolist(), np.split(rows, starts[1:]), strict=True))
-
-
-def in_order(coded: Sequence[Coded]) -> Take:
-    """Return what hands out the symbols that a coder has just made."""
+def in_order(coded: Sequence[Coded]) -> NextSymbols:
+    """Return the symbols of an encoder in the form that `decode` takes them."""
     arrays = iter(coded)
     return lambda count, table: next(arrays)[1].reshape(-1)

@@ -1,4 +1,4 @@
-"""Symbols of dependent quantisation laid end to end along chains, in coding order (SPEC §7.10)."""
+"""The coding order of dependent quantisation: symbols along chains (SPEC §7.10)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -8,13 +8,15 @@ import numpy as np
 from ...entropy.tables import Table, bits
 from ...quantise import dependent
 from ...quantise.dependent import Levels, Offsets, Registers
-from .base import Take
+from .base import NextSymbols
 
-Counts = Sequence[tuple[int, int]]  # numbers of tables, ascending, and how many symbols have them
+TableCounts = Sequence[
+    tuple[int, int]
+]  # numbers of tables, ascending, and how many symbols have them
 
 
-def _stretches(runs: Counts) -> Iterator[tuple[int, int, int]]:
-    """Yield (number, start, stop) of symbols of one number and step, in coding order."""
+def _stretches(runs: TableCounts) -> Iterator[tuple[int, int, int]]:
+    """Yield (number, start, stop) of symbols of one number and stage, in coding order."""
     _, length = dependent.chains(sum(count for _, count in runs))
     start = 0
     for number, count in runs:
@@ -26,11 +28,11 @@ def _stretches(runs: Counts) -> Iterator[tuple[int, int, int]]:
 
 
 def by_quantiser(
-    runs: Counts, second: np.ndarray, numbered: Callable[[int, int], int]
+    runs: TableCounts, second: np.ndarray, numbered: Callable[[int, int], int]
 ) -> tuple[np.ndarray, list[tuple[int, slice]]]:
-    """Return the order of coding, and which of that each array is, behind its table's number.
+    """Return the coding order of symbols, and (number of table, slice of that order) of each array.
 
-    `second` says which symbols quantiser 1 has; `numbered` names the table of a quantiser.
+    `second` marks the symbols of quantiser 1; `numbered` gives the table number of a quantiser.
     """
     stretches = list(_stretches(runs))
     lengths = [stop - start for _, start, stop in stretches]
@@ -46,10 +48,10 @@ def by_quantiser(
     return np.argsort(keys, kind="stable"), arrays  # a radix sort
 
 
-def take(
-    take: Take, runs: Counts, table: Callable[[int, int], Table]
+def decode(
+    next_symbols: NextSymbols, runs: TableCounts, table: Callable[[int, int], Table]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return all symbols of the chains, and which of them quantiser 1 has."""
+    """Return all symbols of the chains, and which of them are of quantiser 1."""
     count = sum(count for _, count in runs)
     symbols, second = np.empty(count, np.int32), np.empty(count, bool)
     _, length = dependent.chains(count)
@@ -62,7 +64,7 @@ def take(
         for quantiser, which in enumerate((~mine, mine)):
             where = np.flatnonzero(which)
             if len(where):
-                some[where] = take(len(where), table(number, quantiser))
+                some[where] = next_symbols(len(where), table(number, quantiser))
         if stop % length == 0:
             registers.learn(symbols[stop - length : stop])
     return symbols, second
@@ -72,7 +74,7 @@ def take(
 def levels(
     first: Table, second: Table, lmbda: float, offsets: tuple[Offsets, Offsets] | None = None
 ) -> Levels:
-    """Return the levels of two tables, at offsets of their own unless others are stated."""
+    """Return the levels of two tables, with the offsets of the tables unless others are given."""
     tables = (first, second)
     low_bits = any(table.shift for table in tables)
     rates = [dependent.FLAT if low_bits else bits(table) for table in tables]

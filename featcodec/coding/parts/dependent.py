@@ -1,4 +1,4 @@
-"""A token grid whose larger latents go through dependent quantisation (SPEC §7.10)."""
+"""The coder of a token grid with dependent quantisation (SPEC §7.10)."""
 
 import math
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from ...errors import Damage
 from ...quantise import dependent
 from ...quantise.scalar import LAMBDA
 from . import chains
-from .base import Coded, PartCoder, Quantised, Run, Sizes, Take
+from .base import Coded, NextSymbols, PartCoder, Quantised, Run, Sizes
 
 
 @dataclass
 class DependentCoder(PartCoder):
-    """Codes latents of small scale as a `PartCoder` does, all others along chains."""
+    """Codes latents of low table numbers as a `PartCoder` does, all others along chains."""
 
     def __post_init__(self) -> None:
         if any(n >= family.FIRST and not t.magnitude for n, t in self.tables.items()):
-            raise Damage("an empty table of dependent symbols")
+            raise Damage("an empty table has the number of a quantiser")
 
     def table(self, number: int) -> Table:
         if number < family.FIRST:
@@ -59,13 +59,13 @@ class DependentCoder(PartCoder):
                 yield family.number(number, quantiser), chosen.compress(mine), found
             start = stop
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+    def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         latents = np.zeros((len(self.scales), math.prod(sizes), blocks), self.dtype)
         flat = latents.reshape(-1, blocks)
         scalar, runs = self._split(sizes)
-        self._take(take, flat, scalar)
-        symbols, second = chains.take(
-            take, _counts(runs, blocks), lambda n, q: self.table(family.number(n, q))
+        self._decode_runs(next_symbols, flat, scalar)
+        symbols, second = chains.decode(
+            next_symbols, _counts(runs, blocks), lambda n, q: self.table(family.number(n, q))
         )
         start = 0
         for number, rows in runs:
@@ -78,7 +78,7 @@ class DependentCoder(PartCoder):
         return self.transform.inverse(latents, sizes)
 
     def _split(self, sizes: Sizes) -> tuple[list[Run], list[Run]]:
-        """Return what the scalar quantiser codes, and what the dependent ones do."""
+        """Return the runs of the scalar quantiser, and those of the dependent ones."""
         order = self.order(sizes)
         first = sum(number < family.LEAST for number, _ in order)
         return order[:first], order[first:]
@@ -86,7 +86,7 @@ class DependentCoder(PartCoder):
     def _quantise(
         self, latents: np.ndarray, runs: list[Run]
     ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return symbols of all runs, which of them quantiser 1 has, and the squared error."""
+        """Return symbols of all runs, which of them are of quantiser 1, and the squared error."""
         rows = np.concatenate([rows for _, rows in runs] or [np.zeros(0, np.intp)])
         lmbda = dependent.LAMBDA * self.lmbda / LAMBDA
         levels = []
@@ -97,5 +97,5 @@ class DependentCoder(PartCoder):
         return dependent.quantise(latents[rows].reshape(-1), spacing, levels)
 
 
-def _counts(runs: list[Run], blocks: int) -> chains.Counts:
+def _counts(runs: list[Run], blocks: int) -> chains.TableCounts:
     return [(number, len(rows) * blocks) for number, rows in runs]

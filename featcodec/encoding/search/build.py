@@ -22,7 +22,7 @@ SINGLE_BLOCKS = 48
 
 
 @dataclass(frozen=True)
-class Builder:
+class CandidateBuilder:
     """Builds candidates for a group."""
 
     samples: Samples

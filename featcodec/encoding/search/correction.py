@@ -44,12 +44,12 @@ def correct(
         return Correction()
     clamped = float(np.vdot(rest, rest))
     width = math.sqrt(before / near.size)
-    knots, gain = fit(near, rest, bounds[0], width)
+    knots, gain = fit_knots(near, rest, bounds[0], width)
     shares = [min(max(e / before, LEAST_LEFT), 1.0) for e in (clamped, clamped - gain)]
     return Correction(shares[0], shares[1], Curve(width, knots))
 
 
-def fit(
+def fit_knots(
     decoded: np.ndarray, rest: np.ndarray, lower: float, width: float
 ) -> tuple[tuple[int, ...], float]:
     """Return the knots of the curve nearest to the rests, and the squared error that it takes away.

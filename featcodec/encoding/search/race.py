@@ -18,7 +18,7 @@ from .. import tuning
 from ..choice import Choice
 from ..tensors.samples import Samples
 from . import cost, finalist
-from .build import Builder
+from .build import CandidateBuilder
 from .entries import matching
 
 
@@ -65,7 +65,7 @@ class Race:
 
     def __post_init__(self) -> None:
         self.target = 10 ** (-self.snr / 10)  # mean squared error, of the variance
-        self.build = Builder(self.samples, self.target)
+        self.build = CandidateBuilder(self.samples, self.target)
 
     @property
     def sizes(self) -> SampleSizes:

@@ -60,7 +60,7 @@ def _tells(column: list[str], tensors: list[Tensor], layout: Layout) -> bool:
     between = float(((means - means.mean(axis=0)) ** 2).mean())
     counts = np.array([_distinct(rows) for rows in pooled])  # what is repeated says nothing new
     by_chance = float(within * np.mean(1 / counts))
-    return between > 4 * by_chance + 0.02 * within
+    return bool(between > 4 * by_chance + 0.02 * within)
 
 
 def _distinct(rows: np.ndarray) -> int:

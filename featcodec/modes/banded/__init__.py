@@ -12,7 +12,7 @@ BANDS = range(2, 17)
 
 @dataclass(frozen=True)
 class BandedFields(Fields):
-    """How many bands there are, and which of them each place of the longest block is in."""
+    """The number of bands, and the band of each place of the longest block."""
 
     bands: int
     places: bytes  # packed integers

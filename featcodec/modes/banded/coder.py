@@ -1,4 +1,4 @@
-"""The linear transform with one KLT for each band of frequencies."""
+"""Builds coders with one KLT for each band of frequencies."""
 
 import math
 
@@ -15,14 +15,17 @@ from . import BandedFields
 
 
 class BandedCoder(LinearCoder):
-    """A model's own arrays are the bands (block), the number of that of each place."""
+    """The field of the mode is the band number (block) of each place."""
 
     def unpack(self, model: Model, channels: int, dependent: bool) -> np.ndarray:
         assert isinstance(model.fields, BandedFields)
         packed = integers.unpack(model.fields.places, math.prod(model.block))
         bands = packed.astype(np.int64)
         if not np.array_equal(np.unique(bands), np.arange(model.fields.bands)):
-            raise Corrupt("the places of a block use an undefined band or leave one empty")
+            most = model.fields.bands - 1
+            raise Corrupt(
+                f"the places of a block must use all bands from 0 to {most}, and no other"
+            )
         return bands.reshape(model.block)
 
     def pack(self, own: np.ndarray) -> BandedFields:

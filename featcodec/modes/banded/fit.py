@@ -1,4 +1,4 @@
-"""Bands of grid frequencies, and a KLT for each: what moves slowly and what moves fast differ."""
+"""Bands of grid frequencies, and the KLT of each, fitted to a sample."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from ...transform import dct, householder
 from ...transform.banded import points_of
 from ...transform.linear import principal_axes
 
-# Radii between so many bands: 1 is where the shortest waves along one axis lie. Each list has the
-# shorter ones in it, so that bands of a longer one only merge.
+# The radii between bands, by their number; radius 1 is the highest frequency of one axis. Fewer
+# bands share radii with more, so that moments of bands can be merged.
 EDGES: Mapping[int, tuple[float, ...]] = {2: (0.2,), 3: (0.2, 0.5), 4: (0.05, 0.2, 0.5)}
-PRIOR = 0.5  # tokens for each channel, that the covariance of all is worth to that of a band
+PRIOR = 0.5  # tokens a channel: the weight of the covariance of all bands in that of one
 
 
 def radial(block: Sizes, count: int) -> np.ndarray:
@@ -33,7 +33,7 @@ class Moments:
     bands: np.ndarray  # block of ints: the band of each place
     channels: int
     products: np.ndarray = field(init=False)  # (bands, channels, channels)
-    tokens: np.ndarray = field(init=False)  # (bands,), behind them
+    tokens: np.ndarray = field(init=False)  # (bands,), how many the products sum
 
     def __post_init__(self) -> None:
         self.tokens = np.zeros(int(self.bands.max()) + 1)
@@ -48,7 +48,7 @@ class Moments:
             self.tokens[band] += some.shape[1]
 
     def merged(self, bands: np.ndarray) -> "Moments":
-        """Return the moments of bands that these are parts of."""
+        """Return the moments of wider bands, each the union of some of these."""
         result = Moments(bands, self.channels)
         for part, band in np.unique([self.bands.ravel(), bands.ravel()], axis=1).T:
             result.products[band] += self.products[part]
@@ -58,7 +58,7 @@ class Moments:
     def axes(self) -> list[np.ndarray]:
         """Return the principal axes of each band, the strongest first.
 
-        The covariance of a band is drawn towards that of all, so that a band that few tokens show
+        The covariance of a band shrinks towards that of all bands, so that a band of few tokens
         keeps close to the axes of all.
         """
         whole = self.products.sum(axis=0)

@@ -1,4 +1,4 @@
-"""When a KLT for each band of frequencies is tried: behind KLTs of one band that pay."""
+"""When an encoder tries a KLT for each band: where a single KLT pays."""
 
 import math
 
@@ -7,12 +7,12 @@ from ..linear.search import fitted_to, magnitude_at, reflector_bits
 from ..search import ModeSearch
 from .fit import Moments, banded_model, radial
 
-GAIN = 0.15  # of the bits of one KLT: the most that the other KLTs may take
-NEAR = (0.93, 1.1)  # of the bits of one KLT: what three take where two are tried, too
+GAIN = 0.15  # of the bits with one KLT: the most that further KLTs may take
+NEAR = (0.93, 1.1)  # of the bits with one KLT: two bands are tried when three take as many
 
 
 class BandedSearch(ModeSearch):
-    """Three bands instead of one, and two when it is a near thing."""
+    """Three bands; two as well when three are about as good as one."""
 
     blurs_bounds = True
     trellis_gain = 0.95

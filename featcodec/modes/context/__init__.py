@@ -1,7 +1,8 @@
 """Context modelling of maps in the sample domain (SPEC §7.9, §7.13, §7.14).
 
-Decoded neighbours pick the entropy table of each symbol. With `restored`, all four neighbours set
-its reconstruction point too; `context` of format 3.0 has those of its table, and is only read.
+Decoded neighbours pick the entropy table of each symbol. With `context`, the neighbours on all four
+sides set its reconstruction point too. `context-v3` takes the reconstruction points of the tables;
+it is only read.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from ..mode import Fields, Mode
 
 @dataclass(frozen=True)
 class ContextFields(Fields):
-    """Where symbols are reconstructed, by what their neighbours are."""
+    """The offsets of reconstruction points, by the neighbours of a symbol."""
 
     offsets: bytes  # packed integers
 
@@ -26,6 +27,6 @@ class ContextFields(Fields):
 
 
 MODES = (
-    Mode("context", 2, V3),
-    Mode("restored", 6, V4, "context", ContextFields, trellis=True),
+    Mode("context-v3", 2, V3, "context"),
+    Mode("context", 6, V4, fields=ContextFields, trellis=True),
 )

@@ -1,4 +1,4 @@
-"""Maps without a transform as a candidate: contexts, tables and restoration fitted to a sample."""
+"""Maps without a transform as a candidate: scales, tables and offsets fitted to a sample."""
 
 from dataclasses import replace
 
@@ -10,14 +10,15 @@ from ...container.group import Part
 from ...encoding.fit import fitting
 from ...encoding.search.candidate import Candidate, scale_of
 from ...entropy import contexts, fit, integers
+from ...quantise.dependent import Offsets
 from ...quantise.scalar import Thresholds, quantise
 from . import reconstruction
 from .dependent import DependentContextCoder
-from .scalar import ContextCoder, Offsets, by_place
+from .scalar import ContextCoder, by_place
 
 
 class ContextCandidate(Candidate):
-    """No transform: neighbours choose the tables, beside the activity of the channel."""
+    """The sample domain: neighbours and the mean magnitude of the channel choose the tables."""
 
     LAMBDAS = (0.08,)
     START = Thresholds(0.6, 0.55)  # before there are tables
@@ -26,7 +27,7 @@ class ContextCandidate(Candidate):
         return self._fitted(step, rounds=1)[0]
 
     def tuned(self, step: float) -> tuple[PartCoder, float]:
-        """Return a coder with tables of its own where they pay, and all its bits."""
+        """Return a coder, with tables of its own where they pay, and all its bits."""
         return self._fitted(step, rounds=2)
 
     def _fitted(self, step: float, rounds: int) -> tuple[ContextCoder, float]:
@@ -48,7 +49,7 @@ class ContextCandidate(Candidate):
         scales = step_scale + 2 * levels.reshape(-1, *(1 for _ in self.model.block))
         default.scales = np.broadcast_to(scales, self.model.scales.shape)
         coder = default
-        # Thresholds follow the tables, and the tables what the thresholds leave.
+        # Thresholds depend on the tables, and the tables on the symbols.
         for _ in range(rounds):
             counts, expected, offsets = self._counted(coder)
             tables, bits = fitting.choose_tables(default, counts, self.fraction, empty=False)
@@ -70,7 +71,7 @@ class ContextCandidate(Candidate):
     def _counted(
         self, coder: ContextCoder
     ) -> tuple[fitting.Counts, dict[int, Offsets], np.ndarray]:
-        """Return counts, what symbols of each table stand for, and the best offsets."""
+        """Return counts, the mean reconstruction points of each table, and the best offsets."""
         counts = fitting.Counts({}, {}, 0.0, self.size)
         sums: dict[int, np.ndarray] = {}
         sets = reconstruction.SETS if self.dependent else 1
@@ -84,20 +85,22 @@ class ContextCandidate(Candidate):
                 sums[number] = sums.get(number, 0) + found_excess
             around += reconstruction.excess(known, rows, coder.step, sets)
             if coder.offsets is not None:
-                change = reconstruction.restored(known, coder.offsets, coder.step, coder.dtype)
+                change = reconstruction.from_neighbours(
+                    known, coder.offsets, coder.step, coder.dtype
+                )
                 change -= rows
                 counts.error += float(np.vdot(change, change))
         expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
         counts.offsets = dict.fromkeys(sums, (0.0, 0.0))  # those of tables are not used
-        return counts, expected, reconstruction.fit(around)
+        return counts, expected, reconstruction.fit_offsets(around)
 
 
 def excess_of(
     latents: np.ndarray, symbols: np.ndarray, spacing: float, lowered: float
 ) -> np.ndarray:
-    """Return (2, 3): how many symbols are 0, 1 and above, and by what the latents exceed them.
+    """Return (2, 3): the counts of symbols 0, 1 and above, and the sums of latents less levels.
 
-    Levels of symbols other than 0 are lowered by so many spacings.
+    Levels of symbols other than 0 are lowered by `lowered` spacings.
     """
     beyond = latents * latents.dtype.type(1 / spacing)
     beyond -= symbols

@@ -1,4 +1,4 @@
-"""Maps without a transform, symbols of the larger predictions along chains (SPEC §7.14)."""
+"""Context modelling with dependent quantisation (SPEC §7.14)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...coding.parts import chains
-from ...coding.parts.base import Quantised, Run, Take
+from ...coding.parts.base import NextSymbols, Quantised, Run
 from ...entropy import contexts
 from ...errors import Damage
 from ...quantise import dependent
 from ...quantise.scalar import LAMBDA
-from .scalar import USUAL, ContextCoder, Pass
+from .scalar import USUAL, ContextCoder, PassSymbols
 
 
 @dataclass
@@ -20,14 +20,16 @@ class DependentContextCoder(ContextCoder):
 
     def __post_init__(self) -> None:
         if any(n >= contexts.TABLES and not t.magnitude for n, t in self.tables.items()):
-            raise Damage("an empty table of dependent symbols")
+            raise Damage("an empty table has the number of a quantiser")
 
     def lattice(self, number: int) -> tuple[float, float]:
         if number < contexts.TABLES:
             return super().lattice(number)
         return self.step * dependent.RATIO, 0.5 * (number >= 2 * contexts.TABLES)
 
-    def _decide(self, found: Pass, values: np.ndarray, runs: Sequence[Run]) -> Iterator[Quantised]:
+    def _decide(
+        self, found: PassSymbols, values: np.ndarray, runs: Sequence[Run]
+    ) -> Iterator[Quantised]:
         scalar, chained = _split(runs)
         yield from super()._decide(found, values, scalar)
         where = _laid(chained)
@@ -46,18 +48,20 @@ class DependentContextCoder(ContextCoder):
         for number, some in arrays:
             yield number, latents[some], symbols[some]
 
-    def _take_pass(self, take: Take, found: Pass, runs: Sequence[Run]) -> None:
+    def _decode_pass(
+        self, next_symbols: NextSymbols, found: PassSymbols, runs: Sequence[Run]
+    ) -> None:
         scalar, chained = _split(runs)
-        super()._take_pass(take, found, scalar)
+        super()._decode_pass(next_symbols, found, scalar)
         where = _laid(chained)
-        symbols, second = chains.take(
-            take, _counts(chained), lambda n, q: self.table(contexts.of_quantiser(n, q))
+        symbols, second = chains.decode(
+            next_symbols, _counts(chained), lambda n, q: self.table(contexts.of_quantiser(n, q))
         )
         found.symbols[where], found.quantisers[where] = symbols, 1 + second
 
 
 def _split(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """Return what the scalar quantiser codes, and what the dependent ones do."""
+    """Return the runs of the scalar quantiser, and those of the dependent ones."""
     scalar = [run for run in runs if not contexts.chained(run[0])]
     return scalar, [run for run in runs if contexts.chained(run[0])]
 
@@ -66,5 +70,5 @@ def _laid(runs: Sequence[Run]) -> np.ndarray:
     return np.concatenate([where for _, where in runs] or [np.zeros(0, np.intp)])
 
 
-def _counts(runs: Sequence[Run]) -> chains.Counts:
+def _counts(runs: Sequence[Run]) -> chains.TableCounts:
     return [(number, len(where)) for number, where in runs]

@@ -1,7 +1,7 @@
-"""Where a symbol of a map is reconstructed, from the symbols on all sides of it (SPEC §7.13).
+"""Reconstruction points of maps, which depend on all four neighbours (SPEC §7.13).
 
-What a rectifier left and became symbol 0 was more than that beside large values, and nothing among
-zeros. So the offset of a reconstructed value depends on the magnitudes of its four neighbours.
+Behind a ReLU, a value quantised to 0 was likelier positive when its neighbours are large. So the
+offset of a reconstruction point depends on the magnitudes of the four neighbours.
 """
 
 import numpy as np
@@ -10,14 +10,14 @@ from ...entropy import contexts
 from ...entropy.contexts import Contexts
 from ...quantise.dependent import RATIO
 
-UNIT = 64  # of offsets, in a step
-LARGEST = 128  # offset
+UNIT = 64  # offsets in a step
+LARGEST = 128  # magnitude of an offset
 KINDS = 3  # of symbols: magnitude 0, 1 and above
-# From which sums of neighbours on the classes after the first are.
+# The least sum of neighbours of each class after the first.
 EDGES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 32, 46, 64, 91)
 CLASSES = len(EDGES) + 1
-SETS = 3  # of offsets under dependent quantisation: of each quantiser
-PRIOR = 4  # values in the middle that an offset is drawn to
+SETS = 3  # of offsets under dependent quantisation, one for each quantiser
+PRIOR = 4  # values at offset 0 that a fit counts in
 _KIND_OF = np.searchsorted(
     np.array(EDGES), np.arange(4 * contexts.LARGEST + 1), side="right"
 ).astype(np.uint8) * np.uint8(KINDS)
@@ -26,7 +26,7 @@ _KIND_OF = np.searchsorted(
 def kinds(known: Contexts, sets: int) -> np.ndarray:
     """Return the position (points, columns), uint8, of the offset of each symbol.
 
-    There are `sets` of offsets, one alone or one of each quantiser.
+    `sets` is 1, or SETS with a set for each quantiser.
     """
     first, *others = contexts.beside(known.sizes)
     total = known.magnitudes[first].astype(np.uint16)
@@ -39,11 +39,11 @@ def kinds(known: Contexts, sets: int) -> np.ndarray:
     return found
 
 
-def restored(known: Contexts, offsets: np.ndarray, step: float, dtype: str) -> np.ndarray:
+def from_neighbours(known: Contexts, offsets: np.ndarray, step: float, dtype: str) -> np.ndarray:
     """Return latents (points, columns).
 
-    `offsets` (sets, CLASSES, KINDS) are in 1 / UNIT of a spacing; of several sets, the last has
-    levels half a spacing nearer to zero, and all but the first have a spacing of RATIO steps.
+    `offsets` (sets, CLASSES, KINDS) are in 1 / UNIT of a spacing. With several sets, all but the
+    first have a spacing of RATIO steps, and the levels of the last lie half a spacing nearer to 0.
     """
     exact = offsets / UNIT
     if len(offsets) > 1:
@@ -57,9 +57,9 @@ def restored(known: Contexts, offsets: np.ndarray, step: float, dtype: str) -> n
 
 
 def excess(known: Contexts, latents: np.ndarray, step: float, sets: int = 1) -> np.ndarray:
-    """Return (2, sets, CLASSES, KINDS): how many latents, and by what they exceed their levels.
+    """Return (2, sets, CLASSES, KINDS): counts of latents, and sums of latents less levels.
 
-    `latents` are (points, columns); the excess is in spacings away from zero, summed.
+    `latents` are (points, columns); differences are in spacings, away from zero.
     """
     beyond = latents / _spacings(known, sets, step, latents.dtype)
     beyond -= known.symbols
@@ -75,12 +75,12 @@ def excess(known: Contexts, latents: np.ndarray, step: float, sets: int = 1) -> 
 
 
 def _spacings(known: Contexts, sets: int, step: float, dtype: np.dtype) -> np.ndarray:
-    """Return the distance of levels, of each symbol where there are several."""
+    """Return the spacing of levels; with several sets, that of each symbol."""
     found = np.array([step, step * RATIO, step * RATIO], dtype)
     return found[0] if sets == 1 else found.take(known.quantisers)
 
 
-def fit(sums: np.ndarray) -> np.ndarray:
-    """Return the offsets (sets, CLASSES, KINDS) with the least squared error, from an `excess`."""
+def fit_offsets(sums: np.ndarray) -> np.ndarray:
+    """Return the offsets (sets, CLASSES, KINDS) of least squared error, from an `excess`."""
     offsets = np.rint(UNIT * sums[1] / (sums[0] + PRIOR))
     return np.clip(offsets, -LARGEST, LARGEST).astype(np.int64)

@@ -1,27 +1,27 @@
-"""Maps without a transform, every symbol's table chosen by its neighbours (SPEC §7.9, §7.13)."""
+"""Context modelling with the scalar quantiser (SPEC §7.9, §7.13)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ...coding.parts.base import Coded, PartCoder, Quantised, Run, Sizes, Take
+from ...coding.parts.base import Coded, NextSymbols, PartCoder, Quantised, Run, Sizes
 from ...entropy import contexts
 from ...entropy.contexts import Contexts
-from ...entropy.tables import Table, bits
+from ...entropy.tables import Table, bits, by_table
+from ...quantise.dependent import Offsets
 from ...quantise.scalar import PLAIN, Thresholds, quantise, thresholds
 from . import reconstruction
 
-Offsets = tuple[float, float, float]  # of reconstructed symbols 0, 1 and above, in steps
 USUAL: Offsets = (0.15, 0.0, 0.0)
 
 
 @dataclass
 class ContextCoder(PartCoder):
-    """One token grid in the sample domain; blocks are pieces of a map."""
+    """Codes one token grid in the sample domain; blocks are pieces of a map."""
 
-    positive: bool = False  # no value is below the mean, which is the value of symbol 0
-    offsets: np.ndarray | None = None  # of restoration; None: those of the tables (3.0)
+    positive: bool = False  # no value is below the mean, so no symbol is negative
+    offsets: np.ndarray | None = None  # of reconstruction points; None: those of the tables (3.0)
     expected: Mapping[int, Offsets] = field(default_factory=dict)  # by table, while encoding
 
     def table(self, number: int) -> Table:
@@ -33,7 +33,7 @@ class ContextCoder(PartCoder):
         return replace(found, expected=other.expected)
 
     def contexts(self, sizes: Sizes, blocks: int) -> Contexts:
-        """Return the contexts of a class of blocks, nothing known yet."""
+        """Return the contexts of a class of blocks, before any symbol is known."""
         scales = self.scales.reshape(len(self.scales), -1)[:, 0]
         rows, columns = sizes
         return Contexts((rows, columns), (scales - self.step_scale + 1) >> 1, blocks)
@@ -43,26 +43,26 @@ class ContextCoder(PartCoder):
         known = self.contexts(sizes, latents.shape[-1])
         rows = by_place(latents)
         coded = [(number, symbols) for number, _, symbols in self.decided(rows, known)]
-        change = reconstruction.restored(known, self.offsets, self.step, self.dtype)
+        change = reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
         change -= rows
         return coded, float(np.vdot(change, change))
 
     def decided(self, rows: np.ndarray, known: Contexts) -> Iterator[Quantised]:
         """Yield (number of table, copies of latents, int32 symbols) in coding order.
 
-        `rows` are latents (points, columns), of which nothing is known yet. They are decided pass
-        by pass, so that the table of each is known by then.
+        `rows` are latents (points, columns); `known` knows none of their symbols yet. They are
+        decided pass by pass, because earlier passes determine the tables.
         """
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
-            found = Pass.of(numbers)
-            yield from self._decide(found, rows[places].reshape(-1), contexts.by_table(numbers))
+            found = PassSymbols.of(numbers)
+            yield from self._decide(found, rows[places].reshape(-1), by_table(numbers))
             found.tell(known, number)
 
     def _decide(
-        self, found: "Pass", values: np.ndarray, runs: Sequence[Run]
+        self, found: "PassSymbols", values: np.ndarray, runs: Sequence[Run]
     ) -> Iterator[Quantised]:
-        """Quantise the values of a pass, and yield what comes of it in coding order."""
+        """Quantise the values of a pass, and yield the symbols in coding order."""
         for chosen, where in runs:
             mine = values.take(where)
             symbols = quantise(mine, self.step, self.thresholds_of(chosen))
@@ -70,36 +70,38 @@ class ContextCoder(PartCoder):
             yield chosen, mine, symbols
 
     def thresholds_of(self, number: int) -> Thresholds:
-        """Return where symbols that a table will code change, in steps."""
+        """Return the thresholds of symbols of a table."""
         table = self.table(number)
         if table.shift:
             return PLAIN
         zero, one, further = self.expected.get(number, USUAL)
         return thresholds(bits(table), (one, further), self.lmbda, zero)
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
-        """Return aligned values (channels, points, blocks); `take` hands out the symbols."""
+    def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
+        """Return aligned values (channels, points, blocks) of the next symbols."""
         channels, points = len(self.scales), sizes[0] * sizes[1]
         known = self.contexts(sizes, blocks)
         latents = np.empty((points, channels * blocks), self.dtype)
         for number, (places, _) in enumerate(known.lattice):
             numbers = known.numbers(number)
-            found, runs = Pass.of(numbers), contexts.by_table(numbers)
-            self._take_pass(take, found, runs)
+            found, runs = PassSymbols.of(numbers), by_table(numbers)
+            self._decode_pass(next_symbols, found, runs)
             found.tell(known, number)
             if self.offsets is None:
                 latents[places] = self._by_tables(found, runs)
         if self.offsets is not None:
-            latents = reconstruction.restored(known, self.offsets, self.step, self.dtype)
+            latents = reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
         aligned = latents.reshape(points, channels, blocks).transpose(1, 0, 2)
         return self.transform.inverse(np.ascontiguousarray(aligned), sizes)
 
-    def _take_pass(self, take: Take, found: "Pass", runs: Sequence[Run]) -> None:
+    def _decode_pass(
+        self, next_symbols: NextSymbols, found: "PassSymbols", runs: Sequence[Run]
+    ) -> None:
         for chosen, where in runs:
-            found.symbols[where] = take(len(where), self.table(chosen))
+            found.symbols[where] = next_symbols(len(where), self.table(chosen))
 
-    def _by_tables(self, found: "Pass", runs: Sequence[Run]) -> np.ndarray:
-        """Return the latents (places, columns) that symbols of a pass are, without restoration."""
+    def _by_tables(self, found: "PassSymbols", runs: Sequence[Run]) -> np.ndarray:
+        """Return the latents (places, columns) of a pass, by the offsets of its tables."""
         latents = np.empty(found.symbols.size, self.dtype)
         for chosen, where in runs:
             latents[where] = self.levels(chosen, found.symbols[where])
@@ -107,15 +109,15 @@ class ContextCoder(PartCoder):
 
 
 @dataclass
-class Pass:
-    """The symbols of a pass over a class of blocks, and whose they are, flat."""
+class PassSymbols:
+    """The symbols of a pass over a class of blocks, and their quantisers, flat."""
 
     symbols: np.ndarray  # int32
     quantisers: np.ndarray  # uint8, as `Contexts` has them
     shape: tuple[int, ...]  # places, columns
 
     @classmethod
-    def of(cls, numbers: np.ndarray) -> "Pass":
+    def of(cls, numbers: np.ndarray) -> "PassSymbols":
         size = numbers.size
         return cls(np.empty(size, np.int32), np.zeros(size, np.uint8), numbers.shape)
 

@@ -1,4 +1,4 @@
-"""When maps are coded with contexts: where they have zeros."""
+"""When an encoder tries context modelling: on maps with many zeros."""
 
 import math
 from dataclasses import replace
@@ -20,7 +20,7 @@ class ContextSearch(ModeSearch):
 
     family = "context"
     candidate = ContextCandidate
-    least_blocks = 2  # there are no scales of single coefficients
+    least_blocks = 2  # scales are of whole channels
     trellis_gain = 0.97
     certain_bits = 1 << 19
 
@@ -30,11 +30,11 @@ class ContextSearch(ModeSearch):
         block = fitting.longest_block(race.samples.group.grids, BLOCK)
         model = fitting.linear_model(block, None, 0, 1, np.zeros(race.samples.channels, np.int64))
         values = replace(race.samples.alignment(), mean=0.0)
-        model = replace(model, transform="restored")
+        model = replace(model, transform="context")
         enter_sample_domain(race, model, values, ContextCandidate.LAMBDAS)
 
     def suffices(self, race: Race) -> bool:
-        """Return whether neighbours tell more than any clustering of channels does."""
+        """Return whether context modelling surely beats a clustering of channels."""
         if not self._serves(race):
             return False
         return math.prod(fitting.longest_block(race.samples.group.grids, BLOCK)) >= LEAST_PLACES

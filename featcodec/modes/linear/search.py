@@ -1,4 +1,4 @@
-"""When a DCT and a KLT of the group's own are tried."""
+"""When an encoder tries a DCT and a KLT of the group's own."""
 
 import math
 
@@ -10,12 +10,12 @@ from ...encoding.fit.fitting import Classes
 from ...encoding.search.race import Race, Recipe, Trial
 from ..search import ModeSearch
 
-HELPFUL = 1.1  # of the bits without a KLT: the most that one may take where more are tried
-WELL_TRAINED = 0.97  # of the bits of all else: for so good a profile a large group tries no KLT
+HELPFUL = 1.1  # of the bits without a KLT: bands are tried when one takes no more
+WELL_TRAINED = 0.97  # of all other bits: with so good a profile a large group tries no KLT
 
 
 class LinearSearch(ModeSearch):
-    """The DCT alone, then behind KLTs of the group's own while they seem to pay."""
+    """The DCT alone, then with KLTs of the group's own while they may pay."""
 
     blurs_bounds = True
     trellis_gain = 0.95
@@ -58,7 +58,7 @@ SEARCH = LinearSearch()
 
 
 def magnitude_at(snr: float) -> float:
-    """Return the size of the integers of reflectors that pays at an SNR in dB."""
+    """Return the magnitude of the integers of reflectors that pays at an SNR in dB."""
     return float(2.0 ** min(max(round((snr - 2) / 6), 1), 6))
 
 
@@ -68,5 +68,5 @@ def reflector_bits(channels: int, count: int, magnitude: float) -> float:
 
 
 def fitted_to(race: Race, block: Sizes, values: ValueAlignment) -> Classes:
-    """Return the sample for KLTs of the group's own, disjoint from that which judges them."""
+    """Return a sample for fitting KLTs, disjoint from that of the trials."""
     return race.samples.sample(block, race.sizes.fit, values, disjoint=True)[0][False]

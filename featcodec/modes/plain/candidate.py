@@ -12,10 +12,10 @@ from .clusters import cluster
 
 
 class PlainCandidate(Candidate):
-    """No transform: channels are clustered, and scales are the numbers of their tables."""
+    """Transform none: clusters of channels, and scales that are the numbers of their tables."""
 
     COUNTS = (1, 4, 16)
-    # Sparse maps are far from the high-rate regime in which quantise.LAMBDA is right.
+    # Sparse maps are far from the high rates at which quantise.scalar.LAMBDA is right.
     LAMBDAS: tuple[float, ...] = (0.06, 0.12)
 
     def rough(self, step: float) -> PartCoder:

@@ -1,7 +1,7 @@
-"""Channels without a transform, clustered by the table that suits their symbols.
+"""Clusters of channels that share an entropy table.
 
-Lloyd's iteration with code length as the distance: a table is fitted to the channels of a cluster,
-each channel goes to the table that codes it in the fewest bits, and again.
+Lloyd's algorithm with code length as the distance: fit a table to the channels of each cluster,
+move each channel to the table of the fewest bits, and repeat.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ...entropy.tables import EMPTY, Table, bits
 from ...quantise.scalar import Thresholds, quantise, thresholds
 
 ROUNDS = 3
-COARSE_BITS = 9  # of magnitudes, when channels are compared
+COARSE_BITS = 9  # of magnitudes, in comparisons of channels
 START = Thresholds(0.55, -0.5)
 
 
@@ -28,8 +28,8 @@ def cluster(
 ) -> tuple[np.ndarray, list[Table], float]:
     """Return the cluster of each channel, a table per cluster, and bits with side information.
 
-    `rows` is (channels, values), `lmbda` that of quantise.thresholds. `plain` thresholds, when
-    given, are kept, and reconstruction is in the middle.
+    `rows` is (channels, values), `lmbda` that of `quantise.scalar.thresholds`. With `plain`, these
+    thresholds stay, and tables have no offsets.
     """
     channels = len(rows)
     activity = np.minimum(np.abs(rows), 2 * step).mean(axis=1)
@@ -71,7 +71,7 @@ def _histograms(symbols: np.ndarray) -> np.ndarray:
 
 
 def _costs(histograms: np.ndarray, coarse: int, table: Table) -> np.ndarray:
-    """Return the bits of each channel's symbols, counted without `coarse` bits, under a table."""
+    """Return the bits of the symbols of each channel, less `coarse` low bits, under a table."""
     reach = histograms.shape[1] // 2
     values = np.arange(-reach, reach + 1) << coarse
     if not table.magnitude:

@@ -1,3 +1,3 @@
-"""No transform is the linear one without a KLT, of blocks of one point."""
+"""Transform none is the linear one without a KLT, with blocks of one point."""
 
 from ..linear.coder import CODER as CODER

@@ -1,4 +1,4 @@
-"""When channels are coded without a transform."""
+"""When an encoder tries no transform: where context modelling does not suffice."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from .candidate import PlainCandidate
 
 
 class PlainSearch(ModeSearch):
-    """Where there are neighbours enough, contexts leave nothing to channels alone."""
+    """Clusters of channels, unless context modelling has neighbours enough to beat them."""
 
     family = "none"
     candidate = PlainCandidate

@@ -1,4 +1,4 @@
-"""Uniform quantisation in the sample domain, residuals of a prediction coded (SPEC §7.11)."""
+"""Prediction of uniformly quantised values, which bounds every error (SPEC §7.11)."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ..mode import Fields, Mode
 
 @dataclass(frozen=True)
 class PredictedFields(Fields):
-    """The weights of neighbours and of channels that a prediction is made of."""
+    """The weights of neighbours and of channels of a prediction."""
 
     weights: bytes  # packed
 

@@ -1,4 +1,4 @@
-"""Coders of predicted symbols."""
+"""Builds coders with prediction."""
 
 import math
 
@@ -12,13 +12,13 @@ from ...container.wire import Builder, Cursor
 from ...entropy import integers
 from ...entropy.prediction import LINES, PASSES, Prediction, Predictor
 from ...errors import Corrupt
-from ..coder import ModeCoder, Quantiser
+from ..coder import CoderArguments, ModeCoder
 from . import PredictedFields
 from .part import PredictedCoder
 
 
 class PredictedModeCoder(ModeCoder):
-    """A model's own arrays are the weights of its prediction; scales are (channels, passes)."""
+    """The fields of the mode are the weights of its prediction; scales are (channels, passes)."""
 
     def scale_shape(self, block: tuple[int, ...]) -> tuple[int, ...]:
         return (PASSES,)
@@ -33,8 +33,8 @@ class PredictedModeCoder(ModeCoder):
     def pack(self, own: Prediction) -> PredictedFields:
         return PredictedFields(pack_weights(own))
 
-    def coder(self, model: GridModel, header: Lossy, quantiser: Quantiser) -> PartCoder:
-        return PredictedCoder(*quantiser, predictor=Predictor(model.own))
+    def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
+        return PredictedCoder(*arguments, predictor=Predictor(model.own))
 
 
 CODER = PredictedModeCoder()
@@ -43,7 +43,8 @@ CODER = PredictedModeCoder()
 def check_maps(model: Model) -> None:
     """Raise Corrupt when a model of the sample domain has a KLT, or blocks that are no maps."""
     if model.reflectors or math.prod(model.block[:-2]) > 1:
-        raise Corrupt("a model of the sample domain has a KLT, or blocks that are no maps")
+        stated = f"{model.reflectors} reflectors and blocks {model.block}"
+        raise Corrupt(f"a model of the sample domain has {stated}; they must be 0, and maps")
 
 
 def pack_weights(prediction: Prediction) -> bytes:

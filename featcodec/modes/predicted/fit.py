@@ -9,15 +9,15 @@ from ...entropy import contexts, prediction
 from ...entropy.prediction import LINES, PASSES, Prediction, Predictor
 
 Indices = dict[Sizes, np.ndarray]  # int32 (channels, points, blocks) by size of block
-NOISE = 1 / 12  # variance of an index beside that of what it stands for
-SIGNIFICANT = 2.4  # standard errors of a weight that is worth its bits
-TOGETHER = 512  # channels that are predicted from each other; the work grows with its square
+NOISE = 1 / 12  # variance of the rounding error of an index
+SIGNIFICANT = 2.4  # standard errors from which on a weight is worth its bits
+TOGETHER = 512  # channels predicted from each other; the work grows with the square
 LEAST_TOKENS = 16  # to fit anything on
-MOST_CHANNELS = 4096  # beyond, there are too many weights to write down
+MOST_CHANNELS = 4096  # beyond, weights of channels would take too many bits
 LARGEST_WEIGHT = 16.0
 
 
-def fit(indices: Indices) -> Prediction:
+def fit_prediction(indices: Indices) -> Prediction:
     """Return the prediction of indices of these sizes."""
     channels = len(next(iter(indices.values())))
     nothing = Prediction(
@@ -29,7 +29,7 @@ def fit(indices: Indices) -> Prediction:
     moments, tokens = _moments(indices, Predictor(nothing), channels)
     if tokens < LEAST_TOKENS or channels > MOST_CHANNELS:
         return nothing
-    # The step of a weight at which what it costs and what its error costs are in balance.
+    # At this step of the weights, finer ones cost more bits than they save.
     precision = max(math.ceil(math.log2(math.sqrt(tokens / 12))) - 1, 0)
     octaves, rows = channel_weights(moments, tokens, precision)
     return Prediction(nothing.neighbours, precision, octaves, rows)
@@ -58,7 +58,7 @@ def _neighbour_weights(indices: Indices, channels: int) -> np.ndarray:
 
 
 def _moments(indices: Indices, predictor: Predictor, channels: int) -> tuple[np.ndarray, int]:
-    """Return second moments (channels, channels) of what neighbours leave, and the tokens."""
+    """Return second moments (channels, channels) of the residuals of neighbours, and the tokens."""
     total = np.zeros((PASSES, channels, channels))
     tokens = np.zeros(PASSES)
     for sizes, array in indices.items():
@@ -67,7 +67,7 @@ def _moments(indices: Indices, predictor: Predictor, channels: int) -> tuple[np.
             left = residuals[:, places].reshape(channels, -1).astype(np.float64)
             total[number] += left @ left.T
             tokens[number] += left.shape[1]
-    # All count alike, however little neighbours leave.
+    # All passes count alike, whatever the variance of their residuals.
     power = np.trace(total, axis1=1, axis2=2) / np.maximum(tokens * channels, 1) + NOISE
     usual = np.exp((np.log(power) * tokens).sum() / max(tokens.sum(), 1))
     weighted = (total * (usual / power)[:, None, None]).sum(axis=0)
@@ -79,8 +79,8 @@ def channel_weights(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return octaves and rows of a Prediction: a Cholesky factor, its columns quantised in turn.
 
-    What one column leaves is computed with its weights as they are stored, so that the next ones
-    make up for their errors, and weights that are no more than chance never enter.
+    The residual of each column is computed with its quantised weights, so that the next columns
+    compensate their errors. Weights that are not significant are 0.
     """
     channels = len(moments)
     rows = np.zeros((channels, channels), np.int64)
@@ -107,7 +107,7 @@ def _columns(left: np.ndarray, octaves: np.ndarray, tokens: int, precision: int)
         rows[j + 1 :, j] = whole
         weights = whole * unit
         if whole.any():
-            # E[(a - w_a u) (b - w_b u)] for all pairs of channels a, b with what is unexpected, u.
+            # E[(a - w_a u) (b - w_b u)] for all pairs of channels a, b; u is the innovation.
             half = np.outer(weights, column - weights * (own / 2))
             rest -= half
             rest -= half.T

@@ -1,20 +1,21 @@
-"""The sample domain with prediction: indices within a bound, residuals coded (SPEC §7.11)."""
+"""The coder of prediction: indices bound the error, and their residuals are coded (SPEC §7.11)."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ...coding.parts.base import PartCoder, Sizes, Take, by_table
+from ...coding.parts.base import NextSymbols, PartCoder, Sizes
 from ...entropy import family, prediction
 from ...entropy.prediction import Predictor
+from ...entropy.tables import by_table
 from ...quantise.scalar import PLAIN, dequantise, quantise
 
-NO_OFFSETS = (0.0, 0.0)  # an index stands for the middle of its cell
+NO_OFFSETS = (0.0, 0.0)  # reconstruction points are the middles of cells
 
 
 @dataclass
 class PredictedCoder(PartCoder):
-    """One token grid in the sample domain; `scales` are those of residuals, by channel and pass."""
+    """Codes one token grid in the sample domain; `scales` of residuals are (channels, passes)."""
 
     predictor: Predictor | None = None
 
@@ -39,12 +40,14 @@ class PredictedCoder(PartCoder):
         flat = residuals.reshape(-1, residuals.shape[-1])
         return [(number, flat[rows]) for number, rows in self.order(sizes)]
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+    def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         assert self.predictor is not None
         order = self.order(sizes)
         residuals = np.empty((sum(len(rows) for _, rows in order), blocks), np.int32)
         for number, rows in order:
-            residuals[rows] = take(len(rows) * blocks, self.table(number)).reshape(-1, blocks)
+            residuals[rows] = next_symbols(len(rows) * blocks, self.table(number)).reshape(
+                -1, blocks
+            )
         channels = len(self.scales)
         indices = self.predictor.indices(residuals.reshape(channels, -1, blocks), sizes)
         latents = dequantise(indices, self.step, NO_OFFSETS, self.dtype)

@@ -1,4 +1,4 @@
-"""Prediction in the sample domain, fitted to a sample (SPEC §7.11)."""
+"""When an encoder tries prediction: under a bound on the error (SPEC §7.11)."""
 
 from dataclasses import replace
 
@@ -12,12 +12,12 @@ from ...entropy import contexts, family, prediction
 from ...entropy.prediction import LARGEST, PASSES, Predictor
 from ...quantise.scalar import PLAIN, quantise
 from ..search import ModeSearch
-from . import fit
+from .fit import fit_prediction
 from .part import PredictedCoder
 
 
 class PredictedSearch(ModeSearch):
-    """Within any bound, where values are not too many steps."""
+    """Under any bound, when values are not too many steps."""
 
     def ways(self, sample: Sample, step: float, sparse: bool) -> list[Way]:
         return _ways(sample, step)
@@ -30,12 +30,12 @@ def _ways(sample: Sample, step: float) -> list[Way]:
     if sample.reaches(step) > LARGEST / 2:
         return []
     indices = {sizes: quantise(a, step, PLAIN) for sizes, a in sample.latents.items()}
-    fitted = fit.fit(indices)
+    fitted = fit_prediction(indices)
     predictor = Predictor(fitted)
     residuals = {sizes: predictor.residuals(a, sizes) for sizes, a in indices.items()}
     step_scale = scale_of(step)
     energy = _energy(residuals, step)
-    # No table may be empty: every residual counts in the predictions after it.
+    # No table may be empty: later predictions depend on every residual.
     floor = step_scale - 2 * family.UNIT + 4
     base = separable(np.maximum(energy.scales(), floor))
     wanted = np.maximum(energy.towards(base).scales(), floor)
@@ -50,7 +50,7 @@ def _ways(sample: Sample, step: float) -> list[Way]:
 
 
 def _energy(residuals: Classes, step: float) -> Energy:
-    """Return the energy of residuals by channel and pass; those without places as the first."""
+    """Return the energy of residuals by channel and pass; a pass without places takes the first."""
     channels = len(next(iter(residuals.values())))
     moment, count = np.zeros((channels, PASSES)), np.zeros((1, PASSES))
     for sizes, array in residuals.items():

@@ -1,4 +1,4 @@
-"""Uniform quantisation in the sample domain, zeros split from magnitudes (SPEC §7.12)."""
+"""Split symbols of uniformly quantised values, which bounds every error (SPEC §7.12)."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ..mode import Fields, Mode
 
 @dataclass(frozen=True)
 class SplitFields(Fields):
-    """The symbol of values at the upper bound; 0: they have no kind of their own."""
+    """The peak: the magnitude that values at the upper bound count as; 0: no kind of their own."""
 
     peak: int = 0
 

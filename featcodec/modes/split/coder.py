@@ -1,4 +1,4 @@
-"""Coders of symbols split into kinds and magnitudes."""
+"""Builds coders with split symbols."""
 
 from ... import limits
 from ...coding.model import GridModel
@@ -6,14 +6,14 @@ from ...coding.parts.base import PartCoder
 from ...container.group import Lossy
 from ...container.model import Model
 from ...entropy.prediction import LARGEST
-from ..coder import ModeCoder, Quantiser
+from ..coder import CoderArguments, ModeCoder
 from ..predicted.coder import check_maps
 from . import SplitFields
 from .part import SplitCoder
 
 
 class SplitModeCoder(ModeCoder):
-    """A model has one number of its own: the symbol of values at the upper bound."""
+    """The field of the mode is the peak."""
 
     def scale_shape(self, block: tuple[int, ...]) -> tuple[int, ...]:
         return (1,)
@@ -23,14 +23,14 @@ class SplitModeCoder(ModeCoder):
 
     def unpack(self, model: Model, channels: int, dependent: bool) -> int:
         assert isinstance(model.fields, SplitFields)
-        return limits.check(model.fields.peak, LARGEST, "the symbol at the upper bound")
+        return limits.check(model.fields.peak, LARGEST, "the peak of a model")
 
     def pack(self, own: int) -> SplitFields:
         return SplitFields(own)
 
-    def coder(self, model: GridModel, header: Lossy, quantiser: Quantiser) -> PartCoder:
+    def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
         top = (header.upper - header.mean) / header.std - model.centres
-        return SplitCoder(*quantiser, positive=header.positive, peak=model.own, top=top)
+        return SplitCoder(*arguments, positive=header.positive, peak=model.own, top=top)
 
 
 CODER = SplitModeCoder()

@@ -1,30 +1,29 @@
-"""The sample domain with zeros apart: kinds of symbols, then magnitudes (SPEC §7.12)."""
+"""The coder of split symbols: kinds, then magnitudes (SPEC §7.12)."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ...coding.parts.base import PartCoder, Sizes, Take
+from ...coding.parts.base import NextSymbols, PartCoder, Sizes
 from ...entropy import split
-from ...entropy.contexts import by_table
 from ...entropy.errors import SymbolError
 from ...entropy.prediction import LARGEST
 from ...entropy.split import MAGNITUDES, PEAK, Magnitudes
-from ...entropy.tables import Table
+from ...entropy.tables import Table, by_table
 from ...quantise.scalar import PLAIN, dequantise, quantise
 
 NO_OFFSETS = (0.0, 0.0)
-NEAR = 0.01  # of a step, below the bound, is at the bound
+NEAR = 0.01  # steps below the upper bound that count as at the bound
 
 
 @dataclass
 class SplitCoder(PartCoder):
-    """One token grid in the sample domain; `scales` (channels, 1) are levels of magnitudes."""
+    """Codes one token grid in the sample domain; `scales` (channels, 1) are of magnitudes."""
 
-    positive: bool = False  # no value is below the mean, which is the value of symbol 0
-    peak: int = 0  # the magnitude that values at the bound count as; 0: no kind of their own
-    top: np.ndarray | None = None  # (channels,) latents of the bound
+    positive: bool = False  # no value is below the mean, so no symbol is negative
+    peak: int = 0  # magnitude that values at the upper bound count as; 0: no kind
+    top: np.ndarray | None = None  # (channels,) latents of the upper bound
 
     def table(self, number: int) -> Table:
         return self.tables.get(number) or split.table(number, self.positive, self.peak > 0)
@@ -61,7 +60,7 @@ class SplitCoder(PartCoder):
             coded += [(chosen, mine.take(where)) for chosen, where in by_table(numbers)]
         return coded, float(np.vdot(error, error))
 
-    def decode(self, take: Take, sizes: Sizes, blocks: int) -> np.ndarray:
+    def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         channels, points = len(self.scales), math.prod(sizes)
         known = self._magnitudes(sizes, blocks)
         rows = np.empty((points, channels * blocks), np.int32)
@@ -71,17 +70,17 @@ class SplitCoder(PartCoder):
             shape, numbers = numbers.shape, numbers.reshape(-1)
             symbols = np.empty(len(numbers), np.int32)
             for chosen, where in by_table(numbers):
-                symbols[where] = take(len(where), self.table(chosen))
+                symbols[where] = next_symbols(len(where), self.table(chosen))
             most = PEAK if self.peak else 1
             if not -1 <= int(symbols.min(initial=0)) <= int(symbols.max(initial=0)) <= most:
-                raise SymbolError("a kind of symbols that there is not")
+                raise SymbolError(f"symbol kind out of range: kinds are -1 to {most}")
             at_bound[places] = (symbols == PEAK).reshape(shape)
             some = np.flatnonzero(np.abs(symbols) == 1)
             magnitudes = np.empty(len(some), np.int32)
             for chosen, where in by_table(numbers[some] + np.uint8(MAGNITUDES)):
-                magnitudes[where] = take(len(where), self.table(chosen))
+                magnitudes[where] = next_symbols(len(where), self.table(chosen))
             if not 0 <= int(magnitudes.min(initial=0)) <= int(magnitudes.max(initial=0)) < LARGEST:
-                raise SymbolError("a magnitude that cannot be")
+                raise SymbolError(f"magnitude out of range: magnitudes are 1 to {LARGEST}")
             symbols[some] *= magnitudes + 1
             symbols[at_bound[places].reshape(-1)] = self.peak
             rows[places] = symbols.reshape(shape)

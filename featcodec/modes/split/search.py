@@ -1,4 +1,4 @@
-"""The sample domain with zeros apart from magnitudes, fitted to a sample (SPEC §7.12)."""
+"""When an encoder tries split symbols: under a bound, on sparse maps (SPEC §7.12)."""
 
 from dataclasses import replace
 
@@ -12,11 +12,11 @@ from ...quantise.scalar import PLAIN, quantise
 from ..search import ModeSearch
 from .part import NEAR, SplitCoder
 
-PEAK_SHARE = 1 / 1024  # of values at the bound that is worth a kind of its own
+PEAK_SHARE = 1 / 1024  # of values at the upper bound, from which on they get a kind
 
 
 class SplitSearch(ModeSearch):
-    """Within a bound on sparse maps, where values are not too many steps."""
+    """Under a bound on sparse maps, when values are not too many steps."""
 
     def ways(self, sample: Sample, step: float, sparse: bool) -> list[Way]:
         return _ways(sample, step) if sparse else []

@@ -1,9 +1,8 @@
-"""Hyper-latents to the numbers of tables, in integers: the same on every machine (SPEC §9.4).
+"""Hyper-latents to table numbers, in integers: the same on every machine (SPEC §9.4).
 
-Products and sums are those of integers below 2 ** 53 in double precision, where every order of
-adding gives the same number; the check in `__init__` keeps them there. (Integer networks for this
-purpose: Ballé, Johnston and Minnen, "Integer Networks for Data Compression with Latent-Variable
-Models", ICLR 2019.)
+Double precision holds all integers below 2 ** 53, and sums of them are exact in any order. The
+check in `__init__` keeps all sums below. Integer networks serve the same purpose in Ballé, Johnston
+and Minnen, "Integer Networks for Data Compression with Latent-Variable Models", ICLR 2019.
 """
 
 import numpy as np
@@ -12,8 +11,9 @@ from ...errors import Damage
 from .weights import HYPER_STAGES, KERNEL, Weights
 
 LARGEST_HYPER = 1 << 12  # magnitude of a hyper-latent
-LARGEST_INNER = (1 << 20) - 1  # of what a layer hands on
+LARGEST_INNER = (1 << 20) - 1  # output of a layer
 LARGEST_NUMBER = 255
+LARGEST_SHIFT = 40
 EXACT = 1 << 53
 
 
@@ -21,7 +21,7 @@ class HyperSynthesis:
     """Two transposed convolutions and one over channels only."""
 
     def __init__(self, weights: Weights) -> None:
-        """Raise Damage when a sum could leave the integers that a double holds."""
+        """Raise Damage when a sum could reach 2 ** 53."""
         self.layers = []
         inputs = LARGEST_HYPER
         for i in range(HYPER_STAGES + 1):
@@ -29,13 +29,15 @@ class HyperSynthesis:
             bias = weights.arrays[f"hyper_synthesis.{i}.bias"].astype(np.float64)
             shift = int(weights.arrays["hyper_synthesis.shift"][i])
             most = float(np.abs(kernel).sum(axis=(0, 2, 3)).max() * inputs + np.abs(bias).max())
-            if shift > 40 or most + 2.0**shift >= EXACT:
-                raise Damage("a network whose hyper-synthesis is not exact")
+            if shift > LARGEST_SHIFT:
+                raise Damage(f"the hyper-synthesis has a shift of {shift}, above {LARGEST_SHIFT}")
+            if most + 2.0**shift >= EXACT:
+                raise Damage(f"layer {i} of the hyper-synthesis is not exact: sums may reach 2**53")
             self.layers.append((kernel, bias, shift))
             inputs = LARGEST_INNER
 
     def __call__(self, hyper: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-        """Return numbers (latents, *size), uint8, of tables from integers (width, h, w)."""
+        """Return the table numbers (latents, *size), uint8, of hyper-latents (width, h, w)."""
         values = hyper.astype(np.float64)
         for stage, (kernel, bias, shift) in enumerate(self.layers[:-1]):
             left = HYPER_STAGES - 1 - stage

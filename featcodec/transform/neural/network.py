@@ -1,7 +1,7 @@
 """Analysis, synthesis and hyper-analysis in floating point, on torch (SPEC §9.2, §9.5).
 
-None of their results selects a table: what the decoder computes here are values, and what the
-encoder computes are the symbols that it writes.
+Results here select no table, so they need not be the same on every machine: a decoder computes
+values, an encoder the symbols that it writes.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from torch.nn import functional
 
 from .weights import KERNEL, Weights
 
-# A value reaches fewer than 2 ** (stages + 1) others along an axis through kernels of five: less
-# than two latents.
+# Latents beside a strip that change its values. Through kernels of five, a value depends on fewer
+# than 2 ** (stages + 1) others along an axis, which is less than two latents.
 MARGIN = 2
 STRIP_VALUES = 1 << 17
 LEAST_ROWS = 16  # of latents in a strip
 
 
-class Network:
-    """Pictures are (tokens, channels), latents and hyper-latents (channels, h, w), all float32."""
+class TorchNetwork:
+    """Pictures are (tokens, channels), latents and hyper-latents (channels, h, w); all float32."""
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
@@ -42,7 +42,7 @@ class Network:
         return np.concatenate(strips, axis=1)
 
     def synthesis(self, latents: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the picture of that shape which latents, without their gains, stand for."""
+        """Return the picture of a shape from latents whose gains are undone."""
         unit = 1 << self.weights.stages
         picture = np.empty(shape, np.float32)
         for first, last, low, high in self._strips(shape):
@@ -54,9 +54,9 @@ class Network:
         return picture
 
     def _strips(self, shape: tuple[int, ...]) -> Iterator[tuple[int, int, int, int]]:
-        """Yield rows of latents to compute at a time, first and last, without and with margins.
+        """Yield strips of rows of latents: first and last, without margins and with them.
 
-        A strip fits the caches, which doubles the speed; behind the margins nothing changes.
+        A strip fits the caches, which doubles the speed. With margins its values are the same.
         """
         rows = self.weights.reduced(shape[0])
         unit = 1 << self.weights.stages

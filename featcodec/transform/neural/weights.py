@@ -14,13 +14,13 @@ KERNEL = 5  # of all convolutions that change the size
 MOST_CHANNELS = 1024
 MOST_STAGES = 6
 HYPER_STAGES = 2
-LOWEST_LEVEL = -1.0  # beyond the first level gains go on as between the first two
+LOWEST_LEVEL = -1.0  # gains are extrapolated from the first two levels down to it
 TYPES = {"F16": "<f2", "F32": "<f4", "I16": "<i2", "I64": "<i8", "U8": "|u1"}
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Arrays by name; Damage from `parse` when they make no network."""
+    """The arrays of a network by name, and its sizes."""
 
     arrays: Mapping[str, np.ndarray]
     width: int  # channels within the transforms, and of the hyper-latents
@@ -30,10 +30,11 @@ class Weights:
 
     @classmethod
     def parse(cls, data: bytes) -> "Weights":
+        """Read a safetensors file; raise Damage when it holds no network."""
         try:
             found = dict(deserialize(data))  # type: ignore[no-untyped-call]
         except SafetensorError as error:
-            raise Damage(f"a network that is no safetensors file: {error}") from None
+            raise Damage(f"it is no safetensors file: {error}") from None
         arrays = {
             name: np.frombuffer(tensor["data"], TYPES[tensor["dtype"]]).reshape(tensor["shape"])
             for name, tensor in found.items()
@@ -43,7 +44,7 @@ class Weights:
             width, _, _, _ = arrays["hyper_synthesis.0.weight"].shape
             levels, latents = arrays["gain"].shape
         except (KeyError, ValueError):
-            raise Damage("a network without hyper-synthesis or gains") from None
+            raise Damage("it is without hyper-synthesis or gains") from None
         stages = sum(f"synthesis.{i}.weight" in arrays for i in range(MOST_STAGES + 1))
         weights = cls(arrays, width, latents, stages, levels)
         weights._check()
@@ -52,28 +53,33 @@ class Weights:
     def _check(self) -> None:
         n, m = self.width, self.latents
         if not (1 <= self.stages <= MOST_STAGES and self.levels >= 2):
-            raise Damage("a network of an impossible depth")
-        if not (0 < n <= MOST_CHANNELS and 0 < m <= min(MOST_CHANNELS, 4 << 2 * self.stages)):
-            raise Damage("a network of too many channels")
+            depth = f"{self.stages} stages and {self.levels} levels"
+            raise Damage(f"it has {depth}; stages are 1 to {MOST_STAGES}, levels at least 2")
+        most = min(MOST_CHANNELS, 4 << 2 * self.stages)
+        if not (0 < n <= MOST_CHANNELS and 0 < m <= most):
+            limits = f"1 to {MOST_CHANNELS} and 1 to {most}"
+            raise Damage(f"its width is {n}, its latent channels {m}; they must be {limits}")
         for name, (kinds, shape) in expected(n, m, self.stages, self.levels).items():
             array = self.arrays.get(name)
             if array is None or array.dtype.str[1:] not in kinds:
-                raise Damage(f"a network without {name}, or of another type")
+                types = " or ".join(t for t, stored in TYPES.items() if stored[1:] in kinds)
+                raise Damage(f"it is without {name} of type {types}")
             fits = len(shape) == array.ndim
             if not fits or any(w not in (h, -1) for w, h in zip(shape, array.shape, strict=True)):
-                raise Damage(f"a network whose {name} has shape {array.shape}")
+                raise Damage(f"{name} has shape {array.shape}, not {shape}")
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise Damage(f"a network whose {name} is not finite")
+                raise Damage(f"{name} is not finite")
             least = array.min(initial=1)
             if (name.endswith(".gamma") and least < 0) or (_positive(name) and least <= 0):
-                raise Damage(f"a network whose {name} is not positive")
+                bound = "above 0" if _positive(name) else "at least 0"
+                raise Damage(f"{name} holds {float(least)}; it must be {bound}")
 
     def floats(self, name: str) -> np.ndarray:
         """Return an array in single precision, whatever it is stored in."""
         return self.arrays[name].astype(np.float32)
 
     def reduced(self, length: int, stages: int | None = None) -> int:
-        """Return how long an axis is after so many halvings, each rounded up."""
+        """Return the length of an axis after `stages` halvings, each rounded up."""
         return -(-length // (1 << (self.stages if stages is None else stages)))
 
     @cached_property
@@ -83,7 +89,7 @@ class Weights:
 
     @property
     def largest_step(self) -> float:
-        """Return the step beyond which the quality gets no lower."""
+        """Return the step above which gains are constant."""
         return self.coarsest_step * 2 ** (-LOWEST_LEVEL / 2)
 
     @property
@@ -94,8 +100,8 @@ class Weights:
     def gains(self, name: str, step: float) -> np.ndarray:
         """Return the gains or inverse gains (latents,) at a step, float32.
 
-        Level k belongs to the coarsest step times 2 ** (-k / 2). Logarithms are interpolated, go on
-        for a level below the first, and stay beyond that and the last.
+        Level k belongs to the coarsest step times 2 ** (-k / 2). Logarithms are interpolated
+        between levels, extrapolated by one level below the first, and constant beyond.
         """
         level = 2 * np.log2(self.coarsest_step / step) if step else np.inf
         level = min(max(level, LOWEST_LEVEL), self.levels - 1.0)
