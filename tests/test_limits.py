@@ -34,7 +34,7 @@ from featcodec.container.wire import Builder, Unpacker
 from featcodec.container.writer import Writer
 from featcodec.dumps import header_bytes as dump_header
 from featcodec.entropy import integers, symbols
-from featcodec.entropy.exact import Encoder
+from featcodec.entropy.exact import ExactEncoder
 from featcodec.errors import InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
 from featcodec.modes.banded import BandedFields
 from featcodec.modes.predicted import PredictedFields
@@ -78,7 +78,7 @@ def repeated(new: tuple[int, ...], repeats: tuple[int, ...], *distances: int) ->
     out = io.BytesIO()
     writer = Writer(out)
     writer.needs(V5)
-    writer.section(b"ROWS", Encoder(False).encode(np.arange(4, dtype="u1")))
+    writer.section(b"ROWS", ExactEncoder(False).encode(np.arange(4, dtype="u1")))
     rows = RepeatedRows("LD", False, new, repeats, distances)
     header = GroupHeader("U8", 4, 4, 0, np.inf, 0.0, repeats=rows)
     writer.section(b"GRUP", header.pack())

@@ -47,7 +47,9 @@ def bits(
     writer.needs(version)
     kind = {"F32": "<u4", "F4": "<u1"}[dtype]
     numbers = np.arange(elements).astype(kind)
-    writer.section(b"ROWS", exact.Encoder(dtype == "F32").encode(numbers) if rows is None else rows)
+    writer.section(
+        b"ROWS", exact.ExactEncoder(dtype == "F32").encode(numbers) if rows is None else rows
+    )
     head = GroupHeader(dtype, elements, elements, 0, np.inf, 0.0).pack()
     out_of = Builder(head)
     out_of[0] = 4
