@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,18 @@ def find(dtype: str, layouts: Iterable[Layout], shapes: Shapes, tensor: Tensors)
 
     Of those that the layouts make, the rows that leave the least. What is left of a map without
     some of its rows is hardly a map: there, whole samples are rows where that leaves nearly as
-    little.
+    little, and rows of one value alone, which cost little, do not count.
     """
     if BITS[dtype] < 8 or not all(math.prod(shape) for shape in shapes):
         return None
     best, least = None, math.inf
     for layout in layouts:
         for whole in (False, True) if layout.grid_axes > 1 else (False,):
-            found = _Finder(dtype, layout, shapes, tensor, whole).find()
+            units = GroupGrid(layout, shapes, (1,) * (len(layout.grid) or layout.grid_axes))
+            if not 2 <= units.slabs <= MOST_ROWS:
+                continue
+            rows = Rows(layout, shapes, whole, Runs((), (), ()))
+            found = _Finder(rows, unsigned(dtype), tensor).find()
             if found is not None and found.kept_values < least * (NEARLY if whole else 1):
                 best, least = found, found.kept_values
     return best
@@ -55,32 +60,27 @@ def stated(rows: Rows | None, layout: str = "") -> RepeatedRows | None:
     )
 
 
+@dataclass(frozen=True)
 class _Finder:
     """Finds rows that are equal by their hashes, and makes sure that they are."""
 
-    def __init__(
-        self, dtype: str, layout: Layout, shapes: Shapes, tensor: Tensors, whole: bool
-    ) -> None:
-        self.kind = unsigned(dtype)
-        self.tensor = tensor
-        self.rows: Rows | None = None
-        units = GroupGrid(layout, shapes, (1,) * (len(layout.grid) or layout.grid_axes))
-        if units.slabs <= MOST_ROWS:
-            self.rows = Rows(layout, shapes, whole, Runs((), (), ()))
+    rows: Rows  # all of them new
+    kind: np.dtype
+    tensor: Tensors
 
     def find(self) -> Rows | None:
         rows = self.rows
-        if rows is None or len(rows.kept) < 2:
+        longest = max(math.prod(shape) for shape in rows.shapes)
+        if longest * self.kind.itemsize < LEAST_ROW:
             return None
-        sizes = {math.prod(shape) for shape in rows.shapes}
-        if max(sizes) * self.kind.itemsize < LEAST_ROW:
+        hashes, plain = self._hashes(SHOWN)
+        if longest > SHOWN and _repeated(hashes) >= WORTHWHILE:
+            hashes, plain = self._hashes(longest)
+        if rows.whole or rows.layout.grid_axes < 2:
+            plain[:] = False
+        if _repeated(hashes[~plain]) * np.mean(~plain) < WORTHWHILE:
             return None
-        hashes, constant = self._hashes(SHOWN)
-        if max(sizes) > SHOWN and _repeated(hashes) >= WORTHWHILE:
-            hashes, constant = self._hashes(max(sizes))
-        if _repeated(hashes[~constant]) * np.mean(~constant) < WORTHWHILE:
-            return None
-        runs = _runs(hashes, constant)
+        runs = _runs(hashes, plain)
         if not 0 < len(runs.new) <= limits.REPEAT_RUNS:
             return None
         found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs)
@@ -88,32 +88,17 @@ class _Finder:
 
     def _hashes(self, shown: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the hash of each row, of so many of its elements, and whether they are all one."""
-        assert self.rows is not None
-        hashes, constant = [], []
+        hashes, plain = [], []
+        hash_of = {shape: _Hash(shape, shown) for shape in set(self.rows.shapes)}
         for number, shape in enumerate(self.rows.shapes):
-            size = math.prod(shape)
-            some = np.linspace(0, size - 1, min(shown, size)).astype(int)
-            random = np.random.default_rng((SEED, *shape))
-            weights = random.integers(1 << 64, size=len(some), dtype=np.uint64) | ODD
-            for part in self._chunks(number, size):
-                lead = tuple(range(part.ndim - len(shape)))
-                each: Any = (slice(None),) * len(lead)
-                if shown < size:
-                    numbers = _folded(part[each + np.unravel_index(some, shape)])
-                    found = np.einsum(numbers, [*lead, len(lead)], weights, [len(lead)], lead)
-                else:
-                    numbers, axes = _folded(part), tuple(range(part.ndim))
-                    found = np.einsum(
-                        numbers, axes, weights.reshape(shape), axes[len(lead) :], lead
-                    )
-                first = _folded(part[each + (0,) * len(shape)])
+            for part in self._chunks(number, math.prod(shape)):
+                found, alike = hash_of[shape].of(part)
                 hashes.append(found.reshape(-1))
-                constant.append((found == first * weights.sum()).reshape(-1))
-        return np.concatenate(hashes), np.concatenate(constant)
+                plain.append(alike.reshape(-1))
+        return np.concatenate(hashes), np.concatenate(plain)
 
     def _chunks(self, number: int, size: int) -> Iterator[np.ndarray]:
         """Yield rows of a tensor (samples, places..., a row...), in order."""
-        assert self.rows is not None
         view = self.rows.view(self.tensor(number))
         per = self.rows.per_sample[number]
         samples = max(CHUNK // (size * per), 1)
@@ -143,6 +128,34 @@ class _Finder:
         return True
 
 
+class _Hash:
+    """A sum of some elements of rows of one shape, weighed by random odd numbers of 64 bits."""
+
+    def __init__(self, shape: tuple[int, ...], shown: int) -> None:
+        size = math.prod(shape)
+        self.shape = shape
+        some = np.linspace(0, size - 1, min(shown, size)).astype(int)
+        random = np.random.default_rng((SEED, *shape))
+        self.weights = random.integers(1 << 64, size=len(some), dtype=np.uint64) | ODD
+        self.total = self.weights.sum()
+        self.offset = random.integers(1 << 64, dtype=np.uint64)  # rows of other shapes differ
+        self.some: Any = None  # all
+        if len(some) < size:
+            self.some = np.unravel_index(some, shape)
+        else:
+            self.weights = self.weights.reshape(shape)
+
+    def of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hashes of rows (..., a row...), and which are of one value alone."""
+        lead = rows.ndim - len(self.shape)
+        each: Any = (slice(None),) * lead
+        numbers = _folded(rows if self.some is None else rows[each + self.some])
+        axes = range(numbers.ndim)
+        found = np.einsum(numbers, axes, self.weights, axes[lead:], axes[:lead])
+        first = _folded(rows[each + (0,) * len(self.shape)])
+        return found + self.offset, found == first * self.total
+
+
 def _folded(elements: np.ndarray) -> np.ndarray:
     """Return 64 bits of each element, of which the upper half counts in the lower one."""
     numbers = elements.astype(np.uint64)
@@ -155,13 +168,13 @@ def _repeated(hashes: np.ndarray) -> float:
     return 1 - len(np.unique(hashes)) / len(hashes) if len(hashes) else 0.0
 
 
-def _runs(hashes: np.ndarray, constant: np.ndarray) -> Runs:
-    """Return how later rows repeat earlier ones; no run begins with a row of one value alone."""
+def _runs(hashes: np.ndarray, plain: np.ndarray) -> Runs:
+    """Return how later rows repeat earlier ones; no run begins with a plain row."""
     _, first, kinds = np.unique(hashes, return_index=True, return_inverse=True)
     order = np.argsort(kinds, kind="stable")
     previous = np.full(len(hashes), -1)
     previous[order[1:]] = np.where(np.diff(kinds[order]) == 0, order[:-1], -1)
-    begins = np.flatnonzero((previous >= 0) & ~constant)
+    begins = np.flatnonzero((previous >= 0) & ~plain)
     new: list[int] = []
     repeated: list[int] = []
     distances: list[int] = []
