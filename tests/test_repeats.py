@@ -68,6 +68,8 @@ def dumps(draw: st.DrawFn) -> tuple[Layout, dict[str, np.ndarray]]:
             first = next(axis for axis in layout.axes if axis in "LHWT")
             lengths[first] = draw(st.integers(1, 9))
         sizes = {"L": tokens} if layout.grid else {}
+        if layout.grid_axes > 1 and draw(st.booleans()):
+            sizes["W"] = draw(st.integers(1, 4))
         shape = tuple(sizes.get(axis) or lengths[axis] for axis in layout.axes)
         tensors[f"t{i}"] = rng.normal(size=shape).astype(kind)
     rows = [r for t in tensors.values() for r in rows_of(t, layout, draw(st.booleans()))]

@@ -4,7 +4,6 @@ Whoever reads or writes values of it knows the tensors as they are: a kept row g
 where they have it.
 """
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -39,21 +38,7 @@ class ReducedGrid(GroupGrid):
     def __init__(self, rows: Rows, block: Sizes) -> None:
         self.rows = rows
         self.wanted: Window | None = None  # of a tensor
-        numbers = rows.tensor_of(rows.kept)
-        # Samples, counted through all tensors.
-        bases = np.cumsum([0, *(shape[0] for shape in rows.units.shapes)])
-        inside = (rows.kept - rows.starts[numbers]) // np.array(rows.per_sample)[numbers]
-        _, begins, lengths = np.unique(
-            bases[numbers] + inside, return_index=True, return_counts=True
-        )
-        numbers = numbers[begins]
-        changes = (np.diff(numbers) != 0) | (np.diff(lengths) != 0)
-        edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(begins)]
-        shapes = []
-        for low, high in itertools.pairwise(edges):
-            length = () if rows.whole else (int(lengths[low]),)
-            shapes.append((high - low, *length, *rows.shapes[numbers[low]]))
-        self.begins = begins[edges[:-1]]  # the first kept row of each
+        self.begins, shapes = rows.reduced
         self._cut(rows.layout, shapes, block)
 
     def _grid(self, shape: tuple[int, ...]) -> Sizes:

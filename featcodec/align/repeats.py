@@ -4,6 +4,7 @@ A row is one place along the first grid axis of a sample, or a whole sample. Row
 slabs of one place are: those of a sample follow each other, and so do samples and tensors.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,27 @@ class Rows:
     def kept_values(self) -> int:
         sizes = np.array([math.prod(shape) for shape in self.shapes])
         return int(sizes[self.tensor_of(self.kept)].sum())
+
+    @cached_property
+    def reduced(self) -> tuple[np.ndarray, list[tuple[int, ...]]]:
+        """The reduced tensors: the first kept row of each, and its token grid.
+
+        Of the samples of a tensor that keep a row, those that follow each other and keep equally
+        many make one.
+        """
+        numbers = self.tensor_of(self.kept)
+        bases = np.cumsum([0, *(shape[0] for shape in self.units.shapes)])
+        inside = (self.kept - self.starts[numbers]) // np.array(self.per_sample)[numbers]
+        samples = bases[numbers] + inside  # counted through all tensors
+        _, begins, lengths = np.unique(samples, return_index=True, return_counts=True)
+        numbers = numbers[begins]
+        changes = (np.diff(numbers) != 0) | (np.diff(lengths) != 0)
+        edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(begins)]
+        shapes = []
+        for low, high in itertools.pairwise(edges):
+            length = () if self.whole else (int(lengths[low]),)
+            shapes.append((high - low, *length, *self.shapes[numbers[low]]))
+        return begins[edges[:-1]], shapes
 
     @cached_property
     def _by_source(self) -> tuple[np.ndarray, np.ndarray]:

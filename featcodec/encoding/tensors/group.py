@@ -57,8 +57,7 @@ class Group:
         if self.layout.grid:
             return [self.layout.grid]
         if self.rows is not None:
-            shapes = self.grid((1,) * self.layout.grid_axes).shapes
-            return sorted({shape[1:-1] for shape in shapes})
+            return sorted({shape[1:-1] for shape in self.rows.reduced[1]})
         return sorted({self.layout.token_grid(shape)[1:-1] for shape in self.shapes})
 
     def grid(self, block: Sizes) -> GroupGrid:
