@@ -202,7 +202,7 @@ class Rows:
 
 def gather(view: Any, places: tuple[np.ndarray, ...]) -> np.ndarray:
     """Return the rows (rows, a row...) at some places of a view; of a file, what lies between."""
-    edges = [(int(at.min(initial=0)), int(at.max(initial=-1)) + 1) for at in places]
+    edges = [(int(at.min()), int(at.max()) + 1) for at in places]
     part = np.asarray(view[tuple(slice(*edge) for edge in edges)])
     index = tuple(at - low for at, (low, _) in zip(places, edges, strict=True))
     found: np.ndarray = part[index]
