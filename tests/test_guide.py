@@ -169,7 +169,7 @@ def test_the_table_of_modes_is_that_of_the_registry() -> None:
     text = (guide.FOLDER / "how-it-works.md").read_text(encoding="utf-8")
     named = {}
     for folder, says in re.findall(r"^\| `(\w+)` \| (`[^|]*) \|", text, re.MULTILINE):
-        named |= dict.fromkeys(re.findall(r"`(\w+)`", says), folder)
+        named |= dict.fromkeys(re.findall(r"`([\w-]+)`", says), folder)
     assert named == {name: mode.module.rsplit(".", 1)[-1] for name, mode in modes.MODES.items()}
 
 
