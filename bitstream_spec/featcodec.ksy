@@ -8,7 +8,7 @@ meta:
   ks-version: '0.11'
   endian: le
 doc: |
-  The container of featcodec, formats 1.0, 3.0 and 4.0: files of features and profiles. Section numbers
+  The container of featcodec, formats 1.0, 3.0, 4.0 and 5.0: files of features and profiles. Section numbers
   refer to SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
   is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
   for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
@@ -34,7 +34,7 @@ types:
       - id: major_version
         type: u1
         valid:
-          any-of: [1, 3, 4]
+          any-of: [1, 3, 4, 5]
       - id: minor_version
         type: u1
         doc: Any; a minor version only adds sections that are not critical.
@@ -326,6 +326,8 @@ types:
           expr: >-
             _ == coding::exact or _ == coding::lossy
             or (_ == coding::network and _root.signature.major_version >= 3)
+            or (_ == coding::exact_rows and _root.signature.major_version >= 5)
+            or (_ == coding::lossy_rows and _root.signature.major_version >= 5)
       - id: dtype
         type: u1
         enum: dtype
@@ -349,12 +351,66 @@ types:
       - id: max_error
         type: f8
         doc: NaN when it was not measured.
+      - id: layout
+        type: layout
+        if: coding == coding::exact_rows
+      - id: repeats
+        type: sized_repeats
+        if: coding == coding::exact_rows or coding == coding::lossy_rows
       - id: lossy
         type: lossy
-        if: coding != coding::exact
+        if: coding != coding::exact and coding != coding::exact_rows
     instances:
       num_row_groups:
         value: (num_slabs.value + slabs_per_row_group.value - 1) / slabs_per_row_group.value
+
+  sized_repeats:
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: packed_repeats
+        size: len.value
+
+  packed_repeats:
+    seq:
+      - id: len_unpacked
+        type: varint
+        valid:
+          expr: _.value <= 31457291
+      - id: repeats
+        size-eos: true
+        process: zlib
+        type: repeats
+
+  repeats:
+    doc: Section 5.4, rows that repeat earlier ones. The limit is that of section 10.
+    seq:
+      - id: whole
+        type: u1
+        valid:
+          max: 1
+        doc: 1, a row is a sample.
+      - id: num_runs
+        type: varint
+        valid:
+          expr: _.value > 0 and _.value <= 1048576
+      - id: num_new
+        type: varint
+        repeat: expr
+        repeat-expr: num_runs.value
+      - id: num_repeated
+        type: varint
+        repeat: expr
+        repeat-expr: num_runs.value
+        valid:
+          expr: _.value > 0
+      - id: distances
+        type: varint
+        repeat: expr
+        repeat-expr: num_runs.value
+        valid:
+          expr: _.value > 0
 
   lossy:
     doc: |
@@ -399,7 +455,7 @@ types:
         valid:
           expr: |
             _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
-            or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding == coding::lossy)
+            or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding != coding::network)
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
           quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4.
@@ -722,7 +778,8 @@ types:
   rows:
     doc: |
       A row group. Its layout is that of the coding of the GRUP section that claims it, for which
-      the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`.
+      the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
+      `lossy_rows` is as `lossy`, `exact_rows` as `exact`.
     instances:
       lossy:
         pos: 0
@@ -993,6 +1050,8 @@ enums:
     0: exact
     1: lossy
     2: network
+    4: exact_rows
+    5: lossy_rows
   architecture:
     0: generic
     1: cnn

@@ -54,6 +54,8 @@ LIMITS = {
     "PROFILE_KLT_NUMBERS": 2**26,
     "CHANNEL_WEIGHTS": 2**24,
     "SLAB_VALUES": 2**26,
+    "REPEAT_ROWS": 2**18,
+    "REPEAT_RUNS": 2**20,
     "ROW_GROUP_VALUES": 2**27,
     "PROFILE_ENTRIES": 4096,
     "NETWORK_HEADER_BYTES": 2**20,
@@ -198,6 +200,7 @@ SECTIONS = {  # section types known to a major version
     1: (b"ROWS", b"GRUP", b"ENTR", b"INDX", b"END "),
     3: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
     4: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
+    5: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
 CONTEXT_V3, CONTEXT = CONTEXTS = 2, 6  # the transforms of context modelling
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
@@ -431,6 +434,7 @@ class Group:
     per: int
     first: int
     lossy: Lossy | None = None
+    repeats: Repeats | None = None
 
     def rows(self) -> int:
         return -(-self.slabs // self.per)
@@ -439,7 +443,8 @@ class Group:
 def read_head(r: Reader, major: int) -> tuple[int, Group]:
     """The coding, and what the headers of all groups begin with."""
     coding, dtype = r.u8(), r.u8()
-    must(coding <= (2 if major >= 3 else 1), "unknown coding")
+    known = (0, 1) if major < 3 else (0, 1, 2) if major < 5 else (0, 1, 2, 4, 5)
+    must(coding in known, "unknown coding")
     must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
@@ -455,8 +460,17 @@ def read_group(
     r = Reader(payload)
     coding, group = read_head(r, major)
     dtype = group.dtype
-    if not coding:
+    listed = None
+    if coding >= 4:
+        must(BITS[dtype] >= 8 and all(map(math.prod, shapes)), "rows of parts of bytes, or of none")
+        within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
+        layout = r.layout() if coding == 4 else ""
+        listed = read_repeats(r.blob())
+    if coding in (0, 4):
         total = sum(stored(dtype, s) // width(dtype) for s in shapes)
+        if listed:
+            group.repeats = Repeats(listed, layout, 0, [], shapes, group.rows())
+            total = group.repeats.elements()
         must(group.slabs == total, "the number of slabs is wrong")
         r.end()
         return group
@@ -483,6 +497,9 @@ def read_group(
     profile = profiles[at - 1] if at else None
     z.seed = profile.seed if profile else 0
     z.views = [view(s, layout, prefix, grid) for s in shapes]
+    if listed:
+        group.repeats = Repeats(listed, layout, prefix, grid, shapes, group.rows())
+        z.views = group.repeats.views()
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
     channels = within(z.views[0].channels, "CHANNELS")
     parts = range(2 if prefix else 1)
@@ -691,6 +708,104 @@ def combinations(
             origins = [lattice.base + sum(place) for place in itertools.product(samples, *starts)]
             if origins:
                 yield part, size, Piece(0, origins, points)
+
+
+# ---- 5.4 Repeated rows ---------------------------------------------------------------------------
+
+
+@dataclass
+class RepeatedRows:
+    """Whether rows are samples, and runs: new rows before, rows, distance."""
+
+    whole: bool
+    runs: list[tuple[int, int, int]]
+
+
+def read_repeats(data: bytes) -> RepeatedRows:
+    r = Deflated(data, 11 + 30 * LIMITS["REPEAT_RUNS"])
+    whole, n = r.u8(), within(r.varint(), "REPEAT_RUNS")
+    must(whole <= 1 and n, "what is a row, or no runs")
+    new, repeated, distances = r.varints(n), r.varints(n), r.varints(n)
+    r.end()
+    return RepeatedRows(bool(whole), list(zip(new, repeated, distances, strict=True)))
+
+
+class Repeats:
+    """The rows of a group's tensors: in `same`, for each of them the number of a new row."""
+
+    def __init__(
+        self,
+        found: RepeatedRows,
+        layout: str,
+        prefix: int,
+        grid: list[int],
+        shapes: list[list[int]],
+        row_groups: int,
+    ) -> None:
+        letters = [letter for letter in layout if letter in "LHWT"]
+        self.whole = found.whole or bool(prefix) or not letters
+        self.prefix, self.grid, self.runs = prefix, grid, found.runs
+        # Of a whole sample the tokens of L need not be told apart.
+        cut = [view(s, layout, prefix, grid) for s in shapes]
+        self.tensors = [view(s, layout, 0, []) for s in shapes] if self.whole else cut
+        self.per = [1 if self.whole else v.parts[0].lengths[0] for v in self.tensors]
+        counts = [v.samples * per for v, per in zip(self.tensors, self.per, strict=True)]
+        rows = within(sum(counts), "REPEAT_ROWS", row_groups)
+        self.same, self.new = [], []  # self.new: the tensor, and the sample, of each new row
+        kind: list[tuple[int, ...]] = []  # of each new row, the lengths of its axes
+        of = [(t, i // per) for t, (n, per) in enumerate(zip(counts, self.per)) for i in range(n)]
+        shape = [(*v.parts[0].lengths[0 if self.whole else 1 :], v.channels) for v in self.tensors]
+        for new, repeated, distance in [*found.runs, (-1, 0, 0)]:
+            must(new + repeated <= rows - len(self.same), "more rows than tensors have")
+            for _ in range(new if new >= 0 else rows - len(self.same)):
+                t, sample = of[len(self.same)]
+                self.same.append(len(self.new))
+                self.new.append((t, sample))
+                kind.append(shape[t])
+            if repeated or new >= 0:
+                must(repeated and 0 < distance <= len(self.same), "a run of repeated rows")
+            for _ in range(repeated):
+                row = self.same[len(self.same) - distance]
+                must(kind[row] == shape[of[len(self.same)][0]], "a row repeats one unlike it")
+                self.same.append(row)
+        self.of, self.sizes = of, [math.prod(lengths) for lengths in kind]
+
+    def elements(self) -> int:
+        return sum(self.sizes)
+
+    def views(self) -> list[View]:
+        """The reduced tensors, each with its elements in the order samples, grid, channel."""
+        found = []
+        samples = [(t, len(list(rows))) for (t, _), rows in itertools.groupby(self.new)]
+        for (t, rows), alike in itertools.groupby(samples):
+            v, n = self.tensors[t], len(list(alike))
+            lengths = v.parts[0].lengths if self.whole else [rows, *v.parts[0].lengths[1:]]
+            layout = "N" + "LHWT"[: len(lengths)] + "C"
+            grid = self.grid if self.whole else []
+            found.append(view([n, *lengths, v.channels], layout, self.prefix, grid))
+        return found
+
+    def restore(self, data: array[int]) -> list[array[int]]:
+        """The elements of all tensors, from those of the new rows."""
+        sizes = [math.prod(v.shape) * data.itemsize for v in self.tensors]
+        out = [array(data.typecode, bytes(size)) for size in sizes]
+        begins = [0, *itertools.accumulate(self.sizes)]
+        inner = []  # places of the elements of a row, from where it begins
+        for v in self.tensors:
+            axes = list(zip(v.parts[0].lengths, v.parts[0].strides, strict=True))
+            axes = [*axes[0 if self.whole else 1 :], (v.channels, v.channel_stride)]
+            steps = [[i * stride for i in range(n)] for n, stride in axes]
+            inner.append([sum(place) for place in itertools.product(*steps)])
+        number, before = 0, -1
+        for (t, sample), row in zip(self.of, self.same, strict=True):
+            number = number + 1 if t == before else 0
+            before, v = t, self.tensors[t]
+            begin = sample * v.sample_stride
+            if not self.whole:
+                begin += number % self.per[t] * v.parts[0].strides[0]
+            for place, value in zip(inner[t], data[begins[row] : begins[row + 1]], strict=True):
+                out[t][begin + place] = value
+        return out
 
 
 # ---- 6. Models -----------------------------------------------------------------------------------
@@ -2403,7 +2518,7 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
         members.setdefault(at, []).append(t)
     for number, group in enumerate(groups):
         z, exact = group.lossy, []
-        bits = [blank(group.dtype, index.shapes[t]) for t in members[number]] if z else []
+        bits = [blank(group.dtype, v.shape) for v in z.views] if z else []
         for i in range(group.rows()):
             low, high = i * group.per, min((i + 1) * group.per, group.slabs)
             r = Reader(sections[group.first + i].payload)
@@ -2411,7 +2526,11 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
                 dump.symbols[group.first + i] = decode_rows(r, z, r.u8(), low, high, bits)
             else:
                 exact.append(decode_exact(r, group.dtype, high - low, major))
-        r = Reader(b"".join([to_bytes(b) for b in bits] or exact))
+        whole = b"".join([to_bytes(b) for b in bits] or exact)
+        if group.repeats:
+            rows = array(WORDS[width(group.dtype)], whole)
+            whole = b"".join(map(to_bytes, group.repeats.restore(rows)))
+        r = Reader(whole)
         for t in members[number]:
             raw = r.take(stored(group.dtype, index.shapes[t]))
             dump.tensors[index.names[t]] = Tensor(TYPES[group.dtype], index.shapes[t], raw)

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from featcodec.encoding import choice, lossless, tuning
+from featcodec.encoding import choice, lossless, tuning, without_repeats
+from featcodec.encoding.tensors import repeats
 from featcodec.modes.banded.search import BandedSearch
 from featcodec.modes.context.search import ContextSearch
 from featcodec.modes.linear.search import LinearSearch
@@ -57,4 +58,14 @@ def without_bands() -> Iterator[None]:
     """Try no KLT for each band of frequencies."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BandedSearch, "enter", lambda *_: None)
+        yield
+
+
+@contextmanager
+def repeats_always() -> Iterator[None]:
+    """Leave out repeated rows, however few and short they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repeats, "WORTHWHILE", 1e-9)
+        patch.setattr(repeats, "LEAST_ROW", 0)
+        patch.setattr(without_repeats, "LEAST_COST", math.inf)
         yield

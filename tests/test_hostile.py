@@ -31,7 +31,7 @@ from featcodec.entropy.varints import read_all
 from featcodec.errors import InvalidStream, ProfileMissing, Truncated
 
 from . import mutations
-from .vectors import hostile, raw
+from .vectors import hostile, raw, repeats
 from .vectors.store import VECTORS, profiles_of
 
 MEMORY = 48 << 20  # bytes, and
@@ -39,6 +39,7 @@ SECONDS = 2.0  # that a refusal may take: a hundred times what it takes on an id
 
 LARGE: dict[str, bytes | Callable[[], bytes]] = {
     **{name: data for name, (_, data) in hostile.faults().items()},
+    **{name: data for name, (_, data) in repeats.faults().items() if "hostile" in name},
     "many-sections": lambda: hostile.sections(5_000_000),
     "many-names": lambda: hostile.names(20_000),
     "many-exceptions": lambda: hostile.exceptions(5_000_000),

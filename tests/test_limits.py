@@ -28,11 +28,13 @@ from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.index import TensorEntry
 from featcodec.container.model import Model, ProfileEntry
 from featcodec.container.network import Network
-from featcodec.container.sections import FEATURES, V4
+from featcodec.container.repeats import RepeatedRows
+from featcodec.container.sections import FEATURES, V4, V5
 from featcodec.container.wire import Builder, Unpacker
 from featcodec.container.writer import Writer
 from featcodec.dumps import header_bytes as dump_header
 from featcodec.entropy import integers, symbols
+from featcodec.entropy.exact import ExactEncoder
 from featcodec.errors import InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
 from featcodec.modes.banded import BandedFields
 from featcodec.modes.predicted import PredictedFields
@@ -69,6 +71,20 @@ def features(
 
 def exact(tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None) -> bytes:
     return fc.save(tensors, metadata, lossless=True)
+
+
+def repeated(new: tuple[int, ...], repeats: tuple[int, ...], *distances: int) -> bytes:
+    """Return a file of one tensor of rows that, but for one, repeat others."""
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.needs(V5)
+    writer.section(b"ROWS", ExactEncoder(False).encode(np.arange(4, dtype="u1")))
+    rows = RepeatedRows("LD", False, new, repeats, distances)
+    header = GroupHeader("U8", 4, 4, 0, np.inf, 0.0, repeats=rows)
+    writer.section(b"GRUP", header.pack())
+    writer.index.tensors = [TensorEntry("x", "U8", (1 + sum(repeats), 4), 0)]
+    writer.finish()
+    return out.getvalue()
 
 
 def klt(bands: int, channels: int) -> Model:
@@ -144,6 +160,8 @@ CASES: dict[str, tuple[int, Callable[[], bytes]]] = {
     "PROFILE_KLT_NUMBERS": (4 * 36, lambda: Profile.pack([entry(klt(4, 6), channels=6)])),
     "CHANNEL_WEIGHTS": (15, lambda: features(predicted(6), (1, 6), 1)),
     "SLAB_VALUES": (40, plain_slab),
+    "REPEAT_ROWS": (5, lambda: repeated((1,), (4,), 1)),
+    "REPEAT_RUNS": (3, lambda: repeated((1, 0, 0), (1, 2, 3), 1, 2, 1)),
     "ROW_GROUP_VALUES": (21, lambda: features(Model("none"), (3, 7), 3)),
     "PROFILE_ENTRIES": (2, lambda: Profile.pack(ENTRIES)),
     "NETWORK_HEADER_BYTES": (int.from_bytes(LEAST.network.weights[:8], "little"), network),

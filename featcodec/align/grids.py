@@ -36,6 +36,11 @@ class Box:
     def count(self) -> int:
         return self.samples * math.prod(self.blocks)
 
+    def shape(self, channels: int) -> tuple[int, ...]:
+        """Return that of the box as an array (samples, grid..., channels)."""
+        cut = zip(self.blocks, self.sizes, strict=True)
+        return (self.samples, *(blocks * size for blocks, size in cut), channels)
+
     def moved(self, axis: int, by: int) -> "Box":
         """Return the box with places along an axis of the token grid counted from `by`."""
         old = self.index[axis]
@@ -61,9 +66,12 @@ class GroupGrid:
 
     def __init__(self, layout: Layout, shapes: Sequence[tuple[int, ...]], block: Sizes) -> None:
         """Raise LayoutError for tensors that do not fit the layout, or have 2**63 slabs or more."""
+        self._cut(layout, [layout.token_grid(shape) for shape in shapes], block)
+
+    def _cut(self, layout: Layout, token_grids: Sequence[tuple[int, ...]], block: Sizes) -> None:
         self.layout = layout
         self.block = block
-        self.shapes = [layout.token_grid(shape) for shape in shapes]
+        self.shapes = token_grids
         self.channels = self.shapes[0][-1]
         slabs = [self._slabs(shape) for shape in self.shapes]
         if sum(slabs) >= 1 << 63:
@@ -167,15 +175,18 @@ class GroupGrid:
 
     def _part(self, tensor: Any, box: Box) -> Any:
         """Return a box of a tensor as a view (samples, grid..., channels)."""
-        merged = _merge_samples(tensor, self.layout)
+        merged = merge_samples(tensor, self.layout)
         if self.layout.prefix or self.layout.grid:
             prefix = self.layout.prefix
             if box.prefix:
                 merged = merged[:, :prefix]
             else:
                 shape = (merged.shape[0], *self.layout.grid, merged.shape[-1])
-                merged = _split_axis(merged[:, prefix:], shape)
+                merged = split_axis(merged[:, prefix:], shape)
         return merged[box.index]
+
+    def _values(self, tensor: Callable[[int], Any], box: Box) -> np.ndarray:
+        return np.asarray(self._part(tensor(box.tensor), box))
 
     def collect(
         self,
@@ -191,7 +202,7 @@ class GroupGrid:
         total = sum(box.count for box in boxes)
         arrays = []
         for box in boxes:
-            part = _staged(np.asarray(self._part(tensor(box.tensor), box)))
+            part = _staged(self._values(tensor, box))
             arrays.append(convert(blocks.gather(part, box.blocks, box.sizes)))
         if len(arrays) == 1:
             return np.array(arrays[0], order="C").reshape(self.channels, points, total)
@@ -211,17 +222,31 @@ class GroupGrid:
                 target[...] = piece.reshape(target.shape)
             start += box.count
 
+    def pairs(
+        self, values: np.ndarray, boxes: Sequence[Box], tensor: Callable[[int], Any]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield what tensors have in the places of some values, and the values, in one order."""
+        yield self.collect(boxes, tensor, lambda stored: stored), values
 
-def _merge_samples(tensor: Any, layout: Layout) -> Any:
+    def within(self, boxes: Sequence[Box], window: Window) -> tuple["GroupGrid", Sequence[Box]]:
+        """Return grid and boxes, places counted from the first of a window."""
+        return self, [box.moved(window.axis, window.shift) for box in boxes]
+
+    def weights(self, boxes: Sequence[Box]) -> np.ndarray | None:
+        """Return how often values (points, blocks) of boxes occur; None when that is once."""
+        return None
+
+
+def merge_samples(tensor: Any, layout: Layout) -> Any:
     """Return a view (samples, grid..., channels); a missing channel axis is added."""
     ordered = tensor.transpose(layout.order())
     samples = layout.axes.count("N")
     has_channels = any(axis in "CD" for axis in layout.axes)
     rest = ordered.shape[samples:] + (() if has_channels else (1,))
-    return _split_axis(ordered, (math.prod(ordered.shape[:samples]), *rest))
+    return split_axis(ordered, (math.prod(ordered.shape[:samples]), *rest))
 
 
-def _split_axis(array: Any, shape: tuple[int, ...]) -> Any:
+def split_axis(array: Any, shape: tuple[int, ...]) -> Any:
     """Return a reshaped view: axes are only split, or merged where adjacent; nothing is copied."""
     view = array.reshape(shape)
     assert view.size == 0 or not isinstance(view, np.ndarray) or np.may_share_memory(view, array)

@@ -9,9 +9,12 @@ from .. import limits, modes
 from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.layout import Layout, LayoutError
+from ..align.reduced import ReducedElements, ReducedGrid
+from ..align.repeats import Rows, Runs
 from ..align.value import ValueAlignment
 from ..container.group import Lossy, Part
 from ..container.model import Model
+from ..container.repeats import RepeatedRows
 from ..entropy.tables import Table
 from ..errors import Corrupt, damaged
 from ..modes.coder import CoderArguments
@@ -24,7 +27,12 @@ from .row_group import RowGroupCoder
 FARTHEST = 1 << 60  # quarter octaves of a step scale; beyond, int64 differences may overflow
 
 
-def grid_of(lossy: Lossy, shapes: Sequence[tuple[int, ...]], profile: Profile | None) -> GroupGrid:
+def grid_of(
+    lossy: Lossy,
+    shapes: Sequence[tuple[int, ...]],
+    profile: Profile | None,
+    repeats: RepeatedRows | None = None,
+) -> GroupGrid:
     """Return how tensors are cut into blocks; raise Corrupt unless all stated sizes agree.
 
     Models are not unpacked.
@@ -37,7 +45,10 @@ def grid_of(lossy: Lossy, shapes: Sequence[tuple[int, ...]], profile: Profile | 
         rank = len(layout.grid) or layout.grid_axes
         if len(stored[0].block) != rank:
             raise Corrupt(f"a model has blocks of {len(stored[0].block)} axes; the grid has {rank}")
-        grid = GroupGrid(layout, shapes, stored[0].block)
+        if repeats is None:
+            grid = GroupGrid(layout, shapes, stored[0].block)
+        else:
+            grid = ReducedGrid(_rows(layout, shapes, repeats), stored[0].block)
     except LayoutError as error:
         raise Corrupt(f"a group header does not fit its tensors: {error}") from None
     channels = sorted({shape[-1] for shape in grid.shapes})
@@ -51,6 +62,20 @@ def grid_of(lossy: Lossy, shapes: Sequence[tuple[int, ...]], profile: Profile | 
         raise Corrupt("a group behind a network refers to a profile without one")
     limits.check(grid.largest_slab(), limits.SLAB_VALUES, "the number of values of a slab")
     return grid
+
+
+def elements_of(repeats: RepeatedRows, shapes: Sequence[tuple[int, ...]]) -> ReducedElements:
+    """Return what is left of tensors that are kept bit for bit; Corrupt unless all agrees."""
+    try:
+        return ReducedElements(_rows(Layout(repeats.layout), shapes, repeats))
+    except LayoutError as error:
+        raise Corrupt(f"a group header does not fit its tensors: {error}") from None
+
+
+def _rows(layout: Layout, shapes: Sequence[tuple[int, ...]], repeats: RepeatedRows) -> Rows:
+    runs = Runs(repeats.new, repeats.repeated, repeats.distances)
+    with damaged("a list of repeated rows"):
+        return Rows(layout, shapes, repeats.whole, runs)
 
 
 def row_group_coder(

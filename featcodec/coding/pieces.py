@@ -1,17 +1,19 @@
 """Decoded pieces of a row group: values, and their places in tensors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..align.grids import Box, GroupGrid, Window
+from ..align.reduced import ReducedElements
 
 # The number of a tensor in its group to its array of stored elements; None when it is not wanted.
 Targets = Callable[[int], np.ndarray | None]
 # The same of another source: an array, or an object whose slices NumPy converts.
 Origins = Callable[[int], Any]
+Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,12 @@ class Blocks:
 
     def within(self, window: Window) -> "Blocks":
         """Return the blocks with places counted from the start of a window."""
-        return replace(self, boxes=[box.moved(window.axis, window.shift) for box in self.boxes])
+        grid, boxes = self.grid.within(self.boxes, window)
+        return replace(self, grid=grid, boxes=boxes)
 
-    def original(self, origins: Origins) -> np.ndarray:
-        """Return the values of another source in these places."""
-        return self.grid.collect(self.boxes, origins, lambda stored: stored)
+    def pairs(self, origins: Origins) -> Pairs:
+        """Yield the values of another source in these places, and the decoded ones."""
+        return self.grid.pairs(self.values, self.boxes, origins)
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,27 @@ class ElementRange:
     def within(self, window: Window) -> "ElementRange":
         return replace(self, low=self.low - window.shift, high=self.high - window.shift)
 
-    def original(self, origins: Origins) -> np.ndarray:
-        return np.asarray(origins(self.number).reshape(-1)[self.low : self.high])
+    def pairs(self, origins: Origins) -> Pairs:
+        yield np.asarray(origins(self.number).reshape(-1)[self.low : self.high]), self.values
 
 
-Piece = Blocks | ElementRange
+@dataclass(frozen=True)
+class RowElements:
+    """Elements of the kept rows of tensors that are coded bit for bit."""
+
+    values: np.ndarray  # unsigned integers
+    reduced: ReducedElements
+    first: int  # of the elements of all kept rows
+    window: Window | None = None
+
+    def put(self, targets: Targets) -> None:
+        self.reduced.put(self.values, self.first, targets, self.window)
+
+    def within(self, window: Window) -> "RowElements":
+        return replace(self, window=window)
+
+    def pairs(self, origins: Origins) -> Pairs:
+        return self.reduced.pairs(self.values, self.first, origins)
+
+
+Piece = Blocks | ElementRange | RowElements

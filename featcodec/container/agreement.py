@@ -9,8 +9,9 @@ from ..errors import Corrupt
 from .dump import quoted
 from .group import GroupHeader, Lossy
 from .index import Index, TensorEntry
+from .repeats import RepeatedRows
 
-CHANNEL = "CD"  # letters of a layout
+SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"  # letters of a layout
 
 
 def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[int, int]) -> None:
@@ -33,12 +34,12 @@ def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[in
     for number, (header, tensors) in enumerate(zip(headers, members, strict=True)):
         if not tensors:
             raise Corrupt(f"group {number} has no tensors")
+        if header.version > version:
+            needs, has = (".".join(map(str, v)) for v in (header.version, version))
+            raise Corrupt(f"group {number} needs format version {needs}; the file has {has}")
         _check_values(header, tensors)
         if header.lossy is None:
             continue
-        if header.lossy.version > version:
-            needs, has = (".".join(map(str, v)) for v in (header.lossy.version, version))
-            raise Corrupt(f"group {number} needs format version {needs}; the file has {has}")
         if header.lossy.profile is not None and header.lossy.profile >= len(index.profiles):
             wanted = f"profile number {header.lossy.profile}"
             raise Corrupt(f"group {number} needs {wanted}; the file names {len(index.profiles)}")
@@ -67,7 +68,9 @@ def _check_values(header: GroupHeader, tensors: Sequence[TensorEntry]) -> None:
     """Raise Corrupt or LimitExceeded unless the row groups can hold the values of the tensors."""
     per = min(header.slabs_per_row_group, header.slabs)
     limits.check(per, limits.ROW_GROUP_VALUES, "the number of slabs of a row group")
-    if header.lossy is None:
+    if header.repeats is not None:
+        _check_rows_of(header, tensors)
+    elif header.lossy is None:
         wanted = sum(elements.count(t.dtype, t.values) for t in tensors)
         if header.slabs != wanted:
             raise Corrupt(f"a group states {header.slabs} elements; its tensors have {wanted}")
@@ -75,6 +78,31 @@ def _check_values(header: GroupHeader, tensors: Sequence[TensorEntry]) -> None:
     most = header.row_groups * limits.ROW_GROUP_VALUES
     what = f"the number of values of the group of tensor {quoted(tensors[0].name)}"
     limits.check(sum(tensor.values for tensor in tensors), most, what)
+
+
+def _check_rows_of(header: GroupHeader, tensors: Sequence[TensorEntry]) -> None:
+    """Raise Corrupt unless tensors can have rows: some values each, of whole bytes, and axes."""
+    assert header.repeats is not None
+    if elements.BITS[header.dtype] < 8 or not all(tensor.values for tensor in tensors):
+        raise Corrupt("a group repeats rows that cannot be")
+    axes = len(header.repeats.layout if header.lossy is None else header.lossy.layout)
+    if any(len(tensor.shape) != axes for tensor in tensors):
+        raise Corrupt("a group repeats rows of tensors that have not the axes of its layout")
+    rows = sum(_rows(header.repeats, header.lossy, tensor.shape) for tensor in tensors)
+    most = header.row_groups * limits.REPEAT_ROWS
+    limits.check(rows, most, f"the number of rows of the group of tensor {quoted(tensors[0].name)}")
+
+
+def _rows(repeats: RepeatedRows, lossy: Lossy | None, shape: Sequence[int]) -> int:
+    """Return how many rows a tensor has."""
+    layout = repeats.layout if lossy is None else lossy.layout
+    samples = math.prod(n for letter, n in zip(layout, shape, strict=True) if letter == SAMPLE)
+    lengths = [n for letter, n in zip(layout, shape, strict=True) if letter in GRID]
+    if lossy is not None and lossy.grid:
+        lengths = list(lossy.grid)
+    if repeats.whole or not lengths or (lossy is not None and lossy.prefix):
+        return samples
+    return samples * lengths[0]
 
 
 def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:

@@ -7,10 +7,12 @@ from .. import elements, limits
 from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
 from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
-from .sections import V3, V4
+from .repeats import RepeatedRows
+from .sections import V1, V3, V4, V5
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
+REPEATS = 4  # added to the coding
 CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
@@ -108,6 +110,13 @@ class GroupHeader:
     snr_db: float  # reached; infinite when nothing was lost
     max_error: float  # largest absolute error of a finite value
     lossy: Lossy | None = None  # None: bit for bit
+    repeats: RepeatedRows | None = None  # which are left out
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Return the lowest version of the format that has what the header states."""
+        lossy = V1 if self.lossy is None else self.lossy.version
+        return lossy if self.repeats is None else V5
 
     @property
     def row_groups(self) -> int:
@@ -115,11 +124,16 @@ class GroupHeader:
 
     def pack(self) -> bytes:
         out = Builder()
-        out.u8(LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY)
+        coding = LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY
+        out.u8(coding | REPEATS * (self.repeats is not None))
         out.u8(elements.CODES[self.dtype])
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
         out.f64(self.snr_db)
         out.f64(self.max_error)
+        if self.repeats is not None:
+            if self.lossy is None:
+                pack_layout(out, self.repeats.layout)
+            self.repeats.pack(out)
         if self.lossy is not None:
             _pack_lossy(out, self.lossy)
         return bytes(out)
@@ -127,17 +141,25 @@ class GroupHeader:
     @classmethod
     def unpack(cls, payload: bytes) -> "GroupHeader":
         cursor = Cursor(payload, "group header")
-        coding = cursor.choice(3, "a coding")
+        coding = cursor.choice((REPEATS | LOSSY) + 1, "a coding")
+        repeating, coding = bool(coding & REPEATS), coding & ~REPEATS
+        if coding > NEURAL:
+            raise Corrupt(f"group header has a coding {coding}, which is unknown")
         dtype = elements.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
             raise Corrupt("the group header states 0 slabs per row group; it must be at least 1")
         snr_db, max_error = cursor.f64(), cursor.f64()
+        repeats = _unpack_repeats(cursor, coding) if repeating else None
         lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL)
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
-        return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy)
+        return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats)
+
+
+def _unpack_repeats(cursor: Cursor, coding: int) -> RepeatedRows:
+    return RepeatedRows.unpack(cursor, layout_of(cursor) if coding == LOSSLESS else "")
 
 
 def _pack_lossy(out: Builder, lossy: Lossy) -> None:

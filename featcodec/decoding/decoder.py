@@ -9,9 +9,10 @@ import numpy as np
 
 from ..align.grids import GroupGrid, Window
 from ..align.numbers import STORED, unsigned
-from ..coding.from_header import grid_of, row_group_coder
+from ..align.reduced import ReducedElements, ReducedGrid, row_groups
+from ..coding.from_header import elements_of, grid_of, row_group_coder
 from ..coding.kept import Kept
-from ..coding.pieces import ElementRange, Piece
+from ..coding.pieces import ElementRange, Piece, RowElements
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..container.group import GroupHeader
@@ -41,11 +42,17 @@ class Members:
         self.profile = profile
         self.places = {entry.name: i for i, entry in enumerate(entries)}
         self.grid: GroupGrid | None = None  # None: bit for bit, a slab is an element
+        self.elements: ReducedElements | None = None  # of rows that are kept, bit for bit
+        shapes, slabs = [entry.shape for entry in entries], header.slabs
         if header.lossy is not None:
-            self.grid = grid_of(header.lossy, [entry.shape for entry in entries], profile)
-            if self.grid.slabs != header.slabs:
-                stated = f"{header.slabs} slabs; its tensors have {self.grid.slabs}"
-                raise Corrupt(f"group {number} states {stated}")
+            self.grid = grid_of(header.lossy, shapes, profile, header.repeats)
+            slabs = self.grid.slabs
+        elif header.repeats is not None:
+            self.elements = elements_of(header.repeats, shapes)
+            slabs = self.elements.count
+        if slabs != header.slabs:
+            stated = f"{header.slabs} slabs; its tensors have {slabs}"
+            raise Corrupt(f"group {number} states {stated}")
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -54,6 +61,16 @@ class Members:
             return self.grid.starts
         sizes = [_elements(entry) for entry in self.entries]
         return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+    @property
+    def reduced(self) -> ReducedGrid | ReducedElements | None:
+        """What is left of the tensors without repeated rows, if there are any."""
+        return self.grid if isinstance(self.grid, ReducedGrid) else self.elements
+
+    @property
+    def shaped(self) -> bool:
+        """Whether values have places in tensors of their shapes, not in flat ones."""
+        return self.grid is not None or self.elements is not None
 
     def slabs(self, number: int) -> tuple[int, int]:
         """Return the slabs first <= s < last of a row group."""
@@ -65,6 +82,39 @@ class Members:
         first, last = self.slabs(number)
         low = int(np.searchsorted(self.starts, first, "right")) - 1
         return range(low, int(np.searchsorted(self.starts, last, "left")))
+
+    def row_groups(self, i: int) -> Sequence[int]:
+        """Return the row groups that hold values of a tensor."""
+        per = self.header.slabs_per_row_group
+        if self.reduced is not None:
+            rows = slice(*self.reduced.rows.starts[i : i + 2])
+            return row_groups(self.reduced.rows, self.reduced.spans, rows, per)
+        start, end = self.starts[i : i + 2].tolist()
+        return range(start // per, -(-end // per)) if start < end else ()
+
+    def around(self, i: int, first: int, last: int) -> tuple[Sequence[int], Window]:
+        """Return the row groups that hold rows first <= i < last of a tensor's leading axis.
+
+        Of that axis they decode a window; of one of elements, where a slab is an element.
+        """
+        entry, per = self.entries[i], self.header.slabs_per_row_group
+        if self.reduced is not None:
+            rows = self.reduced.rows
+            wanted = rows.range_of(i, entry.shape, first, last)
+            numbers = row_groups(rows, self.reduced.spans, wanted, per)
+            return numbers, rows.window(i, entry.shape, wanted)
+        start = int(self.starts[i])
+        if self.grid is None:
+            unit = _elements(entry) // max(entry.shape[0], 1)
+            low, high = start + first * unit, start + last * unit
+        else:
+            low, high = self.grid.slabs_of_rows(i, entry.shape, first, last)
+        found = range(low // per, -(-high // per))
+        slabs = found.start * per, found.stop * per
+        if self.grid is not None:
+            return found, self.grid.window(i, entry.shape, *slabs)
+        begin, end = max(slabs[0] - start, 0), min(slabs[1] - start, _elements(entry))
+        return found, Window(begin, end, 0, begin)
 
 
 class Decoder:
@@ -131,16 +181,17 @@ class Decoder:
                 entry = group.entries[i]
                 if entry.name not in chosen:
                     return None  # in the same row group, but not wanted
-                return target(entry).reshape(entry.shape if group.grid else -1)
+                return target(entry).reshape(entry.shape if group.shaped else -1)
 
-            for number in range(group.header.row_groups):
-                if any(group.entries[i].name in chosen for i in group.tensors(number)):
-                    for piece in self.pieces(group, number):
-                        if convert is not None:
-                            values = convert(piece.values, group.header.dtype)
-                            piece = replace(piece, values=values)
-                        piece.put(tensor)
-                    release()
+            for number in sorted(
+                {n for name in chosen for n in group.row_groups(group.places[name])}
+            ):
+                for piece in self.pieces(group, number):
+                    if convert is not None:
+                        values = convert(piece.values, group.header.dtype)
+                        piece = replace(piece, values=values)
+                    piece.put(tensor)
+                release()
 
     def rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
         """Return stored elements first <= i < last along the leading axis of a tensor.
@@ -148,22 +199,11 @@ class Decoder:
         Only the row groups that hold them are decoded.
         """
         group = self.groups[entry.group]
-        grid, per = group.grid, group.header.slabs_per_row_group
         mine = group.places[entry.name]
-        start, unit = int(group.starts[mine]), 1
-        if grid is None:
-            unit = _elements(entry) // max(entry.shape[0], 1)
-            low, high = start + first * unit, start + last * unit
-        else:
-            low, high = grid.slabs_of_rows(mine, entry.shape, first, last)
-        numbers = range(low // per, -(-high // per))
-        slabs = numbers.start * per, numbers.stop * per
-        shape: tuple[int, ...] = ()
-        if grid is None:
-            begin, end = max(slabs[0] - start, 0), min(slabs[1] - start, _elements(entry))
-            window = Window(begin, end, 0, begin)
-        else:
-            window, shape = grid.window(mine, entry.shape, *slabs), entry.shape[1:]
+        numbers, window = group.around(mine, first, last)
+        unit, shape = 1, entry.shape[1:]
+        if not group.shaped:
+            unit, shape = _elements(entry) // max(entry.shape[0], 1), ()
         found = np.zeros((max(window.last - window.first, 0), *shape), _stored(group.header))
         for number in numbers:
             for piece in self.pieces(group, number):
@@ -188,6 +228,8 @@ class Decoder:
         with damaged("a row group"):
             floating, version = header.dtype in FLOATS, self.reader.version[0]
             numbers = exact.decode(payload, last - first, kind.itemsize, floating, version)
+        if group.elements is not None:
+            return [RowElements(numbers, group.elements, first)]
         pieces, starts = [], group.starts
         for i in group.tensors(number):
             low, high = max(int(starts[i]), first), min(int(starts[i + 1]), last)

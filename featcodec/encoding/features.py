@@ -24,6 +24,7 @@ from .search.race import Race
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
+from .without_repeats import without_repeats
 
 SCARCE_TOLERANCE = 0.02  # dB
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
@@ -39,7 +40,18 @@ class FeatureEncoder:
     progress: Callable[[int], None] | None = None
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
-        """Write the row groups of a group, bit for bit where that is smaller."""
+        """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
+        reduced = None if self.options.transform == "neural" else group.without_repeats
+        if reduced is None or reduced.rows is None:
+            return self._write(group, quality)
+        return without_repeats(
+            self.writer,
+            reduced.rows,
+            lambda: self._write(reduced, quality),
+            lambda: self._write(group, quality),
+        )
+
+    def _write(self, group: Group, quality: Quality) -> GroupHeader:
         if quality.snr is not None and quality.snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"

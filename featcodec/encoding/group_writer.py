@@ -13,6 +13,7 @@ from .choice import Choice, slabs_per_row_group
 from .rate_control.fine_step import fine_step
 from .row_group import Distortion, RowGroupEncoder
 from .tensors.group import Group
+from .tensors.repeats import stated
 
 MANY = 8  # row groups
 FINE_PER_LAMBDA_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
@@ -66,13 +67,17 @@ class GroupWriter:
             finer = coder.at_fine_step(fine)
             if quantiser.on_saturation:  # the step is to stay, thresholds do as much
                 finer = coder.at_lambda_scale(2 ** ((fine - FINE_ONE) / FINE_PER_LAMBDA_OCTAVE))
-            row_group = RowGroupEncoder(finer, exceptions, measured or exceptions, bound)
+            decoded = measured or exceptions or self.group.rows is not None
+            row_group = RowGroupEncoder(finer, exceptions, decoded, bound)
             payload, distortion = row_group.encode(start, last, self.group.tensor)
             stored = FINE_ONE if quantiser.on_saturation else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
             if self.progress:
                 self.progress(self.group.values * (last - start) // slabs)
+        if self.group.rows is not None:  # what counts is how many are kept in the file
+            assert header.lossy is not None
+            header = replace(header, lossy=replace(header.lossy, clipped=total.exceptions))
         usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
         mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
         return Written(header, total, mean_step)
@@ -83,7 +88,7 @@ class GroupWriter:
         assert lossy is not None
         if self._built is None:
             profile = None if lossy.profile is None else self.profile
-            grid = grid_of(lossy, self.group.shapes, profile)
+            grid = grid_of(lossy, self.group.shapes, profile, header.repeats)
             self._built = row_group_coder(header.dtype, lossy, grid, profile)
         coder = self._built.at(lossy)
         parts = {
@@ -120,7 +125,11 @@ class GroupWriter:
             neural=choice.picture is not None,
             picture_step=choice.picture.step if choice.picture else 0,
         )
-        self.writer.needs(lossy.version)
         first = len(self.writer.index.sections)
         per = slabs_per_row_group(grid)
-        return GroupHeader(group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy)
+        repeats = stated(group.rows)
+        header = GroupHeader(
+            group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats
+        )
+        self.writer.needs(header.version)
+        return header

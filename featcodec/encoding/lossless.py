@@ -3,17 +3,35 @@
 import math
 
 from ..container.group import GroupHeader
-from ..container.sections import V4
+from ..container.sections import V4, V5
 from ..container.writer import Writer
 from ..elements import FLOATS
 from ..entropy import exact
 from .tensors.lossless import LosslessGroup
+from .tensors.repeats import stated
+from .without_repeats import without_repeats
 
 ROW_GROUP_VALUES = 1 << 20
 
 
 def write_lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
-    """Write the row groups of a group bit for bit; return its header."""
+    """Write the row groups of a group bit for bit; return its header.
+
+    Repeated rows are left out where that saves bytes.
+    """
+    reduced = group.without_repeats
+    if reduced is None:
+        return _write(writer, group)
+    assert reduced.reduced is not None
+    return without_repeats(
+        writer,
+        reduced.reduced.rows,
+        lambda: _write(writer, reduced),
+        lambda: _write(writer, group),
+    )
+
+
+def _write(writer: Writer, group: LosslessGroup) -> GroupHeader:
     first = len(writer.index.sections)
     coder = exact.ExactEncoder(group.dtype in FLOATS, group.rasters)
     for start in range(0, group.elements, ROW_GROUP_VALUES):
@@ -22,4 +40,11 @@ def write_lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
         if exact.refined(payload):
             writer.needs(V4)
         writer.section(b"ROWS", payload)
-    return GroupHeader(group.dtype, group.elements, ROW_GROUP_VALUES, first, math.inf, 0.0)
+    repeats = None
+    if group.reduced is not None:
+        rows = group.reduced.rows
+        repeats = stated(rows, rows.layout.axes)
+        writer.needs(V5)
+    return GroupHeader(
+        group.dtype, group.elements, ROW_GROUP_VALUES, first, math.inf, 0.0, repeats=repeats
+    )

@@ -30,10 +30,11 @@ class Report:
 def described(group: Group | LosslessGroup, header: GroupHeader) -> str:
     """Return what was chosen for a group, for a person."""
     names = group.names[0] if len(group.names) == 1 else f"{group.names[0]} .. {group.names[-1]}"
+    left_out = f", {sum(header.repeats.repeated)} repeated rows left out" if header.repeats else ""
     if header.lossy is None:
         reasons = group.reasons if isinstance(group, LosslessGroup) else ()
         why = f" ({', '.join(reasons)})" if reasons else ""
-        return f"{names}: {header.dtype}, bit for bit{why}"
+        return f"{names}: {header.dtype}, bit for bit{why}{left_out}"
     lossy, part = header.lossy, header.lossy.parts[0]
     profile = lossy.neural or part.model is None
     origin = "of the profile" if profile else "of its own"
@@ -41,5 +42,5 @@ def described(group: Group | LosslessGroup, header: GroupHeader) -> str:
     cut = f", {lossy.clipped} values kept exactly" if lossy.clipped else ""
     return (
         f"{names}: {header.dtype} {layout} {lossy.architecture}, {lossy.transform} {origin},"
-        f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{cut}"
+        f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{cut}{left_out}"
     )

@@ -53,13 +53,19 @@ class RowGroupEncoder:
         """Return the payload of slabs first <= s < last, and what it changed."""
         grid = self.coder.grid
         for (prefix, sizes), boxes in grid.boxes(first, last).items():
-            self._add(prefix, sizes, grid.collect(boxes, tensor, lambda stored: stored))
+            stored = grid.collect(boxes, tensor, lambda stored: stored)
+            self._add(prefix, sizes, stored, grid.weights(boxes))
         self.distortion.exceptions = self.kept.count
         coded = symbols.encode(self.arrays, self.coder.seed)
         return self.kept.pack() + self.pictures + coded, self.distortion
 
-    def _add(self, prefix: bool, sizes: Sizes, stored: np.ndarray) -> None:
-        """Code the blocks of a class, stored elements (channels, points, blocks)."""
+    def _add(
+        self, prefix: bool, sizes: Sizes, stored: np.ndarray, weights: np.ndarray | None
+    ) -> None:
+        """Code the blocks of a class, stored elements (channels, points, blocks).
+
+        An error counts as often as its value occurs: by its weight (points, blocks).
+        """
         coder, part = self.coder, self.coder.parts[prefix]
         values, outside = self._inside(stored)
         original = values.copy() if self.measured else None
@@ -81,7 +87,11 @@ class RowGroupEncoder:
             outside = np.union1d(outside, np.flatnonzero(~(change <= self.bound)))
             change.reshape(-1)[outside] = 0
         self.kept.add(outside, stored)
-        self.distortion.squared += float(np.vdot(change, change))
+        if weights is None:
+            self.distortion.squared += float(np.vdot(change, change))
+        else:
+            squares = np.square(change, dtype=np.float64).sum(axis=0)
+            self.distortion.squared += float(np.vdot(squares, weights))
         self.distortion.largest = max(self.distortion.largest, float(change.max(initial=0)))
 
     def _inside(self, stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class FeatcodecFile(KaitaiStruct):
-    """The container of featcodec, formats 1.0, 3.0 and 4.0: files of features and profiles. Section numbers
+    """The container of featcodec, formats 1.0, 3.0, 4.0 and 5.0: files of features and profiles. Section numbers
     refer to SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
     is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
     for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
@@ -32,6 +32,8 @@ class FeatcodecFile(KaitaiStruct):
         exact = 0
         lossy = 1
         network = 2
+        exact_rows = 4
+        lossy_rows = 5
 
     class Dtype(IntEnum):
         bool = 0
@@ -566,7 +568,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.coding = KaitaiStream.resolve_enum(FeatcodecFile.Coding, self._io.read_u1())
             _ = self.coding
-            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) )) :
+            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) )) :
                 raise kaitaistruct.ValidationExprError(self.coding, self._io, u"/types/grup/seq/0")
             self.dtype = KaitaiStream.resolve_enum(FeatcodecFile.Dtype, self._io.read_u1())
             if not isinstance(self.dtype, FeatcodecFile.Dtype):
@@ -579,7 +581,15 @@ class FeatcodecFile(KaitaiStruct):
             self.first_section = FeatcodecFile.Varint(self._io, self, self._root)
             self.snr = self._io.read_f8le()
             self.max_error = self._io.read_f8le()
-            if self.coding != FeatcodecFile.Coding.exact:
+            if self.coding == FeatcodecFile.Coding.exact_rows:
+                pass
+                self.layout = FeatcodecFile.Layout(self._io, self, self._root)
+
+            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows)) :
+                pass
+                self.repeats = FeatcodecFile.SizedRepeats(self._io, self, self._root)
+
+            if  ((self.coding != FeatcodecFile.Coding.exact) and (self.coding != FeatcodecFile.Coding.exact_rows)) :
                 pass
                 self.lossy = FeatcodecFile.Lossy(self._io, self, self._root)
 
@@ -590,7 +600,15 @@ class FeatcodecFile(KaitaiStruct):
             self.num_slabs._fetch_instances()
             self.slabs_per_row_group._fetch_instances()
             self.first_section._fetch_instances()
-            if self.coding != FeatcodecFile.Coding.exact:
+            if self.coding == FeatcodecFile.Coding.exact_rows:
+                pass
+                self.layout._fetch_instances()
+
+            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows)) :
+                pass
+                self.repeats._fetch_instances()
+
+            if  ((self.coding != FeatcodecFile.Coding.exact) and (self.coding != FeatcodecFile.Coding.exact_rows)) :
                 pass
                 self.lossy._fetch_instances()
 
@@ -893,7 +911,7 @@ class FeatcodecFile(KaitaiStruct):
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
             _ = self.flags
-            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding == FeatcodecFile.Coding.lossy)) )) :
+            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
             if self.flags & 8 != 0:
                 pass
@@ -1120,6 +1138,30 @@ class FeatcodecFile(KaitaiStruct):
             self.tables._fetch_instances()
 
 
+    class PackedRepeats(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.PackedRepeats, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_unpacked = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.len_unpacked
+            if not _.value <= 31457291:
+                raise kaitaistruct.ValidationExprError(self.len_unpacked, self._io, u"/types/packed_repeats/seq/0")
+            self._raw__raw_repeats = self._io.read_bytes_full()
+            self._raw_repeats = zlib.decompress(self._raw__raw_repeats)
+            _io__raw_repeats = KaitaiStream(BytesIO(self._raw_repeats))
+            self.repeats = FeatcodecFile.Repeats(_io__raw_repeats, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_unpacked._fetch_instances()
+            self.repeats._fetch_instances()
+
+
     class Part(KaitaiStruct):
         """Section 5."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -1215,9 +1257,63 @@ class FeatcodecFile(KaitaiStruct):
             self.rows._fetch_instances()
 
 
+    class Repeats(KaitaiStruct):
+        """Section 5.4, rows that repeat earlier ones. The limit is that of section 10."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Repeats, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.whole = self._io.read_u1()
+            if not self.whole <= 1:
+                raise kaitaistruct.ValidationGreaterThanError(1, self.whole, self._io, u"/types/repeats/seq/0")
+            self.num_runs = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_runs
+            if not  ((_.value > 0) and (_.value <= 1048576)) :
+                raise kaitaistruct.ValidationExprError(self.num_runs, self._io, u"/types/repeats/seq/1")
+            self.num_new = []
+            for i in range(self.num_runs.value):
+                self.num_new.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.num_repeated = []
+            for i in range(self.num_runs.value):
+                self.num_repeated.append(FeatcodecFile.Varint(self._io, self, self._root))
+                _ = self.num_repeated[i]
+                if not _.value > 0:
+                    raise kaitaistruct.ValidationExprError(self.num_repeated[i], self._io, u"/types/repeats/seq/3")
+
+            self.distances = []
+            for i in range(self.num_runs.value):
+                self.distances.append(FeatcodecFile.Varint(self._io, self, self._root))
+                _ = self.distances[i]
+                if not _.value > 0:
+                    raise kaitaistruct.ValidationExprError(self.distances[i], self._io, u"/types/repeats/seq/4")
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_runs._fetch_instances()
+            for i in range(len(self.num_new)):
+                pass
+                self.num_new[i]._fetch_instances()
+
+            for i in range(len(self.num_repeated)):
+                pass
+                self.num_repeated[i]._fetch_instances()
+
+            for i in range(len(self.distances)):
+                pass
+                self.distances[i]._fetch_instances()
+
+
+
     class Rows(KaitaiStruct):
         """A row group. Its layout is that of the coding of the GRUP section that claims it, for which
-        the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`.
+        the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
+        `lossy_rows` is as `lossy`, `exact_rows` as `exact`.
         """
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Rows, self).__init__(_io)
@@ -1509,7 +1605,7 @@ class FeatcodecFile(KaitaiStruct):
             if not self.magic == b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A":
                 raise kaitaistruct.ValidationNotEqualError(b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A", self.magic, self._io, u"/types/signature/seq/0")
             self.major_version = self._io.read_u1()
-            if not  ((self.major_version == 1) or (self.major_version == 3) or (self.major_version == 4)) :
+            if not  ((self.major_version == 1) or (self.major_version == 3) or (self.major_version == 4) or (self.major_version == 5)) :
                 raise kaitaistruct.ValidationNotAnyOfError(self.major_version, self._io, u"/types/signature/seq/1")
             self.minor_version = self._io.read_u1()
             self.kind = KaitaiStream.resolve_enum(FeatcodecFile.Kind, self._io.read_u2le())
@@ -1540,6 +1636,26 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.len._fetch_instances()
             self.model._fetch_instances()
+
+
+    class SizedRepeats(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.SizedRepeats, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw_body = self._io.read_bytes(self.len.value)
+            _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+            self.body = FeatcodecFile.PackedRepeats(_io__raw_body, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            self.body._fetch_instances()
 
 
     class SizedSymbols(KaitaiStruct):
@@ -1784,4 +1900,4 @@ class FeatcodecFile(KaitaiStruct):
             self._m_more = self.byte >= 128
             return getattr(self, '_m_more', None)
 
-KSY_SHA256 = "e9be3ed29fbea28698b3a7e0fd3e35adb8a42b20d08ed05ce7286663088fa754"
+KSY_SHA256 = "74037ef5afec3e54488f628b95e70e9f9dcd63457c1e8df91539e579570c97b5"

@@ -99,7 +99,14 @@ def model(parser: Parser) -> Fields:
 def group(data: bytes) -> Fields:
     parser = Parser(data)
     found = parser.fields("u8", "u8", "varint", "varint", "varint", "f64", "f64")
-    if found[0][1] == 0:
+    if found[0][1] & 4:
+        if found[0][1] == 4:
+            found.append(parser.field("blob"))
+        inner = Parser(inflate(parser.blob()))
+        runs = inner.fields("u8", "varint")
+        runs += inner.fields(*["varint"] * 3 * runs[-1][1])
+        found.append(["blob", [["deflated", runs]]])
+    if found[0][1] in (0, 4):
         return found
     found += [parser.field("u8"), parser.field("blob")]
     prefix = parser.field("varint")

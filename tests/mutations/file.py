@@ -27,7 +27,9 @@ class File:
             if kind == b"GRUP":
                 head = group(payload)
                 count = -(-head[2][1] // head[3][1])
-                lossy |= dict.fromkeys(range(head[4][1], head[4][1] + count), head[0][1] > 0)
+                lossy |= dict.fromkeys(
+                    range(head[4][1], head[4][1] + count), head[0][1] not in (0, 4)
+                )
         for position, (kind, flags, payload) in enumerate(payloads[:-2]):
             known = {b"GRUP": lambda p: group(p), b"ROWS": lambda p: rows(p, lossy[position])}  # noqa: B023
             whole = known.get(kind, lambda p: [["bytes", p]])(payload)

@@ -32,9 +32,10 @@ def by_hand() -> Iterator[Vector]:
         messages,
         networks,
         predicted,
+        repeats,
         split,
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (frames, hostile, limits, messages)
+    topics += (repeats, frames, hostile, limits, messages)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

@@ -57,7 +57,7 @@ def vector(name: str, made: Encoded) -> Vector:
 
 def shows(made: Encoded, data: bytes) -> bool:
     groups = Reader(BytesIO(data), "vector").groups()
-    return not groups or groups[0].lossy is None or made.shows(groups[0])
+    return not groups or made.shows(groups[0])
 
 
 def has_exceptions(header: GroupHeader) -> bool:
@@ -76,14 +76,19 @@ def is_dependent(header: GroupHeader) -> bool:
     return header.lossy.dependent
 
 
+def repeats(header: GroupHeader) -> bool:
+    return header.repeats is not None
+
+
 def mode(name: str) -> Callable[[GroupHeader], bool]:
     """Return whether a group is coded in a mode."""
-    return lambda header: header.lossy.transform == name
+    return lambda header: header.lossy is None or header.lossy.transform == name
 
 
 def encoded() -> dict[str, Encoded]:
     """Return name -> vector; their profiles have to be there."""
-    return _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
+    found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
+    return found | _repeated()
 
 
 def _plain() -> dict[str, Encoded]:
@@ -270,4 +275,33 @@ def _dependent() -> dict[str, Encoded]:
         "180-dependent-maps-relu": coded(relu, NCHW, 20, "context"),
         "181-dependent-maps-signed": coded(signed, NCHW, 15, "context"),
         "182-dependent-maps-exceptions": coded(kept, NCHW, 26, "context"),
+    }
+
+
+def _repeated() -> dict[str, Encoded]:
+    """Rows that repeat earlier ones: in a tensor, across tensors, and whole samples."""
+    rng = np.random.default_rng(12)
+    vit, cnn = digits("vit", 24), digits("cnn", 30).astype(np.float32)
+    tokens = vit[:6].reshape(-1, vit.shape[2])
+    often = np.sort(rng.integers(0, len(tokens), (3, 90)))
+    spoken = {f"line_{i}": tokens[some].T.copy() for i, some in enumerate(often)}
+    copies = np.sort(rng.integers(0, 24, 40))
+    odd = vit.copy()
+    odd[3, 4, 5], odd[6, 7, 8] = np.nan, 900
+    on_grid = NLD | {"prefix_tokens": "1", "grid": "4x4"}
+    lines = {"a": vit[:8], "b": np.concatenate([vit[2:5], vit[8:12]]), "c": vit[:8, 3:14].copy()}
+    maps = {"features": cnn[:, :8][rng.integers(0, 30, 48)]}
+    exact = {"lossless": True}
+    ids = np.arange(40, dtype=np.int64) * 77
+    whole = {"maps": maps["features"].astype(np.float16), "ids": np.tile(ids, (9, 1))}
+    return {
+        "190-repeated-tokens": Encoded(spoken, {"layout": "DL"}, {"snr": 15}, shows=repeats),
+        "191-repeated-windows": Encoded(lines, {"layout": "NLD"}, {"snr": 10}, shows=repeats),
+        "192-repeated-samples": Encoded(maps, NCHW, {"snr": 12}, shows=repeats),
+        "193-repeated-prefix": Encoded({"x": odd[copies]}, on_grid, {"snr": 12}, shows=repeats),
+        "194-repeated-bound": Encoded({"x": vit[copies]}, NLD, {"max_error": 0.05}, shows=repeats),
+        "195-repeated-lossless": Encoded(whole, None, exact, shows=repeats),
+        "196-repeated-profile": Encoded(
+            {"x": vit[copies]}, NLD, {"snr": 12}, "digits.fcp", shows=repeats
+        ),
     }

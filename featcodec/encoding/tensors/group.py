@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -10,7 +11,10 @@ from ...align import value
 from ...align.grids import GroupGrid
 from ...align.layout import Layout
 from ...align.numbers import to_float
+from ...align.reduced import ReducedGrid
+from ...align.repeats import Rows
 from ...coding.parts.base import Sizes
+from .repeats import find
 
 CHUNK = 1 << 21
 RUNS = 64  # a sample is taken from so many places
@@ -28,10 +32,20 @@ class Group:
     tensor: Callable[[int], np.ndarray]  # stored elements of tensor i, read when touched
     label: str  # model and layer, from the metadata
     wide: bool = False  # values whose squares single precision does not hold
+    rows: Rows | None = None  # with repeated ones, which are left out of what is coded
 
     @property
     def values(self) -> int:
+        """Return the number of values that are coded."""
+        if self.rows is not None:
+            return self.rows.kept_values
         return sum(math.prod(shape) for shape in self.shapes)
+
+    @cached_property
+    def without_repeats(self) -> "Group | None":
+        """The group without repeated rows, if there are such."""
+        rows = find(self.dtype, [self.layout], self.shapes, self.tensor)
+        return None if rows is None else replace(self, rows=rows)
 
     @property
     def compute_dtype(self) -> str:
@@ -42,9 +56,13 @@ class Group:
         """Return the distinct grids the tokens lie on."""
         if self.layout.grid:
             return [self.layout.grid]
+        if self.rows is not None:
+            return sorted({shape[1:-1] for shape in self.rows.reduced[1]})
         return sorted({self.layout.token_grid(shape)[1:-1] for shape in self.shapes})
 
     def grid(self, block: Sizes) -> GroupGrid:
+        if self.rows is not None:
+            return ReducedGrid(self.rows, block)
         return GroupGrid(self.layout, self.shapes, block)
 
     def floats(self, stored: np.ndarray) -> np.ndarray:
@@ -52,7 +70,7 @@ class Group:
         return to_float(stored, self.dtype).astype(self.compute_dtype, copy=False)
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """Yield all values as flat float arrays of bounded size."""
+        """Yield all values, repeated ones too, as flat float arrays of bounded size."""
         for i in range(len(self.shapes)):
             flat = self.tensor(i).reshape(-1)
             for start in range(0, flat.size, CHUNK):

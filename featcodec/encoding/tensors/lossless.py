@@ -1,15 +1,20 @@
 """Tensors that come back bit for bit, as a group."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from ...align.layout import Layout
 from ...align.numbers import unsigned
+from ...align.reduced import ReducedElements
 from ...elements import BITS
 from ...tensors import Tensor
 from .group import Group
+from .repeats import find
 
 
 @dataclass(frozen=True)
@@ -21,20 +26,42 @@ class LosslessGroup:
     sizes: Sequence[int]  # elements, of `itemsize` bytes
     rasters: Sequence[tuple[int, int]]  # width and channels, in which neighbours may be alike
     tensor: Callable[[int], np.ndarray]
+    shapes: Sequence[tuple[int, ...]]
+    layouts: Sequence[Layout]  # of which each may have rows that are repeated
     reasons: Sequence[str] = ()  # for which floating tensors are in it, though loss is allowed
+    reduced: ReducedElements | None = None  # what is left without repeated rows
 
     @classmethod
     def of(cls, group: Group) -> "LosslessGroup":
         sizes = [math.prod(shape) for shape in group.shapes]
-        rasters = _rasters(group.shapes)
-        return cls(group.dtype, group.names, sizes, rasters, group.tensor)
+        rasters, layouts = _rasters(group.shapes), [Layout(group.layout.axes)]
+        tensor, shapes = group.tensor, group.shapes
+        return cls(group.dtype, group.names, sizes, rasters, tensor, shapes, layouts)
 
     @property
     def elements(self) -> int:
-        return sum(self.sizes)
+        """Return the number of elements that are coded."""
+        return sum(self.sizes) if self.reduced is None else self.reduced.count
+
+    @cached_property
+    def without_repeats(self) -> "LosslessGroup | None":
+        """The group without repeated rows, if there are such."""
+        rows = find(self.dtype, self.layouts, self.shapes, self._shaped)
+        if rows is None:
+            return None
+        kept: Counter[tuple[int, ...]] = Counter()
+        for number, count in enumerate(np.bincount(rows.tensor_of(rows.kept)).tolist()):
+            kept[rows.shapes[number]] += count
+        rasters = _rasters([(count, *shape) for shape, count in kept.items()])
+        return replace(self, rasters=rasters, reduced=ReducedElements(rows))
+
+    def _shaped(self, i: int) -> np.ndarray:
+        return self.tensor(i).reshape(self.shapes[i])
 
     def read(self, first: int, last: int) -> np.ndarray:
         """Return the elements first <= e < last of the concatenation, as unsigned integers."""
+        if self.reduced is not None:
+            return self.reduced.read(first, last, self._shaped, unsigned(self.dtype))
         starts = np.concatenate([[0], np.cumsum(self.sizes, dtype=np.int64)])
         kind = unsigned(self.dtype)
         pieces = []
@@ -55,8 +82,19 @@ def lossless_group(tensors: list[Tensor], reasons: Sequence[str]) -> LosslessGro
 
     bits = BITS[tensors[0].dtype]
     sizes = [math.prod(t.shape) * bits // 8 // kind.itemsize for t in tensors]
-    names, rasters = [t.name for t in tensors], _rasters([t.shape for t in tensors])
-    return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read, reasons)
+    names, shapes = [t.name for t in tensors], [t.shape for t in tensors]
+    rasters, layouts = _rasters(shapes), _layouts({len(shape) for shape in shapes})
+    return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read, shapes, layouts, reasons)
+
+
+def _layouts(ranks: set[int]) -> list[Layout]:
+    """Return layouts of tensors of which nothing is known: rows lie along one of the last axes."""
+    rank = max(ranks)
+    if len(ranks) > 1 or rank < 2:
+        return []
+    samples = "N" * (rank - 2)
+    whole = {4: ["NHWC"], 5: ["NTHWC"]}.get(rank, [])
+    return [Layout(axes) for axes in (samples + "LD", samples + "DL", *whole)]
 
 
 def _rasters(shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:

@@ -54,10 +54,16 @@ def _tells(column: list[str], tensors: list[Tensor], layout: Layout) -> bool:
     pooled = [np.concatenate(rows) for rows in classes.values()]
     means = np.stack([rows.mean(axis=0) for rows in pooled])
     deviations = np.array([rows.std() for rows in pooled])
-    counts = np.array([len(rows) for rows in pooled])
     within = np.mean([rows.var(axis=0).mean() for rows in pooled])
     if deviations.min() <= 0 or deviations.max() > 1.25 * deviations.min():
         return bool(deviations.max() > 0)
     between = float(((means - means.mean(axis=0)) ** 2).mean())
+    counts = np.array([_distinct(rows) for rows in pooled])  # what is repeated says nothing new
     by_chance = float(within * np.mean(1 / counts))
     return bool(between > 4 * by_chance + 0.02 * within)
+
+
+def _distinct(rows: np.ndarray) -> int:
+    """Return how many different rows there are."""
+    whole = np.dtype((np.void, rows.shape[1] * rows.itemsize))
+    return len(np.unique(np.ascontiguousarray(rows).view(whole)))

@@ -1,0 +1,206 @@
+"""Which rows of tensors repeat earlier ones, bit for bit (encoder's choice, SPEC §5.4)."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ... import limits
+from ...align.grids import GroupGrid
+from ...align.layout import Layout
+from ...align.numbers import unsigned
+from ...align.repeats import Rows, Runs, gather
+from ...container.repeats import RepeatedRows
+from ...elements import BITS
+
+WORTHWHILE = 1 / 16  # of the rows must repeat others
+LEAST_ROW = 16  # bytes of a row: less costs hardly more than saying which one it repeats
+NEARLY = 1.1  # of the values: as many may be kept where rows are whole samples
+MOST_ROWS = 1 << 24  # that are compared
+SHOWN = 16  # elements of a row that tell most rows apart
+CHUNK = 1 << 20  # elements that are looked at together
+SEED = 11
+FOLD, ODD = np.uint64(32), np.uint64(1)
+
+Tensors = Callable[[int], Any]  # stored elements by number
+Shapes = Sequence[tuple[int, ...]]
+
+
+def find(dtype: str, layouts: Iterable[Layout], shapes: Shapes, tensor: Tensors) -> Rows | None:
+    """Return the rows of tensors with the repeated ones left out; None when few are repeated.
+
+    Of those that the layouts make, the rows that leave the least. What is left of a map without
+    some of its rows is hardly a map: there, whole samples are rows where that leaves nearly as
+    little, and rows of one value alone, which cost little, do not count.
+    """
+    if BITS[dtype] < 8 or not all(math.prod(shape) for shape in shapes):
+        return None
+    best, least = None, math.inf
+    for layout in layouts:
+        for whole in (False, True) if layout.grid_axes > 1 else (False,):
+            units = GroupGrid(layout, shapes, (1,) * (len(layout.grid) or layout.grid_axes))
+            if not 2 <= units.slabs <= MOST_ROWS:
+                continue
+            rows = Rows(layout, shapes, whole, Runs((), (), ()))
+            found = _Finder(rows, unsigned(dtype), tensor).find()
+            if found is not None and found.kept_values < least * (NEARLY if whole else 1):
+                best, least = found, found.kept_values
+    return best
+
+
+def stated(rows: Rows | None, layout: str = "") -> RepeatedRows | None:
+    """Return what a header says of rows."""
+    if rows is None:
+        return None
+    runs = rows.runs
+    return RepeatedRows(
+        layout, rows.whole, tuple(runs.new), tuple(runs.repeated), tuple(runs.distances)
+    )
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """Finds rows that are equal by their hashes, and makes sure that they are."""
+
+    rows: Rows  # all of them new
+    kind: np.dtype
+    tensor: Tensors
+
+    def find(self) -> Rows | None:
+        rows = self.rows
+        longest = max(math.prod(shape) for shape in rows.shapes)
+        if longest * self.kind.itemsize < LEAST_ROW:
+            return None
+        hashes, plain = self._hashes(SHOWN)
+        if longest > SHOWN and _repeated(hashes) >= WORTHWHILE:
+            hashes, plain = self._hashes(longest)
+        if rows.whole or rows.layout.grid_axes < 2:
+            plain[:] = False
+        if _repeated(hashes[~plain]) * np.mean(~plain) < WORTHWHILE:
+            return None
+        runs = _runs(hashes, plain)
+        if not 0 < len(runs.new) <= limits.REPEAT_RUNS:
+            return None
+        found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs)
+        return found if self._equal(found) else None
+
+    def _hashes(self, shown: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hash of each row, of so many of its elements, and whether they are all one."""
+        hashes, plain = [], []
+        hash_of = {shape: _Hash(shape, shown) for shape in set(self.rows.shapes)}
+        for number, shape in enumerate(self.rows.shapes):
+            for part in self._chunks(number, math.prod(shape)):
+                found, alike = hash_of[shape].of(part)
+                hashes.append(found.reshape(-1))
+                plain.append(alike.reshape(-1))
+        return np.concatenate(hashes), np.concatenate(plain)
+
+    def _chunks(self, number: int, size: int) -> Iterator[np.ndarray]:
+        """Yield rows of a tensor (samples, places..., a row...), in order."""
+        view = self.rows.view(self.tensor(number))
+        per = self.rows.per_sample[number]
+        samples = max(CHUNK // (size * per), 1)
+        for start in range(0, view.shape[0], samples):
+            part = view[start : start + samples]
+            if self.rows.whole or samples > 1:
+                yield np.asarray(part).view(self.kind)
+                continue
+            places = max(CHUNK // size, 1)
+            for place in range(0, per, places):
+                yield np.asarray(part[:, place : place + places]).view(self.kind)
+
+    def _equal(self, rows: Rows) -> bool:
+        """Return whether rows that are said to be repeated are."""
+        several = np.flatnonzero(rows.counts > 1)
+        each = max(CHUNK // max(math.prod(shape) for shape in rows.shapes), 1)
+        for start in range(0, len(several), each):
+            some = several[start : start + each]
+            numbers = rows.tensor_of(rows.kept[some])
+            for number in np.unique(numbers).tolist():
+                kept = some[numbers == number]
+                view = rows.view(self.tensor(number))
+                values = gather(view, rows.places(number, rows.kept[kept]))
+                for ours, theirs in rows.pairs(values, kept, self.tensor, lambda view: view):
+                    if not np.array_equal(ours.view(self.kind), theirs.view(self.kind)):
+                        return False
+        return True
+
+
+class _Hash:
+    """A sum of some elements of rows of one shape, weighed by random odd numbers of 64 bits."""
+
+    def __init__(self, shape: tuple[int, ...], shown: int) -> None:
+        size = math.prod(shape)
+        self.shape = shape
+        some = np.linspace(0, size - 1, min(shown, size)).astype(int)
+        random = np.random.default_rng((SEED, *shape))
+        self.weights = random.integers(1 << 64, size=len(some), dtype=np.uint64) | ODD
+        self.total = self.weights.sum()
+        self.offset = random.integers(1 << 64, dtype=np.uint64)  # rows of other shapes differ
+        self.some: Any = None  # all
+        if len(some) < size:
+            self.some = np.unravel_index(some, shape)
+        else:
+            self.weights = self.weights.reshape(shape)
+
+    def of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hashes of rows (..., a row...), and which are of one value alone."""
+        lead = rows.ndim - len(self.shape)
+        each: Any = (slice(None),) * lead
+        numbers = _folded(rows if self.some is None else rows[each + self.some])
+        axes = range(numbers.ndim)
+        found = np.einsum(numbers, axes, self.weights, axes[lead:], axes[:lead])
+        first = _folded(rows[each + (0,) * len(self.shape)])
+        return found + self.offset, found == first * self.total
+
+
+def _folded(elements: np.ndarray) -> np.ndarray:
+    """Return 64 bits of each element, of which the upper half counts in the lower one."""
+    numbers = elements.astype(np.uint64)
+    numbers ^= numbers >> FOLD
+    return numbers
+
+
+def _repeated(hashes: np.ndarray) -> float:
+    """Return the share of hashes that occur before."""
+    return 1 - len(np.unique(hashes)) / len(hashes) if len(hashes) else 0.0
+
+
+def _runs(hashes: np.ndarray, plain: np.ndarray) -> Runs:
+    """Return how later rows repeat earlier ones; no run begins with a plain row."""
+    _, first, kinds = np.unique(hashes, return_index=True, return_inverse=True)
+    order = np.argsort(kinds, kind="stable")
+    previous = np.full(len(hashes), -1)
+    previous[order[1:]] = np.where(np.diff(kinds[order]) == 0, order[:-1], -1)
+    begins = np.flatnonzero((previous >= 0) & ~plain)
+    new: list[int] = []
+    repeated: list[int] = []
+    distances: list[int] = []
+    done = 0
+    while len(new) <= limits.REPEAT_RUNS:
+        after = int(np.searchsorted(begins, done))
+        if after == len(begins):
+            break
+        row = int(begins[after])
+        tried = {row - int(previous[row]), row - int(first[kinds[row]])}
+        length, distance = max((_length(hashes, row, by), -by) for by in tried)
+        new.append(row - done)
+        repeated.append(length)
+        distances.append(-distance)
+        done = row + length
+    return Runs(new, repeated, distances)
+
+
+def _length(hashes: np.ndarray, row: int, distance: int) -> int:
+    """Return how many rows from one on are as those a distance before."""
+    length, size = 0, 16
+    while row + length < len(hashes):
+        later = hashes[row + length : row + length + size]
+        earlier = hashes[row + length - distance :][: len(later)]
+        differs = np.flatnonzero(later != earlier)
+        if differs.size:
+            return length + int(differs[0])
+        length, size = length + len(later), 4 * size
+    return length

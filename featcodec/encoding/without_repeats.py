@@ -1,0 +1,44 @@
+"""Whether a group is coded without its repeated rows: where that takes fewer bytes (SPEC §5.4)."""
+
+from collections.abc import Callable
+
+from .. import limits
+from ..align.repeats import Rows
+from ..container.group import GroupHeader
+from ..container.wire import Builder
+from ..container.writer import Writer
+
+# A repeated row costs at least such a part of what others do: where that is more than saying which
+# row it is, coding it need not be tried.
+LEAST_COST = 1 / 8
+
+
+def without_repeats(
+    writer: Writer,
+    rows: Rows,
+    reduced: Callable[[], GroupHeader],
+    whole: Callable[[], GroupHeader],
+) -> GroupHeader:
+    """Write a group without repeated rows, or whole when that is smaller."""
+    mark = writer.mark()
+    header = reduced()
+    if header.repeats is None:
+        return header
+    size = _size(writer, mark[0], header)
+    listed = Builder()
+    header.repeats.pack(listed)
+    again = rows.values / rows.kept_values - 1
+    fits = rows.values <= header.row_groups * limits.ROW_GROUP_VALUES
+    fits &= rows.count <= header.row_groups * limits.REPEAT_ROWS
+    if fits and (size - len(listed)) * again * LEAST_COST > len(listed):
+        return header
+    writer.rewind(mark)
+    other = whole()
+    if not fits or _size(writer, mark[0], other) <= size:
+        return other
+    writer.rewind(mark)
+    return reduced()
+
+
+def _size(writer: Writer, start: int, header: GroupHeader) -> int:
+    return writer.position - start + len(header.pack())
