@@ -561,11 +561,13 @@ types:
             or (_ == transform::banded and _root.signature.major_version >= 3)
             or ((_ == transform::predicted or _ == transform::split)
             and _root.signature.major_version >= 4 and _root.signature.kind == kind::features)
-            or (_ == transform::context and _root.signature.major_version >= 4
+            or (_ == transform::context_v4 and _root.signature.major_version >= 4
+            and _root.signature.kind == kind::features)
+            or (_ == transform::context and _root.signature.major_version >= 5
             and _root.signature.kind == kind::features)
         doc: |
-          No transforms 2, 4, 5 and 6 in a profile, 2 and 3 in major version 1, or 4, 5 and 6 below
-          major version 4.
+          No transforms 2 and 4 to 7 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
+          major version 4, or 7 below 5.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -575,13 +577,15 @@ types:
         type: u1
         valid:
           expr: >-
-            ((transform != transform::context_v3 and transform != transform::context)
+            ((transform != transform::context_v3 and transform != transform::context_v4)
             or (longest_block.rank == 2 and num_reflectors.value == 0))
+            and (transform != transform::context or (longest_block.rank >= 1
+            and longest_block.rank <= 3 and num_reflectors.value == 0))
             and ((transform != transform::predicted and transform != transform::split)
             or num_reflectors.value == 0)
         doc: |
           Any; what is checked here are the rules for transforms 2 and 6, which leave out prefix
-          tokens, and those for transforms 4 and 5.
+          tokens, and those for transforms 4, 5 and 7.
       - id: scale_unit
         type: u1
       - id: num_bands
@@ -610,8 +614,11 @@ types:
         doc: Magnitude that values at the bound count as, 0 when they have no kind of their own.
       - id: offsets
         type: integers
-        if: transform == transform::context
+        if: transform == transform::context_v4 or transform == transform::context
         doc: The 48 offsets of section 7.13, or the 144 of section 7.14.
+      - id: own_tables
+        type: own_tables
+        if: transform == transform::context
       - id: centres
         type: integers
       - id: reflectors
@@ -620,6 +627,8 @@ types:
         type: scales
       - id: tables
         type: tables
+        valid:
+          expr: transform != transform::context or _.len.value == 0
 
   prediction:
     doc: Section 7.11.
@@ -696,6 +705,42 @@ types:
       - id: tables
         type: numbered_table
         repeat: eos
+
+  own_tables:
+    doc: Section 7.15; empty when there are none.
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: packed_tables
+        size: len.value
+        if: len.value > 0
+
+  packed_tables:
+    seq:
+      - id: len_unpacked
+        type: varint
+        valid:
+          expr: _.value <= 1048576
+      - id: body
+        size-eos: true
+        process: zlib
+        type: wide_tables
+
+  wide_tables:
+    seq:
+      - id: tables
+        type: wide_numbered_table
+        repeat: eos
+
+  wide_numbered_table:
+    seq:
+      - id: number
+        type: varint
+        valid:
+          expr: _.value < 4446
+      - id: table
+        type: table
 
   numbered_table:
     seq:
@@ -1066,7 +1111,8 @@ enums:
     3: banded
     4: predicted
     5: split
-    6: context
+    6: context_v4
+    7: context
   plane_kind:
     0: raw
     1: constant

@@ -202,7 +202,7 @@ SECTIONS = {  # section types known to a major version
     4: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
     5: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
-CONTEXT_V3, CONTEXT = CONTEXTS = 2, 6  # the transforms of context modelling
+CONTEXT_V3, CONTEXT_V4, CONTEXT = CONTEXTS = 2, 6, 7  # the transforms of context modelling
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 
 
@@ -516,7 +516,7 @@ def read_group(
         z.network = profile.network if profile else None
     for model in z.models if z.dependent else []:
         must(model.transform not in (2, 4, 5), "dependent quantisation in the sample domain")
-        first = 78 if model.transform == CONTEXT else 128
+        first = 78 if model.transform in CONTEXTS else 128
         full = all(table.magnitude for number, table in model.tables.items() if number >= first)
         must(full, "an empty table of a quantiser")
     check_slabs(z)
@@ -833,7 +833,7 @@ class Model:
     @property
     def samples(self) -> bool:
         """Whether there is no DCT, whatever the size of a block."""
-        return self.transform in (2, 4, 5, 6)
+        return self.transform in (2, 4, 5, 6, 7)
 
 
 def read_model(
@@ -844,16 +844,16 @@ def read_model(
     contexts: bool = False,
     sets: int = 1,
 ) -> Model:
-    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4 and 5.
+    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4, 5 and 7.
 
     ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of
     offsets (7.13, 7.14).
     """
     r = Reader(data)
     transform = r.u8()
-    must(transform <= (1 if major < 3 else 3 if major < 4 else 6), "unknown transform")
-    must(transform not in (4, 5) or own, "a transform of the sample domain in a profile")
-    must(transform not in CONTEXTS or contexts, "context modelling in a wrong place")
+    must(transform <= {1: 1, 3: 3, 4: 6, 5: 7}[major], "unknown transform")
+    must(transform not in (4, 5, CONTEXT) or own, "a transform of the sample domain in a profile")
+    must(transform not in (2, 6) or contexts, "context modelling in a wrong place")
     axes = r.lengths()
     points = math.prod(axes)
     must(points, "an empty block")
@@ -869,7 +869,9 @@ def read_model(
         must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
     offsets: Sequence[int] = ()
     if transform in CONTEXTS:
-        must(len(axes) == 2, "context modelling without rows and columns")
+        known = (1, 2, 3) if transform == CONTEXT else (2,)
+        fits = len(axes) in known and math.prod(axes[:-2]) == 1
+        must(fits, "context modelling of blocks that are no maps")
         must(not count, "context modelling and reflectors")
     if transform in (4, 5):
         must(math.prod(axes[:-2]) == 1, "blocks that are no maps")
@@ -877,9 +879,10 @@ def read_model(
     prediction = read_prediction(r.blob(), channels) if transform == 4 else None
     peak = r.varint() if transform == 5 else 0
     must(peak <= 2**20, "the peak is too large")
-    if transform == CONTEXT:
+    if transform in (CONTEXT_V4, CONTEXT):
         offsets = read_integers(r.blob(), 48 * sets)
         must(all(-128 <= o <= 128 for o in offsets), "an offset is too large")
+    own_tables = read_own_tables(r.blob()) if transform == CONTEXT else {}
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     of_bands = max(bands, default=0) + 1
     if count:
@@ -890,6 +893,8 @@ def read_model(
     of_scales = {4: len(PASSES), 5: 1}.get(transform, points)
     scales = read_scales(r.blob(), channels, of_scales, unit)
     tables = read_tables(r.blob())
+    must(not tables or transform != CONTEXT, "tables in two places")
+    tables |= own_tables
     r.end()
     model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
     return replace(model, offsets=offsets)
@@ -1159,6 +1164,20 @@ def read_tables(data: bytes) -> dict[int, Table]:
     return tables
 
 
+def read_own_tables(data: bytes) -> dict[int, Table]:
+    """Those of 7.15."""
+    tables, last = dict[int, Table](), -1
+    if not data:
+        return tables
+    r = Deflated(data, 2**20)
+    while r.left():
+        number = r.varint()
+        must(last < number < 234 * 19, "table numbers do not ascend, or are too large")
+        tables[number], last = read_table(r), number
+    r.end()
+    return tables
+
+
 # ---- 7.4 rANS ------------------------------------------------------------------------------------
 
 
@@ -1290,7 +1309,7 @@ def decode_rows(
     symbols: list[array[int]] = []
     latents: list[list[list[float]]] = []
     for ((part, size), _), blocks in zip(found, sizes, strict=True):
-        read = {2: read_map, 4: read_predicted, 5: read_split, 6: read_map}.get(
+        read = {2: read_map, 4: read_predicted, 5: read_split, 6: read_map, 7: read_map}.get(
             z.models[part].transform, read_class
         )
         more, values = read(coded, z, z.models[part], size, blocks, step)
@@ -1508,9 +1527,10 @@ def mean_magnitude(scale: int, step_scale: int) -> int:
 
 
 def context_table(number: int, z: Lossy, model: Model) -> Table:
-    if number in model.tables:
-        return model.tables[number]
-    quantiser, n = divmod(number, 78)
+    for found in (number, number % 234):  # with a shape, and without (7.15)
+        if found in model.tables:
+            return model.tables[found]
+    quantiser, n = divmod(number % 234, 78)
     m, zero, first, further, hazards = CONTEXT_TABLES[n]
     if quantiser == 2:  # 7.14
         zero, hazards = max(zero - 3, 0), (max(hazards[0] - 5, 0), *hazards[1:])
@@ -1525,15 +1545,38 @@ def mirrored(at: int, offset: int, n: int) -> int | None:
 
 def neighbours_of(y: int, x: int, size: tuple[int, ...], offsets: Pass) -> list[int]:
     """The points of the neighbours of a place, those that there are."""
-    pairs = [(mirrored(y, j, size[0]), mirrored(x, k, size[1])) for j, k in offsets.neighbours]
-    return [v * size[1] + h for v, h in pairs if v is not None and h is not None]
+    return [place for place in places_near(y, x, size, offsets) if place is not None]
+
+
+def places_near(y: int, x: int, size: tuple[int, ...], offsets: Pass) -> list[int | None]:
+    """The points of all neighbours of a place, None for one that there is not."""
+    height, width = (1, *size)[-2:]
+    found: list[int | None] = []
+    for j, k in offsets.neighbours:
+        if len(size) == 1:  # 7.15
+            j, k = 0, j + k
+        v, h = mirrored(y, j, height), mirrored(x, k, width)
+        found.append(None if v is None or h is None else v * width + h)
+    return found
+
+
+def with_shape(number: int, number_of_pass: int, around: list[int], model: Model) -> int:
+    """The table number of 7.15 from that of 7.9."""
+    a, b, c, d = around or (0, 0, 0, 0)
+    if number_of_pass in (1, 3):
+        b, c, d = d, b, c
+    v, n = abs(a - b) + abs(c - d), a + b + c + d
+    z = max(2 - [a, b, c, d].count(0), 0)
+    k = 3 * z + (4 * v > n) + (2 * v > n) + 9 * (number_of_pass < 2)
+    s = 234 * (1 + k) + number
+    return s if any(s + of in model.tables for of in (0, 78, 156)) else number
 
 
 def read_map(
     coded: Symbols, z: Lossy, model: Model, size: tuple[int, ...], blocks: int, step: float
 ) -> tuple[list[array[int]], list[list[float]]]:
     """As `read_class`, for a class of blocks with context modelling."""
-    height, width = size
+    height, width = (1, *size)[-2:]
     points, channels = height * width, len(model.scales)
     means = [mean_magnitude(row[0], z.step_scale) for row in model.scales]
     sizes = [[0] * blocks for _ in range(channels * points)]  # magnitudes, at most 127
@@ -1546,12 +1589,15 @@ def read_map(
         for y, x in itertools.product(range(height), range(width)):
             if pass_of(y, x) != number_of_pass:
                 continue
-            near = neighbours_of(y, x, size, p)
+            near = places_near(y, x, size, p)
             for c, mean in enumerate(means):
                 first = c * points  # coefficient
                 for block in range(blocks):
-                    n = sum(sizes[first + i][block] for i in near)
-                    number = 26 * p.set + bisect_right(THRESHOLDS, p.a * mean + 64 * p.b * n)
+                    around = [0 if i is None else sizes[first + i][block] for i in near]
+                    prediction = p.a * mean + 64 * p.b * sum(around)
+                    number = 26 * p.set + bisect_right(THRESHOLDS, prediction)
+                    if model.transform == CONTEXT:
+                        number = with_shape(number, number_of_pass, around, model)
                     where.setdefault(number, []).append((first + y * width + x, block))
         order = sorted(where.items())
         chained = [item for item in order if z.dependent and item[0] % 26 >= 6]
@@ -1860,7 +1906,7 @@ def from_neighbours(
     points = math.prod(size)
     latents = []
     for i, row in enumerate(symbols):
-        y, x = divmod(i % points, size[1])
+        y, x = divmod(i % points, size[-1])
         near = [sizes[i - i % points + j] for j in neighbours_of(y, x, size, PASSES[4])]
         line = []
         for block, k in enumerate(row):

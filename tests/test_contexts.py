@@ -12,12 +12,14 @@ from safetensors.numpy import load_file, save_file
 
 import featcodec.numpy as fc
 from featcodec.container.reader import Reader
-from featcodec.entropy import contexts
+from featcodec.entropy import contexts, shapes
 from featcodec.entropy import symbols as coded_symbols
 from featcodec.entropy.tables import Table
 from featcodec.errors import InvalidInput
 from featcodec.files import decode_file, encode_file
+from featcodec.modes.context import fit as own_tables
 from featcodec.modes.context import reconstruction
+from featcodec.modes.context.coder import pack_tables, unpack_tables
 from featcodec.modes.context.dependent import DependentContextCoder
 from featcodec.modes.context.scalar import ContextCoder
 from featcodec.modes.context.search import ContextSearch
@@ -25,10 +27,11 @@ from featcodec.request import Options, Quality
 from featcodec.transform.linear import Centred
 
 SIZES = st.tuples(st.integers(1, 16), st.integers(1, 16))
+LINES = st.tuples(st.integers(1, 64))
 
 
-@given(SIZES)
-def test_a_place_is_coded_once_and_after_its_neighbours(sizes: tuple[int, int]) -> None:
+@given(SIZES | LINES)
+def test_a_place_is_coded_once_and_after_its_neighbours(sizes: tuple[int, ...]) -> None:
     known: set[int] = set()
     for places, around in contexts.lattice(sizes):
         if places.size:
@@ -75,6 +78,57 @@ def test_numbers_are_those_of_the_specification(
         wanted = [number_by_hand(symbols.tolist(), *divmod(p, sizes[1]), level) for p in places]
         assert found == wanted
         known.learn(number, symbols.reshape(-1, 1)[places])
+
+
+def shape_by_hand(symbols: list[list[int]], y: int, x: int, line: bool) -> int:
+    """The shape of a neighbourhood, as SPEC 7.15 has it."""
+    rows, columns = len(symbols), len(symbols[0])
+    if (y + x) % 2:
+        near, far = [(-1, 0), (1, 0), (0, -1), (0, 1)], 0
+    elif y % 2:
+        near, far = [(-1, -1), (1, 1), (-1, 1), (1, -1)], 0
+    elif (y + x) % 4:
+        near, far = [(-2, 0), (2, 0), (0, -2), (0, 2)], 0
+    elif y % 4:
+        near, far = [(-2, -2), (2, 2), (-2, 2), (2, -2)], 9
+    else:
+        near, far = [], 9
+    sizes = []
+    for j, k in near:
+        j, k = (0, j + k) if line else (j, k)
+        v = y + j if 0 <= y + j < rows else y - j
+        u = x + k if 0 <= x + k < columns else x - k
+        inside = 0 <= v < rows and 0 <= u < columns
+        sizes.append(min(abs(symbols[v][u]), 127) if inside else 0)
+    a, b, c, d = sizes or [0] * 4
+    differ = abs(a - b) + abs(c - d)
+    zeros = [a, b, c, d].count(0)
+    return 3 * max(2 - zeros, 0) + sum(q * differ > a + b + c + d for q in (2, 4)) + far
+
+
+@given(SIZES | LINES, st.integers(0, 2**32), st.integers(-14, 9), st.floats(0, 1))
+def test_shapes_that_have_tables_are_those_of_the_specification(
+    sizes: tuple[int, ...], seed: int, level: int, share: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    block = (1, *sizes)[-2:]
+    symbols = np.rint(rng.laplace(scale=2 ** (level / 2 + 1), size=block)).astype(np.int32)
+    own = rng.random((shapes.SHAPES, contexts.TABLES)) < share
+    plain = contexts.Contexts(sizes, np.array([level]), 1)
+    known = shapes.ShapedContexts(sizes, np.array([level]), 1, own)
+    for number, (places, _) in enumerate(known.lattice):
+        found = np.zeros(len(places), int)
+        runs = known.runs(number)
+        assert [n for n, _ in runs] == sorted({n for n, _ in runs})
+        for chosen, where in runs:
+            found[where] = chosen
+            assert (np.diff(where) > 0).all()
+        numbers = plain.numbers(number)[:, 0].tolist()
+        for place, which, one in zip(places.tolist(), found.tolist(), numbers, strict=True):
+            shape = shape_by_hand(symbols.tolist(), *divmod(place, block[1]), len(sizes) == 1)
+            assert which == (234 * (1 + shape) + one if own[shape, one] else one)
+        for contexts_of in (plain, known):
+            contexts_of.learn(number, symbols.reshape(-1, 1)[places])
 
 
 def latents_by_hand(symbols: np.ndarray, offsets: np.ndarray, quantisers: np.ndarray) -> np.ndarray:
@@ -173,6 +227,7 @@ def test_dependent_quantisation_shortens_maps(
     def saved() -> bytes:
         return fc.save(tensors, {"layout": "NCHW"}, snr=snr, transform="context")
 
+    monkeypatch.setattr(own_tables, "WORTHWHILE", math.inf)  # no shapes on either side
     ours = saved()
     assert Reader(io.BytesIO(ours), "file").groups()[0].lossy.dependent
     back = fc.load(ours)["x"]
@@ -209,11 +264,52 @@ def test_sparse_maps_take_fewer_bits(digits: Path, tmp_path: Path, snr: float) -
     assert sizes["auto"] <= 1.01 * sizes["context"]
 
 
-def test_tokens_in_a_line_have_no_contexts(digits: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="rows and columns"):
+def test_tokens_behind_others_have_no_contexts(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="without prefix"):
         encode_file(digits / "vit_eval.safetensors", tmp_path / "x", options=Options("context"))
 
 
 def test_a_misspelt_transform_is_refused(digits: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="use one of auto, none"):
         encode_file(digits / "vit_eval.safetensors", tmp_path / "x", options=Options("linaer"))
+
+
+def sparse_waves(*shape: int) -> np.ndarray:
+    """Smooth random values, half of them cut to zero."""
+    walk = np.random.default_rng(4).normal(size=shape).cumsum(-1)
+    return np.maximum(walk, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape"),
+    [("NCHW", (16, 8, 40, 40)), ("NCL", (400, 8, 64)), ("NCTHW", (4, 8, 4, 40, 40))],
+)
+def test_shapes_of_neighbourhoods_shorten_lines_maps_and_volumes(
+    layout: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = sparse_waves(*shape)
+
+    def saved() -> bytes:
+        return fc.save({"x": values}, {"layout": layout}, snr=20, transform="context")
+
+    ours = saved()
+    back = fc.load(ours)["x"].astype(np.float64)
+    assert 10 * np.log10(values.var() / np.square(back - values).mean()) >= 19.99
+    lossy = Reader(io.BytesIO(ours), "file").groups()[0].lossy
+    assert lossy.transform == "context" and lossy.version == (5, 0)
+    monkeypatch.setattr(own_tables, "WORTHWHILE", math.inf)
+    plain = saved()
+    assert len(ours) < 0.99 * len(plain)
+    version = Reader(io.BytesIO(plain), "file").groups()[0].lossy.version
+    assert version == ((4, 0) if layout == "NCHW" else (5, 0))
+
+
+@given(st.integers(0, 2**32), st.integers(0, 40))
+def test_tables_of_shapes_are_read_as_they_were_written(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    numbers = rng.choice(shapes.NUMBERS * (1 + shapes.SHAPES), count, replace=False).tolist()
+    tables = {
+        n: Table(int(rng.integers(2, 128)), hazards=tuple(rng.integers(0, 256, 3).tolist()))
+        for n in numbers
+    }
+    assert unpack_tables(pack_tables(tables)) == tables

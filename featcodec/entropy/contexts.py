@@ -6,11 +6,12 @@ second pass on, every symbol has four decoded neighbours. Their magnitudes and t
 the channel predict the magnitude of the symbol, and the prediction chooses the table.
 """
 
+import math
 from functools import cache, lru_cache
 
 import numpy as np
 
-from .tables import Table
+from .tables import Table, by_table
 
 CLASSES = 26  # of predicted magnitudes, half octaves
 LARGEST = 127  # magnitude of a neighbour; larger ones count as this
@@ -63,33 +64,41 @@ def _mirrored(place: int, distance: int, length: int) -> int | None:
 
 
 def _neighbours(
-    row: int, column: int, sizes: tuple[int, int], offsets: tuple[tuple[int, int], ...]
+    row: int, column: int, sizes: tuple[int, ...], offsets: tuple[tuple[int, int], ...]
 ) -> list[int]:
     """Return raster positions; the position behind the block stands for a missing neighbour."""
-    rows, columns = sizes
+    rows, columns = _as_map(sizes)
     found = []
     for down, right in offsets:
+        if len(sizes) == 1:  # what lies beside it counts as what would lie above and below, too
+            down, right = 0, down + right
         y, x = _mirrored(row, down, rows), _mirrored(column, right, columns)
         found.append(rows * columns if y is None or x is None else y * columns + x)
     return found
 
 
+def _as_map(sizes: tuple[int, ...]) -> tuple[int, int]:
+    rows, columns = (1, *sizes)[-2:]
+    return rows, columns
+
+
 @lru_cache(maxsize=KEPT)
-def beside(sizes: tuple[int, int]) -> np.ndarray:
+def beside(sizes: tuple[int, ...]) -> np.ndarray:
     """Return the neighbours (4, n) above, below, left and right of all places of a block."""
-    rows, columns = sizes
+    rows, columns = _as_map(sizes)
     places = [(row, column) for row in range(rows) for column in range(columns)]
     found = [_neighbours(*place, sizes, _straight(1)) for place in places]
     return np.array(found, np.int64).reshape(len(places), NEIGHBOURS).T
 
 
 @lru_cache(maxsize=KEPT)
-def lattice(sizes: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+def lattice(sizes: tuple[int, ...]) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Return (places, neighbours) of each pass over a block, (n,) and (4, n) raster positions.
 
-    The position behind the block stands for a missing neighbour.
+    A block is a map of rows and columns, or a line. The position behind it stands for a missing
+    neighbour.
     """
-    rows, columns = sizes
+    rows, columns = _as_map(sizes)
     places: list[list[int]] = [[] for _ in PASSES]
     around: list[list[list[int]]] = [[] for _ in PASSES]
     for row in range(rows):
@@ -132,28 +141,41 @@ class Contexts:
     Columns are channels times blocks, channel by channel.
     """
 
-    def __init__(self, sizes: tuple[int, int], levels: np.ndarray, blocks: int) -> None:
+    def __init__(self, sizes: tuple[int, ...], levels: np.ndarray, blocks: int) -> None:
         """`levels` (channels,) are half octaves of mean magnitudes, clipped here."""
         self.sizes = sizes
         self.lattice = lattice(sizes)
         row = np.clip(levels, LEAST_LEVEL, MOST_LEVEL) - LEAST_LEVEL
         width = NEIGHBOURS * LARGEST + 1
         self._row = np.repeat((row * width).astype(np.uint16), blocks)
-        points = sizes[0] * sizes[1]
+        points = math.prod(sizes)
         self.symbols = np.zeros((points, len(self._row)), np.int32)
         self.magnitudes = np.zeros((points + 1, len(self._row)), np.uint8)
         # The quantiser of each symbol: 0, the scalar one; 1 and 2, those of SPEC §7.14.
         self.quantisers = np.zeros((points, len(self._row)), np.uint8)
 
-    def numbers(self, number: int) -> np.ndarray:
-        """Return the table numbers (places, columns) of a pass, uint8."""
-        places, around = self.lattice[number]
-        index = np.broadcast_to(self._row, (len(places), len(self._row)))
-        if len(around):
-            index = index + self.magnitudes[around[0]]
-            for others in around[1:]:
-                index += self.magnitudes[others]
-        return _class_of(number).reshape(-1).take(index)
+    def shape(self, number: int) -> tuple[int, int]:
+        """Return the numbers of places and columns of a pass."""
+        return len(self.lattice[number][0]), len(self._row)
+
+    def near(self, number: int) -> list[np.ndarray]:
+        """Return the magnitudes (places, columns), uint8, of each neighbour in a pass."""
+        return [self.magnitudes[others] for others in self.lattice[number][1]]
+
+    def numbers(self, number: int, total: np.ndarray | None = None) -> np.ndarray:
+        """Return the table numbers (places, columns) of a pass, uint8.
+
+        `total` is the sum of the neighbours, uint16, if it is at hand.
+        """
+        if total is None:
+            total = np.zeros(self.shape(number), np.uint16)
+            for others in self.near(number):
+                total += others
+        return _class_of(number).reshape(-1).take(total + self._row)
+
+    def runs(self, number: int) -> list[tuple[int, np.ndarray]]:
+        """Return the table numbers of a pass and the flat places of their symbols, ascending."""
+        return by_table(self.numbers(number))
 
     def learn(self, number: int, symbols: np.ndarray, quantisers: np.ndarray | int = 0) -> None:
         """Take in the symbols (places, columns) of a pass."""

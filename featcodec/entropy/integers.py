@@ -7,6 +7,7 @@ from .errors import SymbolError
 from .tables import MAX_MAGNITUDE, TOTAL_BITS, Table
 
 _FIELDS = ("magnitude", "shift", "zero", "positive", "first", "further")
+TABLE_HEAD = len(_FIELDS) + 1  # bytes of a table before its hazards; the last one counts them
 
 
 def pack_table(table: Table) -> bytes:

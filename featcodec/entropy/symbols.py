@@ -117,7 +117,7 @@ def _escapes(view: memoryview) -> np.ndarray:
 
 def _unescape(symbols: np.ndarray, magnitude: int, escapes: np.ndarray) -> int:
     """Add the next escape to each symbol of that magnitude, in place; return their number."""
-    if max(int(symbols.max()), -int(symbols.min())) < magnitude:
+    if max(int(np.maximum.reduce(symbols)), -int(np.minimum.reduce(symbols))) < magnitude:
         return 0
     places = np.flatnonzero(np.abs(symbols) == magnitude)
     if len(places) > len(escapes):

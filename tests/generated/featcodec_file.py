@@ -87,7 +87,8 @@ class FeatcodecFile(KaitaiStruct):
         banded = 3
         predicted = 4
         split = 5
-        context = 6
+        context_v4 = 6
+        context = 7
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -982,13 +983,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( ((self.transform != FeatcodecFile.Transform.context) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.banded:
@@ -1019,14 +1020,21 @@ class FeatcodecFile(KaitaiStruct):
                 if not _.value <= 1048576:
                     raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/9")
 
-            if self.transform == FeatcodecFile.Transform.context:
+            if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context)) :
                 pass
                 self.offsets = FeatcodecFile.Integers(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.context:
+                pass
+                self.own_tables = FeatcodecFile.OwnTables(self._io, self, self._root)
 
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
             self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
+            _ = self.tables
+            if not  ((self.transform != FeatcodecFile.Transform.context) or (_.len.value == 0)) :
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/15")
 
 
         def _fetch_instances(self):
@@ -1053,9 +1061,13 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.peak._fetch_instances()
 
-            if self.transform == FeatcodecFile.Transform.context:
+            if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context)) :
                 pass
                 self.offsets._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.context:
+                pass
+                self.own_tables._fetch_instances()
 
             self.centres._fetch_instances()
             self.reflectors._fetch_instances()
@@ -1138,6 +1150,33 @@ class FeatcodecFile(KaitaiStruct):
             self.tables._fetch_instances()
 
 
+    class OwnTables(KaitaiStruct):
+        """Section 7.15; empty when there are none."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.OwnTables, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            if self.len.value > 0:
+                pass
+                self._raw_body = self._io.read_bytes(self.len.value)
+                _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+                self.body = FeatcodecFile.PackedTables(_io__raw_body, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            if self.len.value > 0:
+                pass
+                self.body._fetch_instances()
+
+
+
     class PackedRepeats(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.PackedRepeats, self).__init__(_io)
@@ -1160,6 +1199,30 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.len_unpacked._fetch_instances()
             self.repeats._fetch_instances()
+
+
+    class PackedTables(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.PackedTables, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_unpacked = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.len_unpacked
+            if not _.value <= 1048576:
+                raise kaitaistruct.ValidationExprError(self.len_unpacked, self._io, u"/types/packed_tables/seq/0")
+            self._raw__raw_body = self._io.read_bytes_full()
+            self._raw_body = zlib.decompress(self._raw__raw_body)
+            _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+            self.body = FeatcodecFile.WideTables(_io__raw_body, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_unpacked._fetch_instances()
+            self.body._fetch_instances()
 
 
     class Part(KaitaiStruct):
@@ -1900,4 +1963,48 @@ class FeatcodecFile(KaitaiStruct):
             self._m_more = self.byte >= 128
             return getattr(self, '_m_more', None)
 
-KSY_SHA256 = "74037ef5afec3e54488f628b95e70e9f9dcd63457c1e8df91539e579570c97b5"
+
+    class WideNumberedTable(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.WideNumberedTable, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.number = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.number
+            if not _.value < 4446:
+                raise kaitaistruct.ValidationExprError(self.number, self._io, u"/types/wide_numbered_table/seq/0")
+            self.table = FeatcodecFile.Table(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.number._fetch_instances()
+            self.table._fetch_instances()
+
+
+    class WideTables(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.WideTables, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.tables = []
+            i = 0
+            while not self._io.is_eof():
+                self.tables.append(FeatcodecFile.WideNumberedTable(self._io, self, self._root))
+                i += 1
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.tables)):
+                pass
+                self.tables[i]._fetch_instances()
+
+KSY_SHA256 = "9e884cc093122237582d8e93d8b4e3c576a0ab37d5ba84308076ca5c7486a22b"

@@ -1,4 +1,4 @@
-"""Context modelling of versions 3 and 4 (SPEC §7.9, §7.13): files by hand, and faulty ones."""
+"""Context modelling (SPEC §7.9, §7.13, §7.15): files by hand, and faulty ones."""
 
 import io
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
-from featcodec.container.sections import SECTION, V3, V4
-from featcodec.container.wire import Builder
+from featcodec.container.sections import SECTION, V3, V4, V5
+from featcodec.container.wire import Builder, deflate
 from featcodec.container.writer import Writer
-from featcodec.entropy import contexts, family, integers, symbols
-from featcodec.entropy.tables import Table, by_table
-from featcodec.modes.context import ContextFields
+from featcodec.entropy import contexts, family, integers, shapes, symbols
+from featcodec.entropy.tables import Table
+from featcodec.modes.context import ContextFields, ShapedFields
+from featcodec.modes.context import coder as context_coder
 
 from .edit import PLAIN, Change, damaged, lossy, rewrite, signed, unknown_transform, with_model
 from .store import Vector, fault, sound, stored, valid
@@ -28,46 +29,78 @@ OF_PROFILE = Part("linear", None, 0)
 def made() -> Iterator[Vector]:
     offsets = np.random.default_rng(6).integers(-128, 129, 48)
     yield valid("114-context-by-hand", by_hand({"transform": "context-v3"}, V3))
-    context = {"transform": "context", "fields": offsets_of(offsets)}
+    context = {"transform": "context-v4", "fields": offsets_of(offsets)}
     yield valid("164-restored-by-hand", by_hand(context, V4))
+    shaped = {"transform": "context", "fields": ShapedFields(integers.pack(offsets), packed(OWN))}
+    yield valid("203-shapes-by-hand", by_hand(shaped, V5, OWN))
+    yield valid("204-shapes-line-by-hand", by_hand(shaped, V5, OWN, (15,)))
     yield from faults_of_version_3()
     yield from faults_of_version_4()
+    yield from faults_of_version_5()
 
 
 def offsets_of(offsets: np.ndarray) -> ContextFields:
     return ContextFields(integers.pack(offsets))
 
 
-def by_hand(changes: dict[str, Any], version: tuple[int, int]) -> bytes:
-    """Code maps behind prefix tokens, with tables and symbols that the encoder stays away from."""
+# Tables of numbers, and those of shapes.
+TABLES = {
+    16: Table(1, 9, 90, 140),
+    20: Table(2, 0, 100, 120, (110,)),
+    42: Table(40, 3, 60, 128, (90, 80)),
+    65: Table(0),
+    200: Table(3, 0, 1, 2, (3,)),
+}
+OWN = {
+    **TABLES,
+    **{
+        shapes.with_shape(number, shape): Table(1 + shape, shape % 3, 90 + shape, 140, (100, 90))
+        for number in (12, 15, 16, 36, 40, 42, 44, 62, 65, 66, 70)
+        for shape in range(shapes.SHAPES)
+        if (number + shape) % 3
+    },
+    shapes.with_shape(17, 8): Table(0),
+    shapes.with_shape(78 + 68, 4): Table(2, 0, 1, 2, (3,)),  # no scalar symbol has its number
+    shapes.with_shape(233, 17): Table(2, 0, 1, 2, (3,)),
+}
+
+
+def by_hand(
+    changes: dict[str, Any],
+    version: tuple[int, int],
+    tables: dict[int, Table] = TABLES,
+    grid: tuple[int, ...] = (3, 5),
+) -> bytes:
+    """Code maps or lines behind prefix tokens, as an encoder would not.
+
+    Tables and symbols are those that it stays away from.
+    """
     rng = np.random.default_rng(5)
-    scales = rng.integers(-20, 20, (2, 8, 8))  # only those of the first place count
-    scales[:, 0, 0] = 3, 16
-    tables = {
-        16: Table(1, 9, 90, 140),
-        20: Table(2, 0, 100, 120, (110,)),
-        42: Table(40, 3, 60, 128, (90, 80)),
-        65: Table(0),
-        200: Table(3, 0, 1, 2, (3,)),
-    }
+    block = (8, 8) if len(grid) == 2 else (16,)
+    scales = rng.integers(-20, 20, (2, *block))  # only those of the first place count
+    scales.reshape(2, -1)[:, 0] = 3, 16
     model = Model(
         **changes,
-        block=(8, 8),
+        block=block,
         centre_exponent=4,
         centre=integers.pack(np.array([5, -90])),
         scales=pack_scales(scales),
-        tables=pack_tables(tables),
+        tables=b"" if version == V5 else pack_tables(tables),
     )
     header = Lossy(
         **PLAIN
-        | {"layout": "NLD", "prefix": 1, "grid": (3, 5), "step_scale": 4, "upper": 2e9}
+        | {"layout": "NLD", "prefix": 1, "grid": grid, "step_scale": 4, "upper": 2e9}
         | {"parts": (Part(model.transform, model), Part("none", Model("none", (1,))))}
     )
     out = io.BytesIO()
     writer = Writer(out)
     writer.needs(version)
     for samples in (2, 1):
-        arrays = _symbols(rng, (scales[:, 0, 0] - 4 + 1) >> 1, tables, samples)
+        levels = (scales.reshape(2, -1)[:, 0] - 4 + 1) >> 1
+        known = contexts.Contexts(grid, levels, samples)
+        if version == V5:
+            known = shapes.ShapedContexts(grid, levels, samples, shapes.having(tables))
+        arrays = _symbols(rng, known, tables)
         arrays.append((rng.integers(-5, 6, 2 * samples).astype("i4"), family.table(4)))
         rows = Builder()
         rows.u8(150)
@@ -80,15 +113,15 @@ def by_hand(changes: dict[str, Any], version: tuple[int, int]) -> bytes:
 
 
 def _symbols(
-    rng: np.random.Generator, levels: np.ndarray, tables: dict[int, Table], blocks: int
+    rng: np.random.Generator, known: contexts.Contexts, tables: dict[int, Table]
 ) -> list[tuple[np.ndarray, Table]]:
-    """Make up the symbols of blocks of 3 x 5, now and then far above what their tables expect."""
-    known, arrays = contexts.Contexts((3, 5), levels, blocks), []
+    """Make up the symbols of blocks, now and then far above what their tables expect."""
+    arrays = []
     for number in range(len(known.lattice)):
-        numbers = known.numbers(number)
-        found = np.zeros(numbers.shape, "i4")
-        for chosen, where in by_table(numbers):
-            table = tables.get(chosen) or contexts.table(chosen, True)
+        found = np.zeros(known.shape(number), "i4")
+        for chosen, where in known.runs(number):
+            plain = chosen % shapes.NUMBERS
+            table = tables.get(chosen) or tables.get(plain) or contexts.table(plain, True)
             scale = np.where(rng.random(len(where)) < 0.1, 200, 4)
             drawn = np.rint(rng.laplace(scale=scale)).astype("i4")
             found.reshape(-1)[where] = drawn if table.magnitude else 0
@@ -145,8 +178,8 @@ def faults_of_version_3() -> Iterator[Vector]:
 def faults_of_version_4() -> Iterator[Vector]:
     names = "160-restored-relu", "021-line", "023-tokens-in-row-groups"
     maps, line, tokens = map(sound, names)
-    context = with_model(transform="context", fields=ContextFields(b""))
-    profile, of_profile = entry_of("context", 4, fields=ContextFields(b""))
+    context = with_model(transform="context-v4", fields=ContextFields(b""))
+    profile, of_profile = entry_of("context-v4", 4, fields=ContextFields(b""))
 
     def in_row_groups(header: GroupHeader) -> GroupHeader:
         return replace(context(header), slabs_per_row_group=4096)
@@ -179,3 +212,70 @@ def faults_of_version_4() -> Iterator[Vector]:
 
 def with_offsets(offsets: np.ndarray) -> Change:
     return with_model(fields=offsets_of(offsets))
+
+
+def packed(tables: dict[int, Table]) -> bytes:
+    return context_coder.pack_tables(tables)
+
+
+def with_tables(own_tables: bytes, **changes: Any) -> Change:
+    """Give a model shapes, and their tables."""
+    fields = ShapedFields(integers.pack(np.arange(48)), own_tables)
+    return with_model(transform="context", fields=fields, tables=b"", **changes)
+
+
+def listed(*numbers: int) -> bytes:
+    """Return a list of tables with these numbers, not deflated."""
+    out = Builder()
+    for number in numbers:
+        out.varint(number)
+        out += integers.pack_table(Table(1))
+    return bytes(out)
+
+
+def faults_of_version_5() -> Iterator[Vector]:
+    names = "160-restored-relu", "013-volume", "180-dependent-maps-relu"
+    maps, volume, chained = map(sound, names)
+    profile, of_profile = entry_of("context", 5, fields=ShapedFields(b"", b""))
+    twice = with_tables(packed(OWN))
+    no_table = packed({shapes.with_shape(100, 3): Table(0)})
+    chains = with_model(
+        transform="context",
+        fields=ShapedFields(integers.pack(np.arange(144) % 9), no_table),
+        tables=b"",
+    )
+    stream = deflate(listed(300))
+
+    def both(header: GroupHeader) -> GroupHeader:
+        return with_model(tables=pack_tables(TABLES))(twice(header))
+
+    cases = {
+        "shapes-old-version": ("transform 7 in a file of 4.0", twice, V4, maps),
+        "shapes-reflector": (
+            "transform 7 with a reflector, of zeros",
+            with_tables(b"", reflectors=1),
+            V5,
+            maps,
+        ),
+        "shapes-cube": ("transform 7 with blocks that are cubes", with_tables(b""), V5, volume),
+        "shapes-twice": ("tables in two places", both, V5, maps),
+        "shapes-number": ("a table of number 4446", listed(4446), V5, maps),
+        "shapes-order": ("tables that do not ascend", listed(300, 299), V5, maps),
+        "shapes-same": ("two tables of a number", listed(300, 300), V5, maps),
+        "shapes-cut": ("a table that is cut off", listed(300)[:-1], V5, maps),
+        "shapes-damaged": ("a damaged stream of tables", with_tables(stream[:-1]), V5, maps),
+        "shapes-trailing": ("a byte behind the tables", with_tables(stream + b"\0"), V5, maps),
+        "shapes-large": (
+            "tables that state to unpack to more than 2^20 bytes",
+            with_tables(deflate(bytes((1 << 20) + 1))),
+            V5,
+            maps,
+        ),
+        "shapes-empty-table": ("an empty table of a quantiser and shape", chains, V5, chained),
+        "shapes-symbols": ("symbols without shapes, of a model that has them", twice, V5, maps),
+    }
+    for name, (reason, change, version, data) in cases.items():
+        change = with_tables(deflate(change)) if isinstance(change, bytes) else change
+        yield fault(name, reason, rewrite(data, change, version=version))
+    yield fault("shapes-entry", "transform 7 in an entry of a profile", of_profile, profile)
+    yield fault("transform-8", "a transform that is unknown", unknown_transform(maps, 8))

@@ -80,9 +80,9 @@ def repeats(header: GroupHeader) -> bool:
     return header.repeats is not None
 
 
-def mode(name: str) -> Callable[[GroupHeader], bool]:
-    """Return whether a group is coded in a mode."""
-    return lambda header: header.lossy is None or header.lossy.transform == name
+def mode(*names: str) -> Callable[[GroupHeader], bool]:
+    """Return whether a group is coded in one of some modes."""
+    return lambda header: header.lossy is None or header.lossy.transform in names
 
 
 def encoded() -> dict[str, Encoded]:
@@ -210,8 +210,11 @@ def _maps() -> dict[str, Encoded]:
     ) -> Encoded:
         return Encoded({"x": array}, metadata, {"snr": snr, "transform": transform}, **more)
 
-    banded, context = {"shows": mode("banded")}, {"shows": mode("context")}
-    curve = {"shows": is_corrected}
+    banded, context = {"shows": mode("banded")}, {"shows": mode("context", "context-v4")}
+    curve, shaped = {"shows": is_corrected}, {"shows": mode("context")}
+    sparse = np.maximum(np.random.default_rng(3).normal(size=(4, 8, 40, 40)).cumsum(3), 0)
+    sparse = sparse.astype(np.float16)
+    lines, volume = sparse[:, :, 0].reshape(4, 8, 40), sparse[:2, :2, :6].reshape(2, 2, 6, 4, 10)
     of_vit = NLD | {"prefix_tokens": "1", "grid": "4,4"}
     return {
         "120-banded-own": coded(vit[:40], NLD, 10, "auto", **banded),
@@ -223,6 +226,9 @@ def _maps() -> dict[str, Encoded]:
         "161-restored-signed": coded(cnn[:12], NCHW, 9, "context", **context),
         "162-restored-exceptions": coded(odd, NCHW, 15, "context", **context),
         "163-restored-blocks": coded(blocks, NCHW, 25, "context", **context),
+        "200-shapes-maps": coded(sparse, NCHW, 25, "context", **shaped),
+        "201-shapes-lines": coded(lines, {"layout": "NCL"}, 15, "context", **shaped),
+        "202-shapes-volume": coded(volume, {"layout": "NCTHW"}, 15, "context", **shaped),
     }
 
 

@@ -1,10 +1,11 @@
-"""Dependent quantisation with tables and scales that no encoder takes (SPEC §7.10, §7.14).
+"""Dependent quantisation with tables and scales that no encoder takes (SPEC §7.10, §7.14, §7.15).
 
 The header is by hand, the symbols are what the encoder's trellis finds, so that their bytes change
 when that does.
 """
 
 import io
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -14,12 +15,14 @@ from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
-from featcodec.container.sections import V4
+from featcodec.container.sections import V4, V5
 from featcodec.container.writer import Writer
 from featcodec.encoding.row_group import RowGroupEncoder
-from featcodec.entropy import contexts, integers
+from featcodec.entropy import contexts, integers, shapes
 from featcodec.entropy import dependent_family as family
 from featcodec.entropy.tables import Table
+from featcodec.modes.context import ShapedFields, coder
+from featcodec.modes.mode import Fields
 
 from .contexts import offsets_of
 from .edit import PLAIN
@@ -30,7 +33,11 @@ ON_GRID |= {"double": True}
 
 def encoded() -> dict[str, Callable[[], bytes]]:
     """Return name -> what makes the file."""
-    return {"174-dependent-by-hand": of_latents, "183-dependent-maps-by-hand": of_maps}
+    return {
+        "174-dependent-by-hand": of_latents,
+        "183-dependent-maps-by-hand": of_maps,
+        "205-dependent-shapes-by-hand": of_shapes,
+    }
 
 
 def of_latents() -> bytes:
@@ -57,40 +64,68 @@ def of_latents() -> bytes:
 
 def of_maps() -> bytes:
     """Code maps behind prefix tokens along chains."""
+    offsets = offsets_of(np.random.default_rng(11).integers(-128, 129, 144))
+    return _of_maps("context-v4", offsets, pack_tables(OF_MAPS), V4)
+
+
+def of_shapes() -> bytes:
+    """Code the same with tables of shapes."""
+    own = {number: table for number, table in OF_MAPS.items() if number < shapes.NUMBERS}
+    for number, quantiser, shape in itertools.product(range(6, 78, 3), range(-1, 2), range(18)):
+        if (number + quantiser + shape) % 4:
+            mine = contexts.of_quantiser(number, quantiser)
+            own[shapes.with_shape(mine, shape)] = Table(2 + shape, 0, 100 + shape, 128, (99, 95))
+    offsets = integers.pack(np.random.default_rng(11).integers(-128, 129, 144))
+    return _of_maps("context", ShapedFields(offsets, coder.pack_tables(own)), b"", V5)
+
+
+OF_MAPS = {
+    5: Table(0),
+    7: Table(3, 1, 2, 3, (4,)),  # of a number that chains have
+    contexts.of_quantiser(8, 0): Table(1, 0, 100, 120, (), 10, 250),
+    contexts.of_quantiser(8, 1): Table(2, 0, 100, 120, (110,)),
+    contexts.of_quantiser(12, 1): Table(40, 2, 60, 100, (90, 80)),
+    contexts.of_quantiser(77, 0): Table(3, 1, 1, 2, (3,)),
+    240: Table(3, 0, 1, 2, (3,)),
+}
+
+
+def _of_maps(transform: str, fields: Fields, tables: bytes, version: tuple[int, int]) -> bytes:
     rng = np.random.default_rng(11)
+    rng.integers(-128, 129, 144)
     scales = np.zeros((3, 8, 8), np.int64)
     scales[:, 0, 0] = -2, 16, 40
-    own = {
-        5: Table(0),
-        7: Table(3, 1, 2, 3, (4,)),  # of a number that chains have
-        contexts.of_quantiser(8, 0): Table(1, 0, 100, 120, (), 10, 250),
-        contexts.of_quantiser(8, 1): Table(2, 0, 100, 120, (110,)),
-        contexts.of_quantiser(12, 1): Table(40, 2, 60, 100, (90, 80)),
-        contexts.of_quantiser(77, 0): Table(3, 1, 1, 2, (3,)),
-        240: Table(3, 0, 1, 2, (3,)),
-    }
     model = Model(
-        "context",
+        transform,
         (8, 8),
-        fields=offsets_of(rng.integers(-128, 129, 144)),
+        fields=fields,
         centre=integers.pack(np.array([0, -3, 2])),
         scales=pack_scales(scales),
-        tables=pack_tables(own),
+        tables=tables,
     )
-    parts = Part("context", model), Part("none", Model("none", (1,)))
+    first = Model("none", (1,))
+    if version == V5:
+        first = Model("context", (1,), fields=fields, scales=pack_scales(scales[:, :1, 0]))
+    parts = Part(transform, model), Part(first.transform, first)
     header = Lossy(**PLAIN | ON_GRID | {"grid": (9, 7)}, parts=parts, dependent=True)
     values = rng.laplace(size=(20, 64, 3)) * 2.0 ** rng.integers(-2, 9, 3)
-    return file_of(header, values, 14, (128, 121))
+    return file_of(header, values, 14, (128, 121), version)
 
 
-def file_of(header: Lossy, values: np.ndarray, per: int, fines: tuple[int, ...]) -> bytes:
+def file_of(
+    header: Lossy,
+    values: np.ndarray,
+    per: int,
+    fines: tuple[int, ...],
+    version: tuple[int, int] = V4,
+) -> bytes:
     """Return a file of one tensor, of row groups of `per` samples with these fine steps."""
     group = GroupHeader("F64", len(values), per, 0, 1.0, np.nan, header)
     grid = grid_of(header, [values.shape], None)
     coder = row_group_coder(group.dtype, header, grid, None)
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(V4)
+    writer.needs(version)
     for number, fine in enumerate(fines):
         low, high = number * per, min((number + 1) * per, len(values))
         row_group = RowGroupEncoder(coder.at_fine_step(fine))

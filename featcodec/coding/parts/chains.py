@@ -62,7 +62,7 @@ def decode(
         second[start:stop] = mine
         some = symbols[start:stop]
         for quantiser, which in enumerate((~mine, mine)):
-            where = np.flatnonzero(which)
+            (where,) = which.nonzero()
             if len(where):
                 some[where] = next_symbols(len(where), table(number, quantiser))
         if stop % length == 0:
@@ -70,7 +70,7 @@ def decode(
     return symbols, second
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)
 def levels(
     first: Table, second: Table, lmbda: float, offsets: tuple[Offsets, Offsets] | None = None
 ) -> Levels:

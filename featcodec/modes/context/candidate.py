@@ -13,7 +13,9 @@ from ...entropy import contexts, fit, integers
 from ...quantise.dependent import Offsets
 from ...quantise.scalar import Thresholds, quantise
 from . import reconstruction
+from .coder import Own
 from .dependent import DependentContextCoder
+from .fit import ShapeCounts, choose
 from .scalar import ContextCoder, by_place
 
 
@@ -31,11 +33,32 @@ class ContextCandidate(Candidate):
         return self._fitted(step, rounds=2)
 
     def _fitted(self, step: float, rounds: int) -> tuple[ContextCoder, float]:
+        default = self._default(step)
+        coder = default
+        # Thresholds depend on the tables, and the tables on the symbols. Shapes are told apart only
+        # where that may pay for their tables.
+        for last in [False] * (rounds - 1) + [rounds > 1]:
+            shaped = ShapeCounts.empty() if last else None
+            counts, expected, offsets = self._counted(coder, shaped)
+            own, bits = fitting.choose_tables(default, counts, self.fraction, empty=False)
+            if shaped:
+                found, fewer = choose(default, counts, shaped, self.fraction)
+                own, bits = (found, fewer) if fewer < bits else (own, bits)
+            coder = replace(default, expected=expected, offsets=offsets).with_tables(own)
+        side = pack_scales(coder.scales), integers.pack(offsets.ravel())
+        return coder, bits + 8 * sum(map(len, side))
+
+    def _default(self, step: float) -> ContextCoder:
+        """Return a coder with the built-in tables."""
         step_scale = scale_of(step)
         kind = DependentContextCoder if self.dependent else ContextCoder
-        default = kind(
+        symbols = [quantise(a, step, self.START) for a in self.latents.values()]
+        sums = np.sum([np.abs(a).sum(axis=(1, 2)) for a in symbols], axis=0)
+        levels = contexts.level_of(sums * self.model.channels / self.size)
+        scales = step_scale + 2 * levels.reshape(-1, *(1 for _ in self.model.block))
+        return kind(
             self.transform,
-            self.model.scales,
+            np.broadcast_to(scales, self.model.scales.shape),
             {},
             step,
             step_scale,
@@ -43,19 +66,6 @@ class ContextCandidate(Candidate):
             lmbda=self.lmbda,
             positive=self.positive,
         )
-        symbols = [quantise(a, step, self.START) for a in self.latents.values()]
-        sums = np.sum([np.abs(a).sum(axis=(1, 2)) for a in symbols], axis=0)
-        levels = contexts.level_of(sums * self.model.channels / self.size)
-        scales = step_scale + 2 * levels.reshape(-1, *(1 for _ in self.model.block))
-        default.scales = np.broadcast_to(scales, self.model.scales.shape)
-        coder = default
-        # Thresholds depend on the tables, and the tables on the symbols.
-        for _ in range(rounds):
-            counts, expected, offsets = self._counted(coder)
-            tables, bits = fitting.choose_tables(default, counts, self.fraction, empty=False)
-            coder = replace(default, tables=tables, expected=expected, offsets=offsets)
-        side = pack_scales(coder.scales), integers.pack(offsets.ravel())
-        return coder, bits + 8 * sum(map(len, side))
 
     def count(self, coder: PartCoder) -> fitting.Counts:
         assert isinstance(coder, ContextCoder)
@@ -64,14 +74,22 @@ class ContextCandidate(Candidate):
     def part(self, coder: PartCoder) -> Part:
         """Return what the group header stores."""
         assert isinstance(coder, ContextCoder)
-        scales, tables, offsets = coder.scales, coder.tables, coder.offsets
-        model = replace(self.model, scales=scales, tables=tables, scale_unit=2, own=offsets)
+        assert coder.offsets is not None
+        model = replace(self.model, scales=coder.scales, scale_unit=2)
+        if coder.shaped is None and len(model.block) == 2:
+            own = Own(coder.offsets)
+            model = replace(model, transform="context-v4", tables=coder.tables, own=own)
+        else:
+            model = replace(model, own=Own(coder.offsets, coder.tables))
         return Part(model.transform, model.pack())
 
     def _counted(
-        self, coder: ContextCoder
+        self, coder: ContextCoder, shaped: ShapeCounts | None = None
     ) -> tuple[fitting.Counts, dict[int, Offsets], np.ndarray]:
-        """Return counts, the mean reconstruction points of each table, and the best offsets."""
+        """Return counts, the mean reconstruction points of each table, and the best offsets.
+
+        Symbols are counted by their shapes, too, where that is asked.
+        """
         counts = fitting.Counts({}, {}, 0.0, self.size)
         sums: dict[int, np.ndarray] = {}
         sets = reconstruction.SETS if self.dependent else 1
@@ -83,6 +101,8 @@ class ContextCandidate(Candidate):
                 counts.histograms[number] = found if before is None else before + found
                 found_excess = excess_of(chosen, symbols, *coder.lattice(number))
                 sums[number] = sums.get(number, 0) + found_excess
+            if shaped:
+                shaped.add(known)
             around += reconstruction.excess(known, rows, coder.step, sets)
             if coder.offsets is not None:
                 change = reconstruction.from_neighbours(

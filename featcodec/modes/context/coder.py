@@ -1,6 +1,8 @@
 """Builds coders with context modelling, for the scalar and the dependent quantiser."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,39 +10,91 @@ from ...coding.model import GridModel
 from ...coding.parts.base import PartCoder
 from ...container.group import Lossy
 from ...container.model import Model
-from ...entropy import integers
-from ...errors import Corrupt
+from ...container.wire import Builder, Unpacker, deflate
+from ...entropy import integers, shapes
+from ...entropy.tables import Table
+from ...errors import Corrupt, Damage
 from ..coder import CoderArguments, ModeCoder
 from ..mode import Fields
-from . import ContextFields, reconstruction
+from . import ContextFields, ShapedFields, reconstruction
 from .dependent import DependentContextCoder
 from .scalar import ContextCoder
 
+MOST_BYTES = 1 << 20  # of tables, unpacked
+
+
+@dataclass(frozen=True)
+class Own:
+    """The fields of the mode, unpacked."""
+
+    offsets: np.ndarray  # of reconstruction points
+    tables: Mapping[int, Table] | None = None  # those of shapes among them; None: before 5.0
+
 
 class ContextModeCoder(ModeCoder):
-    """The field of the mode holds the offsets of reconstruction points; None: those of tables."""
+    """Without fields, reconstruction points are those of tables (3.0)."""
 
     def check(self, model: Model) -> None:
-        if model.reflectors or len(model.block) != 2:
-            axes = f"{model.reflectors} reflectors and {len(model.block)} axes"
-            raise Corrupt(f"a model with context modelling has {axes}; it must have 0 and 2")
+        axes, shaped = len(model.block), isinstance(model.fields, ShapedFields)
+        fits = 1 <= axes <= 3 and math.prod(model.block[:-2]) == 1 if shaped else axes == 2
+        if model.reflectors or not fits:
+            has = f"{model.reflectors} reflectors and blocks {model.block}"
+            raise Corrupt(f"a model with context modelling has {has}; blocks are lines or maps")
+        if shaped and model.tables:
+            raise Corrupt("a model with tables of shapes has tables without, too")
 
-    def unpack(self, model: Model, channels: int, dependent: bool) -> np.ndarray | None:
-        if not isinstance(model.fields, ContextFields):
+    def unpack(self, model: Model, channels: int, dependent: bool) -> Own | None:
+        fields = model.fields
+        if not isinstance(fields, ContextFields):
             return None
         sets = reconstruction.SETS if dependent else 1
         shape = sets, reconstruction.CLASSES, reconstruction.KINDS
-        offsets = integers.unpack(model.fields.offsets, math.prod(shape)).astype(np.int64)
+        offsets = integers.unpack(fields.offsets, math.prod(shape)).astype(np.int64)
         if np.abs(offsets).max() > reconstruction.LARGEST:
             raise Corrupt(f"the offset of a reconstruction point is above {reconstruction.LARGEST}")
-        return offsets.reshape(shape)
+        tables = unpack_tables(fields.own_tables) if isinstance(fields, ShapedFields) else None
+        return Own(offsets.reshape(shape), tables)
 
-    def pack(self, own: np.ndarray | None) -> Fields:
-        return Fields() if own is None else ContextFields(integers.pack(own.ravel()))
+    def pack(self, own: Own | None) -> Fields:
+        if own is None:
+            return Fields()
+        offsets = integers.pack(own.offsets.ravel())
+        if own.tables is None:
+            return ContextFields(offsets)
+        return ShapedFields(offsets, pack_tables(own.tables))
 
     def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
-        kind = DependentContextCoder if header.dependent else ContextCoder
-        return kind(*arguments, positive=header.positive, offsets=model.own)
+        own, kind = model.own, DependentContextCoder if header.dependent else ContextCoder
+        if own is None:
+            return kind(*arguments, positive=header.positive)
+        coder = kind(*arguments, positive=header.positive, offsets=own.offsets)
+        return coder if own.tables is None else coder.with_tables(own.tables)
+
+
+def pack_tables(tables: Mapping[int, Table]) -> bytes:
+    """Return the tables behind their numbers, ascending, deflated; no bytes when there are none."""
+    out = Builder()
+    for number in sorted(tables):
+        out.varint(number)
+        out += integers.pack_table(tables[number])
+    return deflate(bytes(out)) if out else b""
+
+
+def unpack_tables(data: bytes) -> dict[int, Table]:
+    """Invert `pack_tables`; raise Corrupt, Damage or LimitExceeded when a rule is broken."""
+    tables: dict[int, Table] = {}
+    if not data:
+        return tables
+    cursor, last = Unpacker(data, "list of tables", MOST_BYTES), -1
+    while cursor.left:
+        number = cursor.varint()
+        if not last < number < shapes.NUMBERS * (1 + shapes.SHAPES):
+            raise Damage(f"table {number} follows table {last}; numbers must ascend")
+        head = bytes(cursor.take(integers.TABLE_HEAD))
+        tables[number], _ = integers.unpack_table(head + bytes(cursor.take(head[-1])), 0)
+        last = number
+    cursor.end()
+    return tables
 
 
 CODER = ContextModeCoder()

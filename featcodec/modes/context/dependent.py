@@ -7,11 +7,11 @@ import numpy as np
 
 from ...coding.parts import chains
 from ...coding.parts.base import NextSymbols, Quantised, Run
-from ...entropy import contexts
+from ...entropy import contexts, shapes
 from ...errors import Damage
 from ...quantise import dependent
 from ...quantise.scalar import LAMBDA
-from .scalar import USUAL, ContextCoder, PassSymbols
+from .scalar import ContextCoder, PassSymbols
 
 
 @dataclass
@@ -23,9 +23,10 @@ class DependentContextCoder(ContextCoder):
             raise Damage("an empty table has the number of a quantiser")
 
     def lattice(self, number: int) -> tuple[float, float]:
-        if number < contexts.TABLES:
+        quantiser = number % shapes.NUMBERS // contexts.TABLES
+        if not quantiser:
             return super().lattice(number)
-        return self.step * dependent.RATIO, 0.5 * (number >= 2 * contexts.TABLES)
+        return self.step * dependent.RATIO, 0.5 * (quantiser == 2)
 
     def _decide(
         self, found: PassSymbols, values: np.ndarray, runs: Sequence[Run]
@@ -38,7 +39,7 @@ class DependentContextCoder(ContextCoder):
         levels = []
         for number, places in chained:
             numbers = [contexts.of_quantiser(number, q) for q in (0, 1)]
-            offsets = tuple(self.expected.get(n, USUAL) for n in numbers)
+            offsets = tuple(self.expected_of(n) for n in numbers)
             levels.append((len(places), chains.levels(*map(self.table, numbers), lmbda, offsets)))
         spacing = self.step * dependent.RATIO
         symbols, second, _ = dependent.quantise(latents, spacing, levels)

@@ -1,14 +1,16 @@
 """Context modelling with the scalar quantiser (SPEC §7.9, §7.13)."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from ...coding.parts.base import Coded, NextSymbols, PartCoder, Quantised, Run, Sizes
-from ...entropy import contexts
+from ...entropy import contexts, shapes
 from ...entropy.contexts import Contexts
-from ...entropy.tables import Table, bits, by_table
+from ...entropy.tables import Table, bits
 from ...quantise.dependent import Offsets
 from ...quantise.scalar import PLAIN, Thresholds, quantise, thresholds
 from . import reconstruction
@@ -23,9 +25,21 @@ class ContextCoder(PartCoder):
     positive: bool = False  # no value is below the mean, so no symbol is negative
     offsets: np.ndarray | None = None  # of reconstruction points; None: those of the tables (3.0)
     expected: Mapping[int, Offsets] = field(default_factory=dict)  # by table, while encoding
+    shaped: np.ndarray | None = None  # which shapes have tables of their own; None: none
+
+    def with_tables(self, tables: Mapping[int, Table]) -> Self:
+        """Return this coder with tables of numbers and of shapes."""
+        shaped = any(number >= shapes.NUMBERS for number in tables)
+        return replace(self, tables=tables, shaped=shapes.having(tables) if shaped else None)
 
     def table(self, number: int) -> Table:
-        return self.tables.get(number) or contexts.table(number, self.positive)
+        found = self.tables.get(number) or self.tables.get(number % shapes.NUMBERS)
+        return found or contexts.table(number % shapes.NUMBERS, self.positive)
+
+    def expected_of(self, number: int) -> Offsets:
+        """Return where the latents of symbols of a table are expected, in steps beyond them."""
+        found = self.expected.get(number) or self.expected.get(number % shapes.NUMBERS)
+        return found or USUAL
 
     def deciding_like(self, other: PartCoder, lambda_scale: float) -> PartCoder:
         found = super().deciding_like(other, lambda_scale)
@@ -35,8 +49,10 @@ class ContextCoder(PartCoder):
     def contexts(self, sizes: Sizes, blocks: int) -> Contexts:
         """Return the contexts of a class of blocks, before any symbol is known."""
         scales = self.scales.reshape(len(self.scales), -1)[:, 0]
-        rows, columns = sizes
-        return Contexts((rows, columns), (scales - self.step_scale + 1) >> 1, blocks)
+        levels = (scales - self.step_scale + 1) >> 1
+        if self.shaped is None:
+            return Contexts(sizes[-2:], levels, blocks)
+        return shapes.ShapedContexts(sizes[-2:], levels, blocks, self.shaped)
 
     def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         assert self.offsets is not None
@@ -54,9 +70,8 @@ class ContextCoder(PartCoder):
         decided pass by pass, because earlier passes determine the tables.
         """
         for number, (places, _) in enumerate(known.lattice):
-            numbers = known.numbers(number)
-            found = PassSymbols.of(numbers)
-            yield from self._decide(found, rows[places].reshape(-1), by_table(numbers))
+            found = PassSymbols.of(known.shape(number))
+            yield from self._decide(found, rows[places].reshape(-1), known.runs(number))
             found.tell(known, number)
 
     def _decide(
@@ -74,17 +89,16 @@ class ContextCoder(PartCoder):
         table = self.table(number)
         if table.shift:
             return PLAIN
-        zero, one, further = self.expected.get(number, USUAL)
+        zero, one, further = self.expected_of(number)
         return thresholds(bits(table), (one, further), self.lmbda, zero)
 
     def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         """Return aligned values (channels, points, blocks) of the next symbols."""
-        channels, points = len(self.scales), sizes[0] * sizes[1]
+        channels, points = len(self.scales), math.prod(sizes)
         known = self.contexts(sizes, blocks)
         latents = np.empty((points, channels * blocks), self.dtype)
         for number, (places, _) in enumerate(known.lattice):
-            numbers = known.numbers(number)
-            found, runs = PassSymbols.of(numbers), by_table(numbers)
+            found, runs = PassSymbols.of(known.shape(number)), known.runs(number)
             self._decode_pass(next_symbols, found, runs)
             found.tell(known, number)
             if self.offsets is None:
@@ -114,12 +128,12 @@ class PassSymbols:
 
     symbols: np.ndarray  # int32
     quantisers: np.ndarray  # uint8, as `Contexts` has them
-    shape: tuple[int, ...]  # places, columns
+    shape: tuple[int, int]  # places, columns
 
     @classmethod
-    def of(cls, numbers: np.ndarray) -> "PassSymbols":
-        size = numbers.size
-        return cls(np.empty(size, np.int32), np.zeros(size, np.uint8), numbers.shape)
+    def of(cls, shape: tuple[int, int]) -> "PassSymbols":
+        size = math.prod(shape)
+        return cls(np.empty(size, np.int32), np.zeros(size, np.uint8), shape)
 
     def tell(self, known: Contexts, number: int) -> None:
         symbols, quantisers = self.symbols.reshape(self.shape), self.quantisers.reshape(self.shape)

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...coding.parts.base import Sizes
 from ...encoding.fit import fitting
+from ...encoding.fit.plain import plain_model
 from ...encoding.search.race import Race
 from ...encoding.search.saturation import enter_sample_domain
 from ..search import ModeSearch
 from .candidate import ContextCandidate
 
-BLOCK = (16, 16)  # at most
+BLOCKS: dict[int, Sizes] = {1: (64,), 2: (16, 16), 3: (1, 16, 16)}  # at most, by axes of the grid
 LEAST_PLACES = 16  # of a block, so that most symbols have neighbours
 
 
@@ -27,21 +29,25 @@ class ContextSearch(ModeSearch):
     def enter(self, race: Race) -> None:
         if not self._serves(race):
             return
-        block = fitting.longest_block(race.samples.group.grids, BLOCK)
-        model = fitting.linear_model(block, None, 0, 1, np.zeros(race.samples.channels, np.int64))
-        values = replace(race.samples.alignment(), mean=0.0)
-        model = replace(model, transform="context")
+        model, values = plain_model(race.samples, math.sqrt(12 * race.target))
+        block, channels = self._block(race), race.samples.channels
+        scales = np.zeros((channels, *block), np.int64)
+        model = replace(model, transform="context", block=block, scales=scales)
         enter_sample_domain(race, model, values, ContextCandidate.LAMBDAS)
 
     def suffices(self, race: Race) -> bool:
         """Return whether context modelling surely beats a clustering of channels."""
         if not self._serves(race):
             return False
-        return math.prod(fitting.longest_block(race.samples.group.grids, BLOCK)) >= LEAST_PLACES
+        return math.prod(self._block(race)) >= LEAST_PLACES
+
+    def _block(self, race: Race) -> Sizes:
+        grids = race.samples.group.grids
+        return fitting.longest_block(grids, BLOCKS[len(grids[0])])
 
     def _serves(self, race: Race) -> bool:
         samples = race.samples
-        maps = len(samples.ones) == 2 and not samples.group.layout.prefix
+        maps = len(samples.ones) in BLOCKS and not samples.group.layout.prefix
         return maps and (race.family == self.family or (race.family == "auto" and samples.sparse))
 
 

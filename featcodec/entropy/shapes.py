@@ -1,0 +1,98 @@
+"""The shape of a neighbourhood chooses among the tables of a number (SPEC §7.15).
+
+Neighbours of the same sum tell different things: of four alike, a symbol is likely to be like them;
+of one that is large and three zeros, nothing is sure. The shape is how many neighbours are zero,
+and how much opposite ones differ against the sum of all. Passes whose neighbours are far have
+shapes of their own.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .contexts import CLASSES, PASSES, TABLES, Contexts
+from .tables import by_table
+
+OF_PASS = 9  # shapes
+SHAPES = 2 * OF_PASS
+FAR = 2  # passes that have the second half of the shapes
+NUMBERS = 3 * TABLES  # without a shape: of the scalar quantiser, and of both others
+
+
+def shape_of(near: list[np.ndarray], diagonal: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shapes, uint8, 0 to 8, of places, and the sums of their neighbours, uint16.
+
+    There are four arrays of magnitudes, uint8, in the order of `contexts.PASSES`.
+    """
+    first, second, third, fourth = (near[i] for i in ((0, 3, 1, 2) if diagonal else range(4)))
+    high, low = np.maximum(first, second), np.minimum(first, second)
+    higher, lower = np.maximum(third, fourth), np.minimum(third, fourth)
+    one_zero = np.maximum(np.minimum(low, higher), np.minimum(high, lower))
+    shape = (one_zero > 0).astype(np.uint8)
+    shape += np.minimum(low, lower) > 0
+    shape *= np.uint8(3)
+    # Each is at most twice the largest magnitude.
+    high_sum, low_sum = np.add(high, higher), np.add(low, lower)
+    total = np.add(high_sum, low_sum, dtype=np.uint16)
+    high_sum -= low_sum  # how much opposite neighbours differ
+    half = (total >> np.uint16(1)).astype(np.uint8)
+    shape += high_sum > half
+    half >>= np.uint8(1)
+    shape += high_sum > half
+    return shape, total
+
+
+def with_shape(number: Any, shape: Any) -> Any:
+    """Return the table number of a shape from that without one, integers or arrays."""
+    return NUMBERS * (1 + shape) + number
+
+
+def having(numbers: Iterable[int]) -> np.ndarray:
+    """Return which shapes (SHAPES, TABLES) have a table of their own, for any quantiser."""
+    found = np.zeros((1 + SHAPES, 3, TABLES), bool)
+    found.reshape(-1)[list(numbers)] = True
+    return np.logical_or.reduce(found[1:], axis=1)
+
+
+def range_of(number: int) -> tuple[int, slice]:
+    """Return the first shape of a pass, and the table numbers that its symbols may have."""
+    family = PASSES[number][3]
+    return OF_PASS * (number < FAR), slice(family * CLASSES, (family + 1) * CLASSES)
+
+
+def numbered(known: Contexts, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return table numbers and shapes (places, columns) of a pass, uint8, shapes from 0 on."""
+    near = known.near(number)
+    if not near:
+        numbers = known.numbers(number)
+        return numbers, np.zeros_like(numbers)
+    shape, total = shape_of(near, diagonal=0 not in PASSES[number][0][0])
+    return known.numbers(number, total), shape
+
+
+class ShapedContexts(Contexts):
+    """Contexts that have tables of shapes, too."""
+
+    def __init__(
+        self, sizes: tuple[int, ...], levels: np.ndarray, blocks: int, own: np.ndarray
+    ) -> None:
+        """`own` (SHAPES, TABLES) is whether there is a table of a shape."""
+        super().__init__(sizes, levels, blocks)
+        self._own = own
+
+    def runs(self, number: int) -> list[tuple[int, np.ndarray]]:
+        """Return the table numbers of a pass and the flat places of their symbols, ascending."""
+        first, of_set = range_of(number)
+        own = self._own[first : first + OF_PASS, of_set]
+        if not own.any():
+            return super().runs(number)
+        plain = np.arange(of_set.start, of_set.stop)
+        shaped = with_shape(plain, first + np.arange(OF_PASS)[:, None])
+        found, ranks = np.unique(np.where(own, shaped, plain), return_inverse=True)
+        numbers, shape = numbered(self, number)
+        index = np.multiply(shape, CLASSES, dtype=np.uint8)
+        index += numbers
+        index -= np.uint8(of_set.start)
+        keys = ranks.astype(np.uint8).reshape(-1).take(index)
+        return [(int(found[key]), places) for key, places in by_table(keys)]
