@@ -31,6 +31,7 @@ def lossy_always() -> Iterator[None]:
     """Code features with loss, even where they are so few that bit for bit is smaller."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tuning, "WORTHWHILE", math.inf)
+        patch.setattr(tuning, "WORTHWHILE_REGULAR", math.inf)
         yield
 
 

@@ -86,6 +86,10 @@ class Layout:
         return sum(axis in GRID for axis in self.axes)
 
     @property
+    def has_channels(self) -> bool:
+        return any(axis in CHANNEL for axis in self.axes)
+
+    @property
     def slabs_are_samples(self) -> bool:
         return self.prefix > 0 or not self.grid_axes
 

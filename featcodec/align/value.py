@@ -73,9 +73,11 @@ class ValueStats:
         return LEAST < self.reach < MOST
 
 
-# Typical deviations from the median beyond which a value is a massive activation. Maps after ReLU
-# reach 25; the activations that make up most of the variance of a tensor reach hundreds.
+# Typical deviations from the median beyond which a value may be a massive activation. Maps after
+# ReLU reach 25; the activations that make up most of the variance of a tensor reach hundreds. Such
+# values are massive where they are no more than that many, or than that share of all.
 MASSIVE = 40.0
+MASSIVE_VALUES, MASSIVE_SHARE = 8, 1e-3
 
 
 def typical_bounds(sample: np.ndarray) -> tuple[float, float]:

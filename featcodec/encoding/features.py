@@ -9,7 +9,7 @@ from ..align.value import ValueStats
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..container.writer import Writer
-from ..elements import BITS, PRECISION
+from ..elements import PRECISION
 from ..entropy.prediction import PredictionError
 from ..errors import InvalidInput
 from ..request import Options, Quality
@@ -17,7 +17,7 @@ from . import rounding, tuning
 from .bounded.choice import bounded_choice, fine_choice
 from .choice import Choice
 from .group_writer import GroupWriter
-from .lossless import write_lossless
+from .lossless import least_exact_bytes, write_lossless
 from .network import as_tokens, neural_choice
 from .rate_control.snr import AIM, TOLERANCE, SnrControl
 from .search.race import Race
@@ -65,7 +65,18 @@ class FeatureEncoder:
         snr, choice = quality.snr, self._choice(samples, quality.snr)
         if choice is None:
             return self._exact(group)
-        return self._smaller(group, lambda: self._at_snr(samples, choice, snr))
+        return self._smaller(group, lambda: self._reaching(samples, choice, snr))
+
+    def _reaching(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
+        """Write a group at an SNR by a choice, or by one for more where it does not reach it."""
+        found = self._at_snr(samples, choice, snr)
+        for more in tuning.MORE_SNR if snr < tuning.COARSE_BELOW else ():
+            if found is not None:
+                break
+            another = self._choice(samples, snr + more)
+            if another is not None:
+                found = self._at_snr(samples, another, snr)
+        return found
 
     def _exact(self, group: Group) -> GroupHeader:
         return write_lossless(self.writer, LosslessGroup.of(group))
@@ -76,12 +87,18 @@ class FeatureEncoder:
         if family == "neural":
             assert self.profile is not None
             return neural_choice(samples, self.profile.neural, snr)
-        if family == "context" and (len(group.grids[0]) != 2 or group.layout.prefix):
-            raise InvalidInput(f"{group.names[0]}: contexts need maps of rows and columns")
+        if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
+            raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
         entries = list(enumerate(self.profile.entries)) if self.profile else []
         found = Race(samples, entries, family, snr).run()
         if found is None:
             return None
+        scarce = found.estimate.bits < tuning.SCARCE * group.values
+        if scarce and snr < tuning.COARSE_BELOW:
+            # So few symbols that more of them may take fewer bits.
+            more = Race(samples, entries, family, snr + tuning.MORE_SNR[0]).run()
+            if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
+                found = more
         if (
             modes.search_of(found.transform).family == "linear"
             and entries
@@ -102,7 +119,7 @@ class FeatureEncoder:
         mark = self.writer.mark()
         header = lossy()
         size = self.writer.position - mark[0]
-        if header is not None and 8 * size < tuning.WORTHWHILE * BITS[group.dtype] * group.values:
+        if header is not None and size < least_exact_bytes(group):
             return header
         self.writer.rewind(mark)
         exact = self._exact(group)

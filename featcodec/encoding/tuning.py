@@ -7,10 +7,15 @@ beside the stage.
 """
 
 # What is coded with loss, and how.
-WORTHWHILE = 0.5  # of the elements' bits: above that, coding bit for bit may be smaller
+# Of what deflate leaves of the elements: above that, coding bit for bit may be smaller; where it
+# leaves little, codes and masks, that is so sooner.
+WORTHWHILE = 0.5
+REGULAR, WORTHWHILE_REGULAR = 0.25, 0.25
 SAME_BITS = 1.002  # of the bits: estimates are no better than that
 FINE_ABOVE = 32.0  # dB, from where split symbols may do better than contexts,
 CLEARLY = 0.99  # by so much at least
+COARSE_BELOW = 12.0  # dB, where a choice for more may take fewer bits,
+MORE_SNR = (2.0, 5.0, 10.0)  # dB: so much more
 SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
 RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 

@@ -75,6 +75,15 @@ def tables(data: bytes) -> Field:
     return ["blob", found]
 
 
+def own_tables(data: bytes) -> Field:
+    if not data:
+        return ["blob", []]
+    parser, found = Parser(inflate(data)), []
+    while parser.left:
+        found += [parser.field("varint"), *table(parser)]
+    return ["blob", [["deflated", found]]]
+
+
 def prediction(data: bytes) -> Field:
     parser = Parser(data)
     head = [integers(parser.blob()), parser.field("u8")]
@@ -90,8 +99,10 @@ def model(parser: Parser) -> Fields:
         found.append(prediction(parser.blob()))
     if transform == 5:
         found.append(parser.field("varint"))
-    if transform == 6:
+    if transform in (6, 7):
         found.append(integers(parser.blob()))
+    if transform == 7:
+        found.append(own_tables(parser.blob()))
     found += [integers(parser.blob()), integers(parser.blob())]
     return [*found, scales(parser.blob()), tables(parser.blob())]
 

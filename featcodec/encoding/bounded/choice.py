@@ -30,11 +30,11 @@ def bounded_choice(samples: Samples, bound: float, only_plain: bool = False) -> 
 
 def fine_choice(samples: Samples, snr: float) -> Choice:
     """Return the choice of split symbols for sparse maps at an SNR in dB."""
-    _, values = plain_model(samples)
+    target = 10 ** (-snr / 10)
+    _, values = plain_model(samples, math.sqrt(12 * target))
     found, _ = samples.sample(_blocks(samples)[0], samples.sizes.trial, values)
     some = np.concatenate([a.ravel() for classes in found.values() for a in classes.values()])
     some = some.astype(np.float64)
-    target = 10 ** (-snr / 10)
 
     def error(step: float) -> float:
         return float(np.square(some - np.rint(some / step) * step).mean())
@@ -45,7 +45,7 @@ def fine_choice(samples: Samples, snr: float) -> Choice:
 
 def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Choice:
     """Return the way of the fewest bits at a step."""
-    model, values = plain_model(samples)
+    model, values = plain_model(samples, step)
     lower, upper = ((b - values.mean) / values.std for b in (values.lower, values.upper))
     best: dict[bool, Way] = {}
     plain = modes.search_of("none")
@@ -58,7 +58,13 @@ def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Ch
             latents = {sizes: a.astype(np.float64) - centres for sizes, a in classes.items()}
             longest = (1,) if prefix else block
             sample = Sample(
-                latents, longest, model.centre, (lower, upper), values.positive, fraction
+                latents,
+                longest,
+                model.centre,
+                model.centre_exponent,
+                (lower, upper),
+                values.positive,
+                fraction,
             )
             ways = [best[prefix]] if prefix in best else []
             for search in searches:

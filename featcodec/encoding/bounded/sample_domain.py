@@ -29,20 +29,22 @@ class Sample:
     latents: Classes
     block: Sizes  # the longest
     centre: np.ndarray  # (channels,) int, as models have it
+    exponent: int  # of the centre
     bounds: tuple[float, float]  # of all values, centres not subtracted
     positive: bool  # no value of the group is below the mean
     fraction: float  # of all values that the sample has
 
     def reaches(self, step: float) -> float:
         """Return the largest magnitude of a value, in steps."""
-        centre = np.abs(self.centre).max() * 2.0**-fitting.CENTRE_EXPONENT
+        centre = np.abs(self.centre).max() * 2.0**-self.exponent
         return float(max(map(abs, self.bounds)) + centre) / step
 
     def model(self, transform: str, scales: np.ndarray) -> GridModel:
         """Return a model of the sample domain; scales are in half octaves."""
         none = np.zeros((1, len(self.centre), 0), np.int64)
-        exponent = fitting.CENTRE_EXPONENT
-        return GridModel(transform, self.block, self.centre, exponent, none, scales, scale_unit=2)
+        return GridModel(
+            transform, self.block, self.centre, self.exponent, none, scales, scale_unit=2
+        )
 
 
 def with_tables(

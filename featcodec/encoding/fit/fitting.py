@@ -16,6 +16,12 @@ from ...transform.linear import principal_axes
 
 CENTRE_EXPONENT = 6
 PRIOR = 6.0  # latents that an expected scale is worth
+# Longest blocks of a DCT, by axes of the grid.
+BLOCKS: dict[int, list[tuple[int, ...]]] = {
+    1: [(64,), (16,), (4,)],
+    2: [(16, 16), (8, 8)],
+    3: [(4, 8, 8)],
+}
 LEAST_SCALE = -96  # 2 ** -24 deviations
 
 Classes = Mapping[Sizes, np.ndarray]  # aligned values or latents (channels, points, blocks)
@@ -94,7 +100,11 @@ def _fill(moment: np.ndarray, count: np.ndarray, axis: int) -> tuple[np.ndarray,
 
 def blocks_worth_trying(grids: list[Sizes]) -> list[Sizes]:
     """Return longest blocks for a DCT over tokens on these grids, the largest first."""
-    wanted: dict[int, list[Sizes]] = {1: [(16,), (4,)], 2: [(16, 16), (8, 8)], 3: [(4, 8, 8)]}
+    wanted: dict[int, list[Sizes]] = {
+        1: [(64,), (16,), (4,)],
+        2: [(16, 16), (8, 8)],
+        3: [(4, 8, 8)],
+    }
     blocks = [longest_block(grids, block) for block in wanted.get(len(grids[0]), [])]
     return [block for block in dict.fromkeys(blocks) if math.prod(block) > 1]
 

@@ -32,21 +32,24 @@ def total_bits(candidate: Candidate, target: float, start: float) -> tuple[float
     bits, excess = bits_at(candidate, target, step)
     if abs(excess) > FAR:
         # Tables of the sample's own may leave far more as zeros than those before.
-        step *= 10 ** (-excess / 30)
+        step *= 10 ** min(max(-excess / 30, -1.0), 1.0)
         bits, _ = bits_at(candidate, target, step)
     return bits, step
 
 
-def bits_at(candidate: Candidate, target: float, step: float) -> tuple[float, float]:
+def bits_at(
+    candidate: Candidate, target: float, step: float, stays: bool = False
+) -> tuple[float, float]:
     """Return the bits of the whole part at a step, corrected to the wanted error, and by how much.
 
-    That is in decibels, of the squared error.
+    That is in decibels, of the squared error. Where the step stays, a lower error saves nothing.
     """
     coder, bits = candidate.tuned(step)
     counts = candidate.count(coder)
     error = counts.error / counts.total * candidate.correction(coder).curved
     excess = 10 * math.log10(max(error, 1e-300) / target)
-    bits += bits_of_error(excess, bits, counts.total / candidate.fraction)
+    owed = max(excess, 0.0) if stays else excess
+    bits += bits_of_error(owed, bits, counts.total / candidate.fraction)
     return bits + candidate.side_bits(), excess
 
 
@@ -77,8 +80,9 @@ def bits_of_error(decibels: float, bits: float, values: float) -> float:
     """
     if bits <= 0:
         return 0.0
+    rate = 1 / (1 / SCARCE_SLOPE + SLOPE * bits / values)  # of the bits, per decibel
     # Where the error jumps to nothing, no more than an octave of steps could have been saved.
-    return max(decibels, -SLOPE) / (1 / (SCARCE_SLOPE * bits) + SLOPE / values)
+    return bits * math.expm1(rate * min(max(decibels, -SLOPE), SLOPE))
 
 
 def lagrangian(candidate: Candidate, step: float, lmbda: float) -> float:

@@ -17,6 +17,9 @@ from .candidate import Candidate
 from .solve import solve_lambda, solve_step
 
 CURVE_BITS = 8.0 * 32  # in the header
+UNREACHED = 1.05  # of the error: more cannot be mended by the step alone
+COARSE = 0.06  # of the variance, an error that may leave hardly any symbols
+SMALLER, SMALLER_STEPS = 0.75, 8
 ROUNDS = 5  # of tuning to the step that what was tuned needs
 
 
@@ -68,6 +71,11 @@ class Finish:
     def grid(self) -> Candidate:
         return self.candidates[False]
 
+    @property
+    def _variance(self) -> float:
+        """Return the variance of aligned values."""
+        return (self.samples.std / self.values.std) ** 2
+
     def choice(self, step: float) -> Choice:
         """Return the choice that reaches the goal, from a step near that."""
         if self.on_saturation:
@@ -85,14 +93,15 @@ class Finish:
                     # The step moves scales and tables a little, and they the error.
                     found = self._tune(self._settle(found, precision=0.02).step)
                 found = self._settle(found)
+                if self._error(found) > UNREACHED * self.goal > COARSE * self._variance:
+                    found = self._reaching(step)
         missed = self._error(found) / self.goal
-        miss = abs(10 * math.log10(max(missed, 1e-300)))
+        # A lower error is none: the bits say what it costs.
+        miss = max(10 * math.log10(max(missed, 1e-300)), 0.0)
+        bits = self._bits(found)
+        bits += cost.bits_of_error(miss, bits, self.samples.group.values)
         if self.on_saturation and found.lmbda < tuning.LEAST_LAMBDA and missed > 1:
             miss = math.inf  # thresholds have nothing left to give
-        bits = self._bits(found)
-        bits += cost.bits_of_error(
-            10 * math.log10(max(missed, 1e-300)), bits, self.samples.group.values
-        )
         curve = found.curve
         if curve is not None:
             curve = curve._replace(width=curve.width * self.values.std)
@@ -153,6 +162,19 @@ class Finish:
         if self.curved:
             return replace(tuned, left=found.curved, curve=found.curve)
         return replace(tuned, left=found.clamped)
+
+    def _reaching(self, step: float) -> Tuned:
+        """Return what is tuned at the largest step tried whose tables reach the goal.
+
+        Tables of hardly any symbols may leave what is not zero without a code, at any step.
+        """
+        found = self._tune(step)
+        for _ in range(SMALLER_STEPS):
+            if self._error(found) <= self.goal:
+                break
+            step *= SMALLER
+            found = self._tune(step)
+        return found
 
     def _settle(self, found: Tuned, precision: float = 0.005) -> Tuned:
         """Return the same at the step that reaches the goal."""

@@ -103,9 +103,7 @@ class Race:
 
     def run(self) -> Choice | None:
         """Return the smallest choice that reaches the SNR on the sample, None if there is none."""
-        self._enter_profile()
-        for search in modes.searches():
-            search.enter(self)
+        self.enter()
         first = [trial for trial in self.trials if math.isfinite(trial.bits)]
         first = [trial for trial in first if not trial.exhausted] or first
         if not first:
@@ -121,6 +119,12 @@ class Race:
             return min(choices, key=lambda choice: choice.estimate.miss)
         return min(sound, key=lambda choice: choice.estimate.bits)
 
+    def enter(self) -> None:
+        """Try the recipes of the profile and of all modes on the small sample."""
+        self._enter_profile()
+        for search in modes.searches():
+            search.enter(self)
+
     def _enter_profile(self) -> None:
         for index, entry in matching(self.samples, self.entries, self.family, prefix=False):
             model = GridModel.unpack(entry.model, entry.channels)
@@ -133,7 +137,7 @@ class Race:
         if recipe.on_saturation:
             candidate.lmbda = cost.lambda_for(candidate, start, goal)
             recipe = replace(recipe, lmbda=candidate.lmbda)
-            return Trial(recipe, cost.bits_at(candidate, goal, start)[0], start)
+            return Trial(recipe, cost.bits_at(candidate, goal, start, stays=True)[0], start)
         bits, step = cost.total_bits(candidate, goal, start)
         gain = modes.search_of(recipe.model.transform).trellis_gain or 1
         return Trial(recipe, bits * gain, step)
@@ -145,7 +149,7 @@ class Race:
         more, looks = tuning.CLOSE_SCARCE if scarce else tuning.CLOSE
         near = [trial for trial in first if trial.bits <= least + more * abs(least)]
         near.sort(key=lambda trial: trial.bits)
-        close = list(dict.fromkeys((*near[:looks], *_rival(near))))
+        close = list(dict.fromkeys((*near[:looks], *_rival(near), *_other_block(near, looks))))
         if len(close) > 1 and self.samples.group.values > 2 * self.sizes.trial:
             close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in close]
             close.sort(key=lambda trial: trial.bits)
@@ -172,6 +176,16 @@ class Race:
 
     def _finished(self, trial: Trial) -> Choice:
         return finalist.finished(self, trial)
+
+
+def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
+    """Return the first trial of another block than the first ones have, where they have one.
+
+    The scales of long blocks fit a small sample too well.
+    """
+    seen = {trial.recipe.model.block for trial in trials[:looks]}
+    others = [trial for trial in trials if trial.recipe.model.block not in seen]
+    return others[:1] if len(seen) == 1 else []
 
 
 def _rival(trials: list[Trial]) -> list[Trial]:

@@ -103,36 +103,77 @@ class Group:
 
 
 def stats_of(group: Group, sample: np.ndarray) -> value.ValueStats:
-    """Return bounds, mean and deviation of a group, massive and non-finite values apart.
+    """Return bounds, mean and deviation of a group, massive and non-finite values left out.
 
-    `sample` are some of its values, from which the typical range is judged.
+    `sample` are some of its values, from which the typical range is judged. Values beyond it are
+    massive when they are few and hold more of the variance than all others; else they are features.
     """
     finite = _in_reach(sample[np.isfinite(sample)])
-    low, high = value.typical_bounds(finite) if finite.size else (-np.inf, np.inf)
     pivot = float(np.median(finite)) if finite.size else 0.0
-    count = cut = 0
-    total = square = 0.0
-    lower, upper = np.inf, -np.inf
-    for chunk in group.chunks():
-        least, most = float(chunk.min()), float(chunk.max())
-        if not (low <= least and most <= high and math.isfinite(least + most)):
-            inside = chunk[(chunk >= low) & (chunk <= high) & np.isfinite(chunk)]
-            cut += chunk.size - inside.size
-            chunk = inside
-            if not chunk.size:
-                continue
+    low, high = value.typical_bounds(finite) if finite.size else (-np.inf, np.inf)
+    found = _Sums(pivot, low, high).add_all(group)
+    if found.beyond and not found.massive:
+        found = _Sums(pivot, -np.inf, np.inf).add_all(group)
+    return found.stats
+
+
+@dataclass
+class _Sums:
+    """Sums over the values within some bounds, and over the finite ones beyond."""
+
+    pivot: float
+    low: float
+    high: float
+    count: int = 0
+    cut: int = 0  # values that are not finite, or beyond the bounds
+    beyond: int = 0
+    total: float = 0.0
+    square: float = 0.0
+    square_beyond: float = 0.0
+    lower: float = np.inf
+    upper: float = -np.inf
+
+    def add_all(self, group: Group) -> "_Sums":
+        for chunk in group.chunks():
             least, most = float(chunk.min()), float(chunk.max())
-        lower, upper = min(lower, least), max(upper, most)
-        chunk = _in_reach(chunk)
-        shifted = chunk - chunk.dtype.type(pivot)
-        total += float(shifted.sum())
-        square += float(np.vdot(shifted, shifted))
-        count += chunk.size
-    if not count:
-        return value.ValueStats(0, 0.0, 0.0, 0.0, 1.0, cut)
-    mean = total / count
-    variance = max(square / count - mean * mean, 0.0)
-    return value.ValueStats(count, lower, upper, pivot + mean, math.sqrt(variance), cut)
+            if not (self.low <= least and most <= self.high and math.isfinite(least + most)):
+                chunk = self._inside(chunk)
+                if not chunk.size:
+                    continue
+                least, most = float(chunk.min()), float(chunk.max())
+            self.lower, self.upper = min(self.lower, least), max(self.upper, most)
+            chunk = _in_reach(chunk)
+            shifted = chunk - chunk.dtype.type(self.pivot)
+            self.total += float(shifted.sum())
+            self.square += float(np.vdot(shifted, shifted))
+            self.count += chunk.size
+        return self
+
+    def _inside(self, chunk: np.ndarray) -> np.ndarray:
+        """Return what lies within the bounds; count the rest."""
+        finite = chunk[np.isfinite(chunk)]
+        within = (finite >= self.low) & (finite <= self.high)
+        beyond = finite[~within].astype(np.float64) - self.pivot
+        self.cut += chunk.size - int(np.count_nonzero(within))
+        self.beyond += beyond.size
+        self.square_beyond += float(np.vdot(beyond, beyond))
+        return finite[within]
+
+    @property
+    def massive(self) -> bool:
+        """Whether what lies beyond the bounds is massive activations."""
+        few = self.beyond <= max(value.MASSIVE_VALUES, self.count * value.MASSIVE_SHARE)
+        return few and not self.square_beyond < self.square
+
+    @property
+    def stats(self) -> value.ValueStats:
+        if not self.count:
+            return value.ValueStats(0, 0.0, 0.0, 0.0, 1.0, self.cut)
+        mean = self.total / self.count
+        deviation = math.sqrt(max(self.square / self.count - mean * mean, 0.0))
+        return value.ValueStats(
+            self.count, self.lower, self.upper, self.pivot + mean, deviation, self.cut
+        )
 
 
 def _in_reach(values: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -15,24 +16,39 @@ from ...elements import FLOATS
 from ...errors import InvalidInput
 from ...request import Options
 from ...tensors import Source, Tensor
+from .axes import best_layouts
 from .group import Group
 from .lossless import LosslessGroup, lossless_group
 from .same_statistics import split_by_statistics
 from .side_tensors import side_tensors
 
+Judge = Callable[[Group, bool], float]  # the bits of a group, about; of more values for True
 OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
 
 
-def group_tensors(source: Source, options: Options, lossless: bool) -> list[Group | LosslessGroup]:
-    """Return the groups of a dump, in the order of their first tensors."""
+def group_tensors(
+    source: Source,
+    options: Options,
+    lossless: bool,
+    judge: Judge | None = None,
+) -> list[Group | LosslessGroup]:
+    """Return the groups of a dump, in the order of their first tensors.
+
+    `judge` returns about how many bits a group takes; with it, axes nobody states are those of the
+    fewest bits.
+    """
     metadata = source.metadata or {}
     aligned: dict[str, tuple[str, Layout]] = {}
     exact: dict[str, str] = {}
     if not lossless:
         floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
         aligned = {tensor.name: _align(tensor, metadata, options) for tensor in floats}
-        layouts = {name: layout for name, (_, layout) in aligned.items()}
-        exact = side_tensors(floats, layouts, options.layouts)
+        found = {name: layout for name, (_, layout) in aligned.items()}
+        exact = side_tensors(floats, found, options.layouts)
+        if judge is not None:
+            features = [tensor for tensor in floats if tensor.name not in exact]
+            stated = {t.name: _is_stated(t, metadata, options) for t in features}
+            aligned |= _by_bits(features, aligned, stated, judge, metadata)
     keys: dict[tuple, list[Tensor]] = {}
     values = Counter[tuple]()
     for tensor in source.tensors:
@@ -51,20 +67,51 @@ def group_tensors(source: Source, options: Options, lossless: bool) -> list[Grou
             reasons = dict.fromkeys(exact[t.name] for t in tensors if t.name in exact)
             groups.append(lossless_group(tensors, tuple(reasons)))
             continue
-        for same in split_by_statistics(tensors, key[2]):
-            groups.append(
-                Group(
-                    key[0],
-                    key[1],
-                    key[2],
-                    [t.name for t in same],
-                    [t.shape for t in same],
-                    _reader(same),
-                    label_of(metadata, same[0].name),
-                )
-            )
+        group = partial(_group, architecture=key[1], layout=key[2], metadata=metadata)
+        bits = None if judge is None else partial(_bits, group, judge)
+        groups += [group(same) for same in split_by_statistics(tensors, key[2], bits)]
     order = {tensor.name: i for i, tensor in enumerate(source.tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
+
+
+def _group(
+    tensors: Sequence[Tensor], architecture: str, layout: Layout, metadata: Mapping[str, str]
+) -> Group:
+    return Group(
+        tensors[0].dtype,
+        architecture,
+        layout,
+        [tensor.name for tensor in tensors],
+        [tensor.shape for tensor in tensors],
+        _reader(tensors),
+        label_of(metadata, tensors[0].name),
+    )
+
+
+def _bits(group: Callable[[list[Tensor]], Group], judge: Judge, tensors: list[Tensor]) -> float:
+    return judge(group(tensors), False)
+
+
+def _by_bits(
+    tensors: Sequence[Tensor],
+    aligned: Mapping[str, tuple[str, Layout]],
+    stated: Mapping[str, bool],
+    judge: Judge,
+    metadata: Mapping[str, str],
+) -> dict[str, tuple[str, Layout]]:
+    """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
+
+    def bits(layout: Layout, some: Sequence[Tensor], closely: bool) -> float:
+        return judge(_group(some, aligned[some[0].name][0], layout, metadata), closely)
+
+    inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
+    found = best_layouts(tensors, inferred, stated, bits)
+    return {name: (aligned[name][0], layout) for name, layout in found.items()}
+
+
+def _is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
+    asked = options.layouts.get(tensor.name, options.layouts.get(""))
+    return bool(asked or layouts.stated(tensor.shape, metadata))
 
 
 def label_of(metadata: Mapping[str, str], name: str) -> str:
@@ -95,5 +142,5 @@ def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tup
         raise InvalidInput(f"{where}: {error}") from None
 
 
-def _reader(tensors: list[Tensor]) -> Callable[[int], np.ndarray]:
+def _reader(tensors: Sequence[Tensor]) -> Callable[[int], np.ndarray]:
     return lambda i: tensors[i].read().view(STORED[tensors[i].dtype]).reshape(tensors[i].shape)

@@ -1,8 +1,9 @@
 """Which tensors have the same statistics: layers differ, instances do not."""
 
+import itertools
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -14,12 +15,19 @@ MOST_CLASSES = 64  # values of a number in the names that may tell layers apart
 LEAST_CLASS = 1 << 14  # values of a layer: so few are not worth a model of their own
 PROBE_VALUES = 1 << 16
 PROBED_TENSORS = 2000
+ALIKE, UNLIKE = 1.25, 2.0  # ratios of deviations: below, only means tell; above, no bits are asked
+JUDGED_CLASSES = 4
+
+Bits = Callable[[list[Tensor]], float]  # of tensors as one group, about
 
 
-def split_by_statistics(tensors: list[Tensor], layout: Layout) -> Iterable[list[Tensor]]:
+def split_by_statistics(
+    tensors: list[Tensor], layout: Layout, bits: Bits | None = None
+) -> Iterable[list[Tensor]]:
     """Split tensors by numbers in their names along which the channels' statistics change.
 
-    `layers.3.sentence_0007`: the first number tells layers apart, the second only instances.
+    `layers.3.sentence_0007`: the first number tells layers apart, the second only instances. With
+    `bits`, tensors are split only where that takes fewer of them, unless their scales differ much.
     """
     if len(tensors) == 1:
         return [tensors]
@@ -29,15 +37,44 @@ def split_by_statistics(tensors: list[Tensor], layout: Layout) -> Iterable[list[
     stems = [re.sub(r"\d+", "#", t.name) for t in tensors]
     columns = [stems, *map(list, zip(*fields, strict=True))]
     most = min(sum(math.prod(t.shape) for t in tensors) // LEAST_CLASS, MOST_CLASSES)
-    telling = [c for c in columns if 1 < len(set(c)) <= most and _tells(c, tensors, layout)]
-    classes: dict[tuple, list[Tensor]] = {}
+    columns = [column for column in columns if 1 < len(set(column)) <= most]
+    ratios = [_scale_ratio(column, tensors, layout) for column in columns]
+    telling = [c for c, ratio in zip(columns, ratios, strict=True) if ratio > 1]
+    if bits is not None:
+        for column, ratio in zip(columns, ratios, strict=True):
+            if 1 < ratio < UNLIKE and _joins(column, telling, tensors, bits):
+                telling.remove(column)
+    return _classes(tensors, telling).values()
+
+
+def _classes(
+    tensors: Sequence[Tensor], columns: Sequence[Sequence[str]]
+) -> dict[tuple[str, ...], list[Tensor]]:
+    """Return the tensors that agree in all columns."""
+    classes: dict[tuple[str, ...], list[Tensor]] = {}
     for i, tensor in enumerate(tensors):
-        classes.setdefault(tuple(c[i] for c in telling), []).append(tensor)
-    return classes.values()
+        classes.setdefault(tuple(column[i] for column in columns), []).append(tensor)
+    return classes
 
 
-def _tells(column: list[str], tensors: list[Tensor], layout: Layout) -> bool:
-    """Return whether classes of tensors differ more in mean or deviation than by chance."""
+def _joins(
+    column: list[str], telling: Sequence[list[str]], tensors: list[Tensor], bits: Bits
+) -> bool:
+    """Return whether classes that differ in one column alone take fewer bits as one group."""
+    others = [other for other in telling if other is not column]
+    alike = max(_classes(tensors, others).values(), key=len)
+    names = {tensor.name for tensor in alike}
+    values = [value for value, tensor in zip(column, tensors, strict=True) if tensor.name in names]
+    classes = list(_classes(alike, [values]).values())
+    some = classes[:: -(-len(classes) // JUDGED_CLASSES)]
+    return bits(list(itertools.chain(*some))) <= sum(bits(each) for each in some)
+
+
+def _scale_ratio(column: list[str], tensors: list[Tensor], layout: Layout) -> float:
+    """Return by what factor the deviations of classes differ at most.
+
+    1 where neither they nor the means differ more than by chance.
+    """
     classes: dict[str, list[np.ndarray]] = {}
     every = max(len(tensors) // PROBED_TENSORS, 1)
     room = max(PROBE_VALUES * MOST_CLASSES // len(tensors), 1)
@@ -55,12 +92,15 @@ def _tells(column: list[str], tensors: list[Tensor], layout: Layout) -> bool:
     means = np.stack([rows.mean(axis=0) for rows in pooled])
     deviations = np.array([rows.std() for rows in pooled])
     within = np.mean([rows.var(axis=0).mean() for rows in pooled])
-    if deviations.min() <= 0 or deviations.max() > 1.25 * deviations.min():
-        return bool(deviations.max() > 0)
+    if not deviations.max() > 0:
+        return 1.0
+    ratio = float(deviations.max() / deviations.min()) if deviations.min() > 0 else math.inf
+    if ratio > ALIKE:
+        return ratio
     between = float(((means - means.mean(axis=0)) ** 2).mean())
     counts = np.array([_distinct(rows) for rows in pooled])  # what is repeated says nothing new
     by_chance = float(within * np.mean(1 / counts))
-    return bool(between > 4 * by_chance + 0.02 * within)
+    return max(ratio, ALIKE) if between > 4 * by_chance + 0.02 * within else 1.0
 
 
 def _distinct(rows: np.ndarray) -> int:

@@ -15,6 +15,28 @@ from .group import Group, stats_of
 
 LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 FEW = 1 << 8  # values show nothing
+FEW_TOKENS = 16  # show no value to be frequent
+
+
+def _modes(values: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the most frequent value of each channel (channels, n), and their share of all values.
+
+    Zero where it is frequent, whatever else is; NaN where nothing is.
+    """
+    modes, total = np.full(len(values), np.nan), 0
+    if values.shape[1] < FEW_TOKENS:
+        return modes, 0.0
+    least = values.shape[1] * tuning.RARE
+    for channel, row in enumerate(values):
+        count, mode = int(np.count_nonzero(row == 0)), 0.0
+        if count <= least:
+            different, counts = np.unique(row[np.isfinite(row)], return_counts=True)
+            count = int(counts.max(initial=0))
+            mode = float(different[counts.argmax()]) if count else 0.0
+        if count > least:
+            modes[channel] = mode
+            total += count
+    return modes, total / max(values.size, 1)
 
 
 @dataclass
@@ -38,7 +60,11 @@ class Samples:
             self.group = replace(self.group, wide=True)
             some = some.astype(np.float64)
         self.std = self.stats.std if self.stats.std > 0 else 1.0
-        self.sparse = bool(np.count_nonzero(some == 0) > some.size * tuning.RARE)
+        self.zeros = bool(np.count_nonzero(some == 0) > some.size * tuning.RARE)
+        self.modes, repeated = _modes(
+            np.concatenate([a.reshape(len(a), -1) for a in arrays.values()], axis=1)
+        )
+        self.sparse = self.zeros or repeated > tuning.RARE
         self._some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
 
@@ -61,7 +87,7 @@ class Samples:
                 (self.stats.lower, self._some <= self.stats.lower),
                 (self.stats.upper, self._some >= self.stats.upper),
             )
-            if bound and self.sparse and np.count_nonzero(at_bound) > least
+            if bound and self.zeros and np.count_nonzero(at_bound) > least
         }
         return max(found, key=found.__getitem__, default=0.0)
 

@@ -11,6 +11,7 @@ from ...encoding.search.race import Race, Recipe, Trial
 from ..search import ModeSearch
 
 HELPFUL = 1.1  # of the bits without a KLT: bands are tried when one takes no more
+NEAR = 1.03  # of the bits of the best block without a KLT: what may be better with one
 WELL_TRAINED = 0.97  # of all other bits: with so good a profile a large group tries no KLT
 
 
@@ -23,7 +24,7 @@ class LinearSearch(ModeSearch):
     def enter(self, race: Race) -> None:
         if not race.allows(self.family):
             return
-        block, least = self._enter_dct(race), race.least
+        blocks, least = self._enter_dct(race), race.least
         samples, values = race.samples, race.samples.alignment()
         if not 2 <= samples.channels <= tuning.KLT_CHANNELS:
             return
@@ -37,21 +38,23 @@ class LinearSearch(ModeSearch):
                 wide = fitted_to(race, samples.ones, values)
                 centre = fitting.centre_of(wide)
                 axes = fitting.klt(wide, centre)
-            for shape in dict.fromkeys((block, samples.ones)):
+            for shape in dict.fromkeys((*blocks, samples.ones)):
                 model = fitting.linear_model(shape, axes, count, magnitude, centre)
                 trial = race.consider(Recipe(model, None, values))
-                if shape == block and trial.bits < HELPFUL * least:
+                if shape == blocks[0] and trial.bits < HELPFUL * least:
                     race.klts.append(trial)
 
-    def _enter_dct(self, race: Race) -> Sizes:
-        """Enter the DCT of blocks worth trying; return the best of them."""
+    def _enter_dct(self, race: Race) -> list[Sizes]:
+        """Enter the DCT of blocks worth trying; return the best of them, and those near it."""
         samples, values = race.samples, race.samples.alignment()
         found: list[Trial] = []
         for block in fitting.blocks_worth_trying(samples.group.grids) or [samples.ones]:
             classes = samples.sample(block, race.sizes.trial, values)[0][False]
             model = fitting.linear_model(block, None, 0, 1, fitting.centre_of(classes))
             found.append(race.consider(Recipe(model, None, values)))
-        return min(found, key=lambda trial: trial.bits).recipe.model.block
+        most = NEAR * min(trial.bits for trial in found)
+        near = [trial for trial in found if trial.bits <= most]
+        return [t.recipe.model.block for t in sorted(near, key=lambda trial: trial.bits)]
 
 
 SEARCH = LinearSearch()

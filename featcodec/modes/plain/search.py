@@ -1,5 +1,8 @@
 """When an encoder tries no transform: where context modelling does not suffice."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 
 from ...coding.parts.base import Sizes
@@ -21,11 +24,13 @@ class PlainSearch(ModeSearch):
 
     def enter(self, race: Race) -> None:
         if race.family == self.family or (race.family == "auto" and not CONTEXT.suffices(race)):
-            enter_sample_domain(race, *plain_model(race.samples), PlainCandidate.LAMBDAS)
+            model, values = plain_model(race.samples, math.sqrt(12 * race.target))
+            enter_sample_domain(race, model, values, PlainCandidate.LAMBDAS)
 
     def ways(self, sample: Sample, step: float, sparse: bool) -> list[Way]:
         ones: Sizes = tuple(1 for _ in sample.block)
         model = fitting.linear_model(ones, None, 0, 1, sample.centre)
+        model = replace(model, centre_exponent=sample.exponent)
         flat = [a.reshape(len(a), 1, -1) for a in sample.latents.values()]
         single = {ones: np.concatenate(flat, axis=2)}
         energy = fitting.energy_of(single, ones)

@@ -1,0 +1,108 @@
+"""Which axes are samples, places and channels, where the fewest bits decide it.
+
+A stated layout says what the axes are. Without one a shape tells little, `(64, 512, 40)` may hold
+channels in either place, so that the likely layouts are compared on a sample. A basis over more
+channels than there are tokens costs more than it saves: there the tokens serve as channels, stated
+or not.
+"""
+
+import contextlib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from ...align.layout import CHANNEL, MAX_CHANNELS, SAMPLE, Layout, LayoutError
+from ...tensors import Tensor
+
+# What axes may be, by rank; the inferred layout comes before them.
+LIKELY = {
+    1: ("L",),
+    2: ("LD", "DL", "ND", "DN"),
+    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW"),
+    4: ("NCHW", "NHWC", "NNLD", "NNHW"),
+}
+LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
+JUDGED_VALUES = 1 << 22
+LOOKS = 2  # layouts beside the first that are looked at closely
+CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
+
+# The bits of tensors of one group, about; from a larger sample for True.
+Judge = Callable[[Layout, Sequence[Tensor], bool], float]
+
+
+def best_layouts(
+    tensors: Iterable[Tensor],
+    aligned: Mapping[str, Layout],
+    stated: Mapping[str, bool],
+    judge: Judge,
+) -> dict[str, Layout]:
+    """Return the layouts of tensors by name, alike for those of one kind."""
+    kinds: dict[tuple, list[Tensor]] = {}
+    for tensor in tensors:
+        stem = re.sub(r"\d+", "#", tensor.name)
+        layout = aligned[tensor.name]
+        kinds.setdefault((stem, tensor.dtype, layout, stated[tensor.name]), []).append(tensor)
+    found: dict[str, Layout] = {}
+    for (_, _, layout, is_stated), same in kinds.items():
+        likely = [layout, *([] if is_stated else _likely(same))]
+        if not layout.grid:
+            likely += _swapped(layout, same)
+        shapes = [tensor.shape for tensor in same]
+        alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]
+        best = _best(alike or [layout], same, judge)
+        found |= {tensor.name: best for tensor in same}
+    return found
+
+
+def _likely(tensors: Sequence[Tensor]) -> list[Layout]:
+    """Return layouts of tensors of one rank, channels on an axis of one length in all."""
+    shapes = [tensor.shape for tensor in tensors]
+    usual = [Layout(axes) for axes in LIKELY.get(len(shapes[0]), ())]
+    return [layout for layout in usual if _channels(layout, shapes) <= MAX_CHANNELS]
+
+
+def _channels(layout: Layout, shapes: Sequence[tuple[int, ...]]) -> float:
+    """Return the channels of all shapes, infinity when they differ."""
+    found = {layout.token_grid(shape)[-1] for shape in shapes}
+    return found.pop() if len(found) == 1 else math.inf
+
+
+def _swapped(layout: Layout, tensors: Sequence[Tensor]) -> list[Layout]:
+    """Return layouts in which the longest axis of all is not the channels but a place."""
+    shapes = [tensor.shape for tensor in tensors]
+    channels = [i for i, axis in enumerate(layout.axes) if axis in CHANNEL]
+    tokens = sum(math.prod(shape) for shape in shapes) / max(_channels(layout, shapes), 1)
+    if not channels or tokens >= min(_channels(layout, shapes), math.inf):
+        return []
+    found: list[Layout] = []
+    for other in range(len(layout.axes)):
+        axes = list(layout.axes)
+        axes[channels[0]], axes[other] = axes[other], axes[channels[0]]
+        for text in ("".join(axes), "".join(axes).replace("L", SAMPLE)):
+            with contextlib.suppress(LayoutError):  # sample axes that are not side by side
+                found.append(Layout(text))
+    return [each for each in found if _channels(each, shapes) < math.inf]
+
+
+def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> Layout:
+    """Return the layout of the fewest bits, the first of them unless it takes clearly more."""
+    first, *others = likely
+    if not others:
+        return first
+    if sum(math.prod(tensor.shape) for tensor in tensors) < LEAST_VALUES:
+        return first
+    some = _some(tensors)
+    bits = {layout: judge(layout, some, False) for layout in others}
+    # Few samples or channels may be all of a small sample, and tell nothing.
+    different = {bits[layout]: layout for layout in reversed(others)}  # some are the same grid
+    best = [different[least] for least in sorted(different)[:LOOKS]]
+    closely = {layout: judge(layout, some, True) for layout in (first, *best)}
+    if first.has_channels:
+        closely[first] *= CLEARLY
+    return min(closely, key=closely.__getitem__)
+
+
+def _some(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return tensors, evenly spread, of about so many values that judging them is quick."""
+    every = -(-sum(math.prod(tensor.shape) for tensor in tensors) // JUDGED_VALUES)
+    return tensors[::every]

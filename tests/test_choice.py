@@ -1,0 +1,149 @@
+"""What the encoder chooses by measured bits, for kinds of features that no metadata describe."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+
+import featcodec.numpy as fc
+from featcodec.container.group import GroupHeader
+from featcodec.container.reader import Reader
+
+
+def encoded(tensors: dict[str, np.ndarray], **more: Any) -> tuple[bytes, list[GroupHeader]]:
+    data = fc.save(tensors, **more)
+    return data, Reader(io.BytesIO(data), "x").groups()
+
+
+def snr(values: np.ndarray, decoded: np.ndarray) -> float:
+    error = values.astype(np.float64) - decoded
+    return float(10 * np.log10(values.var(dtype=np.float64) / np.square(error).mean()))
+
+
+def mixed(tokens: int, channels: int, rank: int, seed: int = 0) -> np.ndarray:
+    """Return (tokens, channels) of so many independent sources, with a little noise."""
+    rng = np.random.default_rng(seed)
+    sources = rng.normal(size=(tokens, rank)) @ rng.normal(size=(rank, channels))
+    noise: np.ndarray = sources + 0.05 * rng.normal(size=sources.shape)
+    return noise.astype(np.float32)
+
+
+@pytest.mark.parametrize("stated", [None, "LD", "ND"])
+def test_fewer_tokens_than_channels_serve_as_channels(stated: str | None) -> None:
+    values = mixed(40, 3000, 3)
+    more = {} if stated is None else {"layout": stated}
+    data, (group,) = encoded({"logits": values}, snr=20, **more)
+    assert group.lossy is not None and group.lossy.layout in ("DL", "DN")
+    assert snr(values, fc.load(data)["logits"]) >= 20
+    # Three sources of 3,000 numbers at four bits or so, and what they are made of.
+    assert 8 * len(data) < 6 * 3 * 3000
+
+
+def test_channels_are_found_on_the_axis_where_they_are() -> None:
+    values = np.ascontiguousarray(mixed(20 * 300, 24, 4).reshape(20, 300, 24).transpose(0, 2, 1))
+    data, (group,) = encoded({"x": values}, snr=15)
+    assert group.lossy is not None and group.lossy.layout in ("NCL", "NDL")
+    stated = fc.save({"x": values}, snr=15, layout="NLD")
+    assert len(data) < 0.7 * len(stated)
+    assert snr(values, fc.load(data)["x"]) >= 15
+
+
+def test_an_axis_of_many_lengths_holds_no_channels() -> None:
+    tensors = {
+        f"utterance_{i}": mixed(100 + 7 * i, 32, 4, seed=1).T[None].copy() for i in range(12)
+    }
+    _, groups = encoded(tensors, snr=15)
+    assert {g.lossy.layout for g in groups if g.lossy} <= {"NCL", "NDL"}
+
+
+def rectified(seed: int = 0) -> np.ndarray:
+    """Return smooth lines (N, C, L) after a rectifier."""
+    rng = np.random.default_rng(seed)
+    lines = np.cumsum(rng.normal(size=(30, 16, 128)), axis=2)
+    found: np.ndarray = np.maximum(lines - lines.mean() - 2, 0)
+    return found.astype(np.float32)
+
+
+def test_what_a_normalisation_makes_of_zeros_costs_no_more_than_zeros() -> None:
+    values = rectified()
+    rng = np.random.default_rng(1)
+    offset = rng.normal(size=(16, 1)).astype(np.float32)
+    for wanted in (10, 25):
+        plain, shifted = (
+            len(fc.save({"x": x}, snr=wanted, layout="NCL", transform="context"))
+            for x in (values, values - offset * values.std() * 0.1)
+        )
+        assert shifted < 1.1 * plain + 200
+
+
+def test_zeros_stay_cheap_beside_channels_that_saturate() -> None:
+    values = np.minimum(rectified(), 3)
+    half = len(fc.save({"x": values}, max_error=0.05, layout="NCL"))
+    assert 8 * half < 3 * values.size
+
+
+def probabilities() -> np.ndarray:
+    rng = np.random.default_rng(2)
+    logits = rng.gumbel(size=(900, 60)) * 1.5
+    logits[np.arange(900), rng.integers(0, 12, 900)] += 9
+    found = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found /= found.sum(axis=1, keepdims=True)
+    return found.astype(np.float32)
+
+
+def test_less_quality_never_falls_back_on_all_of_it() -> None:
+    values = probabilities()
+    lossless = len(fc.save({"p": values}, lossless=True))
+    sizes = []
+    for wanted in (0.1, 0.5, 1, 2, 3, 5, 8, 12, 20):
+        data = fc.save({"p": values}, snr=wanted)
+        sizes.append(len(data))
+        assert snr(values, fc.load(data)["p"]) >= wanted - 1e-3
+    assert max(sizes[:6]) < 0.1 * lossless
+    assert max(sizes[:4]) < 2 * sizes[5]
+
+
+def test_outliers_that_are_features_count_in_the_snr() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(400, 32)).astype(np.float32)
+    values[::20, 5] = 60  # a tenth of a percent, and a part of the variance
+    data = fc.save({"x": values}, snr=12, layout="ND")
+    assert 12 <= snr(values, fc.load(data)["x"]) < 12.3
+
+
+def test_few_values_that_hold_most_of_the_variance_are_massive() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(400, 32)).astype(np.float32)
+    values[::100, 5] = -800
+    data, (group,) = encoded({"x": values}, snr=12, layout="ND")
+    assert group.lossy is not None and group.lossy.clipped == 4
+    back, rest = fc.load(data)["x"], values > -100
+    np.testing.assert_array_equal(back[~rest], values[~rest])
+    assert 12 <= snr(values[rest], back[rest]) < 12.3
+
+
+@pytest.mark.parametrize("wanted", [20, 45, 70])
+def test_codes_take_no_more_with_loss_than_bit_for_bit(wanted: float) -> None:
+    rng = np.random.default_rng(4)
+    codes = rng.integers(1, 40, (16, 4096)) / 4
+    values = np.where(rng.random(codes.shape) < 0.02, codes, 0).astype(np.float32)
+    lossless = len(fc.save({"x": values}, lossless=True))
+    assert len(fc.save({"x": values}, snr=wanted)) <= lossless
+
+
+def test_pictures_of_one_layer_are_one_group_and_layers_are_not() -> None:
+    rng = np.random.default_rng(5)
+    mix = rng.normal(size=(2, 24, 24))
+    pictures = {
+        f"image_{i}.stage4": np.einsum("cd,dhw->chw", mix[0], rng.normal(size=(24, 12, 10 + i)))
+        + 0.5 * rng.normal(size=(24, 1, 1))
+        for i in range(6)
+    }
+    means = 20 * rng.normal(size=(2, 24, 1))
+    layers = {f"layers.{i}.out": mix[i] @ rng.normal(size=(24, 4000)) + means[i] for i in range(2)}
+    for tensors, layout, count in ((pictures, "CHW", 1), (layers, "DL", 2)):
+        _, groups = encoded(
+            {name: x.astype(np.float32) for name, x in tensors.items()}, snr=10, layout=layout
+        )
+        assert len(groups) == count
