@@ -724,6 +724,13 @@ def test_info_describes_a_profile(profile_file: Path) -> None:
 # --- the command itself -------------------------------------------------------------------------
 
 
+def test_without_a_command_the_help_is_shown_as_it_is_meant() -> None:
+    done = run()
+    assert (done.status, done.out) == (2, b"")
+    assert "\\n" not in done.err
+    assert done.err.splitlines()[0].startswith("Usage:") and "  encode  " in done.err
+
+
 @pytest.mark.parametrize("command", ["encode", "decode", "info", "verify", "train"])
 def test_every_command_has_help(command: str) -> None:
     done = run(command, "--help")

@@ -33,6 +33,12 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """Imports the module of a command only when that command runs."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args:  # versions of click differ in what they make of that
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
