@@ -93,8 +93,8 @@ class FeatureEncoder:
         found = Race(samples, entries, family, snr).run()
         if found is None:
             return None
-        scarce = found.estimate.bits < tuning.SCARCE * group.values
-        if scarce and snr < tuning.COARSE_BELOW:
+        few = found.estimate.bits < tuning.COARSE * group.values
+        if few and snr < tuning.COARSE_BELOW:
             # So few symbols that more of them may take fewer bits.
             more = Race(samples, entries, family, snr + tuning.MORE_SNR[0]).run()
             if more is not None and more.sound and more.estimate.bits < found.estimate.bits:

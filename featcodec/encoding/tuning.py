@@ -14,8 +14,9 @@ REGULAR, WORTHWHILE_REGULAR = 0.25, 0.25
 SAME_BITS = 1.002  # of the bits: estimates are no better than that
 FINE_ABOVE = 32.0  # dB, from where split symbols may do better than contexts,
 CLEARLY = 0.99  # by so much at least
-COARSE_BELOW = 12.0  # dB, where a choice for more may take fewer bits,
-MORE_SNR = (2.0, 5.0, 10.0)  # dB: so much more
+# Bits a value and dB below which a choice for more may take fewer bits.
+COARSE, COARSE_BELOW = 0.25, 12.0
+MORE_SNR = (2.0, 5.0, 10.0)  # dB: by so much
 SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
 RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 
