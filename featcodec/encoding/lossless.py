@@ -23,7 +23,7 @@ LOOK = 1 << 17  # bytes of a tensor that are looked at
 def least_exact_bytes(group: Group) -> float:
     """Return how many bytes a group of features takes bit for bit at the very least, about."""
     bytes_of = BITS[group.dtype] // 8
-    first = np.ascontiguousarray(group.tensor(0)).reshape(-1)[: LOOK // bytes_of]
+    first = np.asarray(group.tensor(0).reshape(-1)[: LOOK // bytes_of])
     # Bytes of like weight side by side, as `exact` has them; codes and masks nearly vanish.
     planes = first.view(np.uint8).reshape(-1, first.itemsize).T
     share = len(zlib.compress(planes.tobytes(), 6)) / max(planes.size, 1)

@@ -53,11 +53,17 @@ def bits_at(
     return bits + candidate.side_bits(), excess
 
 
-def lambda_for(candidate: Candidate, step: float, target: float) -> float:
-    """Return the lmbda at which a candidate has a mean squared error at a given step."""
+def lambda_for(candidate: Candidate, step: float, target: float, tables: bool = False) -> float:
+    """Return the lmbda at which a candidate has a mean squared error at a given step.
+
+    With `tables`, those fitted at each lmbda count: of few symbols they leave far more as zeros.
+    """
 
     def error(lmbda: float) -> float:
         candidate.lmbda = lmbda
+        if tables:
+            counts = candidate.count(candidate.tuned(step)[0])
+            return counts.error / counts.total
         return fitting.squared_error(candidate.rough(step), candidate.latents) / candidate.size
 
     return solve_lambda(error, target)

@@ -81,7 +81,7 @@ class Group:
     ) -> tuple[dict[tuple[bool, Sizes], np.ndarray], float]:
         """Return about `budget` values, evenly spread, as arrays of blocks, and their share.
 
-        A sample `apart` lies between the places of the other one, as far as there is room.
+        A `disjoint` sample lies between the places of the other one, as far as there is room.
         """
         grid = self.grid(block)
         runs = [(0, grid.slabs)]

@@ -115,8 +115,8 @@ class Samples:
     ) -> tuple[dict[bool, Classes], float]:
         """Return normalised samples by part, massive and non-finite values made harmless.
 
-        They are of `least` blocks at least. What is fitted to a sample flatters it: a sample
-        `apart` is for that.
+        They are of `least` blocks at least. What is fitted to a sample flatters it: a `disjoint`
+        sample is for that.
         """
         budget = min(max(budget, least * self.channels * math.prod(block)), self.sizes.fit)
         if budget == self.sizes.fit and self.group.values <= self.sizes.whole:
