@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 
 import featcodec.numpy as fc
+from featcodec import Profile
+from featcodec.arrays import Arrays
 from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
+from featcodec.request import Options
+from featcodec.training.linear import train
 
 
 def encoded(tensors: dict[str, np.ndarray], **more: Any) -> tuple[bytes, list[GroupHeader]]:
@@ -147,3 +151,12 @@ def test_pictures_of_one_layer_are_one_group_and_layers_are_not() -> None:
             {name: x.astype(np.float32) for name, x in tensors.items()}, snr=10, layout=layout
         )
         assert len(groups) == count
+
+
+def test_a_profile_is_trained_in_the_layout_in_which_dumps_are_encoded() -> None:
+    values = np.ascontiguousarray(mixed(40 * 300, 24, 4).reshape(40, 300, 24).transpose(0, 2, 1))
+    known = train([Arrays({"x": (values[:20], "F32")}, None)], Options())
+    assert {entry.layout for entry in known} <= {"NCL", "NDL"}
+    profile = Profile.parse(Profile.pack(known))
+    with_profile = fc.save({"x": values[20:]}, snr=8, profile=profile)
+    assert len(with_profile) < len(fc.save({"x": values[20:]}, snr=8))

@@ -17,18 +17,15 @@ from ..errors import InvalidInput
 from ..profiles import NEURAL
 from ..request import FAMILIES, Options, Quality
 from ..tensors import Source
-from .features import FeatureEncoder, sane
+from .features import FeatureEncoder
+from .judge import judge_at
 from .lossless import write_lossless
 from .rate_control.rate import at_rate
 from .report import Report, described
 from .room import check_features
-from .search.race import Race
 from .tensors.group import Group
-from .tensors.grouping import Judge, group_tensors
+from .tensors.grouping import group_tensors
 from .tensors.lossless import LosslessGroup
-from .tensors.samples import Samples
-
-JUDGED_SNRS = (10.0, 30.0)  # dB: below, samples tell too little of what is rare
 
 
 def encode(
@@ -54,7 +51,7 @@ def encode(
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
     with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
-        judge = None if quality.lossless else _judge(profile, options, quality)
+        judge = None if quality.lossless else judge_at(quality.snr, profile, options)
         groups = group_tensors(source, options, quality.lossless, judge)
         check_features(groups)
         encoder = DumpEncoder(source, out, profile, options, groups, progress)
@@ -103,26 +100,6 @@ class DumpEncoder:
             min((h.snr_db for h in headers), default=math.inf),
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
         )
-
-
-def _judge(profile: Profile | None, options: Options, quality: Quality) -> Judge | None:
-    """Return what says about how many bits a group takes, None where the network decides."""
-    if options.transform == "neural":
-        return None
-    entries = list(enumerate(profile.entries)) if profile else []
-    low, high = JUDGED_SNRS
-    snr = min(max(quality.snr or low, low), high)
-
-    def bits(group: Group, closely: bool) -> float:
-        trial = 2 * options.samples.trial if closely else options.samples.trial // 2
-        samples = Samples(group, replace(options.samples, trial=trial))
-        if not sane(samples.stats):
-            return math.inf
-        race = Race(samples, entries, options.transform, snr)
-        race.enter()
-        return race.least
-
-    return bits
 
 
 def check_options(options: Options, names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from ..coding.parts.base import Sizes
 from ..container.model import ProfileEntry
 from ..encoding.fit import fitting
 from ..encoding.fit.fitting import Classes
+from ..encoding.judge import judge_at
 from ..encoding.room import check_features
 from ..encoding.search.candidate import scale_of
 from ..encoding.tensors.group import Group
@@ -37,8 +38,9 @@ def train(sources: Iterable[Source], options: Options) -> list[ProfileEntry]:
     Raises InvalidInput when the dumps hold no features to train on.
     """
     pools: dict[tuple, Pool] = {}
+    judge = judge_at(None, None, options)  # as the encoder reads the dumps that the profile serves
     for source in sources:
-        groups = group_tensors(source, options, lossless=False)
+        groups = group_tensors(source, options, lossless=False, judge=judge)
         check_features(groups)
         for group in groups:
             if isinstance(group, Group):

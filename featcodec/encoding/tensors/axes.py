@@ -44,7 +44,9 @@ def best_layouts(
         kinds.setdefault((stem, tensor.dtype, layout, stated[tensor.name]), []).append(tensor)
     found: dict[str, Layout] = {}
     for (_, _, layout, is_stated), same in kinds.items():
-        likely = [layout, *([] if is_stated else _likely(same))]
+        likely = [layout] if is_stated else _likely(same)
+        if not is_stated and (layout.has_channels or not likely):
+            likely.insert(0, layout)  # without channels it says only that nothing is known
         if not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
@@ -97,8 +99,7 @@ def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> 
     different = {bits[layout]: layout for layout in reversed(others)}  # some are the same grid
     best = [different[least] for least in sorted(different)[:LOOKS]]
     closely = {layout: judge(layout, some, True) for layout in (first, *best)}
-    if first.has_channels:
-        closely[first] *= CLEARLY
+    closely[first] *= CLEARLY
     return min(closely, key=closely.__getitem__)
 
 
