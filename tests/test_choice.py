@@ -8,9 +8,9 @@ import pytest
 
 import featcodec.numpy as fc
 from featcodec import Profile
-from featcodec.arrays import Arrays
 from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
+from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.training.linear import train
 
