@@ -8,7 +8,7 @@ meta:
   ks-version: '0.11'
   endian: le
 doc: |
-  The container of featcodec, formats 1.0, 3.0, 4.0 and 5.0: files of features and profiles. Section numbers
+  The container of featcodec, formats 1.0, 3.0, 4.0, 5.0 and 6.0: files of features and profiles. Section numbers
   refer to SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
   is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
   for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
@@ -34,7 +34,7 @@ types:
       - id: major_version
         type: u1
         valid:
-          any-of: [1, 3, 4, 5]
+          any-of: [1, 3, 4, 5, 6]
       - id: minor_version
         type: u1
         doc: Any; a minor version only adds sections that are not critical.

@@ -201,6 +201,7 @@ SECTIONS = {  # section types known to a major version
     3: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
     4: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
     5: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
+    6: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
 CONTEXT_V3, CONTEXT_V4, CONTEXT = CONTEXTS = 2, 6, 7  # the transforms of context modelling
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
@@ -851,7 +852,7 @@ def read_model(
     """
     r = Reader(data)
     transform = r.u8()
-    must(transform <= {1: 1, 3: 3, 4: 6, 5: 7}[major], "unknown transform")
+    must(transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 7}[major], "unknown transform")
     must(transform not in (4, 5, CONTEXT) or own, "a transform of the sample domain in a profile")
     must(transform not in (2, 6) or contexts, "context modelling in a wrong place")
     axes = r.lengths()

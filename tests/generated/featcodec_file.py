@@ -11,7 +11,7 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class FeatcodecFile(KaitaiStruct):
-    """The container of featcodec, formats 1.0, 3.0, 4.0 and 5.0: files of features and profiles. Section numbers
+    """The container of featcodec, formats 1.0, 3.0, 4.0, 5.0 and 6.0: files of features and profiles. Section numbers
     refer to SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
     is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
     for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
@@ -1668,7 +1668,7 @@ class FeatcodecFile(KaitaiStruct):
             if not self.magic == b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A":
                 raise kaitaistruct.ValidationNotEqualError(b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A", self.magic, self._io, u"/types/signature/seq/0")
             self.major_version = self._io.read_u1()
-            if not  ((self.major_version == 1) or (self.major_version == 3) or (self.major_version == 4) or (self.major_version == 5)) :
+            if not  ((self.major_version == 1) or (self.major_version == 3) or (self.major_version == 4) or (self.major_version == 5) or (self.major_version == 6)) :
                 raise kaitaistruct.ValidationNotAnyOfError(self.major_version, self._io, u"/types/signature/seq/1")
             self.minor_version = self._io.read_u1()
             self.kind = KaitaiStream.resolve_enum(FeatcodecFile.Kind, self._io.read_u2le())
@@ -2007,4 +2007,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "9e884cc093122237582d8e93d8b4e3c576a0ab37d5ba84308076ca5c7486a22b"
+KSY_SHA256 = "bb604b972cf3516f5094d85ace7982a2adb5169f82cb1898ca7b7f3706692462"
