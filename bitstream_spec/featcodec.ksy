@@ -410,7 +410,11 @@ types:
         repeat: expr
         repeat-expr: num_runs.value
         valid:
-          expr: _.value > 0
+          expr: _.value > 0 or _root.signature.major_version >= 6
+        doc: 0, the rows are constant. For each such run its constant follows, up to the end.
+      - id: constants
+        type: varint
+        repeat: eos
 
   lossy:
     doc: |

@@ -466,7 +466,7 @@ def read_group(
         must(BITS[dtype] >= 8 and all(map(math.prod, shapes)), "rows of parts of bytes, or of none")
         within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
         layout = r.layout() if coding == 4 else ""
-        listed = read_repeats(r.blob())
+        listed = read_repeats(r.blob(), major, BITS[dtype])
     if coding in (0, 4):
         total = sum(stored(dtype, s) // width(dtype) for s in shapes)
         if listed:
@@ -720,19 +720,25 @@ class RepeatedRows:
 
     whole: bool
     runs: list[tuple[int, int, int]]
+    constants: list[int]
 
 
-def read_repeats(data: bytes) -> RepeatedRows:
+def read_repeats(data: bytes, major: int, bits: int) -> RepeatedRows:
     r = Deflated(data, 11 + 30 * LIMITS["REPEAT_RUNS"])
     whole, n = r.u8(), within(r.varint(), "REPEAT_RUNS")
     must(whole <= 1 and n, "what is a row, or no runs")
     new, repeated, distances = r.varints(n), r.varints(n), r.varints(n)
+    constants = r.varints(distances.count(0)) if major >= 6 else []
+    must(all(c < 1 << bits for c in constants), "an element of too many bits")
     r.end()
-    return RepeatedRows(bool(whole), list(zip(new, repeated, distances, strict=True)))
+    return RepeatedRows(bool(whole), list(zip(new, repeated, distances, strict=True)), constants)
 
 
 class Repeats:
-    """The rows of a group's tensors: in `same`, for each of them the number of a new row."""
+    """The rows of a group's tensors: in `same`, for each of them the number of a new row.
+
+    Of a constant row it is -1 less the number of its constant.
+    """
 
     def __init__(
         self,
@@ -753,6 +759,7 @@ class Repeats:
         counts = [v.samples * per for v, per in zip(self.tensors, self.per, strict=True)]
         rows = within(sum(counts), "REPEAT_ROWS", row_groups)
         self.same, self.new = [], []  # self.new: the tensor, and the sample, of each new row
+        self.constants, numbers = found.constants, itertools.count(-1, -1)
         kind: list[tuple[int, ...]] = []  # of each new row, the lengths of its axes
         of = [(t, i // per) for t, (n, per) in enumerate(zip(counts, self.per)) for i in range(n)]
         shape = [(*v.parts[0].lengths[0 if self.whole else 1 :], v.channels) for v in self.tensors]
@@ -764,11 +771,16 @@ class Repeats:
                 self.new.append((t, sample))
                 kind.append(shape[t])
             if repeated or new >= 0:
-                must(repeated and 0 < distance <= len(self.same), "a run of repeated rows")
+                must(repeated and distance <= len(self.same), "a run of repeated rows")
+                must(distance or self.constants, "a distance of 0")
+            if repeated and not distance:
+                self.same += [next(numbers)] * repeated
+                continue
             for _ in range(repeated):
-                row = self.same[len(self.same) - distance]
-                must(kind[row] == shape[of[len(self.same)][0]], "a row repeats one unlike it")
-                self.same.append(row)
+                before, at = len(self.same) - distance, len(self.same)
+                must(shape[of[before][0]] == shape[of[at][0]], "a row repeats one unlike it")
+                self.same.append(self.same[before])
+        must(self.new, "no row is left")
         self.of, self.sizes = of, [math.prod(lengths) for lengths in kind]
 
     def elements(self) -> int:
@@ -804,7 +816,11 @@ class Repeats:
             begin = sample * v.sample_stride
             if not self.whole:
                 begin += number % self.per[t] * v.parts[0].strides[0]
-            for place, value in zip(inner[t], data[begins[row] : begins[row + 1]], strict=True):
+            if row < 0:
+                values: Sequence[int] = [self.constants[-1 - row]] * len(inner[t])
+            else:
+                values = data[begins[row] : begins[row + 1]]
+            for place, value in zip(inner[t], values, strict=True):
                 out[t][begin + place] = value
         return out
 

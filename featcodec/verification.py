@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .align.numbers import STORED, to_float, unsigned
+from .align.repeats import Rows
 from .coding.pieces import Piece
 from .coding.profile import Profile
 from .container.group import GroupHeader, Lossy
@@ -91,6 +92,8 @@ class _Comparison:
         for number in range(self.header.row_groups):
             for piece in self.decoder.pieces(self.group, number):
                 self._compare(piece)
+        if self.group.reduced is not None:
+            self._compare_constants(self.group.reduced.rows)
         if self.elements != int(self._sizes().sum()):
             self._fail("other numbers of values than the dump")
         if self.header.lossy is not None:
@@ -111,6 +114,13 @@ class _Comparison:
                 continue
             for start in range(0, theirs.size, CHUNK):
                 self._measure(lossy, ours[start : start + CHUNK], theirs[start : start + CHUNK])
+
+    def _compare_constants(self, rows: Rows) -> None:
+        kind = unsigned(self.header.dtype)
+        for ours, theirs in rows.constant_pairs(self._tensor, kind):
+            self.elements += theirs.size
+            if not np.array_equal(ours.view(kind), theirs):
+                self._fail("other values than the dump in rows that are constant")
 
     def _tensor(self, i: int) -> np.ndarray:
         data = self.tensors[i].read()

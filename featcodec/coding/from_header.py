@@ -73,7 +73,7 @@ def elements_of(repeats: RepeatedRows, shapes: Sequence[tuple[int, ...]]) -> Red
 
 
 def _rows(layout: Layout, shapes: Sequence[tuple[int, ...]], repeats: RepeatedRows) -> Rows:
-    runs = Runs(repeats.new, repeats.repeated, repeats.distances)
+    runs = Runs(repeats.new, repeats.repeated, repeats.distances, repeats.constants)
     with damaged("a list of repeated rows"):
         return Rows(layout, shapes, repeats.whole, runs)
 

@@ -8,7 +8,7 @@ from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
 from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
 from .repeats import RepeatedRows
-from .sections import V1, V3, V4, V5
+from .sections import V1, V3, V4
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
@@ -116,7 +116,7 @@ class GroupHeader:
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the header states."""
         lossy = V1 if self.lossy is None else self.lossy.version
-        return lossy if self.repeats is None else V5
+        return lossy if self.repeats is None else max(lossy, self.repeats.version)
 
     @property
     def row_groups(self) -> int:
@@ -150,7 +150,7 @@ class GroupHeader:
         if per_row_group == 0:
             raise Corrupt("the group header states 0 slabs per row group; it must be at least 1")
         snr_db, max_error = cursor.f64(), cursor.f64()
-        repeats = _unpack_repeats(cursor, coding) if repeating else None
+        repeats = _unpack_repeats(cursor, coding, elements.BITS[dtype]) if repeating else None
         lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL)
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
@@ -158,8 +158,8 @@ class GroupHeader:
         return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats)
 
 
-def _unpack_repeats(cursor: Cursor, coding: int) -> RepeatedRows:
-    return RepeatedRows.unpack(cursor, layout_of(cursor) if coding == LOSSLESS else "")
+def _unpack_repeats(cursor: Cursor, coding: int, bits: int) -> RepeatedRows:
+    return RepeatedRows.unpack(cursor, layout_of(cursor) if coding == LOSSLESS else "", bits)
 
 
 def _pack_lossy(out: Builder, lossy: Lossy) -> None:

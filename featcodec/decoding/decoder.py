@@ -68,6 +68,13 @@ class Members:
         return self.grid if isinstance(self.grid, ReducedGrid) else self.elements
 
     @property
+    def constants(self) -> np.ndarray:
+        """The stored elements of constant rows."""
+        listed = self.header.repeats.constants if self.header.repeats else ()
+        kind = unsigned(self.header.dtype)
+        return np.array(listed, np.uint64).astype(kind).view(_stored(self.header))
+
+    @property
     def shaped(self) -> bool:
         """Whether values have places in tensors of their shapes, not in flat ones."""
         return self.grid is not None or self.elements is not None
@@ -192,6 +199,12 @@ class Decoder:
                         piece = replace(piece, values=values)
                     piece.put(tensor)
                 release()
+            if group.constants.size and group.reduced is not None:
+                constants = group.constants
+                if convert is not None:
+                    constants = convert(constants, group.header.dtype)
+                group.reduced.rows.put_constants(constants, tensor)
+                release()
 
     def rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
         """Return stored elements first <= i < last along the leading axis of a tensor.
@@ -208,6 +221,10 @@ class Decoder:
         for number in numbers:
             for piece in self.pieces(group, number):
                 piece.within(window).put(lambda i: found if i == mine else None)
+        if group.constants.size and group.reduced is not None:
+            rows = group.reduced.rows
+            wanted = rows.range_of(mine, entry.shape, first, last)
+            rows.put_constants(group.constants, lambda i: found, wanted, window)
         return found[first * unit - window.first : last * unit - window.first]
 
     def pieces(self, group: Members, number: int) -> Sequence[Piece]:

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 
 from ..container.group import GroupHeader
-from ..container.sections import V4, V5
+from ..container.sections import V4
 from ..container.writer import Writer
 from ..elements import BITS, FLOATS
 from ..entropy import exact
@@ -61,7 +61,8 @@ def _write(writer: Writer, group: LosslessGroup) -> GroupHeader:
     if group.reduced is not None:
         rows = group.reduced.rows
         repeats = stated(rows, rows.layout.axes)
-        writer.needs(V5)
+        assert repeats is not None
+        writer.needs(repeats.version)
     return GroupHeader(
         group.dtype, group.elements, ROW_GROUP_VALUES, first, math.inf, 0.0, repeats=repeats
     )

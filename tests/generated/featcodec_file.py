@@ -1351,8 +1351,14 @@ class FeatcodecFile(KaitaiStruct):
             for i in range(self.num_runs.value):
                 self.distances.append(FeatcodecFile.Varint(self._io, self, self._root))
                 _ = self.distances[i]
-                if not _.value > 0:
+                if not  ((_.value > 0) or (self._root.signature.major_version >= 6)) :
                     raise kaitaistruct.ValidationExprError(self.distances[i], self._io, u"/types/repeats/seq/4")
+
+            self.constants = []
+            i = 0
+            while not self._io.is_eof():
+                self.constants.append(FeatcodecFile.Varint(self._io, self, self._root))
+                i += 1
 
 
 
@@ -1370,6 +1376,10 @@ class FeatcodecFile(KaitaiStruct):
             for i in range(len(self.distances)):
                 pass
                 self.distances[i]._fetch_instances()
+
+            for i in range(len(self.constants)):
+                pass
+                self.constants[i]._fetch_instances()
 
 
 
@@ -2007,4 +2017,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "bb604b972cf3516f5094d85ace7982a2adb5169f82cb1898ca7b7f3706692462"
+KSY_SHA256 = "f3ea283b0521172825a1e662eb305dca0f16cdb46d109597ec07a427d56c30ba"

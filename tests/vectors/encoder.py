@@ -80,6 +80,10 @@ def repeats(header: GroupHeader) -> bool:
     return header.repeats is not None
 
 
+def constants(header: GroupHeader) -> bool:
+    return header.repeats is not None and bool(header.repeats.constants)
+
+
 def mode(*names: str) -> Callable[[GroupHeader], bool]:
     """Return whether a group is coded in one of some modes."""
     return lambda header: header.lossy is None or header.lossy.transform in names
@@ -300,6 +304,9 @@ def _repeated() -> dict[str, Encoded]:
     exact = {"lossless": True}
     ids = np.arange(40, dtype=np.int64) * 77
     whole = {"maps": maps["features"].astype(np.float16), "ids": np.tile(ids, (9, 1))}
+    padded = {"x": vit[:8].copy(), "filled": vit[8:14].copy()}
+    padded["x"][2, 9:] = padded["x"][3:5, 4:] = padded["filled"][5, 1] = 0
+    padded["filled"][:3, 7:] = -1.5
     return {
         "190-repeated-tokens": Encoded(spoken, {"layout": "DL"}, {"snr": 15}, shows=repeats),
         "191-repeated-windows": Encoded(lines, {"layout": "NLD"}, {"snr": 10}, shows=repeats),
@@ -310,4 +317,6 @@ def _repeated() -> dict[str, Encoded]:
         "196-repeated-profile": Encoded(
             {"x": vit[copies]}, NLD, {"snr": 12}, "digits.fcp", shows=repeats
         ),
+        "270-constant-rows": Encoded(padded, {"layout": "NLD:0"}, {"snr": 12}, shows=constants),
+        "271-constant-rows-lossless": Encoded(padded, None, exact, shows=constants),
     }

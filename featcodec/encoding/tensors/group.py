@@ -70,7 +70,13 @@ class Group:
         return to_float(stored, self.dtype).astype(self.compute_dtype, copy=False)
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """Yield all values, repeated ones too, as flat float arrays of bounded size."""
+        """Yield all values, repeated ones too, as flat float arrays of bounded size.
+
+        Rows that are constant and left out show nothing of the others.
+        """
+        if self.rows is not None and self.rows.runs.constants:
+            yield from (self.floats(part.reshape(-1)) for part in self.rows.varying(self.tensor))
+            return
         for i in range(len(self.shapes)):
             flat = self.tensor(i).reshape(-1)
             for start in range(0, flat.size, CHUNK):
