@@ -460,12 +460,17 @@ types:
           expr: |
             _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
             or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding != coding::network)
+            or (_ < 32 and _root.signature.major_version >= 6 and _parent.coding != coding::network)
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
-          quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4.
+          quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4;
+          bit 4, constant channels, which need 6.
       - id: curve
         type: curve
         if: (flags & 8) != 0
+      - id: constants
+        type: constants
+        if: (flags & 16) != 0
       - id: profile
         type: varint
         doc: 0, none; else 1 + its position in the index.
@@ -484,6 +489,22 @@ types:
         type: svarint
         if: _parent.coding == coding::network
         doc: Eighths of an octave, -256 to 256.
+
+  constants:
+    doc: Section 5, constant channels.
+    seq:
+      - id: num_channels
+        type: varint
+        valid:
+          expr: _.value > 0 and _.value <= 65536
+      - id: channels
+        type: varint
+        repeat: expr
+        repeat-expr: num_channels.value
+      - id: elements
+        type: varint
+        repeat: expr
+        repeat-expr: num_channels.value
 
   curve:
     doc: Section 6.6.

@@ -422,6 +422,7 @@ class Lossy:
     shift: int = 0  # of a message: added to all scales
     models: list[Model] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
+    constants: dict[int, int] = field(default_factory=dict)  # elements of channels
     network: Network | None = None  # with coding 2
     picture_step: int = 0  # with coding 2
 
@@ -487,12 +488,18 @@ def read_group(
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
     flags = r.u8()
-    must(flags < (16 if major >= 4 else 4), "unknown flags of a group")
+    must(flags < (32 if major >= 6 else 16 if major >= 4 else 4), "unknown flags of a group")
     z.clamp = bool(flags & 1)  # bit 1 asks for double precision, which this decoder always uses
     z.dependent = bool(flags & 4)
     if flags & 8:
         z.curve = Curve(r.f64(), struct.unpack("<24b", r.take(24)))
         must(0 < z.curve.width < math.inf, "the width of a correction curve")
+    if flags & 16:
+        n = within(r.varint(), "CHANNELS")
+        constant, elements = r.varints(n), r.varints(n)
+        must(n and all(map(int.__lt__, constant, constant[1:])), "the constant channels")
+        must(all(e < 1 << BITS[dtype] for e in elements), "an element of too many bits")
+        z.constants = dict(zip(constant, elements, strict=True))
     at = r.varint()
     must(at <= len(profiles), "no such profile")
     profile = profiles[at - 1] if at else None
@@ -503,6 +510,7 @@ def read_group(
         z.views = group.repeats.views()
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
     channels = within(z.views[0].channels, "CHANNELS")
+    must(max(z.constants, default=0) < channels, "a constant channel that there is not")
     parts = range(2 if prefix else 1)
     z.models = [read_part(r, major, channels, profile, bool(i), z.dependent) for i in parts]
     if coding == 2:
@@ -511,7 +519,7 @@ def read_group(
     r.end()
     if coding == 2:
         must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
-        must(not z.curve, "a network and a correction curve")
+        must(not z.curve and not z.constants, "a network and a correction curve or constants")
         must(profile and profile.network, "no profile with a network")
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
@@ -1393,7 +1401,7 @@ def put_class(
             block = reconstruct(next(blocks), z, model, dct, bands, points, next(tokens))
             for point, values in zip(piece.points, block, strict=True):
                 for c, value in enumerate(to_bits(values, z.dtype)):
-                    bits[origin + point + c * stride] = value
+                    bits[origin + point + c * stride] = z.constants.get(c, value)
 
 
 def put_exceptions(

@@ -98,7 +98,12 @@ def row_group_coder(
     if lossy.neural and profile:
         base = NeuralCoder(profile.neural, lossy.network_step, seed)
     curve = None if lossy.curve is None else Curve(*lossy.curve)
-    return RowGroupCoder(grid, dtype, values, lossy.clamp, compute_dtype, parts, seed, base, curve)
+    constants = dict(lossy.constants)
+    if max(constants, default=0) >= grid.channels:
+        raise Corrupt(f"channel {max(constants)} is constant; a group has {grid.channels} channels")
+    return RowGroupCoder(
+        grid, dtype, values, lossy.clamp, compute_dtype, parts, seed, base, curve, constants
+    )
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:

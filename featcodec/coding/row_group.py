@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .. import limits
 from ..align.curve import Curve
 from ..align.grids import GroupGrid
-from ..align.numbers import STORED, from_float
+from ..align.numbers import STORED, from_float, unsigned
 from ..align.value import ValueAlignment
 from ..container.group import Lossy
 from ..container.wire import Cursor
@@ -40,6 +40,7 @@ class RowGroupCoder:
     seed: int = 0  # of the checksum
     base: NeuralCoder | None = None  # of the picture; the parts code its residual
     curve: Curve | None = None  # the correction curve
+    constants: Mapping[int, int] = field(default_factory=dict)  # channels to stored elements
 
     def decode(self, payload: bytes | memoryview, first: int, last: int) -> list[Blocks]:
         """Return the stored elements of slabs first <= s < last, and their places."""
@@ -100,7 +101,10 @@ class RowGroupCoder:
         aligned = part.decode(next_symbols, sizes, blocks)
         if known is not None:
             aligned += known
-        return from_float(self.values.inverse(aligned, self.clamp, self.curve), self.dtype)
+        stored = from_float(self.values.inverse(aligned, self.clamp, self.curve), self.dtype)
+        for channel, element in self.constants.items():
+            stored[channel].view(unsigned(self.dtype))[...] = element
+        return stored
 
     def _decode_base(self, cursor: Cursor, tokens: int) -> np.ndarray | None:
         """Return the picture as (channels, 1, tokens), if there is a network."""

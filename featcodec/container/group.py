@@ -1,5 +1,6 @@
 """The header of a tensor group (SPEC §5)."""
 
+import itertools
 import struct
 from dataclasses import dataclass
 
@@ -8,12 +9,12 @@ from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
 from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
 from .repeats import RepeatedRows
-from .sections import V1, V3, V4
+from .sections import V1, V3, V4, V6
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS = 4  # added to the coding
-CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8
+CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS = 1, 2, 4, 8, 16
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -75,6 +76,7 @@ class Lossy:
     picture_step: int = 0  # eighths of an octave from the step of the part to that of the picture
     dependent: bool = False  # dependent quantisation
     curve: tuple[float, tuple[int, ...]] | None = None  # the correction curve: width and knots
+    constants: tuple[tuple[int, int], ...] = ()  # channels, each of one element all over
 
     @property
     def transform(self) -> str:
@@ -95,6 +97,7 @@ class Lossy:
         """Return the lowest version of the format that has what the group uses."""
         versions = [MODES[part.transform].since for part in self.parts]
         versions += [V4] * (self.dependent or self.curve is not None)
+        versions += [V6] * bool(self.constants)
         versions += [V3] * self.neural
         return max(versions)
 
@@ -150,8 +153,9 @@ class GroupHeader:
         if per_row_group == 0:
             raise Corrupt("the group header states 0 slabs per row group; it must be at least 1")
         snr_db, max_error = cursor.f64(), cursor.f64()
-        repeats = _unpack_repeats(cursor, coding, elements.BITS[dtype]) if repeating else None
-        lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL)
+        bits = elements.BITS[dtype]
+        repeats = _unpack_repeats(cursor, coding, bits) if repeating else None
+        lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL, bits)
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
@@ -176,11 +180,16 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         out.f64(number)
     out.svarint(lossy.step_scale)
     flags = CLAMP * lossy.clamp | DOUBLE * lossy.double
-    out.u8(flags | DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None))
+    flags |= DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None)
+    out.u8(flags | CONSTANTS * bool(lossy.constants))
     if lossy.curve is not None:
         width, knots = lossy.curve
         out.f64(width)
         out += KNOTS.pack(*knots)
+    if lossy.constants:
+        out.varint(len(lossy.constants))
+        for column in zip(*lossy.constants, strict=True):
+            out.varints(column)
     out.varint(0 if lossy.profile is None else lossy.profile + 1)
     for part in lossy.parts:
         part.pack(out)
@@ -188,7 +197,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         out.svarint(lossy.picture_step)
 
 
-def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
+def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:
     architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
     layout = layout_of(cursor)
     prefix = cursor.varint()
@@ -197,13 +206,16 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     clipped = cursor.varint()
     mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
     step_scale = cursor.svarint()
-    flags = cursor.choice(16, "flags")
+    flags = cursor.choice(32, "flags")
     curve = _curve(cursor) if flags & CURVE else None
+    constants = _constants(cursor, bits) if flags & CONSTANTS else ()
     profile = cursor.varint()
     check_values("the group header", lower, upper, mean, std)
     check_positive("the group header", "step", step)
-    if neural and (prefix or grid or curve or not profile):
-        raise Corrupt("a group behind a network has prefix tokens, a grid, a curve or no profile")
+    if neural and (prefix or grid or curve or constants or not profile):
+        raise Corrupt(
+            "a group behind a network has prefix tokens, a grid, a curve, constants or no profile"
+        )
     return Lossy(
         architecture,
         layout,
@@ -224,7 +236,19 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
         _picture_step(cursor) if neural else 0,
         bool(flags & DEPENDENT),
         curve,
+        constants,
     )
+
+
+def _constants(cursor: Cursor, bits: int) -> tuple[tuple[int, int], ...]:
+    """Read the constant channels, of elements of so many bits."""
+    count = limits.check(cursor.varint(), limits.CHANNELS, "the number of constant channels")
+    channels, found = cursor.varints(count), cursor.varints(count)
+    if not count or any(low >= high for low, high in itertools.pairwise(channels)):
+        raise Corrupt("the constant channels of a group do not ascend, or are none")
+    if max(found) >> bits:
+        raise Corrupt(f"a constant channel has an element of more than {bits} bits")
+    return tuple(zip(channels, found, strict=True))
 
 
 def _curve(cursor: Cursor) -> tuple[float, tuple[int, ...]]:

@@ -55,6 +55,7 @@ class FeatureEncoder:
         if quality.snr is not None and quality.snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
+        group = group if neural else group.with_constants
         samples = Samples(as_tokens(group) if neural else group, self.options.samples)
         if not sane(samples.stats):
             return self._exact(group)

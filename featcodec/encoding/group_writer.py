@@ -119,6 +119,7 @@ class GroupWriter:
             clamp=choice.clamp,
             dependent=choice.quantiser.dependent,
             curve=choice.curve,
+            constants=group.constants,
             double=choice.compute_dtype == "float64",
             profile=profile,
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),

@@ -100,7 +100,9 @@ class RowGroupEncoder:
         values = to_float(stored, coder.dtype)
         if values is stored and (self.exceptions or self.measured):
             values = stored.copy()
-        values = values.astype(coder.compute_dtype, copy=False)
+        values = values.astype(coder.compute_dtype, copy=values is stored and bool(coder.constants))
+        for channel in coder.constants:
+            values[channel] = coder.values.mean
         outside = coder.values.outside(values) if self.exceptions else np.zeros(0, np.int64)
         if outside.size:
             flat = values.reshape(-1)
@@ -122,4 +124,5 @@ class RowGroupEncoder:
         part, blocks = coder.parts[prefix], original.shape[-1]
         back = coder.reconstruct(part, in_order(coded), sizes, blocks, base)
         change: np.ndarray = np.abs(to_float(back, coder.dtype) - original)
+        change[list(coder.constants)] = 0
         return change

@@ -345,6 +345,42 @@ class FeatcodecFile(KaitaiStruct):
 
 
 
+    class Constants(KaitaiStruct):
+        """Section 5, constant channels."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Constants, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_channels = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_channels
+            if not  ((_.value > 0) and (_.value <= 65536)) :
+                raise kaitaistruct.ValidationExprError(self.num_channels, self._io, u"/types/constants/seq/0")
+            self.channels = []
+            for i in range(self.num_channels.value):
+                self.channels.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.elements = []
+            for i in range(self.num_channels.value):
+                self.elements.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_channels._fetch_instances()
+            for i in range(len(self.channels)):
+                pass
+                self.channels[i]._fetch_instances()
+
+            for i in range(len(self.elements)):
+                pass
+                self.elements[i]._fetch_instances()
+
+
+
     class Curve(KaitaiStruct):
         """Section 6.6."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -912,11 +948,15 @@ class FeatcodecFile(KaitaiStruct):
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
             _ = self.flags
-            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
+            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( ((_ < 32) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
             if self.flags & 8 != 0:
                 pass
                 self.curve = FeatcodecFile.Curve(self._io, self, self._root)
+
+            if self.flags & 16 != 0:
+                pass
+                self.constants = FeatcodecFile.Constants(self._io, self, self._root)
 
             self.profile = FeatcodecFile.Varint(self._io, self, self._root)
             self.parts = []
@@ -924,7 +964,7 @@ class FeatcodecFile(KaitaiStruct):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
                 if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
-                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/14")
+                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/15")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
                 pass
@@ -942,6 +982,10 @@ class FeatcodecFile(KaitaiStruct):
             if self.flags & 8 != 0:
                 pass
                 self.curve._fetch_instances()
+
+            if self.flags & 16 != 0:
+                pass
+                self.constants._fetch_instances()
 
             self.profile._fetch_instances()
             for i in range(len(self.parts)):
@@ -2017,4 +2061,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "f3ea283b0521172825a1e662eb305dca0f16cdb46d109597ec07a427d56c30ba"
+KSY_SHA256 = "d044bb7ad1019dca36d3a967e04e742ef8ff6d844e80590a78278c9fecf7b2b3"

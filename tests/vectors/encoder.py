@@ -80,6 +80,10 @@ def repeats(header: GroupHeader) -> bool:
     return header.repeats is not None
 
 
+def constant_channels(header: GroupHeader) -> bool:
+    return header.lossy is not None and bool(header.lossy.constants)
+
+
 def constants(header: GroupHeader) -> bool:
     return header.repeats is not None and bool(header.repeats.constants)
 
@@ -307,6 +311,8 @@ def _repeated() -> dict[str, Encoded]:
     padded = {"x": vit[:8].copy(), "filled": vit[8:14].copy()}
     padded["x"][2, 9:] = padded["x"][3:5, 4:] = padded["filled"][5, 1] = 0
     padded["filled"][:3, 7:] = -1.5
+    dead = cnn[:12].copy()
+    dead[:, 3], dead[:, 9] = 0, np.nan
     return {
         "190-repeated-tokens": Encoded(spoken, {"layout": "DL"}, {"snr": 15}, shows=repeats),
         "191-repeated-windows": Encoded(lines, {"layout": "NLD"}, {"snr": 10}, shows=repeats),
@@ -319,4 +325,5 @@ def _repeated() -> dict[str, Encoded]:
         ),
         "270-constant-rows": Encoded(padded, {"layout": "NLD:0"}, {"snr": 12}, shows=constants),
         "271-constant-rows-lossless": Encoded(padded, None, exact, shows=constants),
+        "272-constant-channels": Encoded({"x": dead}, NCHW, {"snr": 14}, shows=constant_channels),
     }

@@ -103,6 +103,25 @@ def constant_rows() -> dict[str, tuple[str, bytes]]:
     }
 
 
+def constant_channels() -> dict[str, tuple[str, bytes]]:
+    """Return faults of constant channels."""
+    dead = sound("272-constant-channels")
+
+    def having(*constants: tuple[int, int]) -> bytes:
+        def change(header: GroupHeader) -> GroupHeader:
+            assert header.lossy is not None
+            return replace(header, lossy=replace(header.lossy, constants=constants))
+
+        return rewrite(dead, change)
+
+    return {
+        "constant-channels-old-version": ("constant channels in 5.0", rewrite(dead, version=V5)),
+        "constant-channels-order": ("channels that do not ascend", having((3, 0), (3, 0))),
+        "constant-channels-beyond": ("a channel that there is not", having((3, 0), (4096, 0))),
+        "constant-channels-too-large": ("an element of 33 bits", having((3, 1 << 32))),
+    }
+
+
 def faults() -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
     lossy = sound(LOSSY)
@@ -119,6 +138,7 @@ def faults() -> dict[str, tuple[str, bytes]]:
     wide = [(3, 4), (1, 5)]
     return {
         **constant_rows(),
+        **constant_channels(),
         "repeats-old-version": ("repeated rows in a file of 4.0", one_run(version=V4)),
         "repeats-lossy-old-version": ("the same with loss", rewrite(lossy, version=V4)),
         "repeats-coding-3": ("a coding of 3", with_byte(lossy, number, SECTION.size, 3)),

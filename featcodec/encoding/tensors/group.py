@@ -10,7 +10,7 @@ import numpy as np
 from ...align import value
 from ...align.grids import GroupGrid
 from ...align.layout import Layout
-from ...align.numbers import to_float
+from ...align.numbers import to_float, unsigned
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
 from ...coding.parts.base import Sizes
@@ -18,6 +18,7 @@ from .repeats import find
 
 CHUNK = 1 << 21
 RUNS = 64  # a sample is taken from so many places
+PROBE = 64  # tokens that are looked at before all
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Group:
     label: str  # model and layer, from the metadata
     wide: bool = False  # values whose squares single precision does not hold
     rows: Rows | None = None  # with repeated ones, which are left out of what is coded
+    constants: tuple[tuple[int, int], ...] = ()  # channels, each of one stored element all over
 
     @property
     def values(self) -> int:
@@ -46,6 +48,26 @@ class Group:
         """The group without repeated rows, if there are such."""
         rows = find(self.dtype, [self.layout], self.shapes, self.tensor)
         return None if rows is None else replace(self, rows=rows)
+
+    @cached_property
+    def with_constants(self) -> "Group":
+        """The group with its constant channels, those of one element in all rows that vary."""
+        grid, kind = self.grid(tuple(1 for _ in self.grids[0])), unsigned(self.dtype)
+        candidates: np.ndarray | None = None
+        elements = np.zeros(0, kind)
+        for tokens in self._tokens():
+            found = tokens.reshape(-1, grid.channels).view(kind)
+            if candidates is None:
+                candidates, elements = np.arange(grid.channels), found[0]
+            for part in (found[:PROBE], found[PROBE:]):  # most channels vary at once
+                alike = (part[:, candidates] == elements[candidates]).all(axis=0)
+                candidates = candidates[alike]
+            if not candidates.size:
+                return self
+        if candidates is None or candidates.size == grid.channels:
+            return self
+        constants = [(c, int(elements[c])) for c in candidates.tolist()]
+        return replace(self, constants=tuple(constants))
 
     @property
     def compute_dtype(self) -> str:
@@ -72,15 +94,30 @@ class Group:
     def chunks(self) -> Iterator[np.ndarray]:
         """Yield all values, repeated ones too, as flat float arrays of bounded size.
 
-        Rows that are constant and left out show nothing of the others.
+        Constant rows and channels show nothing of the others.
         """
-        if self.rows is not None and self.rows.runs.constants:
-            yield from (self.floats(part.reshape(-1)) for part in self.rows.varying(self.tensor))
+        if self.constants or (self.rows is not None and self.rows.runs.constants):
+            for tokens in self._tokens():
+                yield self.floats(
+                    np.delete(tokens, [c for c, _ in self.constants], axis=-1).ravel()
+                )
             return
         for i in range(len(self.shapes)):
             flat = self.tensor(i).reshape(-1)
             for start in range(0, flat.size, CHUNK):
                 yield self.floats(np.asarray(flat[start : start + CHUNK]))
+
+    def _tokens(self) -> Iterator[np.ndarray]:
+        """Yield stored elements (tokens..., channels) of all rows that vary, of bounded size."""
+        if self.rows is not None:
+            yield from self.rows.varying(self.tensor)
+            return
+        grid = self.grid(tuple(1 for _ in self.grids[0]))
+        each = max(CHUNK // max(grid.largest_slab(), 1), 1)
+        for first in range(0, grid.slabs, each):
+            for boxes in grid.boxes(first, min(first + each, grid.slabs)).values():
+                found = grid.collect(boxes, self.tensor, lambda stored: stored)
+                yield np.moveaxis(found, 0, -1)
 
     def sample(
         self, block: Sizes, budget: int, disjoint: bool = False
