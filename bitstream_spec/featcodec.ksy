@@ -460,11 +460,11 @@ types:
           expr: |
             _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
             or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding != coding::network)
-            or (_ < 32 and _root.signature.major_version >= 6 and _parent.coding != coding::network)
+            or (_ < 64 and _root.signature.major_version >= 6 and _parent.coding != coding::network)
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
           quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4;
-          bit 4, constant channels, which need 6.
+          bit 4, constant channels, and bit 5, gains of tokens, which need 6.
       - id: curve
         type: curve
         if: (flags & 8) != 0
@@ -849,11 +849,15 @@ types:
     doc: |
       A row group. Its layout is that of the coding of the GRUP section that claims it, for which
       the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-      `lossy_rows` is as `lossy`, `exact_rows` as `exact`.
+      `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With gains it is `gains`.
     instances:
       lossy:
         pos: 0
         type: rows_lossy
+        size-eos: true
+      gains:
+        pos: 0
+        type: rows_gains
         size-eos: true
       network:
         pos: 0
@@ -873,6 +877,26 @@ types:
         type: exceptions
       - id: symbols
         type: coded_symbols
+
+  rows_gains:
+    doc: Section 7.7, in a group whose flags have bit 5.
+    seq:
+      - id: fine_step
+        type: u1
+      - id: exceptions
+        type: exceptions
+      - id: gains
+        type: sized_integers
+        doc: Section 6.8.
+      - id: symbols
+        type: coded_symbols
+
+  sized_integers:
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        size: len.value
 
   rows_network:
     doc: Section 7.8. A row group without values has no picture, and is laid out as `rows_lossy`.

@@ -423,6 +423,7 @@ class Lossy:
     models: list[Model] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     constants: dict[int, int] = field(default_factory=dict)  # elements of channels
+    gains: bool = False
     network: Network | None = None  # with coding 2
     picture_step: int = 0  # with coding 2
 
@@ -488,7 +489,8 @@ def read_group(
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
     flags = r.u8()
-    must(flags < (32 if major >= 6 else 16 if major >= 4 else 4), "unknown flags of a group")
+    must(flags < (64 if major >= 6 else 16 if major >= 4 else 4), "unknown flags of a group")
+    z.gains = bool(flags & 32)
     z.clamp = bool(flags & 1)  # bit 1 asks for double precision, which this decoder always uses
     z.dependent = bool(flags & 4)
     if flags & 8:
@@ -519,7 +521,7 @@ def read_group(
     r.end()
     if coding == 2:
         must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
-        must(not z.curve and not z.constants, "a network and a correction curve or constants")
+        must(flags < 8, "a network and a correction curve, constants or gains")
         must(profile and profile.network, "no profile with a network")
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
@@ -1325,6 +1327,8 @@ def decode_rows(
     counts = [z.views[0].channels * math.prod(size) for (_, size), _ in found]
     total = within(sum(map(mul, sizes, counts)), "ROW_GROUP_VALUES")
     exceptions = read_exceptions(r, z.dtype, total) if excepted else {}
+    tokens = [math.prod(size) * n for ((_, size), _), n in zip(found, sizes, strict=True)]
+    gains = iter(read_gains(r, sum(tokens)) if z.gains else [0] * sum(tokens))
     step = z.step * 2 ** ((g - 128) / 256)
     pictures: list[Picture | None] = [None for _ in found]
     if z.network:
@@ -1343,7 +1347,8 @@ def decode_rows(
     coded.end()
     begin = 0
     for ((part, size), pieces), y, blocks, p in zip(found, latents, sizes, pictures, strict=True):
-        put_class(z, z.models[part], size, pieces, y, p, out)
+        mine = list(itertools.islice(gains, math.prod(size) * blocks))
+        put_class(z, z.models[part], size, pieces, y, p, mine, out)
         put_exceptions(z, pieces, blocks, begin, exceptions, out)
         begin += len(y) * blocks
     return [s for p in pictures if p for s in p.symbols] + symbols
@@ -1387,19 +1392,26 @@ def put_class(
     pieces: list[Piece],
     latents: list[list[float]],
     picture: Picture | None,
+    gains: list[int],
     out: list[array[int]],
 ) -> None:
-    """Reconstruct the blocks of a class, and put the values where they belong."""
+    """Reconstruct the blocks of a class, and put the values where they belong.
+
+    Each token is multiplied by its gain, 2 to a number of quarters.
+    """
     points = math.prod(size)
     dct = inverse_dct(size) if points > 1 and not model.samples else None
     bands = [model.bands[p] for p in places(model, size)] if model.bands else []
-    blocks = zip(*latents, strict=True)
+    blocks, count = zip(*latents, strict=True), len(gains) // points
+    numbers = itertools.count()
     tokens = iter(picture.values) if picture else itertools.repeat(None)
     for piece in pieces:
         stride, bits = z.views[piece.tensor].channel_stride, out[piece.tensor]
         for origin in piece.origins:
             block = reconstruct(next(blocks), z, model, dct, bands, points, next(tokens))
-            for point, values in zip(piece.points, block, strict=True):
+            factors = [2 ** (gain / 4) for gain in gains[next(numbers) :: count]]
+            for point, values, factor in zip(piece.points, block, factors, strict=True):
+                values = [value * factor for value in values]
                 for c, value in enumerate(to_bits(values, z.dtype)):
                     bits[origin + point + c * stride] = z.constants.get(c, value)
 
@@ -1422,6 +1434,13 @@ def put_exceptions(
             piece, origin = where[block]
             stride = z.views[piece.tensor].channel_stride
             out[piece.tensor][origin + piece.points[point] + c * stride] = value
+
+
+def read_gains(r: Reader, n: int) -> Sequence[int]:
+    """Section 6.8."""
+    found = read_integers(r.blob(), n)
+    must(all(abs(gain) <= 256 for gain in found), "a gain")
+    return found
 
 
 def blank(dtype: int, shape: Sequence[int]) -> array[int]:

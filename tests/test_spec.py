@@ -154,6 +154,7 @@ def test_names_of_types_transforms_and_flags_are_those_of_the_package() -> None:
         "`dependent`": group.DEPENDENT,
         "`curve`": group.CURVE,
         "`constants`": group.CONSTANTS,
+        "`gains`": group.GAINS,
     }
     architectures = re.search(r"`architecture` \| (.*?);", CHAPTERS["5"][1])
     assert architectures is not None

@@ -102,7 +102,17 @@ def row_group_coder(
     if max(constants, default=0) >= grid.channels:
         raise Corrupt(f"channel {max(constants)} is constant; a group has {grid.channels} channels")
     return RowGroupCoder(
-        grid, dtype, values, lossy.clamp, compute_dtype, parts, seed, base, curve, constants
+        grid,
+        dtype,
+        values,
+        lossy.clamp,
+        compute_dtype,
+        parts,
+        seed,
+        base,
+        curve,
+        constants,
+        lossy.gains,
     )
 
 

@@ -8,13 +8,15 @@ import numpy as np
 
 from .. import limits
 from ..align.curve import Curve
+from ..align.gains import MOST_EXPONENT, PER_OCTAVE, factors
 from ..align.grids import GroupGrid
 from ..align.numbers import STORED, from_float, unsigned
 from ..align.value import ValueAlignment
 from ..container.group import Lossy
 from ..container.wire import Cursor
+from ..entropy import integers
 from ..entropy import symbols as coded_symbols
-from ..errors import damaged
+from ..errors import Corrupt, damaged
 from .exceptions import Exceptions
 from .parts.base import NextSymbols, PartCoder, Sizes
 from .picture import NeuralCoder
@@ -41,6 +43,7 @@ class RowGroupCoder:
     base: NeuralCoder | None = None  # of the picture; the parts code its residual
     curve: Curve | None = None  # the correction curve
     constants: Mapping[int, int] = field(default_factory=dict)  # channels to stored elements
+    gains: bool = False  # of tokens, in the payload
 
     def decode(self, payload: bytes | memoryview, first: int, last: int) -> list[Blocks]:
         """Return the stored elements of slabs first <= s < last, and their places."""
@@ -53,6 +56,8 @@ class RowGroupCoder:
         exceptions = Exceptions.unpack(cursor, STORED[self.dtype], size)
         if not size:  # all slabs are empty
             counts = {}
+        tokens = {key: (math.prod(key[1]), blocks) for key, blocks in counts.items()}
+        gains = self._gains(cursor, tokens)
         known = {key: self._decode_base(cursor, blocks) for key, blocks in counts.items()}
         pieces = []
         with damaged("a row group"):
@@ -60,7 +65,8 @@ class RowGroupCoder:
             for (prefix, sizes), blocks in counts.items():
                 key = (prefix, sizes)
                 part, boxes = self.parts[prefix], classes[key]
-                stored = self.reconstruct(part, symbols.take, sizes, blocks, known[key])
+                base, gain = known[key], gains.get(key)
+                stored = self.reconstruct(part, symbols.take, sizes, blocks, base, gain)
                 exceptions.put_back(stored)
                 pieces.append(Blocks(stored, self.grid, boxes))
             symbols.end()
@@ -96,15 +102,41 @@ class RowGroupCoder:
         sizes: Sizes,
         blocks: int,
         known: np.ndarray | None,
+        gains: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return stored elements (channels, points, blocks); `known` is the picture, if any."""
+        """Return stored elements (channels, points, blocks).
+
+        `known` is the picture, if any, and `gains` are the exponents of tokens (points, blocks).
+        """
         aligned = part.decode(next_symbols, sizes, blocks)
         if known is not None:
             aligned += known
-        stored = from_float(self.values.inverse(aligned, self.clamp, self.curve), self.dtype)
+        values = self.values.inverse(aligned, self.clamp, self.curve)
+        if gains is not None:
+            values *= factors(gains, values.dtype)
+        stored = from_float(values, self.dtype)
         for channel, element in self.constants.items():
             stored[channel].view(unsigned(self.dtype))[...] = element
         return stored
+
+    def _gains(
+        self, cursor: Cursor, tokens: Mapping[tuple[bool, Sizes], tuple[int, int]]
+    ) -> dict[tuple[bool, Sizes], np.ndarray]:
+        """Return the exponents of the gains of classes of tokens (points, blocks)."""
+        if not self.gains:
+            return {}
+        counts = [math.prod(shape) for shape in tokens.values()]
+        with damaged("the gains of a row group"):
+            found = integers.unpack(cursor.blob(), sum(counts))
+        if np.abs(found).max(initial=0) > MOST_EXPONENT:
+            raise Corrupt(
+                f"a gain of a row group is beyond 2 to the ±{MOST_EXPONENT // PER_OCTAVE}"
+            )
+        parts = np.split(found, np.cumsum(counts)[:-1])
+        return {
+            key: part.reshape(shape)
+            for (key, shape), part in zip(tokens.items(), parts, strict=True)
+        }
 
     def _decode_base(self, cursor: Cursor, tokens: int) -> np.ndarray | None:
         """Return the picture as (channels, 1, tokens), if there is a network."""

@@ -14,7 +14,7 @@ from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS = 4  # added to the coding
-CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS = 1, 2, 4, 8, 16
+CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -77,6 +77,7 @@ class Lossy:
     dependent: bool = False  # dependent quantisation
     curve: tuple[float, tuple[int, ...]] | None = None  # the correction curve: width and knots
     constants: tuple[tuple[int, int], ...] = ()  # channels, each of one element all over
+    gains: bool = False  # tokens have gains, in their row groups
 
     @property
     def transform(self) -> str:
@@ -97,7 +98,7 @@ class Lossy:
         """Return the lowest version of the format that has what the group uses."""
         versions = [MODES[part.transform].since for part in self.parts]
         versions += [V4] * (self.dependent or self.curve is not None)
-        versions += [V6] * bool(self.constants)
+        versions += [V6] * (bool(self.constants) or self.gains)
         versions += [V3] * self.neural
         return max(versions)
 
@@ -181,7 +182,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
     out.svarint(lossy.step_scale)
     flags = CLAMP * lossy.clamp | DOUBLE * lossy.double
     flags |= DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None)
-    out.u8(flags | CONSTANTS * bool(lossy.constants))
+    out.u8(flags | CONSTANTS * bool(lossy.constants) | GAINS * lossy.gains)
     if lossy.curve is not None:
         width, knots = lossy.curve
         out.f64(width)
@@ -206,15 +207,16 @@ def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:
     clipped = cursor.varint()
     mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
     step_scale = cursor.svarint()
-    flags = cursor.choice(32, "flags")
+    flags = cursor.choice(64, "flags")
     curve = _curve(cursor) if flags & CURVE else None
     constants = _constants(cursor, bits) if flags & CONSTANTS else ()
     profile = cursor.varint()
     check_values("the group header", lower, upper, mean, std)
     check_positive("the group header", "step", step)
-    if neural and (prefix or grid or curve or constants or not profile):
+    if neural and (prefix or grid or flags >= CURVE or not profile):
         raise Corrupt(
-            "a group behind a network has prefix tokens, a grid, a curve, constants or no profile"
+            "a group behind a network has prefix tokens, a grid, a curve, constants, gains, or no"
+            " profile"
         )
     return Lossy(
         architecture,
@@ -237,6 +239,7 @@ def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:
         bool(flags & DEPENDENT),
         curve,
         constants,
+        bool(flags & GAINS),
     )
 
 

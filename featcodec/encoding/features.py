@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from .. import modes
 from ..align.value import ValueStats
 from ..coding.profile import Profile
@@ -20,8 +22,9 @@ from .group_writer import GroupWriter
 from .lossless import least_exact_bytes, write_lossless
 from .network import as_tokens, neural_choice
 from .rate_control.snr import AIM, TOLERANCE, SnrControl
+from .row_group import Distortion
 from .search.race import Race
-from .tensors.group import Group
+from .tensors.group import Group, stats_of
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 from .without_repeats import without_repeats
@@ -56,6 +59,8 @@ class FeatureEncoder:
             return self._exact(group)
         neural = self.options.transform == "neural"
         group = group if neural else group.with_constants
+        if quality.snr is not None and not neural:
+            group = group.with_gains
         samples = Samples(as_tokens(group) if neural else group, self.options.samples)
         if not sane(samples.stats):
             return self._exact(group)
@@ -134,7 +139,7 @@ class FeatureEncoder:
     def _at_snr(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be."""
         signal = choice.stats.count * choice.stats.std**2
-        budget = signal / 10 ** ((snr + AIM) / 10)
+        budget, of_values = signal / 10 ** ((snr + AIM) / 10), _signal_of_values(samples.group)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = GroupWriter(self.writer, samples.group, self.profile, self.progress)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
@@ -143,13 +148,13 @@ class FeatureEncoder:
         following: Choice | None = choice
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
-            reached = decibels(signal, written.distortion.squared)
+            reached = _reached(signal, of_values, written.distortion)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
                     measured = True  # so far above what was asked, rounding counts
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
-                    reached = decibels(signal, written.distortion.squared)
+                    reached = _reached(signal, of_values, written.distortion)
                 if reached >= snr:
                     return replace(written.header, snr_db=reached)
             self.writer.rewind(mark)
@@ -176,6 +181,20 @@ class FeatureEncoder:
             max_error=distortion.largest,
             lossy=replace(lossy, clipped=distortion.exceptions),
         )
+
+
+def _signal_of_values(group: Group) -> float:
+    """Return the energy of values about their mean where gains have changed it, else 0."""
+    if group.gains is None:
+        return 0.0
+    stats = stats_of(replace(group, gains=None), np.zeros(0))
+    return stats.count * stats.std**2
+
+
+def _reached(signal: float, of_values: float, distortion: Distortion) -> float:
+    """Return the SNR in dB; with gains the lower of that with them and that of the values."""
+    reached = decibels(signal, distortion.squared)
+    return min(reached, decibels(of_values, distortion.of_values)) if of_values else reached
 
 
 def sane(stats: ValueStats) -> bool:

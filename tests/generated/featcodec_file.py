@@ -948,7 +948,7 @@ class FeatcodecFile(KaitaiStruct):
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
             _ = self.flags
-            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( ((_ < 32) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
+            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( ((_ < 64) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
             if self.flags & 8 != 0:
                 pass
@@ -1430,7 +1430,7 @@ class FeatcodecFile(KaitaiStruct):
     class Rows(KaitaiStruct):
         """A row group. Its layout is that of the coding of the GRUP section that claims it, for which
         the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-        `lossy_rows` is as `lossy`, `exact_rows` as `exact`.
+        `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With gains it is `gains`.
         """
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Rows, self).__init__(_io)
@@ -1448,6 +1448,11 @@ class FeatcodecFile(KaitaiStruct):
             if hasattr(self, '_m_exact'):
                 pass
                 self._m_exact._fetch_instances()
+
+            _ = self.gains
+            if hasattr(self, '_m_gains'):
+                pass
+                self._m_gains._fetch_instances()
 
             _ = self.lossy
             if hasattr(self, '_m_lossy'):
@@ -1472,6 +1477,19 @@ class FeatcodecFile(KaitaiStruct):
             self._m_exact = FeatcodecFile.RowsExact(_io__raw__m_exact, self, self._root)
             self._io.seek(_pos)
             return getattr(self, '_m_exact', None)
+
+        @property
+        def gains(self):
+            if hasattr(self, '_m_gains'):
+                return self._m_gains
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._raw__m_gains = self._io.read_bytes_full()
+            _io__raw__m_gains = KaitaiStream(BytesIO(self._raw__m_gains))
+            self._m_gains = FeatcodecFile.RowsGains(_io__raw__m_gains, self, self._root)
+            self._io.seek(_pos)
+            return getattr(self, '_m_gains', None)
 
         @property
         def lossy(self):
@@ -1515,6 +1533,28 @@ class FeatcodecFile(KaitaiStruct):
 
         def _fetch_instances(self):
             pass
+
+
+    class RowsGains(KaitaiStruct):
+        """Section 7.7, in a group whose flags have bit 5."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RowsGains, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.fine_step = self._io.read_u1()
+            self.exceptions = FeatcodecFile.Exceptions(self._io, self, self._root)
+            self.gains = FeatcodecFile.SizedIntegers(self._io, self, self._root)
+            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.exceptions._fetch_instances()
+            self.gains._fetch_instances()
+            self.symbols._fetch_instances()
 
 
     class RowsLossy(KaitaiStruct):
@@ -1733,6 +1773,23 @@ class FeatcodecFile(KaitaiStruct):
 
         def _fetch_instances(self):
             pass
+
+
+    class SizedIntegers(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.SizedIntegers, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self.body = self._io.read_bytes(self.len.value)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
 
 
     class SizedModel(KaitaiStruct):
@@ -2061,4 +2118,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "d044bb7ad1019dca36d3a967e04e742ef8ff6d844e80590a78278c9fecf7b2b3"
+KSY_SHA256 = "ba7dff354696c6ed0b39de62e268c1dde50c1b5402b268323fd75cc2478ff25d"

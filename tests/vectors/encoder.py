@@ -84,6 +84,10 @@ def constant_channels(header: GroupHeader) -> bool:
     return header.lossy is not None and bool(header.lossy.constants)
 
 
+def gains(header: GroupHeader) -> bool:
+    return header.lossy is not None and header.lossy.gains
+
+
 def constants(header: GroupHeader) -> bool:
     return header.repeats is not None and bool(header.repeats.constants)
 
@@ -311,6 +315,10 @@ def _repeated() -> dict[str, Encoded]:
     padded = {"x": vit[:8].copy(), "filled": vit[8:14].copy()}
     padded["x"][2, 9:] = padded["x"][3:5, 4:] = padded["filled"][5, 1] = 0
     padded["filled"][:3, 7:] = -1.5
+    loud, lead = tokens.copy(), vit.copy()
+    loud[::20] *= 90
+    loud[40, 5] = np.inf
+    lead[:, 0] *= 64
     dead = cnn[:12].copy()
     dead[:, 3], dead[:, 9] = 0, np.nan
     return {
@@ -325,5 +333,7 @@ def _repeated() -> dict[str, Encoded]:
         ),
         "270-constant-rows": Encoded(padded, {"layout": "NLD:0"}, {"snr": 12}, shows=constants),
         "271-constant-rows-lossless": Encoded(padded, None, exact, shows=constants),
+        "273-gains": Encoded({"x": loud}, {"layout": "ND"}, {"snr": 12}, shows=gains),
+        "274-gains-prefix": Encoded({"x": lead}, on_grid, {"snr": 12}, shows=gains),
         "272-constant-channels": Encoded({"x": dead}, NCHW, {"snr": 14}, shows=constant_channels),
     }

@@ -14,7 +14,7 @@ from featcodec.container.index import TensorEntry
 from featcodec.container.repeats import RepeatedRows
 from featcodec.container.sections import SECTION, V4, V5, V6
 from featcodec.container.wire import Builder, deflate
-from featcodec.entropy import exact
+from featcodec.entropy import exact, integers
 
 from .edit import LaxWriter, header_of, rewrite, with_byte
 from .store import Vector, fault, sound
@@ -122,6 +122,24 @@ def constant_channels() -> dict[str, tuple[str, bytes]]:
     }
 
 
+def gains() -> dict[str, tuple[str, bytes]]:
+    """Return faults of gains."""
+    loud = sound("273-gains")
+
+    def having(*exponents: int) -> bytes:
+        def change(fields: list[bytes]) -> None:
+            fields[2] = integers.pack(np.array(exponents))
+
+        return rewrite(loud, rows=change, blobs=2)
+
+    count = 6 * 17  # tokens
+    return {
+        "gains-old-version": ("gains in 5.0", rewrite(loud, version=V5)),
+        "gains-too-large": ("a gain of 2^64.25", having(*[0] * (count - 1), 257)),
+        "gains-fewer": ("gains of fewer tokens", having(*[0] * (count - 2), 4)),
+    }
+
+
 def faults() -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
     lossy = sound(LOSSY)
@@ -139,6 +157,7 @@ def faults() -> dict[str, tuple[str, bytes]]:
     return {
         **constant_rows(),
         **constant_channels(),
+        **gains(),
         "repeats-old-version": ("repeated rows in a file of 4.0", one_run(version=V4)),
         "repeats-lossy-old-version": ("the same with loss", rewrite(lossy, version=V4)),
         "repeats-coding-3": ("a coding of 3", with_byte(lossy, number, SECTION.size, 3)),

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ...align import value
+from ...align.gains import Gains, scales_of
 from ...align.grids import GroupGrid
 from ...align.layout import Layout
 from ...align.numbers import to_float, unsigned
@@ -19,6 +20,10 @@ from .repeats import find
 CHUNK = 1 << 21
 RUNS = 64  # a sample is taken from so many places
 PROBE = 64  # tokens that are looked at before all
+LEAST_CHANNELS = 8  # of fewer a token shows no scale of its own
+# Rows are far larger than others where so many times lie between theirs and the next smaller scale,
+# and the median of all; they are no more than one in so many, and hold that part of the energy.
+GAP, ABOVE, FEW, MOST_ENERGY = 4.0, 8.0, 16, 0.5
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Group:
     wide: bool = False  # values whose squares single precision does not hold
     rows: Rows | None = None  # with repeated ones, which are left out of what is coded
     constants: tuple[tuple[int, int], ...] = ()  # channels, each of one stored element all over
+    gains: Gains | None = None  # that tokens are divided by before they are coded
 
     @property
     def values(self) -> int:
@@ -69,6 +75,25 @@ class Group:
         constants = [(c, int(elements[c])) for c in candidates.tolist()]
         return replace(self, constants=tuple(constants))
 
+    @cached_property
+    def with_gains(self) -> "Group":
+        """The group with gains where a few rows, far larger than all others, hold most variance."""
+        ones = tuple(1 for _ in self.grids[0])
+        if self.layout.grid_axes > 1 or self.grid(ones).channels < LEAST_CHANNELS:
+            return self
+        scales, energies = [], []
+        for tokens in self._tokens():
+            values = self.floats(tokens.reshape(-1, tokens.shape[-1]).T)
+            scales.append(scales_of(values, relative=False))
+            energies.append(scales_of(values, relative=True) ** 2)
+        if not scales:
+            return self
+        found = np.concatenate(scales)
+        least = far_larger(found, np.concatenate(energies))
+        if least is None:
+            return self
+        return replace(self, gains=Gains(float(np.median(found[found < least])), least))
+
     @property
     def compute_dtype(self) -> str:
         return "float64" if self.wide or self.dtype == "F64" else "float32"
@@ -94,13 +119,16 @@ class Group:
     def chunks(self) -> Iterator[np.ndarray]:
         """Yield all values, repeated ones too, as flat float arrays of bounded size.
 
-        Constant rows and channels show nothing of the others.
+        They are divided by gains. Constant rows and channels show nothing of the others.
         """
-        if self.constants or (self.rows is not None and self.rows.runs.constants):
+        constant_rows = self.rows is not None and self.rows.runs.constants
+        if self.constants or constant_rows or self.gains is not None:
+            constant = [channel for channel, _ in self.constants]
             for tokens in self._tokens():
-                yield self.floats(
-                    np.delete(tokens, [c for c, _ in self.constants], axis=-1).ravel()
-                )
+                values = self.floats(tokens.reshape(-1, tokens.shape[-1]).T)
+                if self.gains is not None:
+                    values = self.gains.divided(values)
+                yield np.delete(values, constant, axis=0).ravel()
             return
         for i in range(len(self.shapes)):
             flat = self.tensor(i).reshape(-1)
@@ -142,6 +170,8 @@ class Group:
         arrays = {
             key: grid.collect(boxes, self.tensor, self.floats) for key, boxes in found.items()
         }
+        if self.gains is not None:
+            arrays = {key: self.gains.divided(values) for key, values in arrays.items()}
         return arrays, sum(a.size for a in arrays.values()) / self.values
 
 
@@ -223,3 +253,19 @@ def _in_reach(values: np.ndarray) -> np.ndarray:
     """Return finite values in a precision that holds their squares and differences."""
     largest = max(-float(values.min(initial=0)), float(values.max(initial=0)))
     return values if value.LEAST < largest < value.MOST else values.astype(np.float64)
+
+
+def far_larger(scales: np.ndarray, energies: np.ndarray) -> float | None:
+    """Return the least scale of the few rows that are far larger than all others, if there are."""
+    order = np.argsort(scales)
+    scales, energies = scales[order], energies[order]
+    first = len(scales) - len(scales) // FEW
+    if first >= len(scales):
+        return None
+    below = scales[first - 1 : -1]
+    above = scales[first:] >= np.maximum(GAP * below, ABOVE * np.median(scales))
+    gaps = np.flatnonzero(above & (below > 0))
+    if not gaps.size:
+        return None
+    at = first + int(gaps[0])
+    return float(scales[at]) if energies[at:].sum() > MOST_ENERGY * energies.sum() else None
