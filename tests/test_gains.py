@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 import featcodec.numpy as fc
 from bitstream_spec import reference_decoder as reference
 from featcodec.align.gains import MOST_EXPONENT, Gains, factors
+from featcodec.arrays import to_stored
 from featcodec.container.reader import Reader
+from featcodec.container.source import source_of
 from featcodec.encoding.tensors.group import far_larger
+from featcodec.request import Quality
+from featcodec.verification import verify
 
 
 def tokens(count: int, channels: int = 32) -> np.ndarray:
@@ -40,6 +44,8 @@ def test_the_snr_holds_for_large_rows_and_for_the_others(axes: str, snr: float) 
     shaped = x.reshape(60, 40, 32) if axes == "NLD" else x
     packed = fc.save({"x": shaped}, None, snr=snr, layout=axes)
     assert gains_of(packed) == [True]
+    stored = {"x": to_stored(shaped)}
+    verify(fc.Arrays(stored, None), source_of(io.BytesIO(packed), "x"), Quality(snr=snr))
     back = fc.load(packed)["x"].reshape(x.shape)
     assert decibels(x, back) >= snr - 0.001
     assert decibels(x[~large], back[~large]) >= snr - 0.5
