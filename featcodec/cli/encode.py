@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,29 +165,20 @@ def command(
     """
     quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
     check_quality(quality)
-    files = (("--profile", profile), ("--rules", rules_file))
-    read = [(what, path) for what, path in files if path]
     rules = by_name.merged(rules, rules_file)
+    named_files = (("--profile", profile), ("--rules", rules_file))
+    read = [(what, path) for what, path in named_files if path]
     written = [("--report", report)] if report else []
     targets = batch.outputs(dumps, output, output_dir, target_of, force, read, written)
     if report is not None:
         Path(report).open("a").close()  # what cannot be written is better known now
     terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = terminal and not (no_progress or quiet) and jobs == 1
+    asked = Task(
+        "", "", quality, profile, transform, layout, architecture, rules, force, bar, verify
+    )
     tasks = [
-        Task(
-            source,
-            target,
-            quality,
-            profile,
-            transform,
-            layout,
-            architecture,
-            rules,
-            force,
-            bar,
-            verify,
-        )
+        replace(asked, source=source, target=target)
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
