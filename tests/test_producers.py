@@ -1,6 +1,7 @@
 """What programs write: features come back at the SNR asked for, all else bit for bit."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from featcodec import Quality, decode_file, encode_file
 from featcodec.align.numbers import STORED, to_float
+from featcodec.cli import guide
 from featcodec.dumps import Dump, header_bytes
 
 from .producers import PRODUCERS
@@ -42,3 +44,16 @@ def test_features_are_coded_and_all_else_comes_back_exactly(name: str, tmp_path:
         else:
             assert found[key].tobytes() == array.tobytes(), f"{key} has changed"
     assert report.snr_db >= 20
+
+
+def test_the_guide_says_of_every_program_what_is_coded() -> None:
+    page = (guide.FOLDER / "dumps.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("|")]
+    said = [[set(re.findall(r"`([^`]+)`", cell)) for cell in row[2:4]] for row in rows]
+    for name, make in PRODUCERS.items():
+        made = make()
+        coded = {*made.features}
+        exact = made.tensors.keys() - coded
+        numbered = {key for key in made.tensors if key.split("_")[-1].isdigit() or ".1." in key}
+        wanted = [coded - numbered | {key for key in coded if key.endswith("_0")}, exact]
+        assert wanted in said, f"{name}: {wanted}"
