@@ -74,6 +74,7 @@ class Rules:
 
     @property
     def qualities(self) -> list[Quality]:
+        """Return all qualities that are asked for."""
         return [quality for _, quality in self._rules if quality is not None]
 
     def lossy_names(self) -> list[str]:

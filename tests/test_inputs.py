@@ -117,6 +117,17 @@ def test_a_large_array_is_read_where_it_is_wanted(tmp_path: Path) -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("kind", SAVE)
+def test_a_dump_that_changes_is_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / ("x.npy" if kind == "npy" else "x.npz")
+    x = np.asfortranarray(np.random.default_rng(0).normal(size=(400, 500)))
+    SAVE[kind](path, x) if kind == "npy" else SAVE[kind](path, x=x)
+    dump = Dump(path)
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(InvalidInput, match=r"x\.np[yz] has changed|ends before"):
+        np.asarray(dump.tensors[0].read())
+
+
 # --- what is refused ----------------------------------------------------------------------------
 
 REFUSED = {
