@@ -2,14 +2,17 @@
 
 import contextlib
 import os
+import shlex
+import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
-from . import verification
+from . import saving, verification
 from .align.numbers import STORED, from_float, to_float
 from .coding.profile import Profile
 from .container.index import TensorEntry
@@ -24,6 +27,7 @@ from .errors import InvalidInput
 from .outputs import complete as complete
 from .outputs import refuse_input
 from .request import Options, Quality
+from .rules import Rules
 
 Progress = Callable[[int], None]
 CHUNK = 1 << 18  # values converted at once
@@ -40,14 +44,14 @@ def encode_file(
     progress: Progress | None = None,
     verify: bool = False,
 ) -> Report:
-    """Encode a safetensors dump to a file that appears only when it is complete.
+    """Encode a dump to a file that appears only when it is complete.
 
     Args:
-        source: Path of the dump.
+        source: Path of the dump: a file of safetensors, NumPy (.npz, .npy) or torch.save.
         destination: Path of the file to write; `overwrite` lets it replace one.
         quality: Of the floating tensors; 20 dB without.
         profile: Trained statistics, which decoding needs too; without, they travel in the file.
-        options: Layouts, architectures and transforms.
+        options: Layouts, architectures, transforms, and qualities by name.
         progress: Is told how many values each row group held.
         verify: Decode the file and compare it with the dump before it appears; it is on the disk
             then.
@@ -69,14 +73,30 @@ def encode_file(
     """
     refuse_input(source, destination)
     quality = quality or Quality.choose()
+    rules = options.rules if options else {}
     with Dump(Path(source)) as dump, complete(destination, overwrite) as out:
+        remarks = _left_out(dump, Rules(rules))
         report = encode(dump, out, quality, profile, options, progress)
         if verify:
             out.flush()
-            verification.verify(dump, File(out, "the file"), quality, [profile] if profile else [])
+            profiles = [profile] if profile else []
+            verification.verify(dump, File(out, "the file"), quality, profiles, rules)
             os.fsync(out.fileno())
         dump.check()
-        return report
+        return replace(report, remarks=(*remarks, *report.remarks))
+
+
+def _left_out(dump: Dump, rules: Rules) -> list[str]:
+    """Return what is to be said of tensors that are left out, and of rules that serve none.
+
+    Raises InvalidInput for what cannot be coded, unless a rule drops it.
+    """
+    for name, why in dump.refused.items():
+        if not rules.drops(name):
+            raise InvalidInput(f"{why}; or leave it out with --drop {shlex.quote(name)}")
+    names = [*(tensor.name for tensor in dump.tensors), *dump.refused]
+    unused = [f"no tensor has a name like {pattern!r}" for pattern in rules.unused(names)]
+    return [*dump.remarks, *unused]
 
 
 def decode_file(
@@ -88,11 +108,12 @@ def decode_file(
     dtype: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Decode a file to a safetensors dump that appears only when it is complete.
+    """Decode a file to a dump that appears only when it is complete.
 
     Args:
         source: Path of the file.
-        destination: Path of the dump to write; `overwrite` lets it replace one.
+        destination: Path of the dump to write; `overwrite` lets it replace one. The suffix .npz,
+            .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any other safetensors.
         profiles: The profiles that the file may need; built-in ones are found without.
         tensors: Names of the tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
@@ -103,8 +124,8 @@ def decode_file(
     Raises:
         InvalidStream: For a file that is damaged, truncated or of an unknown version.
         ProfileMissing: When the file needs a profile that is not among `profiles`.
-        InvalidInput: For an unknown tensor or type, and an existing destination without
-            `overwrite`.
+        InvalidInput: For an unknown tensor or type, one that the destination cannot hold, and an
+            existing destination without `overwrite`.
 
     >>> from featcodec import decode_file, encode_file
     >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
@@ -113,22 +134,39 @@ def decode_file(
     refuse_input(source, destination)
     file = File.open(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
-        return decode_to(Decoder(Reader(file, file.name), profiles), out, tensors, dtype)
+        decoder = Decoder(Reader(file, file.name), profiles)
+        return decode_to(decoder, out, destination, tensors, dtype)
 
 
-def decode_to(decoder: Decoder, out: BinaryIO, names: Sequence[str], dtype: str | None) -> int:
-    """Write tensors of an open file as a safetensors dump; return the bytes written."""
+def decode_to(
+    decoder: Decoder,
+    out: BinaryIO,
+    path: str | os.PathLike[str],
+    names: Sequence[str],
+    dtype: str | None,
+) -> int:
+    """Write tensors of an open file as a dump of the kind of `path`; return the bytes written."""
     entries = chosen_entries(decoder.reader, names)
     if dtype is not None and dtype not in FLOATS:
         raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
     kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
     described = [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
-    writer = DumpWriter(out, described, decoder.reader.index.metadata)
-    place = {entry.name: i for i, entry in enumerate(entries)}
-    convert = partial(_converted, wanted=dtype) if dtype else None
-    target = lambda entry: writer.tensor(place[entry.name])  # noqa: E731
-    decoder.decode(entries, target, writer.release, convert)
-    return writer.total
+    archive = saving.archive_of(path, described)
+    head, offsets = saving.layout_of(path)(described, decoder.reader.index.metadata)
+    with contextlib.ExitStack() as stack:
+        room = out
+        if archive is not None:  # which is written in order
+            folder = Path(out.name).parent
+            room = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile(dir=folder)))
+        writer = DumpWriter(room, described, head, offsets)
+        place = {entry.name: i for i, entry in enumerate(entries)}
+        convert = partial(_converted, wanted=dtype) if dtype else None
+        target = lambda entry: writer.tensor(place[entry.name])  # noqa: E731
+        decoder.decode(entries, target, writer.release, convert)
+        if archive is None:
+            return writer.total
+        archive(out, ((one, writer.tensor(i)) for i, one in enumerate(described)))
+        return out.tell()
 
 
 def _converted(stored: np.ndarray, dtype: str, wanted: str) -> np.ndarray:

@@ -40,6 +40,7 @@ def save(
     profile: Any = None,
     transform: str = "auto",
     layout: Mapping[str, str] | str | None = None,
+    rules: Mapping[str, str] | None = None,
     **quality: Any,
 ) -> bytes:
     """Return the file of some arrays as bytes.
@@ -51,8 +52,10 @@ def save(
         profile: A profile, its path, or the name of a built-in one.
         transform: auto, none, context, linear or neural.
         layout: One for all tensors, or one by name: axes such as NCHW, NLD:1+8x8.
-        **quality: One of `snr` (dB), `bpfp` (bits per feature point), `max_error` (in the unit of
-            the values) and `lossless=True`; 20 dB without.
+        rules: What is asked of arrays by name: patterns as in shells, and for each `snr:30`,
+            `max-error:0.01`, `lossless` or `drop`. The first pattern that matches holds.
+        **quality: Of all others, one of `snr` (dB), `bpfp` (bits per feature point), `max_error`
+            (in the unit of the values) and `lossless=True`; 20 dB without.
 
     Raises:
         InvalidInput: For arrays of types that safetensors lacks, layouts that do not fit, and more
@@ -69,7 +72,8 @@ def save(
     True
     """
     stored = {name: to_stored(array, f"array {name!r}") for name, array in tensors.items()}
-    return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
+    options = options_of(transform, layout, rules)
+    return save_source(Arrays(stored, metadata), profile, options, quality)
 
 
 def save_file(
@@ -139,13 +143,15 @@ def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[
         return file.get_tensors()
 
 
-def save_source(
-    source: Arrays, profile: Any, transform: str, layout: Any, quality: dict[str, Any]
-) -> bytes:
-    """Return the file of a source as bytes."""
+def options_of(transform: str, layout: Any, rules: Mapping[str, str] | None) -> Options:
+    """Return what the arguments of `save` stand for."""
     layouts = {"": layout} if isinstance(layout, str) else dict(layout or {})
+    return Options(transform, layouts, rules=rules or {})
+
+
+def save_source(source: Arrays, profile: Any, options: Options, quality: dict[str, Any]) -> bytes:
+    """Return the file of a source as bytes."""
     profiles = profiles_of(profile)
     out = io.BytesIO()
-    options = Options(transform, layouts)
     encode(source, out, Quality.choose(**quality), profiles[0] if profiles else None, options)
     return out.getvalue()

@@ -4,7 +4,7 @@ Nothing here is taken from the encoder: what the file states of itself is measur
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from .container.source import Source as Bytes
 from .decoding.decoder import Decoder, Members
 from .errors import InvalidStream, ProfileMissing, VerificationFailed
 from .request import Quality
+from .rules import Rules
 from .tensors import Source, Tensor
 
 CHUNK = 1 << 18  # values compared at once
@@ -27,7 +28,11 @@ ERROR_TOLERANCE = 1e-6  # of the largest error that a file states
 
 
 def verify(
-    source: Source, written: Bytes, quality: Quality, profiles: Sequence[Profile] = ()
+    source: Source,
+    written: Bytes,
+    quality: Quality,
+    profiles: Sequence[Profile] = (),
+    rules: Mapping[str, str] | None = None,
 ) -> None:
     """Raise VerificationFailed unless a file holds what a dump does, within what it states.
 
@@ -40,6 +45,7 @@ def verify(
         written: The bytes of the file.
         quality: What was asked for.
         profiles: The profiles that the file may need; built-in ones are found without.
+        rules: What was asked for by name, as in `Options`.
 
     >>> from featcodec import Quality, encode_file
     >>> from featcodec.container.source import File
@@ -48,6 +54,8 @@ def verify(
     >>> report = encode_file("feats.safetensors", "feats.fcz", Quality(snr=10), overwrite=True)
     >>> verify(Dump("feats.safetensors"), File.open("feats.fcz"), Quality(snr=10))
     """
+    by_name = Rules(rules or {})
+    source = by_name.kept(source)
     try:
         decoder = Decoder(Reader(written, "the file"), profiles)
         _same_tensors(source, decoder)
@@ -55,7 +63,8 @@ def verify(
         with np.errstate(all="ignore"):  # NaN and extremes are data here
             for group in decoder.groups:
                 members = [tensors[entry.name] for entry in group.entries]
-                _Comparison(decoder, group, members, quality).run()
+                asked = by_name.of(members[0].name) or quality if members else quality
+                _Comparison(decoder, group, members, asked).run()
     except (InvalidStream, ProfileMissing) as error:
         raise VerificationFailed(f"what was written cannot be decoded: {error}") from error
 
@@ -149,6 +158,8 @@ class _Comparison:
 
     def _judge(self) -> None:
         stated, bound = self.header.snr_db, self.quality.max_error
+        if self.quality.lossless:
+            self._fail("loss, and none was asked for")
         if bound is not None and not self.largest <= bound:
             self._fail(f"an error of {self.largest:.9g}, above the bound of {bound:.9g}")
         if self.header.max_error * (1 + ERROR_TOLERANCE) < self.largest:

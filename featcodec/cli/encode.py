@@ -3,14 +3,14 @@
 import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..request import FAMILIES
-from . import batch, failures, render, streams
+from . import batch, by_name, failures, render, streams
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Task:
     transform: str
     layouts: dict[str, str]
     architectures: dict[str, str]
+    rules: dict[str, str]
     force: bool
     progress: bool
     verify: bool
@@ -37,7 +38,7 @@ def work(task: Task) -> Any:
 
     quality = Quality.choose(**task.quality)
     profile = Profile.load(task.profile) if task.profile else None
-    options = Options(task.transform, task.layouts, task.architectures)
+    options = Options(task.transform, task.layouts, task.architectures, task.rules)
     with (
         streams.readable(task.source) as source,
         streams.writable(task.target) as target,
@@ -84,7 +85,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return found
 
 
-@click.command()
+@click.command(cls=by_name.Command)
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("-o", "--output", metavar="OUT", help="Output file; - for standard output.")
 @click.option("--output-dir", metavar="DIR", help="Folder for the outputs.")
@@ -92,6 +93,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file.")
 @click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
 @click.option("--lossless", is_flag=True, help="Bit for bit.")
+@by_name.options
 @click.option(
     "-p",
     "--profile",
@@ -139,6 +141,8 @@ def command(
     bpfp: float | None,
     max_error: float | None,
     lossless: bool,
+    rules: dict[str, str],
+    rules_file: str | None,
     profile: str | None,
     transform: str,
     layout: dict[str, str],
@@ -153,22 +157,28 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Encode safetensors dumps.
+    """Encode dumps: files of safetensors, NumPy (.npz, .npy) or torch (.pt, .pth, .ckpt).
 
-    Quality is one of --snr, --bpfp, --max-error and --lossless. With - as DUMP the dump is read
-    from standard input.
+    Quality is one of --snr, --bpfp, --max-error and --lossless; --quality, --exact and --drop ask
+    for another of tensors by name, the first pattern that matches holds. With - as DUMP the dump is
+    read from standard input.
     """
     quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
     check_quality(quality)
-    read = [("--profile", profile)] if profile else []
+    rules = by_name.merged(rules, rules_file)
+    named_files = (("--profile", profile), ("--rules", rules_file))
+    read = [(what, path) for what, path in named_files if path]
     written = [("--report", report)] if report else []
     targets = batch.outputs(dumps, output, output_dir, target_of, force, read, written)
     if report is not None:
         Path(report).open("a").close()  # what cannot be written is better known now
     terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = terminal and not (no_progress or quiet) and jobs == 1
+    asked = Task(
+        "", "", quality, profile, transform, layout, architecture, rules, force, bar, verify
+    )
     tasks = [
-        Task(source, target, quality, profile, transform, layout, architecture, force, bar, verify)
+        replace(asked, source=source, target=target)
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
@@ -184,7 +194,8 @@ def command(
 
 def target_of(dump: str) -> str:
     """Return the name of the file of a dump."""
-    return dump.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX
+    suffix = next((one for one in batch.DUMP_SUFFIXES if dump.endswith(one)), "")
+    return dump.removesuffix(suffix) + batch.SUFFIX
 
 
 def check_quality(quality: dict[str, Any]) -> None:

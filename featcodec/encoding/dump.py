@@ -16,6 +16,7 @@ from ..container.writer import Writer
 from ..errors import InvalidInput
 from ..profiles import NEURAL
 from ..request import FAMILIES, Options, Quality
+from ..rules import Rules
 from ..tensors import Source
 from .features import FeatureEncoder
 from .judge import judge_at
@@ -42,16 +43,18 @@ def encode(
     not fit and Unreachable for rates that cannot be met.
     """
     options = options or Options()
+    rules = Rules(options.rules)
+    source = rules.kept(source)
     check_options(options, [tensor.name for tensor in source.tensors])
     check_dump(source.metadata, source.tensors)
     if options.transform == "neural":
         profile = profile or Profile.load(NEURAL)
-        if quality.max_error is not None:
+        if any(one.max_error is not None for one in (quality, *rules.qualities)):
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
     with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
-        judge = None if quality.lossless else judge_at(quality.snr, profile, options)
+        judge = judge_at(quality.snr, profile, options)
         groups = group_tensors(source, options, quality.lossless, judge)
         check_features(groups)
         encoder = DumpEncoder(source, out, profile, options, groups, progress)

@@ -15,6 +15,7 @@ from ...align.numbers import to_float, unsigned
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
 from ...coding.parts.base import Sizes
+from ...request import Quality
 from .repeats import find
 
 CHUNK = 1 << 21
@@ -38,6 +39,7 @@ class Group:
     tensor: Callable[[int], np.ndarray]  # stored elements of tensor i, read when touched
     label: str  # model and layer, from the metadata
     wide: bool = False  # values whose squares single precision does not hold
+    quality: Quality | None = None  # asked for by name, instead of that of the file
     rows: Rows | None = None  # with repeated ones, which are left out of what is coded
     constants: tuple[tuple[int, int], ...] = ()  # channels, each of one stored element all over
     gains: Gains | None = None  # that tokens are divided by before they are coded
