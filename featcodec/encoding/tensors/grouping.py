@@ -23,7 +23,7 @@ from .lossless import LosslessGroup, lossless_group
 from .same_statistics import split_by_statistics
 from .side_tensors import side_tensors
 
-Judge = Callable[[Group, bool], float]  # the bits of a group, about; of more values for True
+Judge = Callable[[Group], float]  # the bits of a group, about
 ASKED = "asked for by name"
 OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
 
@@ -108,7 +108,7 @@ def _group(
 
 
 def _bits(group: Callable[[list[Tensor]], Group], judge: Judge, tensors: list[Tensor]) -> float:
-    return judge(group(tensors), False)
+    return judge(group(tensors))
 
 
 def _by_bits(
@@ -120,8 +120,8 @@ def _by_bits(
 ) -> dict[str, tuple[str, Layout]]:
     """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
 
-    def bits(layout: Layout, some: Sequence[Tensor], closely: bool) -> float:
-        return judge(_group(some, aligned[some[0].name][0], layout, metadata), closely)
+    def bits(layout: Layout, some: Sequence[Tensor]) -> float:
+        return judge(_group(some, aligned[some[0].name][0], layout, metadata))
 
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
     found = best_layouts(tensors, inferred, stated, bits)
