@@ -144,7 +144,7 @@ def test_pictures_of_one_layer_are_one_group_and_layers_are_not() -> None:
         + 0.5 * rng.normal(size=(24, 1, 1))
         for i in range(6)
     }
-    means = 20 * rng.normal(size=(2, 24, 1))
+    means = 4 * rng.normal(size=(2, 24, 1))
     layers = {f"layers.{i}.out": mix[i] @ rng.normal(size=(24, 4000)) + means[i] for i in range(2)}
     for tensors, layout, count in ((pictures, "CHW", 1), (layers, "DL", 2)):
         _, groups = encoded(

@@ -11,11 +11,10 @@ from ...coding.model import GridModel, pack_scales
 from ...coding.parts.base import Sizes
 from ...container.model import ProfileEntry
 from ...entropy import family
-from ...modes.linear.search import magnitude_at, reflector_bits
 from ...transform import dct, householder
-from .. import tuning
 from ..fit import fitting
 from ..fit.fitting import Classes
+from ..fit.spectrum import Spectrum
 from ..search.candidate import scale_of, separable
 from ..search.entries import matching
 from ..tensors.samples import Samples
@@ -45,7 +44,6 @@ def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
     """Yield the bits with a DCT of each block worth trying, with a KLT and without."""
     target, values = 10 ** (-snr / 10), samples.alignment()
     blocks = fitting.blocks_worth_trying(samples.group.grids)
-    axes_bits = reflector_bits(samples.channels, samples.channels - 1, magnitude_at(snr))
     side = SIDE_BITS + CHANNEL_BITS * samples.channels
     found: dict[Sizes, tuple[Classes, float]] = {}
     for block in dict.fromkeys((*blocks, samples.ones)):
@@ -56,8 +54,8 @@ def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
         found[block] = latents, side + _fitted(samples, latents, block, target)
     least = min(found[block][1] for block in blocks or [samples.ones])
     yield least
-    axes = _axes(samples, values, snr) if axes_bits < least else None
-    if axes is not None:
+    axes, axes_bits = _axes(samples, values, target)
+    if axes is not None and axes_bits < least:
         for block, (plain, bits) in found.items():
             if bits < NEAR * least or block == samples.ones:
                 turned = {sizes: np.tensordot(axes.T, a, 1) for sizes, a in plain.items()}
@@ -68,20 +66,29 @@ def _classes(samples: Samples, block: Sizes, values: ValueAlignment) -> Classes:
     return samples.sample(block, samples.sizes.trial, values)[0][False]
 
 
-def _axes(samples: Samples, values: ValueAlignment, snr: float) -> np.ndarray | None:
-    """Return principal axes (channels, channels) of values apart from the sample, if known.
+def _axes(
+    samples: Samples, values: ValueAlignment, target: float
+) -> tuple[np.ndarray | None, float]:
+    """Return principal axes (channels, channels) of values apart from the sample, and their bits.
 
-    Rounded as reflectors are.
+    Rounded as reflectors are; None where too little is known of them, or none pays.
     """
-    if not 2 <= samples.channels <= min(KLT_CHANNELS, tuning.KLT_CHANNELS):
-        return None
+    if not 2 <= samples.channels <= KLT_CHANNELS:
+        return None, 0.0
     budget = 2 * samples.sizes.trial
-    some = samples.sample(samples.ones, budget, values, disjoint=True)[0][False]
+    parts, share = samples.sample(samples.ones, budget, values, disjoint=True)
+    some = parts[False]
     if sum(a[0].size for a in some.values()) < LEAST_TOKENS * samples.channels:
-        return None
-    axes = fitting.klt(some, fitting.centre_of(some))
-    rounded = householder.factor(axes, samples.channels - 1, magnitude_at(snr))
-    return householder.basis(rounded, samples.channels).astype(samples.group.compute_dtype)
+        return None, 0.0
+    centre = fitting.centre_of(some)
+    axes = fitting.klt(some, centre)
+    spectrum = Spectrum.of(axes, centre, some, samples.ones, share, target)
+    rank = min(spectrum.rank, samples.channels - 1)
+    if not rank:
+        return None, 0.0
+    rounded = householder.factor(axes, rank, spectrum.magnitudes[:rank])
+    basis = householder.basis(rounded, samples.channels).astype(samples.group.compute_dtype)
+    return basis, float(spectrum.bits[:rank].sum())
 
 
 def _fitted(samples: Samples, latents: Classes, block: Sizes, target: float) -> float:
