@@ -1,8 +1,9 @@
 """One group of features to a header and row groups: how it is coded, and its quality met."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 from .without_repeats import without_repeats
 
+Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
 SCARCE_TOLERANCE = 0.02  # dB
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
@@ -72,7 +74,39 @@ class FeatureEncoder:
         snr, choice = quality.snr, self._choice(samples, quality.snr)
         if choice is None:
             return self._exact(group)
-        return self._smaller(group, lambda: self._reaching(samples, choice, snr))
+        return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
+
+    def _ways(self, samples: Samples, choice: Choice, snr: float) -> Iterator[Way]:
+        """Yield ways to write a group at an SNR or, where symbols are few, at higher ones.
+
+        Few symbols reach an SNR in leaps: one leap further may take no more of them.
+        """
+        yield partial(self._reaching, samples, choice, snr)
+        if choice.picture is not None or choice.estimate.bits > tuning.FEW_BITS:
+            return
+        for more in tuning.RUNGS:
+            another = self._choice(samples, more) if more > snr else None
+            if another is not None:
+                yield partial(self._at_snr, samples, another, more)
+
+    def _smallest(self, ways: Iterator[Way]) -> GroupHeader | None:
+        """Write a group in each way until some in a row were no smaller, and keep the smallest."""
+        mark, least, missed = self.writer.mark(), math.inf, 0
+        best: Way | None = None
+        for way in ways:
+            self.writer.rewind(mark)
+            header = way()
+            rows = self.writer.position - mark[0]
+            size = math.inf if header is None else rows + len(header.pack())
+            missed = 0 if size < least else missed + 1
+            if not missed:
+                best, least = way, size
+            if missed == tuning.RUNGS_TRIED:
+                break
+        if best is None or not missed:
+            return header
+        self.writer.rewind(mark)
+        return best()
 
     def _reaching(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
         """Write a group at an SNR by a choice, or by one for more where it does not reach it."""
@@ -100,10 +134,10 @@ class FeatureEncoder:
         found = Race(samples, entries, family, snr).run()
         if found is None:
             return None
-        few = found.estimate.bits < tuning.COARSE * group.values
-        if few and snr < tuning.COARSE_BELOW:
+        scarce = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * group.values
+        if scarce and snr < tuning.COARSE_BELOW:
             # So few symbols that more of them may take fewer bits.
-            more = Race(samples, entries, family, snr + tuning.MORE_SNR[0]).run()
+            more = Race(samples, entries, family, snr + tuning.RUNG).run()
             if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
                 found = more
         if (

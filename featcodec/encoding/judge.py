@@ -12,7 +12,9 @@ from .tensors.group import Group
 from .tensors.grouping import Judge
 from .tensors.samples import Samples
 
-SNRS = (10.0, 30.0)  # dB: below, samples tell too little of what is rare
+# dB: below the first, samples tell too little of what is rare. Files of nearly the same SNR have
+# the same layout.
+SNRS = (10.0, 20.0, 30.0)
 
 
 def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Judge | None:
@@ -23,7 +25,7 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
     if options.transform == "neural":
         return None
     entries = list(enumerate(profile.entries)) if profile else []
-    wanted = min(max(snr or SNRS[0], SNRS[0]), SNRS[1])
+    wanted = min(SNRS, key=lambda known: abs(known - (snr or SNRS[0])))
 
     def bits(group: Group) -> float:
         samples = Samples(group, replace(options.samples, trial=options.samples.trial // 2))
