@@ -1,15 +1,17 @@
 """Interpolation in the sample domain (SPEC §7.16): files by hand, and faulty ones."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from featcodec.container.group import Lossy, Part
+from featcodec.container import index
+from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
-from featcodec.container.sections import SECTION
-from featcodec.entropy import integers, located
+from featcodec.container.sections import SECTION, V6
+from featcodec.entropy import integers, located, symbols
 from featcodec.entropy.interpolation import NEAR, PASSES, SPREADS, Interpolator, Weights
 from featcodec.entropy.located import CLASSES, NUMBERS
 from featcodec.modes.interpolated import InterpolatedFields
@@ -18,10 +20,11 @@ from featcodec.modes.interpolated.part import KINDS, Own, sorted_runs
 
 from . import grids
 from .contexts import entry_of
-from .edit import PLAIN, damaged, header_of, lossy, rewrite, signed, with_model
+from .edit import PLAIN, LaxWriter, damaged, header_of, lossy, rewrite, signed, with_model
 from .store import Vector, fault, sound, valid
 
 SIZE = 3  # channels
+MANY = 1549  # channels, the fewest with more than 2^24 weights of each other
 
 
 def made() -> Iterator[Vector]:
@@ -86,9 +89,9 @@ def by_hand(own: Own, lower: float = 0.0, **changes: Any) -> bytes:
             found = step.predicted / 64 + rng.logistic(scale=0.7, size=size.shape) * size
             found *= np.where(rng.random(size.shape) < 0.02, 50.0, 1.0)
             found = np.maximum(found, 0) if positive else found
-            symbols = np.clip(np.rint(found), -(1 << 17), 1 << 17).astype("i4")
-            step.learn(symbols)
-            rest, start = (symbols - step.bases).reshape(-1), 0
+            whole = np.clip(np.rint(found), -(1 << 17), 1 << 17).astype("i4")
+            step.learn(whole)
+            rest, start = (whole - step.bases).reshape(-1), 0
             order, runs = sorted_runs(step.numbers)
             for number, count in runs:
                 table = located.table(number, positive, own.tweaks, own.zeros)
@@ -181,8 +184,23 @@ def faults() -> Iterator[Vector]:
         "a byte behind an interpolation",
         rewrite(maps, with_model(fields=InterpolatedFields(fields.weights + b"\0"))),
     )
+    yield fault("interpolated-many", "weights of 1,549 channels", of_many_channels())
     yield fault(
         "interpolated-symbols",
         "resealed damage to symbols",
         damaged(maps, 0, SECTION.size + 60),
     )
+
+
+def of_many_channels() -> bytes:
+    """Write one token of MANY channels."""
+    model = Model("interpolated", (1,), fields=InterpolatedFields(bytes(11)))
+    header = Lossy(**PLAIN | {"layout": "LD"}, parts=(Part("interpolated", model),))
+    out = io.BytesIO()
+    writer = LaxWriter(out)
+    writer.needs(V6)
+    writer.section(b"ROWS", b"\x80\0" + symbols.encode([]))
+    writer.section(b"GRUP", GroupHeader("F32", 1, 1, 0, 1.0, np.nan, header).pack())
+    writer.index.tensors = [index.TensorEntry("x", "F32", (1, MANY), 0)]
+    writer.finish()
+    return out.getvalue()

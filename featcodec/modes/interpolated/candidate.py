@@ -26,7 +26,7 @@ SIZE = 2 * MAX_MAGNITUDE + 1
 class InterpolatedCandidate(Candidate):
     """The sample domain: expected values and their spreads choose the tables."""
 
-    LAMBDAS = (0.08,)
+    LAMBDAS = (0.1,)
 
     def rough(self, step: float) -> PartCoder:
         """Return a coder that quantises alone, which shows the error of a step well enough."""

@@ -15,10 +15,10 @@ from ..search import ModeSearch
 from .candidate import InterpolatedCandidate
 
 LONGEST, LEAST_LONG = 16, 11  # of a block, on the last two axes
-MOST_CHANNELS = 512
+MOST_CHANNELS = 128
 LEAST_VALUES = 1 << 17
 LEAST_BITS = 0.5  # a value, of the best so far: where fewer are left, hardly any neighbour tells
-PROMISING = 0.97  # of the bits of the best so far
+PROMISING = 0.95  # of the bits of the best so far: for less, a decoder would take more time
 
 
 class InterpolatedSearch(ModeSearch):
