@@ -483,8 +483,9 @@ types:
             (flags & 4) == 0 or _.kind != part_kind::own
             or (_.body.as<sized_model>.model.transform != transform::context_v3
             and _.body.as<sized_model>.model.transform != transform::predicted
-            and _.body.as<sized_model>.model.transform != transform::split)
-        doc: No transforms 2, 4 and 5 with dependent quantisation.
+            and _.body.as<sized_model>.model.transform != transform::split
+            and _.body.as<sized_model>.model.transform != transform::interpolated)
+        doc: No transforms 2, 4, 5 and 8 with dependent quantisation.
       - id: picture_step
         type: svarint
         if: _parent.coding == coding::network
@@ -590,9 +591,11 @@ types:
             and _root.signature.kind == kind::features)
             or (_ == transform::context and _root.signature.major_version >= 5
             and _root.signature.kind == kind::features)
+            or (_ == transform::interpolated and _root.signature.major_version >= 6
+            and _root.signature.kind == kind::features)
         doc: |
-          No transforms 2 and 4 to 7 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
-          major version 4, or 7 below 5.
+          No transforms 2 and 4 to 8 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
+          major version 4, 7 below 5, or 8 below 6.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -604,13 +607,14 @@ types:
           expr: >-
             ((transform != transform::context_v3 and transform != transform::context_v4)
             or (longest_block.rank == 2 and num_reflectors.value == 0))
-            and (transform != transform::context or (longest_block.rank >= 1
-            and longest_block.rank <= 3 and num_reflectors.value == 0))
+            and ((transform != transform::context and transform != transform::interpolated)
+            or (longest_block.rank >= 1 and longest_block.rank <= 3
+            and num_reflectors.value == 0))
             and ((transform != transform::predicted and transform != transform::split)
             or num_reflectors.value == 0)
         doc: |
           Any; what is checked here are the rules for transforms 2 and 6, which leave out prefix
-          tokens, and those for transforms 4, 5 and 7.
+          tokens, and those for transforms 4, 5, 7 and 8.
       - id: scale_unit
         type: u1
       - id: num_bands
@@ -644,16 +648,27 @@ types:
       - id: own_tables
         type: own_tables
         if: transform == transform::context
+      - id: len_interpolation
+        type: varint
+        if: transform == transform::interpolated
+      - id: interpolation
+        type: interpolation
+        size: len_interpolation.value
+        if: transform == transform::interpolated
       - id: centres
         type: integers
       - id: reflectors
         type: integers
       - id: scales
         type: scales
+        valid:
+          expr: transform != transform::interpolated or _.len.value == 0
       - id: tables
         type: tables
         valid:
-          expr: transform != transform::context or _.len.value == 0
+          expr: >-
+            (transform != transform::context and transform != transform::interpolated)
+            or _.len.value == 0
 
   prediction:
     doc: Section 7.11.
@@ -665,6 +680,34 @@ types:
       - id: octaves
         type: integers
       - id: rows
+        type: integers
+
+  interpolation:
+    doc: Section 7.16.
+    seq:
+      - id: axis
+        type: u1
+        valid:
+          max: 1
+      - id: groups
+        type: integers
+      - id: near
+        type: integers
+      - id: near_constants
+        type: integers
+      - id: across
+        type: integers
+      - id: spread
+        type: integers
+      - id: spread_constants
+        type: integers
+      - id: spread_across
+        type: integers
+      - id: slopes
+        type: integers
+      - id: zeros
+        type: integers
+      - id: offsets
         type: integers
 
   scales:
@@ -1162,6 +1205,7 @@ enums:
     5: split
     6: context_v4
     7: context
+    8: interpolated
   plane_kind:
     0: raw
     1: constant

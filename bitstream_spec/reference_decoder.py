@@ -526,7 +526,7 @@ def read_group(
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
     for model in z.models if z.dependent else []:
-        must(model.transform not in (2, 4, 5), "dependent quantisation in the sample domain")
+        must(model.transform not in (2, 4, 5, 8), "dependent quantisation in the sample domain")
         first = 78 if model.transform in CONTEXTS else 128
         full = all(table.magnitude for number, table in model.tables.items() if number >= first)
         must(full, "an empty table of a quantiser")
@@ -856,11 +856,12 @@ class Model:
     prediction: Prediction | None = None  # 7.11
     peak: int = 0  # 7.12
     offsets: Sequence[int] = ()  # 7.13
+    interpolation: Interpolation | None = None  # 7.16
 
     @property
     def samples(self) -> bool:
         """Whether there is no DCT, whatever the size of a block."""
-        return self.transform in (2, 4, 5, 6, 7)
+        return self.transform in (2, 4, 5, 6, 7, 8)
 
 
 def read_model(
@@ -871,15 +872,17 @@ def read_model(
     contexts: bool = False,
     sets: int = 1,
 ) -> Model:
-    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4, 5 and 7.
+    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4, 5, 7, 8.
 
     ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of
     offsets (7.13, 7.14).
     """
     r = Reader(data)
     transform = r.u8()
-    must(transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 7}[major], "unknown transform")
-    must(transform not in (4, 5, CONTEXT) or own, "a transform of the sample domain in a profile")
+    must(transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 8}[major], "unknown transform")
+    must(
+        transform not in (4, 5, CONTEXT, 8) or own, "a transform of the sample domain in a profile"
+    )
     must(transform not in (2, 6) or contexts, "context modelling in a wrong place")
     axes = r.lengths()
     points = math.prod(axes)
@@ -910,6 +913,11 @@ def read_model(
         offsets = read_integers(r.blob(), 48 * sets)
         must(all(-128 <= o <= 128 for o in offsets), "an offset is too large")
     own_tables = read_own_tables(r.blob()) if transform == CONTEXT else {}
+    interpolation = None
+    if transform == 8:
+        fits = 1 <= len(axes) <= 3 and math.prod(axes[:-2]) == 1
+        must(fits and not count, "interpolation with reflectors, or of blocks that are no maps")
+        interpolation = read_interpolation(r.blob(), channels)
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     of_bands = max(bands, default=0) + 1
     if count:
@@ -917,14 +925,16 @@ def read_model(
     size = count * channels - count * (count - 1) // 2
     flat = read_integers(r.blob(), of_bands * size)
     bases = [read_basis(flat[i * size : (i + 1) * size], count, channels) for i in range(of_bands)]
-    of_scales = {4: len(PASSES), 5: 1}.get(transform, points)
-    scales = read_scales(r.blob(), channels, of_scales, unit)
+    of_scales = {4: len(PASSES), 5: 1, 8: 1}.get(transform, points)
+    packed = r.blob()
+    must(not packed or transform != 8, "interpolation with scales")
+    scales = read_scales(packed, channels, of_scales, unit)
     tables = read_tables(r.blob())
-    must(not tables or transform != CONTEXT, "tables in two places")
+    must(not tables or transform not in (CONTEXT, 8), "tables in two places, or where none belong")
     tables |= own_tables
     r.end()
     model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
-    return replace(model, offsets=offsets)
+    return replace(model, offsets=offsets, interpolation=interpolation)
 
 
 def read_basis(flat: Sequence[int], count: int, channels: int) -> Basis:
@@ -1131,6 +1141,8 @@ def frequencies(table: Table) -> list[int]:
     top = table.magnitude
     budget = 2**24 - (2 * top + 1)
     left = budget - (budget * chance(table.zero) >> 24)
+    if isinstance(table, Located):
+        return located_frequencies(table)
     f = [0] * (2 * top + 1)
     f[top] = budget - left + 1
     for m in range(1, top + 1):
@@ -1338,9 +1350,7 @@ def decode_rows(
     symbols: list[array[int]] = []
     latents: list[list[list[float]]] = []
     for ((part, size), _), blocks in zip(found, sizes, strict=True):
-        read = {2: read_map, 4: read_predicted, 5: read_split, 6: read_map, 7: read_map}.get(
-            z.models[part].transform, read_class
-        )
+        read = READERS.get(z.models[part].transform, read_class)
         more, values = read(coded, z, z.models[part], size, blocks, step)
         symbols += more
         latents.append(values)
@@ -1964,6 +1974,238 @@ def from_neighbours(
             line.append(step * (m if k >= 0 else -m))
         latents.append(line)
     return latents
+
+
+# ---- 7.16 Interpolation --------------------------------------------------------------------------
+
+SPREADS = (5, 7, 10, 13, 19, 27, 38, 54, 76, 108, 152, 215, 304, 431, 609, 861)
+SHIFTS = (3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8)
+LOW = (2, 3, 3, 5, 6, 9, 12, 9, 12, 9, 12, 9, 12, 9, 12, 9, 12)
+CELLS = (2, 2, 2, 2, 2, 3, 3, 4, 4, 6, 7, 10, 13, 10, 13, 10, 13)
+LOCATED = (13, 13, 13, 13, 13, 14, 14, 15, 15, 25, 26, 37, 48, 72, 94, 127, 127)
+HALVES = (2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512)
+LINES = (  # the first neighbours of the pairs of passes 1 and 4, 2 and 5, 3 and 6
+    ((-1, 0), (-1, -2), (-1, 2), (-3, 0)),
+    ((0, -1), (-1, -1), (-1, 1), (0, -3)),
+    ((-1, 0), (0, -1), (-1, -1), (-1, 1)),
+)
+
+
+@dataclass
+class Interpolation:
+    """The fields of 7.16; the weights of other channels are (channel, weight), those not 0."""
+
+    axis: int
+    groups: Sequence[int]
+    near: list[list[list[int]]]  # of each pass and channel, the constant last
+    spread: list[list[list[int]]]
+    across: list[list[list[tuple[int, int]]]]
+    spread_across: list[list[list[tuple[int, int]]]]
+    slopes: Sequence[int]
+    zeros: Sequence[int]
+    offsets: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Located(Table):
+    """A table whose frequencies follow from a slope g and a distance p 2^H."""
+
+    slope: int = 0
+    distance: int = 0
+    zeros: int | None = None  # the correction, where nothing lies below 0
+
+
+def read_interpolation(data: bytes, channels: int) -> Interpolation:
+    r = Reader(data)
+    axis = r.u8()
+    must(axis < 2, "an unknown axis")
+    within(7 * channels**2, "CHANNEL_WEIGHTS")
+    groups = read_integers(r.blob(), channels)
+    must(all(0 <= g < channels for g in groups), "a group of channels that cannot be")
+    pairs = [(c, j) for c in range(channels) for j in range(channels) if groups[j] < groups[c]]
+
+    def weights(lines: int, least: int) -> list[list[list[int]]]:
+        flat, constants = read_integers(r.blob(), 7 * lines * channels), r.blob()
+        last = read_integers(constants, 7 * channels)
+        must(all(max(least, -512) <= k <= 512 for k in flat), "a weight is too large, or negative")
+        must(all(least <= k <= 2**20 for k in last), "a constant is too large, or negative")
+        lined = [flat[i : i + channels] for i in range(0, len(flat), channels)]
+        return [
+            [
+                [*(line[c] for line in lined[i * lines : (i + 1) * lines]), last[i * channels + c]]
+                for c in range(channels)
+            ]
+            for i in range(7)
+        ]
+
+    def across(least: int) -> list[list[list[tuple[int, int]]]]:
+        flat = iter(read_integers(r.blob(), 7 * len(pairs)))
+        found: list[list[list[tuple[int, int]]]] = []
+        for _ in range(7):
+            rows: list[list[tuple[int, int]]] = [[] for _ in range(channels)]
+            for (c, j), k in zip(pairs, itertools.islice(flat, len(pairs)), strict=True):
+                must(least <= k <= 512, "a weight is too large, or negative")
+                if k:
+                    rows[c].append((j, k))
+            found.append(rows)
+        return found
+
+    near, of_channels = weights(4, -(2**20)), across(-512)
+    spread, spread_across = weights(6, 0), across(0)
+    slopes, zeros, offsets = (read_integers(r.blob(), n) for n in (17, 17 * 64, 17 * 6))
+    r.end()
+    for values, most in ((slopes, 32), (zeros, 96), (offsets, 128)):
+        must(all(abs(k) <= most for k in values), "a correction is too large")
+    return Interpolation(
+        axis, groups, near, spread, of_channels, spread_across, slopes, zeros, offsets
+    )
+
+
+def chance_at(z: int) -> int:
+    c, f = divmod(min(max(z, 0), 65280), 256)
+    low = chance(c)
+    return low + ((chance(min(c + 1, 255)) - low) * f >> 8)
+
+
+def located_frequencies(table: Located) -> list[int]:
+    top = table.magnitude
+    budget = 2**24 - (2 * top + 1)
+
+    def z(i: int) -> int:
+        return 32768 + (table.slope * (64 * i + 32 - table.distance) >> 6)
+
+    if table.zeros is None:
+        sums = [budget * chance_at(z(i)) >> 24 for i in range(-top, top)]
+    else:
+        below = chance_at(z(0))
+        first = budget * chance_at(z(0) + 256 * table.zeros) >> 24
+        sums = [0] * top + [first]
+        for i in range(1, top):
+            part = (budget - first) * (chance_at(z(i)) - below) // (2**24 - below)
+            sums.append(first + part)
+    sums.append(budget)
+    return [b - a + 1 for a, b in zip([0, *sums], sums, strict=False)]
+
+
+def located_table(number: int, positive: bool, m: Interpolation) -> Located:
+    k, p = divmod(number, 64)
+    p -= LOW[k] if positive else 0
+    octave, eighth = divmod(96 - 4 * (k - 8) + m.slopes[k], 8)
+    slope = POWERS[eighth] << octave >> 15
+    nothing_below = positive and p >> max(6 - SHIFTS[k], 0) < CELLS[k]
+    zeros = m.zeros[number] if nothing_below else None
+    return Located(LOCATED[k], slope=slope, distance=p << SHIFTS[k], zeros=zeros)
+
+
+def locate(predicted: int, k: int, positive: bool) -> tuple[int, int]:
+    """The number of the table, and the base."""
+    n, z = max(6 - SHIFTS[k], 0), max(SHIFTS[k] - 6, 0)
+    m = predicted + (1 << SHIFTS[k] - 1) >> SHIFTS[k]
+    if not positive:
+        e = m >> n
+        return 64 * k + m - (e << n), e << z
+    m = max(m, -LOW[k])
+    e = max((m >> n) - CELLS[k], 0)
+    return 64 * k + m - (e << n) + LOW[k], e << z
+
+
+def halving(y: int, x: int) -> int:
+    """The pass of a place, with the coordinate along the axis first."""
+    if y % 2 or x % 2:
+        return 3 + y % 2 + 2 * (x % 2)
+    return (y % 4 + 2 * (x % 4)) // 2
+
+
+def opposite_pairs(
+    y: int, x: int, size: tuple[int, int], number: int, axis: int
+) -> list[list[int | None]]:
+    """The points of the two neighbours of each pair, None for one that there is not."""
+    found: list[list[int | None]] = []
+    for a, b in LINES[(number - 1) % 3] if number else ():
+        h = 2 if number < 4 else 1
+        j, k = (h * b, h * a) if axis else (h * a, h * b)
+        pair: list[int | None] = []
+        for sign in (1, -1):
+            v, w = mirrored(y, sign * j, size[0]), mirrored(x, sign * k, size[1])
+            pair.append(None if v is None or w is None else v * size[1] + w)
+        found.append(pair)
+    return found
+
+
+def limited(q: int) -> int:
+    return min(max(q, -(2**15)), 2**15)
+
+
+def read_interpolated(
+    coded: Symbols, z: Lossy, model: Model, size: tuple[int, ...], blocks: int, step: float
+) -> tuple[list[array[int]], list[list[float]]]:
+    """As `read_class`, for a class of blocks coded with interpolation."""
+    m = model.interpolation
+    assert m
+    height, width = size = as_map(size)
+    points, positive = height * width, z.lower >= z.mean
+    channels = len(m.groups)
+    symbols = [[0] * blocks for _ in range(channels * points)]
+    latents = [[0.0] * blocks for _ in symbols]
+    arrays: list[array[int]] = []
+    grid = list(itertools.product(range(height), range(width)))
+    for number in range(7):
+        mine = [(y, x) for y, x in grid if halving(*((x, y) if m.axis else (y, x))) == number]
+        pairs = {place: opposite_pairs(*place, size, number, m.axis) for place in mine}
+        beyond: dict[tuple[int, int, int], int] = {}  # by channel, point and block
+        for group in sorted(set(m.groups)):
+            wanted: dict[int, list[tuple[int, int, int, int, int, int]]] = {}
+            members = [c for c in range(channels) if m.groups[c] == group]
+            for c, (y, x), block in itertools.product(members, mine, range(blocks)):
+                point = y * width + x
+                near = [
+                    [0 if i is None else limited(symbols[c * points + i][block]) for i in pair]
+                    for pair in pairs[y, x]
+                ]
+                s, r = expected(near, m.near[number][c], m.spread[number][c])
+                others = [(w, beyond[j, point, block]) for j, w in m.across[number][c]]
+                s += sum(w * u for w, u in others) + 32 >> 6
+                others = [(w, beyond[j, point, block]) for j, w in m.spread_across[number][c]]
+                r += sum(w * abs(u) for w, u in others) + 32 >> 6
+                s = min(max(s, -(2**21)), 2**21)
+                k = bisect_right(SPREADS, r)
+                table, base = locate(s, k, positive)
+                wanted.setdefault(table, []).append((c, point, block, s, k, base))
+            for table, some in sorted(wanted.items()):
+                found = coded.take(len(some), located_table(table, positive, m))
+                arrays.append(found)
+                for (c, point, block, s, k, base), rest in zip(some, found, strict=True):
+                    q = rest + base
+                    symbols[c * points + point][block] = q
+                    beyond[c, point, block] = 64 * limited(q) - (max(s, 0) if positive else s)
+                    left = 64 * limited(q) - s
+                    kind = 1 + (left > HALVES[k]) - (left < -HALVES[k])
+                    if positive and q == 0:
+                        kind = 3 + (s >= 0) + (s >= 32)
+                    latents[c * points + point][block] = (q + m.offsets[6 * k + kind] / 64) * step
+    return arrays, latents
+
+
+def expected(near: list[list[int]], weights: list[int], spreads: list[int]) -> tuple[int, int]:
+    """What neighbours say of a symbol and of its spread."""
+    s, r = weights[-1], spreads[-1]
+    for (one, other), a, b in zip(near, weights, spreads, strict=False):
+        s += a * (one + other)
+        r += b * abs(one - other)
+    if near:
+        first, second = sum(near[0]), sum(near[1])
+        r += spreads[4] * abs(first - second) + spreads[5] * abs(first)
+    return s, r
+
+
+READERS = {
+    2: read_map,
+    4: read_predicted,
+    5: read_split,
+    6: read_map,
+    7: read_map,
+    8: read_interpolated,
+}
 
 
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------

@@ -89,6 +89,7 @@ class FeatcodecFile(KaitaiStruct):
         split = 5
         context_v4 = 6
         context = 7
+        interpolated = 8
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -871,6 +872,44 @@ class FeatcodecFile(KaitaiStruct):
             self.symbols._fetch_instances()
 
 
+    class Interpolation(KaitaiStruct):
+        """Section 7.16."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Interpolation, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.axis = self._io.read_u1()
+            if not self.axis <= 1:
+                raise kaitaistruct.ValidationGreaterThanError(1, self.axis, self._io, u"/types/interpolation/seq/0")
+            self.groups = FeatcodecFile.Integers(self._io, self, self._root)
+            self.near = FeatcodecFile.Integers(self._io, self, self._root)
+            self.near_constants = FeatcodecFile.Integers(self._io, self, self._root)
+            self.across = FeatcodecFile.Integers(self._io, self, self._root)
+            self.spread = FeatcodecFile.Integers(self._io, self, self._root)
+            self.spread_constants = FeatcodecFile.Integers(self._io, self, self._root)
+            self.spread_across = FeatcodecFile.Integers(self._io, self, self._root)
+            self.slopes = FeatcodecFile.Integers(self._io, self, self._root)
+            self.zeros = FeatcodecFile.Integers(self._io, self, self._root)
+            self.offsets = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.groups._fetch_instances()
+            self.near._fetch_instances()
+            self.near_constants._fetch_instances()
+            self.across._fetch_instances()
+            self.spread._fetch_instances()
+            self.spread_constants._fetch_instances()
+            self.spread_across._fetch_instances()
+            self.slopes._fetch_instances()
+            self.zeros._fetch_instances()
+            self.offsets._fetch_instances()
+
+
     class Layout(KaitaiStruct):
         """Section 5.1. The limit is that of section 10."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -963,7 +1002,7 @@ class FeatcodecFile(KaitaiStruct):
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
-                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
+                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split) and (_.body.model.transform != FeatcodecFile.Transform.interpolated)) )) :
                     raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/15")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
@@ -1027,13 +1066,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( ((self.transform != FeatcodecFile.Transform.context) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.banded:
@@ -1072,13 +1111,26 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.own_tables = FeatcodecFile.OwnTables(self._io, self, self._root)
 
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self.len_interpolation = FeatcodecFile.Varint(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self._raw_interpolation = self._io.read_bytes(self.len_interpolation.value)
+                _io__raw_interpolation = KaitaiStream(BytesIO(self._raw_interpolation))
+                self.interpolation = FeatcodecFile.Interpolation(_io__raw_interpolation, self, self._root)
+
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
             self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
+            _ = self.scales
+            if not  ((self.transform != FeatcodecFile.Transform.interpolated) or (_.len.value == 0)) :
+                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/16")
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
-            if not  ((self.transform != FeatcodecFile.Transform.context) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/15")
+            if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/17")
 
 
         def _fetch_instances(self):
@@ -1112,6 +1164,14 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform == FeatcodecFile.Transform.context:
                 pass
                 self.own_tables._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self.len_interpolation._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self.interpolation._fetch_instances()
 
             self.centres._fetch_instances()
             self.reflectors._fetch_instances()
@@ -2118,4 +2178,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "ba7dff354696c6ed0b39de62e268c1dde50c1b5402b268323fd75cc2478ff25d"
+KSY_SHA256 = "b83af942ed10ce0587e8e1655f334f16d9c086eaee92380620ae07aabac4dcef"

@@ -28,6 +28,7 @@ def by_hand() -> Iterator[Vector]:
         far_steps,
         frames,
         hostile,
+        interpolated,
         limits,
         messages,
         networks,
@@ -37,5 +38,5 @@ def by_hand() -> Iterator[Vector]:
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, frames, hostile, limits, messages)
+    topics += (repeats, frames, hostile, limits, messages, interpolated)
     return itertools.chain.from_iterable(topic.made() for topic in topics)
