@@ -15,6 +15,7 @@ from ..errors import InvalidInput
 from ..request import Options, Quality
 from . import rounding, tuning
 from .bounded.choice import bounded_choice, fine_choice
+from .bounded.rounded import error_of, write_rounded
 from .choice import Choice
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes, write_lossless
@@ -60,7 +61,7 @@ class FeatureEncoder:
             return self._exact(group)
         if quality.max_error is not None:
             bound = quality.max_error
-            return self._smaller(group, lambda: self._bounded(samples, bound))
+            return self._smaller(group, lambda: self._within_bound(samples, bound))
         assert quality.snr is not None
         snr, choice = quality.snr, self._choice(samples, quality.snr)
         if choice is None:
@@ -154,6 +155,21 @@ class FeatureEncoder:
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None
+
+    def _within_bound(self, samples: Samples, bound: float) -> GroupHeader:
+        """Write a group so that no value errs by more than the bound, in the fewest bytes."""
+        mark = self.writer.mark()
+        coded = self._bounded(samples, bound)
+        size = self.writer.position
+        self.writer.rewind(mark)
+        rounded = write_rounded(self.writer, samples.group, bound)
+        if self.writer.position < size:
+            squared, largest = error_of(samples.group, bound)
+            power = samples.stats.count * samples.stats.std**2
+            return replace(rounded, snr_db=decibels(power, squared), max_error=largest)
+        self.writer.rewind(mark)
+        assert coded is not None
+        return self._bounded(samples, bound)
 
     def _bounded(self, samples: Samples, bound: float) -> GroupHeader:
         """Write the row groups so that no value errs by more than the bound."""

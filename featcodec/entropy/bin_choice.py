@@ -12,7 +12,8 @@ from .raster import GRADES, SUMS, Cells, Kinds, Raster
 SAMPLE = 1 << 16  # numbers that bins are chosen on
 LEAST = 64  # numbers
 STRETCH = 1 << 16  # consecutive numbers that rasters are compared on
-FEW = 512  # different numbers at most, for a bin each
+FEW = 512  # different numbers at most, for a bin each,
+MORE, TIMES = 2048, 256  # or even more where each occurs so often
 PREFIXES = 192
 # A number has a bin of its own from a share of 1 / FREQUENT on, ABOVE times that of its neighbours.
 FREQUENT, ABOVE = 512, 4
@@ -74,7 +75,8 @@ def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.nda
     sample = numbers[:: max(len(numbers) // SAMPLE, 1)]
     seen, counts = np.unique(sample, return_counts=True)
     low = 0
-    if len(seen) > min(FEW, len(numbers) // 16):
+    few = max(min(FEW, len(numbers) // 16), min(MORE, len(numbers) // TIMES))
+    if len(seen) > few:
         low = _low(seen, min(PREFIXES, len(numbers) // 64))
     prefixes, place = _distinct(numbers >> numbers.dtype.type(low))
     if len(prefixes) > MOST_BINS // 2:  # the sample did not show how many there are

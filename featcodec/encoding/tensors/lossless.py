@@ -30,6 +30,7 @@ class LosslessGroup:
     layouts: Sequence[Layout]  # of which each may have rows that are repeated
     reasons: Sequence[str] = ()  # for which floating tensors are in it, though loss is allowed
     reduced: ReducedElements | None = None  # what is left without repeated rows
+    rounded: Callable[[np.ndarray], np.ndarray] | None = None  # elements, before they are coded
 
     @classmethod
     def of(cls, group: Group) -> "LosslessGroup":
@@ -46,7 +47,7 @@ class LosslessGroup:
     @cached_property
     def without_repeats(self) -> "LosslessGroup | None":
         """The group without repeated rows, if there are such."""
-        rows = find(self.dtype, self.layouts, self.shapes, self._shaped)
+        rows = find(self.dtype, self.layouts, self.shapes, self._shaped, self.rounded)
         if rows is None:
             return None
         kept: Counter[tuple[int, ...]] = Counter()
@@ -60,6 +61,10 @@ class LosslessGroup:
 
     def read(self, first: int, last: int) -> np.ndarray:
         """Return the elements first <= e < last of the concatenation, as unsigned integers."""
+        numbers = self._read(first, last)
+        return numbers if self.rounded is None else self.rounded(numbers)
+
+    def _read(self, first: int, last: int) -> np.ndarray:
         if self.reduced is not None:
             return self.reduced.read(first, last, self._shaped, unsigned(self.dtype))
         starts = np.concatenate([[0], np.cumsum(self.sizes, dtype=np.int64)])
