@@ -22,6 +22,7 @@ from .model import GridModel, unpack_scales, unpack_tables
 from .parts.base import PartCoder
 from .picture import NeuralCoder
 from .profile import Profile
+from .refinement import Refinement
 from .row_group import RowGroupCoder
 
 FARTHEST = 1 << 60  # quarter octaves of a step scale; beyond, int64 differences may overflow
@@ -98,7 +99,12 @@ def row_group_coder(
     if lossy.neural and profile:
         base = NeuralCoder(profile.neural, lossy.network_step, seed)
     curve = None if lossy.curve is None else Curve(*lossy.curve)
-    return RowGroupCoder(grid, dtype, values, lossy.clamp, compute_dtype, parts, seed, base, curve)
+    refinement = None
+    if lossy.refined:
+        refinement = Refinement(dtype, lossy.step, lossy.logarithmic)
+    return RowGroupCoder(
+        grid, dtype, values, lossy.clamp, compute_dtype, parts, seed, base, curve, refinement
+    )
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:

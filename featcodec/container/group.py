@@ -1,5 +1,6 @@
 """The header of a tensor group (SPEC §5)."""
 
+import math
 import struct
 from dataclasses import dataclass
 
@@ -8,12 +9,15 @@ from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
 from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
 from .repeats import RepeatedRows
-from .sections import V1, V3, V4, V5
+from .sections import V1, V3, V4, V5, V6
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS = 4  # added to the coding
 CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8
+LOGARITHMIC, REFINED = 64, 128
+UNKNOWN = 255 & ~(CLAMP | DOUBLE | DEPENDENT | CURVE | LOGARITHMIC | REFINED)
+REFINABLE = ("none", "predicted", "split")  # transforms whose values are multiples of the step
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -75,6 +79,8 @@ class Lossy:
     picture_step: int = 0  # eighths of an octave from the step of the part to that of the picture
     dependent: bool = False  # dependent quantisation
     curve: tuple[float, tuple[int, ...]] | None = None  # the correction curve: width and knots
+    refined: bool = False  # what the step leaves out follows, so that nothing is lost
+    logarithmic: bool = False  # elements as numbers are coded, not their values
 
     @property
     def transform(self) -> str:
@@ -95,8 +101,26 @@ class Lossy:
         """Return the lowest version of the format that has what the group uses."""
         versions = [MODES[part.transform].since for part in self.parts]
         versions += [V4] * (self.dependent or self.curve is not None)
-        versions += [V3] * self.neural
+        versions += [V3] * self.neural + [V6] * self.refined
         return max(versions)
+
+    def check_refined(self, dtype: str) -> None:
+        """Raise Corrupt unless the values of a refined group are elements, whatever the decoder."""
+        others = not self.refined or self.clamp or self.dependent or self.neural or self.curve is not None
+        if others or not self.double or (self.mean, self.std) != (0, 1):
+            raise Corrupt("a refined group has other flags than double, or is normalised")
+        for part in self.parts:
+            if part.model is None or part.transform not in REFINABLE:
+                raise Corrupt(f"a refined group has transform {part.transform}, or a profile")
+        precision, octave = elements.PRECISION[dtype], math.log2(self.step)
+        least, most = precision.least / precision.relative, precision.largest
+        if self.logarithmic:
+            least, most = 1, 2.0 ** (elements.BITS[dtype] - 2)
+        if not octave.is_integer() or not least <= self.step <= most:
+            raise Corrupt(
+                f"the step of a refined group is {self.step}; it must be a power of two from"
+                f" {least:g} to {most:g} for {dtype}"
+            )
 
 
 @dataclass(frozen=True)
@@ -116,7 +140,12 @@ class GroupHeader:
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the header states."""
         lossy = V1 if self.lossy is None else self.lossy.version
-        return lossy if self.repeats is None else V5
+        return lossy if self.repeats is None else max(lossy, V5)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all tensors come back bit for bit."""
+        return self.lossy.refined if self.lossy is not None else self.max_error == 0
 
     @property
     def row_groups(self) -> int:
@@ -155,6 +184,8 @@ class GroupHeader:
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
+        if lossy is not None and (lossy.refined or lossy.logarithmic):
+            lossy.check_refined(dtype)
         return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats)
 
 
@@ -176,7 +207,8 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         out.f64(number)
     out.svarint(lossy.step_scale)
     flags = CLAMP * lossy.clamp | DOUBLE * lossy.double
-    out.u8(flags | DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None))
+    flags |= DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None)
+    out.u8(flags | REFINED * lossy.refined | LOGARITHMIC * lossy.logarithmic)
     if lossy.curve is not None:
         width, knots = lossy.curve
         out.f64(width)
@@ -197,7 +229,9 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     clipped = cursor.varint()
     mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
     step_scale = cursor.svarint()
-    flags = cursor.choice(16, "flags")
+    flags = cursor.u8()
+    if flags & UNKNOWN:
+        raise Corrupt(f"group header has flags {flags}, some of which are unknown")
     curve = _curve(cursor) if flags & CURVE else None
     profile = cursor.varint()
     check_values("the group header", lower, upper, mean, std)
@@ -224,6 +258,8 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
         _picture_step(cursor) if neural else 0,
         bool(flags & DEPENDENT),
         curve,
+        bool(flags & REFINED),
+        bool(flags & LOGARITHMIC),
     )
 
 

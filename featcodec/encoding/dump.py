@@ -17,15 +17,14 @@ from ..errors import InvalidInput
 from ..profiles import NEURAL
 from ..request import FAMILIES, Options, Quality
 from ..tensors import Source
+from .exact_groups import ExactGroup, exact_groups, write_exact
 from .features import FeatureEncoder
 from .judge import judge_at
-from .lossless import write_lossless
 from .rate_control.rate import at_rate
 from .report import Report, described
 from .room import check_features
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
-from .tensors.lossless import LosslessGroup
 
 
 def encode(
@@ -51,8 +50,11 @@ def encode(
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
     with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
-        judge = None if quality.lossless else judge_at(quality.snr, profile, options)
-        groups = group_tensors(source, options, quality.lossless, judge)
+        if quality.lossless:
+            groups: Sequence[Group | ExactGroup] = exact_groups(source, options)
+        else:
+            judge = judge_at(quality.snr, profile, options)
+            groups = group_tensors(source, options, lossless=False, judge=judge)
         check_features(groups)
         encoder = DumpEncoder(source, out, profile, options, groups, progress)
         if quality.bpfp is None:
@@ -70,7 +72,7 @@ class DumpEncoder:
     out: BinaryIO
     profile: Profile | None
     options: Options
-    groups: Sequence[Group | LosslessGroup]
+    groups: Sequence[Group | ExactGroup]
     progress: Callable[[int], None] | None = None
 
     def encode(self, quality: Quality) -> Report:
@@ -81,9 +83,9 @@ class DumpEncoder:
         writer.index.metadata = self.source.metadata
         features = FeatureEncoder(writer, self.profile, self.options, self.progress)
         headers = [
-            write_lossless(writer, group)
-            if isinstance(group, LosslessGroup)
-            else features.write(group, quality)
+            features.write(group, quality)
+            if isinstance(group, Group)
+            else write_exact(writer, group, self.progress)
             for group in self.groups
         ]
         for header in headers:
@@ -113,7 +115,7 @@ def check_options(options: Options, names: Sequence[str]) -> None:
 
 
 def _remarks(
-    source: Source, options: Options, groups: Sequence[Group | LosslessGroup]
+    source: Source, options: Options, groups: Sequence[Group | ExactGroup]
 ) -> tuple[str, ...]:
     """Return what was ignored of the metadata that options do not overrule."""
     overruled = {"layout": options.layouts, "architecture": options.architectures}

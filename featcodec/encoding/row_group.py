@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..align.numbers import to_float
+from ..align.numbers import unsigned
 from ..coding.exceptions import Exceptions
 from ..coding.parts.base import Coded, Sizes, in_order
 from ..coding.row_group import RowGroupCoder
+from ..container.wire import Builder
 from ..entropy import symbols
 from ..entropy.tables import Table
 
@@ -48,6 +49,7 @@ class RowGroupEncoder:
     pictures: bytes = b""
     kept: Exceptions = field(default_factory=Exceptions)
     distortion: Distortion = field(default_factory=Distortion)
+    refined: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def encode(self, first: int, last: int, tensor: Tensors) -> tuple[bytes, Distortion]:
         """Return the payload of slabs first <= s < last, and what it changed."""
@@ -57,7 +59,18 @@ class RowGroupEncoder:
             self._add(prefix, sizes, stored, grid.weights(boxes))
         self.distortion.exceptions = self.kept.count
         coded = symbols.encode(self.arrays, self.coder.seed)
-        return self.kept.pack() + self.pictures + coded, self.distortion
+        return self.kept.pack() + self.pictures + self._refinement() + coded, self.distortion
+
+    def _refinement(self) -> bytes:
+        """Return what makes elements of truncated ones, in a refined group."""
+        if self.coder.refinement is None:
+            return b""
+        kind = unsigned(self.coder.dtype)
+        pairs = zip(*self.refined, strict=True) if self.refined else ([], [])
+        multiples, numbers = (np.concatenate([np.zeros(0, kind), *arrays]) for arrays in pairs)
+        out = Builder()
+        out.blob(self.coder.refinement.pack(multiples, numbers))
+        return bytes(out)
 
     def _add(
         self, prefix: bool, sizes: Sizes, stored: np.ndarray, weights: np.ndarray | None
@@ -82,11 +95,14 @@ class RowGroupEncoder:
         if original is None:
             self.distortion.squared += error * coder.values.std**2
             return
-        change = self._change(prefix, sizes, coded, base, original)
+        back = coder.reconstruct(part, in_order(coded), sizes, original.shape[-1], base)
+        change = np.abs(coder.floats(back) - original)
         if self.exceptions:
             outside = np.union1d(outside, np.flatnonzero(~(change <= self.bound)))
             change.reshape(-1)[outside] = 0
         self.kept.add(outside, stored)
+        if coder.refinement is not None:
+            self._refine(back, stored, outside)
         if weights is None:
             self.distortion.squared += float(np.vdot(change, change))
         else:
@@ -97,7 +113,7 @@ class RowGroupEncoder:
     def _inside(self, stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return values as floats of their own, within the bounds, and where they were not."""
         coder = self.coder
-        values = to_float(stored, coder.dtype)
+        values = coder.floats(stored)
         if values is stored and (self.exceptions or self.measured):
             values = stored.copy()
         values = values.astype(coder.compute_dtype, copy=False)
@@ -109,17 +125,9 @@ class RowGroupEncoder:
             flat[outside] = np.where(finite, nearest, coder.values.mean)
         return values, outside
 
-    def _change(
-        self,
-        prefix: bool,
-        sizes: Sizes,
-        coded: list[Coded],
-        base: np.ndarray | None,
-        original: np.ndarray,
-    ) -> np.ndarray:
-        """Return by how much decoded values differ from the original ones."""
-        coder = self.coder
-        part, blocks = coder.parts[prefix], original.shape[-1]
-        back = coder.reconstruct(part, in_order(coded), sizes, blocks, base)
-        change: np.ndarray = np.abs(to_float(back, coder.dtype) - original)
-        return change
+    def _refine(self, back: np.ndarray, elements: np.ndarray, outside: np.ndarray) -> None:
+        """Take in elements and the multiples of the step that they decode to."""
+        kind = unsigned(self.coder.dtype)
+        numbers = elements.reshape(-1).view(kind).copy()
+        numbers[outside] = 0  # are kept as they are
+        self.refined.append((back.reshape(-1).view(kind), numbers))

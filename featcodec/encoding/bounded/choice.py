@@ -74,10 +74,10 @@ def fine_choice(samples: Samples, snr: float) -> Choice:
 
 def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Choice:
     """Return the way of the fewest bits at a step."""
-    found = [_centred(samples, step, searches, *plain_model(samples, step))]
+    found = [centred(samples, step, searches, *plain_model(samples, step))]
     values = replace(samples.alignment(), mean=0.0)
     if found[0].values.mean and _near_zero(samples, step) > EMPTY_CELLS:
-        found.append(_centred(samples, step, searches, at_zero(samples), values))
+        found.append(centred(samples, step, searches, at_zero(samples), values))
     return min(found, key=lambda choice: choice.estimate.bits)
 
 
@@ -87,7 +87,7 @@ def _near_zero(samples: Samples, step: float) -> float:
     return np.count_nonzero(np.abs(some) <= step / 2 * samples.std) / max(some.size, 1)
 
 
-def _centred(
+def centred(
     samples: Samples,
     step: float,
     searches: Sequence[ModeSearch],

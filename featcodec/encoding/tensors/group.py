@@ -14,6 +14,7 @@ from ...align.numbers import to_float
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
 from ...coding.parts.base import Sizes
+from ...coding.refinement import Refinement
 from .repeats import find
 
 CHUNK = 1 << 21
@@ -33,6 +34,7 @@ class Group:
     label: str  # model and layer, from the metadata
     wide: bool = False  # values whose squares single precision does not hold
     rows: Rows | None = None  # with repeated ones, which are left out of what is coded
+    truncated: Refinement | None = None  # what truncates all elements before they are looked at
 
     @property
     def values(self) -> int:
@@ -67,6 +69,8 @@ class Group:
 
     def floats(self, stored: np.ndarray) -> np.ndarray:
         """Return stored elements as floating numbers of the type the group is worked in."""
+        if self.truncated is not None:
+            return self.truncated.floats(stored).astype(self.compute_dtype, copy=False)
         return to_float(stored, self.dtype).astype(self.compute_dtype, copy=False)
 
     def chunks(self) -> Iterator[np.ndarray]:

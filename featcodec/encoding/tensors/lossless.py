@@ -44,6 +44,15 @@ class LosslessGroup:
         """Return the number of elements that are coded."""
         return sum(self.sizes) if self.reduced is None else self.reduced.count
 
+    @property
+    def axes(self) -> list[tuple[int, int]]:
+        """Return distance and length of the axes that may be the channels, when all have them."""
+        if self.reduced is not None or len({shape[1:] for shape in self.shapes}) > 1:
+            return []
+        shape = self.shapes[0]
+        first = 1 if len(shape) > 2 or len(self.shapes) > 1 else 0
+        return [(math.prod(shape[i + 1 :]), shape[i]) for i in range(first, len(shape))]
+
     @cached_property
     def without_repeats(self) -> "LosslessGroup | None":
         """The group without repeated rows, if there are such."""
