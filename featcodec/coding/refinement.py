@@ -1,7 +1,7 @@
 """The bits of floating elements that truncation to multiples of a step takes (SPEC §7.16).
 
-Within an octave, the elements that one multiple stands for differ in their lowest bits alone, and in
-all of them alike. So these bits are stored. Elements below one step are coded as in section 8.
+Within an octave, the elements that one multiple stands for differ in their lowest bits, as many for
+each. So these bits are stored. Elements below one step are coded as in section 8.
 
 In place of values, the elements themselves may be coded, as numbers with a sign; they grow about as
 the logarithm of the value does.

@@ -106,8 +106,9 @@ class Lossy:
 
     def check_refined(self, dtype: str) -> None:
         """Raise Corrupt unless the values of a refined group are elements, whatever the decoder."""
-        others = not self.refined or self.clamp or self.dependent or self.neural or self.curve is not None
-        if others or not self.double or (self.mean, self.std) != (0, 1):
+        others = self.clamp or self.dependent or self.neural or self.curve is not None
+        known = self.refined and self.double and not others
+        if not known or (self.mean, self.std) != (0, 1):
             raise Corrupt("a refined group has other flags than double, or is normalised")
         for part in self.parts:
             if part.model is None or part.transform not in REFINABLE:

@@ -15,10 +15,12 @@ from ..errors import InvalidInput
 from ..request import Options, Quality
 from . import rounding, tuning
 from .bounded.choice import bounded_choice, fine_choice
+from .bounded.refined import refined_group
 from .bounded.rounded import error_of, write_rounded
 from .choice import Choice
+from .exact_groups import write_exact
 from .group_writer import GroupWriter
-from .lossless import least_exact_bytes, write_lossless
+from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
 from .rate_control.snr import AIM, TOLERANCE, SnrControl
 from .search.race import Race
@@ -80,7 +82,8 @@ class FeatureEncoder:
         return found
 
     def _exact(self, group: Group) -> GroupHeader:
-        return write_lossless(self.writer, LosslessGroup.of(group))
+        found = refined_group(group, self.options.samples) or LosslessGroup.of(group)
+        return write_exact(self.writer, found, self.progress)
 
     def _choice(self, samples: Samples, snr: float) -> Choice | None:
         """Return how a group is coded at an SNR, None for bit for bit."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..align.numbers import unsigned
 from ..coding.exceptions import Exceptions
-from ..coding.parts.base import Coded, Sizes, in_order
+from ..coding.parts.base import Sizes, in_order
 from ..coding.row_group import RowGroupCoder
 from ..container.wire import Builder
 from ..entropy import symbols

@@ -38,8 +38,8 @@ def _widest_step(samples: Samples, bound: float) -> float:
     """Return the step within a bound, in deviations, of the fewest bits.
 
     Half a step is the bound, less a part in a million for rounding on the way back. Elements that
-    lie sparsely may decode beyond it all the same, and are kept as they are. Where that is dear, the
-    step leaves room for the distance of some elements.
+    lie sparsely may decode beyond it all the same, and are kept as they are. Where that is dear,
+    the step leaves room for the distance of some elements.
     """
     widest = 2 * bound * (1 - 1e-6)
     some = samples.some[np.isfinite(samples.some)].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Groups that come back bit for bit by prediction: truncated to a step, then refined (SPEC §7.16)."""
+"""Groups that come back bit for bit by prediction: truncated, coded, refined (SPEC §7.16)."""
 
 import math
 from dataclasses import dataclass, replace

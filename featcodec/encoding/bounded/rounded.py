@@ -15,7 +15,6 @@ from ..lossless import write_lossless
 from ..tensors.group import CHUNK, Group
 from ..tensors.lossless import LosslessGroup
 
-
 SPARSE = 1 / 16  # of the bound: the distance of elements from which on cells are of whole ones
 
 
