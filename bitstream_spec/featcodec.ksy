@@ -456,9 +456,12 @@ types:
           expr: |
             _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
             or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding != coding::network)
+            or ((_ == 130 or _ == 194) and _root.signature.major_version >= 6
+            and _parent.coding != coding::network)
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
-          quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4.
+          quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4;
+          bit 7, refinements, and bit 6, of logarithms, section 7.16, which need major version 6.
       - id: curve
         type: curve
         if: (flags & 8) != 0
@@ -824,7 +827,7 @@ types:
     doc: |
       A row group. Its layout is that of the coding of the GRUP section that claims it, for which
       the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-      `lossy_rows` is as `lossy`, `exact_rows` as `exact`.
+      `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With bit 7 of `flags`, it is `refined`.
     instances:
       lossy:
         pos: 0
@@ -838,6 +841,10 @@ types:
         pos: 0
         type: rows_exact
         size-eos: true
+      refined:
+        pos: 0
+        type: rows_refined
+        size-eos: true
 
   rows_lossy:
     doc: Section 7.7.
@@ -848,6 +855,39 @@ types:
         type: exceptions
       - id: symbols
         type: coded_symbols
+
+  rows_refined:
+    doc: Section 7.16.
+    seq:
+      - id: fine_step
+        type: u1
+        valid: 128
+      - id: exceptions
+        type: exceptions
+      - id: refinement
+        type: sized_refinement
+      - id: symbols
+        type: coded_symbols
+
+  sized_refinement:
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: refinement
+        size: len.value
+
+  refinement:
+    doc: Section 7.16.
+    seq:
+      - id: len_small
+        type: varint
+      - id: small
+        size: len_small.value
+        doc: Elements below a step, as `rows_exact`; none when there are none.
+      - id: low_bits
+        size-eos: true
+        doc: For each place a byte, 0 or 1, and with 0 the bits at that place.
 
   rows_network:
     doc: Section 7.8. A row group without values has no picture, and is laid out as `rows_lossy`.
@@ -883,7 +923,26 @@ types:
         doc: |
           One `plane` for each byte of an element; raw ones have a byte for each element. From
           major version 4 on, when the first byte is 3, `bins` behind it, when it is 4, a zlib
-          stream of the elements.
+          stream of the elements. From major version 6 on, when the first byte is 5, `swaps` behind
+          it, and then all this as without them.
+
+  swaps:
+    doc: Section 8.2.
+    seq:
+      - id: distance
+        type: varint
+        valid:
+          expr: _.value > 0
+      - id: phase
+        type: varint
+      - id: num_channels
+        type: varint
+        valid:
+          expr: _.value > 0 and _.value <= 65536 and phase.value < distance.value * _.value
+      - id: len_numbers
+        type: varint
+      - id: numbers
+        size: len_numbers.value
 
   plane:
     doc: Section 8.

@@ -13,6 +13,7 @@ import numpy as np
 from . import varints
 from .errors import SymbolError
 
+CHUNK = 1 << 20  # numbers that are swapped together
 SAMPLE = 1 << 16  # numbers on which channels are chosen
 WORTHWHILE = 1 / 16  # of the numbers must become zero
 LEAST_TOKENS = 8  # of a channel in a sample
@@ -31,10 +32,13 @@ class Swaps:
 
     def swapped(self, numbers: np.ndarray) -> np.ndarray:
         """Return numbers (n,) with zero and the number of their channel exchanged."""
-        places = np.arange(self.phase, self.phase + len(numbers))
-        own = self.numbers[places // self.distance % len(self.numbers)]
-        zero = numbers.dtype.type(0)
-        return np.where(numbers == own, zero, np.where(numbers == 0, own, numbers))
+        found = numbers.copy()
+        for start in range(0, len(numbers), CHUNK):
+            some = found[start : start + CHUNK]
+            places = np.arange(self.phase + start, self.phase + start + len(some))
+            own = self.numbers[places // self.distance % len(self.numbers)]
+            some[:] = np.where(some == own, 0, np.where(some == 0, own, some))
+        return found
 
     def pack(self) -> bytes:
         kind = self.numbers.dtype.newbyteorder("<")
