@@ -1330,7 +1330,7 @@ def decode_rows(
         latents.append(values)
     coded.end()
     begin = 0
-    for ((part, size), pieces), y, blocks, p in zip(found, latents, sizes, pictures, strict=True):
+    for ((part, size), pieces), y, p in zip(found, latents, pictures, strict=True):
         put_class(z, z.models[part], size, pieces, y, p, out)
     if z.refined:
         refine(Reader(refinement), z, [a for _, pieces in found for a in addresses(z, pieces)], out)
@@ -1944,7 +1944,9 @@ def from_neighbours(
 
 def mantissa_of(dtype: int) -> tuple[int, int]:
     """The bits of the mantissa, and what is added to an exponent."""
-    return {9: (2, 15), 10: (3, 7), 11: (10, 15), 12: (7, 127), 13: (23, 127), 14: (52, 1023)}[dtype]
+    return {9: (2, 15), 10: (3, 7), 11: (10, 15), 12: (7, 127), 13: (23, 127), 14: (52, 1023)}[
+        dtype
+    ]
 
 
 def check_refined(z: Lossy, profile: Profile | None) -> None:
@@ -1963,9 +1965,7 @@ def to_element(values: list[float], dtype: int) -> list[int]:
     """The elements that values stand for with the logarithmic flag."""
     top = BITS[dtype] - 1
     most = 2**top - (1024 if top == 63 else 1)
-    return [
-        min(int(abs(x)), most) | (1 << top if math.copysign(1, x) < 0 else 0) for x in values
-    ]
+    return [min(int(abs(x)), most) | (1 << top if math.copysign(1, x) < 0 else 0) for x in values]
 
 
 def addresses(z: Lossy, pieces: list[Piece]) -> Iterator[tuple[int, int]]:

@@ -117,12 +117,20 @@ def test_a_number_frequent_in_a_channel_costs_little(
 def dump(kind: str, dtype: str, rng: np.random.Generator) -> np.ndarray:
     logits = 3 * rng.normal(size=(1500, 3)) @ rng.normal(size=(3, 16))
     logits += rng.normal(size=logits.shape) / 8
-    values = np.exp(logits / 2) if kind == "logarithms" else logits
+    values = np.exp(np.minimum(logits, 10)) if kind == "logarithms" else logits
     return values.astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("kind", ["values", "logarithms"])
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [
+        ("values", "float16"),
+        ("values", "float32"),
+        ("values", "float64"),
+        ("logarithms", "float16"),
+        ("logarithms", "float32"),
+    ],
+)
 def test_alike_channels_take_fewer_bits_and_come_back_bit_for_bit(kind: str, dtype: str) -> None:
     x = dump(kind, dtype, np.random.default_rng(4))
     x[3, :5] = np.nan, np.inf, -np.inf, -0.0, 0

@@ -16,6 +16,7 @@ from .lossless import write_lossless
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
 from .tensors.lossless import LosslessGroup
+from .without_repeats import size_of
 
 ExactGroup = LosslessGroup | RefinedGroup
 
@@ -61,7 +62,7 @@ def write_exact(
         written = GroupWriter(writer, group.group, None, progress).write(group.choice, True, 0.0)
     except PredictionError:  # what holds for the sample fails elsewhere
         written = None
-    if written is None or 8 * (writer.position - mark[0]) > group.most_bits:
+    if written is None or 8 * size_of(writer, mark[0], written.header) > group.most_bits:
         writer.rewind(mark)
         return write_lossless(writer, LosslessGroup.of(group.group))
     lossy = written.header.lossy

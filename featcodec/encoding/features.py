@@ -27,7 +27,7 @@ from .search.race import Race
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
-from .without_repeats import without_repeats
+from .without_repeats import size_of, without_repeats
 
 SCARCE_TOLERANCE = 0.02  # dB
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
@@ -122,12 +122,12 @@ class FeatureEncoder:
         """Write a group with loss, or bit for bit when that is no larger."""
         mark = self.writer.mark()
         header = lossy()
-        size = self.writer.position - mark[0]
+        size = math.inf if header is None else size_of(self.writer, mark[0], header)
         if header is not None and size < least_exact_bytes(group):
             return header
         self.writer.rewind(mark)
         exact = self._exact(group)
-        if header is None or self.writer.position - mark[0] <= size:
+        if size_of(self.writer, mark[0], exact) <= size:
             return exact
         self.writer.rewind(mark)
         again = lossy()
@@ -162,16 +162,14 @@ class FeatureEncoder:
     def _within_bound(self, samples: Samples, bound: float) -> GroupHeader:
         """Write a group so that no value errs by more than the bound, in the fewest bytes."""
         mark = self.writer.mark()
-        coded = self._bounded(samples, bound)
-        size = self.writer.position
+        size = size_of(self.writer, mark[0], self._bounded(samples, bound))
         self.writer.rewind(mark)
         rounded = write_rounded(self.writer, samples.group, bound)
-        if self.writer.position < size:
+        if size_of(self.writer, mark[0], rounded) < size:
             squared, largest = error_of(samples.group, bound)
             power = samples.stats.count * samples.stats.std**2
             return replace(rounded, snr_db=decibels(power, squared), max_error=largest)
         self.writer.rewind(mark)
-        assert coded is not None
         return self._bounded(samples, bound)
 
     def _bounded(self, samples: Samples, bound: float) -> GroupHeader:

@@ -14,8 +14,7 @@ from .errors import SymbolError
 
 BINS, PACKED, SWAPPED = 3, 4, 5  # lower values belong to the first plane
 SINCE = {BINS: 4, PACKED: 4, SWAPPED: 6}  # major versions
-# Bins and packed elements must save 0.5 % and 200 bytes over planes.
-WORTHWHILE, WORTH = 0.995, 200
+WORTHWHILE = 0.995  # of the bytes of planes: what bins and packed elements must take at most
 PACKED_SAMPLE = 1 << 16  # bytes on which packing is estimated
 REPEATED = 0.8  # of the bytes of other codings: the estimate from which on packing is tried
 
@@ -49,7 +48,7 @@ class ExactEncoder:
         split = planes.split(_rotated(numbers) if self.floating else numbers, numbers.itemsize)
         if self.rasters is None:
             return planes.encode(split)
-        least = WORTHWHILE * planes.expected(split) - WORTH
+        least = WORTHWHILE * planes.expected(split)
         chosen = bin_choice.choose_bins(numbers, self.floating, self.rasters, self._like)
         if chosen is not None and chosen.bits / 8 >= least:
             chosen = None

@@ -17,6 +17,7 @@ CHUNK = 1 << 20  # numbers that are swapped together
 SAMPLE = 1 << 16  # numbers on which channels are chosen
 WORTHWHILE = 1 / 16  # of the numbers must become zero
 LEAST_TOKENS = 8  # of a channel in a sample
+LEAST_COUNT = 4  # of a number in a sample, and a part of its channel, so that it is no chance
 MOST_CHANNELS = 1 << 16
 
 Axis = tuple[int, int]  # numbers from one channel to the next, channels
@@ -86,13 +87,15 @@ def _of(numbers: np.ndarray, axis: Axis, first: int) -> tuple[float, Swaps] | No
     if share < WORTHWHILE:
         return None
     own, share = _modes(numbers, 1, phase, axis)
-    return (share, Swaps(distance, phase, own)) if share >= WORTHWHILE else None
+    pays = share * len(numbers) > 8 * own.nbytes  # a bit for each
+    return (share, Swaps(distance, phase, own)) if pays and share >= WORTHWHILE else None
 
 
 def _modes(numbers: np.ndarray, step: int, phase: int, axis: Axis) -> tuple[np.ndarray, float]:
     """Return the most frequent number of each channel, and the share of all that are such.
 
-    Of those that are so everywhere, zero and the most frequent number of all, none counts.
+    Numbers that are frequent everywhere, zero and the most frequent one of all, do not count, nor
+    do those that chance may have made so.
     """
     distance, channels = axis
     channel = np.arange(phase, phase + len(numbers), step) // distance % channels
@@ -101,11 +104,12 @@ def _modes(numbers: np.ndarray, step: int, phase: int, axis: Axis) -> tuple[np.n
     channel, some = channel[order], some[order]
     starts = np.flatnonzero(np.diff(channel, prepend=-1) | (np.diff(some, prepend=some[:1]) != 0))
     counts = np.diff(starts, append=len(some))
-    best = np.lexsort((counts, channel[starts]))
-    last = np.flatnonzero(np.diff(channel[starts][best], append=channels))
-    best = best[last]
+    order = np.lexsort((counts, channel[starts]))
+    best = order[np.flatnonzero(np.diff(channel[starts][order], append=channels))]
+    where, modes, most = channel[starts][best], some[starts][best], counts[best]
     own = np.zeros(channels, numbers.dtype)
-    own[channel[starts][best]] = some[starts][best]
-    usual = own[channel[starts][best]][counts[best].argmax()]
-    telling = counts[best][(some[starts][best] != 0) & (some[starts][best] != usual)]
-    return own, float(telling.sum()) / len(some)
+    own[where] = modes
+    tokens = np.bincount(channel, minlength=channels)[where]
+    telling = (modes != 0) & (modes != modes[most.argmax()])
+    telling &= most >= np.maximum(LEAST_COUNT, tokens * WORTHWHILE)
+    return own, float(most[telling].sum()) / len(some)
