@@ -461,10 +461,13 @@ types:
             _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
             or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding != coding::network)
             or (_ < 64 and _root.signature.major_version >= 6 and _parent.coding != coding::network)
+            or ((_ == 130 or _ == 194) and _root.signature.major_version >= 6
+            and _parent.coding != coding::network)
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
           quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4;
-          bit 4, constant channels, and bit 5, gains of tokens, which need 6.
+          bit 4, constant channels, bit 5, gains of tokens, section 6.8, bit 7, refinements, and bit 6,
+          of logarithms, section 7.17, which need major version 6.
       - id: curve
         type: curve
         if: (flags & 8) != 0
@@ -892,7 +895,8 @@ types:
     doc: |
       A row group. Its layout is that of the coding of the GRUP section that claims it, for which
       the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-      `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With gains it is `gains`.
+      `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With bit 5 of `flags` it is `gains`, with
+      bit 7 `refined`.
     instances:
       lossy:
         pos: 0
@@ -909,6 +913,10 @@ types:
       exact:
         pos: 0
         type: rows_exact
+        size-eos: true
+      refined:
+        pos: 0
+        type: rows_refined
         size-eos: true
 
   rows_lossy:
@@ -940,6 +948,39 @@ types:
         type: varint
       - id: body
         size: len.value
+
+  rows_refined:
+    doc: Section 7.17.
+    seq:
+      - id: fine_step
+        type: u1
+        valid: 128
+      - id: exceptions
+        type: exceptions
+      - id: refinement
+        type: sized_refinement
+      - id: symbols
+        type: coded_symbols
+
+  sized_refinement:
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: refinement
+        size: len.value
+
+  refinement:
+    doc: Section 7.17.
+    seq:
+      - id: len_small
+        type: varint
+      - id: small
+        size: len_small.value
+        doc: Elements below a step, as `rows_exact`; none when there are none.
+      - id: low_bits
+        size-eos: true
+        doc: For each place a byte, 0 or 1, and with 0 the bits at that place.
 
   rows_network:
     doc: Section 7.8. A row group without values has no picture, and is laid out as `rows_lossy`.
@@ -975,7 +1016,26 @@ types:
         doc: |
           One `plane` for each byte of an element; raw ones have a byte for each element. From
           major version 4 on, when the first byte is 3, `bins` behind it, when it is 4, a zlib
-          stream of the elements.
+          stream of the elements. From major version 6 on, when the first byte is 5, `swaps` behind
+          it, and then all this as without them.
+
+  swaps:
+    doc: Section 8.2.
+    seq:
+      - id: distance
+        type: varint
+        valid:
+          expr: _.value > 0
+      - id: phase
+        type: varint
+      - id: num_channels
+        type: varint
+        valid:
+          expr: _.value > 0 and _.value <= 65536 and phase.value < distance.value * _.value
+      - id: len_numbers
+        type: varint
+      - id: numbers
+        size: len_numbers.value
 
   plane:
     doc: Section 8.

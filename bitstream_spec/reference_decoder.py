@@ -87,6 +87,9 @@ class Reader:
         self.at += n
         return bytes(self.data[self.at - n : self.at])
 
+    def peek(self) -> int:
+        return self.data[self.at] if self.left() else -1
+
     def rest(self) -> bytes:
         return self.take(self.left())
 
@@ -426,6 +429,8 @@ class Lossy:
     gains: bool = False
     network: Network | None = None  # with coding 2
     picture_step: int = 0  # with coding 2
+    refined: bool = False  # 7.17
+    logarithmic: bool = False  # 7.17
 
 
 @dataclass
@@ -489,7 +494,9 @@ def read_group(
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
     flags = r.u8()
-    must(flags < (64 if major >= 6 else 16 if major >= 4 else 4), "unknown flags of a group")
+    known = 3 if major < 4 else 15 if major < 6 else 255
+    must(flags & known == flags, "unknown flags of a group")
+    z.refined, z.logarithmic = bool(flags & 128), bool(flags & 64)
     z.gains = bool(flags & 32)
     z.clamp = bool(flags & 1)  # bit 1 asks for double precision, which this decoder always uses
     z.dependent = bool(flags & 4)
@@ -530,6 +537,9 @@ def read_group(
         first = 78 if model.transform in CONTEXTS else 128
         full = all(table.magnitude for number, table in model.tables.items() if number >= first)
         must(full, "an empty table of a quantiser")
+    if z.refined or z.logarithmic:
+        must(flags & 15 == 2 and z.refined and coding != 2, "flags of a refined group")
+        check_refined(z, profile)
     check_slabs(z)
     total = sum(v.samples * rows_of(z, v) for v in z.views)
     must(group.slabs == total, "the number of slabs is wrong")
@@ -1341,6 +1351,8 @@ def decode_rows(
     exceptions = read_exceptions(r, z.dtype, total) if excepted else {}
     tokens = [math.prod(size) * n for ((_, size), _), n in zip(found, sizes, strict=True)]
     gains = iter(read_gains(r, sum(tokens)) if z.gains else [0] * sum(tokens))
+    must(g == 128 or not z.refined, "a fine step with refinement")
+    refinement = r.blob() if z.refined else b""
     step = z.step * 2 ** ((g - 128) / 256)
     pictures: list[Picture | None] = [None for _ in found]
     if z.network:
@@ -1359,6 +1371,9 @@ def decode_rows(
     for ((part, size), pieces), y, blocks, p in zip(found, latents, sizes, pictures, strict=True):
         mine = list(itertools.islice(gains, math.prod(size) * blocks))
         put_class(z, z.models[part], size, pieces, y, p, mine, out)
+    if z.refined:
+        refine(Reader(refinement), z, [a for _, pieces in found for a in addresses(z, pieces)], out)
+    for (_, pieces), y, blocks in zip(found, latents, sizes, strict=True):
         put_exceptions(z, pieces, blocks, begin, exceptions, out)
         begin += len(y) * blocks
     return [s for p in pictures if p for s in p.symbols] + symbols
@@ -1420,9 +1435,10 @@ def put_class(
         for origin in piece.origins:
             block = reconstruct(next(blocks), z, model, dct, bands, points, next(tokens))
             factors = [2 ** (gain / 4) for gain in gains[next(numbers) :: count]]
+            whole = to_element if z.logarithmic else to_bits
             for point, values, factor in zip(piece.points, block, factors, strict=True):
                 values = [value * factor for value in values]
-                for c, value in enumerate(to_bits(values, z.dtype)):
+                for c, value in enumerate(whole(values, z.dtype)):
                     bits[origin + point + c * stride] = z.constants.get(c, value)
 
 
@@ -2206,6 +2222,71 @@ READERS = {
     7: read_map,
     8: read_interpolated,
 }
+# ---- 7.17 Refinement -----------------------------------------------------------------------------
+
+
+def mantissa_of(dtype: int) -> tuple[int, int]:
+    """The bits of the mantissa, and what is added to an exponent."""
+    return {9: (2, 15), 10: (3, 7), 11: (10, 15), 12: (7, 127), 13: (23, 127), 14: (52, 1023)}[
+        dtype
+    ]
+
+
+def check_refined(z: Lossy, profile: Profile | None) -> None:
+    must((z.mean, z.deviation) == (0, 1), "a normalisation with refinement")
+    must(not profile, "a profile with refinement")
+    must(all(model.transform in (0, 4, 5) for model in z.models), "a transform with refinement")
+    fraction, octave = math.frexp(z.step)
+    bias = mantissa_of(z.dtype)[1]
+    least, most = (1 - bias, bias) if not z.logarithmic else (0, BITS[z.dtype] - 2)
+    if TYPES[z.dtype] == "F8_E4M3" and not z.logarithmic:
+        most = bias + 1
+    must(fraction == 0.5 and least <= octave - 1 <= most, "the step of a refined group")
+
+
+def to_element(values: list[float], dtype: int) -> list[int]:
+    """The elements that values stand for with the logarithmic flag."""
+    top = BITS[dtype] - 1
+    most = 2**top - (1024 if top == 63 else 1)
+    return [min(int(abs(x)), most) | (1 << top if math.copysign(1, x) < 0 else 0) for x in values]
+
+
+def addresses(z: Lossy, pieces: list[Piece]) -> Iterator[tuple[int, int]]:
+    """The tensor and the place of each element of a class, in coding order."""
+    where = [(piece, origin) for piece in pieces for origin in piece.origins]
+    for c in range(z.views[0].channels):
+        for point in range(len(pieces[0].points)):
+            for piece, origin in where:
+                stride = z.views[piece.tensor].channel_stride
+                yield piece.tensor, origin + piece.points[point] + c * stride
+
+
+def refine(r: Reader, z: Lossy, where: list[tuple[int, int]], out: list[array[int]]) -> None:
+    """Set the bits that truncation took."""
+    small, width_of = [], []
+    mantissa, bias = mantissa_of(z.dtype)
+    octave = math.frexp(z.step)[1] - 1
+    for t, at in where:
+        size = out[t][at] & ~(1 << BITS[z.dtype] - 1)
+        if not size:
+            small.append((t, at))
+            continue
+        w = octave + bias + mantissa - (size >> mantissa)
+        width_of.append((t, at, octave if z.logarithmic else min(max(w, 0), mantissa)))
+    data = r.blob()
+    must(bool(data) == bool(small), "small elements where there are none")
+    if small:
+        raw = Reader(decode_exact(Reader(data), z.dtype, len(small), 6))
+        for t, at in small:
+            out[t][at] = raw.uint(width(z.dtype))
+    for place in range(max((w for _, _, w in width_of), default=0)):
+        wide = [(t, at) for t, at, w in width_of if w > place]
+        kind = r.u8()
+        must(kind <= 1, "unknown coding of low bits")
+        bits = r.take(-(-len(wide) // 8)) if kind == 0 else b""
+        for i, (t, at) in enumerate(wide if bits else []):
+            out[t][at] |= (bits[i // 8] >> i % 8 & 1) << place
+    r.end()
 
 
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------
@@ -2214,10 +2295,19 @@ READERS = {
 def decode_exact(r: Reader, dtype: int, n: int, major: int, seed: int = 0) -> bytes:
     """The n elements of a row group of a file of that major version; a message has a seed (9.1)."""
     crc, size = r.uint(4), width(dtype)
-    if major >= 4 and r.data[4:5] in (b"\3", b"\4"):
+    swaps = read_swaps(r, size) if major >= 6 and r.peek() == 5 else None
+    if major >= 4 and r.peek() in (3, 4):
         data = decode_bins(r, size, n) if r.u8() == 3 else inflate(r.rest(), n * size)
-        must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
-        return data
+    else:
+        data = decode_planes(r, dtype, n)
+    if swaps:
+        data = swaps.applied(data, size)
+    must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
+    return data
+
+
+def decode_planes(r: Reader, dtype: int, n: int) -> bytes:
+    size = width(dtype)
     data = bytearray(n * size)
     for i in range(size):
         data[i::size] = read_plane(r, n)
@@ -2226,8 +2316,32 @@ def decode_exact(r: Reader, dtype: int, n: int, major: int, seed: int = 0) -> by
         code, top = WORDS[size], 8 * size - 1
         rotated = struct.unpack(f"<{n}{code}", data)
         data = bytearray(struct.pack(f"<{n}{code}", *[v >> 1 | (v & 1) << top for v in rotated]))
-    must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
     return bytes(data)
+
+
+@dataclass
+class Swaps:
+    """Section 8.2."""
+
+    distance: int
+    phase: int
+    numbers: list[int]
+
+    def applied(self, data: bytes, size: int) -> bytes:
+        code, n = WORDS[size], len(data) // size
+        out = []
+        for i, v in enumerate(struct.unpack(f"<{n}{code}", data)):
+            own = self.numbers[(i + self.phase) // self.distance % len(self.numbers)]
+            out.append(own if v == 0 else 0 if v == own else v)
+        return struct.pack(f"<{n}{code}", *out)
+
+
+def read_swaps(r: Reader, size: int) -> Swaps:
+    r.u8()
+    distance, phase, channels = r.varint(), r.varint(), r.varint()
+    must(distance and 1 <= channels <= 65536 and phase < distance * channels, "swapped numbers")
+    raw = inflate(r.blob(), channels * size)
+    return Swaps(distance, phase, list(struct.unpack(f"<{channels}{WORDS[size]}", raw)))
 
 
 def read_plane(r: Reader, n: int) -> bytes:

@@ -62,6 +62,11 @@ class Rules:
         """Return the quality asked for a tensor by its name, None when there is none."""
         return self._found(name)[1]
 
+    def is_lossy(self, name: str) -> bool:
+        """Return whether a quality with loss is asked for a tensor by its name."""
+        quality = self.of(name)
+        return quality is not None and not quality.lossless
+
     def drops(self, name: str) -> bool:
         """Return whether a tensor is to be left out."""
         pattern, quality = self._found(name)

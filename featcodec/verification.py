@@ -13,7 +13,7 @@ from .align.numbers import STORED, to_float, unsigned
 from .align.repeats import Rows
 from .coding.pieces import Piece
 from .coding.profile import Profile
-from .container.group import GroupHeader, Lossy
+from .container.group import GroupHeader
 from .container.reader import Reader
 from .container.source import Source as Bytes
 from .decoding.decoder import Decoder, Members
@@ -105,7 +105,7 @@ class _Comparison:
             self._compare_constants(self.group.reduced.rows)
         if self.elements != int(self._sizes().sum()):
             self._fail("other numbers of values than the dump")
-        if self.header.lossy is not None:
+        if not self.header.exact:
             self._judge()
 
     def _sizes(self) -> np.ndarray:
@@ -113,16 +113,16 @@ class _Comparison:
         return np.array([tensor.read().nbytes // kind for tensor in self.tensors], np.int64)
 
     def _compare(self, piece: Piece) -> None:
-        lossy, kind = self.header.lossy, unsigned(self.header.dtype)
+        kind = unsigned(self.header.dtype)
         for pair in piece.pairs(self._tensor):
             ours, theirs = (elements.reshape(-1).view(kind) for elements in pair)
             self.elements += theirs.size
-            if lossy is None:
+            if self.header.exact:
                 if not np.array_equal(ours, theirs):
                     self._fail("other bits than the dump, where they are to be the same")
                 continue
             for start in range(0, theirs.size, CHUNK):
-                self._measure(lossy, ours[start : start + CHUNK], theirs[start : start + CHUNK])
+                self._measure(ours[start : start + CHUNK], theirs[start : start + CHUNK])
 
     def _compare_constants(self, rows: Rows) -> None:
         kind = unsigned(self.header.dtype)
@@ -138,18 +138,18 @@ class _Comparison:
             return whole if self.group.elements is None else whole.reshape(self.tensors[i].shape)
         return data.view(STORED[self.header.dtype]).reshape(self.tensors[i].shape)
 
-    def _measure(self, lossy: Lossy, ours: np.ndarray, theirs: np.ndarray) -> None:
+    def _measure(self, ours: np.ndarray, theirs: np.ndarray) -> None:
         """Take in values; those that are not within the bounds have the same bits."""
-        dtype = self.header.dtype
+        dtype, lossy = self.header.dtype, self.header.lossy
         x, y = (to_float(a.view(STORED[dtype]), dtype).astype(np.float64) for a in (ours, theirs))
-        inside = (x >= lossy.lower) & (x <= lossy.upper)
-        if lossy.gains:  # bounds are those of divided values
-            inside = np.isfinite(x)
+        inside = np.isfinite(x)
+        if lossy is not None and not lossy.gains:  # with gains, bounds are of divided values
+            inside = (x >= lossy.lower) & (x <= lossy.upper)
         if not np.array_equal(ours[~inside], theirs[~inside]):
             self._fail("values beyond the bounds, or not finite, that are not kept as they are")
         x, y = x[inside], y[inside]
         error = np.abs(x - y)
-        x -= lossy.mean
+        x -= 0.0 if lossy is None else lossy.mean
         self.count += x.size
         self.total += float(x.sum())
         self.squares += float(np.vdot(x, x))

@@ -22,6 +22,7 @@ from .model import GridModel, unpack_scales, unpack_tables
 from .parts.base import PartCoder
 from .picture import NeuralCoder
 from .profile import Profile
+from .refinement import Refinement
 from .row_group import RowGroupCoder
 
 FARTHEST = 1 << 60  # quarter octaves of a step scale; beyond, int64 differences may overflow
@@ -101,6 +102,9 @@ def row_group_coder(
     constants = dict(lossy.constants)
     if max(constants, default=0) >= grid.channels:
         raise Corrupt(f"channel {max(constants)} is constant; a group has {grid.channels} channels")
+    refinement = None
+    if lossy.refined:
+        refinement = Refinement(dtype, lossy.step, lossy.logarithmic)
     return RowGroupCoder(
         grid,
         dtype,
@@ -113,6 +117,7 @@ def row_group_coder(
         curve,
         constants,
         lossy.gains,
+        refinement,
     )
 
 

@@ -1,6 +1,7 @@
 """The header of a tensor group (SPEC §5)."""
 
 import itertools
+import math
 import struct
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from .wire import Builder, Cursor
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS = 4  # added to the coding
 CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
+LOGARITHMIC, REFINED = 64, 128
+REFINABLE = ("none", "predicted", "split")  # transforms whose values are multiples of the step
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -78,6 +81,8 @@ class Lossy:
     curve: tuple[float, tuple[int, ...]] | None = None  # the correction curve: width and knots
     constants: tuple[tuple[int, int], ...] = ()  # channels, each of one element all over
     gains: bool = False  # tokens have gains, in their row groups
+    refined: bool = False  # what the step leaves out follows, so that nothing is lost
+    logarithmic: bool = False  # elements as numbers are coded, not their values
 
     @property
     def transform(self) -> str:
@@ -98,9 +103,29 @@ class Lossy:
         """Return the lowest version of the format that has what the group uses."""
         versions = [MODES[part.transform].since for part in self.parts]
         versions += [V4] * (self.dependent or self.curve is not None)
-        versions += [V6] * (bool(self.constants) or self.gains)
+        versions += [V6] * (bool(self.constants) or self.gains or self.refined)
         versions += [V3] * self.neural
         return max(versions)
+
+    def check_refined(self, dtype: str) -> None:
+        """Raise Corrupt unless the values of a refined group are elements, whatever the decoder."""
+        others = self.clamp or self.dependent or self.neural or self.curve is not None
+        others = others or self.gains or bool(self.constants)
+        known = self.refined and self.double and not others
+        if not known or (self.mean, self.std) != (0, 1):
+            raise Corrupt("a refined group has other flags than double, or is normalised")
+        for part in self.parts:
+            if part.model is None or part.transform not in REFINABLE:
+                raise Corrupt(f"a refined group has transform {part.transform}, or a profile")
+        precision, octave = elements.PRECISION[dtype], math.log2(self.step)
+        least, most = precision.least / precision.relative, precision.largest
+        if self.logarithmic:
+            least, most = 1, 2.0 ** (elements.BITS[dtype] - 2)
+        if not octave.is_integer() or not least <= self.step <= most:
+            raise Corrupt(
+                f"the step of a refined group is {self.step}; it must be a power of two from"
+                f" {least:g} to {most:g} for {dtype}"
+            )
 
 
 @dataclass(frozen=True)
@@ -121,6 +146,11 @@ class GroupHeader:
         """Return the lowest version of the format that has what the header states."""
         lossy = V1 if self.lossy is None else self.lossy.version
         return lossy if self.repeats is None else max(lossy, self.repeats.version)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all tensors come back bit for bit."""
+        return self.lossy.refined if self.lossy is not None else self.max_error == 0
 
     @property
     def row_groups(self) -> int:
@@ -160,6 +190,8 @@ class GroupHeader:
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
+        if lossy is not None and (lossy.refined or lossy.logarithmic):
+            lossy.check_refined(dtype)
         return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats)
 
 
@@ -182,7 +214,8 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
     out.svarint(lossy.step_scale)
     flags = CLAMP * lossy.clamp | DOUBLE * lossy.double
     flags |= DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None)
-    out.u8(flags | CONSTANTS * bool(lossy.constants) | GAINS * lossy.gains)
+    flags |= CONSTANTS * bool(lossy.constants) | GAINS * lossy.gains
+    out.u8(flags | REFINED * lossy.refined | LOGARITHMIC * lossy.logarithmic)
     if lossy.curve is not None:
         width, knots = lossy.curve
         out.f64(width)
@@ -207,7 +240,7 @@ def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:
     clipped = cursor.varint()
     mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
     step_scale = cursor.svarint()
-    flags = cursor.choice(64, "flags")
+    flags = cursor.u8()
     curve = _curve(cursor) if flags & CURVE else None
     constants = _constants(cursor, bits) if flags & CONSTANTS else ()
     profile = cursor.varint()
@@ -240,6 +273,8 @@ def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:
         curve,
         constants,
         bool(flags & GAINS),
+        bool(flags & REFINED),
+        bool(flags & LOGARITHMIC),
     )
 
 

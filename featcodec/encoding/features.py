@@ -18,9 +18,12 @@ from ..errors import InvalidInput
 from ..request import Options, Quality
 from . import rounding, tuning
 from .bounded.choice import bounded_choice, fine_choice
+from .bounded.refined import refined_group
+from .bounded.rounded import error_of, write_rounded
 from .choice import Choice
+from .exact_groups import write_exact
 from .group_writer import GroupWriter
-from .lossless import least_exact_bytes, write_lossless
+from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
 from .rate_control.snr import AIM, TOLERANCE, SnrControl
 from .row_group import Distortion
@@ -28,7 +31,7 @@ from .search.race import Race
 from .tensors.group import Group, stats_of
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
-from .without_repeats import without_repeats
+from .without_repeats import size_of, without_repeats
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
 SCARCE_TOLERANCE = 0.02  # dB
@@ -69,7 +72,7 @@ class FeatureEncoder:
             return self._exact(group)
         if quality.max_error is not None:
             bound = quality.max_error
-            return self._smaller(group, lambda: self._bounded(samples, bound))
+            return self._smaller(group, lambda: self._within_bound(samples, bound))
         assert quality.snr is not None
         snr, choice = quality.snr, self._choice(samples, quality.snr)
         if choice is None:
@@ -120,7 +123,8 @@ class FeatureEncoder:
         return found
 
     def _exact(self, group: Group) -> GroupHeader:
-        return write_lossless(self.writer, LosslessGroup.of(group))
+        found = refined_group(group, self.options.samples) or LosslessGroup.of(group)
+        return write_exact(self.writer, found, self.progress)
 
     def _choice(self, samples: Samples, snr: float) -> Choice | None:
         """Return how a group is coded at an SNR, None for bit for bit."""
@@ -159,12 +163,12 @@ class FeatureEncoder:
         """Write a group with loss, or bit for bit when that is no larger."""
         mark = self.writer.mark()
         header = lossy()
-        size = self.writer.position - mark[0]
+        size = math.inf if header is None else size_of(self.writer, mark[0], header)
         if header is not None and size < least_exact_bytes(group):
             return header
         self.writer.rewind(mark)
         exact = self._exact(group)
-        if header is None or self.writer.position - mark[0] <= size:
+        if size_of(self.writer, mark[0], exact) <= size:
             return exact
         self.writer.rewind(mark)
         again = lossy()
@@ -195,6 +199,19 @@ class FeatureEncoder:
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None
+
+    def _within_bound(self, samples: Samples, bound: float) -> GroupHeader:
+        """Write a group so that no value errs by more than the bound, in the fewest bytes."""
+        mark = self.writer.mark()
+        size = size_of(self.writer, mark[0], self._bounded(samples, bound))
+        self.writer.rewind(mark)
+        rounded = write_rounded(self.writer, samples.group, bound)
+        if size_of(self.writer, mark[0], rounded) < size:
+            squared, largest = error_of(samples.group, bound)
+            power = samples.stats.count * samples.stats.std**2
+            return replace(rounded, snr_db=decibels(power, squared), max_error=largest)
+        self.writer.rewind(mark)
+        return self._bounded(samples, bound)
 
     def _bounded(self, samples: Samples, bound: float) -> GroupHeader:
         """Write the row groups so that no value errs by more than the bound."""

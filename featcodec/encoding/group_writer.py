@@ -127,6 +127,8 @@ class GroupWriter:
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
             neural=choice.picture is not None,
             picture_step=choice.picture.step if choice.picture else 0,
+            refined=choice.refinement is not None,
+            logarithmic=choice.refinement is not None and choice.refinement.logarithmic,
         )
         first = len(self.writer.index.sections)
         per = slabs_per_row_group(grid)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..align.gains import Gains, factors
-from ..align.numbers import to_float
+from ..align.numbers import to_float, unsigned
 from ..coding.exceptions import Exceptions
-from ..coding.parts.base import Coded, Sizes, in_order
+from ..coding.parts.base import Sizes, in_order
 from ..coding.row_group import RowGroupCoder
 from ..container.wire import Builder
 from ..entropy import integers, symbols
@@ -54,6 +54,7 @@ class RowGroupEncoder:
     pictures: bytes = b""
     kept: Exceptions = field(default_factory=Exceptions)
     distortion: Distortion = field(default_factory=Distortion)
+    refined: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def encode(self, first: int, last: int, tensor: Tensors) -> tuple[bytes, Distortion]:
         """Return the payload of slabs first <= s < last, and what it changed."""
@@ -63,13 +64,25 @@ class RowGroupEncoder:
             self._add(prefix, sizes, stored, grid.weights(boxes))
         self.distortion.exceptions = self.kept.count
         coded = symbols.encode(self.arrays, self.coder.seed)
-        return self.kept.pack() + self._packed_gains() + self.pictures + coded, self.distortion
+        packed = self.kept.pack() + self._packed_gains() + self.pictures + self._refinement()
+        return packed + coded, self.distortion
 
     def _packed_gains(self) -> bytes:
         out = Builder()
         if self.gains is not None:
             exponents = [found.ravel() for found in self.exponents]
             out.blob(integers.pack(np.concatenate(exponents)) if exponents else b"")
+        return bytes(out)
+
+    def _refinement(self) -> bytes:
+        """Return what makes elements of truncated ones, in a refined group."""
+        if self.coder.refinement is None:
+            return b""
+        kind = unsigned(self.coder.dtype)
+        pairs = zip(*self.refined, strict=True) if self.refined else ([], [])
+        multiples, numbers = (np.concatenate([np.zeros(0, kind), *arrays]) for arrays in pairs)
+        out = Builder()
+        out.blob(self.coder.refinement.pack(multiples, numbers))
         return bytes(out)
 
     def _add(
@@ -99,11 +112,18 @@ class RowGroupEncoder:
         if original is None:
             self.distortion.squared += error * coder.values.std**2
             return
-        change = self._change(prefix, sizes, coded, base, original, exponents)
+        blocks = original.shape[-1]
+        back = coder.reconstruct(part, in_order(coded), sizes, blocks, base, exponents)
+        if exponents is not None:
+            original = original * factors(exponents, original.dtype)
+        change = np.abs(coder.floats(back) - original)
+        change[list(coder.constants)] = 0
         if self.exceptions:
             outside = np.union1d(outside, np.flatnonzero(~(change <= self.bound)))
             change.reshape(-1)[outside] = 0
         self.kept.add(outside, stored)
+        if coder.refinement is not None:
+            self._refine(back, stored, outside)
         self.distortion.largest = max(self.distortion.largest, float(change.max(initial=0)))
         if exponents is not None:
             self.distortion.of_values += _energy(change, weights)
@@ -118,7 +138,7 @@ class RowGroupEncoder:
         They are divided by their gains.
         """
         coder = self.coder
-        values = to_float(stored, coder.dtype)
+        values = coder.floats(stored)
         if values is stored and (self.exceptions or self.measured):
             values = stored.copy()
         values = values.astype(coder.compute_dtype, copy=values is stored and bool(coder.constants))
@@ -134,24 +154,12 @@ class RowGroupEncoder:
             flat[outside] = np.where(finite, nearest, coder.values.mean)
         return values, outside
 
-    def _change(
-        self,
-        prefix: bool,
-        sizes: Sizes,
-        coded: list[Coded],
-        base: np.ndarray | None,
-        original: np.ndarray,
-        gains: np.ndarray | None,
-    ) -> np.ndarray:
-        """Return by how much decoded values differ from the original ones."""
-        coder = self.coder
-        part, blocks = coder.parts[prefix], original.shape[-1]
-        back = coder.reconstruct(part, in_order(coded), sizes, blocks, base, gains)
-        if gains is not None:
-            original = original * factors(gains, original.dtype)
-        change: np.ndarray = np.abs(to_float(back, coder.dtype) - original)
-        change[list(coder.constants)] = 0
-        return change
+    def _refine(self, back: np.ndarray, elements: np.ndarray, outside: np.ndarray) -> None:
+        """Take in elements and the multiples of the step that they decode to."""
+        kind = unsigned(self.coder.dtype)
+        numbers = elements.reshape(-1).view(kind).copy()
+        numbers[outside] = 0  # are kept as they are
+        self.refined.append((back.reshape(-1).view(kind), numbers))
 
 
 def _energy(change: np.ndarray, weights: np.ndarray | None) -> float:

@@ -26,7 +26,7 @@ def without_repeats(
     header = reduced()
     if header.repeats is None:
         return header
-    size = _size(writer, mark[0], header)
+    size = size_of(writer, mark[0], header)
     listed = Builder()
     header.repeats.pack(listed)
     again = rows.values / rows.kept_values - 1
@@ -37,11 +37,12 @@ def without_repeats(
         return header
     writer.rewind(mark)
     other = whole()
-    if not fits or _size(writer, mark[0], other) <= size:
+    if not fits or size_of(writer, mark[0], other) <= size:
         return other
     writer.rewind(mark)
     return reduced()
 
 
-def _size(writer: Writer, start: int, header: GroupHeader) -> int:
+def size_of(writer: Writer, start: int, header: GroupHeader) -> int:
+    """Return the bytes of a group that was written from a position on, with its header."""
     return writer.position - start + len(header.pack())

@@ -987,7 +987,7 @@ class FeatcodecFile(KaitaiStruct):
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
             _ = self.flags
-            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( ((_ < 64) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
+            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( ((_ < 64) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( (( ((_ == 130) or (_ == 194)) ) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
             if self.flags & 8 != 0:
                 pass
@@ -1424,6 +1424,25 @@ class FeatcodecFile(KaitaiStruct):
             self.rows._fetch_instances()
 
 
+    class Refinement(KaitaiStruct):
+        """Section 7.17."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Refinement, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_small = FeatcodecFile.Varint(self._io, self, self._root)
+            self.small = self._io.read_bytes(self.len_small.value)
+            self.low_bits = self._io.read_bytes_full()
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_small._fetch_instances()
+
+
     class Repeats(KaitaiStruct):
         """Section 5.4, rows that repeat earlier ones. The limit is that of section 10."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -1490,7 +1509,8 @@ class FeatcodecFile(KaitaiStruct):
     class Rows(KaitaiStruct):
         """A row group. Its layout is that of the coding of the GRUP section that claims it, for which
         the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-        `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With gains it is `gains`.
+        `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With bit 5 of `flags` it is `gains`, with
+        bit 7 `refined`.
         """
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Rows, self).__init__(_io)
@@ -1523,6 +1543,11 @@ class FeatcodecFile(KaitaiStruct):
             if hasattr(self, '_m_network'):
                 pass
                 self._m_network._fetch_instances()
+
+            _ = self.refined
+            if hasattr(self, '_m_refined'):
+                pass
+                self._m_refined._fetch_instances()
 
 
         @property
@@ -1576,6 +1601,19 @@ class FeatcodecFile(KaitaiStruct):
             self._m_network = FeatcodecFile.RowsNetwork(_io__raw__m_network, self, self._root)
             self._io.seek(_pos)
             return getattr(self, '_m_network', None)
+
+        @property
+        def refined(self):
+            if hasattr(self, '_m_refined'):
+                return self._m_refined
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._raw__m_refined = self._io.read_bytes_full()
+            _io__raw__m_refined = KaitaiStream(BytesIO(self._raw__m_refined))
+            self._m_refined = FeatcodecFile.RowsRefined(_io__raw__m_refined, self, self._root)
+            self._io.seek(_pos)
+            return getattr(self, '_m_refined', None)
 
 
     class RowsExact(KaitaiStruct):
@@ -1658,6 +1696,30 @@ class FeatcodecFile(KaitaiStruct):
             self.exceptions._fetch_instances()
             self.hyper_latents._fetch_instances()
             self.latents._fetch_instances()
+            self.symbols._fetch_instances()
+
+
+    class RowsRefined(KaitaiStruct):
+        """Section 7.17."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RowsRefined, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.fine_step = self._io.read_u1()
+            if not self.fine_step == 128:
+                raise kaitaistruct.ValidationNotEqualError(128, self.fine_step, self._io, u"/types/rows_refined/seq/0")
+            self.exceptions = FeatcodecFile.Exceptions(self._io, self, self._root)
+            self.refinement = FeatcodecFile.SizedRefinement(self._io, self, self._root)
+            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.exceptions._fetch_instances()
+            self.refinement._fetch_instances()
             self.symbols._fetch_instances()
 
 
@@ -1872,6 +1934,26 @@ class FeatcodecFile(KaitaiStruct):
             self.model._fetch_instances()
 
 
+    class SizedRefinement(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.SizedRefinement, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw_body = self._io.read_bytes(self.len.value)
+            _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+            self.body = FeatcodecFile.Refinement(_io__raw_body, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            self.body._fetch_instances()
+
+
     class SizedRepeats(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.SizedRepeats, self).__init__(_io)
@@ -1955,6 +2037,36 @@ class FeatcodecFile(KaitaiStruct):
 
             self._m_value = (-((self.raw.value >> 1) + 1) if self.raw.value & 1 == 1 else self.raw.value >> 1)
             return getattr(self, '_m_value', None)
+
+
+    class Swaps(KaitaiStruct):
+        """Section 8.2."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Swaps, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.distance = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.distance
+            if not _.value > 0:
+                raise kaitaistruct.ValidationExprError(self.distance, self._io, u"/types/swaps/seq/0")
+            self.phase = FeatcodecFile.Varint(self._io, self, self._root)
+            self.num_channels = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_channels
+            if not  ((_.value > 0) and (_.value <= 65536) and (self.phase.value < self.distance.value * _.value)) :
+                raise kaitaistruct.ValidationExprError(self.num_channels, self._io, u"/types/swaps/seq/2")
+            self.len_numbers = FeatcodecFile.Varint(self._io, self, self._root)
+            self.numbers = self._io.read_bytes(self.len_numbers.value)
+
+
+        def _fetch_instances(self):
+            pass
+            self.distance._fetch_instances()
+            self.phase._fetch_instances()
+            self.num_channels._fetch_instances()
+            self.len_numbers._fetch_instances()
 
 
     class Table(KaitaiStruct):
@@ -2178,4 +2290,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "b83af942ed10ce0587e8e1655f334f16d9c086eaee92380620ae07aabac4dcef"
+KSY_SHA256 = "162df42f28bfa21d613cd99cdf595c2802c5e04a25b2b68c334f48cd3ab0e18d"

@@ -33,10 +33,11 @@ def by_hand() -> Iterator[Vector]:
         messages,
         networks,
         predicted,
+        refined,
         repeats,
         split,
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, frames, hostile, limits, messages, interpolated)
+    topics += (repeats, refined, frames, hostile, limits, messages, interpolated)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

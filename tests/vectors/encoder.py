@@ -100,7 +100,7 @@ def mode(*names: str) -> Callable[[GroupHeader], bool]:
 def encoded() -> dict[str, Encoded]:
     """Return name -> vector; their profiles have to be there."""
     found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
-    return found | _repeated()
+    return found | _repeated() | _refined()
 
 
 def _plain() -> dict[str, Encoded]:
@@ -337,3 +337,30 @@ def _repeated() -> dict[str, Encoded]:
         "274-gains-prefix": Encoded({"x": lead}, on_grid, {"snr": 12}, shows=gains),
         "272-constant-channels": Encoded({"x": dead}, NCHW, {"snr": 14}, shows=constant_channels),
     }
+
+
+def _refined() -> dict[str, Encoded]:
+    """Elements bit for bit: predicted and refined, and with numbers that were swapped."""
+    rng = np.random.default_rng(13)
+    mixed = np.einsum("nchw,dc->ndhw", waves((60, 6, 7, 7)), rng.normal(size=(6, 6)))
+    odd = with_odd_values(mixed, (np.nan, -np.inf, 6e4)).astype(np.float16)
+    odd[3, 2, 1, :3] = 0, -0.0, 6e-8
+    logits = 3 * rng.normal(size=(1300, 3)) @ rng.normal(size=(3, 13))
+    logits += rng.normal(size=logits.shape) / 8
+    maps = np.maximum(rng.normal(size=(12, 32, 24)), 0) + rng.normal(size=(1, 32, 1))
+    exact = {"lossless": True}
+
+    def refined(logarithmic: bool) -> Callable[[GroupHeader], bool]:
+        return lambda group: group.lossy is not None and group.lossy.logarithmic == logarithmic
+
+    return {
+        "210-refined-values": Encoded({"x": odd}, NCHW, exact, shows=refined(False)),
+        "211-refined-logarithms": Encoded(
+            {"x": np.exp(logits).astype(np.float32)}, {"layout": "LD"}, exact, shows=refined(True)
+        ),
+        "212-swapped": Encoded({"x": maps.astype(np.float16)}, None, exact, shows=swapped),
+    }
+
+
+def swapped(group: GroupHeader) -> bool:
+    return group.lossy is None

@@ -15,6 +15,7 @@ from ...align.numbers import to_float, unsigned
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
 from ...coding.parts.base import Sizes
+from ...coding.refinement import Refinement
 from ...request import Quality
 from .repeats import find
 
@@ -43,6 +44,7 @@ class Group:
     rows: Rows | None = None  # with repeated ones, which are left out of what is coded
     constants: tuple[tuple[int, int], ...] = ()  # channels, each of one stored element all over
     gains: Gains | None = None  # that tokens are divided by before they are coded
+    truncated: Refinement | None = None  # what truncates all elements before they are looked at
 
     @property
     def values(self) -> int:
@@ -59,7 +61,12 @@ class Group:
 
     @cached_property
     def with_constants(self) -> "Group":
-        """The group with its constant channels, those of one element in all rows that vary."""
+        """The group with its constant channels, those of one element in all rows that vary.
+
+        Refinement knows no such.
+        """
+        if self.truncated is not None:
+            return self
         grid, kind = self.grid(tuple(1 for _ in self.grids[0])), unsigned(self.dtype)
         candidates: np.ndarray | None = None
         elements = np.zeros(0, kind)
@@ -116,6 +123,8 @@ class Group:
 
     def floats(self, stored: np.ndarray) -> np.ndarray:
         """Return stored elements as floating numbers of the type the group is worked in."""
+        if self.truncated is not None:
+            return self.truncated.floats(stored).astype(self.compute_dtype, copy=False)
         return to_float(stored, self.dtype).astype(self.compute_dtype, copy=False)
 
     def chunks(self) -> Iterator[np.ndarray]:

@@ -25,15 +25,23 @@ SEED = 11
 FOLD, ODD = np.uint64(32), np.uint64(1)
 
 Tensors = Callable[[int], Any]  # stored elements by number
+Rounded = Callable[[np.ndarray], np.ndarray]
 Shapes = Sequence[tuple[int, ...]]
 
 
-def find(dtype: str, layouts: Iterable[Layout], shapes: Shapes, tensor: Tensors) -> Rows | None:
+def find(
+    dtype: str,
+    layouts: Iterable[Layout],
+    shapes: Shapes,
+    tensor: Tensors,
+    rounded: Rounded | None = None,
+) -> Rows | None:
     """Return the rows of tensors without the repeated and constant ones; None when there are few.
 
     Of those that the layouts make, the rows that leave the least. What is left of a map without
     some of its rows is hardly a map: there, whole samples are rows where that leaves nearly as
-    little, and constant rows, which cost little, do not count.
+    little, and constant rows, which cost little, do not count. With `rounded`, rows are equal that
+    are so once their elements, as unsigned integers, are rounded.
     """
     if BITS[dtype] < 8 or not all(math.prod(shape) for shape in shapes):
         return None
@@ -44,7 +52,7 @@ def find(dtype: str, layouts: Iterable[Layout], shapes: Shapes, tensor: Tensors)
             if not 2 <= units.slabs <= MOST_ROWS:
                 continue
             rows = Rows(layout, shapes, whole, Runs((), (), ()))
-            found = _Finder(rows, unsigned(dtype), tensor).find()
+            found = _Finder(rows, unsigned(dtype), tensor, rounded).find()
             if found is not None and found.kept_values < least * (NEARLY if whole else 1):
                 best, least = found, found.kept_values
     return best
@@ -72,6 +80,7 @@ class _Finder:
     rows: Rows  # all of them new
     kind: np.dtype
     tensor: Tensors
+    rounded: Rounded | None = None
 
     def find(self) -> Rows | None:
         rows = self.rows
@@ -79,7 +88,8 @@ class _Finder:
         if longest * self.kind.itemsize < LEAST_ROW:
             return None
         hashes, plain = self._hashes(SHOWN)
-        counting = rows.whole or rows.layout.grid_axes < 2  # constant rows do
+        # Constant rows do; what is constant once it is rounded need not be so.
+        counting = (rows.whole or rows.layout.grid_axes < 2) and self.rounded is None
         if longest > SHOWN and (_repeated(hashes) >= WORTHWHILE or (counting and plain.any())):
             hashes, plain = self._hashes(longest)
         if plain.all():
@@ -125,11 +135,18 @@ class _Finder:
         for start in range(0, view.shape[0], samples):
             part = view[start : start + samples]
             if self.rows.whole or samples > 1:
-                yield np.asarray(part).view(self.kind)
+                yield self._numbers(part)
                 continue
             places = max(CHUNK // size, 1)
             for place in range(0, per, places):
-                yield np.asarray(part[:, place : place + places]).view(self.kind)
+                yield self._numbers(part[:, place : place + places])
+
+    def _numbers(self, stored: Any) -> np.ndarray:
+        """Return stored elements as the unsigned integers that are compared."""
+        numbers = np.asarray(stored).view(self.kind)
+        if self.rounded is None:
+            return numbers
+        return self.rounded(numbers.reshape(-1)).reshape(numbers.shape)
 
     def _equal(self, rows: Rows) -> bool:
         """Return whether rows that are said to be repeated are."""
@@ -143,7 +160,7 @@ class _Finder:
                 view = rows.view(self.tensor(number))
                 values = gather(view, rows.places(number, rows.kept[kept]))
                 for ours, theirs in rows.pairs(values, kept, self.tensor, lambda view: view):
-                    if not np.array_equal(ours.view(self.kind), theirs.view(self.kind)):
+                    if not np.array_equal(self._numbers(ours), self._numbers(theirs)):
                         return False
         return all(
             np.array_equal(ours.view(self.kind), theirs)

@@ -67,14 +67,14 @@ class Samples:
         modes, repeated = _modes(np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1))
         self.modes[np.delete(np.arange(self.channels), constant)] = modes
         self.sparse = self.zeros or repeated > tuning.RARE
-        self._some = some
+        self.some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
 
     def near_bounds(self, distance: float) -> bool:
         """Return whether more than one in a hundred values lie so close to a bound."""
         low, high = self.stats.lower + distance, self.stats.upper - distance
-        near = (self._some <= low) | (self._some >= high)
-        return bool(np.count_nonzero(near) > self._some.size // 100)
+        near = (self.some <= low) | (self.some >= high)
+        return bool(np.count_nonzero(near) > self.some.size // 100)
 
     @property
     def saturation(self) -> float:
@@ -82,12 +82,12 @@ class Samples:
 
         0 when there is none.
         """
-        least = self._some.size * tuning.SATURATED
+        least = self.some.size * tuning.SATURATED
         found = {
             abs(bound): np.count_nonzero(at_bound)
             for bound, at_bound in (
-                (self.stats.lower, self._some <= self.stats.lower),
-                (self.stats.upper, self._some >= self.stats.upper),
+                (self.stats.lower, self.some <= self.stats.lower),
+                (self.stats.upper, self.some >= self.stats.upper),
             )
             if bound and self.zeros and np.count_nonzero(at_bound) > least
         }
@@ -96,7 +96,7 @@ class Samples:
     @property
     def peaked(self) -> bool:
         """Whether one value other than 0 may occur so often that its rounding counts."""
-        some = self._some[self._some != 0]
+        some = self.some[self.some != 0]
         _, counts = np.unique(some, return_counts=True)
         return some.size < FEW or bool(counts.max() > some.size * tuning.SATURATED)
 
