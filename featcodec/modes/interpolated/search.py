@@ -24,7 +24,7 @@ PROMISING = 0.95  # of the bits of the best so far: for less, a decoder would ta
 class InterpolatedSearch(ModeSearch):
     """Symbols near their expected values."""
 
-    family = "context"
+    family = "interpolated"  # with auto alone
     candidate = InterpolatedCandidate
     least_blocks = 64  # weights are of each channel and pass
 
