@@ -4,13 +4,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ..align.layout import Layout
 from ..container.group import GroupHeader
 from ..container.writer import Writer
 from ..entropy.prediction import PredictionError
 from ..errors import InvalidInput
 from ..request import Options
 from ..tensors import Source, Tensor
-from .bounded.refined import RefinedGroup, refined_bits, refined_group
+from .bounded.refined import RefinedGroup, refined_choice, refined_group
+from .choice import Choice
 from .group_writer import GroupWriter
 from .lossless import write_lossless
 from .tensors.group import Group
@@ -32,16 +34,24 @@ class _Part:
 
 def exact_groups(source: Source, options: Options) -> list[ExactGroup]:
     """Return the groups of a dump, in the order of their first tensors."""
-    sizes = options.samples
+    known: dict[tuple[tuple[str, ...], Layout], Choice | None] = {}
+
+    def choice_of(group: Group) -> Choice | None:
+        key = (tuple(group.names), group.layout)
+        if key not in known:
+            known[key] = refined_choice(group, options.samples)
+        return known[key]
 
     def judge(group: Group, closely: bool) -> float:
-        return refined_bits(group, sizes)
+        choice = choice_of(group)
+        return math.inf if choice is None else choice.estimate.bits
 
     try:
         features = group_tensors(source, options, lossless=False, judge=judge)
     except InvalidInput:  # of a layout, which exact coding does without
         features = []
-    found = [refined_group(group, sizes) for group in features if isinstance(group, Group)]
+    whole = [group for group in features if isinstance(group, Group)]
+    found = [refined_group(group, choice_of(group)) for group in whole]
     groups: list[ExactGroup] = [group for group in found if group is not None]
     taken = {name for group in groups for name in group.names}
     rest = [tensor for tensor in source.tensors if tensor.name not in taken]
