@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ..align.layout import Layout
 from ..container.group import GroupHeader
 from ..container.writer import Writer
 from ..entropy.prediction import PredictionError
@@ -11,7 +12,8 @@ from ..errors import InvalidInput
 from ..request import Options
 from ..rules import Rules
 from ..tensors import Source, Tensor
-from .bounded.refined import RefinedGroup, refined_bits, refined_group
+from .bounded.refined import RefinedGroup, refined_choice, refined_group
+from .choice import Choice
 from .group_writer import GroupWriter
 from .lossless import write_lossless
 from .tensors.group import Group
@@ -39,21 +41,33 @@ def exact_groups(
     Those of tensors of which a rule asks a quality with loss are groups of features; `judge`
     returns about how many bits one takes.
     """
-    sizes, rules = options.samples, Rules(options.rules)
+    rules = Rules(options.rules)
     asked = [tensor for tensor in source.tensors if rules.is_lossy(tensor.name)]
     kept = [tensor for tensor in source.tensors if not rules.is_lossy(tensor.name)]
     plain = replace(options, rules={})
+    known: dict[tuple[tuple[str, ...], Layout], Choice | None] = {}
+
+    def choice_of(group: Group) -> Choice | None:
+        key = (tuple(group.names), group.layout)
+        if key not in known:
+            known[key] = refined_choice(group, options.samples)
+        return known[key]
+
+    def bits(group: Group) -> float:
+        choice = choice_of(group)
+        return math.inf if choice is None else choice.estimate.bits
 
     try:
         features = group_tensors(
             _Part(kept, source.metadata),
             plain,
             lossless=False,
-            judge=lambda group: refined_bits(group, sizes),
+            judge=bits,
         )
     except InvalidInput:  # of a layout, which exact coding does without
         features = []
-    found = [refined_group(group, sizes) for group in features if isinstance(group, Group)]
+    whole = [group for group in features if isinstance(group, Group)]
+    found = [refined_group(group, choice_of(group)) for group in whole]
     groups: list[Group | ExactGroup] = [group for group in found if group is not None]
     taken = {name for group in groups for name in group.names}
     rest = [tensor for tensor in kept if tensor.name not in taken]

@@ -18,7 +18,7 @@ from ..errors import InvalidInput
 from ..request import Options, Quality
 from . import rounding, tuning
 from .bounded.choice import bounded_choice, fine_choice
-from .bounded.refined import refined_group
+from .bounded.refined import refined_choice, refined_group
 from .bounded.rounded import error_of, write_rounded
 from .choice import Choice
 from .exact_groups import write_exact
@@ -123,8 +123,8 @@ class FeatureEncoder:
         return found
 
     def _exact(self, group: Group) -> GroupHeader:
-        found = refined_group(group, self.options.samples) or LosslessGroup.of(group)
-        return write_exact(self.writer, found, self.progress)
+        found = refined_group(group, refined_choice(group, self.options.samples))
+        return write_exact(self.writer, found or LosslessGroup.of(group), self.progress)
 
     def _choice(self, samples: Samples, snr: float) -> Choice | None:
         """Return how a group is coded at an SNR, None for bit for bit."""

@@ -47,26 +47,24 @@ class RefinedGroup:
         return list(self.group.names)
 
 
-def refined_group(group: Group, sizes: SampleSizes) -> RefinedGroup | None:
-    """Return the group that is worth refining, without repeated rows; None when it is not."""
-    if group.values < LEAST_VALUES:
-        return None
-    group = group.without_repeats or group
-    try:
-        check_features([group])
-    except InputTooLarge:  # for one with models
-        return None
-    choice = _choice(group, sizes)
+def refined_group(group: Group, choice: Choice | None) -> RefinedGroup | None:
+    """Return the group by a choice of `refined_choice`; None when that is not worth it."""
     if choice is None:
         return None
+    group = group.without_repeats or group
     most = _exact_bits(group)
     return RefinedGroup(group, choice, most) if choice.estimate.bits < WORTHWHILE * most else None
 
 
-def refined_bits(group: Group, sizes: SampleSizes) -> float:
-    """Return about how many bits a group takes that is refined, infinity when it cannot be."""
-    choice = _choice(group.without_repeats or group, sizes)
-    return math.inf if choice is None else choice.estimate.bits
+def refined_choice(group: Group, sizes: SampleSizes) -> Choice | None:
+    """Return how a group, without repeated rows, is refined; None when it cannot be."""
+    if group.values < LEAST_VALUES:
+        return None
+    try:
+        check_features([group])
+    except InputTooLarge:  # for one with models
+        return None
+    return _choice(group.without_repeats or group, sizes)
 
 
 def _choice(group: Group, sizes: SampleSizes) -> Choice | None:
