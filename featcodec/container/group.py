@@ -8,12 +8,13 @@ from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
 from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
 from .repeats import RepeatedRows
-from .sections import V1, V3, V4, V5
+from .sections import V1, V3, V4, V5, V6
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS = 4  # added to the coding
 CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8
+CHANNEL = "CD"  # letters of a layout
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -96,6 +97,7 @@ class Lossy:
         versions = [MODES[part.transform].since for part in self.parts]
         versions += [V4] * (self.dependent or self.curve is not None)
         versions += [V3] * self.neural
+        versions += [V6] * (sum(letter in CHANNEL for letter in self.layout) > 1)
         return max(versions)
 
 
@@ -116,7 +118,7 @@ class GroupHeader:
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the header states."""
         lossy = V1 if self.lossy is None else self.lossy.version
-        return lossy if self.repeats is None else V5
+        return lossy if self.repeats is None else max(lossy, V5)
 
     @property
     def row_groups(self) -> int:

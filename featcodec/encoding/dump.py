@@ -10,7 +10,6 @@ import numpy as np
 from ..align.layout import remarks
 from ..coding.profile import Profile
 from ..container.dump import check_dump
-from ..container.index import TensorEntry
 from ..container.sections import FEATURES
 from ..container.writer import Writer
 from ..errors import InvalidInput
@@ -23,6 +22,7 @@ from .lossless import write_lossless
 from .rate_control.rate import at_rate
 from .report import Report, described
 from .room import check_features
+from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
 from .tensors.lossless import LosslessGroup
@@ -88,10 +88,7 @@ class DumpEncoder:
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
-        membership = {name: i for i, group in enumerate(self.groups) for name in group.names}
-        writer.index.tensors = [
-            TensorEntry(t.name, t.dtype, t.shape, membership[t.name]) for t in self.source.tensors
-        ]
+        writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
         size = writer.finish()
         return Report(
             self.source.data_bytes,

@@ -10,10 +10,11 @@ import numpy as np
 from ...align import value
 from ...align.grids import GroupGrid
 from ...align.layout import Layout
-from ...align.numbers import to_float
+from ...align.numbers import elements_of, to_float
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
 from ...coding.parts.base import Sizes
+from ...tensors import Tensor
 from .repeats import find
 
 CHUNK = 1 << 21
@@ -33,6 +34,8 @@ class Group:
     label: str  # model and layer, from the metadata
     wide: bool = False  # values whose squares single precision does not hold
     rows: Rows | None = None  # with repeated ones, which are left out of what is coded
+    cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
+    parts: Sequence[Tensor] = ()
 
     @property
     def values(self) -> int:
@@ -71,10 +74,10 @@ class Group:
 
     def chunks(self) -> Iterator[np.ndarray]:
         """Yield all values, repeated ones too, as flat float arrays of bounded size."""
-        for i in range(len(self.shapes)):
-            flat = self.tensor(i).reshape(-1)
-            for start in range(0, flat.size, CHUNK):
-                yield self.floats(np.asarray(flat[start : start + CHUNK]))
+        for i, shape in enumerate(self.shapes):
+            array, size = self.tensor(i), math.prod(shape)
+            for start in range(0, size, CHUNK):
+                yield self.floats(elements_of(array, start, min(start + CHUNK, size)))
 
     def sample(
         self, block: Sizes, budget: int, disjoint: bool = False

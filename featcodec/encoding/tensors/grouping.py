@@ -3,20 +3,21 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from ...align import layout as layouts
 from ...align.layout import Layout, LayoutError
-from ...align.numbers import STORED
 from ...container.model import ARCHITECTURES
 from ...elements import FLOATS
 from ...errors import InvalidInput
 from ...request import Options
 from ...tensors import Source, Tensor
 from .axes import best_layouts
+from .cut import cut
 from .group import Group
 from .lossless import LosslessGroup, lossless_group
 from .same_statistics import split_by_statistics
@@ -49,42 +50,64 @@ def group_tensors(
             features = [tensor for tensor in floats if tensor.name not in exact]
             stated = {t.name: _is_stated(t, metadata, options) for t in features}
             aligned |= _by_bits(features, aligned, stated, judge, metadata)
+    names = {tensor.name for tensor in source.tensors}
+    tensors = [part for tensor in source.tensors for part in _parts(tensor, aligned, exact, names)]
     keys: dict[tuple, list[Tensor]] = {}
     values = Counter[tuple]()
-    for tensor in source.tensors:
+    for tensor in tensors:
         values[tensor.dtype, tensor.shape[1:]] += math.prod(tensor.shape)
-    for tensor in source.tensors:
-        if tensor.name not in aligned or tensor.name in exact:
+    for tensor in tensors:
+        name = tensor.of or tensor.name
+        if name not in aligned or name in exact:
             key = (tensor.dtype, tensor.shape[1:])
             keys.setdefault(key if values[key] >= OWN_RASTER else key[:1], []).append(tensor)
             continue
-        architecture, layout = aligned[tensor.name]
-        channels = layout.token_grid(tensor.shape)[-1]
+        architecture, layout = aligned[name]
+        channels = layout.of_parts.token_grid(tensor.shape)[-1]
         keys.setdefault((tensor.dtype, architecture, layout, channels), []).append(tensor)
     groups: list[Group | LosslessGroup] = []
-    for key, tensors in keys.items():
+    for key, alike in keys.items():
         if len(key) < 3:
-            reasons = dict.fromkeys(exact[t.name] for t in tensors if t.name in exact)
-            groups.append(lossless_group(tensors, tuple(reasons)))
+            reasons = dict.fromkeys(exact[t.name] for t in alike if t.name in exact)
+            groups.append(lossless_group(alike, tuple(reasons)))
             continue
         group = partial(_group, architecture=key[1], layout=key[2], metadata=metadata)
         bits = None if judge is None else partial(_bits, group, judge)
-        groups += [group(same) for same in split_by_statistics(tensors, key[2], bits)]
-    order = {tensor.name: i for i, tensor in enumerate(source.tensors)}
+        groups += [group(same) for same in split_by_statistics(alike, key[2].of_parts, bits)]
+    order = {tensor.name: i for i, tensor in enumerate(tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
+
+
+def _parts(
+    tensor: Tensor,
+    aligned: Mapping[str, tuple[str, Layout]],
+    exact: Mapping[str, str],
+    names: Collection[str],
+) -> list[Tensor]:
+    """Return what a tensor is cut into: itself where it is not cut."""
+    if tensor.name not in aligned or tensor.name in exact:
+        return [tensor]
+    parts = cut(tensor, aligned[tensor.name][1])
+    unlike = [part for part in parts if part is not tensor]
+    while any(part.name in names for part in unlike):
+        unlike = [replace(part, name=part.name + "'") for part in unlike]
+    return unlike or parts
 
 
 def _group(
     tensors: Sequence[Tensor], architecture: str, layout: Layout, metadata: Mapping[str, str]
 ) -> Group:
+    """Return the group of some tensors, or of some parts of tensors of a layout."""
     return Group(
         tensors[0].dtype,
         architecture,
-        layout,
+        layout.of_parts,
         [tensor.name for tensor in tensors],
         [tensor.shape for tensor in tensors],
         _reader(tensors),
-        label_of(metadata, tensors[0].name),
+        label_of(metadata, tensors[0].of or tensors[0].name),
+        cut_as=layout if tensors[0].of else None,
+        parts=tensors if tensors[0].of else (),
     )
 
 
@@ -102,7 +125,8 @@ def _by_bits(
     """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
 
     def bits(layout: Layout, some: Sequence[Tensor], closely: bool) -> float:
-        return judge(_group(some, aligned[some[0].name][0], layout, metadata), closely)
+        name = some[0].of or some[0].name
+        return judge(_group(some, aligned[name][0], layout, metadata), closely)
 
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
     found = best_layouts(tensors, inferred, stated, bits)
@@ -143,4 +167,4 @@ def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tup
 
 
 def _reader(tensors: Sequence[Tensor]) -> Callable[[int], np.ndarray]:
-    return lambda i: tensors[i].read().view(STORED[tensors[i].dtype]).reshape(tensors[i].shape)
+    return lambda i: tensors[i].array()

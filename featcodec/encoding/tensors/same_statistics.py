@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from ...align.layout import Layout
-from ...align.numbers import STORED, to_float
+from ...align.numbers import to_float
 from ...tensors import Tensor
 
 MOST_CLASSES = 64  # values of a number in the names that may tell layers apart
@@ -81,8 +81,7 @@ def _scale_ratio(column: list[str], tensors: list[Tensor], layout: Layout) -> fl
     for i in range(0, len(tensors), every):
         tensor = tensors[i]
         channels = layout.token_grid(tensor.shape)[-1]
-        stored = tensor.read().view(STORED[tensor.dtype]).reshape(tensor.shape)
-        ordered = stored.transpose(layout.order())
+        ordered = tensor.array().transpose(layout.order())
         wanted = max(room // channels, 4)
         leading = -(-wanted * channels // max(math.prod(ordered.shape[1:]), 1))
         some = np.asarray(ordered[:leading]).reshape(-1, channels)[:wanted]
