@@ -74,7 +74,8 @@ class Options:
 
     `transform` is auto, none, context, linear or neural. `layouts` and `architectures` hold what
     `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `samples`
-    says how much of a group the encoder looks at.
+    says how much of a group the encoder looks at. With `pool`, an SNR holds for all layers or
+    heads of a tensor together, without for each.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform
@@ -85,3 +86,4 @@ class Options:
     layouts: Mapping[str, str] = field(default_factory=dict)
     architectures: Mapping[str, str] = field(default_factory=dict)
     samples: SampleSizes = field(default_factory=SampleSizes)
+    pool: bool = False

@@ -27,6 +27,7 @@ class Task:
     force: bool
     progress: bool
     verify: bool
+    pool: bool
 
 
 def work(task: Task) -> Any:
@@ -37,7 +38,7 @@ def work(task: Task) -> Any:
 
     quality = Quality.choose(**task.quality)
     profile = Profile.load(task.profile) if task.profile else None
-    options = Options(task.transform, task.layouts, task.architectures)
+    options = Options(task.transform, task.layouts, task.architectures, pool=task.pool)
     with (
         streams.readable(task.source) as source,
         streams.writable(task.target) as target,
@@ -120,6 +121,9 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     metavar="[NAME=]TAG",
     help="cnn, transformer or generic.",
 )
+@click.option(
+    "--pool", is_flag=True, help="The SNR holds for all layers or heads together, not for each."
+)
 @click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
 @click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
@@ -143,6 +147,7 @@ def command(
     transform: str,
     layout: dict[str, str],
     architecture: dict[str, str],
+    pool: bool,
     jobs: int,
     force: bool,
     skip_existing: bool,
@@ -168,7 +173,19 @@ def command(
     terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = terminal and not (no_progress or quiet) and jobs == 1
     tasks = [
-        Task(source, target, quality, profile, transform, layout, architecture, force, bar, verify)
+        Task(
+            source,
+            target,
+            quality,
+            profile,
+            transform,
+            layout,
+            architecture,
+            force,
+            bar,
+            verify,
+            pool,
+        )
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]

@@ -59,7 +59,7 @@ def pack_cuts(out: Builder, cuts: dict[int, Cut]) -> None:
 
 
 def unpack_cuts(cursor: Cursor, shapes: list[tuple[int, ...]], groups: list[int]) -> dict[int, Cut]:
-    """Read what `pack_cuts` wrote; the first part of a tensor is in the group that it has by itself."""
+    """Read what `pack_cuts` wrote; the first part of a tensor is in the group stated for it."""
     found: dict[int, Cut] = {}
     total, last = 0, -1
     count = cursor.varint()

@@ -52,6 +52,14 @@ class PartEntry(TensorEntry):
     def key(self) -> Key:
         return self.name, self.number
 
+    def layout(self, of_part: str) -> str:
+        """Return the layout of the tensor: K where it is cut into indices, lengths of parts."""
+        axes, colon, grid = of_part.partition(":")
+        letters = iter(axes)
+        whole = "".join("K" if along is None else next(letters, "") for along in self.axes)
+        lengths = ("+".join(map(str, along)) for along in self.axes if along)
+        return "/".join((whole + colon + grid, *lengths))
+
 
 @dataclass
 class Index:

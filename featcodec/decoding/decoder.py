@@ -192,7 +192,9 @@ class Decoder:
                     return target(whole).reshape(whole.shape)[entry.where]
                 return target(whole).reshape(entry.shape if group.shaped else -1)
 
-            for number in sorted({n for key in chosen for n in group.row_groups(group.places[key])}):
+            for number in sorted(
+                {n for key in chosen for n in group.row_groups(group.places[key])}
+            ):
                 for piece in self.pieces(group, number):
                     if convert is not None:
                         values = convert(piece.values, group.header.dtype)

@@ -52,6 +52,8 @@ def encode(
         raise InvalidInput("the profile holds a network alone: add --transform neural")
     with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
         judge = None if quality.lossless else judge_at(quality.snr, profile, options)
+        if quality.max_error is not None:
+            options = replace(options, pool=True)  # a bound holds for each value anyhow
         groups = group_tensors(source, options, quality.lossless, judge)
         check_features(groups)
         encoder = DumpEncoder(source, out, profile, options, groups, progress)

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ...align.layout import CHANNEL, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
+from .stacked import joined_parts, perhaps_independent, stacked_axes, with_independent
 
 # What axes may be, by rank; the inferred layout comes before them.
 LIKELY = {
     1: ("L",),
     2: ("LD", "DL", "ND", "DN"),
-    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW"),
-    4: ("NCHW", "NHWC", "NNLD", "NNHW"),
+    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW", "LCD"),
+    4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNHW", "CTHW"),
+    5: ("NCTHW", "NNCLD", "NNLCD", "NNNLD"),
 }
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
 JUDGED_VALUES = 1 << 22
@@ -35,8 +37,12 @@ def best_layouts(
     aligned: Mapping[str, Layout],
     stated: Mapping[str, bool],
     judge: Judge,
+    each: bool,
 ) -> dict[str, Layout]:
-    """Return the layouts of tensors by name, alike for those of one kind."""
+    """Return the layouts of tensors by name, alike for those of one kind.
+
+    Where quality is to hold for `each` layer or head, those of unlike scale are cut apart.
+    """
     kinds: dict[tuple, list[Tensor]] = {}
     for tensor in tensors:
         stem = re.sub(r"\d+", "#", tensor.name)
@@ -47,11 +53,20 @@ def best_layouts(
         likely = [layout] if is_stated else _likely(same)
         if not is_stated and (layout.has_channels or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
-        if not layout.grid:
+        if layout.grid:
+            likely.append(Layout(layout.axes))  # so many tokens by accident
+        else:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
         alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]
+        if not is_stated and each:
+            stacked = stacked_axes(same)
+            alike = with_independent(alike, stacked) or alike if stacked else alike
+        if not is_stated:
+            alike += perhaps_independent(alike, same)
         best = _best(alike or [layout], same, judge)
+        if not is_stated and each:
+            best = joined_parts(same, best)
         found |= {tensor.name: best for tensor in same}
     return found
 

@@ -20,10 +20,11 @@ from .axes import best_layouts
 from .cut import cut
 from .group import Group
 from .lossless import LosslessGroup, lossless_group
-from .same_statistics import split_by_statistics
+from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
 
 Judge = Callable[[Group, bool], float]  # the bits of a group, about; of more values for True
+JUDGED_CLASSES = 4  # of those into which parts of tensors fall
 OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
 
 
@@ -49,7 +50,7 @@ def group_tensors(
         if judge is not None:
             features = [tensor for tensor in floats if tensor.name not in exact]
             stated = {t.name: _is_stated(t, metadata, options) for t in features}
-            aligned |= _by_bits(features, aligned, stated, judge, metadata)
+            aligned |= _by_bits(features, aligned, stated, judge, metadata, options)
     names = {tensor.name for tensor in source.tensors}
     tensors = [part for tensor in source.tensors for part in _parts(tensor, aligned, exact, names)]
     keys: dict[tuple, list[Tensor]] = {}
@@ -73,7 +74,9 @@ def group_tensors(
             continue
         group = partial(_group, architecture=key[1], layout=key[2], metadata=metadata)
         bits = None if judge is None else partial(_bits, group, judge)
-        groups += [group(same) for same in split_by_statistics(alike, key[2].of_parts, bits)]
+        for same in split_by_statistics(alike, key[2].of_parts, bits):
+            pooled = options.pool or judge is None
+            groups += map(group, [same] if pooled else split_by_scale(same))
     order = {tensor.name: i for i, tensor in enumerate(tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
 
@@ -121,16 +124,30 @@ def _by_bits(
     stated: Mapping[str, bool],
     judge: Judge,
     metadata: Mapping[str, str],
+    options: Options,
 ) -> dict[str, tuple[str, Layout]]:
     """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
 
     def bits(layout: Layout, some: Sequence[Tensor], closely: bool) -> float:
-        name = some[0].of or some[0].name
-        return judge(_group(some, aligned[name][0], layout, metadata), closely)
+        architecture = aligned[some[0].name][0]
+        if not layout.cuts:
+            return judge(_group(some, architecture, layout, metadata), closely)
+        parts = [part for tensor in some for part in cut(tensor, layout)]
+        classes = list(split_by_statistics(parts, layout.of_parts))
+        judged = classes[:: -(-len(classes) // JUDGED_CLASSES)]
+        share = sum(map(_values, judged)) / _values(some)
+        return (
+            sum(judge(_group(each, architecture, layout, metadata), closely) for each in judged)
+            / share
+        )
 
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
-    found = best_layouts(tensors, inferred, stated, bits)
+    found = best_layouts(tensors, inferred, stated, bits, not options.pool)
     return {name: (aligned[name][0], layout) for name, layout in found.items()}
+
+
+def _values(tensors: Sequence[Tensor]) -> int:
+    return sum(math.prod(tensor.shape) for tensor in tensors)
 
 
 def _is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from ...align.layout import Layout
 from ...align.numbers import to_float
 from ...tensors import Tensor
+from .stacked import MINUTE, probed
 
 MOST_CLASSES = 64  # values of a number in the names that may tell layers apart
 LEAST_CLASS = 1 << 14  # values of a layer: so few are not worth a model of their own
@@ -17,8 +18,34 @@ PROBE_VALUES = 1 << 16
 PROBED_TENSORS = 2000
 ALIKE, UNLIKE = 1.25, 2.0  # ratios of deviations: below, only means tell; above, no bits are asked
 JUDGED_CLASSES = 4
+WEAK = 10**-0.1  # of the variance of all: one SNR leaves such tensors more than 1 dB below it
+MANY_WEAK = 1 / 3  # of the tensors
+OWN_SCALE = 1 << 16  # values of tensors that are coded apart for their scale
 
 Bits = Callable[[list[Tensor]], float]  # of tensors as one group, about
+
+
+def split_by_scale(tensors: list[Tensor]) -> list[list[Tensor]]:
+    """Split tensors whose scales are so unlike that one SNR for all leaves many far below it."""
+    if len(tensors) < 2 or sum(math.prod(t.shape) for t in tensors) < 2 * OWN_SCALE:
+        return [tensors]
+    variances = np.array([values.var() for values in probed(tensors, len(tensors))])
+    sizes = np.array([math.prod(tensor.shape) for tensor in tensors])
+    classes = _by_scale(variances, sizes, np.argsort(variances, kind="stable"))
+    return [[tensors[i] for i in sorted(each.tolist())] for each in classes]
+
+
+def _by_scale(variances: np.ndarray, sizes: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
+    """Return the numbers of tensors of one scale, of those in an order of ascending variance."""
+    mine, before = variances[order], np.cumsum(sizes[order])
+    weak = np.mean(mine < WEAK * np.average(mine, weights=sizes[order]))
+    large = (before[:-1] >= OWN_SCALE) & (before[-1] - before[:-1] >= OWN_SCALE)
+    if weak < MANY_WEAK or not large.any():
+        return [order]
+    steps = np.diff(np.log(np.maximum(mine, MINUTE)))
+    cut = 1 + int(np.argmax(np.where(large, steps, -1)))
+    halves = (order[:cut], order[cut:])
+    return [each for half in halves for each in _by_scale(variances, sizes, half)]
 
 
 def split_by_statistics(
