@@ -74,7 +74,8 @@ def unpack_cuts(cursor: Cursor, shapes: list[tuple[int, ...]], groups: list[int]
         parts = math.prod(
             n if along is None else max(len(along), 1) for along, n in zip(axes, shape, strict=True)
         )
-        if not parts or all(along is None for along in axes) or not any(a != () for a in axes):
+        single = all(along is None for along in axes)
+        if single or not math.prod(shape) or not any(along != () for along in axes):
             raise Corrupt(f"the index cuts tensor {number} into none, one whole or single elements")
         total = limits.check(total + parts, limits.PARTS, "the number of parts of all tensors")
         found[number] = Cut(axes, (groups[number], *cursor.varints(parts - 1)))

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from .. import elements, limits
 from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
-from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
+from .model import (
+    ARCHITECTURES,
+    Model,
+    check_positive,
+    check_values,
+    layout_of,
+    pack_layout,
+    several_channels,
+)
 from .repeats import RepeatedRows
 from .sections import V1, V3, V4, V5, V6
 from .wire import Builder, Cursor
@@ -14,7 +22,6 @@ from .wire import Builder, Cursor
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS = 4  # added to the coding
 CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8
-CHANNEL = "CD"  # letters of a layout
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -97,7 +104,7 @@ class Lossy:
         versions = [MODES[part.transform].since for part in self.parts]
         versions += [V4] * (self.dependent or self.curve is not None)
         versions += [V3] * self.neural
-        versions += [V6] * (sum(letter in CHANNEL for letter in self.layout) > 1)
+        versions += [V6] * several_channels(self.layout)
         return max(versions)
 
 
