@@ -37,7 +37,7 @@ class Layout:
     """Letters of the axes (N sample, L H W T grid, C D channels), prefix tokens and their grid.
 
     The first `prefix` tokens of L lie on no grid; the others lie on `grid` (rows, columns). Each
-    index of axes K is a tensor of its own, and so is each of several parts of the channels, whose
+    index of axes K is a tensor of its own, and so is each of several parts of the last axis, whose
     lengths are `parts`.
     """
 
@@ -48,14 +48,15 @@ class Layout:
 
     def __post_init__(self) -> None:
         axes = f"layout {shortened(self.axes)}"
-        channels = [a for a in self.axes if a in CHANNEL]
         places = [a for a in self.axes if a in GRID]
         if set(self.axes) - set(SAMPLE + GRID + CHANNEL + INDEPENDENT):
             raise LayoutError(f"{axes}: use N, K, C, D, and each of L H W T once")
         if self.axes and not self.axes.strip(INDEPENDENT):
             raise LayoutError(f"{axes} has axes K alone: name one N, L or D")
-        if self.parts and (len(channels) != 1 or len(self.parts) < 2 or min(self.parts) < 1):
-            raise LayoutError(f"{axes}: write parts of one axis C or D as in LD/128+128")
+        last = self.axes[-1:]
+        cut = last in GRID + CHANNEL and not (self.grid and last == "L")
+        if self.parts and not (cut and len(self.parts) > 1 and min(self.parts) > 0):
+            raise LayoutError(f"{axes}: write parts of the last axis, C, D or L, as in LD/128+128")
         if len(places) != len(set(places)) or len(places) > 3:
             raise LayoutError(f"{axes} repeats a grid axis or has more than three")
         if SAMPLE * self.axes.count(SAMPLE) not in self.axes:
@@ -82,8 +83,8 @@ class Layout:
     def along(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...] | None, ...]:
         """Return how each axis is cut: () not, None into its indices, else into some lengths."""
         self.token_grid(shape)
-        lengths = {letter: self.parts if letter in CHANNEL else () for letter in self.axes}
-        return tuple(None if a == INDEPENDENT else lengths[a] for a in self.axes)
+        whole: list[tuple[int, ...] | None] = [() if a != INDEPENDENT else None for a in self.axes]
+        return (*whole[:-1], self.parts) if self.parts else tuple(whole)
 
     def order(self) -> tuple[int, ...]:
         """Return the axes in the order of the token grid: samples, grid, channels."""
@@ -102,8 +103,8 @@ class Layout:
             for role in (SAMPLE + INDEPENDENT, GRID, CHANNEL)
         }
         sizes[SAMPLE] = sizes.pop(SAMPLE + INDEPENDENT)
-        if self.parts and sum(self.parts) != sizes[CHANNEL][0]:
-            raise LayoutError(f"layout {self} does not fit {sizes[CHANNEL][0]} channels")
+        if self.parts and sum(self.parts) != shape[-1]:
+            raise LayoutError(f"layout {self} does not fit a last axis of {shape[-1]}")
         if self.grid and sizes[GRID] != [self.prefix + math.prod(self.grid)]:
             raise LayoutError(f"layout {self} does not fit {sizes[GRID][0]} tokens")
         return (math.prod(sizes[SAMPLE]), *sizes[GRID], math.prod(sizes[CHANNEL]))
@@ -136,12 +137,12 @@ def shortened(text: str) -> str:
 def parse(text: str) -> Layout:
     """Read `NCHW`, or `NLD:1+8x8` with prefix tokens and a grid; `NLD:0` is a plain sequence.
 
-    `NLD/64+64` has two parts of the channels that are coded like tensors of their own.
+    `NLD/64+64` has two parts of the last axis that are coded like tensors of their own.
     """
     shape, slash, lengths = text.strip().partition("/")
     axes, _, rest = shape.partition(":")
     if slash and not re.fullmatch(rf"{NUMBER}(\+{NUMBER})+", lengths):
-        raise LayoutError(f"layout {shortened(text)}: write parts of channels as in LD/128+128")
+        raise LayoutError(f"layout {shortened(text)}: write parts of an axis as in LD/128+128")
     parts = tuple(int(length) for length in lengths.split("+")) if slash else ()
     match = re.fullmatch(rf"(?:({NUMBER})\+)?({NUMBER})x({NUMBER})", rest)
     if rest in ("", "0"):

@@ -25,7 +25,7 @@ def least_exact_bytes(group: Group) -> float:
     """Return how many bytes a group of features takes bit for bit at the very least, about."""
     bytes_of = BITS[group.dtype] // 8
     some = min(LOOK // bytes_of, math.prod(group.shapes[0]))
-    first = elements_of(group.tensor(0), 0, some)
+    first = np.ascontiguousarray(elements_of(group.tensor(0), 0, some))
     # Bytes of like weight side by side, as `exact` has them; codes and masks nearly vanish.
     planes = first.view(np.uint8).reshape(-1, first.itemsize).T
     share = len(zlib.compress(planes.tobytes(), 6)) / max(planes.size, 1)

@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ...align.layout import CHANNEL, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
-from .stacked import joined_parts, perhaps_independent, stacked_axes, with_independent
+from .stacked import (
+    joined_parts,
+    joined_tokens,
+    perhaps_independent,
+    stacked_axes,
+    with_independent,
+)
 
 # What axes may be, by rank; the inferred layout comes before them.
 LIKELY = {
@@ -25,7 +31,7 @@ LIKELY = {
 }
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
 JUDGED_VALUES = 1 << 22
-LOOKS = 2  # layouts beside the first that are looked at closely
+LOOKS = 3  # layouts beside the first that are looked at closely
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
 
 # The bits of tensors of one group, about; from a larger sample for True.
@@ -53,20 +59,21 @@ def best_layouts(
         likely = [layout] if is_stated else _likely(same)
         if not is_stated and (layout.has_channels or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
-        if layout.grid:
-            likely.append(Layout(layout.axes))  # so many tokens by accident
-        else:
+        if layout.grid and not is_stated:
+            likely.insert(0, Layout(layout.axes))  # there may be so many tokens by accident
+        if not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
         alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]
         if not is_stated and each:
             stacked = stacked_axes(same)
             alike = with_independent(alike, stacked) or alike if stacked else alike
+            alike = joined_tokens(same) or alike
         if not is_stated:
             alike += perhaps_independent(alike, same)
         best = _best(alike or [layout], same, judge)
         if not is_stated and each:
-            best = joined_parts(same, best)
+            best = best if best.parts else joined_parts(same, best)
         found |= {tensor.name: best for tensor in same}
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 from ...align.layout import Layout
 from ...align.numbers import to_float
 from ...tensors import Tensor
-from .stacked import MINUTE, probed
+from .stacked import CHANCE, MEANS_CHANGE, MINUTE, SCALES_CHANGE, probed
 
 MOST_CLASSES = 64  # values of a number in the names that may tell layers apart
 LEAST_CLASS = 1 << 14  # values of a layer: so few are not worth a model of their own
@@ -100,7 +100,7 @@ def _joins(
 def _scale_ratio(column: list[str], tensors: list[Tensor], layout: Layout) -> float:
     """Return by what factor the deviations of classes differ at most.
 
-    1 where neither they nor the means differ more than by chance.
+    1 where neither they nor those, or the means, of channels differ more than by chance.
     """
     classes: dict[str, list[np.ndarray]] = {}
     every = max(len(tensors) // PROBED_TENSORS, 1)
@@ -125,8 +125,12 @@ def _scale_ratio(column: list[str], tensors: list[Tensor], layout: Layout) -> fl
         return ratio
     between = float(((means - means.mean(axis=0)) ** 2).mean())
     counts = np.array([_distinct(rows) for rows in pooled])  # what is repeated says nothing new
-    by_chance = float(within * np.mean(1 / counts))
-    return max(ratio, ALIKE) if between > 4 * by_chance + 0.02 * within else 1.0
+    by_chance = float(np.mean(1 / counts))
+    if between > within * (CHANCE * by_chance + MEANS_CHANGE):
+        return max(ratio, ALIKE)
+    scales = np.log(np.maximum([rows.std(axis=0) for rows in pooled], MINUTE))
+    changes = float(scales.var(axis=0).mean()) > CHANCE * by_chance / 2 + SCALES_CHANGE
+    return max(ratio, ALIKE) if changes else 1.0
 
 
 def _distinct(rows: np.ndarray) -> int:

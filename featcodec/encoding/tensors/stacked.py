@@ -7,10 +7,11 @@ unlike, one SNR for all would leave the weak ones with none.
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from ...align.layout import CHANNEL, INDEPENDENT, SAMPLE, Layout, LayoutError
+from ...align.layout import CHANNEL, INDEPENDENT, MAX_CHANNELS, SAMPLE, Layout
 from ...align.numbers import to_float
 from ...tensors import Tensor
 
@@ -22,6 +23,7 @@ PROBED_TENSORS = 16
 PROBED_VALUES = 1 << 18
 LEAST_CHANNELS = 16  # of one of several parts
 MOST_PARTS = 16
+MOST_EQUAL = 8
 EXPLAINED = 0.75  # of the variance of the logarithms of scales: parts explain so much of it
 CHANCE = 4.0  # times what chance explains,
 MEANS_CHANGE, SCALES_CHANGE = 0.02, 0.01  # and so much more, is a change
@@ -111,27 +113,56 @@ def _changes(values: np.ndarray, axis: int, channel: int) -> bool:
 
 
 def joined_parts(tensors: Sequence[Tensor], layout: Layout) -> Layout:
-    """Return the layout with the channels in parts, if they are parts of unlike scale."""
-    where = [axis for axis, letter in enumerate(layout.axes) if letter in CHANNEL]
-    if len(where) != 1 or layout.parts:
+    """Return the layout with its last axis in parts, if that has channels in parts unlike in scale.
+
+    What are channels is known by then.
+    """
+    if layout.axes[-1:] not in tuple(CHANNEL) or layout.channel_axes > 1:
         return layout
-    channels = tensors[0].shape[where[0]]
-    if any(tensor.shape[where[0]] != channels for tensor in tensors):
-        return layout
-    if min(math.prod(tensor.shape) for tensor in tensors) < 2 * LEAST_VALUES:
-        return layout
+    lengths, _ = _parts(tensors)
+    return replace(layout, parts=lengths) if len(lengths) > 1 else layout
+
+
+def joined_tokens(tensors: Sequence[Tensor]) -> list[Layout]:
+    """Return layouts of tokens joined of others, of more channels than are ever coded together.
+
+    So long an axis might be time as well, but then its parts would hardly be of simple fractions
+    of its length.
+    """
+    if len(tensors[0].shape) < 2 or tensors[0].shape[-1] <= MAX_CHANNELS:
+        return []
+    lengths, simple = _parts(tensors)
+    if len(lengths) < 2 or not simple or max(lengths) > MAX_CHANNELS:
+        return []
+    samples = SAMPLE * (len(tensors[0].shape) - 2)
+    return [Layout(samples + "LD", parts=lengths), Layout(samples + "DL", parts=lengths)]
+
+
+def _parts(tensors: Sequence[Tensor]) -> tuple[tuple[int, ...], bool]:
+    """Return the lengths of parts of the last axis, and whether simple fractions of it."""
+    last = len(tensors[0].shape) - 1
+    length = tensors[0].shape[last]
+    values = min(math.prod(tensor.shape) for tensor in tensors)
+    if values < 2 * LEAST_VALUES or any(tensor.shape[last] != length for tensor in tensors):
+        return (length,), False
     logs = []
-    for values in probed(tensors, whole=where[0]):
-        rest = tuple(other for other in range(values.ndim) if other != where[0])
-        logs.append(np.log(np.maximum(values.std(axis=rest), MINUTE)))
-    edges = _edges(np.mean(logs, axis=0))
+    for some in probed(tensors, whole=last):
+        logs.append(np.log(np.maximum(some.reshape(-1, length).std(axis=0), MINUTE)))
+    edges, simple = _snapped(_edges(np.mean(logs, axis=0)))
     lengths = tuple(int(n) for n in np.diff(edges))
-    if len(lengths) < 2 or min(lengths) * math.prod(tensors[0].shape) < channels * LEAST_VALUES:
-        return layout
-    try:
-        return Layout(layout.axes, layout.prefix, layout.grid, lengths)
-    except LayoutError:
-        return layout
+    enough = min(lengths) * values >= length * LEAST_VALUES
+    return (lengths, simple) if enough else ((length,), False)
+
+
+def _snapped(edges: list[int]) -> tuple[list[int], bool]:
+    """Return edges at simple fractions of the whole, and True, where they are nearly there."""
+    for count in range(2, MOST_EQUAL + 1):
+        each, rest = divmod(edges[-1], count)
+        near = [round(edge / each) * each for edge in edges]
+        room = max(1, each // 200)
+        if not rest and all(abs(a - b) <= room for a, b in zip(edges, near, strict=True)):
+            return near, True
+    return edges, False
 
 
 def _edges(logs: np.ndarray) -> list[int]:
@@ -158,7 +189,7 @@ def _best_cut(logs: np.ndarray, first: int, last: int) -> tuple[float, int]:
     gains = at * (n - at) / n * (left - right) ** 2
     best = int(np.argmax(gains))
     step = abs(float(left[best] - right[best]))
-    clear = step > math.log(UNLIKE) and gains[best] > part.var() * n / 2
+    clear = step > math.log(UNLIKE) and gains[best] > part.var() * n / 5
     return (float(gains[best]) if clear else 0.0), first + int(at[best])
 
 
