@@ -176,7 +176,7 @@ def test_a_stated_layout_is_the_one_that_is_taken(tmp_path: Path) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.sampled_from([1.0, 5.0, 30.0]), min_size=2, max_size=4), st.integers(0, 99))
+@given(st.sampled_from([[1], [1, 6], [40, 1], [1, 6, 40], [40, 6, 1]]), st.integers(0, 99))
 def test_parts_are_found_where_the_scale_changes(scales: list[float], seed: int) -> None:
     rng = np.random.default_rng(seed)
     widths = rng.integers(20, 60, len(scales))

@@ -246,7 +246,7 @@ def merge_samples(tensor: Any, layout: Layout) -> Any:
     """Return a view (samples, grid..., channels...); a missing channel axis is added."""
     ordered = tensor.transpose(layout.order())
     samples = layout.axes.count("N")
-    rest = ordered.shape[samples:] + (() if layout.has_channels else (1,))
+    rest = ordered.shape[samples:] + (() if layout.channel_axes else (1,))
     return split_axis(ordered, (math.prod(ordered.shape[:samples]), *rest))
 
 

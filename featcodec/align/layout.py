@@ -72,7 +72,6 @@ class Layout:
 
     @property
     def cuts(self) -> bool:
-        """Whether tensors of the layout are cut into parts."""
         return INDEPENDENT in self.axes or bool(self.parts)
 
     @property
@@ -111,16 +110,10 @@ class Layout:
 
     @property
     def grid_axes(self) -> int:
-        """The number of grid axes."""
         return sum(axis in GRID for axis in self.axes)
 
     @property
-    def has_channels(self) -> bool:
-        return self.channel_axes > 0
-
-    @property
     def channel_axes(self) -> int:
-        """The number of channel axes."""
         return sum(axis in CHANNEL for axis in self.axes)
 
     @property

@@ -21,13 +21,10 @@ class Task:
     target: str
     quality: dict[str, Any]
     profile: str | None
-    transform: str
-    layouts: dict[str, str]
-    architectures: dict[str, str]
+    options: dict[str, Any]
     force: bool
     progress: bool
     verify: bool
-    pool: bool
 
 
 def work(task: Task) -> Any:
@@ -38,7 +35,7 @@ def work(task: Task) -> Any:
 
     quality = Quality.choose(**task.quality)
     profile = Profile.load(task.profile) if task.profile else None
-    options = Options(task.transform, task.layouts, task.architectures, pool=task.pool)
+    options = Options(**task.options)
     with (
         streams.readable(task.source) as source,
         streams.writable(task.target) as target,
@@ -172,20 +169,10 @@ def command(
         Path(report).open("a").close()  # what cannot be written is better known now
     terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = terminal and not (no_progress or quiet) and jobs == 1
+    reading: dict[str, Any] = {"layouts": layout, "architectures": architecture, "pool": pool}
+    options = {"transform": transform, **reading}
     tasks = [
-        Task(
-            source,
-            target,
-            quality,
-            profile,
-            transform,
-            layout,
-            architecture,
-            force,
-            bar,
-            verify,
-            pool,
-        )
+        Task(source, target, quality, profile, options, force, bar, verify)
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]

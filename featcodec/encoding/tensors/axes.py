@@ -57,7 +57,7 @@ def best_layouts(
     found: dict[str, Layout] = {}
     for (_, _, layout, is_stated), same in kinds.items():
         likely = [layout] if is_stated else _likely(same)
-        if not is_stated and (layout.has_channels or not likely):
+        if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
         if layout.grid and not is_stated:
             likely.insert(0, Layout(layout.axes))  # there may be so many tokens by accident
