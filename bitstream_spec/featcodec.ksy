@@ -283,6 +283,68 @@ types:
         valid:
           expr: _.value >= 20
         doc: With the 20 bytes of frame.
+      - id: cuts
+        type: cuts
+        if: not _io.eof
+        valid:
+          expr: _root.signature.major_version >= 6
+
+  cuts:
+    doc: Section 4.3.
+    seq:
+      - id: num_cuts
+        type: varint
+        valid:
+          expr: _.value >= 1 and _.value <= _parent.num_tensors.value
+      - id: cuts
+        type: cut
+        repeat: expr
+        repeat-expr: num_cuts.value
+
+  cut:
+    seq:
+      - id: tensor
+        type: varint
+        valid:
+          expr: _.value < _parent._parent.num_tensors.value
+      - id: axes
+        type: 'cut_axis(tensor.value, _index, _index == 0 ? 1 : axes[_index - 1].parts)'
+        repeat: expr
+        repeat-expr: _parent._parent.ranks[tensor.value]
+      - id: groups
+        type: varint
+        repeat: expr
+        repeat-expr: axes[axes.size - 1].parts - 1
+        doc: The GRUP section of each part but the first, counted from 0.
+
+  cut_axis:
+    doc: How one axis of a tensor is cut.
+    params:
+      - id: tensor
+        type: u8
+      - id: number
+        type: s4
+      - id: before
+        type: u8
+        doc: Parts by the axes before.
+    seq:
+      - id: num_parts
+        type: varint
+      - id: lengths
+        type: varint
+        repeat: expr
+        repeat-expr: num_parts.value
+        if: num_parts.value >= 2
+        valid:
+          expr: _.value >= 1
+    instances:
+      length:
+        value: _parent._parent._parent.axes[number].lengths[tensor].length.value
+      along:
+        value: >-
+          num_parts.value == 0 ? 1 : (num_parts.value == 1 ? length : num_parts.value)
+      parts:
+        value: before * along
 
   metadatum:
     seq:

@@ -42,6 +42,7 @@ def must(condition: object, reason: str) -> None:
 LIMITS = {
     "HEADER_BYTES": 100_000_000,
     "GROUPS": 2**20,
+    "PARTS": 2**20,
     "RANK": 16,
     "STRING_BYTES": 65_536,
     "TENSOR_VALUES": 2**59,
@@ -255,6 +256,7 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
     must(indx.type == b"INDX" and indx.end == last, "INDX does not end where END begins")
     must(at >= 16, "INDX overlaps the signature")
     index = read_index(indx.payload, at - 16)
+    must(major >= 6 or not index.cuts, "cuts in a file below 6.0")
     sections, offset = [], 16
     for type_, size in zip(index.types, index.lengths, strict=True):
         section = read_section(data, offset, known)
@@ -308,6 +310,7 @@ class Index:
     groups: list[int] = field(default_factory=list)
     types: list[bytes] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
+    cuts: dict[int, Cut] = field(default_factory=dict)
 
 
 def read_index(payload: bytes, room: int) -> Index:
@@ -353,9 +356,69 @@ def read_index(payload: bytes, room: int) -> Index:
     index.lengths = r.varints(m)
     must(min(index.lengths, default=20) >= 20, "a section without room for its frame")
     groups = index.types.count(b"GRUP")
-    must(len(index.profiles) <= groups <= n, "profiles without groups, or groups without tensors")
+    if r.left():
+        index.cuts = read_cuts(r, index)
+    most = n + sum(len(cut.groups) for cut in index.cuts.values())
+    must(
+        len(index.profiles) <= groups <= most, "profiles without groups, or groups without tensors"
+    )
     r.end()
     return index
+
+
+@dataclass
+class Cut:
+    """How a tensor is cut: along each axis the places of the parts, and whether they have it."""
+
+    places: list[list[range]]
+    kept: list[bool]
+    groups: list[int]
+
+    def parts(self) -> list[tuple[range, ...]]:
+        return list(itertools.product(*self.places))
+
+    def shape(self, part: Sequence[range]) -> list[int]:
+        return [len(places) for places, kept in zip(part, self.kept, strict=True) if kept]
+
+
+def read_cuts(r: Reader, index: Index) -> dict[int, Cut]:
+    """Section 4.3."""
+    found: dict[int, Cut] = {}
+    count, total, last = r.varint(), 0, -1
+    must(count, "cuts of no tensor")
+    for _ in range(count):
+        t = r.varint()
+        must(last < t < len(index.shapes), "a cut of no tensor, or not in order")
+        last, shape = t, index.shapes[t]
+        lengths: list[list[int]] = []  # none where the axis is whole
+        parts, each = 1, []
+        for n in shape:
+            k = r.varint()
+            lengths.append(r.varints(k) if k > 1 else [])
+            must(k < 2 or (min(lengths[-1]) and sum(lengths[-1]) == n), "the lengths of parts")
+            each.append(k == 1)
+            parts *= n if k == 1 else max(k, 1)
+        must(math.prod(shape) and BITS[index.dtypes[t]] >= 8, "a cut of nothing, or through bytes")
+        must(not all(each) and (any(each) or any(lengths)), "a cut into elements, or into one")
+        total = within(total + parts, "PARTS")
+        places = []
+        for n, cut, single in zip(shape, lengths, each, strict=True):
+            edges = [0, *itertools.accumulate(cut or [n])]
+            edges = list(range(n + 1)) if single else edges
+            places.append([range(a, b) for a, b in itertools.pairwise(edges)])
+        kept = [not single for single in each]
+        found[t] = Cut(places, kept, [index.groups[t], *r.varints(parts - 1)])
+    return found
+
+
+def check_cut(cut: Cut, layout: str) -> None:
+    """The rule of 4.3 for the samples of parts."""
+    letters = iter(layout)
+    letter = [next(letters, "") if kept else "" for kept in cut.kept]
+    samples = [i for i, name in enumerate(letter) if name == "N"]
+    if samples:
+        must(all(cut.kept[samples[0] : samples[-1]]), "an axis between samples that is cut")
+        must(all(len(cut.places[i]) == 1 for i in samples), "a sample axis that is cut")
 
 
 def read_names(r: Reader, n: int, text: int) -> list[str]:
@@ -517,8 +580,9 @@ def read_group(
     if listed:
         group.repeats = Repeats(listed, layout, prefix, grid, shapes, group.rows())
         z.views = group.repeats.views()
+    must(major >= 6 or not several_channels(layout), "several channel axes below 6.0")
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
-    channels = within(z.views[0].channels, "CHANNELS")
+    channels = z.views[0].channels
     must(max(z.constants, default=0) < channels, "a constant channel that there is not")
     parts = range(2 if prefix else 1)
     z.models = [read_part(r, major, channels, profile, bool(i), z.dependent) for i in parts]
@@ -596,7 +660,7 @@ class View:
     samples: int
     sample_stride: int
     channels: int
-    channel_stride: int
+    offsets: Sequence[int]  # of the channels
     parts: list[Lattice]  # the grid, and the prefix tokens when there are any
 
 
@@ -606,7 +670,6 @@ def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
     axes = [i for i, letter in enumerate(layout) if letter in "LHWT"]
     must(len(axes) == len({layout[i] for i in axes}) <= 3, "the grid axes of the layout")
     channel = [i for i, letter in enumerate(layout) if letter in "CD"]
-    must(len(channel) <= 1, "two channel axes")
     strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
     lattice = Lattice(0, [shape[i] for i in axes], [strides[i] for i in axes])
     parts = [lattice]
@@ -624,10 +687,23 @@ def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
         shape,
         math.prod(shape[i] for i in samples),
         strides[samples[-1]] if samples else 0,
-        math.prod(shape[i] for i in channel),
-        strides[channel[0]] if channel else 0,
+        within(math.prod(shape[i] for i in channel), "CHANNELS"),
+        channels_at([(shape[i], strides[i]) for i in channel]),
         parts,
     )
+
+
+def channels_at(axes: list[tuple[int, int]]) -> Sequence[int]:
+    """Where the channels of a token are, from length and stride of each channel axis."""
+    if len(axes) == 1 and axes[0][1]:
+        return range(0, axes[0][0] * axes[0][1], axes[0][1])
+    return [
+        sum(at) for at in itertools.product(*([i * step for i in range(n)] for n, step in axes))
+    ]
+
+
+def several_channels(layout: str) -> bool:
+    return sum(letter in "CD" for letter in layout) > 1
 
 
 # ---- 5.2 Blocks ----------------------------------------------------------------------------------
@@ -769,8 +845,9 @@ class Repeats:
         shapes: list[list[int]],
         row_groups: int,
     ) -> None:
+        must(not several_channels(layout), "repeated rows of several channel axes")
         letters = [letter for letter in layout if letter in "LHWT"]
-        self.whole = found.whole or bool(prefix) or not letters
+        self.layout, self.whole = layout, found.whole or bool(prefix) or not letters
         self.prefix, self.grid, self.runs = prefix, grid, found.runs
         # Of a whole sample the tokens of L need not be told apart.
         cut = [view(s, layout, prefix, grid) for s in shapes]
@@ -826,7 +903,7 @@ class Repeats:
         inner = []  # places of the elements of a row, from where it begins
         for v in self.tensors:
             axes = list(zip(v.parts[0].lengths, v.parts[0].strides, strict=True))
-            axes = [*axes[0 if self.whole else 1 :], (v.channels, v.channel_stride)]
+            axes = [*axes[0 if self.whole else 1 :], (v.channels, (*v.offsets, 0, 0)[1])]
             steps = [[i * stride for i in range(n)] for n, stride in axes]
             inner.append([sum(place) for place in itertools.product(*steps)])
         number, before = 0, -1
@@ -1431,15 +1508,15 @@ def put_class(
     numbers = itertools.count()
     tokens = iter(picture.values) if picture else itertools.repeat(None)
     for piece in pieces:
-        stride, bits = z.views[piece.tensor].channel_stride, out[piece.tensor]
+        offsets, bits = z.views[piece.tensor].offsets, out[piece.tensor]
         for origin in piece.origins:
             block = reconstruct(next(blocks), z, model, dct, bands, points, next(tokens))
             factors = [2 ** (gain / 4) for gain in gains[next(numbers) :: count]]
             whole = to_element if z.logarithmic else to_bits
             for point, values, factor in zip(piece.points, block, factors, strict=True):
-                values = [value * factor for value in values]
-                for c, value in enumerate(whole(values, z.dtype)):
-                    bits[origin + point + c * stride] = z.constants.get(c, value)
+                values = whole([value * factor for value in values], z.dtype)
+                for c, (offset, value) in enumerate(zip(offsets, values, strict=True)):
+                    bits[origin + point + offset] = z.constants.get(c, value)
 
 
 def put_exceptions(
@@ -1458,8 +1535,8 @@ def put_exceptions(
         c, point = divmod(coefficient, points)
         if 0 <= c < z.views[0].channels:
             piece, origin = where[block]
-            stride = z.views[piece.tensor].channel_stride
-            out[piece.tensor][origin + piece.points[point] + c * stride] = value
+            offset = z.views[piece.tensor].offsets[c]
+            out[piece.tensor][origin + piece.points[point] + offset] = value
 
 
 def read_gains(r: Reader, n: int) -> Sequence[int]:
@@ -2532,6 +2609,7 @@ def read_entry(payload: bytes, major: int) -> Entry:
     name = r.string()
     must(r.u8() <= 2, "unknown architecture")
     layout, prefix, grid, of_prefix = r.layout(), r.varint(), r.lengths(), r.u8()
+    must(major >= 6 or not several_channels(layout), "several channel axes below 6.0")
     must(of_prefix <= 1, "an entry is neither of the grid nor of the prefix tokens")
     channels = within(r.varint(), "CHANNELS")
     r.varint()
@@ -2942,16 +3020,49 @@ def read_groups(
     payloads = [s.payload for s in sections if s.type == b"GRUP"]
     heads = [read_head(Reader(payload), major)[1] for payload in payloads]
     shapes: list[list[list[int]]] = [[] for _ in payloads]
-    for at, dtype, shape in zip(index.groups, index.dtypes, index.shapes, strict=True):
-        must(at < len(heads) and heads[at].dtype == dtype, "the group of a tensor")
-        shapes[at].append(shape)
+    cuts: list[list[Cut]] = [[] for _ in payloads]
+    for t, (dtype, shape) in enumerate(zip(index.dtypes, index.shapes, strict=True)):
+        for at, of_part in members_of(index, t, shape):
+            must(at < len(heads) and heads[at].dtype == dtype, "the group of a tensor")
+            shapes[at].append(of_part)
+            cuts[at] += [index.cuts[t]] if t in index.cuts else []
     must(all(shapes), "a group without tensors")
     rows = [i for i, s in enumerate(sections) if s.type == b"ROWS"]
     must(sum(head.rows() for head in heads) == len(rows), "row groups that do not exist")
     spans = [i for head in heads for i in range(head.first, head.first + head.rows())]
     must(sorted(spans) == rows, "a ROWS section that belongs to no group or to several")
-    groups = (read_group(p, major, s, needed) for p, s in zip(payloads, shapes, strict=True))
+    groups = (
+        checked(read_group(p, major, s, needed), c)
+        for p, s, c in zip(payloads, shapes, cuts, strict=True)
+    )
     return index, sections, groups
+
+
+def members_of(index: Index, t: int, shape: list[int]) -> Iterator[tuple[int, list[int]]]:
+    """The group and shape of a tensor, or of each of its parts."""
+    if t not in index.cuts:
+        yield index.groups[t], shape
+        return
+    cut = index.cuts[t]
+    for at, part in zip(cut.groups, cut.parts(), strict=True):
+        yield at, cut.shape(part)
+
+
+def checked(group: Group, cuts: list[Cut]) -> Group:
+    layout = group.lossy.layout if group.lossy else group.repeats.layout if group.repeats else ""
+    for cut in cuts:
+        check_cut(cut, layout)
+    return group
+
+
+def put_part(
+    whole: bytearray, raw: bytes, shape: list[int], part: Sequence[range], size: int
+) -> None:
+    """Put the elements of a part of a tensor, of so many bytes each, to their places."""
+    strides = [math.prod(shape[i + 1 :]) * size for i in range(len(shape))]
+    steps = [[i * stride for i in places] for places, stride in zip(part, strides, strict=True)]
+    for i, at in enumerate(map(sum, itertools.product(*steps))):
+        whole[at : at + size] = raw[i * size : (i + 1) * size]
 
 
 def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
@@ -2959,9 +3070,12 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
     index, sections, groups = read_groups(data, profiles)
     major = data[8]
     dump = Dump(index.metadata, {}, {})
-    members: dict[int, list[int]] = {}
+    members: dict[int, list[tuple[int, Sequence[range] | None]]] = {}
+    wholes = {t: bytearray(stored(index.dtypes[t], index.shapes[t])) for t in index.cuts}
     for t, at in enumerate(index.groups):
-        members.setdefault(at, []).append(t)
+        cut = index.cuts.get(t)
+        for to, part in zip(cut.groups, cut.parts(), strict=True) if cut else [(at, None)]:
+            members.setdefault(to, []).append((t, part))
     for number, group in enumerate(groups):
         z, exact = group.lossy, []
         bits = [blank(group.dtype, v.shape) for v in z.views] if z else []
@@ -2977,9 +3091,16 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
             rows = array(WORDS[width(group.dtype)], whole)
             whole = b"".join(map(to_bytes, group.repeats.restore(rows)))
         r = Reader(whole)
-        for t in members[number]:
-            raw = r.take(stored(group.dtype, index.shapes[t]))
-            dump.tensors[index.names[t]] = Tensor(TYPES[group.dtype], index.shapes[t], raw)
+        for t, part in members[number]:
+            shape, size = index.shapes[t], width(group.dtype)
+            if part is None:
+                raw = r.take(stored(group.dtype, shape))
+            else:
+                put_part(wholes[t], r.take(math.prod(map(len, part)) * size), shape, part, size)
+                raw = b""  # when all parts are there
+            dump.tensors[index.names[t]] = Tensor(TYPES[group.dtype], shape, raw)
+    for t, whole in wholes.items():
+        dump.tensors[index.names[t]].data = bytes(whole)
     dump.tensors = {name: dump.tensors[name] for name in index.names}
     return dump
 

@@ -10,6 +10,7 @@ from .errors import InputTooLarge, LimitExceeded
 
 HEADER_BYTES = 100_000_000  # of the safetensors header of the dump: the library reads no more
 GROUPS = 1 << 20
+PARTS = 1 << 20  # of all tensors that are cut
 RANK = 16  # of a tensor, a grid and blocks; letters of a layout
 STRING_BYTES = 1 << 16  # a name, a key of metadata, a label
 TENSOR_VALUES = 1 << 59  # axes of length 0 left out: bytes stay below 2**63

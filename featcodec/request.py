@@ -76,7 +76,8 @@ class Options:
     `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `rules` has
     by pattern what is asked of tensors apart from the others: snr:DB, max-error:E, lossless or
     drop; of patterns that match a name the first holds. `samples` says how much of a group the
-    encoder looks at.
+    encoder looks at. With `pool`, an SNR holds for all layers or heads of a tensor together,
+    without for each.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform
@@ -88,3 +89,4 @@ class Options:
     architectures: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, str] = field(default_factory=dict)
     samples: SampleSizes = field(default_factory=SampleSizes)
+    pool: bool = False

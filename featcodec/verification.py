@@ -14,9 +14,11 @@ from .align.repeats import Rows
 from .coding.pieces import Piece
 from .coding.profile import Profile
 from .container.group import GroupHeader
+from .container.index import PartEntry, TensorEntry
 from .container.reader import Reader
 from .container.source import Source as Bytes
 from .decoding.decoder import Decoder, Members
+from .elements import count
 from .errors import InvalidStream, ProfileMissing, VerificationFailed
 from .request import Quality
 from .rules import Rules
@@ -62,9 +64,9 @@ def verify(
         tensors = {tensor.name: tensor for tensor in source.tensors}
         with np.errstate(all="ignore"):  # NaN and extremes are data here
             for group in decoder.groups:
-                members = [tensors[entry.name] for entry in group.entries]
-                asked = by_name.of(members[0].name) or quality if members else quality
-                _Comparison(decoder, group, members, asked).run()
+                members = [_of(tensors[entry.name], entry) for entry in group.entries]
+                asked = by_name.of(members[0].of or members[0].name) if members else None
+                _Comparison(decoder, group, members, asked or quality).run()
     except (InvalidStream, ProfileMissing) as error:
         raise VerificationFailed(f"what was written cannot be decoded: {error}") from error
 
@@ -76,6 +78,10 @@ def _same_tensors(source: Source, decoder: Decoder) -> None:
     ours = [(t.name, t.dtype, t.shape) for t in source.tensors]
     if [(t.name, t.dtype, t.shape) for t in index.tensors] != ours:
         raise VerificationFailed("what was written has other names, types or shapes than the dump")
+
+
+def _of(tensor: Tensor, entry: TensorEntry) -> Tensor:
+    return tensor.part(entry.where) if isinstance(entry, PartEntry) else tensor
 
 
 @dataclass
@@ -109,8 +115,8 @@ class _Comparison:
             self._judge()
 
     def _sizes(self) -> np.ndarray:
-        kind = unsigned(self.header.dtype).itemsize
-        return np.array([tensor.read().nbytes // kind for tensor in self.tensors], np.int64)
+        dtype = self.header.dtype
+        return np.array([count(dtype, math.prod(t.shape)) for t in self.tensors], np.int64)
 
     def _compare(self, piece: Piece) -> None:
         kind = unsigned(self.header.dtype)
@@ -132,11 +138,10 @@ class _Comparison:
                 self._fail("other values than the dump in rows that are constant")
 
     def _tensor(self, i: int) -> np.ndarray:
-        data = self.tensors[i].read()
-        if self.header.lossy is None:
-            whole = data.view(unsigned(self.header.dtype))
-            return whole if self.group.elements is None else whole.reshape(self.tensors[i].shape)
-        return data.view(STORED[self.header.dtype]).reshape(self.tensors[i].shape)
+        tensor = self.tensors[i]
+        if self.group.shaped or tensor.where:
+            return tensor.array()
+        return tensor.read().view(unsigned(self.header.dtype))
 
     def _measure(self, ours: np.ndarray, theirs: np.ndarray) -> None:
         """Take in values; those that are not within the bounds have the same bits."""

@@ -1,6 +1,8 @@
 """Stored elements as NumPy arrays, and floating ones as floats (SPEC §4.2, §6.1)."""
 
+import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,26 @@ def unsigned(dtype: str) -> np.dtype:
 def stored_dtype(dtype: str) -> np.dtype:
     """Return the NumPy type that holds elements of a type."""
     return STORED.get(dtype, unsigned(dtype))
+
+
+def elements_of(array: Any, first: int, last: int) -> np.ndarray:
+    """Return elements first <= e < last of an array of any shape, the last axis fastest.
+
+    The array may be part of another, in memory or in a file: not much else of it is read.
+    """
+    while array.ndim > 1 and array.shape[0] == 1:
+        array = array.reshape(array.shape[1:])
+    if array.ndim < 2:
+        return np.asarray(array.reshape(-1)[first:last])
+    each = math.prod(array.shape[1:])
+    low, high = (first // each, -(-last // each)) if first < last else (0, 0)
+    if high - low > 2 or array.ndim == 2:
+        return np.asarray(array[low:high]).reshape(-1)[first - low * each : last - low * each]
+    found = [
+        elements_of(array[i : i + 1], max(first - i * each, 0), min(last - i * each, each))
+        for i in range(low, high)
+    ]
+    return np.concatenate([np.zeros(0, array.dtype), *found])
 
 
 def to_float(stored: np.ndarray, dtype: str) -> np.ndarray:

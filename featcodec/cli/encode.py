@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,7 @@ class Task:
     target: str
     quality: dict[str, Any]
     profile: str | None
-    transform: str
-    layouts: dict[str, str]
-    architectures: dict[str, str]
-    rules: dict[str, str]
+    options: dict[str, Any]
     force: bool
     progress: bool
     verify: bool
@@ -38,7 +35,7 @@ def work(task: Task) -> Any:
 
     quality = Quality.choose(**task.quality)
     profile = Profile.load(task.profile) if task.profile else None
-    options = Options(task.transform, task.layouts, task.architectures, task.rules)
+    options = Options(**task.options)
     with (
         streams.readable(task.source) as source,
         streams.writable(task.target) as target,
@@ -122,6 +119,9 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     metavar="[NAME=]TAG",
     help="cnn, transformer or generic.",
 )
+@click.option(
+    "--pool", is_flag=True, help="The SNR holds for all layers or heads together, not for each."
+)
 @click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
 @click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
@@ -147,6 +147,7 @@ def command(
     transform: str,
     layout: dict[str, str],
     architecture: dict[str, str],
+    pool: bool,
     jobs: int,
     force: bool,
     skip_existing: bool,
@@ -174,11 +175,10 @@ def command(
         Path(report).open("a").close()  # what cannot be written is better known now
     terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = terminal and not (no_progress or quiet) and jobs == 1
-    asked = Task(
-        "", "", quality, profile, transform, layout, architecture, rules, force, bar, verify
-    )
+    reading: dict[str, Any] = {"layouts": layout, "architectures": architecture, "pool": pool}
+    options = {"transform": transform, "rules": rules, **reading}
     tasks = [
-        replace(asked, source=source, target=target)
+        Task(source, target, quality, profile, options, force, bar, verify)
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]

@@ -42,7 +42,7 @@ def grid_of(
         raise Corrupt("a group has no tensors")
     stored = [_stored_model(part, profile, bool(i)) for i, part in enumerate(lossy.parts)]
     try:
-        layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
+        layout = _layout(lossy.layout, lossy.prefix, lossy.grid)
         rank = len(layout.grid) or layout.grid_axes
         if len(stored[0].block) != rank:
             raise Corrupt(f"a model has blocks of {len(stored[0].block)} axes; the grid has {rank}")
@@ -68,12 +68,21 @@ def grid_of(
 def elements_of(repeats: RepeatedRows, shapes: Sequence[tuple[int, ...]]) -> ReducedElements:
     """Return what is left of tensors that are kept bit for bit; Corrupt unless all agrees."""
     try:
-        return ReducedElements(_rows(Layout(repeats.layout), shapes, repeats))
+        return ReducedElements(_rows(_layout(repeats.layout), shapes, repeats))
     except LayoutError as error:
         raise Corrupt(f"a group header does not fit its tensors: {error}") from None
 
 
+def _layout(axes: str, prefix: int = 0, grid: tuple[int, ...] = ()) -> Layout:
+    layout = Layout(axes, prefix, grid)
+    if layout.cuts:
+        raise LayoutError(f"no group has layout {layout}")
+    return layout
+
+
 def _rows(layout: Layout, shapes: Sequence[tuple[int, ...]], repeats: RepeatedRows) -> Rows:
+    if layout.channel_axes > 1:
+        raise LayoutError(f"rows of layout {layout} are not repeated")
     runs = Runs(repeats.new, repeats.repeated, repeats.distances, repeats.constants)
     with damaged("a list of repeated rows"):
         return Rows(layout, shapes, repeats.whole, runs)

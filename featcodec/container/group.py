@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from .. import elements, limits
 from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
-from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
+from .model import (
+    ARCHITECTURES,
+    Model,
+    check_positive,
+    check_values,
+    layout_of,
+    pack_layout,
+    several_channels,
+)
 from .repeats import RepeatedRows
 from .sections import V1, V3, V4, V6
 from .wire import Builder, Cursor
@@ -105,6 +113,7 @@ class Lossy:
         versions += [V4] * (self.dependent or self.curve is not None)
         versions += [V6] * (bool(self.constants) or self.gains or self.refined)
         versions += [V3] * self.neural
+        versions += [V6] * several_channels(self.layout)
         return max(versions)
 
     def check_refined(self, dtype: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..align.grids import GroupGrid, Window
-from ..align.numbers import STORED, unsigned
+from ..align.numbers import STORED, stored_dtype, unsigned
 from ..align.reduced import ReducedElements, ReducedGrid, row_groups
 from ..coding.from_header import elements_of, grid_of, row_group_coder
 from ..coding.kept import Kept
@@ -16,7 +16,7 @@ from ..coding.pieces import ElementRange, Piece, RowElements
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..container.group import GroupHeader
-from ..container.index import TensorEntry
+from ..container.index import Key, PartEntry, TensorEntry
 from ..container.reader import Reader
 from ..elements import FLOATS, count
 from ..entropy import exact
@@ -40,7 +40,7 @@ class Members:
         self.header = header
         self.entries = entries
         self.profile = profile
-        self.places = {entry.name: i for i, entry in enumerate(entries)}
+        self.places = {entry.key: i for i, entry in enumerate(entries)}
         self.grid: GroupGrid | None = None  # None: bit for bit, a slab is an element
         self.elements: ReducedElements | None = None  # of rows that are kept, bit for bit
         shapes, slabs = [entry.shape for entry in entries], header.slabs
@@ -144,8 +144,11 @@ class Decoder:
             self.profiles.append(profile)
         headers = reader.groups()
         members: list[list[TensorEntry]] = [[] for _ in headers]
-        for tensor in reader.index.tensors:
-            members[tensor.group].append(tensor)
+        self._parts: dict[str, list[TensorEntry]] = {}
+        for parts in reader.index.parts:
+            self._parts[parts[0].name] = parts
+            for part in parts:
+                members[part.group].append(part)
         self.groups = [
             Members(number, headers[number], entries, self._profile(headers[number]))
             for number, entries in enumerate(members)
@@ -178,20 +181,26 @@ class Decoder:
         after each; written elements may then leave memory. `convert` turns elements of a type into
         those that are written.
         """
-        names: dict[int, set[str]] = {}
+        wholes: dict[int, dict[Key, TensorEntry]] = {}
         for entry in wanted:
-            names.setdefault(entry.group, set()).add(entry.name)
-        for position, chosen in sorted(names.items()):
+            for part in self._parts[entry.name]:
+                wholes.setdefault(part.group, {})[part.key] = entry
+        for position, chosen in sorted(wholes.items()):
             group = self.groups[position]
 
-            def tensor(i: int, group: Members = group, chosen: set[str] = chosen) -> Any:
+            def tensor(
+                i: int, group: Members = group, chosen: dict[Key, TensorEntry] = chosen
+            ) -> Any:
                 entry = group.entries[i]
-                if entry.name not in chosen:
+                if entry.key not in chosen:
                     return None  # in the same row group, but not wanted
-                return target(entry).reshape(entry.shape if group.shaped else -1)
+                whole = chosen[entry.key]
+                if isinstance(entry, PartEntry):
+                    return target(whole).reshape(whole.shape)[entry.where]
+                return target(whole).reshape(entry.shape if group.shaped else -1)
 
             for number in sorted(
-                {n for name in chosen for n in group.row_groups(group.places[name])}
+                {n for key in chosen for n in group.row_groups(group.places[key])}
             ):
                 for piece in self.pieces(group, number):
                     if convert is not None:
@@ -211,8 +220,36 @@ class Decoder:
 
         Only the row groups that hold them are decoded.
         """
+        parts = self._parts[entry.name]
+        if not isinstance(parts[0], PartEntry):
+            return self._rows(entry, first, last)
+        found = np.zeros((max(last - first, 0), *entry.shape[1:]), stored_dtype(entry.dtype))
+        for part in parts:
+            assert isinstance(part, PartEntry)
+            lead, *rest = part.where
+            if isinstance(lead, int):
+                if first <= lead < last:
+                    self._put(part, found[(lead - first, *rest)])
+                continue
+            low, high = max(first, lead.start), min(last, lead.stop)
+            if low < high:
+                rows = self._rows(part, low - lead.start, high - lead.start)
+                place = found[(slice(low - first, high - first), *rest)]
+                place[...] = rows.reshape(-1).view(found.dtype).reshape(place.shape)
+        return found
+
+    def _put(self, entry: TensorEntry, place: np.ndarray) -> None:
+        """Decode a tensor, or part of one, of a single group to a place."""
         group = self.groups[entry.group]
-        mine = group.places[entry.name]
+        mine = group.places[entry.key]
+        for number in group.row_groups(mine):
+            for piece in self.pieces(group, number):
+                piece.put(lambda i: place if i == mine else None)
+
+    def _rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
+        """Do the same for a tensor, or part of one, of a single group."""
+        group = self.groups[entry.group]
+        mine = group.places[entry.key]
         numbers, window = group.around(mine, first, last)
         unit, shape = 1, entry.shape[1:]
         if not group.shaped:

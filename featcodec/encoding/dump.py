@@ -10,7 +10,6 @@ import numpy as np
 from ..align.layout import remarks
 from ..coding.profile import Profile
 from ..container.dump import check_dump
-from ..container.index import TensorEntry
 from ..container.sections import FEATURES
 from ..container.writer import Writer
 from ..errors import InvalidInput
@@ -24,6 +23,7 @@ from .judge import judge_at
 from .rate_control.rate import at_rate
 from .report import Report, described
 from .room import check_features
+from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
 
@@ -54,6 +54,8 @@ def encode(
         raise InvalidInput("the profile holds a network alone: add --transform neural")
     with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
         judge = judge_at(quality.snr, profile, options)
+        if quality.max_error is not None:
+            options = replace(options, pool=True)  # a bound holds for each value anyhow
         groups: Sequence[Group | ExactGroup] = (
             exact_groups(source, options, judge)
             if quality.lossless
@@ -94,10 +96,7 @@ class DumpEncoder:
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
-        membership = {name: i for i, group in enumerate(self.groups) for name in group.names}
-        writer.index.tensors = [
-            TensorEntry(t.name, t.dtype, t.shape, membership[t.name]) for t in self.source.tensors
-        ]
+        writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
         size = writer.finish()
         return Report(
             self.source.data_bytes,

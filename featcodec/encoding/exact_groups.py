@@ -44,7 +44,7 @@ def exact_groups(
     rules = Rules(options.rules)
     asked = [tensor for tensor in source.tensors if rules.is_lossy(tensor.name)]
     kept = [tensor for tensor in source.tensors if not rules.is_lossy(tensor.name)]
-    plain = replace(options, rules={})
+    plain = replace(options, rules={}, pool=True)
     known: dict[tuple[tuple[str, ...], Layout], Choice | None] = {}
 
     def choice_of(group: Group) -> Choice | None:
@@ -66,7 +66,7 @@ def exact_groups(
         )
     except InvalidInput:  # of a layout, which exact coding does without
         features = []
-    whole = [group for group in features if isinstance(group, Group)]
+    whole = [g for g in features if isinstance(g, Group) and g.cut_as is None]
     found = [refined_group(group, choice_of(group)) for group in whole]
     groups: list[Group | ExactGroup] = [group for group in found if group is not None]
     taken = {name for group in groups for name in group.names}

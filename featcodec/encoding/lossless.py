@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 
+from ..align.numbers import elements_of
 from ..container.group import GroupHeader
 from ..container.writer import Writer
 from ..elements import BITS, FLOATS
@@ -22,7 +23,8 @@ LOOK = 1 << 17  # bytes of a tensor that are looked at
 def least_exact_bytes(group: Group) -> float:
     """Return how many bytes a group of features takes bit for bit at the very least, about."""
     bytes_of = BITS[group.dtype] // 8
-    first = np.asarray(group.tensor(0).reshape(-1)[: LOOK // bytes_of])
+    some = min(LOOK // bytes_of, math.prod(group.shapes[0]))
+    first = np.ascontiguousarray(elements_of(group.tensor(0), 0, some))
     # Bytes of like weight side by side, as `exact` has them; codes and masks nearly vanish.
     planes = first.view(np.uint8).reshape(-1, first.itemsize).T
     share = len(zlib.compress(planes.tobytes(), 6)) / max(planes.size, 1)

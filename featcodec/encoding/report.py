@@ -43,7 +43,8 @@ def described(group: Group | ExactGroup, header: GroupHeader) -> str:
     lossy, part = header.lossy, header.lossy.parts[0]
     profile = lossy.neural or part.model is None
     origin = "of the profile" if profile else "of its own"
-    layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
+    layout = group.cut_as if isinstance(group, Group) and group.cut_as else None
+    layout = layout or Layout(lossy.layout, lossy.prefix, lossy.grid)
     cut = f", {lossy.clipped} values kept exactly" if lossy.clipped else ""
     return (
         f"{names}: {header.dtype} {layout} {lossy.architecture}, {lossy.transform} {origin},"

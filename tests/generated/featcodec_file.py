@@ -408,6 +408,130 @@ class FeatcodecFile(KaitaiStruct):
 
 
 
+    class Cut(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Cut, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.tensor = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.tensor
+            if not _.value < self._parent._parent.num_tensors.value:
+                raise kaitaistruct.ValidationExprError(self.tensor, self._io, u"/types/cut/seq/0")
+            self.axes = []
+            for i in range(self._parent._parent.ranks[self.tensor.value]):
+                self.axes.append(FeatcodecFile.CutAxis(self.tensor.value, i, (1 if i == 0 else self.axes[i - 1].parts), self._io, self, self._root))
+
+            self.groups = []
+            for i in range(self.axes[len(self.axes) - 1].parts - 1):
+                self.groups.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.tensor._fetch_instances()
+            for i in range(len(self.axes)):
+                pass
+                self.axes[i]._fetch_instances()
+
+            for i in range(len(self.groups)):
+                pass
+                self.groups[i]._fetch_instances()
+
+
+
+    class CutAxis(KaitaiStruct):
+        """How one axis of a tensor is cut."""
+        def __init__(self, tensor, number, before, _io, _parent=None, _root=None):
+            super(FeatcodecFile.CutAxis, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.tensor = tensor
+            self.number = number
+            self.before = before
+            self._read()
+
+        def _read(self):
+            self.num_parts = FeatcodecFile.Varint(self._io, self, self._root)
+            if self.num_parts.value >= 2:
+                pass
+                self.lengths = []
+                for i in range(self.num_parts.value):
+                    self.lengths.append(FeatcodecFile.Varint(self._io, self, self._root))
+                    _ = self.lengths[i]
+                    if not _.value >= 1:
+                        raise kaitaistruct.ValidationExprError(self.lengths[i], self._io, u"/types/cut_axis/seq/1")
+
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_parts._fetch_instances()
+            if self.num_parts.value >= 2:
+                pass
+                for i in range(len(self.lengths)):
+                    pass
+                    self.lengths[i]._fetch_instances()
+
+
+
+        @property
+        def along(self):
+            if hasattr(self, '_m_along'):
+                return self._m_along
+
+            self._m_along = (1 if self.num_parts.value == 0 else (self.length if self.num_parts.value == 1 else self.num_parts.value))
+            return getattr(self, '_m_along', None)
+
+        @property
+        def length(self):
+            if hasattr(self, '_m_length'):
+                return self._m_length
+
+            self._m_length = self._parent._parent._parent.axes[self.number].lengths[self.tensor].length.value
+            return getattr(self, '_m_length', None)
+
+        @property
+        def parts(self):
+            if hasattr(self, '_m_parts'):
+                return self._m_parts
+
+            self._m_parts = self.before * self.along
+            return getattr(self, '_m_parts', None)
+
+
+    class Cuts(KaitaiStruct):
+        """Section 4.3."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Cuts, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_cuts = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_cuts
+            if not  ((_.value >= 1) and (_.value <= self._parent.num_tensors.value)) :
+                raise kaitaistruct.ValidationExprError(self.num_cuts, self._io, u"/types/cuts/seq/0")
+            self.cuts = []
+            for i in range(self.num_cuts.value):
+                self.cuts.append(FeatcodecFile.Cut(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_cuts._fetch_instances()
+            for i in range(len(self.cuts)):
+                pass
+                self.cuts[i]._fetch_instances()
+
+
+
     class End(KaitaiStruct):
         """Section 3."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -747,6 +871,13 @@ class FeatcodecFile(KaitaiStruct):
                 if not _.value >= 20:
                     raise kaitaistruct.ValidationExprError(self.len_sections[i], self._io, u"/types/index/seq/15")
 
+            if (not (self._io.is_eof())):
+                pass
+                self.cuts = FeatcodecFile.Cuts(self._io, self, self._root)
+                _ = self.cuts
+                if not self._root.signature.major_version >= 6:
+                    raise kaitaistruct.ValidationExprError(self.cuts, self._io, u"/types/index/seq/16")
+
 
 
         def _fetch_instances(self):
@@ -799,6 +930,10 @@ class FeatcodecFile(KaitaiStruct):
             for i in range(len(self.len_sections)):
                 pass
                 self.len_sections[i]._fetch_instances()
+
+            if (not (self._io.is_eof())):
+                pass
+                self.cuts._fetch_instances()
 
 
 
@@ -2290,4 +2425,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "162df42f28bfa21d613cd99cdf595c2802c5e04a25b2b68c334f48cd3ab0e18d"
+KSY_SHA256 = "8ad4f983e1bbe63114af8080dfa5e16823308dea293f1e9211e501f95a724708"

@@ -23,6 +23,7 @@ def by_hand() -> Iterator[Vector]:
         bands,
         contexts,
         curves,
+        cuts,
         dependent,
         exact,
         far_steps,
@@ -39,5 +40,5 @@ def by_hand() -> Iterator[Vector]:
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, refined, frames, hostile, limits, messages, interpolated)
+    topics += (repeats, refined, cuts, frames, hostile, limits, messages, interpolated)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

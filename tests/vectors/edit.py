@@ -96,7 +96,7 @@ def rewrite(
         writer.section(kind, payload)
     digests = source.index.profiles if profile is None else [hashlib.sha256(profile).digest()]
     writer.index.profiles, writer.index.tensors = digests, source.index.tensors
-    writer.index.metadata = source.index.metadata
+    writer.index.metadata, writer.index.cuts = source.index.metadata, source.index.cuts
     writer.finish()
     return out.getvalue()
 

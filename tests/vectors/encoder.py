@@ -100,7 +100,7 @@ def mode(*names: str) -> Callable[[GroupHeader], bool]:
 def encoded() -> dict[str, Encoded]:
     """Return name -> vector; their profiles have to be there."""
     found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
-    return found | _repeated() | _refined()
+    return found | _repeated() | _refined() | _cut()
 
 
 def _plain() -> dict[str, Encoded]:
@@ -364,3 +364,24 @@ def _refined() -> dict[str, Encoded]:
 
 def swapped(group: GroupHeader) -> bool:
     return group.lossy is None
+
+
+def _cut() -> dict[str, Encoded]:
+    """Tensors in parts: indices of an axis, or lengths of the channels; and merged channels."""
+    rng = np.random.default_rng(24)
+    mixing = rng.normal(size=(3, 8, 8))
+    heads = np.einsum("nhtc,hcd->nhtd", rng.normal(size=(2, 3, 40, 8)), mixing).astype(np.float32)
+    layers = heads[0].transpose(1, 0, 2) * np.array([1, 8, 40], np.float32)[:, None]
+    odd = layers.copy()
+    odd[7, 1, 3], odd[9, 2, 0] = np.nan, 900
+    joined = np.concatenate([heads[:, 0], 30 * heads[:, 1], np.zeros_like(heads[:, 0])], 2)
+    tokens = digits("vit", 12)
+    split = tokens.reshape(*tokens.shape[:2], 4, -1)
+    on_grid = {"layout": "NLCD:1+4x4"}
+    return {
+        "240-cut-layers": Encoded({"h": odd}, {"ids": "none"}, {"snr": 15, "layout": "LKD"}),
+        "241-cut-heads": Encoded({"kv": heads}, None, {"snr": 12, "layout": "NKLD"}),
+        "242-cut-channels": Encoded({"x": joined}, None, {"snr": 20, "layout": "NLD/8+8+8"}),
+        "243-merged-channels": Encoded({"kv": heads}, None, {"snr": 12, "layout": "NCLD"}),
+        "246-merged-on-grid": Encoded({"x": split}, on_grid, {"snr": 12}),
+    }

@@ -16,13 +16,21 @@ import numpy as np
 
 from ...align.layout import CHANNEL, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
+from .stacked import (
+    joined_parts,
+    joined_tokens,
+    perhaps_independent,
+    stacked_axes,
+    with_independent,
+)
 
 # What axes may be, by rank; the inferred layout comes before them.
 LIKELY = {
     1: ("L",),
     2: ("LD", "DL", "ND", "DN"),
-    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW"),
-    4: ("NCHW", "NHWC", "NNLD", "NNHW"),
+    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW", "LCD"),
+    4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNHW", "CTHW"),
+    5: ("NCTHW", "NNCLD", "NNLCD", "NNNLD"),
 }
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
 JUDGED_VALUES = 1 << 22
@@ -36,8 +44,12 @@ def best_layouts(
     aligned: Mapping[str, Layout],
     stated: Mapping[str, bool],
     judge: Judge,
+    each: bool,
 ) -> dict[str, Layout]:
-    """Return the layouts of tensors by name, alike for those of one kind."""
+    """Return the layouts of tensors by name, alike for those of one kind.
+
+    Where quality is to hold for `each` layer or head, those of unlike scale are cut apart.
+    """
     kinds: dict[tuple, list[Tensor]] = {}
     for tensor in tensors:
         stem = re.sub(r"\d+", "#", tensor.name)
@@ -46,13 +58,23 @@ def best_layouts(
     found: dict[str, Layout] = {}
     for (_, _, layout, is_stated), same in kinds.items():
         likely = [layout] if is_stated else _likely(same)
-        if not is_stated and (layout.has_channels or not likely):
+        if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
+        if layout.grid and not is_stated:
+            likely.insert(0, Layout(layout.axes))  # there may be so many tokens by accident
         if not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
         alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]
+        if not is_stated and each:
+            stacked = stacked_axes(same)
+            alike = with_independent(alike, stacked) or alike if stacked else alike
+            alike = joined_tokens(same) or alike
+        if not is_stated:
+            alike += perhaps_independent(alike, same)
         best = _best(alike or [layout], same, judge)
+        if not is_stated and each:
+            best = best if best.parts else joined_parts(same, best)
         found |= {tensor.name: best for tensor in same}
     return found
 

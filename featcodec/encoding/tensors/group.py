@@ -11,12 +11,13 @@ from ...align import value
 from ...align.gains import Gains, scales_of
 from ...align.grids import GroupGrid
 from ...align.layout import Layout
-from ...align.numbers import to_float, unsigned
+from ...align.numbers import elements_of, to_float, unsigned
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
 from ...coding.parts.base import Sizes
 from ...coding.refinement import Refinement
 from ...request import Quality
+from ...tensors import Tensor
 from .repeats import find
 
 CHUNK = 1 << 21
@@ -45,6 +46,8 @@ class Group:
     constants: tuple[tuple[int, int], ...] = ()  # channels, each of one stored element all over
     gains: Gains | None = None  # that tokens are divided by before they are coded
     truncated: Refinement | None = None  # what truncates all elements before they are looked at
+    cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
+    parts: Sequence[Tensor] = ()
 
     @property
     def values(self) -> int:
@@ -141,10 +144,10 @@ class Group:
                     values = self.gains.divided(values)
                 yield np.delete(values, constant, axis=0).ravel()
             return
-        for i in range(len(self.shapes)):
-            flat = self.tensor(i).reshape(-1)
-            for start in range(0, flat.size, CHUNK):
-                yield self.floats(np.asarray(flat[start : start + CHUNK]))
+        for i, shape in enumerate(self.shapes):
+            array, size = self.tensor(i), math.prod(shape)
+            for start in range(0, size, CHUNK):
+                yield self.floats(elements_of(array, start, min(start + CHUNK, size)))
 
     def _tokens(self) -> Iterator[np.ndarray]:
         """Yield stored elements (tokens..., channels) of all rows that vary, of bounded size."""

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ...align.layout import Layout
-from ...align.numbers import unsigned
+from ...align.numbers import elements_of, unsigned
 from ...align.reduced import ReducedElements
 from ...elements import BITS
 from ...tensors import Tensor
@@ -81,8 +81,9 @@ class LosslessGroup:
         pieces = []
         i = int(np.searchsorted(starts, first, "right")) - 1
         while i < len(self.sizes) and starts[i] < last:
-            low, high = max(first - int(starts[i]), 0), last - int(starts[i])
-            pieces.append(np.asarray(self.tensor(i).reshape(-1)[low:high].view(kind)))
+            low = max(first - int(starts[i]), 0)
+            high = min(last - int(starts[i]), self.sizes[i])
+            pieces.append(elements_of(self.tensor(i), low, high).view(kind))
             i += 1
         return np.concatenate(pieces) if pieces else np.zeros(0, kind)
 

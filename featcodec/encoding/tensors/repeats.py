@@ -46,7 +46,7 @@ def find(
     if BITS[dtype] < 8 or not all(math.prod(shape) for shape in shapes):
         return None
     best, least = None, math.inf
-    for layout in layouts:
+    for layout in (each for each in layouts if each.channel_axes < 2):
         for whole in (False, True) if layout.grid_axes > 1 else (False,):
             units = GroupGrid(layout, shapes, (1,) * (len(layout.grid) or layout.grid_axes))
             if not 2 <= units.slabs <= MOST_ROWS:
