@@ -538,6 +538,7 @@ types:
           expr: >-
             _ == transform::none or _ == transform::linear
             or (_ == transform::banded and _root.signature.major_version >= 3)
+            or (_ == transform::low_rank and _root.signature.major_version >= 6)
       - id: entry
         type: varint
       - id: scales
@@ -565,9 +566,10 @@ types:
             and _root.signature.kind == kind::features)
             or (_ == transform::context and _root.signature.major_version >= 5
             and _root.signature.kind == kind::features)
+            or (_ == transform::low_rank and _root.signature.major_version >= 6)
         doc: |
           No transforms 2 and 4 to 7 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
-          major version 4, or 7 below 5.
+          major version 4, 7 below 5, or 10 below 6.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -623,12 +625,41 @@ types:
         type: integers
       - id: reflectors
         type: integers
+        if: transform != transform::low_rank
+      - id: runs_of_reflectors
+        type: runs_of_reflectors
+        if: transform == transform::low_rank
       - id: scales
         type: scales
       - id: tables
         type: tables
         valid:
           expr: transform != transform::context or _.len.value == 0
+
+  runs_of_reflectors:
+    doc: Section 6.2.
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: runs_body
+        size: len.value
+        if: len.value > 0
+
+  runs_body:
+    seq:
+      - id: runs
+        type: run_of_reflectors
+        repeat: eos
+
+  run_of_reflectors:
+    seq:
+      - id: num_reflectors
+        type: varint
+        valid:
+          expr: _.value >= 1
+      - id: reflectors
+        type: integers
 
   prediction:
     doc: Section 7.11.
@@ -1113,6 +1144,7 @@ enums:
     5: split
     6: context_v4
     7: context
+    10: low_rank
   plane_kind:
     0: raw
     1: constant

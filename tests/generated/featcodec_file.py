@@ -89,6 +89,7 @@ class FeatcodecFile(KaitaiStruct):
         split = 5
         context_v4 = 6
         context = 7
+        low_rank = 10
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -983,7 +984,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
@@ -1029,12 +1030,19 @@ class FeatcodecFile(KaitaiStruct):
                 self.own_tables = FeatcodecFile.OwnTables(self._io, self, self._root)
 
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
-            self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+            if self.transform != FeatcodecFile.Transform.low_rank:
+                pass
+                self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.low_rank:
+                pass
+                self.runs_of_reflectors = FeatcodecFile.RunsOfReflectors(self._io, self, self._root)
+
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
             if not  ((self.transform != FeatcodecFile.Transform.context) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/15")
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/16")
 
 
         def _fetch_instances(self):
@@ -1070,7 +1078,14 @@ class FeatcodecFile(KaitaiStruct):
                 self.own_tables._fetch_instances()
 
             self.centres._fetch_instances()
-            self.reflectors._fetch_instances()
+            if self.transform != FeatcodecFile.Transform.low_rank:
+                pass
+                self.reflectors._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.low_rank:
+                pass
+                self.runs_of_reflectors._fetch_instances()
+
             self.scales._fetch_instances()
             self.tables._fetch_instances()
 
@@ -1136,7 +1151,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
@@ -1505,6 +1520,78 @@ class FeatcodecFile(KaitaiStruct):
             self.hyper_latents._fetch_instances()
             self.latents._fetch_instances()
             self.symbols._fetch_instances()
+
+
+    class RunOfReflectors(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RunOfReflectors, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_reflectors
+            if not _.value >= 1:
+                raise kaitaistruct.ValidationExprError(self.num_reflectors, self._io, u"/types/run_of_reflectors/seq/0")
+            self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_reflectors._fetch_instances()
+            self.reflectors._fetch_instances()
+
+
+    class RunsBody(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RunsBody, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.runs = []
+            i = 0
+            while not self._io.is_eof():
+                self.runs.append(FeatcodecFile.RunOfReflectors(self._io, self, self._root))
+                i += 1
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.runs)):
+                pass
+                self.runs[i]._fetch_instances()
+
+
+
+    class RunsOfReflectors(KaitaiStruct):
+        """Section 6.2."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RunsOfReflectors, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            if self.len.value > 0:
+                pass
+                self._raw_body = self._io.read_bytes(self.len.value)
+                _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+                self.body = FeatcodecFile.RunsBody(_io__raw_body, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            if self.len.value > 0:
+                pass
+                self.body._fetch_instances()
+
 
 
     class Safetensors(KaitaiStruct):
@@ -2007,4 +2094,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "bb604b972cf3516f5094d85ace7982a2adb5169f82cb1898ca7b7f3706692462"
+KSY_SHA256 = "644b79b241232b044687e76c47398192d3be8e7146753915e7fc442cabb0ec0d"

@@ -29,6 +29,7 @@ def by_hand() -> Iterator[Vector]:
         frames,
         hostile,
         limits,
+        low_rank,
         messages,
         networks,
         predicted,
@@ -37,5 +38,5 @@ def by_hand() -> Iterator[Vector]:
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, frames, hostile, limits, messages)
+    topics += (repeats, frames, hostile, limits, messages, low_rank)
     return itertools.chain.from_iterable(topic.made() for topic in topics)
