@@ -106,7 +106,7 @@ def test_they_shorten_a_file_with_a_profile(
     ours = fc.save(few, {"layout": "NLD"}, profile=profile, snr=snr)
     without = fc.save(few, {"layout": "NLD"}, profile=DIGITS, snr=snr)
     assert Reader(io.BytesIO(profile_file.read_bytes()), "profile", 1).version in (V3, V6)
-    assert stored(ours) == ("banded", V3)
+    assert stored(ours) in (("banded", V3), ("banded", V6))  # the KLT of the prefix may be in runs
     assert len(ours) < len(without)
     back = fc.load(ours, profile=profile)["tokens"].astype(np.float64)
     wanted = few["tokens"].astype(np.float64)
