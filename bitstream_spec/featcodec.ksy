@@ -629,6 +629,7 @@ types:
           expr: >-
             _ == transform::none or _ == transform::linear
             or (_ == transform::banded and _root.signature.major_version >= 3)
+            or (_ == transform::low_rank and _root.signature.major_version >= 6)
       - id: entry
         type: varint
       - id: scales
@@ -658,9 +659,10 @@ types:
             and _root.signature.kind == kind::features)
             or (_ == transform::interpolated and _root.signature.major_version >= 6
             and _root.signature.kind == kind::features)
+            or (_ == transform::low_rank and _root.signature.major_version >= 6)
         doc: |
           No transforms 2 and 4 to 8 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
-          major version 4, 7 below 5, or 8 below 6.
+          major version 4, 7 below 5, or 8 and 10 below 6.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -724,6 +726,10 @@ types:
         type: integers
       - id: reflectors
         type: integers
+        if: transform != transform::low_rank
+      - id: runs_of_reflectors
+        type: runs_of_reflectors
+        if: transform == transform::low_rank
       - id: scales
         type: scales
         valid:
@@ -734,6 +740,31 @@ types:
           expr: >-
             (transform != transform::context and transform != transform::interpolated)
             or _.len.value == 0
+
+  runs_of_reflectors:
+    doc: Section 6.2.
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: runs_body
+        size: len.value
+        if: len.value > 0
+
+  runs_body:
+    seq:
+      - id: runs
+        type: run_of_reflectors
+        repeat: eos
+
+  run_of_reflectors:
+    seq:
+      - id: num_reflectors
+        type: varint
+        valid:
+          expr: _.value >= 1
+      - id: reflectors
+        type: integers
 
   prediction:
     doc: Section 7.11.
@@ -1328,6 +1359,7 @@ enums:
     6: context_v4
     7: context
     8: interpolated
+    10: low_rank
   plane_kind:
     0: raw
     1: constant

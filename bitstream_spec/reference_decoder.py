@@ -208,6 +208,7 @@ SECTIONS = {  # section types known to a major version
     6: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
 CONTEXT_V3, CONTEXT_V4, CONTEXT = CONTEXTS = 2, 6, 7  # the transforms of context modelling
+LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 
 
@@ -624,7 +625,8 @@ def read_part(
         sets = 3 if dependent else 1
         return read_model(r.blob(), channels, major, True, not of_prefix, sets)
     transform = r.u8()
-    must(transform in (0, 1, 3), "the transform of an entry")
+    must(transform in (0, 1, 3, LOW_RANK), "the transform of an entry")
+    must(transform != LOW_RANK or major >= 6, "a low-rank KLT in a file of an older version")
     must(transform != 3 or major >= 3, "bands in a file of major version 1")
     e = r.varint()
     must(profile and e < len(profile.entries), "no such entry of the profile")
@@ -632,7 +634,8 @@ def read_part(
     entry = profile.entries[e]
     must(entry.channels == channels, "the entry has another number of channels")
     must(entry.of_prefix == of_prefix, "the entry is of the other part")
-    must(bool(entry.model.bands) == (transform == 3), "the entry has another transform")
+    alike = transform == entry.model.transform or max(transform, entry.model.transform) <= 1
+    must(alike, "the entry has another transform")
     more = read_scales(r.blob(), channels, entry.model.points, 1)
     rows = zip(entry.model.scales, more, strict=True)
     scales = [list(map(sum, zip(*both, strict=True))) for both in rows]
@@ -966,7 +969,8 @@ def read_model(
     """
     r = Reader(data)
     transform = r.u8()
-    must(transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 8}[major], "unknown transform")
+    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 8}[major]
+    must(known or (transform == LOW_RANK and major >= 6), "unknown transform")
     must(
         transform not in (4, 5, CONTEXT, 8) or own, "a transform of the sample domain in a profile"
     )
@@ -1008,9 +1012,14 @@ def read_model(
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     of_bands = max(bands, default=0) + 1
     if count:
-        within(of_bands * channels**2, "KLT_NUMBERS" if own else "PROFILE_KLT_NUMBERS")
+        numbers = 2 * channels * count if transform == LOW_RANK else of_bands * channels**2
+        within(numbers, "KLT_NUMBERS" if own else "PROFILE_KLT_NUMBERS")
     size = count * channels - count * (count - 1) // 2
-    flat = read_integers(r.blob(), of_bands * size)
+    packed = r.blob()
+    if transform == LOW_RANK and packed:
+        flat = read_runs(packed, count, channels)
+    else:
+        flat = read_integers(packed, of_bands * size)
     bases = [read_basis(flat[i * size : (i + 1) * size], count, channels) for i in range(of_bands)]
     of_scales = {4: len(PASSES), 5: 1, 8: 1}.get(transform, points)
     packed = r.blob()
@@ -1022,6 +1031,18 @@ def read_model(
     r.end()
     model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
     return replace(model, offsets=offsets, interpolation=interpolation)
+
+
+def read_runs(data: bytes, count: int, channels: int) -> list[int]:
+    """The integers of reflectors in runs, section 6.2."""
+    r, flat, first = Reader(data), list[int](), 0
+    while first < count:
+        of_run = r.varint()
+        must(1 <= of_run <= count - first, "a run of reflectors")
+        flat += read_integers(r.blob(), sum(channels - first - i for i in range(of_run)))
+        first += of_run
+    r.end()
+    return flat
 
 
 def read_basis(flat: Sequence[int], count: int, channels: int) -> Basis:
@@ -2334,8 +2355,7 @@ def addresses(z: Lossy, pieces: list[Piece]) -> Iterator[tuple[int, int]]:
     for c in range(z.views[0].channels):
         for point in range(len(pieces[0].points)):
             for piece, origin in where:
-                stride = z.views[piece.tensor].channel_stride
-                yield piece.tensor, origin + piece.points[point] + c * stride
+                yield piece.tensor, origin + piece.points[point] + z.views[piece.tensor].offsets[c]
 
 
 def refine(r: Reader, z: Lossy, where: list[tuple[int, int]], out: list[array[int]]) -> None:

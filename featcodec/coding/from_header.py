@@ -141,9 +141,10 @@ def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:
     if entry.prefix != prefix:
         kinds = ("the grid", "prefix tokens")
         raise Corrupt(f"entry {part.entry} is for {kinds[entry.prefix]}, not for {kinds[prefix]}")
-    if modes.MODES[part.transform].since != modes.MODES[entry.model.transform].since:
-        stated = f"transform {part.transform}; entry {part.entry} has {entry.model.transform}"
-        raise Corrupt(f"a part states {stated}")
+    stated = {part.transform, entry.model.transform}
+    if len(stated) > 1 and stated != {"none", "linear"}:
+        of_entry = f"entry {part.entry} has {entry.model.transform}"
+        raise Corrupt(f"a part states transform {part.transform}; {of_entry}")
     return entry.model
 
 

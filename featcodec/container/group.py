@@ -53,7 +53,7 @@ class Part:
     @classmethod
     def unpack(cls, cursor: Cursor) -> "Part":
         if cursor.flag():
-            mode = BY_CODE[cursor.choice(len(BY_CODE), "a transform")]
+            mode = BY_CODE[cursor.code(BY_CODE, "a transform")]
             if not mode.in_profiles:
                 raise Corrupt(
                     f"a part of transform {mode.name} refers to a profile, which has none"

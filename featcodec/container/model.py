@@ -89,14 +89,16 @@ class Model:
         if self.reflectors > channels:
             raise Corrupt(f"a model has {self.reflectors} reflectors for {channels} channels")
         if self.reflectors:
-            numbers = self.fields.klts * channels**2
-            limits.check(numbers, most, "bands x channels x channels of KLTs")
+            few = MODES[self.transform].low_rank
+            numbers = 2 * self.reflectors if few else self.fields.klts * channels
+            what = "2 x reflectors" if few else "bands x channels"
+            limits.check(numbers * channels, most, f"{what} x channels of KLTs")
         self.fields.check(channels)
 
     @classmethod
     def unpack(cls, data: bytes) -> "Model":
         cursor = Cursor(data, "model")
-        mode = BY_CODE[cursor.choice(len(BY_CODE), "a transform")]
+        mode = BY_CODE[cursor.code(BY_CODE, "a transform")]
         axes = limits.check(cursor.u8(), limits.RANK, "the number of block axes")
         block = tuple(cursor.varints(axes))
         reflectors = cursor.varint()

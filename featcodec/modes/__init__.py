@@ -25,7 +25,7 @@ __all__ = ["BY_CODE", "FOLDERS", "MODES", "Fields", "Mode", "coder_of", "search_
 
 FOLDERS = (plain, context, linear, banded, predicted, split, interpolated)  # in the order of trials
 MODES = {mode.name: mode for folder in FOLDERS for mode in folder.MODES}
-BY_CODE = tuple(sorted(MODES.values(), key=lambda mode: mode.code))
+BY_CODE = {mode.code: mode for mode in MODES.values()}
 
 
 def coder_of(name: str) -> "ModeCoder":

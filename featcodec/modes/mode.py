@@ -37,6 +37,7 @@ class Mode:
     fields: type[Fields] = Fields
     in_profiles: bool = False  # whether a profile may hold its models
     trellis: bool = False  # whether dependent quantisation is allowed
+    low_rank: bool = False  # a KLT is the product of two matrices, as wide as it has reflectors
 
     @property
     def module(self) -> str:

@@ -77,12 +77,12 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     mean, _ = pool.moments()
     scaled = (mean - values.mean) / values.std * (1 << fitting.CENTRE_EXPONENT)
     centre = np.rint(scaled).astype(np.int64)
-    vectors = np.zeros((1, len(centre), 0), np.int64)
-    if len(centre) ** 2 <= limits.PROFILE_KLT_NUMBERS:  # no profile holds a larger one
-        spectrum = pool.spectrum(values.std, FILES * pool.count, GOAL)
-        rank = min(spectrum.rank, len(centre) - 1)
-        vectors = householder.factor(spectrum.axes, rank, spectrum.magnitudes[:rank])[None]
-    whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros(0))
+    most = limits.PROFILE_KLT_NUMBERS
+    spectrum = pool.spectrum(values.std, FILES * pool.count, GOAL)
+    rank = min(spectrum.rank, fitting.most_axes(len(centre), most))
+    vectors = householder.factor(spectrum.axes, rank, spectrum.magnitudes[:rank])[None]
+    whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros((0, 1)))
+    whole = fitting.low_rank(whole, most)
     best: tuple[float, GridModel, Classes] | None = None
     for block in blocks:
         classes = _merge(pool.samples[block], values)

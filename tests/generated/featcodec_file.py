@@ -90,6 +90,7 @@ class FeatcodecFile(KaitaiStruct):
         context_v4 = 6
         context = 7
         interpolated = 8
+        low_rank = 10
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -1201,7 +1202,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
@@ -1257,15 +1258,22 @@ class FeatcodecFile(KaitaiStruct):
                 self.interpolation = FeatcodecFile.Interpolation(_io__raw_interpolation, self, self._root)
 
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
-            self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+            if self.transform != FeatcodecFile.Transform.low_rank:
+                pass
+                self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.low_rank:
+                pass
+                self.runs_of_reflectors = FeatcodecFile.RunsOfReflectors(self._io, self, self._root)
+
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             _ = self.scales
             if not  ((self.transform != FeatcodecFile.Transform.interpolated) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/16")
+                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/17")
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
             if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/17")
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/18")
 
 
         def _fetch_instances(self):
@@ -1309,7 +1317,14 @@ class FeatcodecFile(KaitaiStruct):
                 self.interpolation._fetch_instances()
 
             self.centres._fetch_instances()
-            self.reflectors._fetch_instances()
+            if self.transform != FeatcodecFile.Transform.low_rank:
+                pass
+                self.reflectors._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.low_rank:
+                pass
+                self.runs_of_reflectors._fetch_instances()
+
             self.scales._fetch_instances()
             self.tables._fetch_instances()
 
@@ -1375,7 +1390,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
@@ -1856,6 +1871,78 @@ class FeatcodecFile(KaitaiStruct):
             self.exceptions._fetch_instances()
             self.refinement._fetch_instances()
             self.symbols._fetch_instances()
+
+
+    class RunOfReflectors(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RunOfReflectors, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_reflectors
+            if not _.value >= 1:
+                raise kaitaistruct.ValidationExprError(self.num_reflectors, self._io, u"/types/run_of_reflectors/seq/0")
+            self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_reflectors._fetch_instances()
+            self.reflectors._fetch_instances()
+
+
+    class RunsBody(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RunsBody, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.runs = []
+            i = 0
+            while not self._io.is_eof():
+                self.runs.append(FeatcodecFile.RunOfReflectors(self._io, self, self._root))
+                i += 1
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.runs)):
+                pass
+                self.runs[i]._fetch_instances()
+
+
+
+    class RunsOfReflectors(KaitaiStruct):
+        """Section 6.2."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RunsOfReflectors, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            if self.len.value > 0:
+                pass
+                self._raw_body = self._io.read_bytes(self.len.value)
+                _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+                self.body = FeatcodecFile.RunsBody(_io__raw_body, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            if self.len.value > 0:
+                pass
+                self.body._fetch_instances()
+
 
 
     class Safetensors(KaitaiStruct):
@@ -2425,4 +2512,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "8ad4f983e1bbe63114af8080dfa5e16823308dea293f1e9211e501f95a724708"
+KSY_SHA256 = "193417217d9a6efb24ea26c03a048750d99fbb85208c7d866314e699b81b9406"

@@ -31,6 +31,7 @@ def by_hand() -> Iterator[Vector]:
         hostile,
         interpolated,
         limits,
+        low_rank,
         messages,
         networks,
         predicted,
@@ -40,5 +41,5 @@ def by_hand() -> Iterator[Vector]:
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, refined, cuts, frames, hostile, limits, messages, interpolated)
+    topics += (repeats, refined, cuts, frames, hostile, limits, messages, interpolated, low_rank)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

@@ -22,7 +22,7 @@ from .fitting import Classes
 SMALL, FULL, SEVERAL = 256, 1024, 8
 WORK = 1 << 28
 OVERSAMPLING, ROUNDS = 8, 2  # of the subspace iteration
-PRECISION = 0.85  # of the root mean square of integers that theory wants
+PRECISION = 0.9  # of the root mean square of integers that theory wants
 LEVELS = 1 << 14  # variances that a water level is computed from
 BISECTIONS = 30
 
@@ -102,9 +102,10 @@ class Spectrum:
         variance = np.maximum(variance, 0)
         rest = outside / max(others, 1)
         every = np.concatenate([variance, rest[None]])
-        weight = np.ones(len(every))
+        weight, numbers = np.ones((len(every), 1)), len(axes) / max(tokens.sum(), 1)
         weight[-1] = others
-        level = water_level(every.ravel(), np.outer(weight, tokens).ravel(), goal)
+        numbers = np.full(every.shape, numbers) * (np.arange(len(every)) < axes.shape[1])[:, None]
+        level = water_level(every, weight * tokens, numbers, goal)
         return cls(axes, variance, rest, tokens, level)
 
     @property
@@ -129,15 +130,24 @@ class Spectrum:
         return int(np.count_nonzero(gain > self.bits))
 
 
-def water_level(variances: np.ndarray, weights: np.ndarray, goal: float) -> float:
-    """Return the level at which the weighted mean of what lies below it is the goal."""
-    every = max(len(variances) // LEVELS, 1)
-    variances, weights = variances[::every], weights[::every]
-    low, high = math.log(goal), math.log(max(float(variances.max()), goal))
+def water_level(
+    variances: np.ndarray, weights: np.ndarray, numbers: np.ndarray, goal: float
+) -> float:
+    """Return the level at which the weighted mean of the error is the goal.
+
+    Latents err by their variance or by the level, whichever is less. `numbers` is how many of a
+    basis there are for each latent: they err as much as it.
+    """
+    every = max(variances.size // LEVELS, 1)
+    variances, weights, numbers = (
+        a.ravel()[::every] for a in np.broadcast_arrays(variances, weights, numbers)
+    )
+    low, high = math.log(goal) - 10, math.log(max(float(variances.max()), goal))
     wanted = goal * weights.sum()
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if np.minimum(variances, math.exp(middle)) @ weights > wanted:
+        level = math.exp(middle)
+        if np.minimum(variances, level * (1 + numbers)) @ weights > wanted:
             high = middle
         else:
             low = middle

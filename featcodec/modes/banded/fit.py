@@ -77,7 +77,8 @@ class Moments:
             np.maximum(np.einsum("cj,cj->j", each, product @ each), 0) / max(count, 1)
             for each, product, count in zip(axes, self.products, self.tokens, strict=True)
         ]
-        level = water_level(np.concatenate(variances), np.repeat(self.tokens, self.channels), goal)
+        numbers = self.channels / np.maximum(more * self.tokens, 1)
+        level = water_level(np.stack(variances), self.tokens[:, None], numbers[:, None], goal)
         return [
             Spectrum(each, variance[:, None], np.zeros(1), np.array([count * more]), level)
             for each, variance, count in zip(axes, variances, self.tokens, strict=True)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ... import limits
 from ...align.value import ValueAlignment
 from ...coding.parts.base import Sizes
 from ...encoding.fit import fitting
@@ -51,7 +52,8 @@ class LinearSearch(ModeSearch):
         self, race: Race, spectrum: Spectrum, centre: np.ndarray, shape: Sizes
     ) -> list[Trial]:
         """Enter KLTs of more and of fewer axes while that pays; return them, the best first."""
-        most = min(spectrum.axes.shape[1], len(centre) - 1)
+        most = fitting.most_axes(len(centre), limits.KLT_NUMBERS)
+        most = min(most, spectrum.axes.shape[1])
         start = min(max(spectrum.rank, 1), most)
         bits = np.cumsum(spectrum.bits)
         while start > 1 and bits[start - 1] > race.least:
