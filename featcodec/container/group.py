@@ -1,13 +1,12 @@
 """The header of a tensor group (SPEC §5)."""
 
-import itertools
-import math
 import struct
 from dataclasses import dataclass
 
 from .. import elements, limits
 from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
+from .constants import Constants, pack_constants, unpack_constants
 from .model import (
     ARCHITECTURES,
     Model,
@@ -17,6 +16,7 @@ from .model import (
     pack_layout,
     several_channels,
 )
+from .refined import check_refined
 from .repeats import RepeatedRows
 from .sections import V1, V3, V4, V6
 from .wire import Builder, Cursor
@@ -25,7 +25,6 @@ LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS = 4  # added to the coding
 CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
 LOGARITHMIC, REFINED = 64, 128
-REFINABLE = ("none", "predicted", "split")  # transforms whose values are multiples of the step
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -87,7 +86,7 @@ class Lossy:
     picture_step: int = 0  # eighths of an octave from the step of the part to that of the picture
     dependent: bool = False  # dependent quantisation
     curve: tuple[float, tuple[int, ...]] | None = None  # the correction curve: width and knots
-    constants: tuple[tuple[int, int], ...] = ()  # channels, each of one element all over
+    constants: Constants = ()  # channels, each of one element all over
     gains: bool = False  # tokens have gains, in their row groups
     refined: bool = False  # what the step leaves out follows, so that nothing is lost
     logarithmic: bool = False  # elements as numbers are coded, not their values
@@ -115,26 +114,6 @@ class Lossy:
         versions += [V3] * self.neural
         versions += [V6] * several_channels(self.layout)
         return max(versions)
-
-    def check_refined(self, dtype: str) -> None:
-        """Raise Corrupt unless the values of a refined group are elements, whatever the decoder."""
-        others = self.clamp or self.dependent or self.neural or self.curve is not None
-        others = others or self.gains or bool(self.constants)
-        known = self.refined and self.double and not others
-        if not known or (self.mean, self.std) != (0, 1):
-            raise Corrupt("a refined group has other flags than double, or is normalised")
-        for part in self.parts:
-            if part.model is None or part.transform not in REFINABLE:
-                raise Corrupt(f"a refined group has transform {part.transform}, or a profile")
-        precision, octave = elements.PRECISION[dtype], math.log2(self.step)
-        least, most = precision.least / precision.relative, precision.largest
-        if self.logarithmic:
-            least, most = 1, 2.0 ** (elements.BITS[dtype] - 2)
-        if not octave.is_integer() or not least <= self.step <= most:
-            raise Corrupt(
-                f"the step of a refined group is {self.step}; it must be a power of two from"
-                f" {least:g} to {most:g} for {dtype}"
-            )
 
 
 @dataclass(frozen=True)
@@ -200,7 +179,7 @@ class GroupHeader:
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
         if lossy is not None and (lossy.refined or lossy.logarithmic):
-            lossy.check_refined(dtype)
+            check_refined(lossy, dtype)
         return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats)
 
 
@@ -230,9 +209,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         out.f64(width)
         out += KNOTS.pack(*knots)
     if lossy.constants:
-        out.varint(len(lossy.constants))
-        for column in zip(*lossy.constants, strict=True):
-            out.varints(column)
+        pack_constants(out, lossy.constants)
     out.varint(0 if lossy.profile is None else lossy.profile + 1)
     for part in lossy.parts:
         part.pack(out)
@@ -251,7 +228,7 @@ def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:
     step_scale = cursor.svarint()
     flags = cursor.u8()
     curve = _curve(cursor) if flags & CURVE else None
-    constants = _constants(cursor, bits) if flags & CONSTANTS else ()
+    constants = unpack_constants(cursor, bits) if flags & CONSTANTS else ()
     profile = cursor.varint()
     check_values("the group header", lower, upper, mean, std)
     check_positive("the group header", "step", step)
@@ -285,17 +262,6 @@ def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:
         bool(flags & REFINED),
         bool(flags & LOGARITHMIC),
     )
-
-
-def _constants(cursor: Cursor, bits: int) -> tuple[tuple[int, int], ...]:
-    """Read the constant channels, of elements of so many bits."""
-    count = limits.check(cursor.varint(), limits.CHANNELS, "the number of constant channels")
-    channels, found = cursor.varints(count), cursor.varints(count)
-    if not count or any(low >= high for low, high in itertools.pairwise(channels)):
-        raise Corrupt("the constant channels of a group do not ascend, or are none")
-    if max(found) >> bits:
-        raise Corrupt(f"a constant channel has an element of more than {bits} bits")
-    return tuple(zip(channels, found, strict=True))
 
 
 def _curve(cursor: Cursor) -> tuple[float, tuple[int, ...]]:
