@@ -131,7 +131,9 @@ def _by_bits(
     def bits(layout: Layout, some: Sequence[Tensor], closely: bool) -> float:
         architecture = aligned[some[0].name][0]
         if not layout.cuts:
-            return judge(_group(some, architecture, layout, metadata), closely)
+            on_grid = math.prod(layout.grid)  # prefix tokens are not judged: as dear as others
+            share = on_grid / (layout.prefix + on_grid)
+            return judge(_group(some, architecture, layout, metadata), closely) / share
         parts = [part for tensor in some for part in cut(tensor, layout)]
         group = partial(_group, architecture=architecture, layout=layout, metadata=metadata)
         joint = partial(_bits, group, judge)
