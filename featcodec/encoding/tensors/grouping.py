@@ -165,10 +165,12 @@ def _by_bits(
         if not layout.cuts:
             return judge(_group(some, architecture, layout, metadata))
         parts = [part for tensor in some for part in cut(tensor, layout)]
-        classes = list(split_by_statistics(parts, layout.of_parts))
+        group = partial(_group, architecture=architecture, layout=layout, metadata=metadata)
+        joint = partial(_bits, group, judge)
+        classes = list(split_by_statistics(parts, layout.of_parts, joint))
         judged = classes[:: -(-len(classes) // JUDGED_CLASSES)]
-        share = sum(map(_values, judged)) / _values(some)
-        return sum(judge(_group(each, architecture, layout, metadata)) for each in judged) / share
+        total = sum(judge(group(each)) for each in judged)
+        return total * _values(some) / sum(map(_values, judged))
 
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
     found = best_layouts(tensors, inferred, stated, bits, not options.pool)
