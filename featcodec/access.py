@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .align.numbers import stored_dtype
-from .arrays import from_stored as from_stored_numpy
+from .arrays import Exporter
 from .coding.profile import Profile
 from .container.index import TensorEntry
 from .container.reader import Reader
@@ -68,10 +68,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
             ProfileMissing: When the file needs a profile that was not given.
             InvalidInput: For an unknown framework, and a profile that cannot be read.
         """
-        if framework not in ("np", "numpy", "pt", "torch"):
-            raise InvalidInput(f"framework {framework!r}: use numpy or torch")
-        self._torch = framework in ("pt", "torch")
-        self._options = (framework, device)
+        self._export = Exporter(framework, device)
         self._open(File.open(path), profiles_of(profile))
 
     def _open(self, file: File, profiles: list[Profile]) -> None:
@@ -81,11 +78,10 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
 
     def __getstate__(self) -> tuple:
         plain = [replace(profile) for profile in self._decoder.profiles]  # not what they unpacked
-        return self._options, self._file, plain
+        return self._export, self._file, plain
 
     def __setstate__(self, state: tuple) -> None:
-        self._options, file, profiles = state
-        self._torch = self._options[0] in ("pt", "torch")
+        self._export, file, profiles = state
         self._open(file, profiles)
 
     def __enter__(self) -> "safe_open":
@@ -165,13 +161,6 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
     def _rows(self, entry: TensorEntry, first: int, last: int) -> Any:
         stored = self._decoder.rows(entry, first, last)
         return self._export(stored, entry.dtype, (last - first, *entry.shape[1:]))
-
-    def _export(self, stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> Any:
-        if self._torch:
-            from .torch import from_stored
-
-            return from_stored(stored, dtype, shape).to(self._options[1])
-        return from_stored_numpy(stored, dtype, shape)
 
 
 class Slice:

@@ -54,7 +54,7 @@ def save(
     >>> load(data)["tokens"].shape
     torch.Size([8, 17, 64])
     """
-    stored = {name: _stored(tensor, name) for name, tensor in tensors.items()}
+    stored = {name: to_stored(tensor, f"tensor {name!r}") for name, tensor in tensors.items()}
     return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
 
 
@@ -125,6 +125,28 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, torch.Tensor]:
         return load_file(path, profile=profile)
 
 
+def to_stored(tensor: Any, what: str) -> tuple[np.ndarray, str]:
+    """Return the elements of a tensor as featcodec handles them, and their safetensors type.
+
+    Raises InvalidInput, which names the tensor as `what`, for what is no dense tensor, and for
+    types that safetensors lacks.
+    """
+    if not isinstance(tensor, torch.Tensor):
+        raise InvalidInput(f"{what} is a {type(tensor).__name__}; give a torch tensor")
+    if tensor.layout != torch.strided or tensor.is_meta:
+        raise InvalidInput(f"{what} is sparse or without data; give a dense one")
+    if tensor.dtype not in _NAMES:
+        raise InvalidInput(
+            f"{what} has type {tensor.dtype}, which safetensors lacks; convert it with to()"
+        )
+    dtype = _NAMES[tensor.dtype]
+    if dtype == "F4" and not tensor.ndim:
+        raise InvalidInput(f"{what} is a scalar of {tensor.dtype}: pairs need an axis")
+    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
+    flat = plain.reshape(-1).view(torch.uint8).numpy()
+    return flat.view(stored_dtype(dtype)).reshape(tuple(tensor.shape)), dtype
+
+
 def from_stored(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
     """Return a tensor of stored elements; of F4 its last axis has half the length, for pairs."""
     _check(dtype)
@@ -144,22 +166,3 @@ def _check(dtype: str, what: str = "the tensor") -> None:
             f"{what} has type {dtype}, which torch {torch.__version__} lacks:"
             " decode it to a safetensors file"
         )
-
-
-def _stored(tensor: Any, name: str) -> tuple[np.ndarray, str]:
-    """Return the elements of a tensor as featcodec handles them, and their safetensors type."""
-    if not isinstance(tensor, torch.Tensor):
-        raise InvalidInput(f"{name!r} is a {type(tensor).__name__}; give a torch tensor")
-    if tensor.layout != torch.strided or tensor.is_meta:
-        raise InvalidInput(f"tensor {name!r} is sparse or without data; give a dense one")
-    if tensor.dtype not in _NAMES:
-        raise InvalidInput(
-            f"tensor {name!r} has type {tensor.dtype}, which safetensors lacks; convert it"
-            " with to()"
-        )
-    dtype = _NAMES[tensor.dtype]
-    if dtype == "F4" and not tensor.ndim:
-        raise InvalidInput(f"tensor {name!r} is a scalar of {tensor.dtype}: pairs need an axis")
-    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    flat = plain.reshape(-1).view(torch.uint8).numpy()
-    return flat.view(stored_dtype(dtype)).reshape(tuple(tensor.shape)), dtype

@@ -21,6 +21,7 @@ from ..container.reader import Reader
 from ..elements import FLOATS, count
 from ..entropy import exact
 from ..errors import Corrupt, ProfileMissing, damaged
+from ..threads import ONE_THREAD
 
 KEPT_NUMBERS = 1 << 26  # numbers of models in the cache
 
@@ -212,7 +213,7 @@ class Decoder:
 
     def pieces(self, group: Members, number: int) -> Sequence[Piece]:
         """Return the decoded pieces of one row group."""
-        with np.errstate(all="ignore"):  # NaN are data here
+        with ONE_THREAD, np.errstate(all="ignore"):  # NaN are data here
             return self._pieces(group, number)
 
     def _pieces(self, group: Members, number: int) -> Sequence[Piece]:
