@@ -8,7 +8,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from types import TracebackType
 
 import numpy as np
@@ -26,7 +26,7 @@ _depth = 0  # blocks that are being run, in all threads
 _before = 1  # threads outside of them
 
 
-@cache
+@lru_cache(maxsize=1)
 def _functions() -> tuple[Callable[[], int], Callable[[int], object]] | None:
     """Return what tells and what sets the number of threads; None for an unknown library."""
     core = getattr(np, "_core", None) or np.core

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..align.grids import GroupGrid, Window
-from ..align.numbers import STORED, unsigned
+from ..align.numbers import STORED, stored_dtype, unsigned
 from ..align.reduced import ReducedElements, ReducedGrid, row_groups
 from ..coding.from_header import elements_of, grid_of, row_group_coder
 from ..coding.kept import Kept
@@ -18,7 +18,7 @@ from ..coding.row_group import RowGroupCoder
 from ..container.group import GroupHeader
 from ..container.index import TensorEntry
 from ..container.reader import Reader
-from ..elements import FLOATS, count
+from ..elements import FLOATS, count, nbytes
 from ..entropy import exact
 from ..errors import Corrupt, ProfileMissing, damaged
 from ..threads import ONE_THREAD
@@ -119,9 +119,13 @@ class Members:
 
 
 class Decoder:
-    """Decodes tensors of an open file; caches only the models of its groups."""
+    """Decodes tensors of an open file; keeps the models of its groups.
 
-    def __init__(self, reader: Reader, profiles: Sequence[Profile] = ()) -> None:
+    With `room`, in bytes, it also keeps what was decoded last: row groups, and the rows of a tensor
+    that they hold.
+    """
+
+    def __init__(self, reader: Reader, profiles: Sequence[Profile] = (), room: int = 0) -> None:
         """Raise ProfileMissing when the file needs a profile that is not among `profiles`."""
         self.reader = reader
         known: dict[bytes, Profile | None] = {profile.digest: profile for profile in profiles}
@@ -145,6 +149,9 @@ class Decoder:
             for number, entries in enumerate(members)
         ]
         self._coders: Kept[RowGroupCoder] = Kept(KEPT_NUMBERS, _numbers)
+        self._room = room
+        self._pieces: Kept[Sequence[Piece]] = Kept(room, _bytes, least=0)
+        self._rows: Kept[np.ndarray] = Kept(room, lambda rows: rows.nbytes, least=0)
 
     def _profile(self, header: GroupHeader) -> Profile | None:
         number = None if header.lossy is None else header.lossy.profile
@@ -194,6 +201,18 @@ class Decoder:
                     piece.put(tensor)
                 release()
 
+    def tensor(self, entry: TensorEntry) -> np.ndarray:
+        """Return the stored elements of a tensor, flat."""
+        stored = np.zeros(nbytes(entry.dtype, entry.values), np.uint8)
+        stored = stored.view(stored_dtype(entry.dtype))
+        group = self.groups[entry.group]
+        mine = group.places[entry.name]
+        target = stored.reshape(entry.shape if group.shaped else -1)
+        for number in group.row_groups(mine):
+            for piece in self._kept_pieces(group, number):
+                piece.put(lambda i: target if i == mine else None)
+        return stored
+
     def rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
         """Return stored elements first <= i < last along the leading axis of a tensor.
 
@@ -202,21 +221,43 @@ class Decoder:
         group = self.groups[entry.group]
         mine = group.places[entry.name]
         numbers, window = group.around(mine, first, last)
-        unit, shape = 1, entry.shape[1:]
-        if not group.shaped:
-            unit, shape = _elements(entry) // max(entry.shape[0], 1), ()
+        unit = 1 if group.shaped else _elements(entry) // max(entry.shape[0], 1)
+        key = (group.number, mine, tuple(numbers))
+
+        def around() -> np.ndarray:
+            return self._around(group, mine, numbers, window)
+
+        some = slice(first * unit - window.first, last * unit - window.first)
+        if (
+            nbytes(entry.dtype, entry.values) // max(entry.shape[0], 1) * (last - first)
+            > self._room
+        ):
+            return around()[some]
+        return self._rows.get(key, around)[some].copy()
+
+    def _around(
+        self, group: Members, mine: int, numbers: Sequence[int], window: Window
+    ) -> np.ndarray:
+        """Return the window of a tensor that is in some row groups."""
+        shape = group.entries[mine].shape[1:] if group.shaped else ()
         found = np.zeros((max(window.last - window.first, 0), *shape), _stored(group.header))
+        several = len(numbers) > 1  # of which one is likely to hold the next rows, too
         for number in numbers:
-            for piece in self.pieces(group, number):
+            pieces = self._kept_pieces(group, number) if several else self.pieces(group, number)
+            for piece in pieces:
                 piece.within(window).put(lambda i: found if i == mine else None)
-        return found[first * unit - window.first : last * unit - window.first]
+        return found
+
+    def _kept_pieces(self, group: Members, number: int) -> Sequence[Piece]:
+        """Return the pieces of one row group, which stay where there is room."""
+        return self._pieces.get((group.number, number), lambda: self.pieces(group, number))
 
     def pieces(self, group: Members, number: int) -> Sequence[Piece]:
         """Return the decoded pieces of one row group."""
         with ONE_THREAD, np.errstate(all="ignore"):  # NaN are data here
-            return self._pieces(group, number)
+            return self._decode(group, number)
 
-    def _pieces(self, group: Members, number: int) -> Sequence[Piece]:
+    def _decode(self, group: Members, number: int) -> Sequence[Piece]:
         header = group.header
         payload = self.reader.section(header.first_section + number, b"ROWS")
         first, last = group.slabs(number)
@@ -244,6 +285,10 @@ def _numbers(coder: RowGroupCoder) -> int:
     """Return an estimate of the numbers that a coder holds."""
     matrices = sum(part.transform.numbers for part in coder.parts.values())
     return matrices + sum(part.scales.size for part in coder.parts.values())
+
+
+def _bytes(pieces: Sequence[Piece]) -> int:
+    return sum(piece.values.nbytes for piece in pieces)
 
 
 def _elements(entry: TensorEntry) -> int:

@@ -17,6 +17,7 @@ from ..errors import InvalidInput
 from ..profiles import NEURAL
 from ..request import FAMILIES, Options, Quality
 from ..tensors import Source
+from ..threads import ONE_THREAD
 from .features import FeatureEncoder
 from .judge import judge_at
 from .lossless import write_lossless
@@ -50,7 +51,8 @@ def encode(
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
-    with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
+    # NaN and extremes are data here; what comes of it is measured.
+    with ONE_THREAD, np.errstate(all="ignore"):
         judge = None if quality.lossless else judge_at(quality.snr, profile, options)
         groups = group_tensors(source, options, quality.lossless, judge)
         check_features(groups)

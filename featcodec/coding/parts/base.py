@@ -122,7 +122,7 @@ class PartCoder:
                 latents[rows] = found.reshape(len(rows), -1)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def thresholds_of(table: Table, lmbda: float) -> Thresholds:
     """Return the best thresholds under a table; those of a table with low bits are plain."""
     return PLAIN if table.shift else thresholds(bits(table), table.offsets, lmbda)
