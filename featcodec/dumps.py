@@ -119,8 +119,13 @@ class DumpWriter:
         out: BinaryIO,
         tensors: Sequence[tuple[str, str, tuple[int, ...]]],
         metadata: dict[str, str] | None,
+        *,
+        reserved: bool = False,
     ) -> None:
-        """Reserve the whole file; OSError when the disk has no room for it."""
+        """Reserve the whole file, unless that was done; OSError when the disk has no room for it.
+
+        The file may be opened and written by several processes, each its own tensors or rows.
+        """
         head, offsets = header_bytes(tensors, metadata)
         self._kinds = [stored_dtype(dtype) for _, dtype, _ in tensors]
         self._counts = [
@@ -130,10 +135,8 @@ class DumpWriter:
         self._offsets = offsets
         sizes = [n * k.itemsize for n, k in zip(self._counts, self._kinds, strict=True)]
         self.total = total = len(head) + sum(sizes)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(out.fileno(), 0, total)
-        else:
-            out.truncate(total)
+        if not reserved:
+            _reserve(out, total)
         self._map = mmap.mmap(out.fileno(), total)
         self._map[: len(head)] = head
 
@@ -147,3 +150,10 @@ class DumpWriter:
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.flush()
             self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def _reserve(out: BinaryIO, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(out.fileno(), 0, size)
+    else:
+        out.truncate(size)

@@ -14,9 +14,9 @@ import featcodec.numpy as fc
 from featcodec import decode_file
 from featcodec.align.numbers import STORED, from_float, to_float
 from featcodec.cli.verify import check
+from featcodec.decode_jobs import from_nonfinite
 from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
-from featcodec.files import from_nonfinite
 
 from . import internals
 

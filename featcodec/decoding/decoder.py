@@ -172,13 +172,15 @@ class Decoder:
         target: Callable[[TensorEntry], np.ndarray],
         release: Callable[[], None] = lambda: None,
         convert: Callable[[np.ndarray, str], np.ndarray] | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         """Decode whole tensors into the flat arrays of stored elements that `target` gives.
 
         Each row group is decoded once, whatever the number of tensors in it. `release` is called
         after each; written elements may then leave memory. `convert` turns elements of a type into
-        those that are written.
+        those that are written. A `share` (i, n) is every n-th row group, from number i on.
         """
+        seen = 0
         names: dict[int, set[str]] = {}
         for entry in wanted:
             names.setdefault(entry.group, set()).add(entry.name)
@@ -194,6 +196,9 @@ class Decoder:
             for number in sorted(
                 {n for name in chosen for n in group.row_groups(group.places[name])}
             ):
+                seen += 1
+                if (seen - 1) % share[1] != share[0]:
+                    continue
                 for piece in self.pieces(group, number):
                     if convert is not None:
                         values = convert(piece.values, group.header.dtype)
