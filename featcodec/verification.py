@@ -15,7 +15,8 @@ from .coding.profile import Profile
 from .container.group import GroupHeader, Lossy
 from .container.reader import Reader
 from .container.source import Source as Bytes
-from .decoding.decoder import Decoder, Members
+from .decoding.decoder import Decoder
+from .decoding.members import Members
 from .errors import InvalidStream, ProfileMissing, VerificationFailed
 from .request import Quality
 from .tensors import Source, Tensor
