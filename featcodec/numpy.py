@@ -14,7 +14,7 @@ from .access import profiles_of, safe_open
 from .arrays import check, shape_of, to_stored
 from .encoding.dump import encode
 from .files import complete
-from .request import Options, Quality
+from .request import Options, Quality, RowGroupSize
 from .tensors import Tensor
 
 
@@ -40,6 +40,7 @@ def save(
     profile: Any = None,
     transform: str = "auto",
     layout: Mapping[str, str] | str | None = None,
+    row_group: str | None = None,
     **quality: Any,
 ) -> bytes:
     """Return the file of some arrays as bytes.
@@ -51,6 +52,8 @@ def save(
         profile: A profile, its path, or the name of a built-in one.
         transform: auto, none, context, linear or neural.
         layout: One for all tensors, or one by name: axes such as NCHW, NLD:1+8x8.
+        row_group: How much is decoded at once at least, in samples, "16", or bytes, "64kB"; by
+            default about 3 MB of float32.
         **quality: One of `snr` (dB), `bpfp` (bits per feature point), `max_error` (in the unit of
             the values) and `lossless=True`; 20 dB without.
 
@@ -69,7 +72,7 @@ def save(
     True
     """
     stored = {name: to_stored(array, f"array {name!r}") for name, array in tensors.items()}
-    return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
+    return save_source(Arrays(stored, metadata), profile, quality, transform, layout, row_group)
 
 
 def save_file(
@@ -140,12 +143,18 @@ def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[
 
 
 def save_source(
-    source: Arrays, profile: Any, transform: str, layout: Any, quality: dict[str, Any]
+    source: Arrays,
+    profile: Any,
+    quality: dict[str, Any],
+    transform: str,
+    layout: Any,
+    row_group: str | None,
 ) -> bytes:
     """Return the file of a source as bytes."""
     layouts = {"": layout} if isinstance(layout, str) else dict(layout or {})
     profiles = profiles_of(profile)
     out = io.BytesIO()
-    options = Options(transform, layouts)
+    size = RowGroupSize.parse(row_group) if row_group else RowGroupSize()
+    options = Options(transform, layouts, row_group=size)
     encode(source, out, Quality.choose(**quality), profiles[0] if profiles else None, options)
     return out.getvalue()

@@ -34,6 +34,7 @@ def save(
     profile: Any = None,
     transform: str = "auto",
     layout: Mapping[str, str] | str | None = None,
+    row_group: str | None = None,
     **quality: Any,
 ) -> bytes:
     """Return the file of some tensors as bytes.
@@ -41,7 +42,7 @@ def save(
     Args:
         tensors: Dense tensors by name, on any device and of any strides; `requires_grad` is not
             kept.
-        metadata, profile, transform, layout, **quality: As for `featcodec.numpy.save`.
+        metadata, profile, transform, layout, row_group, **quality: As for `featcodec.numpy.save`.
 
     Raises:
         InvalidInput: For what is no dense tensor, types that safetensors lacks, layouts that do
@@ -55,7 +56,7 @@ def save(
     torch.Size([8, 17, 64])
     """
     stored = {name: to_stored(tensor, f"tensor {name!r}") for name, tensor in tensors.items()}
-    return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
+    return save_source(Arrays(stored, metadata), profile, quality, transform, layout, row_group)
 
 
 def save_file(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ needed = pytest.mark.skipif(functions is None, reason="no BLAS whose threads can
 
 
 @pytest.fixture
-def four() -> int:
+def four() -> Iterator[int]:
     """A process whose BLAS uses four threads."""
     assert functions is not None
     get, put = functions

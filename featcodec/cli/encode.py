@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from ..request import FAMILIES
+from ..errors import InvalidInput
+from ..request import FAMILIES, RowGroupSize
 from . import batch, failures, render, streams
 
 
@@ -24,6 +25,7 @@ class Task:
     transform: str
     layouts: dict[str, str]
     architectures: dict[str, str]
+    row_group: str | None
     force: bool
     progress: bool
     verify: bool
@@ -37,7 +39,8 @@ def work(task: Task) -> Any:
 
     quality = Quality.choose(**task.quality)
     profile = Profile.load(task.profile) if task.profile else None
-    options = Options(task.transform, task.layouts, task.architectures)
+    size = RowGroupSize.parse(task.row_group) if task.row_group else RowGroupSize()
+    options = Options(task.transform, task.layouts, task.architectures, row_group=size)
     with (
         streams.readable(task.source) as source,
         streams.writable(task.target) as target,
@@ -120,6 +123,11 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     metavar="[NAME=]TAG",
     help="cnn, transformer or generic.",
 )
+@click.option(
+    "--row-group",
+    metavar="SIZE",
+    help="What is decoded at once: samples, 16, or bytes, 64kB (default: about 3 MB of float32).",
+)
 @click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
 @click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
@@ -143,6 +151,7 @@ def command(
     transform: str,
     layout: dict[str, str],
     architecture: dict[str, str],
+    row_group: str | None,
     jobs: int,
     force: bool,
     skip_existing: bool,
@@ -160,6 +169,8 @@ def command(
     """
     quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
     check_quality(quality)
+    if row_group is not None:
+        check_row_group(row_group)
     read = [("--profile", profile)] if profile else []
     written = [("--report", report)] if report else []
     targets = batch.outputs(dumps, output, output_dir, target_of, force, read, written)
@@ -167,8 +178,9 @@ def command(
         Path(report).open("a").close()  # what cannot be written is better known now
     terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = terminal and not (no_progress or quiet) and jobs == 1
+    common = (quality, profile, transform, layout, architecture, row_group, force, bar, verify)
     tasks = [
-        Task(source, target, quality, profile, transform, layout, architecture, force, bar, verify)
+        Task(source, target, *common)
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
@@ -198,6 +210,14 @@ def check_quality(quality: dict[str, Any]) -> None:
         if value is not None and not (math.isfinite(value) and value > 0):
             option = name.replace("_", "-")
             raise click.UsageError(f"--{option} must be a positive number, not {value}")
+
+
+def check_row_group(text: str) -> None:
+    """Refuse a size that makes no sense before anything is read."""
+    try:
+        RowGroupSize.parse(text)
+    except InvalidInput as error:
+        raise click.UsageError(f"--row-group: {error}") from None
 
 
 def tell(task: Task, result: Any, verbose: bool) -> None:

@@ -135,7 +135,7 @@ class FeatureEncoder:
         signal = choice.stats.count * choice.stats.std**2
         budget = signal / 10 ** ((snr + AIM) / 10)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
-        row_groups = GroupWriter(self.writer, samples.group, self.profile, self.progress)
+        row_groups = self._group_writer(samples.group, self.profile)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
         scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
         control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
@@ -155,6 +155,9 @@ class FeatureEncoder:
             following = control.next(reached, written.mean_step)
         return None
 
+    def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
+        return GroupWriter(self.writer, group, profile, self.progress, self.options.row_group)
+
     def _bounded(self, samples: Samples, bound: float) -> GroupHeader:
         """Write the row groups so that no value errs by more than the bound."""
         mark = self.writer.mark()
@@ -165,7 +168,7 @@ class FeatureEncoder:
             return self._within(samples, bounded_choice(samples, bound, only_plain=True), bound)
 
     def _within(self, samples: Samples, choice: Choice, bound: float) -> GroupHeader:
-        row_groups = GroupWriter(self.writer, samples.group, None, self.progress)
+        row_groups = self._group_writer(samples.group, None)
         written = row_groups.write(choice, True, bound)
         distortion, lossy = written.distortion, written.header.lossy
         assert lossy is not None
