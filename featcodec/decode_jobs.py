@@ -3,21 +3,24 @@
 All map the dump and write to it; what a process writes does not depend on how many there are.
 """
 
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
+from . import saving
 from .align.numbers import STORED, from_float, to_float
 from .coding.profile import Profile
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import File
 from .decoding.decoder import Decoder
-from .dumps import DumpWriter
+from .dumps import Described, DumpWriter
 from .elements import FLOATS
 from .errors import InvalidInput
 from .outputs import descriptor
@@ -35,28 +38,43 @@ class Share:
     names: tuple[str, ...]
     dtype: str | None
     target: str  # the dump, which is reserved
+    path: str  # what it will be called
     number: int
     of: int
 
 
 def decode_to(
-    decoder: Decoder, out: BinaryIO, names: Sequence[str], dtype: str | None, jobs: int = 1
+    decoder: Decoder,
+    out: BinaryIO,
+    path: str | os.PathLike[str],
+    names: Sequence[str],
+    dtype: str | None,
+    jobs: int = 1,
 ) -> int:
-    """Write tensors of an open file as a safetensors dump; return the bytes written.
+    """Write tensors of an open file as a dump of the kind of `path`; return the bytes written.
 
-    With `jobs`, as many processes share the work, unless the file has no path that all can open.
+    With `jobs`, as many processes share the work, where the file has a path that all can open and
+    the dump is no archive, which is written in order.
     """
     entries = chosen_entries(decoder.reader, names)
     if dtype is not None and dtype not in FLOATS:
         raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
-    writer = _writer(decoder, out, entries, dtype)
+    described = _described(entries, dtype)
+    archive = saving.archive_of(path, described)
+    if archive is not None:
+        with tempfile.TemporaryFile(dir=Path(out.name).parent) as room:
+            writer = _writer(decoder, cast(BinaryIO, room), path, described)
+            _decode(decoder, writer, entries, dtype, (0, 1))
+            archive(out, ((one, writer.tensor(i)) for i, one in enumerate(described)))
+            return out.tell()
+    writer = _writer(decoder, out, path, described)
     file = decoder.reader.source
     jobs = min(jobs, sum(group.header.row_groups for group in decoder.groups))
     if jobs <= 1 or not isinstance(file, File) or descriptor(file.path) is not None:
         _decode(decoder, writer, entries, dtype, (0, 1))
         return writer.total
     plain = [replace(profile) for profile in decoder.profiles]  # not what they unpacked
-    share = Share(file, plain, tuple(names), dtype, str(out.name), 0, jobs)
+    share = Share(file, plain, tuple(names), dtype, str(out.name), os.fspath(path), 0, jobs)
     others = [replace(share, number=number) for number in range(1, jobs)]
     own = partial(_decode, decoder, writer, entries, dtype, (0, jobs))
     for _, result in results(_work, others, jobs - 1, own):
@@ -69,21 +87,26 @@ def _work(share: Share) -> None:
     """Decode a share in a process of its own."""
     decoder = Decoder(Reader(share.file, share.file.name), share.profiles)
     entries = chosen_entries(decoder.reader, share.names)
+    described = _described(entries, share.dtype)
     with Path(share.target).open("r+b") as out:
-        writer = _writer(decoder, out, entries, share.dtype, reserved=True)
+        writer = _writer(decoder, out, share.path, described, reserved=True)
         _decode(decoder, writer, entries, share.dtype, (share.number, share.of))
+
+
+def _described(entries: Sequence[TensorEntry], dtype: str | None) -> list[Described]:
+    kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
+    return [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
 
 
 def _writer(
     decoder: Decoder,
     out: BinaryIO,
-    entries: Sequence[TensorEntry],
-    dtype: str | None,
+    path: str | os.PathLike[str],
+    described: Sequence[Described],
     reserved: bool = False,
 ) -> DumpWriter:
-    kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
-    described = [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
-    return DumpWriter(out, described, decoder.reader.index.metadata, reserved=reserved)
+    head, offsets = saving.layout_of(path)(described, decoder.reader.index.metadata)
+    return DumpWriter(out, described, head, offsets, reserved=reserved)
 
 
 def _decode(

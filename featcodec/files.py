@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from . import verification
@@ -14,11 +16,14 @@ from .decoding.decoder import Decoder
 from .dumps import Dump
 from .encoding.dump import encode
 from .encoding.report import Report
+from .errors import InvalidInput
 from .outputs import complete as complete
 from .outputs import refuse_input
 from .request import Options, Quality
+from .rules import Rules
 
 Progress = Callable[[int], None]
+CHUNK = 1 << 18  # values converted at once
 
 
 def encode_file(
@@ -32,14 +37,14 @@ def encode_file(
     progress: Progress | None = None,
     verify: bool = False,
 ) -> Report:
-    """Encode a safetensors dump to a file that appears only when it is complete.
+    """Encode a dump to a file that appears only when it is complete.
 
     Args:
-        source: Path of the dump.
+        source: Path of the dump: a file of safetensors, NumPy (.npz, .npy) or torch.save.
         destination: Path of the file to write; `overwrite` lets it replace one.
         quality: Of the floating tensors; 20 dB without.
         profile: Trained statistics, which decoding needs too; without, they travel in the file.
-        options: Layouts, architectures and transforms.
+        options: Layouts, architectures, transforms, and qualities by name.
         progress: Is told how many values each row group held.
         verify: Decode the file and compare it with the dump before it appears; it is on the disk
             then.
@@ -61,14 +66,30 @@ def encode_file(
     """
     refuse_input(source, destination)
     quality = quality or Quality.choose()
+    rules = options.rules if options else {}
     with Dump(Path(source)) as dump, complete(destination, overwrite) as out:
+        remarks = _left_out(dump, Rules(rules))
         report = encode(dump, out, quality, profile, options, progress)
         if verify:
             out.flush()
-            verification.verify(dump, File(out, "the file"), quality, [profile] if profile else [])
+            profiles = [profile] if profile else []
+            verification.verify(dump, File(out, "the file"), quality, profiles, rules)
             os.fsync(out.fileno())
         dump.check()
-        return report
+        return replace(report, remarks=(*remarks, *report.remarks))
+
+
+def _left_out(dump: Dump, rules: Rules) -> list[str]:
+    """Return what is to be said of tensors that are left out, and of rules that serve none.
+
+    Raises InvalidInput for what cannot be coded, unless a rule drops it.
+    """
+    for name, why in dump.refused.items():
+        if not rules.drops(name):
+            raise InvalidInput(f"{why}; or leave it out with --drop {shlex.quote(name)}")
+    names = [*(tensor.name for tensor in dump.tensors), *dump.refused]
+    unused = [f"no tensor has a name like {pattern!r}" for pattern in rules.unused(names)]
+    return [*dump.remarks, *unused]
 
 
 def decode_file(
@@ -81,11 +102,12 @@ def decode_file(
     overwrite: bool = False,
     jobs: int = 1,
 ) -> int:
-    """Decode a file to a safetensors dump that appears only when it is complete.
+    """Decode a file to a dump that appears only when it is complete.
 
     Args:
         source: Path of the file.
-        destination: Path of the dump to write; `overwrite` lets it replace one.
+        destination: Path of the dump to write; `overwrite` lets it replace one. The suffix .npz,
+            .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any other safetensors.
         profiles: The profiles that the file may need; built-in ones are found without.
         tensors: Names of the tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
@@ -97,8 +119,8 @@ def decode_file(
     Raises:
         InvalidStream: For a file that is damaged, truncated or of an unknown version.
         ProfileMissing: When the file needs a profile that is not among `profiles`.
-        InvalidInput: For an unknown tensor or type, and an existing destination without
-            `overwrite`.
+        InvalidInput: For an unknown tensor or type, one that the destination cannot hold, and an
+            existing destination without `overwrite`.
 
     >>> from featcodec import decode_file, encode_file
     >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
@@ -107,4 +129,5 @@ def decode_file(
     refuse_input(source, destination)
     file = File.open(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
-        return decode_to(Decoder(Reader(file, file.name), profiles), out, tensors, dtype, jobs)
+        decoder = Decoder(Reader(file, file.name), profiles)
+        return decode_to(decoder, out, destination, tensors, dtype, jobs)

@@ -4,6 +4,8 @@ Writer and reader look them up here when they check, under the names of that tab
 decoder has a table of its own, and a test compares all three.
 """
 
+from collections.abc import Sequence
+
 from .errors import InputTooLarge, LimitExceeded
 
 HEADER_BYTES = 100_000_000  # of the safetensors header of the dump: the library reads no more
@@ -41,3 +43,11 @@ def check_input(value: int, bound: int, what: str, remedy: str = "split the dump
     if value > bound:
         raise InputTooLarge(f"{what} is {value}, more than the limit of {bound}: {remedy}")
     return value
+
+
+def check_rank(shape: Sequence[int], what: str) -> None:
+    """Raise `InputTooLarge`, which names the tensor as `what`, for more axes than there can be."""
+    if len(shape) > RANK:
+        raise InputTooLarge(
+            f"{what} has {len(shape)} axes, more than the limit of {RANK}; merge some"
+        )

@@ -99,8 +99,10 @@ class Options:
     """How the tensors are to be read, and what the encoder may try.
 
     `transform` is auto, none, context, linear or neural. `layouts` and `architectures` hold what
-    `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `samples`
-    says how much of a group the encoder looks at, `row_group` how much of it is coded at once.
+    `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `rules` has
+    by pattern what is asked of tensors apart from the others: snr:DB, max-error:E, lossless or
+    drop; of patterns that match a name the first holds. `samples` says how much of a group the
+    encoder looks at, `row_group` how much of it is coded at once.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform
@@ -110,5 +112,6 @@ class Options:
     transform: str = "auto"
     layouts: Mapping[str, str] = field(default_factory=dict)
     architectures: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
     samples: SampleSizes = field(default_factory=SampleSizes)
     row_group: RowGroupSize = field(default_factory=RowGroupSize)

@@ -2,6 +2,7 @@
 
 import io
 import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +154,27 @@ def test_rows_one_by_one_are_those_of_the_tensor_and_bounded(
         decoder = file._decoder
         for kept in (decoder._pieces, decoder._rows):
             assert sum(map(kept._size, kept._made.values())) == kept._total <= cache // 2
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 99), exact=st.booleans(), cache=st.sampled_from([0, 1 << 28]))
+def test_rows_of_repeated_and_constant_ones_come_one_by_one(
+    seed: int, exact: bool, cache: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    kept = rng.normal(size=(20, 50)).astype(np.float32)
+    values = kept[rng.integers(0, 20, 90)]
+    values[40:60] = 0
+    with tempfile.TemporaryDirectory() as folder, internals.row_groups(1 << 9, exact=1 << 9):
+        path = Path(folder) / "x.fcz"
+        quality = {"lossless": True} if exact else {"snr": 20}
+        fc.save_file({"x": values}, path, layout="ND", **quality)
+        whole = fc.load_file(path)["x"]
+        with safe_open(path, cache=cache) as file:
+            rows = file.get_slice("x")
+            for row in rng.permutation(90).tolist():
+                np.testing.assert_array_equal(rows[row], whole[row])
+            np.testing.assert_array_equal(file.get_tensor("x"), whole)
 
 
 @pytest.mark.parametrize("shuffled", [False, True])

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from ..elements import BITS
+from ..elements import BITS, PRECISION
 
 # dtype -> NumPy type of the stored bits
 STORED: dict[str, np.dtype] = {
@@ -58,6 +58,13 @@ def from_float(values: np.ndarray, dtype: str) -> np.ndarray:
     low, high = np.searchsorted(middles, size, "left"), np.searchsorted(middles, size, "right")
     code = np.where(low % 2 == 0, low, high)  # they differ on a tie only
     return (code | np.where(np.signbit(values), 0x80, 0)).astype("<u1")
+
+
+def spacing(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Return the distance of neighbouring elements at finite float64 values."""
+    precision = PRECISION[dtype]
+    octave = np.frexp(values)[1] - 1
+    return np.maximum(np.ldexp(precision.relative, octave), precision.least)
 
 
 @cache

@@ -17,6 +17,7 @@ from .streams import STREAM
 
 SUFFIX = ".fcz"
 DUMP_SUFFIX = ".safetensors"
+DUMP_SUFFIXES = (DUMP_SUFFIX, ".npz", ".npy", ".pt", ".pth", ".ckpt")
 Named = tuple[str, str]  # what a file is, and its path
 
 

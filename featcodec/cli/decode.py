@@ -75,7 +75,11 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Decode files back to safetensors dumps."""
+    """Decode files back to dumps.
+
+    OUT is a file of NumPy or torch when its suffix says so (.npz, .npy, .pt, .pth, .ckpt), else of
+    safetensors.
+    """
     known = [("--profile", profile) for profile in profiles]
     targets = batch.outputs(files, output, output_dir, dump_name, force, known)
     dtype = dtype.upper() if dtype else None

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 
 from ..errors import InvalidInput
 from ..request import FAMILIES, RowGroupSize
-from . import batch, failures, render, streams
+from . import batch, by_name, failures, render, streams
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Task:
     transform: str
     layouts: dict[str, str]
     architectures: dict[str, str]
+    rules: dict[str, str]
     row_group: str | None
     force: bool
     progress: bool
@@ -40,7 +41,7 @@ def work(task: Task) -> Any:
     quality = Quality.choose(**task.quality)
     profile = Profile.load(task.profile) if task.profile else None
     size = RowGroupSize.parse(task.row_group) if task.row_group else RowGroupSize()
-    options = Options(task.transform, task.layouts, task.architectures, row_group=size)
+    options = Options(task.transform, task.layouts, task.architectures, task.rules, row_group=size)
     with (
         streams.readable(task.source) as source,
         streams.writable(task.target) as target,
@@ -87,7 +88,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return found
 
 
-@click.command()
+@click.command(cls=by_name.Command)
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("-o", "--output", metavar="OUT", help="Output file; - for standard output.")
 @click.option("--output-dir", metavar="DIR", help="Folder for the outputs.")
@@ -95,6 +96,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file.")
 @click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
 @click.option("--lossless", is_flag=True, help="Bit for bit.")
+@by_name.options
 @click.option(
     "-p",
     "--profile",
@@ -147,6 +149,8 @@ def command(
     bpfp: float | None,
     max_error: float | None,
     lossless: bool,
+    rules: dict[str, str],
+    rules_file: str | None,
     profile: str | None,
     transform: str,
     layout: dict[str, str],
@@ -162,25 +166,29 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Encode safetensors dumps.
+    """Encode dumps: files of safetensors, NumPy (.npz, .npy) or torch (.pt, .pth, .ckpt).
 
-    Quality is one of --snr, --bpfp, --max-error and --lossless. With - as DUMP the dump is read
-    from standard input.
+    Quality is one of --snr, --bpfp, --max-error and --lossless; --quality, --exact and --drop ask
+    for another of tensors by name, the first pattern that matches holds. With - as DUMP the dump is
+    read from standard input.
     """
     quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
     check_quality(quality)
     if row_group is not None:
         check_row_group(row_group)
-    read = [("--profile", profile)] if profile else []
+    rules = by_name.merged(rules, rules_file)
+    named_files = (("--profile", profile), ("--rules", rules_file))
+    read = [(what, path) for what, path in named_files if path]
     written = [("--report", report)] if report else []
     targets = batch.outputs(dumps, output, output_dir, target_of, force, read, written)
     if report is not None:
         Path(report).open("a").close()  # what cannot be written is better known now
     terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = terminal and not (no_progress or quiet) and jobs == 1
-    common = (quality, profile, transform, layout, architecture, row_group, force, bar, verify)
+    common = (quality, profile, transform, layout, architecture, rules, row_group)
+    asked = Task("", "", *common, force, bar, verify)
     tasks = [
-        Task(source, target, *common)
+        replace(asked, source=source, target=target)
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
@@ -196,7 +204,8 @@ def command(
 
 def target_of(dump: str) -> str:
     """Return the name of the file of a dump."""
-    return dump.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX
+    suffix = next((one for one in batch.DUMP_SUFFIXES if dump.endswith(one)), "")
+    return dump.removesuffix(suffix) + batch.SUFFIX
 
 
 def check_quality(quality: dict[str, Any]) -> None:

@@ -93,16 +93,16 @@ def number(value: float) -> float | None:
 
 def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
     lossy = group.lossy
-    if lossy is None:
+    if lossy is None or group.exact:
         return {
             "layout": None,
             "architecture": None,
-            "transform": "lossless",
+            "transform": "lossless" if group.exact else "rounded",
             "truncation": None,
             "normalization": None,
             "step": None,
-            "snr_db": None,
-            "max_error": 0.0,
+            "snr_db": number(group.snr_db),
+            "max_error": group.max_error,
             "profile": None,
         }
     layout = lossy.layout

@@ -22,6 +22,7 @@ from .model import GridModel, unpack_scales, unpack_tables
 from .parts.base import PartCoder
 from .picture import NeuralCoder
 from .profile import Profile
+from .refinement import Refinement
 from .row_group import RowGroupCoder
 
 FARTHEST = 1 << 60  # quarter octaves of a step scale; beyond, int64 differences may overflow
@@ -73,7 +74,7 @@ def elements_of(repeats: RepeatedRows, shapes: Sequence[tuple[int, ...]]) -> Red
 
 
 def _rows(layout: Layout, shapes: Sequence[tuple[int, ...]], repeats: RepeatedRows) -> Rows:
-    runs = Runs(repeats.new, repeats.repeated, repeats.distances)
+    runs = Runs(repeats.new, repeats.repeated, repeats.distances, repeats.constants)
     with damaged("a list of repeated rows"):
         return Rows(layout, shapes, repeats.whole, runs)
 
@@ -98,7 +99,26 @@ def row_group_coder(
     if lossy.neural and profile:
         base = NeuralCoder(profile.neural, lossy.network_step, seed)
     curve = None if lossy.curve is None else Curve(*lossy.curve)
-    return RowGroupCoder(grid, dtype, values, lossy.clamp, compute_dtype, parts, seed, base, curve)
+    constants = dict(lossy.constants)
+    if max(constants, default=0) >= grid.channels:
+        raise Corrupt(f"channel {max(constants)} is constant; a group has {grid.channels} channels")
+    refinement = None
+    if lossy.refined:
+        refinement = Refinement(dtype, lossy.step, lossy.logarithmic)
+    return RowGroupCoder(
+        grid,
+        dtype,
+        values,
+        lossy.clamp,
+        compute_dtype,
+        parts,
+        seed,
+        base,
+        curve,
+        constants,
+        lossy.gains,
+        refinement,
+    )
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:

@@ -1,5 +1,7 @@
 """The header of a tensor group (SPEC §5)."""
 
+import itertools
+import math
 import struct
 from dataclasses import dataclass
 
@@ -8,12 +10,14 @@ from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
 from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
 from .repeats import RepeatedRows
-from .sections import V1, V3, V4, V5
+from .sections import V1, V3, V4, V6
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS = 4  # added to the coding
-CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8
+CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
+LOGARITHMIC, REFINED = 64, 128
+REFINABLE = ("none", "predicted", "split")  # transforms whose values are multiples of the step
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -75,6 +79,10 @@ class Lossy:
     picture_step: int = 0  # eighths of an octave from the step of the part to that of the picture
     dependent: bool = False  # dependent quantisation
     curve: tuple[float, tuple[int, ...]] | None = None  # the correction curve: width and knots
+    constants: tuple[tuple[int, int], ...] = ()  # channels, each of one element all over
+    gains: bool = False  # tokens have gains, in their row groups
+    refined: bool = False  # what the step leaves out follows, so that nothing is lost
+    logarithmic: bool = False  # elements as numbers are coded, not their values
 
     @property
     def transform(self) -> str:
@@ -95,8 +103,29 @@ class Lossy:
         """Return the lowest version of the format that has what the group uses."""
         versions = [MODES[part.transform].since for part in self.parts]
         versions += [V4] * (self.dependent or self.curve is not None)
+        versions += [V6] * (bool(self.constants) or self.gains or self.refined)
         versions += [V3] * self.neural
         return max(versions)
+
+    def check_refined(self, dtype: str) -> None:
+        """Raise Corrupt unless the values of a refined group are elements, whatever the decoder."""
+        others = self.clamp or self.dependent or self.neural or self.curve is not None
+        others = others or self.gains or bool(self.constants)
+        known = self.refined and self.double and not others
+        if not known or (self.mean, self.std) != (0, 1):
+            raise Corrupt("a refined group has other flags than double, or is normalised")
+        for part in self.parts:
+            if part.model is None or part.transform not in REFINABLE:
+                raise Corrupt(f"a refined group has transform {part.transform}, or a profile")
+        precision, octave = elements.PRECISION[dtype], math.log2(self.step)
+        least, most = precision.least / precision.relative, precision.largest
+        if self.logarithmic:
+            least, most = 1, 2.0 ** (elements.BITS[dtype] - 2)
+        if not octave.is_integer() or not least <= self.step <= most:
+            raise Corrupt(
+                f"the step of a refined group is {self.step}; it must be a power of two from"
+                f" {least:g} to {most:g} for {dtype}"
+            )
 
 
 @dataclass(frozen=True)
@@ -116,7 +145,12 @@ class GroupHeader:
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the header states."""
         lossy = V1 if self.lossy is None else self.lossy.version
-        return lossy if self.repeats is None else V5
+        return lossy if self.repeats is None else max(lossy, self.repeats.version)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all tensors come back bit for bit."""
+        return self.lossy.refined if self.lossy is not None else self.max_error == 0
 
     @property
     def row_groups(self) -> int:
@@ -150,16 +184,19 @@ class GroupHeader:
         if per_row_group == 0:
             raise Corrupt("the group header states 0 slabs per row group; it must be at least 1")
         snr_db, max_error = cursor.f64(), cursor.f64()
-        repeats = _unpack_repeats(cursor, coding) if repeating else None
-        lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL)
+        bits = elements.BITS[dtype]
+        repeats = _unpack_repeats(cursor, coding, bits) if repeating else None
+        lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL, bits)
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
+        if lossy is not None and (lossy.refined or lossy.logarithmic):
+            lossy.check_refined(dtype)
         return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats)
 
 
-def _unpack_repeats(cursor: Cursor, coding: int) -> RepeatedRows:
-    return RepeatedRows.unpack(cursor, layout_of(cursor) if coding == LOSSLESS else "")
+def _unpack_repeats(cursor: Cursor, coding: int, bits: int) -> RepeatedRows:
+    return RepeatedRows.unpack(cursor, layout_of(cursor) if coding == LOSSLESS else "", bits)
 
 
 def _pack_lossy(out: Builder, lossy: Lossy) -> None:
@@ -176,11 +213,17 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         out.f64(number)
     out.svarint(lossy.step_scale)
     flags = CLAMP * lossy.clamp | DOUBLE * lossy.double
-    out.u8(flags | DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None))
+    flags |= DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None)
+    flags |= CONSTANTS * bool(lossy.constants) | GAINS * lossy.gains
+    out.u8(flags | REFINED * lossy.refined | LOGARITHMIC * lossy.logarithmic)
     if lossy.curve is not None:
         width, knots = lossy.curve
         out.f64(width)
         out += KNOTS.pack(*knots)
+    if lossy.constants:
+        out.varint(len(lossy.constants))
+        for column in zip(*lossy.constants, strict=True):
+            out.varints(column)
     out.varint(0 if lossy.profile is None else lossy.profile + 1)
     for part in lossy.parts:
         part.pack(out)
@@ -188,7 +231,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         out.svarint(lossy.picture_step)
 
 
-def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
+def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:
     architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
     layout = layout_of(cursor)
     prefix = cursor.varint()
@@ -197,13 +240,17 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     clipped = cursor.varint()
     mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
     step_scale = cursor.svarint()
-    flags = cursor.choice(16, "flags")
+    flags = cursor.u8()
     curve = _curve(cursor) if flags & CURVE else None
+    constants = _constants(cursor, bits) if flags & CONSTANTS else ()
     profile = cursor.varint()
     check_values("the group header", lower, upper, mean, std)
     check_positive("the group header", "step", step)
-    if neural and (prefix or grid or curve or not profile):
-        raise Corrupt("a group behind a network has prefix tokens, a grid, a curve or no profile")
+    if neural and (prefix or grid or flags >= CURVE or not profile):
+        raise Corrupt(
+            "a group behind a network has prefix tokens, a grid, a curve, constants, gains, or no"
+            " profile"
+        )
     return Lossy(
         architecture,
         layout,
@@ -224,7 +271,22 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
         _picture_step(cursor) if neural else 0,
         bool(flags & DEPENDENT),
         curve,
+        constants,
+        bool(flags & GAINS),
+        bool(flags & REFINED),
+        bool(flags & LOGARITHMIC),
     )
+
+
+def _constants(cursor: Cursor, bits: int) -> tuple[tuple[int, int], ...]:
+    """Read the constant channels, of elements of so many bits."""
+    count = limits.check(cursor.varint(), limits.CHANNELS, "the number of constant channels")
+    channels, found = cursor.varints(count), cursor.varints(count)
+    if not count or any(low >= high for low, high in itertools.pairwise(channels)):
+        raise Corrupt("the constant channels of a group do not ascend, or are none")
+    if max(found) >> bits:
+        raise Corrupt(f"a constant channel has an element of more than {bits} bits")
+    return tuple(zip(channels, found, strict=True))
 
 
 def _curve(cursor: Cursor) -> tuple[float, tuple[int, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..align.grids import Window
-from ..align.numbers import STORED, stored_dtype, unsigned
+from ..align.numbers import stored_dtype, unsigned
 from ..coding.from_header import row_group_coder
 from ..coding.kept import Kept
 from ..coding.pieces import ElementRange, Piece, RowElements
@@ -20,7 +20,7 @@ from ..elements import FLOATS, nbytes
 from ..entropy import exact
 from ..errors import Corrupt, ProfileMissing, damaged
 from ..threads import ONE_THREAD
-from .members import Members, elements
+from .members import Members, elements, stored_type
 
 KEPT_NUMBERS = 1 << 26  # numbers of models in the cache
 
@@ -112,6 +112,12 @@ class Decoder:
                         piece = replace(piece, values=values)
                     piece.put(tensor)
                 release()
+            if group.constants.size and group.reduced is not None and share[0] == 0:
+                constants = group.constants
+                if convert is not None:
+                    constants = convert(constants, group.header.dtype)
+                group.reduced.rows.put_constants(constants, tensor)
+                release()
 
     def tensor(self, entry: TensorEntry) -> np.ndarray:
         """Return the stored elements of a tensor, flat."""
@@ -123,6 +129,9 @@ class Decoder:
         for number in group.row_groups(mine):
             for piece in self._kept_pieces(group, number):
                 piece.put(lambda i: target if i == mine else None)
+        if group.constants.size and group.reduced is not None:
+            put = group.reduced.rows.put_constants
+            put(group.constants, lambda i: target if i == mine else None)
         return stored
 
     def rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
@@ -134,30 +143,37 @@ class Decoder:
         mine = group.places[entry.name]
         numbers, window = group.around(mine, first, last)
         unit = 1 if group.shaped else elements(entry) // max(entry.shape[0], 1)
-        key = (group.number, mine, tuple(numbers))
 
         def around() -> np.ndarray:
-            return self._around(group, mine, numbers, window)
+            return self._around(group, mine, numbers, window, (first, last))
 
         some = slice(first * unit - window.first, last * unit - window.first)
-        if (
-            nbytes(entry.dtype, entry.values) // max(entry.shape[0], 1) * (last - first)
-            > self._room
-        ):
+        row = nbytes(entry.dtype, entry.values) // max(entry.shape[0], 1)
+        if group.reduced is not None or row * (last - first) > self._room:
             return around()[some]
-        return self._rows.get(key, around)[some].copy()
+        return self._rows.get((group.number, mine, tuple(numbers)), around)[some].copy()
 
     def _around(
-        self, group: Members, mine: int, numbers: Sequence[int], window: Window
+        self,
+        group: Members,
+        mine: int,
+        numbers: Sequence[int],
+        window: Window,
+        asked: tuple[int, int],
     ) -> np.ndarray:
         """Return the window of a tensor that is in some row groups."""
         shape = group.entries[mine].shape[1:] if group.shaped else ()
-        found = np.zeros((max(window.last - window.first, 0), *shape), _stored(group.header))
-        several = len(numbers) > 1  # of which one is likely to hold the next rows, too
+        found = np.zeros((max(window.last - window.first, 0), *shape), stored_type(group.header))
+        # What the window does not hold of row groups is likely to be asked for next.
+        several = len(numbers) > 1 or group.reduced is not None
         for number in numbers:
             pieces = self._kept_pieces(group, number) if several else self.pieces(group, number)
             for piece in pieces:
                 piece.within(window).put(lambda i: found if i == mine else None)
+        if group.constants.size and group.reduced is not None:
+            rows = group.reduced.rows
+            wanted = rows.range_of(mine, group.entries[mine].shape, *asked)
+            rows.put_constants(group.constants, lambda i: found, wanted, window)
         return found
 
     def _kept_pieces(self, group: Members, number: int) -> Sequence[Piece]:
@@ -201,7 +217,3 @@ def _numbers(coder: RowGroupCoder) -> int:
 
 def _bytes(pieces: Sequence[Piece]) -> int:
     return sum(piece.values.nbytes for piece in pieces)
-
-
-def _stored(header: GroupHeader) -> np.dtype:
-    return STORED[header.dtype] if header.lossy else unsigned(header.dtype)

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ..align.grids import GroupGrid, Window
+from ..align.numbers import STORED, unsigned
 from ..align.reduced import ReducedElements, ReducedGrid, row_groups
 from ..coding.from_header import elements_of, grid_of
 from ..coding.profile import Profile
@@ -58,6 +59,13 @@ class Members:
         return self.grid if isinstance(self.grid, ReducedGrid) else self.elements
 
     @property
+    def constants(self) -> np.ndarray:
+        """The stored elements of constant rows."""
+        listed = self.header.repeats.constants if self.header.repeats else ()
+        kind = unsigned(self.header.dtype)
+        return np.array(listed, np.uint64).astype(kind).view(stored_type(self.header))
+
+    @property
     def shaped(self) -> bool:
         """Whether values have places in tensors of their shapes, not in flat ones."""
         return self.grid is not None or self.elements is not None
@@ -105,6 +113,11 @@ class Members:
             return found, self.grid.window(i, entry.shape, *slabs)
         begin, end = max(slabs[0] - start, 0), min(slabs[1] - start, elements(entry))
         return found, Window(begin, end, 0, begin)
+
+
+def stored_type(header: GroupHeader) -> np.dtype:
+    """Return the type of the stored elements of a group."""
+    return STORED[header.dtype] if header.lossy else unsigned(header.dtype)
 
 
 def elements(entry: TensorEntry) -> int:

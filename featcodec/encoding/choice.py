@@ -10,6 +10,7 @@ from ..align.grids import GroupGrid
 from ..align.value import ValueAlignment, ValueStats
 from ..coding.parts.base import PartCoder, Sizes
 from ..coding.picture import NeuralModel
+from ..coding.refinement import Refinement
 from ..container.group import Part
 from ..request import RowGroupSize
 from . import tuning
@@ -60,6 +61,7 @@ class Choice:
     compute_dtype: str
     curve: Curve | None = None  # of the correction
     picture: Picture | None = None
+    refinement: Refinement | None = None  # codes what the step leaves out
     estimate: Estimate = field(default_factory=Estimate)
 
     @property

@@ -1,8 +1,11 @@
 """One group of features to a header and row groups: how it is coded, and its quality met."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
 
 from .. import modes
 from ..align.value import ValueStats
@@ -15,17 +18,22 @@ from ..errors import InvalidInput
 from ..request import Options, Quality
 from . import rounding, tuning
 from .bounded.choice import bounded_choice, fine_choice
+from .bounded.refined import refined_group
+from .bounded.rounded import error_of, write_rounded
 from .choice import Choice
+from .exact_groups import write_exact
 from .group_writer import GroupWriter
-from .lossless import least_exact_bytes, write_lossless
+from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
 from .rate_control.snr import AIM, TOLERANCE, SnrControl
+from .row_group import Distortion
 from .search.race import Race
-from .tensors.group import Group
+from .tensors.group import Group, stats_of
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
-from .without_repeats import without_repeats
+from .without_repeats import size_of, without_repeats
 
+Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
 SCARCE_TOLERANCE = 0.02  # dB
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
@@ -41,6 +49,7 @@ class FeatureEncoder:
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
+        quality = group.quality or quality
         reduced = None if self.options.transform == "neural" else group.without_repeats
         if reduced is None or reduced.rows is None:
             return self._write(group, quality)
@@ -55,17 +64,52 @@ class FeatureEncoder:
         if quality.snr is not None and quality.snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
+        group = group if neural else group.with_constants
+        if quality.snr is not None and not neural:
+            group = group.with_gains
         samples = Samples(as_tokens(group) if neural else group, self.options.samples)
         if not sane(samples.stats):
             return self._exact(group)
         if quality.max_error is not None:
             bound = quality.max_error
-            return self._smaller(group, lambda: self._bounded(samples, bound))
+            return self._smaller(group, lambda: self._within_bound(samples, bound))
         assert quality.snr is not None
         snr, choice = quality.snr, self._choice(samples, quality.snr)
         if choice is None:
             return self._exact(group)
-        return self._smaller(group, lambda: self._reaching(samples, choice, snr))
+        return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
+
+    def _ways(self, samples: Samples, choice: Choice, snr: float) -> Iterator[Way]:
+        """Yield ways to write a group at an SNR or, where symbols are few, at higher ones.
+
+        Few symbols reach an SNR in leaps: one leap further may take no more of them.
+        """
+        yield partial(self._reaching, samples, choice, snr)
+        if choice.picture is not None or choice.estimate.bits > tuning.FEW_BITS:
+            return
+        for more in tuning.RUNGS:
+            another = self._choice(samples, more) if more > snr else None
+            if another is not None:
+                yield partial(self._at_snr, samples, another, more)
+
+    def _smallest(self, ways: Iterator[Way]) -> GroupHeader | None:
+        """Write a group in each way until some in a row were no smaller, and keep the smallest."""
+        mark, least, missed = self.writer.mark(), math.inf, 0
+        best: Way | None = None
+        for way in ways:
+            self.writer.rewind(mark)
+            header = way()
+            rows = self.writer.position - mark[0]
+            size = math.inf if header is None else rows + len(header.pack())
+            missed = 0 if size < least else missed + 1
+            if not missed:
+                best, least = way, size
+            if missed == tuning.RUNGS_TRIED:
+                break
+        if best is None or not missed:
+            return header
+        self.writer.rewind(mark)
+        return best()
 
     def _reaching(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
         """Write a group at an SNR by a choice, or by one for more where it does not reach it."""
@@ -79,7 +123,8 @@ class FeatureEncoder:
         return found
 
     def _exact(self, group: Group) -> GroupHeader:
-        return write_lossless(self.writer, LosslessGroup.of(group))
+        found = refined_group(group, self.options.samples) or LosslessGroup.of(group)
+        return write_exact(self.writer, found, self.progress)
 
     def _choice(self, samples: Samples, snr: float) -> Choice | None:
         """Return how a group is coded at an SNR, None for bit for bit."""
@@ -93,10 +138,10 @@ class FeatureEncoder:
         found = Race(samples, entries, family, snr).run()
         if found is None:
             return None
-        few = found.estimate.bits < tuning.COARSE * group.values
-        if few and snr < tuning.COARSE_BELOW:
+        scarce = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * group.values
+        if scarce and snr < tuning.COARSE_BELOW:
             # So few symbols that more of them may take fewer bits.
-            more = Race(samples, entries, family, snr + tuning.MORE_SNR[0]).run()
+            more = Race(samples, entries, family, snr + tuning.RUNG).run()
             if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
                 found = more
         if (
@@ -118,12 +163,12 @@ class FeatureEncoder:
         """Write a group with loss, or bit for bit when that is no larger."""
         mark = self.writer.mark()
         header = lossy()
-        size = self.writer.position - mark[0]
+        size = math.inf if header is None else size_of(self.writer, mark[0], header)
         if header is not None and size < least_exact_bytes(group):
             return header
         self.writer.rewind(mark)
         exact = self._exact(group)
-        if header is None or self.writer.position - mark[0] <= size:
+        if size_of(self.writer, mark[0], exact) <= size:
             return exact
         self.writer.rewind(mark)
         again = lossy()
@@ -133,7 +178,7 @@ class FeatureEncoder:
     def _at_snr(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be."""
         signal = choice.stats.count * choice.stats.std**2
-        budget = signal / 10 ** ((snr + AIM) / 10)
+        budget, of_values = signal / 10 ** ((snr + AIM) / 10), _signal_of_values(samples.group)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = self._group_writer(samples.group, self.profile)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
@@ -142,13 +187,13 @@ class FeatureEncoder:
         following: Choice | None = choice
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
-            reached = decibels(signal, written.distortion.squared)
+            reached = _reached(signal, of_values, written.distortion)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
                     measured = True  # so far above what was asked, rounding counts
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
-                    reached = decibels(signal, written.distortion.squared)
+                    reached = _reached(signal, of_values, written.distortion)
                 if reached >= snr:
                     return replace(written.header, snr_db=reached)
             self.writer.rewind(mark)
@@ -157,6 +202,19 @@ class FeatureEncoder:
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         return GroupWriter(self.writer, group, profile, self.progress, self.options.row_group)
+
+    def _within_bound(self, samples: Samples, bound: float) -> GroupHeader:
+        """Write a group so that no value errs by more than the bound, in the fewest bytes."""
+        mark = self.writer.mark()
+        size = size_of(self.writer, mark[0], self._bounded(samples, bound))
+        self.writer.rewind(mark)
+        rounded = write_rounded(self.writer, samples.group, bound)
+        if size_of(self.writer, mark[0], rounded) < size:
+            squared, largest = error_of(samples.group, bound)
+            power = samples.stats.count * samples.stats.std**2
+            return replace(rounded, snr_db=decibels(power, squared), max_error=largest)
+        self.writer.rewind(mark)
+        return self._bounded(samples, bound)
 
     def _bounded(self, samples: Samples, bound: float) -> GroupHeader:
         """Write the row groups so that no value errs by more than the bound."""
@@ -178,6 +236,20 @@ class FeatureEncoder:
             max_error=distortion.largest,
             lossy=replace(lossy, clipped=distortion.exceptions),
         )
+
+
+def _signal_of_values(group: Group) -> float:
+    """Return the energy of values about their mean where gains have changed it, else 0."""
+    if group.gains is None:
+        return 0.0
+    stats = stats_of(replace(group, gains=None), np.zeros(0))
+    return stats.count * stats.std**2
+
+
+def _reached(signal: float, of_values: float, distortion: Distortion) -> float:
+    """Return the SNR in dB; with gains the lower of that with them and that of the values."""
+    reached = decibels(signal, distortion.squared)
+    return min(reached, decibels(of_values, distortion.of_values)) if of_values else reached
 
 
 def sane(stats: ValueStats) -> bool:

@@ -70,8 +70,9 @@ class GroupWriter:
             finer = coder.at_fine_step(fine)
             if quantiser.on_saturation:  # the step is to stay, thresholds do as much
                 finer = coder.at_lambda_scale(2 ** ((fine - FINE_ONE) / FINE_PER_LAMBDA_OCTAVE))
-            decoded = measured or exceptions or self.group.rows is not None
-            row_group = RowGroupEncoder(finer, exceptions, decoded, bound)
+            gains = self.group.gains
+            decoded = measured or exceptions or self.group.rows is not None or gains is not None
+            row_group = RowGroupEncoder(finer, exceptions, decoded, bound, gains)
             payload, distortion = row_group.encode(start, last, self.group.tensor)
             stored = FINE_ONE if quantiser.on_saturation else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
@@ -122,11 +123,15 @@ class GroupWriter:
             clamp=choice.clamp,
             dependent=choice.quantiser.dependent,
             curve=choice.curve,
+            constants=group.constants,
+            gains=group.gains is not None,
             double=choice.compute_dtype == "float64",
             profile=profile,
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
             neural=choice.picture is not None,
             picture_step=choice.picture.step if choice.picture else 0,
+            refined=choice.refinement is not None,
+            logarithmic=choice.refinement is not None and choice.refinement.logarithmic,
         )
         first = len(self.writer.index.sections)
         per = slabs_per_row_group(grid, self.size, BITS[group.dtype] // 8)

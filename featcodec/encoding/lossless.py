@@ -6,7 +6,6 @@ import zlib
 import numpy as np
 
 from ..container.group import GroupHeader
-from ..container.sections import V4, V5
 from ..container.writer import Writer
 from ..elements import BITS, FLOATS
 from ..entropy import exact
@@ -50,18 +49,18 @@ def write_lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
 
 def _write(writer: Writer, group: LosslessGroup) -> GroupHeader:
     first = len(writer.index.sections)
-    coder = exact.ExactEncoder(group.dtype in FLOATS, group.rasters)
+    coder = exact.ExactEncoder(group.dtype in FLOATS, group.rasters, group.axes)
     for start in range(0, group.elements, ROW_GROUP_VALUES):
         numbers = group.read(start, min(start + ROW_GROUP_VALUES, group.elements))
         payload = coder.encode(numbers)
-        if exact.refined(payload):
-            writer.needs(V4)
+        writer.needs((exact.version(payload), 0))
         writer.section(b"ROWS", payload)
     repeats = None
     if group.reduced is not None:
         rows = group.reduced.rows
         repeats = stated(rows, rows.layout.axes)
-        writer.needs(V5)
+        assert repeats is not None
+        writer.needs(repeats.version)
     return GroupHeader(
         group.dtype, group.elements, ROW_GROUP_VALUES, first, math.inf, 0.0, repeats=repeats
     )

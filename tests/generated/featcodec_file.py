@@ -89,6 +89,7 @@ class FeatcodecFile(KaitaiStruct):
         split = 5
         context_v4 = 6
         context = 7
+        interpolated = 8
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -342,6 +343,42 @@ class FeatcodecFile(KaitaiStruct):
             self.escapes._fetch_instances()
             for i in range(len(self.words)):
                 pass
+
+
+
+    class Constants(KaitaiStruct):
+        """Section 5, constant channels."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Constants, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_channels = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_channels
+            if not  ((_.value > 0) and (_.value <= 65536)) :
+                raise kaitaistruct.ValidationExprError(self.num_channels, self._io, u"/types/constants/seq/0")
+            self.channels = []
+            for i in range(self.num_channels.value):
+                self.channels.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.elements = []
+            for i in range(self.num_channels.value):
+                self.elements.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_channels._fetch_instances()
+            for i in range(len(self.channels)):
+                pass
+                self.channels[i]._fetch_instances()
+
+            for i in range(len(self.elements)):
+                pass
+                self.elements[i]._fetch_instances()
 
 
 
@@ -835,6 +872,44 @@ class FeatcodecFile(KaitaiStruct):
             self.symbols._fetch_instances()
 
 
+    class Interpolation(KaitaiStruct):
+        """Section 7.16."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Interpolation, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.axis = self._io.read_u1()
+            if not self.axis <= 1:
+                raise kaitaistruct.ValidationGreaterThanError(1, self.axis, self._io, u"/types/interpolation/seq/0")
+            self.groups = FeatcodecFile.Integers(self._io, self, self._root)
+            self.near = FeatcodecFile.Integers(self._io, self, self._root)
+            self.near_constants = FeatcodecFile.Integers(self._io, self, self._root)
+            self.across = FeatcodecFile.Integers(self._io, self, self._root)
+            self.spread = FeatcodecFile.Integers(self._io, self, self._root)
+            self.spread_constants = FeatcodecFile.Integers(self._io, self, self._root)
+            self.spread_across = FeatcodecFile.Integers(self._io, self, self._root)
+            self.slopes = FeatcodecFile.Integers(self._io, self, self._root)
+            self.zeros = FeatcodecFile.Integers(self._io, self, self._root)
+            self.offsets = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.groups._fetch_instances()
+            self.near._fetch_instances()
+            self.near_constants._fetch_instances()
+            self.across._fetch_instances()
+            self.spread._fetch_instances()
+            self.spread_constants._fetch_instances()
+            self.spread_across._fetch_instances()
+            self.slopes._fetch_instances()
+            self.zeros._fetch_instances()
+            self.offsets._fetch_instances()
+
+
     class Layout(KaitaiStruct):
         """Section 5.1. The limit is that of section 10."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -912,19 +987,23 @@ class FeatcodecFile(KaitaiStruct):
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
             _ = self.flags
-            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
+            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( ((_ < 64) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( (( ((_ == 130) or (_ == 194)) ) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
             if self.flags & 8 != 0:
                 pass
                 self.curve = FeatcodecFile.Curve(self._io, self, self._root)
+
+            if self.flags & 16 != 0:
+                pass
+                self.constants = FeatcodecFile.Constants(self._io, self, self._root)
 
             self.profile = FeatcodecFile.Varint(self._io, self, self._root)
             self.parts = []
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
-                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
-                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/14")
+                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split) and (_.body.model.transform != FeatcodecFile.Transform.interpolated)) )) :
+                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/15")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
                 pass
@@ -942,6 +1021,10 @@ class FeatcodecFile(KaitaiStruct):
             if self.flags & 8 != 0:
                 pass
                 self.curve._fetch_instances()
+
+            if self.flags & 16 != 0:
+                pass
+                self.constants._fetch_instances()
 
             self.profile._fetch_instances()
             for i in range(len(self.parts)):
@@ -983,13 +1066,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( ((self.transform != FeatcodecFile.Transform.context) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.banded:
@@ -1028,13 +1111,26 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.own_tables = FeatcodecFile.OwnTables(self._io, self, self._root)
 
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self.len_interpolation = FeatcodecFile.Varint(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self._raw_interpolation = self._io.read_bytes(self.len_interpolation.value)
+                _io__raw_interpolation = KaitaiStream(BytesIO(self._raw_interpolation))
+                self.interpolation = FeatcodecFile.Interpolation(_io__raw_interpolation, self, self._root)
+
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
             self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
+            _ = self.scales
+            if not  ((self.transform != FeatcodecFile.Transform.interpolated) or (_.len.value == 0)) :
+                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/16")
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
-            if not  ((self.transform != FeatcodecFile.Transform.context) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/15")
+            if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/17")
 
 
         def _fetch_instances(self):
@@ -1068,6 +1164,14 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform == FeatcodecFile.Transform.context:
                 pass
                 self.own_tables._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self.len_interpolation._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self.interpolation._fetch_instances()
 
             self.centres._fetch_instances()
             self.reflectors._fetch_instances()
@@ -1320,6 +1424,25 @@ class FeatcodecFile(KaitaiStruct):
             self.rows._fetch_instances()
 
 
+    class Refinement(KaitaiStruct):
+        """Section 7.17."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Refinement, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_small = FeatcodecFile.Varint(self._io, self, self._root)
+            self.small = self._io.read_bytes(self.len_small.value)
+            self.low_bits = self._io.read_bytes_full()
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_small._fetch_instances()
+
+
     class Repeats(KaitaiStruct):
         """Section 5.4, rows that repeat earlier ones. The limit is that of section 10."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -1351,8 +1474,14 @@ class FeatcodecFile(KaitaiStruct):
             for i in range(self.num_runs.value):
                 self.distances.append(FeatcodecFile.Varint(self._io, self, self._root))
                 _ = self.distances[i]
-                if not _.value > 0:
+                if not  ((_.value > 0) or (self._root.signature.major_version >= 6)) :
                     raise kaitaistruct.ValidationExprError(self.distances[i], self._io, u"/types/repeats/seq/4")
+
+            self.constants = []
+            i = 0
+            while not self._io.is_eof():
+                self.constants.append(FeatcodecFile.Varint(self._io, self, self._root))
+                i += 1
 
 
 
@@ -1371,12 +1500,17 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.distances[i]._fetch_instances()
 
+            for i in range(len(self.constants)):
+                pass
+                self.constants[i]._fetch_instances()
+
 
 
     class Rows(KaitaiStruct):
         """A row group. Its layout is that of the coding of the GRUP section that claims it, for which
         the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-        `lossy_rows` is as `lossy`, `exact_rows` as `exact`.
+        `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With bit 5 of `flags` it is `gains`, with
+        bit 7 `refined`.
         """
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Rows, self).__init__(_io)
@@ -1395,6 +1529,11 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self._m_exact._fetch_instances()
 
+            _ = self.gains
+            if hasattr(self, '_m_gains'):
+                pass
+                self._m_gains._fetch_instances()
+
             _ = self.lossy
             if hasattr(self, '_m_lossy'):
                 pass
@@ -1404,6 +1543,11 @@ class FeatcodecFile(KaitaiStruct):
             if hasattr(self, '_m_network'):
                 pass
                 self._m_network._fetch_instances()
+
+            _ = self.refined
+            if hasattr(self, '_m_refined'):
+                pass
+                self._m_refined._fetch_instances()
 
 
         @property
@@ -1418,6 +1562,19 @@ class FeatcodecFile(KaitaiStruct):
             self._m_exact = FeatcodecFile.RowsExact(_io__raw__m_exact, self, self._root)
             self._io.seek(_pos)
             return getattr(self, '_m_exact', None)
+
+        @property
+        def gains(self):
+            if hasattr(self, '_m_gains'):
+                return self._m_gains
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._raw__m_gains = self._io.read_bytes_full()
+            _io__raw__m_gains = KaitaiStream(BytesIO(self._raw__m_gains))
+            self._m_gains = FeatcodecFile.RowsGains(_io__raw__m_gains, self, self._root)
+            self._io.seek(_pos)
+            return getattr(self, '_m_gains', None)
 
         @property
         def lossy(self):
@@ -1445,6 +1602,19 @@ class FeatcodecFile(KaitaiStruct):
             self._io.seek(_pos)
             return getattr(self, '_m_network', None)
 
+        @property
+        def refined(self):
+            if hasattr(self, '_m_refined'):
+                return self._m_refined
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._raw__m_refined = self._io.read_bytes_full()
+            _io__raw__m_refined = KaitaiStream(BytesIO(self._raw__m_refined))
+            self._m_refined = FeatcodecFile.RowsRefined(_io__raw__m_refined, self, self._root)
+            self._io.seek(_pos)
+            return getattr(self, '_m_refined', None)
+
 
     class RowsExact(KaitaiStruct):
         """Section 8."""
@@ -1461,6 +1631,28 @@ class FeatcodecFile(KaitaiStruct):
 
         def _fetch_instances(self):
             pass
+
+
+    class RowsGains(KaitaiStruct):
+        """Section 7.7, in a group whose flags have bit 5."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RowsGains, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.fine_step = self._io.read_u1()
+            self.exceptions = FeatcodecFile.Exceptions(self._io, self, self._root)
+            self.gains = FeatcodecFile.SizedIntegers(self._io, self, self._root)
+            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.exceptions._fetch_instances()
+            self.gains._fetch_instances()
+            self.symbols._fetch_instances()
 
 
     class RowsLossy(KaitaiStruct):
@@ -1504,6 +1696,30 @@ class FeatcodecFile(KaitaiStruct):
             self.exceptions._fetch_instances()
             self.hyper_latents._fetch_instances()
             self.latents._fetch_instances()
+            self.symbols._fetch_instances()
+
+
+    class RowsRefined(KaitaiStruct):
+        """Section 7.17."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RowsRefined, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.fine_step = self._io.read_u1()
+            if not self.fine_step == 128:
+                raise kaitaistruct.ValidationNotEqualError(128, self.fine_step, self._io, u"/types/rows_refined/seq/0")
+            self.exceptions = FeatcodecFile.Exceptions(self._io, self, self._root)
+            self.refinement = FeatcodecFile.SizedRefinement(self._io, self, self._root)
+            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.exceptions._fetch_instances()
+            self.refinement._fetch_instances()
             self.symbols._fetch_instances()
 
 
@@ -1681,6 +1897,23 @@ class FeatcodecFile(KaitaiStruct):
             pass
 
 
+    class SizedIntegers(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.SizedIntegers, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self.body = self._io.read_bytes(self.len.value)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+
+
     class SizedModel(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.SizedModel, self).__init__(_io)
@@ -1699,6 +1932,26 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.len._fetch_instances()
             self.model._fetch_instances()
+
+
+    class SizedRefinement(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.SizedRefinement, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw_body = self._io.read_bytes(self.len.value)
+            _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+            self.body = FeatcodecFile.Refinement(_io__raw_body, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            self.body._fetch_instances()
 
 
     class SizedRepeats(KaitaiStruct):
@@ -1784,6 +2037,36 @@ class FeatcodecFile(KaitaiStruct):
 
             self._m_value = (-((self.raw.value >> 1) + 1) if self.raw.value & 1 == 1 else self.raw.value >> 1)
             return getattr(self, '_m_value', None)
+
+
+    class Swaps(KaitaiStruct):
+        """Section 8.2."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Swaps, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.distance = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.distance
+            if not _.value > 0:
+                raise kaitaistruct.ValidationExprError(self.distance, self._io, u"/types/swaps/seq/0")
+            self.phase = FeatcodecFile.Varint(self._io, self, self._root)
+            self.num_channels = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_channels
+            if not  ((_.value > 0) and (_.value <= 65536) and (self.phase.value < self.distance.value * _.value)) :
+                raise kaitaistruct.ValidationExprError(self.num_channels, self._io, u"/types/swaps/seq/2")
+            self.len_numbers = FeatcodecFile.Varint(self._io, self, self._root)
+            self.numbers = self._io.read_bytes(self.len_numbers.value)
+
+
+        def _fetch_instances(self):
+            pass
+            self.distance._fetch_instances()
+            self.phase._fetch_instances()
+            self.num_channels._fetch_instances()
+            self.len_numbers._fetch_instances()
 
 
     class Table(KaitaiStruct):
@@ -2007,4 +2290,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "bb604b972cf3516f5094d85ace7982a2adb5169f82cb1898ca7b7f3706692462"
+KSY_SHA256 = "162df42f28bfa21d613cd99cdf595c2802c5e04a25b2b68c334f48cd3ab0e18d"

@@ -28,14 +28,16 @@ def by_hand() -> Iterator[Vector]:
         far_steps,
         frames,
         hostile,
+        interpolated,
         limits,
         messages,
         networks,
         predicted,
+        refined,
         repeats,
         split,
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, frames, hostile, limits, messages)
+    topics += (repeats, refined, frames, hostile, limits, messages, interpolated)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

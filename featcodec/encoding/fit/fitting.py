@@ -100,12 +100,7 @@ def _fill(moment: np.ndarray, count: np.ndarray, axis: int) -> tuple[np.ndarray,
 
 def blocks_worth_trying(grids: list[Sizes]) -> list[Sizes]:
     """Return longest blocks for a DCT over tokens on these grids, the largest first."""
-    wanted: dict[int, list[Sizes]] = {
-        1: [(64,), (16,), (4,)],
-        2: [(16, 16), (8, 8)],
-        3: [(4, 8, 8)],
-    }
-    blocks = [longest_block(grids, block) for block in wanted.get(len(grids[0]), [])]
+    blocks = [longest_block(grids, block) for block in BLOCKS.get(len(grids[0]), [])]
     return [block for block in dict.fromkeys(blocks) if math.prod(block) > 1]
 
 
@@ -121,7 +116,7 @@ def linear_model(
     block: Sizes,
     axes: np.ndarray | None,
     reflectors: int,
-    magnitude: float,
+    magnitude: float | np.ndarray,
     centre: np.ndarray,
 ) -> GridModel:
     """Return a model without scales: KLT by so many reflectors, DCT over the block."""

@@ -10,6 +10,9 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from ...align.layout import CHANNEL, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
@@ -23,11 +26,9 @@ LIKELY = {
 }
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
 JUDGED_VALUES = 1 << 22
-LOOKS = 2  # layouts beside the first that are looked at closely
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
 
-# The bits of tensors of one group, about; from a larger sample for True.
-Judge = Callable[[Layout, Sequence[Tensor], bool], float]
+Judge = Callable[[Layout, Sequence[Tensor]], float]  # the bits of tensors of one group, about
 
 
 def best_layouts(
@@ -94,16 +95,23 @@ def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> 
     if sum(math.prod(tensor.shape) for tensor in tensors) < LEAST_VALUES:
         return first
     some = _some(tensors)
-    bits = {layout: judge(layout, some, False) for layout in others}
-    # Few samples or channels may be all of a small sample, and tell nothing.
-    different = {bits[layout]: layout for layout in reversed(others)}  # some are the same grid
-    best = [different[least] for least in sorted(different)[:LOOKS]]
-    closely = {layout: judge(layout, some, True) for layout in (first, *best)}
-    closely[first] *= CLEARLY
-    return min(closely, key=closely.__getitem__)
+    bits = {layout: judge(layout, some) for layout in likely}
+    bits[first] *= CLEARLY
+    return min(bits, key=bits.__getitem__)
 
 
 def _some(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Return tensors, evenly spread, of about so many values that judging them is quick."""
+    """Return tensors, evenly spread, of about so many values that judging them is quick.
+
+    They are read once, unless one alone is large: each layout looks at pieces of its own.
+    """
     every = -(-sum(math.prod(tensor.shape) for tensor in tensors) // JUDGED_VALUES)
-    return tensors[::every]
+    some = tensors[::every]
+    if sum(math.prod(tensor.shape) for tensor in some) > 2 * JUDGED_VALUES:
+        return some
+    return [_read(tensor) for tensor in some]
+
+
+def _read(tensor: Tensor) -> Tensor:
+    elements = np.asarray(tensor.read())
+    return replace(tensor, read=lambda: elements)

@@ -14,7 +14,8 @@ from ...align.numbers import STORED
 from ...container.model import ARCHITECTURES
 from ...elements import FLOATS
 from ...errors import InvalidInput
-from ...request import Options
+from ...request import Options, Quality
+from ...rules import Rules
 from ...tensors import Source, Tensor
 from .axes import best_layouts
 from .group import Group
@@ -22,7 +23,8 @@ from .lossless import LosslessGroup, lossless_group
 from .same_statistics import split_by_statistics
 from .side_tensors import side_tensors
 
-Judge = Callable[[Group, bool], float]  # the bits of a group, about; of more values for True
+Judge = Callable[[Group], float]  # the bits of a group, about
+ASKED = "asked for by name"
 OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
 
 
@@ -34,17 +36,22 @@ def group_tensors(
 ) -> list[Group | LosslessGroup]:
     """Return the groups of a dump, in the order of their first tensors.
 
-    `judge` returns about how many bits a group takes; with it, axes nobody states are those of the
+    Floating tensors are features unless the file is `lossless`, or a rule says otherwise. `judge`
+    returns about how many bits a group takes; with it, axes nobody states are those of the
     fewest bits.
     """
     metadata = source.metadata or {}
     aligned: dict[str, tuple[str, Layout]] = {}
     exact: dict[str, str] = {}
-    if not lossless:
-        floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
+    rules = Rules(options.rules)
+    asked = {tensor.name: rules.of(tensor.name) for tensor in source.tensors}
+    floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
+    kept = {t.name for t in floats if _is_lossless(asked[t.name], lossless)}
+    if len(kept) < len(floats):
         aligned = {tensor.name: _align(tensor, metadata, options) for tensor in floats}
         found = {name: layout for name, (_, layout) in aligned.items()}
-        exact = side_tensors(floats, found, options.layouts)
+        exact = side_tensors(floats, found, {*options.layouts, *rules.lossy_names()})
+        exact |= dict.fromkeys(kept, ASKED)
         if judge is not None:
             features = [tensor for tensor in floats if tensor.name not in exact]
             stated = {t.name: _is_stated(t, metadata, options) for t in features}
@@ -60,22 +67,33 @@ def group_tensors(
             continue
         architecture, layout = aligned[tensor.name]
         channels = layout.token_grid(tensor.shape)[-1]
-        keys.setdefault((tensor.dtype, architecture, layout, channels), []).append(tensor)
+        quality = asked[tensor.name]
+        keys.setdefault((tensor.dtype, architecture, layout, channels, quality), []).append(tensor)
     groups: list[Group | LosslessGroup] = []
     for key, tensors in keys.items():
         if len(key) < 3:
             reasons = dict.fromkeys(exact[t.name] for t in tensors if t.name in exact)
             groups.append(lossless_group(tensors, tuple(reasons)))
             continue
-        group = partial(_group, architecture=key[1], layout=key[2], metadata=metadata)
+        group = partial(
+            _group, architecture=key[1], layout=key[2], metadata=metadata, quality=key[4]
+        )
         bits = None if judge is None else partial(_bits, group, judge)
         groups += [group(same) for same in split_by_statistics(tensors, key[2], bits)]
     order = {tensor.name: i for i, tensor in enumerate(source.tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
 
 
+def _is_lossless(asked: Quality | None, default: bool) -> bool:
+    return default if asked is None else asked.lossless
+
+
 def _group(
-    tensors: Sequence[Tensor], architecture: str, layout: Layout, metadata: Mapping[str, str]
+    tensors: Sequence[Tensor],
+    architecture: str,
+    layout: Layout,
+    metadata: Mapping[str, str],
+    quality: Quality | None = None,
 ) -> Group:
     return Group(
         tensors[0].dtype,
@@ -85,11 +103,12 @@ def _group(
         [tensor.shape for tensor in tensors],
         _reader(tensors),
         label_of(metadata, tensors[0].name),
+        quality=quality,
     )
 
 
 def _bits(group: Callable[[list[Tensor]], Group], judge: Judge, tensors: list[Tensor]) -> float:
-    return judge(group(tensors), False)
+    return judge(group(tensors))
 
 
 def _by_bits(
@@ -101,8 +120,8 @@ def _by_bits(
 ) -> dict[str, tuple[str, Layout]]:
     """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
 
-    def bits(layout: Layout, some: Sequence[Tensor], closely: bool) -> float:
-        return judge(_group(some, aligned[some[0].name][0], layout, metadata), closely)
+    def bits(layout: Layout, some: Sequence[Tensor]) -> float:
+        return judge(_group(some, aligned[some[0].name][0], layout, metadata))
 
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
     found = best_layouts(tensors, inferred, stated, bits)

@@ -87,8 +87,13 @@ def _scale_ratio(column: list[str], tensors: list[Tensor], layout: Layout) -> fl
         leading = -(-wanted * channels // max(math.prod(ordered.shape[1:]), 1))
         some = np.asarray(ordered[:leading]).reshape(-1, channels)[:wanted]
         rows = to_float(some, tensor.dtype).astype(np.float64)
+        if channels > 1:  # padding shows nothing
+            rows = rows[(rows != rows[:, :1]).any(axis=1)]
         classes.setdefault(column[i], []).append(np.nan_to_num(rows, posinf=0, neginf=0))
     pooled = [np.concatenate(rows) for rows in classes.values()]
+    pooled = [rows for rows in pooled if len(rows)]
+    if len(pooled) < 2:
+        return 1.0
     means = np.stack([rows.mean(axis=0) for rows in pooled])
     deviations = np.array([rows.std() for rows in pooled])
     within = np.mean([rows.var(axis=0).mean() for rows in pooled])
