@@ -5,6 +5,7 @@ Arrays of its types are recognised by name; it is imported only to make some.
 """
 
 import math
+import sys
 from functools import cache
 from typing import Any
 
@@ -41,6 +42,37 @@ def to_stored(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
     if dtype == "F4":
         return _pairs(little.view(np.uint8), what), dtype
     return little.view(STORED.get(dtype, np.dtype(f"<u{little.itemsize}"))), dtype
+
+
+def stored_of(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
+    """Return what `to_stored` does, of a NumPy array or of a torch tensor on any device.
+
+    Raises InvalidInput as `to_stored` does.
+    """
+    torch = sys.modules.get("torch")  # whoever has a tensor has imported it
+    if torch is not None and isinstance(array, torch.Tensor):
+        from .torch import to_stored as of_torch
+
+        return of_torch(array, what)
+    return to_stored(np.asarray(array), what)
+
+
+class Exporter:
+    """Makes arrays of stored elements, those of one framework on one device."""
+
+    def __init__(self, framework: str, device: str) -> None:
+        """Raise InvalidInput for an unknown framework."""
+        if framework not in ("np", "numpy", "pt", "torch"):
+            raise InvalidInput(f"framework {framework!r}: use numpy or torch")
+        self.framework = framework
+        self.device = device
+
+    def __call__(self, stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> Any:
+        if self.framework in ("np", "numpy"):
+            return from_stored(stored, dtype, shape)
+        from .torch import from_stored as of_torch
+
+        return of_torch(stored, dtype, shape).to(self.device)
 
 
 def name_of(dtype: np.dtype, what: str = "the array") -> str:

@@ -96,11 +96,18 @@ class DumpWriter:
     """A file of known tensors, filled in any order through a memory map."""
 
     def __init__(
-        self, out: BinaryIO, tensors: Sequence[Described], head: bytes, offsets: Sequence[int]
+        self,
+        out: BinaryIO,
+        tensors: Sequence[Described],
+        head: bytes,
+        offsets: Sequence[int],
+        *,
+        reserved: bool = False,
     ) -> None:
-        """Reserve the whole file; OSError when the disk has no room for it.
+        """Reserve the whole file, unless that was done; OSError when the disk has no room for it.
 
-        It begins with `head`; `offsets` are those of the tensors in the file, in their order.
+        It begins with `head`; `offsets` are those of the tensors in the file, in their order. It
+        may be opened and written by several processes, each its own tensors or rows.
         """
         self._kinds = [stored_dtype(dtype) for _, dtype, _ in tensors]
         self._counts = [
@@ -110,10 +117,8 @@ class DumpWriter:
         self._offsets = offsets
         sizes = [n * k.itemsize for n, k in zip(self._counts, self._kinds, strict=True)]
         self.total = total = len(head) + sum(sizes)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(out.fileno(), 0, total)
-        else:
-            out.truncate(total)
+        if not reserved:
+            _reserve(out, total)
         self._map = mmap.mmap(out.fileno(), total)
         self._map[: len(head)] = head
 
@@ -127,3 +132,10 @@ class DumpWriter:
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.flush()
             self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def _reserve(out: BinaryIO, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(out.fileno(), 0, size)
+    else:
+        out.truncate(size)

@@ -3,24 +3,17 @@
 import contextlib
 import os
 import shlex
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
 
-import numpy as np
-
-from . import saving, verification
-from .align.numbers import STORED, from_float, to_float
+from . import verification
 from .coding.profile import Profile
-from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import File
+from .decode_jobs import decode_to
 from .decoding.decoder import Decoder
-from .dumps import Dump, DumpWriter
-from .elements import FLOATS
+from .dumps import Dump
 from .encoding.dump import encode
 from .encoding.report import Report
 from .errors import InvalidInput
@@ -107,6 +100,7 @@ def decode_file(
     tensors: Sequence[str] = (),
     dtype: str | None = None,
     overwrite: bool = False,
+    jobs: int = 1,
 ) -> int:
     """Decode a file to a dump that appears only when it is complete.
 
@@ -117,6 +111,7 @@ def decode_file(
         profiles: The profiles that the file may need; built-in ones are found without.
         tensors: Names of the tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
+        jobs: Processes that share the row groups; the dump is the same for any number.
 
     Returns:
         The bytes written.
@@ -135,72 +130,4 @@ def decode_file(
     file = File.open(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
         decoder = Decoder(Reader(file, file.name), profiles)
-        return decode_to(decoder, out, destination, tensors, dtype)
-
-
-def decode_to(
-    decoder: Decoder,
-    out: BinaryIO,
-    path: str | os.PathLike[str],
-    names: Sequence[str],
-    dtype: str | None,
-) -> int:
-    """Write tensors of an open file as a dump of the kind of `path`; return the bytes written."""
-    entries = chosen_entries(decoder.reader, names)
-    if dtype is not None and dtype not in FLOATS:
-        raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
-    kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
-    described = [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
-    archive = saving.archive_of(path, described)
-    head, offsets = saving.layout_of(path)(described, decoder.reader.index.metadata)
-    with contextlib.ExitStack() as stack:
-        room = out
-        if archive is not None:  # which is written in order
-            folder = Path(out.name).parent
-            room = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile(dir=folder)))
-        writer = DumpWriter(room, described, head, offsets)
-        place = {entry.name: i for i, entry in enumerate(entries)}
-        convert = partial(_converted, wanted=dtype) if dtype else None
-        target = lambda entry: writer.tensor(place[entry.name])  # noqa: E731
-        decoder.decode(entries, target, writer.release, convert)
-        if archive is None:
-            return writer.total
-        archive(out, ((one, writer.tensor(i)) for i, one in enumerate(described)))
-        return out.tell()
-
-
-def _converted(stored: np.ndarray, dtype: str, wanted: str) -> np.ndarray:
-    """Return floating elements as another type; others stay as they are."""
-    if dtype not in FLOATS or dtype == wanted:
-        return stored
-    flat = stored.view(STORED[dtype]).reshape(-1)
-    found = np.empty(flat.shape, STORED[wanted])
-    for start in range(0, flat.size, CHUNK):
-        values = to_float(flat[start : start + CHUNK], dtype)
-        finite = np.isfinite(values)
-        converted = from_float(np.where(finite, values, 0), wanted)
-        if not finite.all():
-            converted[~finite] = from_nonfinite(values[~finite], wanted)
-        found[start : start + CHUNK] = converted
-    return found.reshape(stored.shape)
-
-
-def from_nonfinite(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Return NaN and infinities as stored elements; F8_E4M3 has no infinity and takes NaN."""
-    if dtype in ("F16", "F32", "F64"):
-        return values.astype(STORED[dtype])
-    nan, infinite = {"BF16": (0x7FC0, 0x7F80), "F8_E5M2": (0x7F, 0x7C)}.get(dtype, (0x7F, 0x7F))
-    sign = 0x8000 if dtype == "BF16" else 0x80
-    code = np.where(np.isnan(values), nan, infinite)
-    return (code | np.where(np.signbit(values), sign, 0)).astype(STORED[dtype])
-
-
-def chosen_entries(reader: Reader, names: Sequence[str]) -> list[TensorEntry]:
-    """Return the tensors of those names in the order of the file, all when none is named."""
-    if not names:
-        return reader.index.tensors
-    known = {entry.name for entry in reader.index.tensors}
-    for name in names:
-        if name not in known:
-            raise InvalidInput(f"{reader.name} holds no tensor {name!r}")
-    return [entry for entry in reader.index.tensors if entry.name in set(names)]
+        return decode_to(decoder, out, destination, tensors, dtype, jobs)

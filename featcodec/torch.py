@@ -38,6 +38,7 @@ def save(
     transform: str = "auto",
     layout: Mapping[str, str] | str | None = None,
     rules: Mapping[str, str] | None = None,
+    row_group: str | None = None,
     **quality: Any,
 ) -> bytes:
     """Return the file of some tensors as bytes.
@@ -45,7 +46,8 @@ def save(
     Args:
         tensors: Dense tensors by name, on any device and of any strides; `requires_grad` is not
             kept.
-        metadata, profile, transform, layout, rules, **quality: As for `featcodec.numpy.save`.
+        metadata, profile, transform, layout, rules, row_group, **quality: As for
+            `featcodec.numpy.save`.
 
     Raises:
         InvalidInput: For what is no dense tensor, types that safetensors lacks, layouts that do
@@ -58,8 +60,8 @@ def save(
     >>> load(data)["tokens"].shape
     torch.Size([8, 17, 64])
     """
-    stored = {name: _stored(tensor, name) for name, tensor in tensors.items()}
-    options = options_of(transform, layout, rules)
+    stored = {name: to_stored(tensor, name) for name, tensor in tensors.items()}
+    options = options_of(transform, layout, rules, row_group)
     return save_source(Arrays(stored, metadata), profile, options, quality)
 
 
@@ -159,7 +161,7 @@ def _check(dtype: str, what: str = "the tensor") -> None:
         )
 
 
-def _stored(tensor: Any, name: str) -> tuple[np.ndarray, str]:
+def to_stored(tensor: Any, name: str) -> tuple[np.ndarray, str]:
     """Return the elements of a tensor as featcodec handles them, and their safetensors type."""
     dtype = type_of(tensor, name)
     return elements_of(plain(tensor).cpu().contiguous()), dtype

@@ -17,7 +17,8 @@ from .container.group import GroupHeader
 from .container.index import PartEntry, TensorEntry
 from .container.reader import Reader
 from .container.source import Source as Bytes
-from .decoding.decoder import Decoder, Members
+from .decoding.decoder import Decoder
+from .decoding.members import Members
 from .elements import count
 from .errors import InvalidStream, ProfileMissing, VerificationFailed
 from .request import Quality

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
+from .. import pool
 from ..errors import InvalidInput
 from ..outputs import descriptor, identity
-from . import pool
 from .failures import attempt
 from .streams import STREAM
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from ..request import FAMILIES
+from ..errors import InvalidInput
+from ..request import FAMILIES, RowGroupSize
 from . import batch, by_name, failures, render, streams
 
 
@@ -122,6 +123,11 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option(
     "--pool", is_flag=True, help="The SNR holds for all layers or heads together, not for each."
 )
+@click.option(
+    "--row-group",
+    metavar="SIZE",
+    help="What is decoded at once: samples, 16, or bytes, 64kB (default: about 3 MB of float32).",
+)
 @click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
 @click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
@@ -148,6 +154,7 @@ def command(
     layout: dict[str, str],
     architecture: dict[str, str],
     pool: bool,
+    row_group: str | None,
     jobs: int,
     force: bool,
     skip_existing: bool,
@@ -166,6 +173,8 @@ def command(
     """
     quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
     check_quality(quality)
+    if row_group is not None:
+        check_row_group(row_group)
     rules = by_name.merged(rules, rules_file)
     named_files = (("--profile", profile), ("--rules", rules_file))
     read = [(what, path) for what, path in named_files if path]
@@ -177,6 +186,8 @@ def command(
     bar = terminal and not (no_progress or quiet) and jobs == 1
     reading: dict[str, Any] = {"layouts": layout, "architectures": architecture, "pool": pool}
     options = {"transform": transform, "rules": rules, **reading}
+    if row_group is not None:
+        options["row_group"] = RowGroupSize.parse(row_group)
     tasks = [
         Task(source, target, quality, profile, options, force, bar, verify)
         for source, target in zip(dumps, targets, strict=True)
@@ -209,6 +220,14 @@ def check_quality(quality: dict[str, Any]) -> None:
         if value is not None and not (math.isfinite(value) and value > 0):
             option = name.replace("_", "-")
             raise click.UsageError(f"--{option} must be a positive number, not {value}")
+
+
+def check_row_group(text: str) -> None:
+    """Refuse a size that makes no sense before anything is read."""
+    try:
+        RowGroupSize.parse(text)
+    except InvalidInput as error:
+        raise click.UsageError(f"--row-group: {error}") from None
 
 
 def tell(task: Task, result: Any, verbose: bool) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Profile:
         return self._models.get(number, lambda: GridModel.unpack(entry.model, entry.channels))
 
     @classmethod
-    def load(cls, path: str | Path) -> "Profile":
+    def load(cls, path: "str | os.PathLike[str]") -> "Profile":
         """Read a profile.
 
         Args:
@@ -67,7 +68,7 @@ class Profile:
         True
         """
         try:
-            data = Path(built_in().get(str(path), path)).read_bytes()
+            data = Path(built_in().get(os.fspath(path), path)).read_bytes()
         except OSError as error:
             raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
         try:

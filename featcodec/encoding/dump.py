@@ -17,6 +17,7 @@ from ..profiles import NEURAL
 from ..request import FAMILIES, Options, Quality
 from ..rules import Rules
 from ..tensors import Source
+from ..threads import ONE_THREAD
 from .exact_groups import ExactGroup, exact_groups, write_exact
 from .features import FeatureEncoder
 from .judge import judge_at
@@ -52,7 +53,8 @@ def encode(
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
-    with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
+    # NaN and extremes are data here; what comes of it is measured.
+    with ONE_THREAD, np.errstate(all="ignore"):
         judge = judge_at(quality.snr, profile, options)
         if quality.max_error is not None:
             options = replace(options, pool=True)  # a bound holds for each value anyhow

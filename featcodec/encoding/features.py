@@ -180,7 +180,7 @@ class FeatureEncoder:
         signal = choice.stats.count * choice.stats.std**2
         budget, of_values = signal / 10 ** ((snr + AIM) / 10), _signal_of_values(samples.group)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
-        row_groups = GroupWriter(self.writer, samples.group, self.profile, self.progress)
+        row_groups = self._group_writer(samples.group, self.profile)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
         scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
         control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
@@ -199,6 +199,9 @@ class FeatureEncoder:
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None
+
+    def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
+        return GroupWriter(self.writer, group, profile, self.progress, self.options.row_group)
 
     def _within_bound(self, samples: Samples, bound: float) -> GroupHeader:
         """Write a group so that no value errs by more than the bound, in the fewest bytes."""
@@ -223,7 +226,7 @@ class FeatureEncoder:
             return self._within(samples, bounded_choice(samples, bound, only_plain=True), bound)
 
     def _within(self, samples: Samples, choice: Choice, bound: float) -> GroupHeader:
-        row_groups = GroupWriter(self.writer, samples.group, None, self.progress)
+        row_groups = self._group_writer(samples.group, None)
         written = row_groups.write(choice, True, bound)
         distortion, lossy = written.distortion, written.header.lossy
         assert lossy is not None

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
 from ..container.group import GroupHeader, Lossy
 from ..container.writer import Writer
+from ..elements import BITS
+from ..request import RowGroupSize
 from .choice import Choice, slabs_per_row_group
 from .rate_control.fine_step import fine_step
 from .row_group import Distortion, RowGroupEncoder
@@ -40,6 +42,7 @@ class GroupWriter:
     group: Group
     profile: Profile | None
     progress: Callable[[int], None] | None = None
+    size: RowGroupSize = field(default_factory=RowGroupSize)
     _built: RowGroupCoder | None = None
 
     def write(
@@ -131,7 +134,7 @@ class GroupWriter:
             logarithmic=choice.refinement is not None and choice.refinement.logarithmic,
         )
         first = len(self.writer.index.sections)
-        per = slabs_per_row_group(grid)
+        per = slabs_per_row_group(grid, self.size, BITS[group.dtype] // 8)
         repeats = stated(group.rows)
         header = GroupHeader(
             group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats

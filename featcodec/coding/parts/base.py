@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -66,9 +67,9 @@ class PartCoder:
         return self._orders[sizes]
 
     def thresholds(self, table: Table) -> Thresholds:
-        if self.plain or table.shift:
+        if self.plain:
             return PLAIN
-        return thresholds(bits(table), table.offsets, self.lmbda)
+        return thresholds_of(table, self.lmbda)
 
     def encode(self, values: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         """Return (number of table, int32 symbols) and the squared error in the latents.
@@ -121,6 +122,12 @@ class PartCoder:
             if table.magnitude:
                 found = self.levels(number, next_symbols(len(rows) * latents.shape[-1], table))
                 latents[rows] = found.reshape(len(rows), -1)
+
+
+@lru_cache(maxsize=1024)
+def thresholds_of(table: Table, lmbda: float) -> Thresholds:
+    """Return the best thresholds under a table; those of a table with low bits are plain."""
+    return PLAIN if table.shift else thresholds(bits(table), table.offsets, lmbda)
 
 
 def in_order(coded: Sequence[Coded]) -> NextSymbols:
