@@ -29,10 +29,18 @@ def split_by_scale(tensors: list[Tensor]) -> list[list[Tensor]]:
     """Split tensors whose scales are so unlike that one SNR for all leaves many far below it."""
     if len(tensors) < 2 or sum(math.prod(t.shape) for t in tensors) < 2 * OWN_SCALE:
         return [tensors]
-    variances = np.array([values.var() for values in probed(tensors, len(tensors))])
+    some = probed(tensors, len(tensors))
+    variances = np.array([_varying(values).var() for values in some])
     sizes = np.array([math.prod(tensor.shape) for tensor in tensors])
     classes = _by_scale(variances, sizes, np.argsort(variances, kind="stable"))
     return [[tensors[i] for i in sorted(each.tolist())] for each in classes]
+
+
+def _varying(values: np.ndarray) -> np.ndarray:
+    """Return the rows of the last axis that are no padding, all where none is."""
+    rows = values.reshape(-1, values.shape[-1])
+    kept = rows[(rows != rows[:, :1]).any(axis=1)]
+    return kept if kept.size else rows
 
 
 def _by_scale(variances: np.ndarray, sizes: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
