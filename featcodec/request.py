@@ -13,19 +13,21 @@ FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 
 @dataclass(frozen=True)
 class Quality:
-    """Exactly one of four qualities of the floating tensors; the others are None or False.
+    """Exactly one of five qualities of the floating tensors; the others are None or False.
 
     `snr` is in dB, of each group of tensors; `bpfp` is bits per feature point, every byte of the
-    file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit.
+    file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit;
+    `row_snr` is in dB, of the squared error of each row over its squared norm, on the average.
 
     >>> Quality(snr=10.0)
-    Quality(snr=10.0, bpfp=None, max_error=None, lossless=False)
+    Quality(snr=10.0, bpfp=None, max_error=None, lossless=False, row_snr=None)
     """
 
     snr: float | None = None
     bpfp: float | None = None
     max_error: float | None = None
     lossless: bool = False
+    row_snr: float | None = None
 
     @classmethod
     def choose(
@@ -34,6 +36,7 @@ class Quality:
         bpfp: float | None = None,
         max_error: float | None = None,
         lossless: bool = False,
+        row_snr: float | None = None,
     ) -> "Quality":
         """Return the quality asked for, 20 dB when none is.
 
@@ -44,19 +47,22 @@ class Quality:
         >>> Quality.choose().snr
         20.0
         """
-        asked = [
-            name
-            for name, value in (("snr", snr), ("bpfp", bpfp), ("max-error", max_error))
-            if value is not None
-        ] + ["lossless"] * lossless
+        numbers = {"snr": snr, "bpfp": bpfp, "max-error": max_error, "row-snr": row_snr}
+        asked = [name for name, value in numbers.items() if value is not None]
+        asked += ["lossless"] * lossless
         if len(asked) > 1:
             raise InvalidInput(f"choose one quality, not {' and '.join('--' + a for a in asked)}")
         if not asked:
             return cls(snr=DEFAULT_SNR)
-        for name, value in (("snr", snr), ("bpfp", bpfp), ("max-error", max_error)):
+        for name, value in numbers.items():
             if value is not None and (not math.isfinite(value) or value <= 0):
                 raise InvalidInput(f"--{name} must be a positive number, not {value}")
-        return cls(snr, bpfp, max_error, lossless)
+        return cls(snr, bpfp, max_error, lossless, row_snr)
+
+    @property
+    def decibels(self) -> float | None:
+        """The SNR asked for, of values or of rows; None without one."""
+        return self.snr if self.row_snr is None else self.row_snr
 
 
 @dataclass(frozen=True)

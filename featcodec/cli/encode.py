@@ -90,6 +90,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--snr", type=float, metavar="DB", help="Signal to noise ratio (default: 20).")
 @click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file.")
 @click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
+@click.option("--row-snr", type=float, metavar="DB", help="SNR of rows, each by its own norm.")
 @click.option("--lossless", is_flag=True, help="Bit for bit.")
 @by_name.options
 @click.option(
@@ -146,6 +147,7 @@ def command(
     snr: float | None,
     bpfp: float | None,
     max_error: float | None,
+    row_snr: float | None,
     lossless: bool,
     rules: dict[str, str],
     rules_file: str | None,
@@ -167,11 +169,12 @@ def command(
 ) -> int:
     """Encode dumps: files of safetensors, NumPy (.npz, .npy) or torch (.pt, .pth, .ckpt).
 
-    Quality is one of --snr, --bpfp, --max-error and --lossless; --quality, --exact and --drop ask
-    for another of tensors by name, the first pattern that matches holds. With - as DUMP the dump is
-    read from standard input.
+    Quality is one of --snr, --bpfp, --max-error, --row-snr and --lossless; --quality, --exact and
+    --drop ask for another of tensors by name, the first pattern that matches holds. With - as DUMP
+    the dump is read from standard input.
     """
-    quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
+    quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "row_snr": row_snr}
+    quality |= {"lossless": lossless}
     check_quality(quality)
     if row_group is not None:
         check_row_group(row_group)
@@ -215,7 +218,7 @@ def check_quality(quality: dict[str, Any]) -> None:
     if len(asked) > 1:
         names = " and ".join("--" + name.replace("_", "-") for name in asked)
         raise click.UsageError(f"choose one quality, not {names}")
-    for name in ("snr", "bpfp", "max_error"):
+    for name in ("snr", "bpfp", "max_error", "row_snr"):
         value = quality[name]
         if value is not None and not (math.isfinite(value) and value > 0):
             option = name.replace("_", "-")

@@ -61,20 +61,23 @@ class FeatureEncoder:
         )
 
     def _write(self, group: Group, quality: Quality) -> GroupHeader:
-        if quality.snr is not None and quality.snr > PRECISION[group.dtype].exact_above:
+        snr = quality.decibels
+        if snr is not None and snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
         group = group if neural else group.with_constants
         if quality.snr is not None and not neural:
             group = group.with_gains
+        elif quality.row_snr is not None:
+            group = group.with_relative_gains
         samples = Samples(as_tokens(group) if neural else group, self.options.samples)
         if not sane(samples.stats):
             return self._exact(group)
         if quality.max_error is not None:
             bound = quality.max_error
             return self._smaller(group, lambda: self._within_bound(samples, bound))
-        assert quality.snr is not None
-        snr, choice = quality.snr, self._choice(samples, quality.snr)
+        assert snr is not None
+        choice = self._choice(samples, snr)
         if choice is None:
             return self._exact(group)
         return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
@@ -177,8 +180,8 @@ class FeatureEncoder:
 
     def _at_snr(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be."""
-        signal = choice.stats.count * choice.stats.std**2
-        budget, of_values = signal / 10 ** ((snr + AIM) / 10), _signal_of_values(samples.group)
+        signal, of_values = _signals(samples.group, choice.stats)
+        budget = signal / 10 ** ((snr + AIM) / 10)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = self._group_writer(samples.group, self.profile)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
@@ -187,14 +190,16 @@ class FeatureEncoder:
         following: Choice | None = choice
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
-            reached = _reached(signal, of_values, written.distortion)
+            reached = _reached(samples.group, signal, of_values, written.distortion)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
                     measured = True  # so far above what was asked, rounding counts
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
-                    reached = _reached(signal, of_values, written.distortion)
+                    reached = _reached(samples.group, signal, of_values, written.distortion)
                 if reached >= snr:
+                    if _is_relative(samples.group):  # stated is the SNR of values
+                        reached = decibels(of_values, written.distortion.of_values)
                     return replace(written.header, snr_db=reached)
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
@@ -238,18 +243,30 @@ class FeatureEncoder:
         )
 
 
-def _signal_of_values(group: Group) -> float:
-    """Return the energy of values about their mean where gains have changed it, else 0."""
+def _signals(group: Group, stats: ValueStats) -> tuple[float, float]:
+    """Return the energy of what is coded, and with gains that of the values as they are, else 0.
+
+    About their mean; but that of rows by their norms is about zero.
+    """
+    coded = stats.count * stats.std**2
     if group.gains is None:
-        return 0.0
-    stats = stats_of(replace(group, gains=None), np.zeros(0))
-    return stats.count * stats.std**2
+        return coded, 0.0
+    plain = stats_of(replace(group, gains=None), np.zeros(0))
+    if group.gains.relative:
+        coded += stats.count * stats.mean**2
+    return coded, plain.count * plain.std**2
 
 
-def _reached(signal: float, of_values: float, distortion: Distortion) -> float:
-    """Return the SNR in dB; with gains the lower of that with them and that of the values."""
+def _is_relative(group: Group) -> bool:
+    return group.gains is not None and group.gains.relative
+
+
+def _reached(group: Group, signal: float, of_values: float, distortion: Distortion) -> float:
+    """Return the SNR in dB; with gains of large rows the lower of that with them and of values."""
     reached = decibels(signal, distortion.squared)
-    return min(reached, decibels(of_values, distortion.of_values)) if of_values else reached
+    if group.gains is None or group.gains.relative:
+        return reached
+    return min(reached, decibels(of_values, distortion.of_values))
 
 
 def sane(stats: ValueStats) -> bool:
