@@ -82,34 +82,44 @@ class FeatureEncoder:
             return self._exact(group)
         return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
 
-    def _ways(self, samples: Samples, choice: Choice, snr: float) -> Iterator[Way]:
+    def _ways(
+        self, samples: Samples, choice: Choice, snr: float
+    ) -> Iterator[tuple[float, Way]]:
         """Yield ways to write a group at an SNR or, where symbols are few, at higher ones.
 
-        Few symbols reach an SNR in leaps: one leap further may take no more of them.
+        Few symbols reach an SNR in leaps: one leap further may take no more of them. Each comes
+        after the bits that it takes, about.
         """
-        yield partial(self._reaching, samples, choice, snr)
+        yield choice.estimate.bits, partial(self._reaching, samples, choice, snr)
         if choice.picture is not None or choice.estimate.bits > tuning.FEW_BITS:
             return
         for more in tuning.RUNGS:
-            another = self._choice(samples, more) if more > snr else None
+            another = self._choice(samples, more, wary=False) if more > snr else None
             if another is not None:
-                yield partial(self._at_snr, samples, another, more)
+                yield another.estimate.bits, partial(self._at_snr, samples, another, more)
 
-    def _smallest(self, ways: Iterator[Way]) -> GroupHeader | None:
-        """Write a group in each way until some in a row were no smaller, and keep the smallest."""
-        mark, least, missed = self.writer.mark(), math.inf, 0
+    def _smallest(self, ways: Iterator[tuple[float, Way]]) -> GroupHeader | None:
+        """Write a group in each way until some in a row were no smaller, and keep the smallest.
+
+        Those that take far more by their estimates are not written, and count twice.
+        """
+        mark, least, missed, last = self.writer.mark(), math.inf, 0, None
+        most = math.inf  # bits of what is worth writing
         best: Way | None = None
-        for way in ways:
-            self.writer.rewind(mark)
-            header = way()
-            rows = self.writer.position - mark[0]
-            size = math.inf if header is None else rows + len(header.pack())
-            missed = 0 if size < least else missed + 1
-            if not missed:
-                best, least = way, size
-            if missed == tuning.RUNGS_TRIED:
+        for bits, way in ways:
+            if bits > tuning.RUNG_BITS * most:
+                missed += 2
+            else:
+                self.writer.rewind(mark)
+                header = way()
+                rows = self.writer.position - mark[0]
+                size = math.inf if header is None else rows + len(header.pack())
+                missed, last = 0 if size < least else missed + 1, way
+                if size < least:
+                    best, least, most = way, size, max(8 * size, bits)
+            if missed >= tuning.RUNGS_TRIED:
                 break
-        if best is None or not missed:
+        if best is None or best is last:
             return header
         self.writer.rewind(mark)
         return best()
@@ -129,8 +139,11 @@ class FeatureEncoder:
         found = refined_group(group, refined_choice(group, self.options.samples))
         return write_exact(self.writer, found or LosslessGroup.of(group), self.progress)
 
-    def _choice(self, samples: Samples, snr: float) -> Choice | None:
-        """Return how a group is coded at an SNR, None for bit for bit."""
+    def _choice(self, samples: Samples, snr: float, wary: bool = True) -> Choice | None:
+        """Return how a group is coded at an SNR, None for bit for bit.
+
+        One that is `wary` sees whether more SNR takes fewer bits.
+        """
         family, sizes, group = self.options.transform, self.options.samples, samples.group
         if family == "neural":
             assert self.profile is not None
@@ -142,7 +155,7 @@ class FeatureEncoder:
         if found is None:
             return None
         scarce = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * group.values
-        if scarce and snr < tuning.COARSE_BELOW:
+        if wary and scarce and snr < tuning.COARSE_BELOW:
             # So few symbols that more of them may take fewer bits.
             more = Race(samples, entries, family, snr + tuning.RUNG).run()
             if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
@@ -180,27 +193,48 @@ class FeatureEncoder:
 
     def _at_snr(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be."""
+<<<<<<< HEAD
         signal, of_values = _signals(samples.group, choice.stats)
         budget = signal / 10 ** ((snr + AIM) / 10)
+=======
+        signal = choice.stats.count * choice.stats.std**2
+        of_values = _signal_of_values(samples.group)
+>>>>>>> time
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = self._group_writer(samples.group, self.profile)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
         scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
         control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
+        budget = signal / 10 ** ((snr + control.aim) / 10)
         following: Choice | None = choice
+        least, smallest = math.inf, choice  # of those that reach it: some for more take fewer bytes
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
             reached = _reached(samples.group, signal, of_values, written.distortion)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
-                    measured = True  # so far above what was asked, rounding counts
+                    # So far above what was asked, rounding counts.
+                    measured, least = True, math.inf
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
+<<<<<<< HEAD
                     reached = _reached(samples.group, signal, of_values, written.distortion)
                 if reached >= snr:
                     if _is_relative(samples.group):  # stated is the SNR of values
                         reached = decibels(of_values, written.distortion.of_values)
+=======
+                    reached = _reached(signal, of_values, written.distortion)
+                size = self.writer.position - mark[0]
+                if reached >= snr and size <= least:
+>>>>>>> time
                     return replace(written.header, snr_db=reached)
+                if least < math.inf:
+                    self.writer.rewind(mark)
+                    written = row_groups.write(smallest, measured, budget=budget)
+                    reached = _reached(signal, of_values, written.distortion)
+                    return replace(written.header, snr_db=reached)
+            elif reached >= snr and self.writer.position - mark[0] < least:
+                least, smallest = self.writer.position - mark[0], following
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None

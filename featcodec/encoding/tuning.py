@@ -18,11 +18,12 @@ CLEARLY = 0.99  # by so much at least
 COARSE, COARSE_BELOW = 0.25, 12.0
 RUNG = 2.0  # dB: by so much
 MORE_SNR = (0.25, 2.0, 5.0, 10.0)  # dB, for which a choice is made when one does not reach an SNR
-# Bits of a group that may be fewer for more quality; dB at which that is tried, and after how many
-# in a row that took no fewer it ends.
+# Bits of a group that may be fewer for more quality; dB at which that is tried, after how many in a
+# row that took no fewer it ends, and of the bits so far: estimates above are not written.
 FEW_BITS = 1 << 14
 RUNGS = (0.25, 0.5, 1.0, 1.5, 2.0, 2.5, *map(float, range(3, 16)), 20.0, 27.0, 35.0, 45.0)
 RUNGS_TRIED = 3
+RUNG_BITS = 1.25
 SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
 RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 

@@ -159,7 +159,7 @@ class Race:
     def _finalists(self, close: list[Trial]) -> list[Trial]:
         """Return those to be fitted to the large sample; of a large group, hardly more than one."""
         if self.samples.group.values <= self.sizes.whole:
-            return close
+            return _unlike(close)
         best = close[0]
         near = [trial for trial in close if trial is best or trial.bits < tuning.DOUBT * best.bits]
         return [best, *_rival(near)]
@@ -186,6 +186,15 @@ def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
     seen = {trial.recipe.model.block for trial in trials[:looks]}
     others = [trial for trial in trials if trial.recipe.model.block not in seen]
     return others[:1] if len(seen) == 1 else []
+
+
+def _unlike(trials: list[Trial]) -> list[Trial]:
+    """Return the first trial of each transform and block, of a profile or not."""
+    found: dict[tuple, Trial] = {}
+    for trial in trials:
+        model = trial.recipe.model
+        found.setdefault((model.transform, model.block, trial.recipe.of_profile), trial)
+    return list(found.values())
 
 
 def _rival(trials: list[Trial]) -> list[Trial]:
