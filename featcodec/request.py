@@ -12,19 +12,21 @@ FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 
 @dataclass(frozen=True)
 class Quality:
-    """Exactly one of four qualities of the floating tensors; the others are None or False.
+    """Exactly one of five qualities of the floating tensors; the others are None or False.
 
     `snr` is in dB, of each group of tensors; `bpfp` is bits per feature point, every byte of the
-    file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit.
+    file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit;
+    `task_snr` is in dB, of each group, in the metric of a task that a profile holds.
 
     >>> Quality(snr=10.0)
-    Quality(snr=10.0, bpfp=None, max_error=None, lossless=False)
+    Quality(snr=10.0, bpfp=None, max_error=None, lossless=False, task_snr=None)
     """
 
     snr: float | None = None
     bpfp: float | None = None
     max_error: float | None = None
     lossless: bool = False
+    task_snr: float | None = None
 
     @classmethod
     def choose(
@@ -33,6 +35,7 @@ class Quality:
         bpfp: float | None = None,
         max_error: float | None = None,
         lossless: bool = False,
+        task_snr: float | None = None,
     ) -> "Quality":
         """Return the quality asked for, 20 dB when none is.
 
@@ -43,19 +46,17 @@ class Quality:
         >>> Quality.choose().snr
         20.0
         """
-        asked = [
-            name
-            for name, value in (("snr", snr), ("bpfp", bpfp), ("max-error", max_error))
-            if value is not None
-        ] + ["lossless"] * lossless
+        numbers = {"snr": snr, "bpfp": bpfp, "max-error": max_error, "task-snr": task_snr}
+        given = {name: value for name, value in numbers.items() if value is not None}
+        asked = [*given, *(["lossless"] if lossless else [])]
         if len(asked) > 1:
             raise InvalidInput(f"choose one quality, not {' and '.join('--' + a for a in asked)}")
         if not asked:
             return cls(snr=DEFAULT_SNR)
-        for name, value in (("snr", snr), ("bpfp", bpfp), ("max-error", max_error)):
-            if value is not None and (not math.isfinite(value) or value <= 0):
+        for name, value in given.items():
+            if not math.isfinite(value) or value <= 0:
                 raise InvalidInput(f"--{name} must be a positive number, not {value}")
-        return cls(snr, bpfp, max_error, lossless)
+        return cls(snr, bpfp, max_error, lossless, task_snr)
 
 
 @dataclass(frozen=True)

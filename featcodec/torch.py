@@ -17,6 +17,7 @@ from .elements import LIBRARY_NAMES
 from .errors import InvalidInput
 from .files import complete
 from .numpy import Arrays, save_source
+from .sensitivity import sensitivity as sensitivity
 
 # Older versions of torch lack some; of 4-bit values it has pairs.
 _DTYPES = {

@@ -1,5 +1,6 @@
 """The header of a tensor group (SPEC §5)."""
 
+import math
 import struct
 from dataclasses import dataclass
 
@@ -8,12 +9,12 @@ from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
 from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
 from .repeats import RepeatedRows
-from .sections import V1, V3, V4, V5
+from .sections import V1, V3, V4, V5, V6
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS = 4  # added to the coding
-CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8
+CLAMP, DOUBLE, DEPENDENT, CURVE, TASK = 1, 2, 4, 8, 16
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -75,6 +76,7 @@ class Lossy:
     picture_step: int = 0  # eighths of an octave from the step of the part to that of the picture
     dependent: bool = False  # dependent quantisation
     curve: tuple[float, tuple[int, ...]] | None = None  # the correction curve: width and knots
+    task_snr: float | None = None  # reached in the metric of a task, in dB
 
     @property
     def transform(self) -> str:
@@ -95,7 +97,7 @@ class Lossy:
         """Return the lowest version of the format that has what the group uses."""
         versions = [MODES[part.transform].since for part in self.parts]
         versions += [V4] * (self.dependent or self.curve is not None)
-        versions += [V3] * self.neural
+        versions += [V3] * self.neural + [V6] * (self.task_snr is not None)
         return max(versions)
 
 
@@ -176,11 +178,14 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         out.f64(number)
     out.svarint(lossy.step_scale)
     flags = CLAMP * lossy.clamp | DOUBLE * lossy.double
-    out.u8(flags | DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None))
+    flags |= DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None)
+    out.u8(flags | TASK * (lossy.task_snr is not None))
     if lossy.curve is not None:
         width, knots = lossy.curve
         out.f64(width)
         out += KNOTS.pack(*knots)
+    if lossy.task_snr is not None:
+        out.f64(lossy.task_snr)
     out.varint(0 if lossy.profile is None else lossy.profile + 1)
     for part in lossy.parts:
         part.pack(out)
@@ -197,8 +202,9 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     clipped = cursor.varint()
     mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
     step_scale = cursor.svarint()
-    flags = cursor.choice(16, "flags")
+    flags = cursor.choice(32, "flags")
     curve = _curve(cursor) if flags & CURVE else None
+    task_snr = _task_snr(cursor) if flags & TASK else None
     profile = cursor.varint()
     check_values("the group header", lower, upper, mean, std)
     check_positive("the group header", "step", step)
@@ -224,6 +230,7 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
         _picture_step(cursor) if neural else 0,
         bool(flags & DEPENDENT),
         curve,
+        task_snr,
     )
 
 
@@ -231,6 +238,13 @@ def _curve(cursor: Cursor) -> tuple[float, tuple[int, ...]]:
     width = cursor.f64()
     check_positive("the group header", "width of the curve", width)
     return width, KNOTS.unpack(cursor.take(KNOTS.size))
+
+
+def _task_snr(cursor: Cursor) -> float:
+    snr = cursor.f64()
+    if not math.isfinite(snr):
+        raise Corrupt(f"the task SNR of the group header is {snr}; it must be finite")
+    return snr
 
 
 def _picture_step(cursor: Cursor) -> int:

@@ -21,6 +21,7 @@ from .lossless import least_exact_bytes, write_lossless
 from .network import as_tokens, neural_choice
 from .rate_control.snr import AIM, TOLERANCE, SnrControl
 from .search.race import Race
+from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
@@ -55,6 +56,8 @@ class FeatureEncoder:
         if quality.snr is not None and quality.snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
+        if quality.task_snr is not None and not neural:
+            return self._for_task(group, quality.task_snr)
         samples = Samples(as_tokens(group) if neural else group, self.options.samples)
         if not sane(samples.stats):
             return self._exact(group)
@@ -62,10 +65,26 @@ class FeatureEncoder:
             bound = quality.max_error
             return self._smaller(group, lambda: self._bounded(samples, bound))
         assert quality.snr is not None
-        snr, choice = quality.snr, self._choice(samples, quality.snr)
+        return self._to_snr(samples, quality.snr)
+
+    def _to_snr(self, samples: Samples, snr: float) -> GroupHeader:
+        """Write a group at an SNR, or bit for bit when that is no larger."""
+        choice = self._choice(samples, snr)
         if choice is None:
+            return self._exact(samples.group)
+        return self._smaller(samples.group, lambda: self._reaching(samples, choice, snr))
+
+    def _for_task(self, group: Group, snr: float) -> GroupHeader:
+        """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
+        samples = Samples(group, self.options.samples)
+        if not sane(samples.stats):
             return self._exact(group)
-        return self._smaller(group, lambda: self._reaching(samples, choice, snr))
+        metric = TaskMetric.of(samples, self.profile)
+        choice = None if metric is None else metric.choice(snr)
+        if metric is None or choice is None:
+            return self._to_snr(samples, snr)
+        signal = metric.signal
+        return self._smaller(group, lambda: self._at_snr(samples, choice, snr, signal))
 
     def _reaching(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
         """Write a group at an SNR by a choice, or by one for more where it does not reach it."""
@@ -89,7 +108,7 @@ class FeatureEncoder:
             return neural_choice(samples, self.profile.neural, snr)
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
-        entries = list(enumerate(self.profile.entries)) if self.profile else []
+        entries = self.profile.entries_of(task=False) if self.profile else []
         found = Race(samples, entries, family, snr).run()
         if found is None:
             return None
@@ -130,9 +149,15 @@ class FeatureEncoder:
         assert again is not None
         return again
 
-    def _at_snr(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
-        """Write the row groups so that the SNR is reached; None when that cannot be."""
-        signal = choice.stats.count * choice.stats.std**2
+    def _at_snr(
+        self, samples: Samples, choice: Choice, snr: float, of_task: float | None = None
+    ) -> GroupHeader | None:
+        """Write the row groups so that the SNR is reached; None when that cannot be.
+
+        With the signal `of_task` it is a task SNR.
+        """
+        whole = choice.stats.count * choice.stats.std**2
+        signal = whole if of_task is None else of_task
         budget = signal / 10 ** ((snr + AIM) / 10)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = GroupWriter(self.writer, samples.group, self.profile, self.progress)
@@ -142,15 +167,15 @@ class FeatureEncoder:
         following: Choice | None = choice
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
-            reached = decibels(signal, written.distortion.squared)
+            reached = decibels(signal, written.spent)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
                     measured = True  # so far above what was asked, rounding counts
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
-                    reached = decibels(signal, written.distortion.squared)
+                    reached = decibels(signal, written.spent)
                 if reached >= snr:
-                    return replace(written.header, snr_db=reached)
+                    return written.reaching(reached, decibels(whole, written.distortion.squared))
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None

@@ -21,7 +21,7 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
     """
     if options.transform == "neural":
         return None
-    entries = list(enumerate(profile.entries)) if profile else []
+    entries = profile.entries_of(task=False) if profile else []
     wanted = min(max(snr or SNRS[0], SNRS[0]), SNRS[1])
 
     def bits(group: Group, closely: bool) -> float:

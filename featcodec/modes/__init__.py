@@ -13,7 +13,7 @@ folder, its name in `FOLDERS`, a row in section 6 of the specification, and vect
 import importlib
 from typing import TYPE_CHECKING
 
-from . import banded, context, linear, plain, predicted, split
+from . import banded, context, linear, plain, predicted, split, weighted
 from .mode import Fields, Mode
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BY_CODE", "FOLDERS", "MODES", "Fields", "Mode", "coder_of", "search_of", "searches"]
 
-FOLDERS = (plain, context, linear, banded, predicted, split)  # in the order of trials
+FOLDERS = (plain, context, linear, banded, predicted, split, weighted)  # in the order of trials
 MODES = {mode.name: mode for folder in FOLDERS for mode in folder.MODES}
 BY_CODE = tuple(sorted(MODES.values(), key=lambda mode: mode.code))
 

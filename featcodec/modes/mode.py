@@ -37,6 +37,7 @@ class Mode:
     fields: type[Fields] = Fields
     in_profiles: bool = False  # whether a profile may hold its models
     trellis: bool = False  # whether dependent quantisation is allowed
+    of_task: bool = False  # whether the error of latents is that of a task, not of values
 
     @property
     def module(self) -> str:

@@ -24,7 +24,8 @@ from ..request import Options
 from ..tensors import Source
 from ..transform import householder
 from ..transform.linear import principal_axes
-from .pools import Pool, collect
+from .metric import TaskGradients
+from .pools import Pool, collect, merged
 from .tables import learn_tables
 
 MAGNITUDE = 64.0  # of the reflectors' integers: a profile is stored once, for many files
@@ -32,24 +33,32 @@ COARSE = 16.0  # the same where there are several bands, each of which counts le
 LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 
 
-def train(sources: Iterable[Source], options: Options) -> list[ProfileEntry]:
+def train(
+    sources: Iterable[Source], options: Options, task: TaskGradients | None = None
+) -> list[ProfileEntry]:
     """Return an entry for each kind of features: model and layer, channels, layout.
 
-    Raises InvalidInput when the dumps hold no features to train on.
+    With the gradients of a task each kind has more entries, with the metric of the task. Raises
+    InvalidInput when the dumps hold no features to train on, and for gradients that do not fit.
     """
     pools: dict[tuple, Pool] = {}
     judge = judge_at(None, None, options)  # as the encoder reads the dumps that the profile serves
     for source in sources:
         groups = group_tensors(source, options, lossless=False, judge=judge)
         check_features(groups)
-        for group in groups:
-            if isinstance(group, Group):
-                collect(pools, group)
+        features = [group for group in groups if isinstance(group, Group)]
+        for group in features:
+            collect(pools, group)
+        if task is not None:
+            task.gather(features, source)
     entries = []
     for key in sorted(pools, key=lambda key: key[:2]):
         if not key[-1]:
             prefix = pools.get((*key[:-1], True))
-            entries += _entries(pools[key], prefix)
+            plain = _entries(pools[key], prefix)
+            entries += plain
+            if task is not None:
+                entries += task.entries(key[:-1], [pools[key], prefix], plain)
     if not entries:
         raise InvalidInput("the dumps hold no features to train on")
     return entries
@@ -86,7 +95,7 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros(0))
     best: tuple[float, GridModel, Classes] | None = None
     for block in blocks:
-        classes = _merge(pool.samples[block], values)
+        classes = merged(pool.samples[block], values)
         shape = (1,) if pool.prefix else block
         model = _banded(pool.bands.get(block), centre) or replace(whole, block=shape)
         latents = fitting.latents_of(model, classes, "float32")
@@ -124,13 +133,3 @@ def _banded(moments: Moments | None, centre: np.ndarray) -> GridModel | None:
         if len(fewer.tokens) > 1 and fewer.tokens.min() >= LEAST_TOKENS * len(centre):
             return banded_model(fewer.bands, fewer.axes(), len(centre) - 1, COARSE, centre)
     return None
-
-
-def _merge(samples: list[dict[Sizes, np.ndarray]], values: ValueAlignment) -> dict:
-    """Return normalised samples of all dumps, by size of block."""
-    merged: dict[Sizes, list[np.ndarray]] = {}
-    for sample in samples:
-        for sizes, a in sample.items():
-            inside = np.clip(np.nan_to_num(a, nan=values.mean), values.lower, values.upper)
-            merged.setdefault(sizes, []).append(values.forward(inside.astype(np.float32)))
-    return {sizes: np.concatenate(arrays, axis=2) for sizes, arrays in merged.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..align.value import typical_bounds
+from ..align.value import ValueAlignment, typical_bounds
 from ..coding.parts.base import Sizes
 from ..encoding.fit import fitting
 from ..encoding.tensors.group import Group
@@ -61,20 +61,24 @@ class Pool:
         return self.pivot + mean, self.products / self.count - np.outer(mean, mean)
 
 
-def collect(pools: dict[tuple, Pool], group: Group) -> None:
-    """Add a group to the pools of its kind: all values to the moments, some to the sample."""
+def kind_of(group: Group) -> tuple:
+    """Return what features have in common that one entry serves."""
     layout = group.layout
-    channels = layout.token_grid(group.shapes[0])[-1]
-    axes = len(group.grids[0])
-    key = (
+    return (
         group.label,
-        channels,
+        layout.token_grid(group.shapes[0])[-1],
         layout.axes,
         layout.prefix,
         layout.grid,
-        axes,
+        len(group.grids[0]),
         group.compute_dtype,
     )
+
+
+def collect(pools: dict[tuple, Pool], group: Group) -> None:
+    """Add a group to the pools of its kind: all values to the moments, some to the sample."""
+    key = kind_of(group)
+    channels = key[1]
     ones = tuple(1 for _ in group.grids[0])
     for prefix, _, values in _chunks(group, ones):
         pool = pools.setdefault((*key, prefix), Pool(group, prefix))
@@ -115,3 +119,13 @@ def _sample(pools: dict[tuple, Pool], key: tuple, group: Group) -> None:
             if mine:
                 pools[(*key, prefix)].samples.setdefault(block, []).append(mine)
         pools[(*key, False)].kept += sum(a.size for a in arrays.values()) // 3
+
+
+def merged(samples: list[dict[Sizes, np.ndarray]], values: ValueAlignment) -> dict:
+    """Return normalised samples of all dumps, by size of block."""
+    merged: dict[Sizes, list[np.ndarray]] = {}
+    for sample in samples:
+        for sizes, a in sample.items():
+            inside = np.clip(np.nan_to_num(a, nan=values.mean), values.lower, values.upper)
+            merged.setdefault(sizes, []).append(values.forward(inside.astype(np.float32)))
+    return {sizes: np.concatenate(arrays, axis=2) for sizes, arrays in merged.items()}

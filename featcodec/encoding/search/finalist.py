@@ -13,7 +13,7 @@ from ..fit import fitting
 from ..fit.fitting import Classes
 from . import cost
 from .candidate import Candidate
-from .entries import matching
+from .entries import TASK, matching
 from .finish import Finish
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def _prefix(
         if (entry.mean, entry.std) == (values.mean, values.std):
             model = GridModel.unpack(entry.model, entry.channels)
             found.append(of.build.fitted(model, index, classes, fraction))
+    if of.family == TASK:
+        return found[0]
     centre = fitting.centre_of(classes)
     count = sum(a[0].size for a in classes.values()) / fraction
     for reflectors in (0, len(centre) - 1):
