@@ -91,6 +91,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--snr", type=float, metavar="DB", help="Signal to noise ratio (default: 20).")
 @click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file.")
 @click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
+@click.option("--task-snr", type=float, metavar="DB", help="SNR by what a task reacts to, with -p.")
 @click.option("--lossless", is_flag=True, help="Bit for bit.")
 @click.option(
     "-p",
@@ -138,6 +139,7 @@ def command(
     snr: float | None,
     bpfp: float | None,
     max_error: float | None,
+    task_snr: float | None,
     lossless: bool,
     profile: str | None,
     transform: str,
@@ -155,10 +157,12 @@ def command(
 ) -> int:
     """Encode safetensors dumps.
 
-    Quality is one of --snr, --bpfp, --max-error and --lossless. With - as DUMP the dump is read
+    Quality is one of --snr, --bpfp, --max-error, --task-snr and --lossless. --task-snr needs a
+    profile that was trained with --gradients or --head. With - as DUMP the dump is read
     from standard input.
     """
-    quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
+    quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "task_snr": task_snr}
+    quality["lossless"] = lossless
     check_quality(quality)
     read = [("--profile", profile)] if profile else []
     written = [("--report", report)] if report else []
@@ -193,7 +197,7 @@ def check_quality(quality: dict[str, Any]) -> None:
     if len(asked) > 1:
         names = " and ".join("--" + name.replace("_", "-") for name in asked)
         raise click.UsageError(f"choose one quality, not {names}")
-    for name in ("snr", "bpfp", "max_error"):
+    for name in ("snr", "bpfp", "max_error", "task_snr"):
         value = quality[name]
         if value is not None and not (math.isfinite(value) and value > 0):
             option = name.replace("_", "-")

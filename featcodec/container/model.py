@@ -143,6 +143,11 @@ class ProfileEntry:
         """Return the lowest version of the format that has what the model uses."""
         return MODES[self.model.transform].since
 
+    @property
+    def task(self) -> str | None:
+        """The task whose metric the model has; None without one."""
+        return self.model.fields.for_task
+
     @classmethod
     def unpack(cls, data: bytes) -> "ProfileEntry":
         cursor = Cursor(data, "profile entry")

@@ -50,6 +50,11 @@ def encode(
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
+    if quality.task_snr is not None and not (profile and profile.entries_of(task=True)):
+        raise InvalidInput(
+            "a task SNR needs a profile with the metric of a task: train one with --gradients or"
+            " --head"
+        )
     with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
         judge = None if quality.lossless else judge_at(quality.snr, profile, options)
         groups = group_tensors(source, options, quality.lossless, judge)
@@ -58,7 +63,9 @@ def encode(
         if quality.bpfp is None:
             report = encoder.encode(quality)
         else:
-            report = at_rate(lambda snr: encoder.encode(Quality(snr=snr)), quality.bpfp)
+            of_task = profile is not None and bool(profile.entries_of(task=True))
+            at = (lambda snr: Quality(task_snr=snr)) if of_task else (lambda snr: Quality(snr=snr))
+            report = at_rate(lambda snr: encoder.encode(at(snr)), quality.bpfp)
     return replace(report, remarks=_remarks(source, options, groups))
 
 

@@ -40,7 +40,8 @@ def described(group: Group | LosslessGroup, header: GroupHeader) -> str:
     origin = "of the profile" if profile else "of its own"
     layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
     cut = f", {lossy.clipped} values kept exactly" if lossy.clipped else ""
+    task = "" if lossy.task_snr is None else f", task SNR {lossy.task_snr:.2f} dB"
     return (
         f"{names}: {header.dtype} {layout} {lossy.architecture}, {lossy.transform} {origin},"
-        f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{cut}{left_out}"
+        f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{task}{cut}{left_out}"
     )

@@ -10,6 +10,11 @@ class Fields:
     """The fields of a mode in a model, behind the sizes; most modes have none."""
 
     @property
+    def for_task(self) -> str | None:
+        """The task whose metric a model has; None without one."""
+        return None
+
+    @property
     def klts(self) -> int:
         """The number of KLTs in the basis."""
         return 1

@@ -1,7 +1,7 @@
 """Entries with the metric of a task, fitted to features and gradients (SPEC §6.7)."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -157,17 +157,21 @@ def _stored(basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return vectors, householder.basis(vectors, channels)
 
 
+# A dump and its groups of features to the name and the dump of their gradients.
+Gradients = Callable[[Source, Sequence[Group]], tuple[str, Source]]
+
+
 @dataclass
 class TaskGradients:
     """The gradients of a task, taken in with the features, and the entries that they make."""
 
     task: str  # the name
-    sources: Iterator[tuple[str, Source]]  # names and dumps of gradients, one for each of features
+    of: Gradients
     reactions: Reactions = field(default_factory=dict)
 
     def gather(self, groups: Sequence[Group], source: Source) -> None:
-        """Take in the gradients of all groups of the next dump."""
-        name, gradients = next(self.sources)
+        """Take in the gradients of the groups of a dump."""
+        name, gradients = self.of(source, groups)
         for group in groups:
             gather(self.reactions, group, gradients, name)
 

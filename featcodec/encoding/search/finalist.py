@@ -48,6 +48,8 @@ def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
         candidate.dependent = dependent
         candidate.even = any(c.entry is None for c in candidates.values())
     goal = of.goal(values)
+    if of.family == TASK and True in candidates:
+        step = cost.common_step(list(candidates.values()), goal)
     return Finish(of.samples, values, candidates, goal, trial.recipe.on_saturation).choice(step)
 
 

@@ -23,6 +23,10 @@ class WeightedFields(Fields):
     gains: bytes  # packed integers: of each band and channel, then of each place
 
     @property
+    def for_task(self) -> str:
+        return self.task
+
+    @property
     def klts(self) -> int:
         """The axes of the metric of each band, then the KLT of each."""
         return 2 * self.bands
