@@ -456,12 +456,19 @@ types:
           expr: |
             _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
             or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding != coding::network)
+            or (_ < 32 and _root.signature.major_version >= 6
+            and (_parent.coding != coding::network or (_ & 8) == 0))
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
-          quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4.
+          quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4;
+          bit 4, a task SNR, which needs major version 6.
       - id: curve
         type: curve
         if: (flags & 8) != 0
+      - id: task_snr
+        type: f8
+        if: (flags & 16) != 0
+        doc: In dB.
       - id: profile
         type: varint
         doc: 0, none; else 1 + its position in the index.
@@ -538,6 +545,7 @@ types:
           expr: >-
             _ == transform::none or _ == transform::linear
             or (_ == transform::banded and _root.signature.major_version >= 3)
+            or (_ == transform::weighted and _root.signature.major_version >= 6)
       - id: entry
         type: varint
       - id: scales
@@ -565,9 +573,10 @@ types:
             and _root.signature.kind == kind::features)
             or (_ == transform::context and _root.signature.major_version >= 5
             and _root.signature.kind == kind::features)
+            or (_ == transform::weighted and _root.signature.major_version >= 6)
         doc: |
           No transforms 2 and 4 to 7 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
-          major version 4, or 7 below 5.
+          major version 4, 7 below 5, or 8 below 6.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -599,6 +608,9 @@ types:
         doc: |
           The band of each place of the longest block: from 0 to the number of bands less 1, each
           of which occurs.
+      - id: metric
+        type: metric
+        if: transform == transform::weighted
       - id: len_prediction
         type: varint
         if: transform == transform::predicted
@@ -629,6 +641,27 @@ types:
         type: tables
         valid:
           expr: transform != transform::context or _.len.value == 0
+
+  metric:
+    doc: Section 6.7.
+    seq:
+      - id: task
+        type: string
+      - id: recommended
+        type: f8
+        valid:
+          expr: _ >= 0
+        doc: Task SNR in dB, 0 for none.
+      - id: num_bands
+        type: varint
+        valid:
+          expr: _.value >= 1 and _.value <= 16
+      - id: bands
+        type: integers
+        doc: As with transform 3.
+      - id: weights
+        type: integers
+        doc: Of each band and channel, then of each place; eighths of an octave, -256 to 256.
 
   prediction:
     doc: Section 7.11.
@@ -1113,6 +1146,7 @@ enums:
     5: split
     6: context_v4
     7: context
+    8: weighted
   plane_kind:
     0: raw
     1: constant

@@ -204,6 +204,7 @@ SECTIONS = {  # section types known to a major version
     6: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
 CONTEXT_V3, CONTEXT_V4, CONTEXT = CONTEXTS = 2, 6, 7  # the transforms of context modelling
+WEIGHTED = 8  # the transform of a task metric
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 
 
@@ -487,12 +488,14 @@ def read_group(
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
     flags = r.u8()
-    must(flags < (16 if major >= 4 else 4), "unknown flags of a group")
+    must(flags < {1: 4, 3: 4, 4: 16, 5: 16, 6: 32}[major], "unknown flags of a group")
     z.clamp = bool(flags & 1)  # bit 1 asks for double precision, which this decoder always uses
     z.dependent = bool(flags & 4)
     if flags & 8:
         z.curve = Curve(r.f64(), struct.unpack("<24b", r.take(24)))
         must(0 < z.curve.width < math.inf, "the width of a correction curve")
+    if flags & 16:
+        must(math.isfinite(r.f64()), "the task SNR is not finite")
     at = r.varint()
     must(at <= len(profiles), "no such profile")
     profile = profiles[at - 1] if at else None
@@ -540,15 +543,18 @@ def read_part(
         sets = 3 if dependent else 1
         return read_model(r.blob(), channels, major, True, not of_prefix, sets)
     transform = r.u8()
-    must(transform in (0, 1, 3), "the transform of an entry")
+    must(transform in (0, 1, 3, WEIGHTED), "the transform of an entry")
     must(transform != 3 or major >= 3, "bands in a file of major version 1")
+    must(transform != WEIGHTED or major >= 6, "a task metric in a file of an older version")
     e = r.varint()
     must(profile and e < len(profile.entries), "no such entry of the profile")
     assert profile
     entry = profile.entries[e]
     must(entry.channels == channels, "the entry has another number of channels")
     must(entry.of_prefix == of_prefix, "the entry is of the other part")
-    must(bool(entry.model.bands) == (transform == 3), "the entry has another transform")
+    of_entry = entry.model.transform
+    alike = transform == of_entry or max(transform, of_entry) <= 1
+    must(alike, "the entry has another transform")
     more = read_scales(r.blob(), channels, entry.model.points, 1)
     rows = zip(entry.model.scales, more, strict=True)
     scales = [list(map(sum, zip(*both, strict=True))) for both in rows]
@@ -824,12 +830,15 @@ class Model:
     points: int  # of the longest block
     centres: list[float]
     bands: list[int]  # of each place of the longest block; empty without bands
-    bases: list[Basis]  # of each band; else one alone
+    bases: list[Basis]  # of each band; else one alone; of a metric the KLTs
     scales: list[list[int]]  # of each channel and place
     tables: dict[int, Table]
     prediction: Prediction | None = None  # 7.11
     peak: int = 0  # 7.12
     offsets: Sequence[int] = ()  # 7.13
+    axes_of: list[Basis] = field(default_factory=list)  # 6.7, of each band
+    gains: list[list[float]] = field(default_factory=list)  # 6.7, of each band and channel
+    place_gains: list[float] = field(default_factory=list)  # 6.7
 
     @property
     def samples(self) -> bool:
@@ -852,7 +861,7 @@ def read_model(
     """
     r = Reader(data)
     transform = r.u8()
-    must(transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 7}[major], "unknown transform")
+    must(transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 8}[major], "unknown transform")
     must(transform not in (4, 5, CONTEXT) or own, "a transform of the sample domain in a profile")
     must(transform not in (2, 6) or contexts, "context modelling in a wrong place")
     axes = r.lengths()
@@ -868,6 +877,18 @@ def read_model(
         must(2 <= n <= 16, "the number of bands")
         bands = list(read_integers(r.blob(), points))
         must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
+    gains: list[int] = []
+    if transform == WEIGHTED:
+        r.string()
+        must(0 <= r.f64() < math.inf, "the recommended task SNR")
+        n = r.varint()
+        must(1 <= n <= 16, "the number of bands")
+        packed, weights = r.blob(), r.blob()
+        within(n * channels, "COEFFICIENTS")
+        bands = list(read_integers(packed, points))
+        must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
+        gains = list(read_integers(weights, n * channels + points))
+        must(all(abs(g) <= 256 for g in gains), "a weight is too large")
     offsets: Sequence[int] = ()
     if transform in CONTEXTS:
         known = (1, 2, 3) if transform == CONTEXT else (2,)
@@ -885,7 +906,7 @@ def read_model(
         must(all(-128 <= o <= 128 for o in offsets), "an offset is too large")
     own_tables = read_own_tables(r.blob()) if transform == CONTEXT else {}
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
-    of_bands = max(bands, default=0) + 1
+    of_bands = (max(bands, default=0) + 1) * (2 if gains else 1)
     if count:
         within(of_bands * channels**2, "KLT_NUMBERS" if own else "PROFILE_KLT_NUMBERS")
     size = count * channels - count * (count - 1) // 2
@@ -898,6 +919,12 @@ def read_model(
     tables |= own_tables
     r.end()
     model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
+    if gains:
+        n = of_bands // 2
+        octaves = [2 ** (g / 8) for g in gains]
+        model.axes_of, model.bases = bases[:n], bases[n:]
+        model.gains = [octaves[i * channels : (i + 1) * channels] for i in range(n)]
+        model.place_gains = octaves[n * channels :]
     return replace(model, offsets=offsets)
 
 
@@ -919,24 +946,24 @@ def reconstruct(
     z: Lossy,
     model: Model,
     dct: list[list[float]] | None,
-    bands: list[int],
+    at: list[int],
     points: int,
     token: Sequence[float] | None,
 ) -> list[list[float]]:
     """Steps 1 to 5 for one block: for each of its points the values of all channels.
 
-    ``bands`` has the band of each point, where there are bands: their KLTs come before the DCT.
+    ``at`` has the place of each point, where there are bands: their KLTs come before the DCT.
     ``token`` has what 7.8 adds after step 3, for the only point of the block.
     """
     rows: list[Sequence[float]] = [latents[i : i + points] for i in range(0, len(latents), points)]
-    if bands:
-        columns = zip(bands, zip(*rows, strict=True), strict=True)
-        rows = list(zip(*(inverse_klt(y, model.bases[b]) for b, y in columns), strict=True))
+    if at:
+        columns = zip(at, zip(*rows, strict=True), strict=True)
+        rows = list(zip(*(unbanded(y, model, place) for place, y in columns), strict=True))
     if dct:
         rows = [[sum(map(mul, line, y)) for line in dct] if any(y) else y for y in rows]
     out = []
     for column in zip(*rows, strict=True):
-        x = column if bands else inverse_klt(column, model.bases[0])
+        x = column if at else inverse_klt(column, model.bases[0])
         x = [a + c for a, c in zip(x, model.centres, strict=True)]
         if token:
             x = [a + p for a, p in zip(x, token, strict=True)]
@@ -1004,6 +1031,16 @@ def inverse_klt(column: Sequence[float], basis: Basis) -> Sequence[float]:
         t = factor * sum(map(mul, v, tail))
         if t:
             x[j:] = [a - t * b for a, b in zip(tail, v, strict=True)]
+    return x
+
+
+def unbanded(column: Sequence[float], model: Model, place: int) -> Sequence[float]:
+    """The coefficients of the latents at a place, with bands, and with the weights of 6.7."""
+    band = model.bands[place]
+    x = inverse_klt(column, model.bases[band])
+    if model.gains:
+        weighed = zip(x, model.gains[band], strict=True)
+        x = inverse_klt([y / w / model.place_gains[place] for y, w in weighed], model.axes_of[band])
     return x
 
 
@@ -1368,13 +1405,13 @@ def put_class(
     """Reconstruct the blocks of a class, and put the values where they belong."""
     points = math.prod(size)
     dct = inverse_dct(size) if points > 1 and not model.samples else None
-    bands = [model.bands[p] for p in places(model, size)] if model.bands else []
+    at = list(places(model, size)) if model.bands else []
     blocks = zip(*latents, strict=True)
     tokens = iter(picture.values) if picture else itertools.repeat(None)
     for piece in pieces:
         stride, bits = z.views[piece.tensor].channel_stride, out[piece.tensor]
         for origin in piece.origins:
-            block = reconstruct(next(blocks), z, model, dct, bands, points, next(tokens))
+            block = reconstruct(next(blocks), z, model, dct, at, points, next(tokens))
             for point, values in zip(piece.points, block, strict=True):
                 for c, value in enumerate(to_bits(values, z.dtype)):
                     bits[origin + point + c * stride] = value
@@ -2167,6 +2204,7 @@ def decode_message(
     e, code = r.varint(), r.uint(2)
     must(e < len(p.entries) and not p.entries[e].of_prefix, "no such entry of the profile")
     entry = p.entries[e]
+    must(entry.model.transform != WEIGHTED, "a message in the metric of a task")
     layout = entry.layout
     if len(shape) == len(layout) - 1:
         layout = layout.replace("N", "", 1)

@@ -153,6 +153,7 @@ def test_names_of_types_transforms_and_flags_are_those_of_the_package() -> None:
         "`double`": group.DOUBLE,
         "`dependent`": group.DEPENDENT,
         "`curve`": group.CURVE,
+        "`task`": group.TASK,
     }
     architectures = re.search(r"`architecture` \| (.*?);", CHAPTERS["5"][1])
     assert architectures is not None

@@ -1,11 +1,14 @@
 """Gradients of a task, dumps with the names of the features': what they say of each kind."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
+from ..align.numbers import STORED
 from ..coding.parts.base import Sizes
 from ..elements import FLOATS
 from ..encoding.fit import fitting
@@ -93,17 +96,12 @@ def draws_of(group: Group, source: Source, name: str) -> Iterator[Group]:
         found.append(tensor)
     if len(counts) > 1 or not min(counts):
         raise InvalidInput(f"{name}: gradients of a group have {sorted(counts)} draws, not as many")
-    for draw in range(counts.pop()):
-        yield replace(group, dtype=found[0].dtype, tensor=_draw(found, group, draw), rows=None)
+    for draw in range(draws := counts.pop()):
+        tensor = partial(_draw, found, group.shapes, draws, draw)
+        yield replace(group, dtype=found[0].dtype, tensor=tensor, rows=None)
 
 
-def _draw(tensors: list[Tensor], group: Group, draw: int) -> Callable[[int], np.ndarray]:
-    from ..align.numbers import STORED
-
-    def tensor(i: int) -> np.ndarray:
-        stored = tensors[i].read().view(STORED[tensors[i].dtype])
-        size = math.prod(group.shapes[i])
-        found: np.ndarray = stored[draw * size : (draw + 1) * size].reshape(group.shapes[i])
-        return found
-
-    return tensor
+def _draw(tensors: list[Tensor], shapes: Sequence[Sizes], draws: int, draw: int, i: int) -> Any:
+    """Return one draw of the gradients of tensor `i`."""
+    stored = tensors[i].read().view(STORED[tensors[i].dtype])
+    return stored.reshape((draws, *shapes[i]))[draw]

@@ -89,6 +89,7 @@ class FeatcodecFile(KaitaiStruct):
         split = 5
         context_v4 = 6
         context = 7
+        weighted = 8
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -912,11 +913,15 @@ class FeatcodecFile(KaitaiStruct):
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
             _ = self.flags
-            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
+            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( ((_ < 32) and (self._root.signature.major_version >= 6) and ( ((self._parent.coding != FeatcodecFile.Coding.network) or (_ & 8 == 0)) )) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
             if self.flags & 8 != 0:
                 pass
                 self.curve = FeatcodecFile.Curve(self._io, self, self._root)
+
+            if self.flags & 16 != 0:
+                pass
+                self.task_snr = self._io.read_f8le()
 
             self.profile = FeatcodecFile.Varint(self._io, self, self._root)
             self.parts = []
@@ -924,7 +929,7 @@ class FeatcodecFile(KaitaiStruct):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
                 if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
-                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/14")
+                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/15")
 
             if self._parent.coding == FeatcodecFile.Coding.network:
                 pass
@@ -942,6 +947,9 @@ class FeatcodecFile(KaitaiStruct):
             if self.flags & 8 != 0:
                 pass
                 self.curve._fetch_instances()
+
+            if self.flags & 16 != 0:
+                pass
 
             self.profile._fetch_instances()
             for i in range(len(self.parts)):
@@ -972,6 +980,36 @@ class FeatcodecFile(KaitaiStruct):
             self.value._fetch_instances()
 
 
+    class Metric(KaitaiStruct):
+        """Section 6.7."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Metric, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.task = FeatcodecFile.String(self._io, self, self._root)
+            self.recommended = self._io.read_f8le()
+            _ = self.recommended
+            if not _ >= 0:
+                raise kaitaistruct.ValidationExprError(self.recommended, self._io, u"/types/metric/seq/1")
+            self.num_bands = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_bands
+            if not  ((_.value >= 1) and (_.value <= 16)) :
+                raise kaitaistruct.ValidationExprError(self.num_bands, self._io, u"/types/metric/seq/2")
+            self.bands = FeatcodecFile.Integers(self._io, self, self._root)
+            self.weights = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.task._fetch_instances()
+            self.num_bands._fetch_instances()
+            self.bands._fetch_instances()
+            self.weights._fetch_instances()
+
+
     class Model(KaitaiStruct):
         """Section 6."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -983,7 +1021,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
@@ -1003,6 +1041,10 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.bands = FeatcodecFile.Integers(self._io, self, self._root)
 
+            if self.transform == FeatcodecFile.Transform.weighted:
+                pass
+                self.metric = FeatcodecFile.Metric(self._io, self, self._root)
+
             if self.transform == FeatcodecFile.Transform.predicted:
                 pass
                 self.len_prediction = FeatcodecFile.Varint(self._io, self, self._root)
@@ -1018,7 +1060,7 @@ class FeatcodecFile(KaitaiStruct):
                 self.peak = FeatcodecFile.Varint(self._io, self, self._root)
                 _ = self.peak
                 if not _.value <= 1048576:
-                    raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/9")
+                    raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/10")
 
             if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context)) :
                 pass
@@ -1034,7 +1076,7 @@ class FeatcodecFile(KaitaiStruct):
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
             if not  ((self.transform != FeatcodecFile.Transform.context) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/15")
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/16")
 
 
         def _fetch_instances(self):
@@ -1048,6 +1090,10 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform == FeatcodecFile.Transform.banded:
                 pass
                 self.bands._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.weighted:
+                pass
+                self.metric._fetch_instances()
 
             if self.transform == FeatcodecFile.Transform.predicted:
                 pass
@@ -1136,7 +1182,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
@@ -2007,4 +2053,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "bb604b972cf3516f5094d85ace7982a2adb5169f82cb1898ca7b7f3706692462"
+KSY_SHA256 = "04fa8d37c0f6e1229e50e6d7417d0f7911cc5480cb0b3227f8183bcac13a7b14"
