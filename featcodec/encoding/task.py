@@ -33,13 +33,17 @@ class TaskMetric:
     @classmethod
     def of(cls, samples: Samples, profile: Profile | None) -> "TaskMetric | None":
         """Return the metric for a group; None when the profile holds none."""
-        entries = profile.entries_of(task=True) if profile else []
-        parts = (False, True) if samples.group.layout.prefix else (False,)
-        found = {p: matching(samples, entries, TASK, prefix=p)[:1] for p in parts}
-        if profile is None or not all(found.values()):
-            return None
-        models = {p: profile.model(number) for p, [(number, _)] in found.items()}
-        return cls(samples, [pair for pairs in found.values() for pair in pairs], models)
+        layout, known = samples.group.layout, profile.entries_of(task=True) if profile else []
+        prefixes = matching(samples, known, TASK, prefix=True)
+        for number, entry in matching(samples, known, TASK, prefix=False):
+            mine = [(i, e) for i, e in prefixes if (e.mean, e.std) == (entry.mean, entry.std)]
+            if entry.prefix_tokens != layout.prefix or (layout.prefix and not mine):
+                continue
+            assert profile is not None
+            entries = [(number, entry), *mine[: 1 if layout.prefix else 0]]
+            models = {bool(p): profile.model(i) for p, (i, _) in enumerate(entries)}
+            return cls(samples, entries, models)
+        return None
 
     @property
     def values(self) -> ValueAlignment:

@@ -104,4 +104,4 @@ def draws_of(group: Group, source: Source, name: str) -> Iterator[Group]:
 def _draw(tensors: list[Tensor], shapes: Sequence[Sizes], draws: int, draw: int, i: int) -> Any:
     """Return one draw of the gradients of tensor `i`."""
     stored = tensors[i].read().view(STORED[tensors[i].dtype])
-    return stored.reshape((draws, *shapes[i]))[draw]
+    return stored.reshape((draws, *shapes[i]))[draw : draw + 1].reshape(shapes[i])

@@ -30,6 +30,7 @@ def by_hand() -> Iterator[Vector]:
         hostile,
         limits,
         messages,
+        metrics,
         networks,
         predicted,
         repeats,
@@ -37,5 +38,5 @@ def by_hand() -> Iterator[Vector]:
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, frames, hostile, limits, messages)
+    topics += (repeats, metrics, frames, hostile, limits, messages)
     return itertools.chain.from_iterable(topic.made() for topic in topics)
