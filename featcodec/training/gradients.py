@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from ..transform import dct
 from .pools import kind_of
 
 MOST_CHANNELS = 4096  # of a metric with axes of its own
+HELD_OUT = 0.25  # of the samples
+KEPT_VALUES = 1 << 17  # of those held out, about
+CHUNKS = 8  # at least, so that some samples are held out
 ONE_BAND = 1024  # channels from which on a metric has one band: profiles grow more than it gains
 
 
@@ -27,56 +30,97 @@ ONE_BAND = 1024  # channels from which on a metric has one band: profiles grow m
 class Reaction:
     """Squared gradients of one token grid: over channels, and over the places of a block."""
 
-    products: dict[Sizes, Moments] = field(default_factory=dict)  # by longest block
-    power: dict[Sizes, np.ndarray] = field(default_factory=dict)  # (*block) sums of squares
-    counts: dict[Sizes, np.ndarray] = field(default_factory=dict)  # (*block) of values behind them
+    prefix: bool  # of prefix tokens, each a block, whatever the blocks of their grid
+    products: dict[Sizes, Moments] = field(default_factory=dict)  # by longest block of the grid
+    power: dict[Sizes, np.ndarray] = field(default_factory=dict)  # (*longest) sums of squares
+    counts: dict[Sizes, np.ndarray] = field(default_factory=dict)  # (*longest) of values behind them
 
     def add(self, gradients: np.ndarray, sizes: Sizes, block: Sizes) -> None:
-        """Take in gradients (channels, points, blocks) of blocks of a size; they are kept."""
-        channels = len(gradients)
+        """Take in gradients (channels, points, blocks) of blocks of a size; they may be lost."""
+        channels, longest = len(gradients), (1,) if self.prefix else block
         if block not in self.products:
-            bands = radial(block, max(EDGES)) if channels <= ONE_BAND else np.zeros(block, int)
+            bands = np.zeros(longest, np.int64)
+            if channels <= ONE_BAND:
+                bands = radial(longest, max(EDGES))
             self.products[block] = Moments(bands, channels)
-            self.power[block], self.counts[block] = np.zeros(block), np.zeros(block)
+            self.power[block], self.counts[block] = np.zeros(longest), np.zeros(longest)
         coefficients = dct.forward(gradients, sizes)
         self.products[block].add_coefficients(coefficients, sizes)
-        places = np.ix_(*dct.places(sizes, block))
+        places = np.ix_(*dct.places(sizes, longest))
         squares = np.einsum("cpn,cpn->p", coefficients, coefficients, dtype=np.float64)
         np.add.at(self.power[block], places, squares.reshape(sizes))
         np.add.at(self.counts[block], places, channels * coefficients.shape[2])
 
-    @property
-    def total(self) -> tuple[float, float]:
-        """The sum of all squares, and how many values it is of."""
-        power = next(iter(self.power))
-        return float(self.power[power].sum()), float(self.counts[power].sum())
+    def total(self, block: Sizes) -> tuple[float, float]:
+        """Return the sum of all squares, and how many values it is of."""
+        if block not in self.power:
+            return 0.0, 0.0
+        return float(self.power[block].sum()), float(self.counts[block].sum())
 
 
-Reactions = dict[tuple, Reaction]  # by kind of features, and "prefix tokens?"
+class Pair(NamedTuple):
+    """Features and their gradients in the same places."""
+
+    sizes: Sizes
+    values: np.ndarray  # (channels, points, blocks)
+    gradients: np.ndarray  # (draws, channels, points, blocks)
+
+
+@dataclass
+class Gathered:
+    """All of one token grid, the same without some samples, and those: what is fitted to the
+    former is judged on the latter.
+    """
+
+    whole: Reaction
+    fitted: Reaction
+    held_out: dict[Sizes, list[Pair]] = field(default_factory=dict)  # by longest block
+
+    @classmethod
+    def of(cls, prefix: bool) -> "Gathered":
+        return cls(Reaction(prefix), Reaction(prefix))
+
+    def add(self, block: Sizes, pair: Pair, held_out: bool, keep: bool) -> None:
+        """Take in features and gradients in blocks of a longest size."""
+        for gradients in pair.gradients:
+            self.whole.add(gradients.copy(), pair.sizes, block)
+            if not held_out:
+                self.fitted.add(gradients.copy(), pair.sizes, block)
+        if held_out and keep:
+            self.held_out.setdefault(block, []).append(pair)
+
+    def kept(self, block: Sizes) -> int:
+        """Return how many values are held out."""
+        return sum(pair.values.size for pair in self.held_out.get(block, ()))
+
+
+Reactions = dict[tuple, Gathered]  # by kind of features, and "prefix tokens?"
 
 
 def gather(reactions: Reactions, group: Group, source: Source, name: str) -> None:
     """Add the gradients of a group; InvalidInput names a tensor whose gradients do not fit."""
-    channels = kind_of(group)[1]
-    if channels > MOST_CHANNELS:
+    kind = kind_of(group)
+    if kind[1] > MOST_CHANNELS:
         raise InvalidInput(
-            f"{group.names[0]}: {channels} channels; a metric has at most {MOST_CHANNELS}"
+            f"{group.names[0]}: {kind[1]} channels; a metric has at most {MOST_CHANNELS}"
         )
+    draws = list(draws_of(group, source, name))
     blocks = fitting.blocks_worth_trying(group.grids) or [tuple(1 for _ in group.grids[0])]
-    for drawn in draws_of(group, source, name):
-        for block in blocks:
-            grid = drawn.grid(block)
-            per = max((1 << 20) // max(grid.largest_slab(), 1), 1)
-            for first in range(0, grid.slabs, per):
-                boxes = grid.boxes(first, min(first + per, grid.slabs))
-                for (prefix, sizes), found in boxes.items():
-                    if prefix and block != blocks[0]:
-                        continue
-                    values = grid.collect(found, drawn.tensor, drawn.floats)
-                    if not np.isfinite(values).all():
-                        raise InvalidInput(f"{name}: {group.names[0]} has gradients not finite")
-                    mine = reactions.setdefault((*kind_of(group), prefix), Reaction())
-                    mine.add(values, sizes, (1,) if prefix else block)
+    for block in blocks:
+        grid = group.grid(block)
+        per = max(min((1 << 20) // max(grid.largest_slab(), 1), grid.slabs // CHUNKS), 1)
+        for first in range(0, grid.slabs, per):
+            boxes = grid.boxes(first, min(first + per, grid.slabs))
+            mine = reactions.setdefault((*kind, False), Gathered.of(False))
+            held_out = first >= (1 - HELD_OUT) * grid.slabs
+            keep = mine.kept(block) < KEPT_VALUES
+            for (prefix, sizes), found in boxes.items():
+                arrays = [grid.collect(found, d.tensor, d.floats) for d in (group, *draws)]
+                pair = Pair(sizes, arrays[0], np.stack(arrays[1:]))
+                if not np.isfinite(pair.gradients).all():
+                    raise InvalidInput(f"{name}: {group.names[0]} has gradients not finite")
+                mine = reactions.setdefault((*kind, prefix), Gathered.of(prefix))
+                mine.add(block, pair, held_out, keep)
 
 
 def draws_of(group: Group, source: Source, name: str) -> Iterator[Group]:

@@ -75,6 +75,15 @@ class Weighted:
             values += self.centre
         return values
 
+    def gradient(self, gradients: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        """Return gradients by latents from those by aligned values (channels, points, blocks)."""
+        found = dct.forward(gradients, sizes)
+        bands, gains = self._of(sizes)
+        for matrix, points in zip(self.syntheses, bands, strict=True):
+            apply(matrix.T, found, points)
+        found /= gains
+        return found
+
     def _of(self, sizes: tuple[int, ...]) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the points of each band in a block of that size, and the weight of each point."""
         if sizes not in self._places:
