@@ -1,13 +1,13 @@
 """Task metrics of a profile: what a group's values and errors weigh in them (SPEC §6.7)."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from ..align.grids import Box
+from ..align.grids import Box, GroupGrid
 from ..align.value import ValueAlignment
 from ..coding.model import GridModel
 from ..coding.profile import Profile
@@ -18,8 +18,6 @@ from .search.race import Race
 from .tensors.samples import Samples
 
 AT_ONCE = 1 << 20  # values
-
-Tensors = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -52,20 +50,16 @@ class TaskMetric:
     @cached_property
     def signal(self) -> float:
         """The energy of all values, each less the centre of its channel, in squared units."""
-        return self._energy(self.models, self._aligned)
-
-    def error(self, decoded: Tensors) -> float:
-        """Return the energy of the errors of decoded tensors, stored elements by number."""
-        still = {p: replace(m, centre=np.zeros_like(m.centre)) for p, m in self.models.items()}
-        grid = self.samples.group.grid(self.models[False].block)
-        floats = self.samples.group.floats
-
-        def change(boxes: Sequence[Box]) -> np.ndarray:
-            back = grid.collect(boxes, decoded, floats) - self.values.mean
-            off: np.ndarray = back / self.values.std - self._aligned(boxes)
-            return np.nan_to_num(off, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-
-        return self._energy(still, change)
+        group, total = self.samples.group, 0.0
+        grid = group.grid(self.models[False].block)
+        transforms = {p: m.transform_in(group.compute_dtype) for p, m in self.models.items()}
+        per = max(AT_ONCE // max(grid.largest_slab(), 1), 1)
+        for first in range(0, grid.slabs, per):
+            boxes = grid.boxes(first, min(first + per, grid.slabs))
+            for (prefix, sizes), found in boxes.items():
+                latents = transforms[prefix].forward(self._aligned(grid, found), sizes)
+                total += float(np.vdot(latents, latents))
+        return total * self.values.std**2
 
     def choice(self, snr: float) -> Choice | None:
         """Return how the group is coded in the metric at a task SNR in dB."""
@@ -74,26 +68,11 @@ class TaskMetric:
             return None
         return Race(self.samples, self.entries, TASK, snr - 10 * math.log10(mean)).run()
 
-    def _aligned(self, boxes: Sequence[Box]) -> np.ndarray:
+    def _aligned(self, grid: GroupGrid, boxes: Sequence[Box]) -> np.ndarray:
         """Return aligned values of boxes, massive and non-finite ones made harmless."""
         group, values = self.samples.group, self.values
-        found = group.grid(self.models[False].block).collect(boxes, group.tensor, group.floats)
+        found = grid.collect(boxes, group.tensor, group.floats)
         if self.samples.stats.cut:
             np.nan_to_num(found, copy=False, nan=values.mean)
             np.clip(found, values.lower, values.upper, out=found)
         return values.forward(found)
-
-    def _energy(
-        self, models: Mapping[bool, GridModel], of: Callable[[Sequence[Box]], np.ndarray]
-    ) -> float:
-        """Return the energy of latents of all slabs, in squared units of the values."""
-        group, total = self.samples.group, 0.0
-        grid = group.grid(models[False].block)
-        transforms = {p: m.transform_in(group.compute_dtype) for p, m in models.items()}
-        per = max(AT_ONCE // max(grid.largest_slab(), 1), 1)
-        for first in range(0, grid.slabs, per):
-            boxes = grid.boxes(first, min(first + per, grid.slabs))
-            for (prefix, sizes), found in boxes.items():
-                latents = transforms[prefix].forward(of(found), sizes)
-                total += float(np.vdot(latents, latents))
-        return total * self.values.std**2

@@ -21,7 +21,7 @@ from .pools import kind_of
 
 MOST_CHANNELS = 4096  # of a metric with axes of its own
 HELD_OUT = 0.25  # of the samples
-KEPT_VALUES = 1 << 17  # of those held out, about
+KEPT_VALUES = 1 << 19  # of those held out, about
 CHUNKS = 8  # at least, so that some samples are held out
 ONE_BAND = 1024  # channels from which on a metric has one band: profiles grow more than it gains
 
@@ -33,7 +33,9 @@ class Reaction:
     prefix: bool  # of prefix tokens, each a block, whatever the blocks of their grid
     products: dict[Sizes, Moments] = field(default_factory=dict)  # by longest block of the grid
     power: dict[Sizes, np.ndarray] = field(default_factory=dict)  # (*longest) sums of squares
-    counts: dict[Sizes, np.ndarray] = field(default_factory=dict)  # (*longest) of values behind them
+    counts: dict[Sizes, np.ndarray] = field(
+        default_factory=dict
+    )  # (*longest) of values behind them
 
     def add(self, gradients: np.ndarray, sizes: Sizes, block: Sizes) -> None:
         """Take in gradients (channels, points, blocks) of blocks of a size; they may be lost."""

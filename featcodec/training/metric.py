@@ -60,7 +60,9 @@ def usual_square(gathered: Sequence[Gathered], block: Sizes) -> float:
 
 
 def _mean_square(latents: Classes) -> float:
-    return sum(float(np.vdot(a, a)) for a in latents.values()) / sum(a.size for a in latents.values())
+    return sum(float(np.vdot(a, a)) for a in latents.values()) / sum(
+        a.size for a in latents.values()
+    )
 
 
 def _stored(axes: Axes, strength: Strength, task: str) -> GridModel:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..coding.parts.base import Sizes
 from ..encoding.fit import fitting
+from ..encoding.fit.fitting import Classes
 from ..encoding.search.solve import solve_step
 from ..transform import dct
 from ..transform.weighted import Weighted
@@ -22,9 +23,10 @@ START = Strength(0.75, 1e-2, 1e-3)
 NONE = Strength(0.0, 1.0, 1.0)  # weighs nothing
 EXPONENTS = (0.5, 0.75, 1.0)
 FLOORS = (1e-3, 1e-2, 1e-1)  # of channels
-PLACES = (1e-4, 1e-3, 1e-2)  # of places
+PLACES = (1e-3, 1e-2)  # of places
 DECIBELS = (10.0, 14.0, 18.0)  # of held-out errors, at which bits are compared
 PAYS = 0.99  # of the bits without a metric: one must leave no more
+THINNED = 4  # one sample in so many tells deviations
 ROUNDS = 6  # of the search for a step
 DEAD = 0.6  # steps, below which a latent becomes 0
 
@@ -36,6 +38,7 @@ class Simulation:
     parts: Sequence[Part]
     block: Sizes
     axes: Sequence[Axes]
+    samples: Sequence[Classes]  # aligned, of all features
 
     @classmethod
     def of(cls, parts: Sequence[Part], block: Sizes) -> "Simulation":
@@ -43,14 +46,15 @@ class Simulation:
         power, count = np.sum([each.total(block) for each in fitted], axis=0)
         usual = float(power / count)
         axes = [Axes.of(p, f, block, usual) for p, f in zip(parts, fitted, strict=True)]
-        return cls(parts, block, axes)
+        samples = [{s: a[..., ::THINNED] for s, a in part.classes(block).items()} for part in parts]
+        return cls(parts, block, axes, samples)
 
     def bits(self, strength: Strength) -> float:
         """Return the mean logarithm of the bits of held-out features, at some SNRs of their task."""
         pieces = [
             piece
-            for part, axes in zip(self.parts, self.axes, strict=True)
-            for piece in behind(part, axes.transform(strength), self.block)
+            for part, axes, some in zip(self.parts, self.axes, self.samples, strict=True)
+            for piece in behind(part, axes.transform(strength), self.block, some)
         ]
         signal = sum(weighed(piece.latents, piece.gradients) for piece in pieces)
         spent: dict[float, float] = {}
@@ -63,7 +67,7 @@ class Simulation:
         step = max(float(piece.deviations.max()) for piece in pieces)
         for decibels in DECIBELS:
             target = signal * 10 ** (-decibels / 10)
-            step = solve_step(error, target, step, precision=0.1, rounds=ROUNDS)
+            step = solve_step(error, target, step, precision=0.03, rounds=ROUNDS)
         errors = np.array(sorted(spent))
         bits = np.log([spent[each] for each in errors])
         wanted = [math.log(signal) - db / 10 * math.log(10) for db in DECIBELS]
@@ -83,9 +87,9 @@ class Piece(NamedTuple):
         return bits, weighed(off, self.gradients)
 
 
-def behind(part: Part, transform: Weighted, block: Sizes) -> list[Piece]:
-    """Return what is held out of a part, behind a metric."""
-    latents = {s: transform.forward(a, s) for s, a in part.classes(block).items()}
+def behind(part: Part, transform: Weighted, block: Sizes, samples: Classes) -> list[Piece]:
+    """Return what is held out of a part, behind a metric; deviations are those of samples."""
+    latents = {s: transform.forward(a.copy(), s) for s, a in samples.items()}
     energy = fitting.energy_of(latents, transform.bands.shape)
     deviations = np.sqrt(energy.moment / np.maximum(energy.count, 1)) + 1e-12
     found = []
@@ -133,9 +137,7 @@ def chosen(parts: Sequence[Part]) -> tuple[Sizes, Strength] | None:
     block = min(blocks, key=lambda block: tried[block].bits(START))
     simulation, best = tried[block], START
     bits = simulation.bits(best)
-    for name, values in (
-        ("channels", FLOORS), ("places", PLACES), ("exponent", EXPONENTS), ("channels", FLOORS),
-    ):  # fmt: skip
+    for name, values in (("channels", FLOORS), ("places", PLACES), ("exponent", EXPONENTS)):
         for value in values:
             other = replace(best, **{name: value})
             if other != best and (less := simulation.bits(other)) < bits:

@@ -77,7 +77,7 @@ class Weighted:
 
     def gradient(self, gradients: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         """Return gradients by latents from those by aligned values (channels, points, blocks)."""
-        found = dct.forward(gradients, sizes)
+        found = dct.forward(gradients.copy(), sizes)
         bands, gains = self._of(sizes)
         for matrix, points in zip(self.syntheses, bands, strict=True):
             apply(matrix.T, found, points)

@@ -83,4 +83,3 @@ def stated_as(transform: str) -> Change:
         return lossy(parts=parts)(header)
 
     return change
-
