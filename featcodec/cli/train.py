@@ -45,9 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--from", "start", metavar="P", help="neural: go on from the network of a profile.")
 @click.option("--steps", type=click.IntRange(1), metavar="N", help="neural: steps (12000).")
-@click.option(
-    "--seed", type=int, metavar="N", help="Of --head; neural: of crops, noise and weights (0)."
-)
+@click.option("--seed", type=int, metavar="N", help="Of --head; neural: of all chance (0).")
 @click.option("--device", metavar="D", help="neural: cpu, cuda, ... (cuda where there is one).")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the profile.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")

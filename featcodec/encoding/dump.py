@@ -63,9 +63,7 @@ def encode(
         if quality.bpfp is None:
             report = encoder.encode(quality)
         else:
-            of_task = profile is not None and bool(profile.entries_of(task=True))
-            at = (lambda snr: Quality(task_snr=snr)) if of_task else (lambda snr: Quality(snr=snr))
-            report = at_rate(lambda snr: encoder.encode(at(snr)), quality.bpfp)
+            report = at_rate(lambda snr: encoder.encode(_at(snr, profile)), quality.bpfp)
     return replace(report, remarks=_remarks(source, options, groups))
 
 
@@ -117,6 +115,13 @@ def check_options(options: Options, names: Sequence[str]) -> None:
         for name in asked:
             if name and name not in names:
                 raise InvalidInput(f"--{what} names tensor {name!r}, which the dump does not have")
+
+
+def _at(snr: float, profile: Profile | None) -> Quality:
+    """Return the quality by which a rate is met: the task SNR where a profile has a metric."""
+    if profile and profile.entries_of(task=True):
+        return Quality(task_snr=snr)
+    return Quality(snr=snr)
 
 
 def _remarks(

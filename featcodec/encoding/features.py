@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from .. import modes
 from ..align.value import ValueStats
@@ -72,7 +73,8 @@ class FeatureEncoder:
         choice = self._choice(samples, snr)
         if choice is None:
             return self._exact(samples.group)
-        return self._smaller(samples.group, lambda: self._reaching(samples, choice, snr))
+        again = partial(self._choice, samples)
+        return self._smaller(samples.group, lambda: self._reaching(samples, choice, snr, again))
 
     def _for_task(self, group: Group, snr: float) -> GroupHeader:
         """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
@@ -83,18 +85,27 @@ class FeatureEncoder:
         choice = None if metric is None else metric.choice(snr)
         if metric is None or choice is None:
             return self._to_snr(samples, snr)
-        signal = metric.signal
-        return self._smaller(group, lambda: self._at_snr(samples, choice, snr, signal))
+        of = metric
+        return self._smaller(
+            group, lambda: self._reaching(samples, choice, snr, of.choice, of.signal)
+        )
 
-    def _reaching(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
+    def _reaching(
+        self,
+        samples: Samples,
+        choice: Choice,
+        snr: float,
+        again: Callable[[float], Choice | None],
+        of_task: float | None = None,
+    ) -> GroupHeader | None:
         """Write a group at an SNR by a choice, or by one for more where it does not reach it."""
-        found = self._at_snr(samples, choice, snr)
+        found = self._at_snr(samples, choice, snr, of_task)
         for more in tuning.MORE_SNR if snr < tuning.COARSE_BELOW else ():
             if found is not None:
                 break
-            another = self._choice(samples, snr + more)
+            another = again(snr + more)
             if another is not None:
-                found = self._at_snr(samples, another, snr)
+                found = self._at_snr(samples, another, snr, of_task)
         return found
 
     def _exact(self, group: Group) -> GroupHeader:

@@ -143,8 +143,8 @@ def draws_of(group: Group, source: Source, name: str) -> Iterator[Group]:
     if len(counts) > 1 or not min(counts):
         raise InvalidInput(f"{name}: gradients of a group have {sorted(counts)} draws, not as many")
     for draw in range(draws := counts.pop()):
-        tensor = partial(_draw, found, group.shapes, draws, draw)
-        yield replace(group, dtype=found[0].dtype, tensor=tensor, rows=None)
+        read = partial(_draw, found, group.shapes, draws, draw)
+        yield replace(group, dtype=found[0].dtype, tensor=read, rows=None)
 
 
 def _draw(tensors: list[Tensor], shapes: Sequence[Sizes], draws: int, draw: int, i: int) -> Any:

@@ -50,7 +50,7 @@ class Simulation:
         return cls(parts, block, axes, samples)
 
     def bits(self, strength: Strength) -> float:
-        """Return the mean logarithm of the bits of held-out features, at some SNRs of their task."""
+        """Return the mean logarithm of bits of held-out features, at some SNRs of their task."""
         pieces = [
             piece
             for part, axes, some in zip(self.parts, self.axes, self.samples, strict=True)
