@@ -1,7 +1,7 @@
 """How strongly a metric is to weigh, and in which blocks: judged on samples that are held out.
 
 Held-out features are quantised behind a candidate metric at steps from coarse to fine. Bits are
-those of a Laplace density, errors weigh as held-out gradients say: (g'e)^2.
+those of a Laplace density, errors weigh as held-out gradients say: by the mean of (g'e)^2.
 """
 
 import math
@@ -25,9 +25,9 @@ EXPONENTS = (0.5, 0.75, 1.0)
 FLOORS = (1e-3, 1e-2, 1e-1)  # of channels
 PLACES = (1e-3, 1e-2)  # of places
 DECIBELS = (10.0, 14.0, 18.0)  # of held-out errors, at which bits are compared
-PAYS = 0.99  # of the bits without a metric: one must leave no more
+PAYS = 0.99  # of the bits: what is not tried first must leave no more, nor must any metric
 THINNED = 4  # one sample in so many tells deviations
-ROUNDS = 6  # of the search for a step
+ROUNDS = 8  # of the search for a step
 DEAD = 0.6  # steps, below which a latent becomes 0
 
 
@@ -67,7 +67,7 @@ class Simulation:
         step = max(float(piece.deviations.max()) for piece in pieces)
         for decibels in DECIBELS:
             target = signal * 10 ** (-decibels / 10)
-            step = solve_step(error, target, step, precision=0.03, rounds=ROUNDS)
+            step = solve_step(error, target, step, precision=0.01, rounds=ROUNDS)
         errors = np.array(sorted(spent))
         bits = np.log([spent[each] for each in errors])
         wanted = [math.log(signal) - db / 10 * math.log(10) for db in DECIBELS]
@@ -121,9 +121,13 @@ def quantised(latents: np.ndarray, step: float, rate: np.ndarray) -> tuple[float
 
 
 def weighed(errors: np.ndarray, gradients: np.ndarray) -> float:
-    """Return the sum of (g'e)^2 over blocks and draws."""
-    products = np.einsum("cpn,dcpn->dn", errors, gradients)
-    return float(np.vdot(products, products))
+    """Return the sum over blocks of (g'e)^2, its mean over all gradients.
+
+    Those of other samples count too: a few large ones would decide otherwise.
+    """
+    flat = gradients.transpose(0, 3, 1, 2).reshape(-1, errors[..., 0].size)
+    products = flat @ errors.reshape(flat.shape[1], -1)
+    return float(np.vdot(products, products)) / len(flat)
 
 
 def chosen(parts: Sequence[Part]) -> tuple[Sizes, Strength] | None:
@@ -140,6 +144,6 @@ def chosen(parts: Sequence[Part]) -> tuple[Sizes, Strength] | None:
     for name, values in (("channels", FLOORS), ("places", PLACES), ("exponent", EXPONENTS)):
         for value in values:
             other = replace(best, **{name: value})
-            if other != best and (less := simulation.bits(other)) < bits:
+            if other != best and (less := simulation.bits(other)) < bits + math.log(PAYS):
                 best, bits = other, less
     return (block, best) if bits < simulation.bits(NONE) + math.log(PAYS) else None
