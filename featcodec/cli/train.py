@@ -10,6 +10,7 @@ from . import batch, failures, render
 from .encode import named
 
 if TYPE_CHECKING:
+    from ..coding.profile import Profile
     from ..dumps import Dump
 
 
@@ -105,12 +106,17 @@ def command(
         out.write(data)
     profile = Profile.parse(data)
     if not quiet:
-        for entry in profile.entries:
-            part = " (prefix tokens)" if entry.prefix else ""
-            tuned = f", for {entry.task}" if entry.task is not None else ""
-            render.tell(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}{tuned}")
+        tell(profile)
         render.tell(f"{output}: {render.size(len(data))}, sha256 {profile.digest.hex()}")
     return 0
+
+
+def tell(profile: "Profile") -> None:
+    """Say on standard error what a profile holds."""
+    for entry in profile.entries:
+        part = " (prefix tokens)" if entry.prefix else ""
+        tuned = f", for {entry.task}" if entry.task is not None else ""
+        render.tell(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}{tuned}")
 
 
 def opened(paths: Iterable[str]) -> "Iterator[Dump]":

@@ -60,11 +60,9 @@ class Asked:
         return str(path), Dump(path)
 
     def _by_head(self, advance: Any) -> Any:
-        from ..evaluate.functions import named_function
-        from ..evaluate.packages import load
+        from ..functions import named_function
 
         function = named_function(self.head or "", "--head")
-        load("torch", "--head", "torch")
         from ..training.head import HeadGradients
 
         return HeadGradients(function, self.outputs, self.draws, self.seed, advance)

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..dumps import Dump
 from ..errors import FeatcodecError, InvalidInput, Unreachable
+from ..functions import named_function
 from ..numpy import Arrays
 from .codecs import Codec
 from .features import Features
-from .functions import named_function
 from .results import Measurement
 
 T = TypeVar("T")

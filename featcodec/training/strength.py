@@ -19,7 +19,7 @@ from ..transform import dct
 from ..transform.weighted import Weighted
 from .weighing import Axes, Part, Strength
 
-# The exponent is that of the least bits at equal KL divergence of outputs, over the dumps with heads:
+# The exponent is that of the least bits at equal divergence of outputs, over dumps with heads:
 # 1 is the best while the change of outputs is linear, at high rates; coarse steps want less.
 START = Strength(0.75, 1e-3, 1e-3)
 NONE = Strength(0.0, 1.0, 1.0)  # weighs nothing

@@ -22,7 +22,7 @@ from featcodec import Profile
 from featcodec.dumps import Dump
 from featcodec.elements import FLOATS
 from featcodec.encoding.dump import encode
-from featcodec.evaluate.functions import named_function
+from featcodec.functions import named_function
 from featcodec.request import Quality
 from featcodec.torch import from_stored, load
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidInput
-from .packages import load
+from .errors import InvalidInput
 
 
 def named_function(text: str, option: str) -> Callable[..., Any]:
@@ -15,7 +14,11 @@ def named_function(text: str, option: str) -> Callable[..., Any]:
 
     It works on torch tensors. Raises InvalidInput when there is no such function.
     """
-    load("torch", option, "torch")
+    try:
+        importlib.import_module("torch")
+    except ImportError as error:
+        reason = f"pip install 'featcodec[torch]' ({error})"
+        raise InvalidInput(f"{option} needs torch: {reason}") from None
     module, _, name = text.partition(":")
     if not (module and name):
         raise InvalidInput(f"{option} {text}: write MODULE:FUNCTION")
