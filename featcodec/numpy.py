@@ -52,7 +52,8 @@ def save(
         transform: auto, none, context, linear or neural.
         layout: One for all tensors, or one by name: axes such as NCHW, NLD:1+8x8.
         **quality: One of `snr` (dB), `bpfp` (bits per feature point), `max_error` (in the unit of
-            the values) and `lossless=True`; 20 dB without.
+            the values), `task_snr` (dB, with a profile of a task) and `lossless=True`; 20 dB
+            without.
 
     Raises:
         InvalidInput: For arrays of types that safetensors lacks, layouts that do not fit, and more
