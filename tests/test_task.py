@@ -199,6 +199,24 @@ def features(seed: int, samples: int = 300) -> np.ndarray:
     return rng(seed).normal(size=(samples, TOKENS, CHANNELS)).astype(np.float32)
 
 
+def test_dumps_of_other_lengths_share_a_metric() -> None:
+    sources = [
+        Arrays(
+            {"x": (rng(n).normal(size=(n, CHANNELS)).astype(np.float32), "F32")}, {"layout": "LD"}
+        )
+        for n in (30, 50)
+    ]
+
+    def gradients(source: Arrays, _groups: object) -> tuple[str, Arrays]:
+        found = np.zeros(source.tensors[0].shape, np.float32)
+        found[:, 0] = rng(3).normal(size=len(found))
+        return "gradients", Arrays({"x": (found, "F32")}, None)
+
+    task = TaskGradients("of a test", gradients)
+    entries = train(sources, Options(), task)
+    assert [e.task for e in entries] == [None, "of a test"]
+
+
 @pytest.mark.parametrize("draws", [(), (3,)])
 def test_errors_go_where_gradients_are_not(draws: tuple[int, ...]) -> None:
     values = features(1)

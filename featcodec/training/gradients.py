@@ -107,22 +107,23 @@ def gather(reactions: Reactions, group: Group, source: Source, name: str) -> Non
             f"{group.names[0]}: {kind[1]} channels; a metric has at most {MOST_CHANNELS}"
         )
     draws = list(draws_of(group, source, name))
+    # Of the longest blocks: an output reacts to the whole of a sample.
     blocks = fitting.blocks_worth_trying(group.grids) or [tuple(1 for _ in group.grids[0])]
-    for block in blocks:
-        grid = group.grid(block)
-        per = max(min((1 << 20) // max(grid.largest_slab(), 1), grid.slabs // CHUNKS), 1)
-        for first in range(0, grid.slabs, per):
-            boxes = grid.boxes(first, min(first + per, grid.slabs))
-            mine = reactions.setdefault((*kind, False), Gathered.of(False))
-            held_out = first >= (1 - HELD_OUT) * grid.slabs
-            keep = mine.kept(block) < KEPT_VALUES
-            for (prefix, sizes), found in boxes.items():
-                arrays = [grid.collect(found, d.tensor, d.floats) for d in (group, *draws)]
-                pair = Pair(sizes, arrays[0], np.stack(arrays[1:]))
-                if not np.isfinite(pair.gradients).all():
-                    raise InvalidInput(f"{name}: {group.names[0]} has gradients not finite")
-                mine = reactions.setdefault((*kind, prefix), Gathered.of(prefix))
-                mine.add(block, pair, held_out, keep)
+    block = blocks[0]
+    grid = group.grid(block)
+    per = max(min((1 << 20) // max(grid.largest_slab(), 1), grid.slabs // CHUNKS), 1)
+    for first in range(0, grid.slabs, per):
+        boxes = grid.boxes(first, min(first + per, grid.slabs))
+        mine = reactions.setdefault((*kind, False), Gathered.of(False))
+        held_out = first >= (1 - HELD_OUT) * grid.slabs
+        keep = mine.kept(block) < KEPT_VALUES
+        for (prefix, sizes), found in boxes.items():
+            arrays = [grid.collect(found, d.tensor, d.floats) for d in (group, *draws)]
+            pair = Pair(sizes, arrays[0], np.stack(arrays[1:]))
+            if not np.isfinite(pair.gradients).all():
+                raise InvalidInput(f"{name}: {group.names[0]} has gradients not finite")
+            mine = reactions.setdefault((*kind, prefix), Gathered.of(prefix))
+            mine.add(block, pair, held_out, keep)
 
 
 def draws_of(group: Group, source: Source, name: str) -> Iterator[Group]:

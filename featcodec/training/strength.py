@@ -1,4 +1,4 @@
-"""How strongly a metric is to weigh, and in which blocks: judged on samples that are held out.
+"""How strongly a metric is to weigh: judged on samples that are held out.
 
 Held-out features are quantised behind a candidate metric at steps from coarse to fine. Bits are
 those of a Laplace density, errors weigh as held-out gradients say: by the mean of (g'e)^2.
@@ -50,13 +50,18 @@ class Simulation:
         samples = [{s: a[..., ::THINNED] for s, a in part.classes(block).items()} for part in parts]
         return cls(parts, block, axes, samples)
 
-    def bits(self, strength: Strength) -> float:
-        """Return the mean logarithm of bits of held-out features, at some SNRs of their task."""
-        pieces = [
+    def pieces(self, strength: Strength) -> list["Piece"]:
+        """Return what is held out of all parts, behind a metric."""
+        return [
             piece
             for part, axes, some in zip(self.parts, self.axes, self.samples, strict=True)
             for piece in behind(part, axes.transform(strength), self.block, some)
         ]
+
+    def bits(self, strength: Strength) -> float:
+        """Return the mean logarithm of bits a value of what is held out, at some task SNRs."""
+        pieces = self.pieces(strength)
+        size = sum(piece.latents.size for piece in pieces)
         signal = sum(weighed(piece.latents, piece.gradients) for piece in pieces)
         spent: dict[float, float] = {}
 
@@ -72,7 +77,8 @@ class Simulation:
         errors = np.array(sorted(spent))
         bits = np.log([spent[each] for each in errors])
         wanted = [math.log(signal) - db / 10 * math.log(10) for db in DECIBELS]
-        return float(np.mean(np.interp(wanted, np.log(np.maximum(errors, 1e-300)), bits)))
+        found = np.interp(wanted, np.log(np.maximum(errors, 1e-300)), bits)
+        return float(np.mean(found)) - math.log(size)
 
 
 class Piece(NamedTuple):
@@ -133,14 +139,14 @@ def weighed(errors: np.ndarray, gradients: np.ndarray) -> float:
 
 def chosen(parts: Sequence[Part]) -> tuple[Sizes, Strength] | None:
     """Return the longest block and the strength of fewest bits, None when no metric saves any."""
-    blocks = list(parts[0].gathered.whole.products)
-    if not sum(part.gathered.fitted.total(blocks[0])[0] for part in parts) > 0:
+    # Dumps of other lengths have other longest blocks: those with the most values count.
+    whole, known = parts[0].gathered.whole, parts[0].pool.samples
+    block = max((b for b in whole.products if b in known), key=lambda b: whole.total(b)[1])
+    if not sum(part.gathered.fitted.total(block)[0] for part in parts) > 0:
         return None
-    if not all(part.gathered.held_out for part in parts):
-        return blocks[0], START
-    tried = {block: Simulation.of(parts, block) for block in blocks}
-    block = min(blocks, key=lambda block: tried[block].bits(START))
-    simulation, best = tried[block], START
+    if not all(part.gathered.held_out.get(block) for part in parts):
+        return block, START
+    simulation, best = Simulation.of(parts, block), START
     bits = simulation.bits(best)
     for name, values in (("channels", FLOORS), ("places", PLACES)):
         for value in values:
