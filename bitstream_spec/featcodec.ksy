@@ -283,6 +283,68 @@ types:
         valid:
           expr: _.value >= 20
         doc: With the 20 bytes of frame.
+      - id: cuts
+        type: cuts
+        if: not _io.eof
+        valid:
+          expr: _root.signature.major_version >= 6
+
+  cuts:
+    doc: Section 4.3.
+    seq:
+      - id: num_cuts
+        type: varint
+        valid:
+          expr: _.value >= 1 and _.value <= _parent.num_tensors.value
+      - id: cuts
+        type: cut
+        repeat: expr
+        repeat-expr: num_cuts.value
+
+  cut:
+    seq:
+      - id: tensor
+        type: varint
+        valid:
+          expr: _.value < _parent._parent.num_tensors.value
+      - id: axes
+        type: 'cut_axis(tensor.value, _index, _index == 0 ? 1 : axes[_index - 1].parts)'
+        repeat: expr
+        repeat-expr: _parent._parent.ranks[tensor.value]
+      - id: groups
+        type: varint
+        repeat: expr
+        repeat-expr: axes[axes.size - 1].parts - 1
+        doc: The GRUP section of each part but the first, counted from 0.
+
+  cut_axis:
+    doc: How one axis of a tensor is cut.
+    params:
+      - id: tensor
+        type: u8
+      - id: number
+        type: s4
+      - id: before
+        type: u8
+        doc: Parts by the axes before.
+    seq:
+      - id: num_parts
+        type: varint
+      - id: lengths
+        type: varint
+        repeat: expr
+        repeat-expr: num_parts.value
+        if: num_parts.value >= 2
+        valid:
+          expr: _.value >= 1
+    instances:
+      length:
+        value: _parent._parent._parent.axes[number].lengths[tensor].length.value
+      along:
+        value: >-
+          num_parts.value == 0 ? 1 : (num_parts.value == 1 ? length : num_parts.value)
+      parts:
+        value: before * along
 
   metadatum:
     seq:
@@ -328,6 +390,7 @@ types:
             or (_ == coding::network and _root.signature.major_version >= 3)
             or (_ == coding::exact_rows and _root.signature.major_version >= 5)
             or (_ == coding::lossy_rows and _root.signature.major_version >= 5)
+            or (is_of_task and _root.signature.major_version >= 6)
       - id: dtype
         type: u1
         enum: dtype
@@ -351,16 +414,28 @@ types:
       - id: max_error
         type: f8
         doc: NaN when it was not measured.
+      - id: task_snr
+        type: f8
+        if: is_of_task
+        doc: In dB.
       - id: layout
         type: layout
         if: coding == coding::exact_rows
       - id: repeats
         type: sized_repeats
-        if: coding == coding::exact_rows or coding == coding::lossy_rows
+        if: >-
+          coding == coding::exact_rows or coding == coding::lossy_rows
+          or coding == coding::lossy_rows_of_task
       - id: lossy
         type: lossy
         if: coding != coding::exact and coding != coding::exact_rows
     instances:
+      is_of_task:
+        value: >-
+          coding == coding::lossy_of_task or coding == coding::network_of_task
+          or coding == coding::lossy_rows_of_task
+      is_of_network:
+        value: coding == coding::network or coding == coding::network_of_task
       num_row_groups:
         value: (num_slabs.value + slabs_per_row_group.value - 1) / slabs_per_row_group.value
 
@@ -410,7 +485,11 @@ types:
         repeat: expr
         repeat-expr: num_runs.value
         valid:
-          expr: _.value > 0
+          expr: _.value > 0 or _root.signature.major_version >= 6
+        doc: 0, the rows are constant. For each such run its constant follows, up to the end.
+      - id: constants
+        type: varint
+        repeat: eos
 
   lossy:
     doc: |
@@ -455,20 +534,21 @@ types:
         valid:
           expr: |
             _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
-            or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding != coding::network)
-            or (_ < 32 and _root.signature.major_version >= 6
-            and (_parent.coding != coding::network or (_ & 8) == 0))
+            or (_ < 16 and _root.signature.major_version >= 4 and not _parent.is_of_network)
+            or (_ < 64 and _root.signature.major_version >= 6 and not _parent.is_of_network)
+            or ((_ == 130 or _ == 194) and _root.signature.major_version >= 6
+            and not _parent.is_of_network)
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
           quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4;
-          bit 4, a task SNR, which needs major version 6.
+          bit 4, constant channels, bit 5, gains of tokens, section 6.8, bit 7, refinements, and bit 6,
+          of logarithms, section 7.17, which need major version 6.
       - id: curve
         type: curve
         if: (flags & 8) != 0
-      - id: task_snr
-        type: f8
+      - id: constants
+        type: constants
         if: (flags & 16) != 0
-        doc: In dB.
       - id: profile
         type: varint
         doc: 0, none; else 1 + its position in the index.
@@ -481,12 +561,29 @@ types:
             (flags & 4) == 0 or _.kind != part_kind::own
             or (_.body.as<sized_model>.model.transform != transform::context_v3
             and _.body.as<sized_model>.model.transform != transform::predicted
-            and _.body.as<sized_model>.model.transform != transform::split)
-        doc: No transforms 2, 4 and 5 with dependent quantisation.
+            and _.body.as<sized_model>.model.transform != transform::split
+            and _.body.as<sized_model>.model.transform != transform::interpolated)
+        doc: No transforms 2, 4, 5 and 8 with dependent quantisation.
       - id: picture_step
         type: svarint
-        if: _parent.coding == coding::network
+        if: _parent.is_of_network
         doc: Eighths of an octave, -256 to 256.
+
+  constants:
+    doc: Section 5, constant channels.
+    seq:
+      - id: num_channels
+        type: varint
+        valid:
+          expr: _.value > 0 and _.value <= 65536
+      - id: channels
+        type: varint
+        repeat: expr
+        repeat-expr: num_channels.value
+      - id: elements
+        type: varint
+        repeat: expr
+        repeat-expr: num_channels.value
 
   curve:
     doc: Section 6.6.
@@ -545,6 +642,7 @@ types:
           expr: >-
             _ == transform::none or _ == transform::linear
             or (_ == transform::banded and _root.signature.major_version >= 3)
+            or (_ == transform::low_rank and _root.signature.major_version >= 6)
             or (_ == transform::weighted and _root.signature.major_version >= 6)
       - id: entry
         type: varint
@@ -573,10 +671,13 @@ types:
             and _root.signature.kind == kind::features)
             or (_ == transform::context and _root.signature.major_version >= 5
             and _root.signature.kind == kind::features)
+            or (_ == transform::interpolated and _root.signature.major_version >= 6
+            and _root.signature.kind == kind::features)
             or (_ == transform::weighted and _root.signature.major_version >= 6)
+            or (_ == transform::low_rank and _root.signature.major_version >= 6)
         doc: |
-          No transforms 2 and 4 to 7 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
-          major version 4, 7 below 5, or 8 below 6.
+          No transforms 2 and 4 to 8 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
+          major version 4, 7 below 5, or 8 to 10 below 6.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -588,13 +689,14 @@ types:
           expr: >-
             ((transform != transform::context_v3 and transform != transform::context_v4)
             or (longest_block.rank == 2 and num_reflectors.value == 0))
-            and (transform != transform::context or (longest_block.rank >= 1
-            and longest_block.rank <= 3 and num_reflectors.value == 0))
+            and ((transform != transform::context and transform != transform::interpolated)
+            or (longest_block.rank >= 1 and longest_block.rank <= 3
+            and num_reflectors.value == 0))
             and ((transform != transform::predicted and transform != transform::split)
             or num_reflectors.value == 0)
         doc: |
           Any; what is checked here are the rules for transforms 2 and 6, which leave out prefix
-          tokens, and those for transforms 4, 5 and 7.
+          tokens, and those for transforms 4, 5, 7 and 8.
       - id: scale_unit
         type: u1
       - id: num_bands
@@ -631,16 +733,56 @@ types:
       - id: own_tables
         type: own_tables
         if: transform == transform::context
+      - id: len_interpolation
+        type: varint
+        if: transform == transform::interpolated
+      - id: interpolation
+        type: interpolation
+        size: len_interpolation.value
+        if: transform == transform::interpolated
       - id: centres
         type: integers
       - id: reflectors
         type: integers
+        if: transform != transform::low_rank
+      - id: runs_of_reflectors
+        type: runs_of_reflectors
+        if: transform == transform::low_rank
       - id: scales
         type: scales
+        valid:
+          expr: transform != transform::interpolated or _.len.value == 0
       - id: tables
         type: tables
         valid:
-          expr: transform != transform::context or _.len.value == 0
+          expr: >-
+            (transform != transform::context and transform != transform::interpolated)
+            or _.len.value == 0
+
+  runs_of_reflectors:
+    doc: Section 6.2.
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: runs_body
+        size: len.value
+        if: len.value > 0
+
+  runs_body:
+    seq:
+      - id: runs
+        type: run_of_reflectors
+        repeat: eos
+
+  run_of_reflectors:
+    seq:
+      - id: num_reflectors
+        type: varint
+        valid:
+          expr: _.value >= 1
+      - id: reflectors
+        type: integers
 
   metric:
     doc: Section 6.7.
@@ -673,6 +815,34 @@ types:
       - id: octaves
         type: integers
       - id: rows
+        type: integers
+
+  interpolation:
+    doc: Section 7.16.
+    seq:
+      - id: axis
+        type: u1
+        valid:
+          max: 1
+      - id: groups
+        type: integers
+      - id: near
+        type: integers
+      - id: near_constants
+        type: integers
+      - id: across
+        type: integers
+      - id: spread
+        type: integers
+      - id: spread_constants
+        type: integers
+      - id: spread_across
+        type: integers
+      - id: slopes
+        type: integers
+      - id: zeros
+        type: integers
+      - id: offsets
         type: integers
 
   scales:
@@ -857,11 +1027,16 @@ types:
     doc: |
       A row group. Its layout is that of the coding of the GRUP section that claims it, for which
       the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-      `lossy_rows` is as `lossy`, `exact_rows` as `exact`.
+      `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With bit 5 of `flags` it is `gains`, with
+      bit 7 `refined`.
     instances:
       lossy:
         pos: 0
         type: rows_lossy
+        size-eos: true
+      gains:
+        pos: 0
+        type: rows_gains
         size-eos: true
       network:
         pos: 0
@@ -870,6 +1045,10 @@ types:
       exact:
         pos: 0
         type: rows_exact
+        size-eos: true
+      refined:
+        pos: 0
+        type: rows_refined
         size-eos: true
 
   rows_lossy:
@@ -881,6 +1060,59 @@ types:
         type: exceptions
       - id: symbols
         type: coded_symbols
+
+  rows_gains:
+    doc: Section 7.7, in a group whose flags have bit 5.
+    seq:
+      - id: fine_step
+        type: u1
+      - id: exceptions
+        type: exceptions
+      - id: gains
+        type: sized_integers
+        doc: Section 6.8.
+      - id: symbols
+        type: coded_symbols
+
+  sized_integers:
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        size: len.value
+
+  rows_refined:
+    doc: Section 7.17.
+    seq:
+      - id: fine_step
+        type: u1
+        valid: 128
+      - id: exceptions
+        type: exceptions
+      - id: refinement
+        type: sized_refinement
+      - id: symbols
+        type: coded_symbols
+
+  sized_refinement:
+    seq:
+      - id: len
+        type: varint
+      - id: body
+        type: refinement
+        size: len.value
+
+  refinement:
+    doc: Section 7.17.
+    seq:
+      - id: len_small
+        type: varint
+      - id: small
+        size: len_small.value
+        doc: Elements below a step, as `rows_exact`; none when there are none.
+      - id: low_bits
+        size-eos: true
+        doc: For each place a byte, 0 or 1, and with 0 the bits at that place.
 
   rows_network:
     doc: Section 7.8. A row group without values has no picture, and is laid out as `rows_lossy`.
@@ -916,7 +1148,26 @@ types:
         doc: |
           One `plane` for each byte of an element; raw ones have a byte for each element. From
           major version 4 on, when the first byte is 3, `bins` behind it, when it is 4, a zlib
-          stream of the elements.
+          stream of the elements. From major version 6 on, when the first byte is 5, `swaps` behind
+          it, and then all this as without them.
+
+  swaps:
+    doc: Section 8.2.
+    seq:
+      - id: distance
+        type: varint
+        valid:
+          expr: _.value > 0
+      - id: phase
+        type: varint
+      - id: num_channels
+        type: varint
+        valid:
+          expr: _.value > 0 and _.value <= 65536 and phase.value < distance.value * _.value
+      - id: len_numbers
+        type: varint
+      - id: numbers
+        size: len_numbers.value
 
   plane:
     doc: Section 8.
@@ -1130,6 +1381,9 @@ enums:
     2: network
     4: exact_rows
     5: lossy_rows
+    9: lossy_of_task
+    10: network_of_task
+    13: lossy_rows_of_task
   architecture:
     0: generic
     1: cnn
@@ -1146,7 +1400,9 @@ enums:
     5: split
     6: context_v4
     7: context
-    8: weighted
+    8: interpolated
+    9: weighted
+    10: low_rank
   plane_kind:
     0: raw
     1: constant

@@ -42,6 +42,7 @@ def must(condition: object, reason: str) -> None:
 LIMITS = {
     "HEADER_BYTES": 100_000_000,
     "GROUPS": 2**20,
+    "PARTS": 2**20,
     "RANK": 16,
     "STRING_BYTES": 65_536,
     "TENSOR_VALUES": 2**59,
@@ -86,6 +87,9 @@ class Reader:
         must(n <= self.left(), "a field runs beyond its end")
         self.at += n
         return bytes(self.data[self.at - n : self.at])
+
+    def peek(self) -> int:
+        return self.data[self.at] if self.left() else -1
 
     def rest(self) -> bytes:
         return self.take(self.left())
@@ -204,7 +208,8 @@ SECTIONS = {  # section types known to a major version
     6: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
 CONTEXT_V3, CONTEXT_V4, CONTEXT = CONTEXTS = 2, 6, 7  # the transforms of context modelling
-WEIGHTED = 8  # the transform of a task metric
+WEIGHTED = 9  # the transform of a task metric
+LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 
 
@@ -253,6 +258,7 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
     must(indx.type == b"INDX" and indx.end == last, "INDX does not end where END begins")
     must(at >= 16, "INDX overlaps the signature")
     index = read_index(indx.payload, at - 16)
+    must(major >= 6 or not index.cuts, "cuts in a file below 6.0")
     sections, offset = [], 16
     for type_, size in zip(index.types, index.lengths, strict=True):
         section = read_section(data, offset, known)
@@ -306,6 +312,7 @@ class Index:
     groups: list[int] = field(default_factory=list)
     types: list[bytes] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
+    cuts: dict[int, Cut] = field(default_factory=dict)
 
 
 def read_index(payload: bytes, room: int) -> Index:
@@ -351,9 +358,69 @@ def read_index(payload: bytes, room: int) -> Index:
     index.lengths = r.varints(m)
     must(min(index.lengths, default=20) >= 20, "a section without room for its frame")
     groups = index.types.count(b"GRUP")
-    must(len(index.profiles) <= groups <= n, "profiles without groups, or groups without tensors")
+    if r.left():
+        index.cuts = read_cuts(r, index)
+    most = n + sum(len(cut.groups) for cut in index.cuts.values())
+    must(
+        len(index.profiles) <= groups <= most, "profiles without groups, or groups without tensors"
+    )
     r.end()
     return index
+
+
+@dataclass
+class Cut:
+    """How a tensor is cut: along each axis the places of the parts, and whether they have it."""
+
+    places: list[list[range]]
+    kept: list[bool]
+    groups: list[int]
+
+    def parts(self) -> list[tuple[range, ...]]:
+        return list(itertools.product(*self.places))
+
+    def shape(self, part: Sequence[range]) -> list[int]:
+        return [len(places) for places, kept in zip(part, self.kept, strict=True) if kept]
+
+
+def read_cuts(r: Reader, index: Index) -> dict[int, Cut]:
+    """Section 4.3."""
+    found: dict[int, Cut] = {}
+    count, total, last = r.varint(), 0, -1
+    must(count, "cuts of no tensor")
+    for _ in range(count):
+        t = r.varint()
+        must(last < t < len(index.shapes), "a cut of no tensor, or not in order")
+        last, shape = t, index.shapes[t]
+        lengths: list[list[int]] = []  # none where the axis is whole
+        parts, each = 1, []
+        for n in shape:
+            k = r.varint()
+            lengths.append(r.varints(k) if k > 1 else [])
+            must(k < 2 or (min(lengths[-1]) and sum(lengths[-1]) == n), "the lengths of parts")
+            each.append(k == 1)
+            parts *= n if k == 1 else max(k, 1)
+        must(math.prod(shape) and BITS[index.dtypes[t]] >= 8, "a cut of nothing, or through bytes")
+        must(not all(each) and (any(each) or any(lengths)), "a cut into elements, or into one")
+        total = within(total + parts, "PARTS")
+        places = []
+        for n, cut, single in zip(shape, lengths, each, strict=True):
+            edges = [0, *itertools.accumulate(cut or [n])]
+            edges = list(range(n + 1)) if single else edges
+            places.append([range(a, b) for a, b in itertools.pairwise(edges)])
+        kept = [not single for single in each]
+        found[t] = Cut(places, kept, [index.groups[t], *r.varints(parts - 1)])
+    return found
+
+
+def check_cut(cut: Cut, layout: str) -> None:
+    """The rule of 4.3 for the samples of parts."""
+    letters = iter(layout)
+    letter = [next(letters, "") if kept else "" for kept in cut.kept]
+    samples = [i for i, name in enumerate(letter) if name == "N"]
+    if samples:
+        must(all(cut.kept[samples[0] : samples[-1]]), "an axis between samples that is cut")
+        must(all(len(cut.places[i]) == 1 for i in samples), "a sample axis that is cut")
 
 
 def read_names(r: Reader, n: int, text: int) -> list[str]:
@@ -423,8 +490,12 @@ class Lossy:
     shift: int = 0  # of a message: added to all scales
     models: list[Model] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
+    constants: dict[int, int] = field(default_factory=dict)  # elements of channels
+    gains: bool = False
     network: Network | None = None  # with coding 2
     picture_step: int = 0  # with coding 2
+    refined: bool = False  # 7.17
+    logarithmic: bool = False  # 7.17
 
 
 @dataclass
@@ -443,16 +514,18 @@ class Group:
 
 
 def read_head(r: Reader, major: int) -> tuple[int, Group]:
-    """The coding, and what the headers of all groups begin with."""
+    """The coding, whether or not for a task, and what the headers of all groups begin with."""
     coding, dtype = r.u8(), r.u8()
-    known = (0, 1) if major < 3 else (0, 1, 2) if major < 5 else (0, 1, 2, 4, 5)
-    must(coding in known, "unknown coding")
+    known = {1: (0, 1), 3: (0, 1, 2), 4: (0, 1, 2), 5: (0, 1, 2, 4, 5)}
+    must(coding in known.get(major, (0, 1, 2, 4, 5, 9, 10, 13)), "unknown coding")
     must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
     within(min(group.per, group.slabs), "ROW_GROUP_VALUES")
     r.take(16)  # SNR and largest error: what the encoder measured
-    return coding, group
+    if coding > 8:
+        must(math.isfinite(r.f64()), "the task SNR is not finite")
+    return coding % 8, group
 
 
 def read_group(
@@ -467,7 +540,7 @@ def read_group(
         must(BITS[dtype] >= 8 and all(map(math.prod, shapes)), "rows of parts of bytes, or of none")
         within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
         layout = r.layout() if coding == 4 else ""
-        listed = read_repeats(r.blob())
+        listed = read_repeats(r.blob(), major, BITS[dtype])
     if coding in (0, 4):
         total = sum(stored(dtype, s) // width(dtype) for s in shapes)
         if listed:
@@ -488,14 +561,21 @@ def read_group(
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
     flags = r.u8()
-    must(flags < {1: 4, 3: 4, 4: 16, 5: 16, 6: 32}[major], "unknown flags of a group")
+    known = 3 if major < 4 else 15 if major < 6 else 255
+    must(flags & known == flags, "unknown flags of a group")
+    z.refined, z.logarithmic = bool(flags & 128), bool(flags & 64)
+    z.gains = bool(flags & 32)
     z.clamp = bool(flags & 1)  # bit 1 asks for double precision, which this decoder always uses
     z.dependent = bool(flags & 4)
     if flags & 8:
         z.curve = Curve(r.f64(), struct.unpack("<24b", r.take(24)))
         must(0 < z.curve.width < math.inf, "the width of a correction curve")
     if flags & 16:
-        must(math.isfinite(r.f64()), "the task SNR is not finite")
+        n = within(r.varint(), "CHANNELS")
+        constant, elements = r.varints(n), r.varints(n)
+        must(n and all(map(int.__lt__, constant, constant[1:])), "the constant channels")
+        must(all(e < 1 << BITS[dtype] for e in elements), "an element of too many bits")
+        z.constants = dict(zip(constant, elements, strict=True))
     at = r.varint()
     must(at <= len(profiles), "no such profile")
     profile = profiles[at - 1] if at else None
@@ -504,8 +584,10 @@ def read_group(
     if listed:
         group.repeats = Repeats(listed, layout, prefix, grid, shapes, group.rows())
         z.views = group.repeats.views()
+    must(major >= 6 or not several_channels(layout), "several channel axes below 6.0")
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
-    channels = within(z.views[0].channels, "CHANNELS")
+    channels = z.views[0].channels
+    must(max(z.constants, default=0) < channels, "a constant channel that there is not")
     parts = range(2 if prefix else 1)
     z.models = [read_part(r, major, channels, profile, bool(i), z.dependent) for i in parts]
     if coding == 2:
@@ -514,15 +596,18 @@ def read_group(
     r.end()
     if coding == 2:
         must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
-        must(not z.curve, "a network and a correction curve")
+        must(flags < 8, "a network and a correction curve, constants or gains")
         must(profile and profile.network, "no profile with a network")
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
     for model in z.models if z.dependent else []:
-        must(model.transform not in (2, 4, 5), "dependent quantisation in the sample domain")
+        must(model.transform not in (2, 4, 5, 8), "dependent quantisation in the sample domain")
         first = 78 if model.transform in CONTEXTS else 128
         full = all(table.magnitude for number, table in model.tables.items() if number >= first)
         must(full, "an empty table of a quantiser")
+    if z.refined or z.logarithmic:
+        must(flags & 15 == 2 and z.refined and coding != 2, "flags of a refined group")
+        check_refined(z, profile)
     check_slabs(z)
     total = sum(v.samples * rows_of(z, v) for v in z.views)
     must(group.slabs == total, "the number of slabs is wrong")
@@ -543,7 +628,8 @@ def read_part(
         sets = 3 if dependent else 1
         return read_model(r.blob(), channels, major, True, not of_prefix, sets)
     transform = r.u8()
-    must(transform in (0, 1, 3, WEIGHTED), "the transform of an entry")
+    must(transform in (0, 1, 3, WEIGHTED, LOW_RANK), "the transform of an entry")
+    must(transform != LOW_RANK or major >= 6, "a low-rank KLT in a file of an older version")
     must(transform != 3 or major >= 3, "bands in a file of major version 1")
     must(transform != WEIGHTED or major >= 6, "a task metric in a file of an older version")
     e = r.varint()
@@ -552,8 +638,7 @@ def read_part(
     entry = profile.entries[e]
     must(entry.channels == channels, "the entry has another number of channels")
     must(entry.of_prefix == of_prefix, "the entry is of the other part")
-    of_entry = entry.model.transform
-    alike = transform == of_entry or max(transform, of_entry) <= 1
+    alike = transform == entry.model.transform or max(transform, entry.model.transform) <= 1
     must(alike, "the entry has another transform")
     more = read_scales(r.blob(), channels, entry.model.points, 1)
     rows = zip(entry.model.scales, more, strict=True)
@@ -582,7 +667,7 @@ class View:
     samples: int
     sample_stride: int
     channels: int
-    channel_stride: int
+    offsets: Sequence[int]  # of the channels
     parts: list[Lattice]  # the grid, and the prefix tokens when there are any
 
 
@@ -592,7 +677,6 @@ def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
     axes = [i for i, letter in enumerate(layout) if letter in "LHWT"]
     must(len(axes) == len({layout[i] for i in axes}) <= 3, "the grid axes of the layout")
     channel = [i for i, letter in enumerate(layout) if letter in "CD"]
-    must(len(channel) <= 1, "two channel axes")
     strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
     lattice = Lattice(0, [shape[i] for i in axes], [strides[i] for i in axes])
     parts = [lattice]
@@ -610,10 +694,23 @@ def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
         shape,
         math.prod(shape[i] for i in samples),
         strides[samples[-1]] if samples else 0,
-        math.prod(shape[i] for i in channel),
-        strides[channel[0]] if channel else 0,
+        within(math.prod(shape[i] for i in channel), "CHANNELS"),
+        channels_at([(shape[i], strides[i]) for i in channel]),
         parts,
     )
+
+
+def channels_at(axes: list[tuple[int, int]]) -> Sequence[int]:
+    """Where the channels of a token are, from length and stride of each channel axis."""
+    if len(axes) == 1 and axes[0][1]:
+        return range(0, axes[0][0] * axes[0][1], axes[0][1])
+    return [
+        sum(at) for at in itertools.product(*([i * step for i in range(n)] for n, step in axes))
+    ]
+
+
+def several_channels(layout: str) -> bool:
+    return sum(letter in "CD" for letter in layout) > 1
 
 
 # ---- 5.2 Blocks ----------------------------------------------------------------------------------
@@ -726,19 +823,25 @@ class RepeatedRows:
 
     whole: bool
     runs: list[tuple[int, int, int]]
+    constants: list[int]
 
 
-def read_repeats(data: bytes) -> RepeatedRows:
+def read_repeats(data: bytes, major: int, bits: int) -> RepeatedRows:
     r = Deflated(data, 11 + 30 * LIMITS["REPEAT_RUNS"])
     whole, n = r.u8(), within(r.varint(), "REPEAT_RUNS")
     must(whole <= 1 and n, "what is a row, or no runs")
     new, repeated, distances = r.varints(n), r.varints(n), r.varints(n)
+    constants = r.varints(distances.count(0)) if major >= 6 else []
+    must(all(c < 1 << bits for c in constants), "an element of too many bits")
     r.end()
-    return RepeatedRows(bool(whole), list(zip(new, repeated, distances, strict=True)))
+    return RepeatedRows(bool(whole), list(zip(new, repeated, distances, strict=True)), constants)
 
 
 class Repeats:
-    """The rows of a group's tensors: in `same`, for each of them the number of a new row."""
+    """The rows of a group's tensors: in `same`, for each of them the number of a new row.
+
+    Of a constant row it is -1 less the number of its constant.
+    """
 
     def __init__(
         self,
@@ -749,8 +852,9 @@ class Repeats:
         shapes: list[list[int]],
         row_groups: int,
     ) -> None:
+        must(not several_channels(layout), "repeated rows of several channel axes")
         letters = [letter for letter in layout if letter in "LHWT"]
-        self.whole = found.whole or bool(prefix) or not letters
+        self.layout, self.whole = layout, found.whole or bool(prefix) or not letters
         self.prefix, self.grid, self.runs = prefix, grid, found.runs
         # Of a whole sample the tokens of L need not be told apart.
         cut = [view(s, layout, prefix, grid) for s in shapes]
@@ -759,6 +863,7 @@ class Repeats:
         counts = [v.samples * per for v, per in zip(self.tensors, self.per, strict=True)]
         rows = within(sum(counts), "REPEAT_ROWS", row_groups)
         self.same, self.new = [], []  # self.new: the tensor, and the sample, of each new row
+        self.constants, numbers = found.constants, itertools.count(-1, -1)
         kind: list[tuple[int, ...]] = []  # of each new row, the lengths of its axes
         of = [(t, i // per) for t, (n, per) in enumerate(zip(counts, self.per)) for i in range(n)]
         shape = [(*v.parts[0].lengths[0 if self.whole else 1 :], v.channels) for v in self.tensors]
@@ -770,11 +875,16 @@ class Repeats:
                 self.new.append((t, sample))
                 kind.append(shape[t])
             if repeated or new >= 0:
-                must(repeated and 0 < distance <= len(self.same), "a run of repeated rows")
+                must(repeated and distance <= len(self.same), "a run of repeated rows")
+                must(distance or self.constants, "a distance of 0")
+            if repeated and not distance:
+                self.same += [next(numbers)] * repeated
+                continue
             for _ in range(repeated):
-                row = self.same[len(self.same) - distance]
-                must(kind[row] == shape[of[len(self.same)][0]], "a row repeats one unlike it")
-                self.same.append(row)
+                before, at = len(self.same) - distance, len(self.same)
+                must(shape[of[before][0]] == shape[of[at][0]], "a row repeats one unlike it")
+                self.same.append(self.same[before])
+        must(self.new, "no row is left")
         self.of, self.sizes = of, [math.prod(lengths) for lengths in kind]
 
     def elements(self) -> int:
@@ -800,7 +910,7 @@ class Repeats:
         inner = []  # places of the elements of a row, from where it begins
         for v in self.tensors:
             axes = list(zip(v.parts[0].lengths, v.parts[0].strides, strict=True))
-            axes = [*axes[0 if self.whole else 1 :], (v.channels, v.channel_stride)]
+            axes = [*axes[0 if self.whole else 1 :], (v.channels, (*v.offsets, 0, 0)[1])]
             steps = [[i * stride for i in range(n)] for n, stride in axes]
             inner.append([sum(place) for place in itertools.product(*steps)])
         number, before = 0, -1
@@ -810,7 +920,11 @@ class Repeats:
             begin = sample * v.sample_stride
             if not self.whole:
                 begin += number % self.per[t] * v.parts[0].strides[0]
-            for place, value in zip(inner[t], data[begins[row] : begins[row + 1]], strict=True):
+            if row < 0:
+                values: Sequence[int] = [self.constants[-1 - row]] * len(inner[t])
+            else:
+                values = data[begins[row] : begins[row + 1]]
+            for place, value in zip(inner[t], values, strict=True):
                 out[t][begin + place] = value
         return out
 
@@ -836,6 +950,7 @@ class Model:
     prediction: Prediction | None = None  # 7.11
     peak: int = 0  # 7.12
     offsets: Sequence[int] = ()  # 7.13
+    interpolation: Interpolation | None = None  # 7.16
     axes_of: list[Basis] = field(default_factory=list)  # 6.7, of each band
     gains: list[list[float]] = field(default_factory=list)  # 6.7, of each band and channel
     place_gains: list[float] = field(default_factory=list)  # 6.7
@@ -843,7 +958,7 @@ class Model:
     @property
     def samples(self) -> bool:
         """Whether there is no DCT, whatever the size of a block."""
-        return self.transform in (2, 4, 5, 6, 7)
+        return self.transform in (2, 4, 5, 6, 7, 8)
 
 
 def read_model(
@@ -854,15 +969,18 @@ def read_model(
     contexts: bool = False,
     sets: int = 1,
 ) -> Model:
-    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4, 5 and 7.
+    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4, 5, 7, 8.
 
     ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of
     offsets (7.13, 7.14).
     """
     r = Reader(data)
     transform = r.u8()
-    must(transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 8}[major], "unknown transform")
-    must(transform not in (4, 5, CONTEXT) or own, "a transform of the sample domain in a profile")
+    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 10}[major]
+    must(known, "unknown transform")
+    must(
+        transform not in (4, 5, CONTEXT, 8) or own, "a transform of the sample domain in a profile"
+    )
     must(transform not in (2, 6) or contexts, "context modelling in a wrong place")
     axes = r.lengths()
     points = math.prod(axes)
@@ -905,17 +1023,29 @@ def read_model(
         offsets = read_integers(r.blob(), 48 * sets)
         must(all(-128 <= o <= 128 for o in offsets), "an offset is too large")
     own_tables = read_own_tables(r.blob()) if transform == CONTEXT else {}
+    interpolation = None
+    if transform == 8:
+        fits = 1 <= len(axes) <= 3 and math.prod(axes[:-2]) == 1
+        must(fits and not count, "interpolation with reflectors, or of blocks that are no maps")
+        interpolation = read_interpolation(r.blob(), channels)
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     of_bands = (max(bands, default=0) + 1) * (2 if gains else 1)
     if count:
-        within(of_bands * channels**2, "KLT_NUMBERS" if own else "PROFILE_KLT_NUMBERS")
+        numbers = 2 * channels * count if transform == LOW_RANK else of_bands * channels**2
+        within(numbers, "KLT_NUMBERS" if own else "PROFILE_KLT_NUMBERS")
     size = count * channels - count * (count - 1) // 2
-    flat = read_integers(r.blob(), of_bands * size)
+    packed = r.blob()
+    if transform == LOW_RANK and packed:
+        flat = read_runs(packed, count, channels)
+    else:
+        flat = read_integers(packed, of_bands * size)
     bases = [read_basis(flat[i * size : (i + 1) * size], count, channels) for i in range(of_bands)]
-    of_scales = {4: len(PASSES), 5: 1}.get(transform, points)
-    scales = read_scales(r.blob(), channels, of_scales, unit)
+    of_scales = {4: len(PASSES), 5: 1, 8: 1}.get(transform, points)
+    packed = r.blob()
+    must(not packed or transform != 8, "interpolation with scales")
+    scales = read_scales(packed, channels, of_scales, unit)
     tables = read_tables(r.blob())
-    must(not tables or transform != CONTEXT, "tables in two places")
+    must(not tables or transform not in (CONTEXT, 8), "tables in two places, or where none belong")
     tables |= own_tables
     r.end()
     model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
@@ -925,7 +1055,19 @@ def read_model(
         model.axes_of, model.bases = bases[:n], bases[n:]
         model.gains = [octaves[i * channels : (i + 1) * channels] for i in range(n)]
         model.place_gains = octaves[n * channels :]
-    return replace(model, offsets=offsets)
+    return replace(model, offsets=offsets, interpolation=interpolation)
+
+
+def read_runs(data: bytes, count: int, channels: int) -> list[int]:
+    """The integers of reflectors in runs, section 6.2."""
+    r, flat, first = Reader(data), list[int](), 0
+    while first < count:
+        of_run = r.varint()
+        must(1 <= of_run <= count - first, "a run of reflectors")
+        flat += read_integers(r.blob(), sum(channels - first - i for i in range(of_run)))
+        first += of_run
+    r.end()
+    return flat
 
 
 def read_basis(flat: Sequence[int], count: int, channels: int) -> Basis:
@@ -1142,6 +1284,8 @@ def frequencies(table: Table) -> list[int]:
     top = table.magnitude
     budget = 2**24 - (2 * top + 1)
     left = budget - (budget * chance(table.zero) >> 24)
+    if isinstance(table, Located):
+        return located_frequencies(table)
     f = [0] * (2 * top + 1)
     f[top] = budget - left + 1
     for m in range(1, top + 1):
@@ -1338,6 +1482,10 @@ def decode_rows(
     counts = [z.views[0].channels * math.prod(size) for (_, size), _ in found]
     total = within(sum(map(mul, sizes, counts)), "ROW_GROUP_VALUES")
     exceptions = read_exceptions(r, z.dtype, total) if excepted else {}
+    tokens = [math.prod(size) * n for ((_, size), _), n in zip(found, sizes, strict=True)]
+    gains = iter(read_gains(r, sum(tokens)) if z.gains else [0] * sum(tokens))
+    must(g == 128 or not z.refined, "a fine step with refinement")
+    refinement = r.blob() if z.refined else b""
     step = z.step * 2 ** ((g - 128) / 256)
     pictures: list[Picture | None] = [None for _ in found]
     if z.network:
@@ -1347,16 +1495,18 @@ def decode_rows(
     symbols: list[array[int]] = []
     latents: list[list[list[float]]] = []
     for ((part, size), _), blocks in zip(found, sizes, strict=True):
-        read = {2: read_map, 4: read_predicted, 5: read_split, 6: read_map, 7: read_map}.get(
-            z.models[part].transform, read_class
-        )
+        read = READERS.get(z.models[part].transform, read_class)
         more, values = read(coded, z, z.models[part], size, blocks, step)
         symbols += more
         latents.append(values)
     coded.end()
     begin = 0
     for ((part, size), pieces), y, blocks, p in zip(found, latents, sizes, pictures, strict=True):
-        put_class(z, z.models[part], size, pieces, y, p, out)
+        mine = list(itertools.islice(gains, math.prod(size) * blocks))
+        put_class(z, z.models[part], size, pieces, y, p, mine, out)
+    if z.refined:
+        refine(Reader(refinement), z, [a for _, pieces in found for a in addresses(z, pieces)], out)
+    for (_, pieces), y, blocks in zip(found, latents, sizes, strict=True):
         put_exceptions(z, pieces, blocks, begin, exceptions, out)
         begin += len(y) * blocks
     return [s for p in pictures if p for s in p.symbols] + symbols
@@ -1400,21 +1550,29 @@ def put_class(
     pieces: list[Piece],
     latents: list[list[float]],
     picture: Picture | None,
+    gains: list[int],
     out: list[array[int]],
 ) -> None:
-    """Reconstruct the blocks of a class, and put the values where they belong."""
+    """Reconstruct the blocks of a class, and put the values where they belong.
+
+    Each token is multiplied by its gain, 2 to a number of quarters.
+    """
     points = math.prod(size)
     dct = inverse_dct(size) if points > 1 and not model.samples else None
     at = list(places(model, size)) if model.bands else []
-    blocks = zip(*latents, strict=True)
+    blocks, count = zip(*latents, strict=True), len(gains) // points
+    numbers = itertools.count()
     tokens = iter(picture.values) if picture else itertools.repeat(None)
     for piece in pieces:
-        stride, bits = z.views[piece.tensor].channel_stride, out[piece.tensor]
+        offsets, bits = z.views[piece.tensor].offsets, out[piece.tensor]
         for origin in piece.origins:
             block = reconstruct(next(blocks), z, model, dct, at, points, next(tokens))
-            for point, values in zip(piece.points, block, strict=True):
-                for c, value in enumerate(to_bits(values, z.dtype)):
-                    bits[origin + point + c * stride] = value
+            factors = [2 ** (gain / 4) for gain in gains[next(numbers) :: count]]
+            whole = to_element if z.logarithmic else to_bits
+            for point, values, factor in zip(piece.points, block, factors, strict=True):
+                values = whole([value * factor for value in values], z.dtype)
+                for c, (offset, value) in enumerate(zip(offsets, values, strict=True)):
+                    bits[origin + point + offset] = z.constants.get(c, value)
 
 
 def put_exceptions(
@@ -1433,8 +1591,15 @@ def put_exceptions(
         c, point = divmod(coefficient, points)
         if 0 <= c < z.views[0].channels:
             piece, origin = where[block]
-            stride = z.views[piece.tensor].channel_stride
-            out[piece.tensor][origin + piece.points[point] + c * stride] = value
+            offset = z.views[piece.tensor].offsets[c]
+            out[piece.tensor][origin + piece.points[point] + offset] = value
+
+
+def read_gains(r: Reader, n: int) -> Sequence[int]:
+    """Section 6.8."""
+    found = read_integers(r.blob(), n)
+    must(all(abs(gain) <= 256 for gain in found), "a gain")
+    return found
 
 
 def blank(dtype: int, shape: Sequence[int]) -> array[int]:
@@ -1960,16 +2125,321 @@ def from_neighbours(
     return latents
 
 
+# ---- 7.16 Interpolation --------------------------------------------------------------------------
+
+SPREADS = (5, 7, 10, 13, 19, 27, 38, 54, 76, 108, 152, 215, 304, 431, 609, 861)
+SHIFTS = (3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8)
+LOW = (2, 3, 3, 5, 6, 9, 12, 9, 12, 9, 12, 9, 12, 9, 12, 9, 12)
+CELLS = (2, 2, 2, 2, 2, 3, 3, 4, 4, 6, 7, 10, 13, 10, 13, 10, 13)
+LOCATED = (13, 13, 13, 13, 13, 14, 14, 15, 15, 25, 26, 37, 48, 72, 94, 127, 127)
+HALVES = (2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512)
+LINES = (  # the first neighbours of the pairs of passes 1 and 4, 2 and 5, 3 and 6
+    ((-1, 0), (-1, -2), (-1, 2), (-3, 0)),
+    ((0, -1), (-1, -1), (-1, 1), (0, -3)),
+    ((-1, 0), (0, -1), (-1, -1), (-1, 1)),
+)
+
+
+@dataclass
+class Interpolation:
+    """The fields of 7.16; the weights of other channels are (channel, weight), those not 0."""
+
+    axis: int
+    groups: Sequence[int]
+    near: list[list[list[int]]]  # of each pass and channel, the constant last
+    spread: list[list[list[int]]]
+    across: list[list[list[tuple[int, int]]]]
+    spread_across: list[list[list[tuple[int, int]]]]
+    slopes: Sequence[int]
+    zeros: Sequence[int]
+    offsets: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Located(Table):
+    """A table whose frequencies follow from a slope g and a distance p 2^H."""
+
+    slope: int = 0
+    distance: int = 0
+    zeros: int | None = None  # the correction, where nothing lies below 0
+
+
+def read_interpolation(data: bytes, channels: int) -> Interpolation:
+    r = Reader(data)
+    axis = r.u8()
+    must(axis < 2, "an unknown axis")
+    within(7 * channels**2, "CHANNEL_WEIGHTS")
+    groups = read_integers(r.blob(), channels)
+    must(all(0 <= g < channels for g in groups), "a group of channels that cannot be")
+    pairs = [(c, j) for c in range(channels) for j in range(channels) if groups[j] < groups[c]]
+
+    def weights(lines: int, least: int) -> list[list[list[int]]]:
+        flat, constants = read_integers(r.blob(), 7 * lines * channels), r.blob()
+        last = read_integers(constants, 7 * channels)
+        must(all(max(least, -512) <= k <= 512 for k in flat), "a weight is too large, or negative")
+        must(all(least <= k <= 2**20 for k in last), "a constant is too large, or negative")
+        lined = [flat[i : i + channels] for i in range(0, len(flat), channels)]
+        return [
+            [
+                [*(line[c] for line in lined[i * lines : (i + 1) * lines]), last[i * channels + c]]
+                for c in range(channels)
+            ]
+            for i in range(7)
+        ]
+
+    def across(least: int) -> list[list[list[tuple[int, int]]]]:
+        flat = iter(read_integers(r.blob(), 7 * len(pairs)))
+        found: list[list[list[tuple[int, int]]]] = []
+        for _ in range(7):
+            rows: list[list[tuple[int, int]]] = [[] for _ in range(channels)]
+            for (c, j), k in zip(pairs, itertools.islice(flat, len(pairs)), strict=True):
+                must(least <= k <= 512, "a weight is too large, or negative")
+                if k:
+                    rows[c].append((j, k))
+            found.append(rows)
+        return found
+
+    near, of_channels = weights(4, -(2**20)), across(-512)
+    spread, spread_across = weights(6, 0), across(0)
+    slopes, zeros, offsets = (read_integers(r.blob(), n) for n in (17, 17 * 64, 17 * 6))
+    r.end()
+    for values, most in ((slopes, 32), (zeros, 96), (offsets, 128)):
+        must(all(abs(k) <= most for k in values), "a correction is too large")
+    return Interpolation(
+        axis, groups, near, spread, of_channels, spread_across, slopes, zeros, offsets
+    )
+
+
+def chance_at(z: int) -> int:
+    c, f = divmod(min(max(z, 0), 65280), 256)
+    low = chance(c)
+    return low + ((chance(min(c + 1, 255)) - low) * f >> 8)
+
+
+def located_frequencies(table: Located) -> list[int]:
+    top = table.magnitude
+    budget = 2**24 - (2 * top + 1)
+
+    def z(i: int) -> int:
+        return 32768 + (table.slope * (64 * i + 32 - table.distance) >> 6)
+
+    if table.zeros is None:
+        sums = [budget * chance_at(z(i)) >> 24 for i in range(-top, top)]
+    else:
+        below = chance_at(z(0))
+        first = budget * chance_at(z(0) + 256 * table.zeros) >> 24
+        sums = [0] * top + [first]
+        for i in range(1, top):
+            part = (budget - first) * (chance_at(z(i)) - below) // (2**24 - below)
+            sums.append(first + part)
+    sums.append(budget)
+    return [b - a + 1 for a, b in zip([0, *sums], sums, strict=False)]
+
+
+def located_table(number: int, positive: bool, m: Interpolation) -> Located:
+    k, p = divmod(number, 64)
+    p -= LOW[k] if positive else 0
+    octave, eighth = divmod(96 - 4 * (k - 8) + m.slopes[k], 8)
+    slope = POWERS[eighth] << octave >> 15
+    nothing_below = positive and p >> max(6 - SHIFTS[k], 0) < CELLS[k]
+    zeros = m.zeros[number] if nothing_below else None
+    return Located(LOCATED[k], slope=slope, distance=p << SHIFTS[k], zeros=zeros)
+
+
+def locate(predicted: int, k: int, positive: bool) -> tuple[int, int]:
+    """The number of the table, and the base."""
+    n, z = max(6 - SHIFTS[k], 0), max(SHIFTS[k] - 6, 0)
+    m = predicted + (1 << SHIFTS[k] - 1) >> SHIFTS[k]
+    if not positive:
+        e = m >> n
+        return 64 * k + m - (e << n), e << z
+    m = max(m, -LOW[k])
+    e = max((m >> n) - CELLS[k], 0)
+    return 64 * k + m - (e << n) + LOW[k], e << z
+
+
+def halving(y: int, x: int) -> int:
+    """The pass of a place, with the coordinate along the axis first."""
+    if y % 2 or x % 2:
+        return 3 + y % 2 + 2 * (x % 2)
+    return (y % 4 + 2 * (x % 4)) // 2
+
+
+def opposite_pairs(
+    y: int, x: int, size: tuple[int, int], number: int, axis: int
+) -> list[list[int | None]]:
+    """The points of the two neighbours of each pair, None for one that there is not."""
+    found: list[list[int | None]] = []
+    for a, b in LINES[(number - 1) % 3] if number else ():
+        h = 2 if number < 4 else 1
+        j, k = (h * b, h * a) if axis else (h * a, h * b)
+        pair: list[int | None] = []
+        for sign in (1, -1):
+            v, w = mirrored(y, sign * j, size[0]), mirrored(x, sign * k, size[1])
+            pair.append(None if v is None or w is None else v * size[1] + w)
+        found.append(pair)
+    return found
+
+
+def limited(q: int) -> int:
+    return min(max(q, -(2**15)), 2**15)
+
+
+def read_interpolated(
+    coded: Symbols, z: Lossy, model: Model, size: tuple[int, ...], blocks: int, step: float
+) -> tuple[list[array[int]], list[list[float]]]:
+    """As `read_class`, for a class of blocks coded with interpolation."""
+    m = model.interpolation
+    assert m
+    height, width = size = as_map(size)
+    points, positive = height * width, z.lower >= z.mean
+    channels = len(m.groups)
+    symbols = [[0] * blocks for _ in range(channels * points)]
+    latents = [[0.0] * blocks for _ in symbols]
+    arrays: list[array[int]] = []
+    grid = list(itertools.product(range(height), range(width)))
+    for number in range(7):
+        mine = [(y, x) for y, x in grid if halving(*((x, y) if m.axis else (y, x))) == number]
+        pairs = {place: opposite_pairs(*place, size, number, m.axis) for place in mine}
+        beyond: dict[tuple[int, int, int], int] = {}  # by channel, point and block
+        for group in sorted(set(m.groups)):
+            wanted: dict[int, list[tuple[int, int, int, int, int, int]]] = {}
+            members = [c for c in range(channels) if m.groups[c] == group]
+            for c, (y, x), block in itertools.product(members, mine, range(blocks)):
+                point = y * width + x
+                near = [
+                    [0 if i is None else limited(symbols[c * points + i][block]) for i in pair]
+                    for pair in pairs[y, x]
+                ]
+                s, r = expected(near, m.near[number][c], m.spread[number][c])
+                others = [(w, beyond[j, point, block]) for j, w in m.across[number][c]]
+                s += sum(w * u for w, u in others) + 32 >> 6
+                others = [(w, beyond[j, point, block]) for j, w in m.spread_across[number][c]]
+                r += sum(w * abs(u) for w, u in others) + 32 >> 6
+                s = min(max(s, -(2**21)), 2**21)
+                k = bisect_right(SPREADS, r)
+                table, base = locate(s, k, positive)
+                wanted.setdefault(table, []).append((c, point, block, s, k, base))
+            for table, some in sorted(wanted.items()):
+                found = coded.take(len(some), located_table(table, positive, m))
+                arrays.append(found)
+                for (c, point, block, s, k, base), rest in zip(some, found, strict=True):
+                    q = rest + base
+                    symbols[c * points + point][block] = q
+                    beyond[c, point, block] = 64 * limited(q) - (max(s, 0) if positive else s)
+                    left = 64 * limited(q) - s
+                    kind = 1 + (left > HALVES[k]) - (left < -HALVES[k])
+                    if positive and q == 0:
+                        kind = 3 + (s >= 0) + (s >= 32)
+                    latents[c * points + point][block] = (q + m.offsets[6 * k + kind] / 64) * step
+    return arrays, latents
+
+
+def expected(near: list[list[int]], weights: list[int], spreads: list[int]) -> tuple[int, int]:
+    """What neighbours say of a symbol and of its spread."""
+    s, r = weights[-1], spreads[-1]
+    for (one, other), a, b in zip(near, weights, spreads, strict=False):
+        s += a * (one + other)
+        r += b * abs(one - other)
+    if near:
+        first, second = sum(near[0]), sum(near[1])
+        r += spreads[4] * abs(first - second) + spreads[5] * abs(first)
+    return s, r
+
+
+READERS = {
+    2: read_map,
+    4: read_predicted,
+    5: read_split,
+    6: read_map,
+    7: read_map,
+    8: read_interpolated,
+}
+# ---- 7.17 Refinement -----------------------------------------------------------------------------
+
+
+def mantissa_of(dtype: int) -> tuple[int, int]:
+    """The bits of the mantissa, and what is added to an exponent."""
+    return {9: (2, 15), 10: (3, 7), 11: (10, 15), 12: (7, 127), 13: (23, 127), 14: (52, 1023)}[
+        dtype
+    ]
+
+
+def check_refined(z: Lossy, profile: Profile | None) -> None:
+    must((z.mean, z.deviation) == (0, 1), "a normalisation with refinement")
+    must(not profile, "a profile with refinement")
+    must(all(model.transform in (0, 4, 5) for model in z.models), "a transform with refinement")
+    fraction, octave = math.frexp(z.step)
+    bias = mantissa_of(z.dtype)[1]
+    least, most = (1 - bias, bias) if not z.logarithmic else (0, BITS[z.dtype] - 2)
+    if TYPES[z.dtype] == "F8_E4M3" and not z.logarithmic:
+        most = bias + 1
+    must(fraction == 0.5 and least <= octave - 1 <= most, "the step of a refined group")
+
+
+def to_element(values: list[float], dtype: int) -> list[int]:
+    """The elements that values stand for with the logarithmic flag."""
+    top = BITS[dtype] - 1
+    most = 2**top - (1024 if top == 63 else 1)
+    return [min(int(abs(x)), most) | (1 << top if math.copysign(1, x) < 0 else 0) for x in values]
+
+
+def addresses(z: Lossy, pieces: list[Piece]) -> Iterator[tuple[int, int]]:
+    """The tensor and the place of each element of a class, in coding order."""
+    where = [(piece, origin) for piece in pieces for origin in piece.origins]
+    for c in range(z.views[0].channels):
+        for point in range(len(pieces[0].points)):
+            for piece, origin in where:
+                yield piece.tensor, origin + piece.points[point] + z.views[piece.tensor].offsets[c]
+
+
+def refine(r: Reader, z: Lossy, where: list[tuple[int, int]], out: list[array[int]]) -> None:
+    """Set the bits that truncation took."""
+    small, width_of = [], []
+    mantissa, bias = mantissa_of(z.dtype)
+    octave = math.frexp(z.step)[1] - 1
+    for t, at in where:
+        size = out[t][at] & ~(1 << BITS[z.dtype] - 1)
+        if not size:
+            small.append((t, at))
+            continue
+        w = octave + bias + mantissa - (size >> mantissa)
+        width_of.append((t, at, octave if z.logarithmic else min(max(w, 0), mantissa)))
+    data = r.blob()
+    must(bool(data) == bool(small), "small elements where there are none")
+    if small:
+        raw = Reader(decode_exact(Reader(data), z.dtype, len(small), 6))
+        for t, at in small:
+            out[t][at] = raw.uint(width(z.dtype))
+    for place in range(max((w for _, _, w in width_of), default=0)):
+        wide = [(t, at) for t, at, w in width_of if w > place]
+        kind = r.u8()
+        must(kind <= 1, "unknown coding of low bits")
+        bits = r.take(-(-len(wide) // 8)) if kind == 0 else b""
+        for i, (t, at) in enumerate(wide if bits else []):
+            out[t][at] |= (bits[i // 8] >> i % 8 & 1) << place
+    r.end()
+
+
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------
 
 
 def decode_exact(r: Reader, dtype: int, n: int, major: int, seed: int = 0) -> bytes:
     """The n elements of a row group of a file of that major version; a message has a seed (9.1)."""
     crc, size = r.uint(4), width(dtype)
-    if major >= 4 and r.data[4:5] in (b"\3", b"\4"):
+    swaps = read_swaps(r, size) if major >= 6 and r.peek() == 5 else None
+    if major >= 4 and r.peek() in (3, 4):
         data = decode_bins(r, size, n) if r.u8() == 3 else inflate(r.rest(), n * size)
-        must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
-        return data
+    else:
+        data = decode_planes(r, dtype, n)
+    if swaps:
+        data = swaps.applied(data, size)
+    must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
+    return data
+
+
+def decode_planes(r: Reader, dtype: int, n: int) -> bytes:
+    size = width(dtype)
     data = bytearray(n * size)
     for i in range(size):
         data[i::size] = read_plane(r, n)
@@ -1978,8 +2448,32 @@ def decode_exact(r: Reader, dtype: int, n: int, major: int, seed: int = 0) -> by
         code, top = WORDS[size], 8 * size - 1
         rotated = struct.unpack(f"<{n}{code}", data)
         data = bytearray(struct.pack(f"<{n}{code}", *[v >> 1 | (v & 1) << top for v in rotated]))
-    must(zlib.crc32(data, seed) == crc, "the CRC-32 of the elements does not match")
     return bytes(data)
+
+
+@dataclass
+class Swaps:
+    """Section 8.2."""
+
+    distance: int
+    phase: int
+    numbers: list[int]
+
+    def applied(self, data: bytes, size: int) -> bytes:
+        code, n = WORDS[size], len(data) // size
+        out = []
+        for i, v in enumerate(struct.unpack(f"<{n}{code}", data)):
+            own = self.numbers[(i + self.phase) // self.distance % len(self.numbers)]
+            out.append(own if v == 0 else 0 if v == own else v)
+        return struct.pack(f"<{n}{code}", *out)
+
+
+def read_swaps(r: Reader, size: int) -> Swaps:
+    r.u8()
+    distance, phase, channels = r.varint(), r.varint(), r.varint()
+    must(distance and 1 <= channels <= 65536 and phase < distance * channels, "swapped numbers")
+    raw = inflate(r.blob(), channels * size)
+    return Swaps(distance, phase, list(struct.unpack(f"<{channels}{WORDS[size]}", raw)))
 
 
 def read_plane(r: Reader, n: int) -> bytes:
@@ -2170,6 +2664,7 @@ def read_entry(payload: bytes, major: int) -> Entry:
     name = r.string()
     must(r.u8() <= 2, "unknown architecture")
     layout, prefix, grid, of_prefix = r.layout(), r.varint(), r.lengths(), r.u8()
+    must(major >= 6 or not several_channels(layout), "several channel axes below 6.0")
     must(of_prefix <= 1, "an entry is neither of the grid nor of the prefix tokens")
     channels = within(r.varint(), "CHANNELS")
     r.varint()
@@ -2581,16 +3076,49 @@ def read_groups(
     payloads = [s.payload for s in sections if s.type == b"GRUP"]
     heads = [read_head(Reader(payload), major)[1] for payload in payloads]
     shapes: list[list[list[int]]] = [[] for _ in payloads]
-    for at, dtype, shape in zip(index.groups, index.dtypes, index.shapes, strict=True):
-        must(at < len(heads) and heads[at].dtype == dtype, "the group of a tensor")
-        shapes[at].append(shape)
+    cuts: list[list[Cut]] = [[] for _ in payloads]
+    for t, (dtype, shape) in enumerate(zip(index.dtypes, index.shapes, strict=True)):
+        for at, of_part in members_of(index, t, shape):
+            must(at < len(heads) and heads[at].dtype == dtype, "the group of a tensor")
+            shapes[at].append(of_part)
+            cuts[at] += [index.cuts[t]] if t in index.cuts else []
     must(all(shapes), "a group without tensors")
     rows = [i for i, s in enumerate(sections) if s.type == b"ROWS"]
     must(sum(head.rows() for head in heads) == len(rows), "row groups that do not exist")
     spans = [i for head in heads for i in range(head.first, head.first + head.rows())]
     must(sorted(spans) == rows, "a ROWS section that belongs to no group or to several")
-    groups = (read_group(p, major, s, needed) for p, s in zip(payloads, shapes, strict=True))
+    groups = (
+        checked(read_group(p, major, s, needed), c)
+        for p, s, c in zip(payloads, shapes, cuts, strict=True)
+    )
     return index, sections, groups
+
+
+def members_of(index: Index, t: int, shape: list[int]) -> Iterator[tuple[int, list[int]]]:
+    """The group and shape of a tensor, or of each of its parts."""
+    if t not in index.cuts:
+        yield index.groups[t], shape
+        return
+    cut = index.cuts[t]
+    for at, part in zip(cut.groups, cut.parts(), strict=True):
+        yield at, cut.shape(part)
+
+
+def checked(group: Group, cuts: list[Cut]) -> Group:
+    layout = group.lossy.layout if group.lossy else group.repeats.layout if group.repeats else ""
+    for cut in cuts:
+        check_cut(cut, layout)
+    return group
+
+
+def put_part(
+    whole: bytearray, raw: bytes, shape: list[int], part: Sequence[range], size: int
+) -> None:
+    """Put the elements of a part of a tensor, of so many bytes each, to their places."""
+    strides = [math.prod(shape[i + 1 :]) * size for i in range(len(shape))]
+    steps = [[i * stride for i in places] for places, stride in zip(part, strides, strict=True)]
+    for i, at in enumerate(map(sum, itertools.product(*steps))):
+        whole[at : at + size] = raw[i * size : (i + 1) * size]
 
 
 def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
@@ -2598,9 +3126,12 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
     index, sections, groups = read_groups(data, profiles)
     major = data[8]
     dump = Dump(index.metadata, {}, {})
-    members: dict[int, list[int]] = {}
+    members: dict[int, list[tuple[int, Sequence[range] | None]]] = {}
+    wholes = {t: bytearray(stored(index.dtypes[t], index.shapes[t])) for t in index.cuts}
     for t, at in enumerate(index.groups):
-        members.setdefault(at, []).append(t)
+        cut = index.cuts.get(t)
+        for to, part in zip(cut.groups, cut.parts(), strict=True) if cut else [(at, None)]:
+            members.setdefault(to, []).append((t, part))
     for number, group in enumerate(groups):
         z, exact = group.lossy, []
         bits = [blank(group.dtype, v.shape) for v in z.views] if z else []
@@ -2616,9 +3147,16 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
             rows = array(WORDS[width(group.dtype)], whole)
             whole = b"".join(map(to_bytes, group.repeats.restore(rows)))
         r = Reader(whole)
-        for t in members[number]:
-            raw = r.take(stored(group.dtype, index.shapes[t]))
-            dump.tensors[index.names[t]] = Tensor(TYPES[group.dtype], index.shapes[t], raw)
+        for t, part in members[number]:
+            shape, size = index.shapes[t], width(group.dtype)
+            if part is None:
+                raw = r.take(stored(group.dtype, shape))
+            else:
+                put_part(wholes[t], r.take(math.prod(map(len, part)) * size), shape, part, size)
+                raw = b""  # when all parts are there
+            dump.tensors[index.names[t]] = Tensor(TYPES[group.dtype], shape, raw)
+    for t, whole in wholes.items():
+        dump.tensors[index.names[t]].data = bytes(whole)
     dump.tensors = {name: dump.tensors[name] for name in index.names}
     return dump
 

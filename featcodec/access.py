@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .align.numbers import stored_dtype
-from .arrays import from_stored as from_stored_numpy
+from .arrays import Exporter
 from .coding.profile import Profile
 from .container.index import TensorEntry
 from .container.reader import Reader
@@ -17,6 +17,8 @@ from .container.source import File
 from .decoding.decoder import Decoder
 from .elements import nbytes
 from .errors import InvalidInput
+
+CACHE = 256 << 20  # bytes
 
 
 def profiles_of(given: Any) -> list[Profile]:
@@ -54,6 +56,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         device: str = "cpu",
         *,
         profile: Any = None,
+        cache: int = CACHE,
     ) -> None:
         """Read the headers of a file; values are decoded when they are asked for.
 
@@ -62,30 +65,29 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
             framework: numpy or torch, or np or pt: what tensors come as.
             device: Of torch tensors.
             profile: One or several profiles or their paths; built-in ones are found without.
+            cache: Bytes of decoded values that are kept, at most, so that rows and tensors of a row
+                group are decoded once when they are asked for one after the other; 0 keeps none.
 
         Raises:
             InvalidStream: For a file that is damaged, truncated or of an unknown version.
             ProfileMissing: When the file needs a profile that was not given.
             InvalidInput: For an unknown framework, and a profile that cannot be read.
         """
-        if framework not in ("np", "numpy", "pt", "torch"):
-            raise InvalidInput(f"framework {framework!r}: use numpy or torch")
-        self._torch = framework in ("pt", "torch")
-        self._options = (framework, device)
+        self._export = Exporter(framework, device)
+        self._cache = cache
         self._open(File.open(path), profiles_of(profile))
 
     def _open(self, file: File, profiles: list[Profile]) -> None:
         self._file = file
-        self._decoder = Decoder(Reader(file, file.name), profiles)
+        self._decoder = Decoder(Reader(file, file.name), profiles, self._cache // 2)
         self._entries = {entry.name: entry for entry in self._decoder.reader.index.tensors}
 
     def __getstate__(self) -> tuple:
         plain = [replace(profile) for profile in self._decoder.profiles]  # not what they unpacked
-        return self._options, self._file, plain
+        return self._export, self._cache, self._file, plain
 
     def __setstate__(self, state: tuple) -> None:
-        self._options, file, profiles = state
-        self._torch = self._options[0] in ("pt", "torch")
+        self._export, self._cache, file, profiles = state
         self._open(file, profiles)
 
     def __enter__(self) -> "safe_open":
@@ -124,14 +126,13 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         (360,)
         """
         entry = self._entry(name)
-        stored = np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
-        self._decoder.decode([entry], lambda _: stored)
+        stored = self._decoder.tensor(entry)
         return self._export(stored, entry.dtype, entry.shape)
 
     def get_tensors(self) -> dict[str, Any]:
         """Return all tensors by name; every row group is decoded once.
 
-        Types and errors are those of `get_tensor`, which decodes anew what tensors share.
+        Types and errors are those of `get_tensor`.
 
         >>> from featcodec import encode_file, safe_open
         >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
@@ -166,20 +167,13 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         stored = self._decoder.rows(entry, first, last)
         return self._export(stored, entry.dtype, (last - first, *entry.shape[1:]))
 
-    def _export(self, stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> Any:
-        if self._torch:
-            from .torch import from_stored
-
-            return from_stored(stored, dtype, shape).to(self._options[1])
-        return from_stored_numpy(stored, dtype, shape)
-
 
 class Slice:
     """A tensor of an open file, which takes the indices that arrays take.
 
     An integer or a slice along the first axis decodes the row groups that it touches, and no
-    others; any other index decodes the tensor. What comes back has the type of `get_tensor`.
-    Nothing is kept between two indices. Raises IndexError beyond the ends, and Corrupt when what
+    others; any other index decodes the tensor. What comes back has the type of `get_tensor`, and is
+    a copy. Raises IndexError beyond the ends, and Corrupt when what
     is read does not decode.
 
     >>> from featcodec import encode_file, safe_open

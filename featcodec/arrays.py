@@ -5,6 +5,7 @@ Arrays of its types are recognised by name; it is imported only to make some.
 """
 
 import math
+import sys
 from functools import cache
 from typing import Any
 
@@ -30,11 +31,7 @@ def to_stored(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
     """
     if not isinstance(getattr(array, "dtype", None), np.dtype):  # arrays of JAX have one, too
         raise InvalidInput(f"{what} is a {type(array).__name__}; give a NumPy array")
-    dtype = _TYPES.get(array.dtype.name)
-    if dtype is None:
-        raise InvalidInput(
-            f"{what} has type {array.dtype}, which safetensors lacks; convert it with astype"
-        )
+    dtype = name_of(array.dtype, what)
     if dtype.startswith("F6_"):
         raise InvalidInput(
             f"{what} has type {array.dtype}, for which there is no common packing;"
@@ -45,6 +42,49 @@ def to_stored(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
     if dtype == "F4":
         return _pairs(little.view(np.uint8), what), dtype
     return little.view(STORED.get(dtype, np.dtype(f"<u{little.itemsize}"))), dtype
+
+
+def stored_of(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
+    """Return what `to_stored` does, of a NumPy array or of a torch tensor on any device.
+
+    Raises InvalidInput as `to_stored` does.
+    """
+    torch = sys.modules.get("torch")  # whoever has a tensor has imported it
+    if torch is not None and isinstance(array, torch.Tensor):
+        from .torch import to_stored as of_torch
+
+        return of_torch(array, what)
+    return to_stored(np.asarray(array), what)
+
+
+class Exporter:
+    """Makes arrays of stored elements, those of one framework on one device."""
+
+    def __init__(self, framework: str, device: str) -> None:
+        """Raise InvalidInput for an unknown framework."""
+        if framework not in ("np", "numpy", "pt", "torch"):
+            raise InvalidInput(f"framework {framework!r}: use numpy or torch")
+        self.framework = framework
+        self.device = device
+
+    def __call__(self, stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> Any:
+        if self.framework in ("np", "numpy"):
+            return from_stored(stored, dtype, shape)
+        from .torch import from_stored as of_torch
+
+        return of_torch(stored, dtype, shape).to(self.device)
+
+
+def name_of(dtype: np.dtype, what: str = "the array") -> str:
+    """Return the safetensors type of a type of NumPy or ml_dtypes.
+
+    Raises InvalidInput, which names the array as `what`, for types that safetensors lacks.
+    """
+    if dtype.name not in _TYPES:
+        raise InvalidInput(
+            f"{what} has type {dtype}, which safetensors lacks; convert it with astype"
+        )
+    return _TYPES[dtype.name]
 
 
 def from_stored(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -79,7 +119,7 @@ def check(dtype: str, what: str = "the tensor") -> None:
 def numpy_type(dtype: str) -> np.dtype | None:
     """Return the type of NumPy or ml_dtypes for a safetensors type, None when there is none."""
     name = LIBRARY_NAMES[dtype]
-    if dtype == "BOOL" or hasattr(np, name):  # NumPy 1 knows bool by name alone, and warns
+    if is_of_numpy(dtype):
         return np.dtype(name).newbyteorder("<")
     if dtype.startswith("F6_"):
         return None
@@ -88,6 +128,12 @@ def numpy_type(dtype: str) -> np.dtype | None:
     except ImportError:
         return None
     return np.dtype(getattr(ml_dtypes, name)) if hasattr(ml_dtypes, name) else None
+
+
+def is_of_numpy(dtype: str) -> bool:
+    """Return whether NumPy has a type itself, so that its files may hold it."""
+    # NumPy 1 knows bool by name alone, and warns.
+    return dtype == "BOOL" or hasattr(np, LIBRARY_NAMES[dtype])
 
 
 def shape_of(stored: np.ndarray, dtype: str) -> tuple[int, ...]:

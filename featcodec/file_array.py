@@ -38,6 +38,10 @@ class FileArray:
         return self._view.shape
 
     @property
+    def ndim(self) -> int:
+        return self._view.ndim
+
+    @property
     def size(self) -> int:
         return self._view.size
 
@@ -67,10 +71,10 @@ class FileArray:
         view.shape = wanted
         return FileArray(self._source, view)
 
-    def __getitem__(self, index: slice | tuple[slice, ...]) -> "FileArray":
+    def __getitem__(self, index: slice | tuple[slice | int, ...]) -> "FileArray":
         parts = index if isinstance(index, tuple) else (index,)
-        if not all(isinstance(part, slice) for part in parts):
-            raise TypeError("an array in a file is cut by slices only")
+        if not any(isinstance(part, slice) for part in parts):
+            raise TypeError("an array in a file is cut by slices, along one axis at least")
         return FileArray(self._source, self._view[index])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

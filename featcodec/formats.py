@@ -3,7 +3,6 @@
 import json
 import shlex
 from dataclasses import dataclass
-from functools import partial
 from pathlib import PurePath
 
 HEAD = 512  # bytes that tell
@@ -22,7 +21,6 @@ class Kind:
     # Python that makes safetensors of it: what it imports, and the tensors of file {path} by name.
     imports: str = ""
     tensors: str = ""
-    save: str = "numpy"
 
     def matches(self, head: bytes) -> bool:
         return head.startswith(self.starts, self.at) and self.has in head
@@ -34,20 +32,13 @@ class Kind:
         source, target = str(path), str(PurePath(str(path)).with_suffix(".safetensors"))
         tensors = self.tensors.replace("{path}", json.dumps(source))
         code = (
-            f"import {self.imports}; from safetensors.{self.save} import save_file;"
+            f"import {self.imports}; from safetensors.numpy import save_file;"
             f" save_file({tensors}, {json.dumps(target)})"
         )
         advice = self.advice or "make it safetensors"
         return f"{self.name}: {advice}, as by python -c {shlex.quote(code)}"
 
 
-TORCH = partial(
-    Kind,
-    imports="torch",
-    tensors="{k: v.contiguous().clone()"
-    " for k, v in torch.load({path}, 'cpu', weights_only=True).items()}",
-    save="torch",
-)
 # In C order: safetensors stores an array as it lies in memory, whatever its strides are.
 ARRAYS = "{k: np.array(v, order='C') for k, v in %s.items()}"
 FRAME = "{k: np.stack(v) for k, v in pandas.read_%s({path}).items()}"
@@ -55,24 +46,22 @@ ZIP = b"PK\x03\x04"
 UNPACK = "unpack it first"
 
 FEATCODEC = Kind("a featcodec file", (b"\x89FCZ",), advice="decode it first, or name its dump")
-SAFETENSORS = Kind("a safetensors dump", (b"{",), at=8, advice="encode it first")
+ENCODE = "encode it first"
+SAFETENSORS = Kind("a safetensors dump", (b"{",), at=8, advice=ENCODE)
+NPZ = Kind("a NumPy file (.npz)", (ZIP,), has=b".npy", advice=ENCODE)
+NPY = Kind("a NumPy file (.npy)", (b"\x93NUMPY",), advice=ENCODE)
+TORCH = Kind("a torch file (.pt, .pth, .ckpt, .bin)", (ZIP,), has=b"/data.pkl", advice=ENCODE)
+OLD_TORCH = Kind(
+    "a torch file (.pt, .pth, .bin)",
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19",),
+    advice=ENCODE,
+)
 KINDS = (
     FEATCODEC,
-    Kind(
-        "a NumPy file (.npz)",
-        (ZIP,),
-        has=b".npy",
-        imports="numpy as np",
-        tensors=ARRAYS % "np.load({path})",
-    ),
-    Kind(
-        "a NumPy file (.npy, as in .npz)",
-        (b"\x93NUMPY",),
-        imports="numpy as np",
-        tensors=ARRAYS % '{"features": np.load({path})}',
-    ),
-    TORCH("a torch file (.pt, .pth, .ckpt, .bin)", (ZIP,), has=b"/data.pkl"),
-    TORCH("a torch file (.pt, .pth, .bin)", (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19",)),
+    NPZ,
+    NPY,
+    TORCH,
+    OLD_TORCH,
     Kind(
         "a pickle",
         tuple(bytes((0x80, version)) for version in range(2, 6)),

@@ -4,10 +4,13 @@ Writer and reader look them up here when they check, under the names of that tab
 decoder has a table of its own, and a test compares all three.
 """
 
+from collections.abc import Sequence
+
 from .errors import InputTooLarge, LimitExceeded
 
 HEADER_BYTES = 100_000_000  # of the safetensors header of the dump: the library reads no more
 GROUPS = 1 << 20
+PARTS = 1 << 20  # of all tensors that are cut
 RANK = 16  # of a tensor, a grid and blocks; letters of a layout
 STRING_BYTES = 1 << 16  # a name, a key of metadata, a label
 TENSOR_VALUES = 1 << 59  # axes of length 0 left out: bytes stay below 2**63
@@ -41,3 +44,11 @@ def check_input(value: int, bound: int, what: str, remedy: str = "split the dump
     if value > bound:
         raise InputTooLarge(f"{what} is {value}, more than the limit of {bound}: {remedy}")
     return value
+
+
+def check_rank(shape: Sequence[int], what: str) -> None:
+    """Raise `InputTooLarge`, which names the tensor as `what`, for more axes than there can be."""
+    if len(shape) > RANK:
+        raise InputTooLarge(
+            f"{what} has {len(shape)} axes, more than the limit of {RANK}; merge some"
+        )

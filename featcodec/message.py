@@ -5,21 +5,24 @@ symbols is the shape, the step and which entry of which profile it was coded wit
 """
 
 import math
+import os
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from . import limits
 from .align.numbers import STORED
-from .arrays import from_stored, to_stored
-from .coding.message_entry import at_head, entries_of
+from .arrays import Exporter, stored_of
+from .coding.message_entry import entries_of, seed_of
 from .coding.message_head import EXCEPTIONS, FIRST, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
 from .coding.profile import Profile
 from .container.sections import V1
 from .container.wire import Cursor
 from .elements import FLOATS
-from .encoding.message import ArrayEncoder
+from .encoding.messages.array import encode
+from .encoding.messages.values import Values
 from .entropy import exact
 from .errors import (
     Corrupt,
@@ -31,6 +34,8 @@ from .errors import (
     Truncated,
     damaged,
 )
+from .request import Quality
+from .threads import ONE_THREAD
 
 MAX_VALUES = 1 << 24
 
@@ -38,9 +43,12 @@ MAX_VALUES = 1 << 24
 class Codec:
     """Codes single arrays with a profile that both ends have.
 
+    Make one and use it for many arrays: what depends on the profile alone is worked out at the
+    first. Threads may share one, and it goes to other processes by pickling.
+
     >>> import numpy as np
-    >>> from featcodec import Codec, Profile
-    >>> codec = Codec(Profile.load("backbone.fcp"), snr=10, max_values=1 << 20)
+    >>> from featcodec import Codec
+    >>> codec = Codec("backbone.fcp", snr=10, max_values=1 << 20)
     >>> tokens = np.random.default_rng(0).normal(size=(1, 17, 64)).astype(np.float32)
     >>> message = codec.encode(tokens)
     >>> codec.decode(message).shape
@@ -49,80 +57,114 @@ class Codec:
 
     def __init__(
         self,
-        profile: Profile,
-        snr: float = 20.0,
+        profile: "Profile | str | os.PathLike[str]",
+        snr: float | None = None,
         entry: str | None = None,
         *,
+        step: float | None = None,
         max_values: int = MAX_VALUES,
+        framework: str = "numpy",
+        device: str = "cpu",
+        **quality: Any,
     ) -> None:
-        """Take what all messages have in common.
+        """Take what all messages have in common; one quality at most, 20 dB without.
 
         Args:
-            profile: A profile with linear entries, the same at both ends.
+            profile: A profile with linear entries, the same at both ends, its path or its name.
             snr: In dB, of each array.
             entry: Name of the entry to encode with, where the profile has several.
+            step: Of the quantiser, in the unit of the values: one pass, no search, and an SNR that
+                is what comes of it; the squared error of a value is at most about step ** 2 / 12.
             max_values: How many values an array may have: decoding refuses a message of more
                 before it takes memory for them. Twenty bytes can stand for very many, so state
                 what you expect where messages come from others; decoding takes up to 24 bytes a
                 value.
+            framework: numpy or torch, or np or pt: what decoded arrays come as.
+            device: Of torch tensors.
+            **quality: In place of `snr`: `bpfp`, the bits per feature point of each message at
+                most, its head counted; `max_error`, that no value exceeds, in the unit of the
+                values; or `lossless=True`.
 
         Raises:
-            InvalidInput: For an SNR that is not positive, a name that the profile lacks, a profile
-                with a network alone, or a limit beyond that of the format.
+            InvalidInput: For two qualities, one that is not positive, a name that the profile
+                lacks, a profile with a network alone, a limit beyond that of the format, or an
+                unknown framework.
         """
-        if not (math.isfinite(snr) and snr > 0):
-            raise InvalidInput(f"snr must be a positive number, not {snr}")
+        if step is not None:
+            if not (math.isfinite(step) and step > 0):
+                raise InvalidInput(f"step must be a positive number, not {step}")
+            if snr is not None or quality:
+                raise InvalidInput("choose one quality: a step goes with no other")
         if not 0 < max_values <= limits.ROW_GROUP_VALUES:
             raise InvalidInput(
                 f"max_values must be 1 to {limits.ROW_GROUP_VALUES}, not {max_values}"
             )
-        self.profile = profile
-        self.snr = snr
+        self.quality = Quality.choose(snr, **quality)
+        self.step = step
         self.max_values = max_values
+        self._export = Exporter(framework, device)
+        self._wanted = entry
+        self._take(profile if isinstance(profile, Profile) else Profile.load(profile))
+
+    def _take(self, profile: Profile) -> None:
+        """Unpack the entries of a profile."""
+        self.profile = profile
         if not profile.entries:
             raise InvalidInput("the profile holds a network alone; messages need a linear one")
         self._known = entries_of(profile)
-        self._entries = [e for e in self._known if entry is None or e.head.name == entry]
+        wanted = self._wanted
+        self._entries = [e for e in self._known if wanted is None or e.head.name == wanted]
         if not self._entries:
             names = ", ".join(repr(e.head.name) for e in self._known)
-            raise InvalidInput(f"the profile has no entry {entry!r}; it has {names}")
+            raise InvalidInput(f"the profile has no entry {wanted!r}; it has {names}")
 
-    def encode(self, array: "np.ndarray[Any, Any]") -> bytes:
-        """Return the message of an array, which has the SNR or more when it is decoded.
+    def __getstate__(self) -> dict[str, Any]:
+        made = ("_known", "_entries")
+        state = {name: value for name, value in vars(self).items() if name not in made}
+        return state | {"profile": replace(self.profile)}  # not what it unpacked
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._take(self.profile)
+
+    def encode(self, array: Any) -> bytes:
+        """Return the message of an array, which has the quality when it is decoded.
 
         NaN, infinities and massive values (hundreds among values near one) are kept exactly and
         are not counted in the SNR.
 
         Args:
-            array: Of floats, at most 15 axes, in the layout of the profile's entry: NLD of 64
-                channels takes (samples, tokens, 64). Types are float16, float32, float64, and the
-                bfloat16, float8_e4m3fn and float8_e5m2 of ml_dtypes.
+            array: Of NumPy, or a torch tensor on any device, of floats and at most 15 axes, in the
+                layout of the profile's entry: NLD of 64 channels takes (samples, tokens, 64). Types
+                are float16, float32, float64, bfloat16, float8_e4m3fn and float8_e5m2; NumPy has
+                the last three from ml_dtypes.
 
         Raises:
             InvalidInput: For other types, for more values than `max_values`, and when no entry of
                 the profile has the channels and rank of an array whose values differ.
+            Unreachable: For a rate that is too low.
 
         >>> import numpy as np
-        >>> from featcodec import Codec, Profile
-        >>> codec = Codec(Profile.load("backbone.fcp"), snr=10)
+        >>> from featcodec import Codec
+        >>> codec = Codec("backbone.fcp", snr=10)
         >>> len(codec.encode(np.zeros((1, 17, 64), np.float32))) < 30
         True
         """
-        array = np.asarray(array)
-        stored, dtype = to_stored(array)
+        stored, dtype = stored_of(array)
         if dtype not in FLOATS:
             raise InvalidInput(f"a message holds floats, not {array.dtype}")
         if stored.ndim > RANK:
             raise InvalidInput(f"a message holds arrays of at most {RANK} axes, not {stored.ndim}")
         self._check_size(stored.shape, InvalidInput)
-        with np.errstate(all="ignore"):  # extremes are data here; what comes of it is measured
-            array_encoder = ArrayEncoder.of(stored, dtype)
-            return array_encoder.shortest(self._entries, self.profile, self.snr)
+        with ONE_THREAD, np.errstate(all="ignore"):  # extremes are data here, and are measured
+            values = Values.of(stored, dtype)
+            return encode(values, self._entries, self.profile, self.quality, self.step)
 
-    def decode(self, message: "bytes | bytearray | memoryview") -> "np.ndarray[Any, Any]":
+    def decode(self, message: "bytes | bytearray | memoryview") -> Any:
         """Return the array of a message, of the shape and type that was encoded.
 
-        Types that NumPy lacks come as those of `featcodec.numpy.load` do.
+        It is of the framework of the codec. Types that NumPy lacks come as those of
+        `featcodec.numpy.load` do.
 
         Args:
             message: What `encode` gave, by a codec with the same profile.
@@ -133,8 +175,8 @@ class Codec:
             InvalidStream: For one that is damaged: Corrupt, Truncated, Unsupported.
 
         >>> import numpy as np
-        >>> from featcodec import Codec, Profile
-        >>> codec = Codec(Profile.load("backbone.fcp"), snr=10)
+        >>> from featcodec import Codec
+        >>> codec = Codec("backbone.fcp", snr=10)
         >>> codec.decode(codec.encode(np.ones((1, 17, 64), np.float16))).dtype.name
         'float16'
         """
@@ -148,7 +190,7 @@ class Codec:
                 f" this codec has the one with {own.hex()}"
             )
         try:
-            with np.errstate(all="ignore"):
+            with ONE_THREAD, np.errstate(all="ignore"):
                 stored = self._decode(head, cursor)
         except InvalidStream as error:
             if head.version > FIRST or head.flags & LOSSLESS:
@@ -156,7 +198,7 @@ class Codec:
             raise type(error)(
                 f"{error}; damaged, or made with another profile than that with SHA-256 {own.hex()}"
             ) from None
-        return from_stored(stored, head.dtype, head.shape)
+        return self._export(stored, head.dtype, head.shape)
 
     def _check_size(self, shape: tuple[int, ...], error: type[FeatcodecError]) -> None:
         """Raise `error` for a shape beyond the limit of the codec, or of the format."""
@@ -181,7 +223,7 @@ class Codec:
         if entry is None or grid is None:
             raise Corrupt("a message whose shape or entry the profile does not have")
         bounds = (entry.head.lower, entry.head.upper)
-        coder = at_head(entry.coder(grid, head, bounds), head, packed, self.profile)
+        coder = entry.coder(grid, head, bounds, seed_of(head, packed, self.profile))
         none = b"" if head.flags & EXCEPTIONS else b"\0"  # of an empty exception list
         stored = np.zeros(head.shape, kind)
         try:

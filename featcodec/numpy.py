@@ -14,7 +14,7 @@ from .access import profiles_of, safe_open
 from .arrays import check, shape_of, to_stored
 from .encoding.dump import encode
 from .files import complete
-from .request import Options, Quality
+from .request import Options, Quality, RowGroupSize
 from .tensors import Tensor
 
 
@@ -40,6 +40,8 @@ def save(
     profile: Any = None,
     transform: str = "auto",
     layout: Mapping[str, str] | str | None = None,
+    rules: Mapping[str, str] | None = None,
+    row_group: str | None = None,
     **quality: Any,
 ) -> bytes:
     """Return the file of some arrays as bytes.
@@ -51,9 +53,13 @@ def save(
         profile: A profile, its path, or the name of a built-in one.
         transform: auto, none, context, linear or neural.
         layout: One for all tensors, or one by name: axes such as NCHW, NLD:1+8x8.
-        **quality: One of `snr` (dB), `bpfp` (bits per feature point), `max_error` (in the unit of
-            the values), `task_snr` (dB, with a profile of a task) and `lossless=True`; 20 dB
-            without.
+        rules: What is asked of arrays by name: patterns as in shells, and for each `snr:30`,
+            `max-error:0.01`, `lossless` or `drop`. The first pattern that matches holds.
+        row_group: How much is decoded at once at least, in samples, "16", or bytes, "64kB"; by
+            default about 3 MB of float32.
+        **quality: Of all others, one of `snr` (dB), `bpfp` (bits per feature point), `max_error`
+            (in the unit of the values), `task_snr` (dB, with a profile of a task) and
+            `lossless=True`; 20 dB without.
 
     Raises:
         InvalidInput: For arrays of types that safetensors lacks, layouts that do not fit, and more
@@ -70,7 +76,8 @@ def save(
     True
     """
     stored = {name: to_stored(array, f"array {name!r}") for name, array in tensors.items()}
-    return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
+    options = options_of(transform, layout, rules, row_group)
+    return save_source(Arrays(stored, metadata), profile, options, quality)
 
 
 def save_file(
@@ -140,13 +147,18 @@ def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[
         return file.get_tensors()
 
 
-def save_source(
-    source: Arrays, profile: Any, transform: str, layout: Any, quality: dict[str, Any]
-) -> bytes:
-    """Return the file of a source as bytes."""
+def options_of(
+    transform: str, layout: Any, rules: Mapping[str, str] | None, row_group: str | None
+) -> Options:
+    """Return what the arguments of `save` stand for."""
     layouts = {"": layout} if isinstance(layout, str) else dict(layout or {})
+    size = RowGroupSize.parse(row_group) if row_group else RowGroupSize()
+    return Options(transform, layouts, rules=rules or {}, row_group=size)
+
+
+def save_source(source: Arrays, profile: Any, options: Options, quality: dict[str, Any]) -> bytes:
+    """Return the file of a source as bytes."""
     profiles = profiles_of(profile)
     out = io.BytesIO()
-    options = Options(transform, layouts)
     encode(source, out, Quality.choose(**quality), profiles[0] if profiles else None, options)
     return out.getvalue()

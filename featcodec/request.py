@@ -1,6 +1,7 @@
 """What is asked of an encoder: a quality, and how the tensors are to be read."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -70,12 +71,40 @@ class SampleSizes:
 
 
 @dataclass(frozen=True)
+class RowGroupSize:
+    """How much of a group is coded, and decoded, at once; about 3 << 18 values where both are None.
+
+    >>> RowGroupSize.parse("16")
+    RowGroupSize(samples=16, bytes=None)
+    >>> RowGroupSize.parse("64kB").bytes
+    64000
+    """
+
+    samples: int | None = None  # of the longest tensors' leading N axes
+    bytes: int | None = None  # decoded
+
+    @classmethod
+    def parse(cls, text: str) -> "RowGroupSize":
+        """Read a number of samples, or one of bytes with B, kB, MB or GB behind it."""
+        found = re.fullmatch(r"([1-9]\d{0,11})(|B|kB|MB|GB)", text)
+        if found is None:
+            raise InvalidInput(f"a row group of {text!r}: give samples, 16, or bytes, 64kB or 1MB")
+        number, unit = int(found[1]), found[2]
+        if not unit:
+            return cls(samples=number)
+        return cls(bytes=number * 1000 ** ("B", "kB", "MB", "GB").index(unit))
+
+
+@dataclass(frozen=True)
 class Options:
     """How the tensors are to be read, and what the encoder may try.
 
     `transform` is auto, none, context, linear or neural. `layouts` and `architectures` hold what
-    `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `samples`
-    says how much of a group the encoder looks at.
+    `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `rules` has
+    by pattern what is asked of tensors apart from the others: snr:DB, max-error:E, lossless or
+    drop; of patterns that match a name the first holds. `samples` says how much of a group the
+    encoder looks at, `row_group` how much of it is coded at once. With `pool`, an SNR holds for all
+    layers or heads of a tensor together, without for each.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform
@@ -85,4 +114,7 @@ class Options:
     transform: str = "auto"
     layouts: Mapping[str, str] = field(default_factory=dict)
     architectures: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
     samples: SampleSizes = field(default_factory=SampleSizes)
+    pool: bool = False
+    row_group: RowGroupSize = field(default_factory=RowGroupSize)

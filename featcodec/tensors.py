@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .align.numbers import stored_dtype
+from .container.cuts import Where, part_shape
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -17,6 +20,32 @@ class Tensor:
     dtype: str
     shape: tuple[int, ...]
     read: Callable[[], Any]
+    where: Where = ()  # of a part: its place in the tensor that `read` gives,
+    of: str = ""  # the name of that
+    whole: tuple[int, ...] = ()  # and its shape
+
+    def part(self, where: Where) -> "Tensor":
+        """Return what lies there as a tensor of its own, named as NumPy indexes it.
+
+        >>> import numpy as np
+        >>> x = Tensor("kv", "F32", (2, 3, 4), lambda: np.arange(24, dtype="f4"))
+        >>> x.part((1, slice(0, 3), slice(2, 4))).name
+        'kv[1, :, 2:4]'
+        """
+        name = f"{self.name}[{', '.join(map(_index, where, self.shape))}]"
+        shape = part_shape(where)
+        return Tensor(name, self.dtype, shape, self.read, where, self.name, self.shape)
+
+    def array(self) -> Any:
+        """Return the stored elements in the shape of the tensor."""
+        flat = self.read().view(stored_dtype(self.dtype))
+        return flat.reshape(self.whole)[self.where] if self.where else flat.reshape(self.shape)
+
+
+def _index(at: int | slice, length: int) -> str:
+    if isinstance(at, int):
+        return str(at)
+    return ":" if (at.start, at.stop) == (0, length) else f"{at.start}:{at.stop}"
 
 
 class Source(Protocol):

@@ -1,8 +1,9 @@
 """Dictionaries of torch tensors to bytes and files, and back; the names of safetensors.torch."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -13,10 +14,11 @@ except ImportError as error:
 
 from .access import safe_open
 from .align.numbers import stored_dtype
+from .dumps import Described
 from .elements import LIBRARY_NAMES
 from .errors import InvalidInput
 from .files import complete
-from .numpy import Arrays, save_source
+from .numpy import Arrays, options_of, save_source
 from .sensitivity import sensitivity as sensitivity
 
 # Older versions of torch lack some; of 4-bit values it has pairs.
@@ -26,6 +28,7 @@ _DTYPES = {
     if hasattr(torch, name)
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_RAW = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes an element
 
 
 def save(
@@ -35,6 +38,8 @@ def save(
     profile: Any = None,
     transform: str = "auto",
     layout: Mapping[str, str] | str | None = None,
+    rules: Mapping[str, str] | None = None,
+    row_group: str | None = None,
     **quality: Any,
 ) -> bytes:
     """Return the file of some tensors as bytes.
@@ -42,7 +47,8 @@ def save(
     Args:
         tensors: Dense tensors by name, on any device and of any strides; `requires_grad` is not
             kept.
-        metadata, profile, transform, layout, **quality: As for `featcodec.numpy.save`.
+        metadata, profile, transform, layout, rules, row_group, **quality: As for
+            `featcodec.numpy.save`.
 
     Raises:
         InvalidInput: For what is no dense tensor, types that safetensors lacks, layouts that do
@@ -55,8 +61,9 @@ def save(
     >>> load(data)["tokens"].shape
     torch.Size([8, 17, 64])
     """
-    stored = {name: _stored(tensor, name) for name, tensor in tensors.items()}
-    return save_source(Arrays(stored, metadata), profile, transform, layout, quality)
+    stored = {name: to_stored(tensor, name) for name, tensor in tensors.items()}
+    options = options_of(transform, layout, rules, row_group)
+    return save_source(Arrays(stored, metadata), profile, options, quality)
 
 
 def save_file(
@@ -129,14 +136,22 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, torch.Tensor]:
 def from_stored(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
     """Return a tensor of stored elements; of F4 its last axis has half the length, for pairs."""
     _check(dtype)
-    if dtype == "F4":
-        if not shape or shape[-1] % 2:
-            raise InvalidInput(f"F4 of shape {list(shape)}: torch has pairs along the last axis")
-        shape = (*shape[:-1], shape[-1] // 2)
-    raw = torch.from_numpy(np.ascontiguousarray(stored).reshape(-1).view(np.uint8).copy())
-    if not raw.numel():  # which has no strides that another type could take
+    shape = _halved(shape) if dtype == "F4" else shape
+    return _in_memory(np.ascontiguousarray(stored).reshape(-1).view(np.uint8).copy(), dtype, shape)
+
+
+def _halved(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a tensor of pairs."""
+    if not shape or shape[-1] % 2:
+        raise InvalidInput(f"F4 of shape {list(shape)}: torch has pairs along the last axis")
+    return (*shape[:-1], shape[-1] // 2)
+
+
+def _in_memory(raw: np.ndarray, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return bytes as a tensor that shares their memory."""
+    if not raw.size:  # which has no strides that another type could take
         return torch.empty(shape, dtype=_DTYPES[dtype])
-    return raw.view(_DTYPES[dtype]).reshape(shape)
+    return torch.from_numpy(raw).view(_DTYPES[dtype]).reshape(shape)
 
 
 def _check(dtype: str, what: str = "the tensor") -> None:
@@ -147,9 +162,24 @@ def _check(dtype: str, what: str = "the tensor") -> None:
         )
 
 
-def _stored(tensor: Any, name: str) -> tuple[np.ndarray, str]:
+def to_stored(tensor: Any, name: str) -> tuple[np.ndarray, str]:
     """Return the elements of a tensor as featcodec handles them, and their safetensors type."""
-    if not isinstance(tensor, torch.Tensor):
+    dtype = type_of(tensor, name)
+    return elements_of(plain(tensor).cpu().contiguous()), dtype
+
+
+def is_tensor(found: Any) -> bool:
+    return isinstance(found, torch.Tensor)
+
+
+def plain(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor whose memory holds its values."""
+    return tensor.detach().resolve_conj().resolve_neg()
+
+
+def type_of(tensor: Any, name: str) -> str:
+    """Return the safetensors type of a tensor; InvalidInput for what cannot be stored."""
+    if not is_tensor(tensor):
         raise InvalidInput(f"{name!r} is a {type(tensor).__name__}; give a torch tensor")
     if tensor.layout != torch.strided or tensor.is_meta:
         raise InvalidInput(f"tensor {name!r} is sparse or without data; give a dense one")
@@ -161,6 +191,38 @@ def _stored(tensor: Any, name: str) -> tuple[np.ndarray, str]:
     dtype = _NAMES[tensor.dtype]
     if dtype == "F4" and not tensor.ndim:
         raise InvalidInput(f"tensor {name!r} is a scalar of {tensor.dtype}: pairs need an axis")
-    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    flat = plain.reshape(-1).view(torch.uint8).numpy()
-    return flat.view(stored_dtype(dtype)).reshape(tuple(tensor.shape)), dtype
+    return dtype
+
+
+def elements_of(tensor: torch.Tensor) -> np.ndarray:
+    """Return the stored elements of a tensor on the CPU, which share its memory."""
+    kind = stored_dtype(_NAMES[tensor.dtype])
+    return tensor.view(_RAW[kind.itemsize]).numpy().view(kind)
+
+
+def load_weights(path: str | os.PathLike[str]) -> Any:
+    """Return what a file of torch.save holds, tensors mapped, and nothing that runs code."""
+    with warnings.catch_warnings(action="ignore"):  # what cannot be read is said by errors
+        try:
+            return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        except RuntimeError as error:
+            if "mmap can only" not in str(error):  # older files are loaded whole
+                raise
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def check_types(tensors: Iterable[Described]) -> None:
+    """Raise InvalidInput for types that this version of torch lacks."""
+    for name, dtype, shape in tensors:
+        _check(dtype, f"tensor {name!r}")
+        if dtype == "F4":
+            _halved(shape)
+
+
+def save_weights(out: BinaryIO, arrays: Iterable[tuple[Described, np.ndarray]]) -> None:
+    """Write a dictionary of tensors as torch.save does, from memory that may be mapped."""
+    found = {}
+    for (name, dtype, shape), stored in arrays:
+        shape = _halved(shape) if dtype == "F4" else shape
+        found[name] = _in_memory(stored.view(np.uint8), dtype, shape)
+    torch.save(found, out)

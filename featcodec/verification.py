@@ -4,20 +4,25 @@ Nothing here is taken from the encoder: what the file states of itself is measur
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .align.numbers import STORED, to_float, unsigned
+from .align.repeats import Rows
 from .coding.pieces import Piece
 from .coding.profile import Profile
-from .container.group import GroupHeader, Lossy
+from .container.group import GroupHeader
+from .container.index import PartEntry, TensorEntry
 from .container.reader import Reader
 from .container.source import Source as Bytes
-from .decoding.decoder import Decoder, Members
+from .decoding.decoder import Decoder
+from .decoding.members import Members
+from .elements import count
 from .errors import InvalidStream, ProfileMissing, VerificationFailed
 from .request import Quality
+from .rules import Rules
 from .tensors import Source, Tensor
 
 CHUNK = 1 << 18  # values compared at once
@@ -26,7 +31,11 @@ ERROR_TOLERANCE = 1e-6  # of the largest error that a file states
 
 
 def verify(
-    source: Source, written: Bytes, quality: Quality, profiles: Sequence[Profile] = ()
+    source: Source,
+    written: Bytes,
+    quality: Quality,
+    profiles: Sequence[Profile] = (),
+    rules: Mapping[str, str] | None = None,
 ) -> None:
     """Raise VerificationFailed unless a file holds what a dump does, within what it states.
 
@@ -39,6 +48,7 @@ def verify(
         written: The bytes of the file.
         quality: What was asked for.
         profiles: The profiles that the file may need; built-in ones are found without.
+        rules: What was asked for by name, as in `Options`.
 
     >>> from featcodec import Quality, encode_file
     >>> from featcodec.container.source import File
@@ -47,14 +57,17 @@ def verify(
     >>> report = encode_file("feats.safetensors", "feats.fcz", Quality(snr=10), overwrite=True)
     >>> verify(Dump("feats.safetensors"), File.open("feats.fcz"), Quality(snr=10))
     """
+    by_name = Rules(rules or {})
+    source = by_name.kept(source)
     try:
         decoder = Decoder(Reader(written, "the file"), profiles)
         _same_tensors(source, decoder)
         tensors = {tensor.name: tensor for tensor in source.tensors}
         with np.errstate(all="ignore"):  # NaN and extremes are data here
             for group in decoder.groups:
-                members = [tensors[entry.name] for entry in group.entries]
-                _Comparison(decoder, group, members, quality).run()
+                members = [_of(tensors[entry.name], entry) for entry in group.entries]
+                asked = by_name.of(members[0].of or members[0].name) if members else None
+                _Comparison(decoder, group, members, asked or quality).run()
     except (InvalidStream, ProfileMissing) as error:
         raise VerificationFailed(f"what was written cannot be decoded: {error}") from error
 
@@ -66,6 +79,10 @@ def _same_tensors(source: Source, decoder: Decoder) -> None:
     ours = [(t.name, t.dtype, t.shape) for t in source.tensors]
     if [(t.name, t.dtype, t.shape) for t in index.tensors] != ours:
         raise VerificationFailed("what was written has other names, types or shapes than the dump")
+
+
+def _of(tensor: Tensor, entry: TensorEntry) -> Tensor:
+    return tensor.part(entry.where) if isinstance(entry, PartEntry) else tensor
 
 
 @dataclass
@@ -91,44 +108,54 @@ class _Comparison:
         for number in range(self.header.row_groups):
             for piece in self.decoder.pieces(self.group, number):
                 self._compare(piece)
+        if self.group.reduced is not None:
+            self._compare_constants(self.group.reduced.rows)
         if self.elements != int(self._sizes().sum()):
             self._fail("other numbers of values than the dump")
-        if self.header.lossy is not None:
+        if not self.header.exact:
             self._judge()
 
     def _sizes(self) -> np.ndarray:
-        kind = unsigned(self.header.dtype).itemsize
-        return np.array([tensor.read().nbytes // kind for tensor in self.tensors], np.int64)
+        dtype = self.header.dtype
+        return np.array([count(dtype, math.prod(t.shape)) for t in self.tensors], np.int64)
 
     def _compare(self, piece: Piece) -> None:
-        lossy, kind = self.header.lossy, unsigned(self.header.dtype)
+        kind = unsigned(self.header.dtype)
         for pair in piece.pairs(self._tensor):
             ours, theirs = (elements.reshape(-1).view(kind) for elements in pair)
             self.elements += theirs.size
-            if lossy is None:
+            if self.header.exact:
                 if not np.array_equal(ours, theirs):
                     self._fail("other bits than the dump, where they are to be the same")
                 continue
             for start in range(0, theirs.size, CHUNK):
-                self._measure(lossy, ours[start : start + CHUNK], theirs[start : start + CHUNK])
+                self._measure(ours[start : start + CHUNK], theirs[start : start + CHUNK])
+
+    def _compare_constants(self, rows: Rows) -> None:
+        kind = unsigned(self.header.dtype)
+        for ours, theirs in rows.constant_pairs(self._tensor, kind):
+            self.elements += theirs.size
+            if not np.array_equal(ours.view(kind), theirs):
+                self._fail("other values than the dump in rows that are constant")
 
     def _tensor(self, i: int) -> np.ndarray:
-        data = self.tensors[i].read()
-        if self.header.lossy is None:
-            whole = data.view(unsigned(self.header.dtype))
-            return whole if self.group.elements is None else whole.reshape(self.tensors[i].shape)
-        return data.view(STORED[self.header.dtype]).reshape(self.tensors[i].shape)
+        tensor = self.tensors[i]
+        if self.group.shaped or tensor.where:
+            return tensor.array()
+        return tensor.read().view(unsigned(self.header.dtype))
 
-    def _measure(self, lossy: Lossy, ours: np.ndarray, theirs: np.ndarray) -> None:
+    def _measure(self, ours: np.ndarray, theirs: np.ndarray) -> None:
         """Take in values; those that are not within the bounds have the same bits."""
-        dtype = self.header.dtype
+        dtype, lossy = self.header.dtype, self.header.lossy
         x, y = (to_float(a.view(STORED[dtype]), dtype).astype(np.float64) for a in (ours, theirs))
-        inside = (x >= lossy.lower) & (x <= lossy.upper)
+        inside = np.isfinite(x)
+        if lossy is not None and not lossy.gains:  # with gains, bounds are of divided values
+            inside = (x >= lossy.lower) & (x <= lossy.upper)
         if not np.array_equal(ours[~inside], theirs[~inside]):
             self._fail("values beyond the bounds, or not finite, that are not kept as they are")
         x, y = x[inside], y[inside]
         error = np.abs(x - y)
-        x -= lossy.mean
+        x -= 0.0 if lossy is None else lossy.mean
         self.count += x.size
         self.total += float(x.sum())
         self.squares += float(np.vdot(x, x))
@@ -137,6 +164,8 @@ class _Comparison:
 
     def _judge(self) -> None:
         stated, bound = self.header.snr_db, self.quality.max_error
+        if self.quality.lossless:
+            self._fail("loss, and none was asked for")
         if bound is not None and not self.largest <= bound:
             self._fail(f"an error of {self.largest:.9g}, above the bound of {bound:.9g}")
         if self.header.max_error * (1 + ERROR_TOLERANCE) < self.largest:

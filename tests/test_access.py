@@ -2,6 +2,7 @@
 
 import io
 import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +132,77 @@ def test_a_slice_decodes_the_row_groups_it_touches_only(
         assert len(decoded) == 1
         file.get_tensor("maps")
         assert len(decoded) > 5
+
+
+@settings(max_examples=20)
+@given(
+    name=st.sampled_from(["maps", "tokens", "line", "labels"]),
+    order=st.lists(st.integers(0, 39), min_size=2, max_size=40),
+    cache=st.sampled_from([0, 1 << 15, 1 << 28]),
+)
+def test_rows_one_by_one_are_those_of_the_tensor_and_bounded(
+    packed: Path, whole: dict[str, np.ndarray], name: str, order: list[int], cache: int
+) -> None:
+    with safe_open(packed, cache=cache) as file:
+        rows = file.get_slice(name)
+        for row in order:
+            found = rows[row]
+            np.testing.assert_array_equal(found, whole[name][row])
+            if found.shape:
+                found[...] = 0  # which is the reader's own
+        np.testing.assert_array_equal(file.get_tensor(name), whole[name])
+        decoder = file._decoder
+        for kept in (decoder._pieces, decoder._rows):
+            assert sum(map(kept._size, kept._made.values())) == kept._total <= cache // 2
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 99), exact=st.booleans(), cache=st.sampled_from([0, 1 << 28]))
+def test_rows_of_repeated_and_constant_ones_come_one_by_one(
+    seed: int, exact: bool, cache: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    kept = rng.normal(size=(20, 50)).astype(np.float32)
+    values = kept[rng.integers(0, 20, 90)]
+    values[40:60] = 0
+    with tempfile.TemporaryDirectory() as folder, internals.row_groups(1 << 9, exact=1 << 9):
+        path = Path(folder) / "x.fcz"
+        quality = {"lossless": True} if exact else {"snr": 20}
+        fc.save_file({"x": values}, path, layout="ND", **quality)
+        whole = fc.load_file(path)["x"]
+        with safe_open(path, cache=cache) as file:
+            rows = file.get_slice("x")
+            for row in rng.permutation(90).tolist():
+                np.testing.assert_array_equal(rows[row], whole[row])
+            np.testing.assert_array_equal(file.get_tensor("x"), whole)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("name", ["maps", "tokens", "line"])
+def test_each_row_group_is_decoded_once_for_rows_one_by_one(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, name: str, shuffled: bool
+) -> None:
+    decoded: list[tuple[int, int]] = []
+    decode = Decoder.pieces
+
+    def counting(self: Decoder, group: Any, number: int) -> Any:
+        decoded.append((group.number, number))
+        return decode(self, group, number)
+
+    monkeypatch.setattr(Decoder, "pieces", counting)
+    with safe_open(packed) as file:
+        rows = file.get_slice(name)
+        order = np.arange(rows.get_shape()[0])
+        for row in np.random.default_rng(0).permutation(order) if shuffled else order:
+            rows[int(row)]
+        once = len(decoded)
+        assert once == len(set(decoded))
+        names = file.keys()
+        for other in names:
+            file.get_tensor(other)
+            file.get_tensor(other)
+        later = decoded[once:]
+        assert len(later) == len(set(later))
 
 
 @pytest.mark.parametrize("first", [0, 1, 2, 5])

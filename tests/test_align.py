@@ -186,7 +186,9 @@ def test_a_layout_asked_for_that_does_not_fit_is_refused_with_one_that_does(
         assert len(asked) == len(shape)
 
 
-@pytest.mark.parametrize("text", ["NCXW", "NHHC", "NCD", "NLD:9", "NCHW:1+2x2", "NLND"])
+@pytest.mark.parametrize(
+    "text", ["NCXW", "NHHC", "NCD/2+2", "LD/4", "LD/0+4", "NLD:9", "NCHW:1+2x2", "NLND"]
+)
 def test_a_layout_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(layout.LayoutError):
         layout.parse(text)

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 import featcodec.numpy as fc
 from featcodec import Profile
 from featcodec.container.reader import Reader
-from featcodec.container.sections import V1, V3
+from featcodec.container.sections import V1, V3, V6
 from featcodec.modes.banded import fit as bands
 from featcodec.transform import householder
 from featcodec.transform.banded import Banded
@@ -94,7 +94,7 @@ def test_they_shorten_a_file(tokens: dict[str, np.ndarray], snr: float) -> None:
     with internals.without_bands():
         without = fc.save(tokens, {"layout": "NLD"}, snr=snr)
     assert stored(ours) == ("banded", V3)
-    assert stored(without) == ("linear", V1)
+    assert stored(without) in (("linear", V1), ("low-rank", V6))
     assert len(ours) < len(without)
 
 
@@ -105,8 +105,8 @@ def test_they_shorten_a_file_with_a_profile(
     few = {"tokens": tokens["tokens"][:40]}
     ours = fc.save(few, {"layout": "NLD"}, profile=profile, snr=snr)
     without = fc.save(few, {"layout": "NLD"}, profile=DIGITS, snr=snr)
-    assert Reader(io.BytesIO(profile_file.read_bytes()), "profile", 1).version == V3
-    assert stored(ours) == ("banded", V3)
+    assert Reader(io.BytesIO(profile_file.read_bytes()), "profile", 1).version in (V3, V6)
+    assert stored(ours) in (("banded", V3), ("banded", V6))  # the KLT of the prefix may be in runs
     assert len(ours) < len(without)
     back = fc.load(ours, profile=profile)["tokens"].astype(np.float64)
     wanted = few["tokens"].astype(np.float64)

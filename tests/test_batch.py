@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from featcodec import files, outputs
-from featcodec.cli import batch, pool
+from featcodec import files, outputs, pool
+from featcodec.cli import batch
 from featcodec.cli.failures import InternalError
 from featcodec.cli.main import main
 from featcodec.errors import Corrupt, InvalidInput

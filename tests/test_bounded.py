@@ -5,13 +5,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
 from featcodec.coding.parts.base import in_order
 from featcodec.container.reader import Reader
 from featcodec.container.sections import V4
+from featcodec.encoding.bounded.rounded import Rounding
 from featcodec.entropy import prediction, split
 from featcodec.entropy.prediction import Prediction, PredictionError, Predictor
 from featcodec.modes.predicted import fit as prediction_fit
@@ -199,16 +200,18 @@ def maps() -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("transform", "values", "layout"),
+    ("transform", "values", "layout", "coarsest"),
     [
-        ("predicted", maps(), "NCHW"),
-        ("predicted", maps().reshape(40, 8, 90), "NDL"),
-        ("predicted", maps().transpose(0, 2, 3, 1).reshape(-1, 8), "NC"),
-        ("split", np.clip(maps(), 0, 8), "NCHW"),
+        ("predicted", maps(), "NCHW", 0.1),
+        ("predicted", maps().reshape(40, 8, 90), "NDL", 0.1),
+        ("predicted", maps().transpose(0, 2, 3, 1).reshape(-1, 8), "NC", 0.01),
+        ("split", np.clip(maps(), 0, 8), "NCHW", 0.003),
     ],
 )
-def test_it_pays_and_the_bound_holds(transform: str, values: np.ndarray, layout: str) -> None:
-    for bound in values.std() * np.array([0.1, 0.001]):
+def test_it_pays_and_the_bound_holds(
+    transform: str, values: np.ndarray, layout: str, coarsest: float
+) -> None:
+    for bound in values.std() * np.array([coarsest, 0.001]):
         data = fc.save({"x": values}, {"layout": layout}, max_error=float(bound))
         reader = Reader(io.BytesIO(data), "x")
         (header,) = reader.groups()
@@ -249,3 +252,73 @@ def test_split_symbols_serve_a_high_snr() -> None:
     noise = np.square(fc.load(data)["x"].astype(float) - values).sum()
     signal = np.square(values - values.mean(dtype=float)).sum()
     assert 55 <= 10 * np.log10(signal / noise) <= 55.05
+
+
+KINDS = {
+    "noise": lambda rng, shape: rng.normal(size=shape),
+    "alike": lambda rng, shape: rng.normal(size=(*shape[:-1], 2)) @ rng.normal(size=(2, shape[-1])),
+    "rectified": lambda rng, shape: (
+        np.maximum(rng.normal(size=shape), 0) + rng.normal(size=shape[-1])
+    ),
+    "probabilities": lambda rng, shape: softmax(4 * rng.normal(size=shape)),
+    "codes": lambda rng, shape: rng.integers(0, 7, shape) - 3.0,
+    "heavy": lambda rng, shape: rng.standard_t(1.5, size=shape),
+    "repeated": lambda rng, shape: rng.normal(size=shape)[rng.integers(0, 3, shape[0])],
+}
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits)
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sampled_from(sorted(KINDS)),
+    st.sampled_from(["float16", "float32", "float64"]),
+    st.sampled_from([(700, 9), (40, 6, 30), (4, 3, 20, 25)]),
+    st.floats(-4, -0.5),
+    st.integers(0, 2**32),
+)
+def test_a_bounded_file_is_below_its_floors(
+    kind: str, dtype: str, shape: tuple[int, ...], fineness: float, seed: int
+) -> None:
+    """It is no larger than bit for bit, and than the entropy of its integers and their table."""
+    values = KINDS[kind](np.random.default_rng(seed), shape).astype(dtype)
+    bound = float(values.astype(np.float64).std() * 10**fineness)
+    if kind == "codes":
+        bound = min(bound, 0.49)  # they are kept bit for bit whatever the bound
+    data = fc.save({"x": values}, max_error=bound)
+    exact = fc.save({"x": values}, lossless=True)
+    assert np.abs(fc.load(data)["x"].astype(float) - values.astype(float)).max() <= bound
+    assert len(data) <= len(exact)
+    steps = np.unique(np.rint(values.astype(np.float64) / (2 * bound)), return_counts=True)[1]
+    entropy = -(steps * np.log2(steps / values.size)).sum() / 8
+    assert len(data) <= 1.02 * entropy + 400 + 4 * len(steps)
+
+
+@given(
+    st.sampled_from(["float16", "float32", "float64"]),
+    st.floats(-3, 3),
+    st.floats(-6, 0),
+    st.integers(0, 2**32),
+)
+def test_rounded_elements_are_few_and_within_the_bound(
+    dtype: str, size: float, fineness: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    values = (rng.standard_t(2, 500) * 10**size).astype(dtype)
+    values[:5] = np.nan, np.inf, -np.inf, 0, -0.0
+    bound = 10 ** (size + fineness)
+    name = {"float16": "F16", "float32": "F32", "float64": "F64"}[dtype]
+    numbers = values.view(f"<u{values.itemsize}")
+    with np.errstate(invalid="ignore"):
+        rounded = Rounding(name, bound).of(numbers).view(values.dtype)
+    usual = np.isfinite(values)
+    assert np.array_equal(values[~usual], rounded[~usual], equal_nan=True)
+    change = np.abs(rounded[usual].astype(float) - values[usual].astype(float))
+    assert change.max() <= bound
+    assert not rounded[values == 0].any()
+    steps = np.unique(np.rint(values[usual].astype(float) / (2 * bound)))
+    sparse = np.spacing(np.abs(values[usual])).astype(float) > bound / 16
+    assert len(np.unique(rounded[usual][~sparse])) <= 2 * len(steps) + 2

@@ -1,10 +1,13 @@
 """What the encoder chooses by measured bits, for kinds of features that no metadata describe."""
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import featcodec.numpy as fc
 from featcodec import Profile
@@ -87,10 +90,10 @@ def test_zeros_stay_cheap_beside_channels_that_saturate() -> None:
     assert 8 * half < 3 * values.size
 
 
-def probabilities() -> np.ndarray:
-    rng = np.random.default_rng(2)
-    logits = rng.gumbel(size=(900, 60)) * 1.5
-    logits[np.arange(900), rng.integers(0, 12, 900)] += 9
+def probabilities(seed: int = 2, rows: int = 900, classes: int = 60) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    logits = rng.gumbel(size=(rows, classes)) * 1.5
+    logits[np.arange(rows), rng.integers(0, 12, rows)] += 9
     found = np.exp(logits - logits.max(axis=1, keepdims=True))
     found /= found.sum(axis=1, keepdims=True)
     return found.astype(np.float32)
@@ -106,6 +109,34 @@ def test_less_quality_never_falls_back_on_all_of_it() -> None:
         assert snr(values, fc.load(data)["p"]) >= wanted - 1e-3
     assert max(sizes[:6]) < 0.1 * lossless
     assert max(sizes[:4]) < 2 * sizes[5]
+
+
+def sparse(rng: np.random.Generator) -> np.ndarray:
+    values = np.maximum(rng.normal(size=(40, 16, 8)) - 1.2, 0)
+    return np.where(values > 1, 1, values)
+
+
+KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "dense": lambda rng: mixed(200, 16, 4, int(rng.integers(99))),
+    "heavy tails": lambda rng: rng.standard_t(2, size=(300, 12)),
+    "probabilities": lambda rng: probabilities(int(rng.integers(99)), 300, 40),
+    "saturating": sparse,
+    "lines": lambda rng: np.cumsum(rng.normal(size=(4, 100, 8)), axis=1),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(st.integers(0, 2**16), st.sampled_from([0.1, 0.4, 1, 2, 4, 7, 11, 16, 25]), st.data())
+@settings(max_examples=2, deadline=None)
+def test_more_quality_never_takes_fewer_bytes(
+    kind: str, seed: int, wanted: float, data: st.DataObject
+) -> None:
+    values = KINDS[kind](np.random.default_rng(seed)).astype(np.float32)
+    more = wanted + data.draw(st.sampled_from([0.5, 1, 3]))
+    axes = {2: "ND", 3: "NLD"}[values.ndim]
+    less, much = (fc.save({"x": values}, snr=s, layout=axes) for s in (wanted, more))
+    assert len(less) <= 1.01 * len(much) + 4
+    assert snr(values, fc.load(less)["x"]) >= wanted - 1e-3
 
 
 def test_outliers_that_are_features_count_in_the_snr() -> None:
@@ -144,7 +175,7 @@ def test_pictures_of_one_layer_are_one_group_and_layers_are_not() -> None:
         + 0.5 * rng.normal(size=(24, 1, 1))
         for i in range(6)
     }
-    means = 20 * rng.normal(size=(2, 24, 1))
+    means = 4 * rng.normal(size=(2, 24, 1))
     layers = {f"layers.{i}.out": mix[i] @ rng.normal(size=(24, 4000)) + means[i] for i in range(2)}
     for tensors, layout, count in ((pictures, "CHW", 1), (layers, "DL", 2)):
         _, groups = encoded(

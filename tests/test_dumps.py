@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import pickle
 import shlex
 import subprocess
 import sys
@@ -208,10 +209,6 @@ def test_dumps_are_closed_without_the_collector(tmp_path: Path) -> None:
 # --- files of other kinds -----------------------------------------------------------------------
 
 SAMPLES = {
-    ".npz": b"PK\x03\x04" + bytes(26) + b"latents.npy",
-    ".npy": b"\x93NUMPY\x01\x00v\x00{'descr'",
-    ".pt": b"PK\x03\x04" + bytes(26) + b"archive/data.pkl",
-    ".bin": b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.",
     "pickle": b"\x80\x04\x95\x10",
     "HDF5": b"\x89HDF\r\n\x1a\n\0\0",
     "Parquet": b"PAR1\x15\x04",
@@ -235,7 +232,7 @@ SAMPLES = {
 def test_a_file_of_another_kind_is_called_by_its_name(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(SAMPLES[kind] + bytes(100))
-    with pytest.raises(InvalidInput, match=f"not a safetensors dump but .*{kind}") as encoding:
+    with pytest.raises(InvalidInput, match=f"not a dump but .*{kind}") as encoding:
         Dump(path)
     with pytest.raises(NotFeatcodec, match=f"not a featcodec file but .*{kind}") as decoding:
         Reader(File.open(path), str(path))
@@ -262,26 +259,12 @@ def converted(path: Path) -> dict[str, np.ndarray]:
     return load_file(path.with_suffix(".safetensors"))
 
 
-def test_arrays_of_numpy_are_converted_as_the_message_says(tmp_path: Path) -> None:
+def test_a_pickle_is_converted_as_the_message_says(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
-    np.savez(tmp_path / "it's.npz", a=values, b=values.T)
-    found = converted(tmp_path / "it's.npz")
+    (tmp_path / """it's "b".pkl""").write_bytes(pickle.dumps({"a": values, "b": values.T}))
+    found = converted(tmp_path / """it's "b".pkl""")
     np.testing.assert_array_equal(found["a"], values)
     np.testing.assert_array_equal(found["b"], values.T)
-    np.savez_compressed(tmp_path / "packed.npz", a=values)
-    np.testing.assert_array_equal(converted(tmp_path / "packed.npz")["a"], values)
-    np.save(tmp_path / 'a "b".npy', values)
-    np.testing.assert_array_equal(converted(tmp_path / 'a "b".npy')["features"], values)
-
-
-def test_tensors_of_torch_are_converted_as_the_message_says(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    values = torch.arange(12.0).reshape(3, 4)
-    for name, options in ("x.pt", {}), ("x.bin", {"_use_new_zipfile_serialization": False}):
-        torch.save({"a": values, "b": values, "c": values.T}, tmp_path / name, **options)
-        found = converted(tmp_path / name)
-        for key, wanted in ("a", values), ("b", values), ("c", values.T):
-            np.testing.assert_array_equal(found[key], wanted.numpy())
 
 
 # --- headers ------------------------------------------------------------------------------------

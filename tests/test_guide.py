@@ -224,6 +224,7 @@ PUBLIC = {
     "featcodec.access": ["Slice"],
     "featcodec.dumps": ["Dump"],
     "featcodec.request": ["Options", "Quality"],
+    "featcodec.rules": ["Rules"],
     "featcodec.verification": ["verify"],
     "featcodec.numpy": ["save", "load", "save_file", "load_file"],
     "featcodec.torch": ["save", "load", "save_file", "load_file"],

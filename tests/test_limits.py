@@ -87,6 +87,11 @@ def repeated(new: tuple[int, ...], repeats: tuple[int, ...], *distances: int) ->
     return out.getvalue()
 
 
+def cut(parts: int) -> bytes:
+    values = np.random.default_rng(2).normal(size=(parts, 40)).astype("f4")
+    return fc.save({"x": values}, layout={"x": "KL"}, snr=9)
+
+
 def klt(bands: int, channels: int) -> Model:
     """A model of one reflector a band."""
     vectors = np.ones((bands, channels), np.int64)
@@ -148,6 +153,7 @@ CASES: dict[str, tuple[int, Callable[[], bytes]]] = {
         lambda: exact({"x": np.zeros(3, "u1")}, {"a": "\n\1"}),
     ),
     "GROUPS": (3, lambda: exact({k: np.zeros(3, k) for k in ("u1", "u2", "u4")})),
+    "PARTS": (6, lambda: cut(6)),
     "RANK": (5, lambda: exact({"x": np.zeros((1, 2, 1, 2, 1))})),
     "STRING_BYTES": (8, lambda: exact({"x€yäz": np.zeros(3)})),
     "TENSOR_VALUES": (12, lambda: exact({"x": np.zeros((3, 4)), "y": np.zeros((0, 12))})),
@@ -314,7 +320,9 @@ def test_a_profile_holds_as_long_texts_and_as_many_axes(field: str, text: Any) -
         Profile.pack([entry(Model("none", (1,)), **{field: longer})])
 
 
-def test_a_profile_of_too_many_channels_for_a_klt_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_of_too_many_channels_for_a_matrix_has_few_axes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(limits, "PROFILE_KLT_NUMBERS", 64)
     generator = np.random.default_rng(3)
     for channels in (8, 9):
@@ -322,7 +330,7 @@ def test_a_profile_of_too_many_channels_for_a_klt_has_none(monkeypatch: pytest.M
         dump = fc.Arrays({"x": (values, "F32")}, None)
         entries = train([dump], Options(layouts={"": "ND"}))  # without bands
         (found,) = Profile.parse(Profile.pack(entries)).entries
-        assert found.model.reflectors == (channels - 1 if channels == 8 else 0)
+        assert found.model.reflectors == (channels - 1 if channels == 8 else 64 // (2 * channels))
 
 
 def test_metadata_must_be_text() -> None:

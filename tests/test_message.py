@@ -2,8 +2,10 @@
 
 import contextlib
 import math
+import pickle
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -30,6 +32,8 @@ from featcodec.errors import (
     InvalidStream,
     LimitExceeded,
     ProfileMissing,
+    Unreachable,
+    Unsupported,
 )
 from featcodec.message import MAX_VALUES
 from featcodec.numpy import Arrays
@@ -416,3 +420,117 @@ def test_a_message_may_be_in_any_buffer(
     message = codec.encode(features[:1])
     given = convert(message, np.uint8) if convert is np.frombuffer else convert(message)
     np.testing.assert_array_equal(codec.decode(given), codec.decode(message))
+
+
+# --- qualities and frameworks -------------------------------------------------------------------
+
+
+@settings(max_examples=60)
+@given(found=arrays(), bound=st.sampled_from([1e-3, 0.1, 0.5, 2.0]))
+def test_no_usual_value_errs_by_more_than_the_bound(
+    found: tuple[Profile, np.ndarray], bound: float
+) -> None:
+    profile, values = found
+    decoded = Codec(profile, max_error=bound).decode(Codec(profile, max_error=bound).encode(values))
+    with np.errstate(**HARMLESS):
+        one, other = values.astype(np.float64), decoded.astype(np.float64)
+        finite = np.isfinite(one)
+        np.testing.assert_array_equal(bits(values)[~finite], bits(decoded)[~finite])
+        assert (np.abs(one[finite] - other[finite]) <= bound).all()
+
+
+@pytest.mark.parametrize("bpfp", [0.3, 1.0, 4.0])
+def test_a_message_takes_no_more_bits_than_asked_for_and_nearly_as_many(
+    profile: Profile, features: np.ndarray, bpfp: float
+) -> None:
+    for values in (features[:1], features[5:9], features[7] * 3):
+        bits_ = 8 * len(Codec(profile, bpfp=bpfp).encode(values))
+        assert 0.93 * bpfp * values.size - 64 < bits_ <= bpfp * values.size
+
+
+def test_a_rate_below_all_is_unreachable(profile: Profile, features: np.ndarray) -> None:
+    with pytest.raises(Unreachable, match="bpfp"):
+        Codec(profile, bpfp=1e-4).encode(features[:1])
+
+
+@given(found=arrays())
+@settings(max_examples=40)
+def test_lossless_is_bit_for_bit(found: tuple[Profile, np.ndarray]) -> None:
+    profile, values = found
+    codec = Codec(profile, lossless=True)
+    np.testing.assert_array_equal(bits(codec.decode(codec.encode(values))), bits(values))
+
+
+@pytest.mark.parametrize("step", [0.01, 0.3, 1.5])
+def test_a_step_bounds_the_squared_error(
+    profile: Profile, features: np.ndarray, step: float
+) -> None:
+    codec = Codec(profile, step=step)
+    finer = Codec(profile, step=step / 4)
+    decoded = codec.decode(codec.encode(features[:3]))
+    assert np.mean((decoded - features[:3]) ** 2) < 2 * step**2 / 12
+    assert len(codec.encode(features[:3])) < len(finer.encode(features[:3]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"snr": 1, "bpfp": 1}, {"max_error": 1, "lossless": True}, {"max_error": -1}),
+        *({"step": 1, "snr": 3}, {"step": 0}, {"step": math.nan}, {"lossless": True, "step": 1}),
+        *({"bpfp": 0}, {"framework": "jax"}),
+    ],
+)
+def test_qualities_that_make_no_sense_are_refused(profile: Profile, wrong: dict) -> None:
+    with pytest.raises(InvalidInput):
+        Codec(profile, **wrong)
+
+
+def test_a_profile_may_be_named_by_its_path(features: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "digits.fcp"
+    path.write_bytes(MESSAGES.read_bytes())
+    given_, named = Codec(Profile.load(path), snr=9), (Codec(str(path), 9), Codec(path, snr=9))
+    assert {codec.encode(features[:1]) for codec in named} == {given_.encode(features[:1])}
+
+
+def test_a_codec_is_shared_by_threads_and_small_to_pickle(
+    profile: Profile, features: np.ndarray
+) -> None:
+    codec = Codec(profile, snr=10)
+    kept = len(pickle.dumps(codec))
+    alone = [codec.encode(values[None]) for values in features[:24]]
+    assert len(pickle.dumps(codec)) == kept < 1.2 * len(pickle.dumps(profile)) + 2000
+    other = pickle.loads(pickle.dumps(codec))
+    for shared in (Codec(profile, snr=10), other):
+        with ThreadPoolExecutor(6) as threads:
+            found = list(threads.map(shared.encode, features[:24, None]))
+            assert found == alone
+            decoded = list(threads.map(shared.decode, alone))
+        for message, one in zip(alone, decoded, strict=True):
+            np.testing.assert_array_equal(codec.decode(message), one)
+
+
+def test_a_message_of_an_unknown_version_is_unsupported(
+    profile: Profile, features: np.ndarray
+) -> None:
+    message = bytearray(Codec(profile).encode(features[:1]))
+    for version in (0, 9, 15):
+        message[0] = version << 4 | message[0] & 15
+        with pytest.raises(Unsupported, match=f"version {version}"):
+            Codec(profile).decode(message)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16"])
+def test_tensors_of_torch_are_coded_like_arrays(
+    profile: Profile, features: np.ndarray, kind: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    tensor = torch.from_numpy(features[:2]).to(getattr(torch, kind)).requires_grad_()
+    strided = tensor.transpose(0, 1).contiguous().transpose(0, 1)
+    codec = Codec(profile, snr=10, framework="torch")
+    array = features[:2].astype(np.dtype(kind))
+    message = codec.encode(tensor)
+    assert message == codec.encode(strided) == Codec(profile, snr=10).encode(array)
+    decoded = codec.decode(message)
+    assert (decoded.dtype, decoded.shape) == (tensor.dtype, tensor.shape)
+    plain = Codec(profile).decode(message).astype(np.float32)
+    np.testing.assert_array_equal(decoded.float().numpy(), plain)

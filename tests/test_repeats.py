@@ -1,4 +1,4 @@
-"""Rows that repeat earlier ones are left out of a file, and come back where they were."""
+"""Rows that repeat earlier ones, or are constant, are left out and come back where they were."""
 
 import io
 import math
@@ -55,7 +55,7 @@ def rows_of(array: np.ndarray, layout: Layout, whole: bool) -> list[np.ndarray]:
 
 @st.composite
 def dumps(draw: st.DrawFn) -> tuple[Layout, dict[str, np.ndarray]]:
-    """Tensors of one layout, of which rows or samples repeat others in whatever pattern."""
+    """Tensors of one layout, of which rows or samples repeat others or are constant at random."""
     layout = parse(draw(st.sampled_from(LAYOUTS)))
     kind = draw(st.sampled_from([np.float16, np.float32, np.float64]))
     tokens = layout.prefix + math.prod(layout.grid)
@@ -73,8 +73,11 @@ def dumps(draw: st.DrawFn) -> tuple[Layout, dict[str, np.ndarray]]:
         shape = tuple(sizes.get(axis) or lengths[axis] for axis in layout.axes)
         tensors[f"t{i}"] = rng.normal(size=shape).astype(kind)
     rows = [r for t in tensors.values() for r in rows_of(t, layout, draw(st.booleans()))]
+    fill = draw(st.sampled_from([0.0, -0.0, 1.5, np.nan, -np.inf]))
     for i in range(1, len(rows)):
-        if draw(st.booleans()):
+        if draw(st.integers(0, 4)) == 0:
+            rows[i][...] = draw(st.sampled_from([0.0, fill]))
+        elif draw(st.booleans()):
             j = draw(st.integers(0, i - 1))
             if rows[j].shape == rows[i].shape:
                 rows[i][...] = rows[j]
@@ -109,8 +112,11 @@ def check(tensors: dict[str, np.ndarray], packed: bytes, tolerance: float) -> bo
         decoder.decode([entry], lambda _, alone=alone: alone)
         np.testing.assert_allclose(alone, one.reshape(-1), atol=tolerance)
     repeating = any(group.repeats is not None for group in reader.groups())
-    assert (reader.version == (5, 0)) == repeating
-    event(f"repeating {repeating}, lossy {any(g.lossy for g in reader.groups())}")
+    constant = any(g.repeats.constants for g in reader.groups() if g.repeats is not None)
+    assert (reader.version >= (5, 0)) == repeating
+    assert (reader.version == (6, 0)) == constant
+    event(f"repeating {repeating}, constant {constant}")
+    event(f"lossy {any(g.lossy for g in reader.groups())}")
     return repeating
 
 
@@ -146,7 +152,11 @@ def test_any_pattern_keeps_to_the_bound(
     packed = encoded(tensors, layout, max_error=bound)
     check(tensors, packed, 1e-4)
     for name, array in fc.load(packed).items():
-        assert np.abs(array.astype(float) - tensors[name].astype(float)).max() <= bound
+        given_ones = tensors[name].astype(float)
+        finite = np.isfinite(given_ones)
+        error = np.abs(array.astype(float)[finite] - given_ones[finite])
+        assert error.max(initial=0) <= bound
+        assert np.array_equal(array[~finite], tensors[name][~finite], equal_nan=True)
 
 
 # --- what it saves, and what it must not cost ---------------------------------------------------
@@ -243,6 +253,58 @@ def test_a_slice_decodes_the_row_groups_that_its_rows_are_in() -> None:
     np.testing.assert_array_equal(found[0], fc.load(packed)["y"][2])
 
 
+# --- constant rows ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fill", [0.0, -0.0, 1.0, np.float16(-65504), np.nan])
+@pytest.mark.parametrize("quality", [{"snr": 3}, {"snr": 20}, {"max_error": 0.3}, {"bpfp": 1}])
+def test_padding_comes_back_exactly_and_costs_next_to_nothing(quality: dict, fill: float) -> None:
+    lengths = np.random.default_rng(8).integers(5, 60, 40)
+    prompts = np.split(tokens(int(lengths.sum())), np.cumsum(lengths)[:-1])
+    padded = [np.pad(p, ((0, 60 - len(p)), (0, 0)), constant_values=fill) for p in prompts]
+    trimmed = fc.save({f"p{i}": p for i, p in enumerate(prompts)}, None, **quality)
+    arranged = {"batch": np.stack(padded)}, {f"p{i}": p for i, p in enumerate(padded)}
+    for tensors in arranged:
+        packed = fc.save(tensors, None, layout="NLD" if "batch" in tensors else "LD", **quality)
+        if "bpfp" not in quality:
+            assert len(packed) < 1.02 * len(trimmed) + 200
+        back = [row for tensor in fc.load(packed).values() for row in tensor.reshape(-1, 60, 24)]
+        for length, found in zip(lengths, back, strict=True):
+            assert found[length:].tobytes() == np.full((60 - length, 24), fill, "f2").tobytes()
+
+
+def test_padding_does_not_lower_the_snr_of_the_rest() -> None:
+    x = np.pad(tokens(300), ((0, 2700), (0, 0)))
+    back = fc.load(fc.save({"x": x}, None, snr=15, layout="LD"))["x"]
+    kept, error = x[:300].astype(float), (back - x)[:300].astype(float)
+    assert 10 * np.log10(kept.var() / np.mean(error**2)) >= 14.99
+
+
+def test_one_constant_row_among_many_is_exact() -> None:
+    x = tokens(500).reshape(10, 50, 24)
+    x[7, 13] = 0
+    back = fc.load(fc.save({"x": x}, None, snr=4, layout="NLD:0"))["x"]
+    assert not back[7, 13].any()
+
+
+@pytest.mark.parametrize("fill", [0.0, -0.0, 7.25, np.float16(-65504), np.inf])
+@pytest.mark.parametrize("quality", [{"snr": 10}, {"snr": 20}, {"max_error": 0.3}])
+@pytest.mark.parametrize("axes", ["ND", "NLD", "NCHW"])
+def test_dead_channels_come_back_exactly_and_cost_next_to_nothing(
+    axes: str, quality: dict, fill: float
+) -> None:
+    x = tokens(4000).reshape(*{"ND": (4000,), "NLD": (80, 50), "NCHW": (40, 10, 10)}[axes], 24)
+    some = np.insert(x, [0, 5, 5, 24], fill, axis=-1)
+    alone, dead = (a.transpose(0, 3, 1, 2) if axes == "NCHW" else a for a in (x, some))
+    packed = fc.save({"x": dead}, None, layout=axes, **quality)
+    assert len(packed) < 1.02 * len(fc.save({"x": alone}, None, layout=axes, **quality)) + 100
+    back = fc.load(packed)["x"]
+    found = np.moveaxis(back, 1, -1) if axes == "NCHW" else back
+    assert found[..., [0, 6, 7, 27]].tobytes() == np.full((4000, 4), fill, "f2").tobytes()
+    reference_found = reference.decode(packed).tensors["x"].data
+    assert np.allclose(np.frombuffer(reference_found, "f2").reshape(back.shape), back, atol=1e-2)
+
+
 # --- runs ---------------------------------------------------------------------------------------
 
 
@@ -252,9 +314,10 @@ def runs(draw: st.DrawFn) -> tuple[int, Runs]:
     for _ in range(draw(st.integers(0, 6))):
         new.append(draw(st.integers(0 if rows else 1, 4)))
         repeated.append(draw(st.integers(1, 9)))
-        distances.append(draw(st.integers(1, rows + new[-1])))
+        distances.append(draw(st.integers(0, rows + new[-1])))
         rows += new[-1] + repeated[-1]
-    return rows + draw(st.integers(0, 3)), Runs(new, repeated, distances)
+    constants = list(range(distances.count(0)))
+    return rows + draw(st.integers(0, 3)), Runs(new, repeated, distances, constants)
 
 
 @given(runs())
@@ -263,17 +326,23 @@ def test_each_row_of_a_run_is_the_one_a_distance_before(made: tuple[int, Runs]) 
     rows = Rows(parse("LD"), [(max(count, 1), 2)], False, listed)
     kept: list[int] = []
     wanted: list[int] = []
+    constant: list[int] = []
     for new, repeated, distance in zip(listed.new, listed.repeated, listed.distances, strict=True):
         for _ in range(new):
             kept.append(len(wanted))
             wanted.append(len(kept) - 1)
+            constant.append(-1)
+        number = max(constant, default=-1) + 1
         for _ in range(repeated):
-            wanted.append(wanted[-distance])
+            wanted.append(wanted[-distance] if distance else -1)
+            constant.append(constant[-distance] if distance else number)
     for _ in range(len(wanted), max(count, 1)):
         kept.append(len(wanted))
         wanted.append(len(kept) - 1)
+        constant.append(-1)
     assert rows.source.tolist() == wanted and rows.kept.tolist() == kept
-    assert rows.counts.tolist() == np.bincount(wanted).tolist()
+    assert rows.constant.tolist() == constant
+    assert rows.counts.tolist() == np.bincount([row for row in wanted if row >= 0]).tolist()
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(1, 40))

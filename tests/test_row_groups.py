@@ -1,5 +1,7 @@
 """Decoding goes by row groups: each once, and none of it needs room for a whole tensor."""
 
+import io
+import math
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -7,16 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
 from featcodec import decode_file
 from featcodec.align.numbers import STORED, from_float, to_float
+from featcodec.cli.main import main
 from featcodec.cli.verify import check
+from featcodec.container.reader import Reader
+from featcodec.decode_jobs import from_nonfinite
 from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
-from featcodec.files import from_nonfinite
+from featcodec.errors import InvalidInput
+from featcodec.request import RowGroupSize
 
 from . import internals
 
@@ -126,3 +132,33 @@ def test_encoding_samples_of_one_value_takes_little_room(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 25 * array.nbytes
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NLD", "LND", "LD"])
+@settings(max_examples=8, deadline=None)
+@given(size=st.sampled_from(["1", "3", "7", "1000", "900B", "2kB", "1MB"]), seed=st.integers(0, 9))
+def test_row_groups_are_of_the_size_asked_for(layout: str, size: str, seed: int) -> None:
+    shape = {"NCHW": (12, 6, 5, 5), "NLD": (12, 25, 6), "LND": (25, 12, 6), "LD": (300, 6)}[layout]
+    values = np.random.default_rng(seed).normal(size=shape).cumsum(axis=-1).astype(np.float32)
+    data = fc.save({"x": values}, layout=layout, snr=15, row_group=size)
+    noise = np.mean((fc.load(data)["x"] - values) ** 2)
+    assert 10 * math.log10(np.var(values) / noise) >= 14.999
+    [header] = Reader(io.BytesIO(data), "x").groups()
+    samples = shape[layout.index("N")] if "N" in layout else 1
+    per_sample = header.slabs // samples
+    if size.isdecimal():
+        assert header.slabs_per_row_group == int(size) * per_sample
+    else:
+        most = RowGroupSize.parse(size).bytes
+        assert most is not None
+        slab = values.nbytes / header.slabs
+        assert header.slabs_per_row_group * slab <= max(most, 1.5 * slab)
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "x", "1.5", "64 kB", "64KB", "1e3", "9" * 13])
+def test_a_size_that_is_none_is_refused(wrong: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="row group"):
+        fc.save({"x": np.ones((4, 4), np.float32)}, row_group=wrong)
+    with pytest.raises(SystemExit) as ended:
+        main(["encode", str(tmp_path / "x.safetensors"), "--row-group", wrong])
+    assert ended.value.code == 2

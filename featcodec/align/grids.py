@@ -169,24 +169,21 @@ class GroupGrid:
                 found.setdefault((True, (1,)), []).append(box)
         return dict(sorted(found.items()))
 
-    def view(self, tensor: np.ndarray, box: Box) -> np.ndarray:
-        """Return the box of a tensor as a view (channels, points..., samples, blocks...)."""
-        return blocks.gather(self._part(tensor, box), box.blocks, box.sizes)
-
     def _part(self, tensor: Any, box: Box) -> Any:
-        """Return a box of a tensor as a view (samples, grid..., channels)."""
+        """Return a box of a tensor as a view (samples, grid..., channels...)."""
         merged = merge_samples(tensor, self.layout)
         if self.layout.prefix or self.layout.grid:
             prefix = self.layout.prefix
             if box.prefix:
                 merged = merged[:, :prefix]
             else:
-                shape = (merged.shape[0], *self.layout.grid, merged.shape[-1])
+                shape = (merged.shape[0], *self.layout.grid, *merged.shape[2:])
                 merged = split_axis(merged[:, prefix:], shape)
         return merged[box.index]
 
     def _values(self, tensor: Callable[[int], Any], box: Box) -> np.ndarray:
-        return np.asarray(self._part(tensor(box.tensor), box))
+        part = np.asarray(self._part(tensor(box.tensor), box))
+        return part if self.layout.channel_axes < 2 else part.reshape(box.shape(self.channels))
 
     def collect(
         self,
@@ -217,10 +214,18 @@ class GroupGrid:
         for box in boxes:
             whole = tensor(box.tensor)
             if whole is not None:
-                target = self.view(whole, box)
                 piece = values[:, :, start : start + box.count]
-                target[...] = piece.reshape(target.shape)
+                self._put(piece, self._part(whole, box), box)
             start += box.count
+
+    def _put(self, values: np.ndarray, part: np.ndarray, box: Box) -> None:
+        """Write the values (channels, points, blocks) of a box to its place in a tensor."""
+        several = self.layout.channel_axes > 1  # which no view of the tensor merges
+        tokens = np.empty(box.shape(self.channels), values.dtype) if several else part
+        target = blocks.gather(tokens, box.blocks, box.sizes)
+        target[...] = values.reshape(target.shape)
+        if several:
+            part[...] = tokens.reshape(part.shape)
 
     def pairs(
         self, values: np.ndarray, boxes: Sequence[Box], tensor: Callable[[int], Any]
@@ -238,11 +243,10 @@ class GroupGrid:
 
 
 def merge_samples(tensor: Any, layout: Layout) -> Any:
-    """Return a view (samples, grid..., channels); a missing channel axis is added."""
+    """Return a view (samples, grid..., channels...); a missing channel axis is added."""
     ordered = tensor.transpose(layout.order())
     samples = layout.axes.count("N")
-    has_channels = any(axis in "CD" for axis in layout.axes)
-    rest = ordered.shape[samples:] + (() if has_channels else (1,))
+    rest = ordered.shape[samples:] + (() if layout.channel_axes else (1,))
     return split_axis(ordered, (math.prod(ordered.shape[:samples]), *rest))
 
 

@@ -7,12 +7,12 @@ anything else is ignored, and `remarks` reports it.
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..errors import Damage
 
-SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"
+SAMPLE, GRID, CHANNEL, INDEPENDENT = "N", "LHWT", "CD", "K"
 MAX_CHANNELS = 1 << 13  # of a token; an axis with more is taken for a sequence
 
 # CLS; CLS and distillation; CLS and four registers; CLS and eight registers
@@ -34,21 +34,29 @@ class LayoutError(Damage):
 
 @dataclass(frozen=True)
 class Layout:
-    """Letters of the axes (N sample, L H W T grid, C or D channels), prefix tokens and their grid.
+    """Letters of the axes (N sample, L H W T grid, C D channels), prefix tokens and their grid.
 
-    The first `prefix` tokens of L lie on no grid; the others lie on `grid` (rows, columns).
+    The first `prefix` tokens of L lie on no grid; the others lie on `grid` (rows, columns). Each
+    index of axes K is a tensor of its own, and so is each of several parts of the last axis, whose
+    lengths are `parts`.
     """
 
     axes: str
     prefix: int = 0
     grid: tuple[int, ...] = ()
+    parts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         axes = f"layout {shortened(self.axes)}"
-        channels = [a for a in self.axes if a in CHANNEL]
         places = [a for a in self.axes if a in GRID]
-        if set(self.axes) - set(SAMPLE + GRID + CHANNEL) or len(channels) > 1:
-            raise LayoutError(f"{axes}: use N, one of C D, and each of L H W T once")
+        if set(self.axes) - set(SAMPLE + GRID + CHANNEL + INDEPENDENT):
+            raise LayoutError(f"{axes}: use N, K, C, D, and each of L H W T once")
+        if self.axes and not self.axes.strip(INDEPENDENT):
+            raise LayoutError(f"{axes} has axes K alone: name one N, L or D")
+        last = self.axes[-1:]
+        cut = last in GRID + CHANNEL and not (self.grid and last == "L")
+        if self.parts and not (cut and len(self.parts) > 1 and min(self.parts) > 0):
+            raise LayoutError(f"{axes}: write parts of the last axis, C, D or L, as in LD/128+128")
         if len(places) != len(set(places)) or len(places) > 3:
             raise LayoutError(f"{axes} repeats a grid axis or has more than three")
         if SAMPLE * self.axes.count(SAMPLE) not in self.axes:
@@ -57,13 +65,30 @@ class Layout:
             raise LayoutError(f"{axes} has no single axis L to hold prefix and grid")
 
     def __str__(self) -> str:
+        parts = f"/{'+'.join(map(str, self.parts))}" if self.parts else ""
         if not self.grid:
-            return self.axes
-        return f"{self.axes}:{self.prefix}+{'x'.join(map(str, self.grid))}"
+            return self.axes + parts
+        return f"{self.axes}:{self.prefix}+{'x'.join(map(str, self.grid))}{parts}"
+
+    @property
+    def cuts(self) -> bool:
+        return INDEPENDENT in self.axes or bool(self.parts)
+
+    @property
+    def of_parts(self) -> "Layout":
+        """The layout of the parts of a tensor."""
+        return Layout(self.axes.replace(INDEPENDENT, ""), self.prefix, self.grid)
+
+    def along(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...] | None, ...]:
+        """Return how each axis is cut: () not, None into its indices, else into some lengths."""
+        self.token_grid(shape)
+        whole: list[tuple[int, ...] | None] = [() if a != INDEPENDENT else None for a in self.axes]
+        return (*whole[:-1], self.parts) if self.parts else tuple(whole)
 
     def order(self) -> tuple[int, ...]:
         """Return the axes in the order of the token grid: samples, grid, channels."""
-        rank = {SAMPLE: 0, **dict.fromkeys(GRID, 1), **dict.fromkeys(CHANNEL, 2)}
+        rank = {INDEPENDENT: 0, SAMPLE: 0}
+        rank |= {**dict.fromkeys(GRID, 1), **dict.fromkeys(CHANNEL, 2)}
         return tuple(sorted(range(len(self.axes)), key=lambda axis: rank[self.axes[axis]]))
 
     def token_grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -74,20 +99,22 @@ class Layout:
             )
         sizes = {
             role: [n for a, n in zip(self.axes, shape, strict=True) if a in role]
-            for role in (SAMPLE, GRID, CHANNEL)
+            for role in (SAMPLE + INDEPENDENT, GRID, CHANNEL)
         }
+        sizes[SAMPLE] = sizes.pop(SAMPLE + INDEPENDENT)
+        if self.parts and sum(self.parts) != shape[-1]:
+            raise LayoutError(f"layout {self} does not fit a last axis of {shape[-1]}")
         if self.grid and sizes[GRID] != [self.prefix + math.prod(self.grid)]:
             raise LayoutError(f"layout {self} does not fit {sizes[GRID][0]} tokens")
         return (math.prod(sizes[SAMPLE]), *sizes[GRID], math.prod(sizes[CHANNEL]))
 
     @property
     def grid_axes(self) -> int:
-        """The number of grid axes."""
         return sum(axis in GRID for axis in self.axes)
 
     @property
-    def has_channels(self) -> bool:
-        return any(axis in CHANNEL for axis in self.axes)
+    def channel_axes(self) -> int:
+        return sum(axis in CHANNEL for axis in self.axes)
 
     @property
     def slabs_are_samples(self) -> bool:
@@ -101,14 +128,21 @@ def shortened(text: str) -> str:
 
 @lru_cache(maxsize=64)
 def parse(text: str) -> Layout:
-    """Read `NCHW`, or `NLD:1+8x8` with prefix tokens and a grid; `NLD:0` is a plain sequence."""
-    axes, _, rest = text.strip().partition(":")
+    """Read `NCHW`, or `NLD:1+8x8` with prefix tokens and a grid; `NLD:0` is a plain sequence.
+
+    `NLD/64+64` has two parts of the last axis that are coded like tensors of their own.
+    """
+    shape, slash, lengths = text.strip().partition("/")
+    axes, _, rest = shape.partition(":")
+    if slash and not re.fullmatch(rf"{NUMBER}(\+{NUMBER})+", lengths):
+        raise LayoutError(f"layout {shortened(text)}: write parts of an axis as in LD/128+128")
+    parts = tuple(int(length) for length in lengths.split("+")) if slash else ()
     match = re.fullmatch(rf"(?:({NUMBER})\+)?({NUMBER})x({NUMBER})", rest)
     if rest in ("", "0"):
-        return Layout(axes.upper())
+        return Layout(axes.upper(), parts=parts)
     if not match:
         raise LayoutError(f"layout {shortened(text)}: write the tokens' grid as in NLD:1+8x8")
-    return Layout(axes.upper(), int(match[1] or 0), (int(match[2]), int(match[3])))
+    return Layout(axes.upper(), int(match[1] or 0), (int(match[2]), int(match[3])), parts)
 
 
 def infer(shape: tuple[int, ...], architecture: str) -> Layout:
@@ -164,7 +198,7 @@ def choose(
     if ":" not in text and not layout.grid and layout.axes.endswith("NLD"):
         tokens = shape[layout.axes.index("L")]
         prefix, grid = _grid_of(metadata, tokens)
-        layout = Layout(layout.axes, prefix, grid)
+        layout = replace(layout, prefix=prefix, grid=grid)
     return layout
 
 

@@ -1,10 +1,12 @@
 """Stored elements as NumPy arrays, and floating ones as floats (SPEC §4.2, §6.1)."""
 
+import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
-from ..elements import BITS
+from ..elements import BITS, PRECISION
 
 # dtype -> NumPy type of the stored bits
 STORED: dict[str, np.dtype] = {
@@ -25,6 +27,26 @@ def unsigned(dtype: str) -> np.dtype:
 def stored_dtype(dtype: str) -> np.dtype:
     """Return the NumPy type that holds elements of a type."""
     return STORED.get(dtype, unsigned(dtype))
+
+
+def elements_of(array: Any, first: int, last: int) -> np.ndarray:
+    """Return elements first <= e < last of an array of any shape, the last axis fastest.
+
+    The array may be part of another, in memory or in a file: not much else of it is read.
+    """
+    while array.ndim > 1 and array.shape[0] == 1:
+        array = array.reshape(array.shape[1:])
+    if array.ndim < 2:
+        return np.asarray(array.reshape(-1)[first:last])
+    each = math.prod(array.shape[1:])
+    low, high = (first // each, -(-last // each)) if first < last else (0, 0)
+    if high - low > 2 or array.ndim == 2:
+        return np.asarray(array[low:high]).reshape(-1)[first - low * each : last - low * each]
+    found = [
+        elements_of(array[i : i + 1], max(first - i * each, 0), min(last - i * each, each))
+        for i in range(low, high)
+    ]
+    return np.concatenate([np.zeros(0, array.dtype), *found])
 
 
 def to_float(stored: np.ndarray, dtype: str) -> np.ndarray:
@@ -58,6 +80,13 @@ def from_float(values: np.ndarray, dtype: str) -> np.ndarray:
     low, high = np.searchsorted(middles, size, "left"), np.searchsorted(middles, size, "right")
     code = np.where(low % 2 == 0, low, high)  # they differ on a tie only
     return (code | np.where(np.signbit(values), 0x80, 0)).astype("<u1")
+
+
+def spacing(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Return the distance of neighbouring elements at finite float64 values."""
+    precision = PRECISION[dtype]
+    octave = np.frexp(values)[1] - 1
+    return np.maximum(np.ldexp(precision.relative, octave), precision.least)
 
 
 @cache

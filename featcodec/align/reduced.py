@@ -15,7 +15,7 @@ import numpy as np
 
 from . import blocks
 from .grids import Box, GroupGrid, Sizes, Window, split_axis
-from .repeats import Origins, Pairs, Rows, Targets, gather
+from .repeats import NONE, Origins, Pairs, Rows, Targets, gather
 
 Spans = tuple[np.ndarray, np.ndarray]  # for each kept row its first slab, and the one behind
 
@@ -23,6 +23,7 @@ Spans = tuple[np.ndarray, np.ndarray]  # for each kept row its first slab, and t
 def row_groups(rows: Rows, spans: Spans, wanted: slice, per: int) -> list[int]:
     """Return the row groups, of so many slabs, that some rows need."""
     kept = np.unique(rows.source[wanted])
+    kept = kept[kept != NONE]
     edges = np.stack([spans[0][kept] // per, (spans[1][kept] - 1) // per], axis=1)
     pairs = np.unique(edges, axis=0).tolist()
     return sorted({number for low, high in pairs for number in range(low, high + 1)})

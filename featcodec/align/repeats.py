@@ -1,4 +1,4 @@
-"""Rows of tensors that repeat earlier ones: which are kept, and which each is (SPEC §5.4).
+"""Rows of tensors that repeat earlier ones or are constant: which are kept (SPEC §5.4).
 
 A row is one place along the first grid axis of a sample, or a whole sample. Rows are counted as
 slabs of one place are: those of a sample follow each other, and so do samples and tensors.
@@ -18,6 +18,7 @@ from .grids import GroupGrid, Window, merge_samples, split_axis
 from .layout import Layout
 
 SPREAD_VALUES = 1 << 20  # of rows that are copied at once
+NONE = -1
 
 Targets = Callable[[int], np.ndarray | None]  # tensors by number
 Origins = Callable[[int], Any]  # the same, arrays or what is in a file
@@ -29,16 +30,18 @@ Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 class Runs:
     """Rows in order, as runs: so many new ones, then so many that repeat those a distance before.
 
-    Rows behind the last run are new.
+    Rows behind the last run are new. Those of a distance of 0 are constant: all elements are the
+    next of the `constants`, unsigned integers.
     """
 
     new: Sequence[int]
     repeated: Sequence[int]
     distances: Sequence[int]
+    constants: Sequence[int] = ()
 
 
 class Rows:
-    """The rows of the tensors of a group, of which those that repeat earlier ones are left out."""
+    """The rows of the tensors of a group, of which only new ones that vary are kept."""
 
     def __init__(
         self, layout: Layout, shapes: Sequence[tuple[int, ...]], whole: bool, runs: Runs
@@ -59,10 +62,14 @@ class Rows:
             shape[0] * per for shape, per in zip(self.units.shapes, self.per_sample, strict=True)
         ]
         self.starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        sources = _sources(int(self.starts[-1]), runs)
-        kept = sources == np.arange(len(sources))
+        sources, constants = _sources(int(self.starts[-1]), runs)
+        kept = (sources == np.arange(len(sources))) & (constants == NONE)
         self.kept = np.flatnonzero(kept)  # rows
-        self.source = (np.cumsum(kept) - 1)[sources]  # of each row, its number among the kept
+        if not self.kept.size:
+            raise Damage("it leaves no row")
+        # Of each row, its number among the kept, or NONE; of constant ones, that of the constant.
+        self.source = np.where(constants == NONE, (np.cumsum(kept) - 1)[sources], NONE)
+        self.constant = constants
         kinds = {shape: number for number, shape in enumerate(dict.fromkeys(self.shapes))}
         kind = np.repeat([kinds[shape] for shape in self.shapes], counts)
         if not np.array_equal(kind, kind[sources]):
@@ -71,7 +78,7 @@ class Rows:
     @cached_property
     def counts(self) -> np.ndarray:
         """How many rows each kept row stands for."""
-        return np.bincount(self.source, minlength=len(self.kept))
+        return np.bincount(self.source[self.source != NONE], minlength=len(self.kept))
 
     @property
     def count(self) -> int:
@@ -110,7 +117,9 @@ class Rows:
     @cached_property
     def _by_source(self) -> tuple[np.ndarray, np.ndarray]:
         """All rows in the order of the kept rows that they are, and where each of those begins."""
-        return np.argsort(self.source, kind="stable"), np.cumsum(self.counts) - self.counts
+        order = np.argsort(self.source, kind="stable")
+        begins = np.cumsum(self.counts) - self.counts
+        return order[len(order) - int(self.counts.sum()) :], begins
 
     def tensor_of(self, rows: np.ndarray) -> np.ndarray:
         return np.searchsorted(self.starts, rows, "right") - 1
@@ -135,7 +144,12 @@ class Rows:
         inside = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = order[begins[kept][which] + inside]
         by_tensor = np.argsort(rows, kind="stable")
-        rows, which = rows[by_tensor], which[by_tensor]
+        yield from self._places(rows[by_tensor], which[by_tensor])
+
+    def _places(
+        self, rows: np.ndarray, which: np.ndarray
+    ) -> Iterator[tuple[int, tuple[np.ndarray, ...], np.ndarray]]:
+        """Yield (tensor, places in it, which each is) of rows in order, of bounded size."""
         tensors = self.tensor_of(rows)
         for number in np.unique(tensors).tolist():
             low, high = np.searchsorted(tensors, (number, number + 1))
@@ -173,6 +187,40 @@ class Rows:
                 rows.reshape(len(rows), -1)[:, part] = some.view(rows.dtype)
                 some = rows
             view[places] = some
+
+    def put_constants(
+        self,
+        constants: np.ndarray,
+        targets: Targets,
+        rows: slice = slice(None),
+        window: Window | None = None,
+    ) -> None:
+        """Write the constant ones of some rows to their places; `constants` are those of runs."""
+        wanted = np.flatnonzero(self.constant[rows] != NONE) + (rows.start or 0)
+        for number, places, which in self._places(wanted, self.constant[wanted]):
+            target = targets(number)
+            if target is None:
+                continue
+            view = self.view(target)
+            places, which = _within(places, which, window, view.shape)
+            if which.size:
+                lead = (len(which), *[1] * (view.ndim - len(places)))
+                view[places] = constants[which].view(view.dtype).reshape(lead)
+
+    def constant_pairs(self, origins: Origins, kind: np.dtype) -> Pairs:
+        """Yield what tensors have where rows are constant, and the elements that belong there."""
+        wanted = np.flatnonzero(self.constant != NONE)
+        for number, places, which in self._places(wanted, self.constant[wanted]):
+            found = gather(self.view(origins(number)), places)
+            elements = np.array(self.runs.constants, np.uint64)[which].astype(kind)
+            lead = elements.reshape(len(which), *[1] * (found.ndim - 1))
+            yield found, np.broadcast_to(lead, found.shape)
+
+    def varying(self, origins: Origins) -> Iterator[np.ndarray]:
+        """Yield the elements of all rows but the constant ones, of bounded size."""
+        wanted = np.flatnonzero(self.constant == NONE)
+        for number, places, _ in self._places(wanted, wanted):
+            yield gather(self.view(origins(number)), places)
 
     def pairs(self, values: np.ndarray, kept: np.ndarray, origins: Origins, part: Part) -> Pairs:
         """Yield what tensors have in all these places, and the values that belong there."""
@@ -224,21 +272,26 @@ def _within(
     return tuple(at[there] for at in moved), which[there]
 
 
-def _sources(rows: int, runs: Runs) -> np.ndarray:
-    """Return the first row that each row is, the row itself when it is new."""
+def _sources(rows: int, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first row that each row is, itself when it is new; and its constant, or NONE."""
     longest = max(*runs.new, *runs.repeated, *runs.distances, 0, 0)
     if longest > rows or sum(runs.new) + sum(runs.repeated) > rows:
         raise Damage("it lists more rows than its tensors have")
     repeated = np.array(runs.repeated, np.int64)
     distances = np.array(runs.distances, np.int64)
     begins = np.cumsum(np.array(runs.new, np.int64) + repeated) - repeated
-    if np.any(repeated < 1) or np.any(distances < 1) or np.any(distances > begins):
+    if np.any(repeated < 1) or np.any(distances > begins):
         raise Damage("a run repeats no rows, or rows before the first")
-    sources = np.arange(rows)
+    fixed = distances == 0
+    if int(fixed.sum()) != len(runs.constants):
+        raise Damage(f"it has {len(runs.constants)} constants for {int(fixed.sum())} runs")
+    sources, constants = np.arange(rows), np.full(rows, NONE)
     inside = np.arange(repeated.sum()) - np.repeat(np.cumsum(repeated) - repeated, repeated)
-    sources[np.repeat(begins, repeated) + inside] -= np.repeat(distances, repeated)
+    places = np.repeat(begins, repeated) + inside
+    sources[places] -= np.repeat(distances, repeated)
+    constants[places] = np.repeat(np.where(fixed, np.cumsum(fixed) - 1, NONE), repeated)
     while True:  # a repeated row may repeat one that is repeated itself
         earlier = sources[sources]
         if np.array_equal(earlier, sources):
-            return sources
+            return sources, constants[sources]
         sources = earlier

@@ -9,14 +9,15 @@ from typing import Any
 
 import click
 
+from .. import pool
 from ..errors import InvalidInput
 from ..outputs import descriptor, identity
-from . import pool
 from .failures import attempt
 from .streams import STREAM
 
 SUFFIX = ".fcz"
 DUMP_SUFFIX = ".safetensors"
+DUMP_SUFFIXES = (DUMP_SUFFIX, ".npz", ".npy", ".pt", ".pth", ".ckpt")
 Named = tuple[str, str]  # what a file is, and its path
 
 

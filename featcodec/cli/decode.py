@@ -20,6 +20,7 @@ class Task:
     tensors: tuple[str, ...]
     dtype: str | None
     force: bool
+    jobs: int  # within the file
 
 
 def work(task: Task) -> Any:
@@ -36,6 +37,7 @@ def work(task: Task) -> Any:
             tensors=task.tensors,
             dtype=task.dtype,
             overwrite=task.force,
+            jobs=task.jobs,
         )
 
 
@@ -73,17 +75,23 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Decode files back to safetensors dumps."""
+    """Decode files back to dumps.
+
+    OUT is a file of NumPy or torch when its suffix says so (.npz, .npy, .pt, .pth, .ckpt), else of
+    safetensors.
+    """
     known = [("--profile", profile) for profile in profiles]
     targets = batch.outputs(files, output, output_dir, dump_name, force, known)
     dtype = dtype.upper() if dtype else None
+    jobs = batch.job_count(jobs)
+    within = jobs if len(files) == 1 else 1  # processes of a batch have none of their own
     tasks = [
-        Task(source, target, profiles, tensors, dtype, force)
+        Task(source, target, profiles, tensors, dtype, force, within)
         for source, target in zip(files, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
     failed = []
-    for task, result in batch.run(work, tasks, batch.job_count(jobs), fail_fast):
+    for task, result in batch.run(work, tasks, jobs, fail_fast):
         if isinstance(result, Exception):
             failed.append(failures.say(result, task.source, verbose))
         elif not quiet and task.target != STREAM:

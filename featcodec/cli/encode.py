@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from ..request import FAMILIES
-from . import batch, failures, render, streams
+from ..errors import InvalidInput
+from ..request import FAMILIES, RowGroupSize
+from . import batch, by_name, failures, render, streams
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,7 @@ class Task:
     target: str
     quality: dict[str, Any]
     profile: str | None
-    transform: str
-    layouts: dict[str, str]
-    architectures: dict[str, str]
+    options: dict[str, Any]
     force: bool
     progress: bool
     verify: bool
@@ -37,7 +36,7 @@ def work(task: Task) -> Any:
 
     quality = Quality.choose(**task.quality)
     profile = Profile.load(task.profile) if task.profile else None
-    options = Options(task.transform, task.layouts, task.architectures)
+    options = Options(**task.options)
     with (
         streams.readable(task.source) as source,
         streams.writable(task.target) as target,
@@ -84,7 +83,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return found
 
 
-@click.command()
+@click.command(cls=by_name.Command)
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("-o", "--output", metavar="OUT", help="Output file; - for standard output.")
 @click.option("--output-dir", metavar="DIR", help="Folder for the outputs.")
@@ -93,6 +92,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
 @click.option("--task-snr", type=float, metavar="DB", help="SNR by what a task reacts to, with -p.")
 @click.option("--lossless", is_flag=True, help="Bit for bit.")
+@by_name.options
 @click.option(
     "-p",
     "--profile",
@@ -121,6 +121,14 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     metavar="[NAME=]TAG",
     help="cnn, transformer or generic.",
 )
+@click.option(
+    "--pool", is_flag=True, help="The SNR holds for all layers or heads together, not for each."
+)
+@click.option(
+    "--row-group",
+    metavar="SIZE",
+    help="What is decoded at once: samples, 16, or bytes, 64kB (default: about 3 MB of float32).",
+)
 @click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
 @click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
@@ -141,10 +149,14 @@ def command(
     max_error: float | None,
     task_snr: float | None,
     lossless: bool,
+    rules: dict[str, str],
+    rules_file: str | None,
     profile: str | None,
     transform: str,
     layout: dict[str, str],
     architecture: dict[str, str],
+    pool: bool,
+    row_group: str | None,
     jobs: int,
     force: bool,
     skip_existing: bool,
@@ -155,24 +167,30 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Encode safetensors dumps.
+    """Encode dumps: files of safetensors, NumPy (.npz, .npy) or torch (.pt, .pth, .ckpt).
 
-    Quality is one of --snr, --bpfp, --max-error, --task-snr and --lossless. --task-snr needs a
-    profile that was trained with --gradients or --head. With - as DUMP the dump is read
+    Quality is one of --snr, --bpfp, --max-error, --task-snr and --lossless; --quality, --exact and
+    --drop ask for another of tensors by name, the first pattern that matches holds. --task-snr
+    needs a profile that was trained with --gradients or --head. With - as DUMP the dump is read
     from standard input.
     """
     quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "task_snr": task_snr}
     quality["lossless"] = lossless
     check_quality(quality)
-    read = [("--profile", profile)] if profile else []
+    size = row_group_of(row_group)
+    rules = by_name.merged(rules, rules_file)
+    named_files = (("--profile", profile), ("--rules", rules_file))
+    read = [(what, path) for what, path in named_files if path]
     written = [("--report", report)] if report else []
     targets = batch.outputs(dumps, output, output_dir, target_of, force, read, written)
     if report is not None:
         Path(report).open("a").close()  # what cannot be written is better known now
     terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = terminal and not (no_progress or quiet) and jobs == 1
+    reading: dict[str, Any] = {"layouts": layout, "architectures": architecture, "pool": pool}
+    options = {"transform": transform, "rules": rules, **reading, **size}
     tasks = [
-        Task(source, target, quality, profile, transform, layout, architecture, force, bar, verify)
+        Task(source, target, quality, profile, options, force, bar, verify)
         for source, target in zip(dumps, targets, strict=True)
         if not (skip_existing and Path(target).exists())
     ]
@@ -188,7 +206,8 @@ def command(
 
 def target_of(dump: str) -> str:
     """Return the name of the file of a dump."""
-    return dump.removesuffix(batch.DUMP_SUFFIX) + batch.SUFFIX
+    suffix = next((one for one in batch.DUMP_SUFFIXES if dump.endswith(one)), "")
+    return dump.removesuffix(suffix) + batch.SUFFIX
 
 
 def check_quality(quality: dict[str, Any]) -> None:
@@ -202,6 +221,16 @@ def check_quality(quality: dict[str, Any]) -> None:
         if value is not None and not (math.isfinite(value) and value > 0):
             option = name.replace("_", "-")
             raise click.UsageError(f"--{option} must be a positive number, not {value}")
+
+
+def row_group_of(text: str | None) -> dict[str, RowGroupSize]:
+    """Return the option of a size; refuse one that makes no sense before anything is read."""
+    if text is None:
+        return {}
+    try:
+        return {"row_group": RowGroupSize.parse(text)}
+    except InvalidInput as error:
+        raise click.UsageError(f"--row-group: {error}") from None
 
 
 def tell(task: Task, result: Any, verbose: bool) -> None:

@@ -1,5 +1,6 @@
 """`featcodec info`: what a file holds, read from its headers with the standard library alone."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from contextlib import closing
@@ -8,7 +9,7 @@ from typing import Any
 import click
 
 from ..container.group import GroupHeader
-from ..container.index import TensorEntry
+from ..container.index import Key, PartEntry, TensorEntry
 from ..container.network import Network
 from ..container.reader import Reader
 from ..container.sections import PROFILE
@@ -58,17 +59,17 @@ def describe(path: str) -> dict[str, Any]:
             return {**head, "entries": entries, "network": found and describe_network(found)}
         groups = reader.groups()
         members: list[list[TensorEntry]] = [[] for _ in groups]
-        for tensor in reader.index.tensors:
-            members[tensor.group].append(tensor)
+        for part in itertools.chain.from_iterable(reader.index.parts):
+            members[part.group].append(part)
         headers = iter(size for kind, size in reader.index.sections if kind == b"GRUP")
-        described: dict[str, dict[str, Any]] = {}
+        described: dict[Key, dict[str, Any]] = {}
         for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
             total = reader.bytes_of_rows(group) + next(headers)
             common = describe_group(reader, group)
             values = sum(tensor.values for tensor in tensors)
             for tensor in tensors:
                 size = total * tensor.values / values if values else 0.0
-                described[tensor.name] = {
+                described[tensor.key] = {
                     "name": tensor.name,
                     "dtype": tensor.dtype,
                     "shape": list(tensor.shape),
@@ -82,8 +83,32 @@ def describe(path: str) -> dict[str, Any]:
             **head,
             "profile": profiles[0] if len(profiles) == 1 else profiles or None,
             "metadata": reader.index.metadata,
-            "tensors": [described[tensor.name] for tensor in reader.index.tensors],
+            "tensors": [
+                describe_tensor(tensor, parts, [described[part.key] for part in parts])
+                for tensor, parts in zip(reader.index.tensors, reader.index.parts, strict=True)
+            ],
         }
+
+
+def describe_tensor(
+    tensor: TensorEntry, parts: Sequence[TensorEntry], found: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what there is to say of a tensor; of parts, what the first is, and the worst SNR."""
+    first, one = found[0], parts[0]
+    if not isinstance(one, PartEntry):
+        return first
+    snrs = [part["snr_db"] for part in found if part["snr_db"] is not None]
+    size = sum(part["bytes"] for part in found)
+    return {
+        **first,
+        "shape": list(tensor.shape),
+        "layout": first["layout"] and one.layout(first["layout"]),
+        "groups": sorted({part["group"] for part in found}),
+        "parts": len(parts),
+        "snr_db": min(snrs, default=None),
+        "bytes": size,
+        "bpfp": 8 * size / tensor.values,
+    }
 
 
 def number(value: float) -> float | None:
@@ -93,17 +118,17 @@ def number(value: float) -> float | None:
 
 def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
     lossy = group.lossy
-    if lossy is None:
+    if lossy is None or group.exact:
         return {
             "layout": None,
             "architecture": None,
-            "transform": "lossless",
+            "transform": "lossless" if group.exact else "rounded",
             "truncation": None,
             "normalization": None,
             "step": None,
-            "snr_db": None,
+            "snr_db": number(group.snr_db),
             "task_snr_db": None,
-            "max_error": 0.0,
+            "max_error": group.max_error,
             "profile": None,
         }
     layout = lossy.layout
@@ -118,7 +143,7 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
         "normalization": {"mean": lossy.mean, "std": lossy.std},
         "step": lossy.step,
         "snr_db": number(group.snr_db),
-        "task_snr_db": lossy.task_snr,
+        "task_snr_db": group.task_snr,
         "max_error": number(group.max_error),
         "profile": digest,
     }

@@ -19,8 +19,8 @@ for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 COMMANDS = {
-    "encode": "Encode safetensors dumps.",
-    "decode": "Decode files back to safetensors dumps.",
+    "encode": "Encode dumps of features.",
+    "decode": "Decode files back to dumps.",
     "info": "Show what a file or a profile holds.",
     "verify": "Check files for damage.",
     "train": "Fit a profile to dumps.",

@@ -22,6 +22,7 @@ from .model import GridModel, unpack_scales, unpack_tables
 from .parts.base import PartCoder
 from .picture import NeuralCoder
 from .profile import Profile
+from .refinement import Refinement
 from .row_group import RowGroupCoder
 
 FARTHEST = 1 << 60  # quarter octaves of a step scale; beyond, int64 differences may overflow
@@ -41,7 +42,7 @@ def grid_of(
         raise Corrupt("a group has no tensors")
     stored = [_stored_model(part, profile, bool(i)) for i, part in enumerate(lossy.parts)]
     try:
-        layout = Layout(lossy.layout, lossy.prefix, lossy.grid)
+        layout = _layout(lossy.layout, lossy.prefix, lossy.grid)
         rank = len(layout.grid) or layout.grid_axes
         if len(stored[0].block) != rank:
             raise Corrupt(f"a model has blocks of {len(stored[0].block)} axes; the grid has {rank}")
@@ -67,13 +68,22 @@ def grid_of(
 def elements_of(repeats: RepeatedRows, shapes: Sequence[tuple[int, ...]]) -> ReducedElements:
     """Return what is left of tensors that are kept bit for bit; Corrupt unless all agrees."""
     try:
-        return ReducedElements(_rows(Layout(repeats.layout), shapes, repeats))
+        return ReducedElements(_rows(_layout(repeats.layout), shapes, repeats))
     except LayoutError as error:
         raise Corrupt(f"a group header does not fit its tensors: {error}") from None
 
 
+def _layout(axes: str, prefix: int = 0, grid: tuple[int, ...] = ()) -> Layout:
+    layout = Layout(axes, prefix, grid)
+    if layout.cuts:
+        raise LayoutError(f"no group has layout {layout}")
+    return layout
+
+
 def _rows(layout: Layout, shapes: Sequence[tuple[int, ...]], repeats: RepeatedRows) -> Rows:
-    runs = Runs(repeats.new, repeats.repeated, repeats.distances)
+    if layout.channel_axes > 1:
+        raise LayoutError(f"rows of layout {layout} are not repeated")
+    runs = Runs(repeats.new, repeats.repeated, repeats.distances, repeats.constants)
     with damaged("a list of repeated rows"):
         return Rows(layout, shapes, repeats.whole, runs)
 
@@ -98,7 +108,26 @@ def row_group_coder(
     if lossy.neural and profile:
         base = NeuralCoder(profile.neural, lossy.network_step, seed)
     curve = None if lossy.curve is None else Curve(*lossy.curve)
-    return RowGroupCoder(grid, dtype, values, lossy.clamp, compute_dtype, parts, seed, base, curve)
+    constants = dict(lossy.constants)
+    if max(constants, default=0) >= grid.channels:
+        raise Corrupt(f"channel {max(constants)} is constant; a group has {grid.channels} channels")
+    refinement = None
+    if lossy.refined:
+        refinement = Refinement(dtype, lossy.step, lossy.logarithmic)
+    return RowGroupCoder(
+        grid,
+        dtype,
+        values,
+        lossy.clamp,
+        compute_dtype,
+        parts,
+        seed,
+        base,
+        curve,
+        constants,
+        lossy.gains,
+        refinement,
+    )
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:
@@ -112,9 +141,10 @@ def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:
     if entry.prefix != prefix:
         kinds = ("the grid", "prefix tokens")
         raise Corrupt(f"entry {part.entry} is for {kinds[entry.prefix]}, not for {kinds[prefix]}")
-    if modes.MODES[part.transform].since != modes.MODES[entry.model.transform].since:
-        stated = f"transform {part.transform}; entry {part.entry} has {entry.model.transform}"
-        raise Corrupt(f"a part states {stated}")
+    stated = {part.transform, entry.model.transform}
+    if len(stated) > 1 and stated != {"none", "linear"}:
+        of_entry = f"entry {part.entry} has {entry.model.transform}"
+        raise Corrupt(f"a part states transform {part.transform}; {of_entry}")
     return entry.model
 
 

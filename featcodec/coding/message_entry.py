@@ -1,32 +1,59 @@
 """Builds the coder of a message from an entry of a profile, for both ends (SPEC §9.1)."""
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from .. import limits
-from ..align.grids import GroupGrid
+from ..align.grids import Box, GroupGrid, Sizes
 from ..align.layout import Layout, LayoutError
 from ..align.value import ValueAlignment
 from ..container.model import ProfileEntry
 from .from_header import FARTHEST
+from .kept import Kept
 from .message_head import FIRST, UNCLAMPED, Head
 from .model import GridModel
-from .parts.base import PartCoder
+from .parts.at_once import AtOnceCoder, Runs
 from .profile import Profile
 from .row_group import RowGroupCoder
+
+KEPT_COEFFICIENTS = 1 << 22  # of the coding orders of an entry that are kept
+KEPT_SHAPES = 64  # of arrays of an entry
+
+
+class MessageGrid(GroupGrid):
+    """The blocks of one array, found once."""
+
+    @cached_property
+    def classes(self) -> dict[tuple[bool, Sizes], list[Box]]:
+        return super().boxes(0, self.slabs)
+
+    def boxes(self, first: int, last: int) -> dict[tuple[bool, Sizes], list[Box]]:
+        return self.classes  # a message has one row group, of all slabs
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The unpacked entry of a grid, with that of its prefix tokens."""
+    """The unpacked entry of a grid, with that of its prefix tokens.
+
+    What depends on it alone, or on it and the shape of an array, is made on first use and kept.
+    Threads may share it.
+    """
 
     number: int
     head: ProfileEntry
     grid: GridModel
     prefix: GridModel | None
+    _grids: Kept[tuple[MessageGrid | None]] = field(
+        default_factory=lambda: Kept(KEPT_SHAPES, lambda _: 1), compare=False
+    )
+    _parts: dict[tuple[str, bool], AtOnceCoder] = field(default_factory=dict, compare=False)
 
-    def grid_of(self, shape: tuple[int, ...]) -> GroupGrid | None:
+    def grid_of(self, shape: tuple[int, ...]) -> MessageGrid | None:
         """Return the blocks of an array, with or without its sample axis; None: it does not fit."""
+        return self._grids.get(shape, lambda: (self._grid_of(shape),))[0]
+
+    def _grid_of(self, shape: tuple[int, ...]) -> MessageGrid | None:
         head, axes = self.head, self.head.layout
         if len(axes) == len(shape) + 1:
             axes = axes.replace("N", "", 1)
@@ -39,43 +66,45 @@ class Entry:
         known = len(self.grid.block) == rank and (self.prefix is not None or not layout.prefix)
         if sizes[-1] != head.channels or not known:
             return None
-        grid = GroupGrid(layout, [shape], self.grid.block)
+        grid = MessageGrid(layout, [shape], self.grid.block)
         return grid if grid.largest_slab() <= limits.SLAB_VALUES else None
 
-    def coder(self, grid: GroupGrid, head: Head, bounds: tuple[float, float]) -> RowGroupCoder:
-        """Return the coder of a message, without its step and its seed."""
-        compute_dtype = "float64" if head.dtype == "F64" else "float32"
+    def _part(self, dtype: str, prefix: bool) -> AtOnceCoder:
+        """Return the coder of the grid, or of prefix tokens, at a step of 1."""
+        found = self._parts.get((dtype, prefix))
+        if found is None:
+            model = self.prefix if prefix else self.grid
+            assert model is not None
+            orders: Kept[Runs] = Kept(KEPT_COEFFICIENTS, lambda runs: runs.numbers)
+            transform = model.transform_in(dtype)
+            found = AtOnceCoder(transform, model.scales, model.tables, 1.0, 0, dtype, kept=orders)
+            self._parts[dtype, prefix] = found
+        return found
+
+    def coder(
+        self, grid: GroupGrid, head: Head, bounds: tuple[float, float], seed: int = 0
+    ) -> RowGroupCoder:
+        """Return the coder of a message."""
+        dtype = "float64" if head.dtype == "F64" else "float32"
         shift = min(max(head.shift, -FARTHEST), FARTHEST)
         parts = {
-            prefix: PartCoder(
-                model.transform_in(compute_dtype),
-                model.scales + shift,
-                model.tables,
-                1.0,
-                0,
-                compute_dtype,
+            prefix: replace(
+                self._part(dtype, prefix), step=head.step, step_scale=head.step_scale - shift
             )
-            for prefix, model in ((False, self.grid), (True, self.prefix))
-            if model is not None and (grid.layout.prefix or not prefix)
+            for prefix in ((False, True) if grid.layout.prefix else (False,))
         }
         values = ValueAlignment(*bounds, self.head.mean, self.head.std)
-        return RowGroupCoder(
-            grid, head.dtype, values, not head.flags & UNCLAMPED, compute_dtype, parts
-        )
+        clamp = not head.flags & UNCLAMPED
+        return RowGroupCoder(grid, head.dtype, values, clamp, dtype, parts, seed)
 
     def __str__(self) -> str:
         layout = Layout(self.head.layout, self.head.prefix_tokens, self.head.grid)
         return f"{layout} of {self.head.channels} channels"
 
 
-def at_head(coder: RowGroupCoder, head: Head, packed: bytes, profile: Profile) -> RowGroupCoder:
-    """Return the coder at the step of a head, with the seed that the head determines."""
-    parts = {
-        prefix: replace(part, step=head.step, step_scale=head.step_scale, _orders={})
-        for prefix, part in coder.parts.items()
-    }
-    seed = zlib.crc32(packed, profile.seed) if head.version > FIRST else profile.seed
-    return replace(coder, parts=parts, seed=seed)
+def seed_of(head: Head, packed: bytes, profile: Profile) -> int:
+    """Return the seed that a head and its bytes determine."""
+    return zlib.crc32(packed, profile.seed) if head.version > FIRST else profile.seed
 
 
 def entries_of(profile: Profile) -> list[Entry]:

@@ -65,7 +65,7 @@ class GridModel:
             self.scale_unit,
             modes.coder_of(self.transform).pack(self.own),
             centre=integers.pack(self.centre),
-            basis=integers.pack(np.concatenate([householder.pack(v) for v in self.vectors])),
+            basis=modes.coder_of(self.transform).pack_basis(self.transform, self.vectors),
             scales=pack_scales(self.scales // self.scale_unit),
             tables=pack_tables(self.tables),
         )
@@ -97,10 +97,7 @@ def _unpack_vectors(model: Model, channels: int) -> np.ndarray:
     """Return the reflectors of each band; an empty basis is the identity and has none."""
     if not model.basis:
         return np.zeros((model.fields.klts, channels, 0), np.int64)
-    count = householder.packed_length(channels, model.reflectors)
-    klts = model.fields.klts
-    flat = integers.unpack(model.basis, klts * count).reshape(klts, count)
-    return np.stack([householder.unpack(v, channels, model.reflectors) for v in flat])
+    return modes.coder_of(model.transform).unpack_basis(model, channels)
 
 
 def pack_scales(scales: np.ndarray) -> bytes:

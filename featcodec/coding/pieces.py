@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..align.grids import Box, GroupGrid, Window
+from ..align.numbers import elements_of
 from ..align.reduced import ReducedElements
 
 # The number of a tensor in its group to its array of stored elements; None when it is not wanted.
@@ -50,14 +51,14 @@ class ElementRange:
     def put(self, targets: Targets) -> None:
         target = targets(self.number)
         if target is not None:
-            flat = target.reshape(-1)
-            flat[self.low : self.high] = self.values.view(flat.dtype)
+            flat = target.reshape(-1) if target.flags.c_contiguous else target.flat
+            flat[self.low : self.high] = self.values.view(target.dtype)
 
     def within(self, window: Window) -> "ElementRange":
         return replace(self, low=self.low - window.shift, high=self.high - window.shift)
 
     def pairs(self, origins: Origins) -> Pairs:
-        yield np.asarray(origins(self.number).reshape(-1)[self.low : self.high]), self.values
+        yield elements_of(origins(self.number), self.low, self.high), self.values
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ class Profile:
         """The seed of the checksums of symbols coded with this profile."""
         return zlib.crc32(self.digest)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out what is unpacked: it is many times as large."""
+        return {name: value for name, value in vars(self).items() if name != "_models"}
+
     def entries_of(self, task: bool) -> list[tuple[int, ProfileEntry]]:
         """Return the entries with the metric of a task or those without, with their numbers."""
         return [
@@ -61,7 +66,7 @@ class Profile:
         return self._models.get(number, lambda: GridModel.unpack(entry.model, entry.channels))
 
     @classmethod
-    def load(cls, path: str | Path) -> "Profile":
+    def load(cls, path: "str | os.PathLike[str]") -> "Profile":
         """Read a profile.
 
         Args:
@@ -75,7 +80,7 @@ class Profile:
         True
         """
         try:
-            data = Path(built_in().get(str(path), path)).read_bytes()
+            data = Path(built_in().get(os.fspath(path), path)).read_bytes()
         except OSError as error:
             raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
         try:

@@ -8,7 +8,7 @@ from .. import elements, limits
 from ..errors import Corrupt
 from .dump import quoted
 from .group import GroupHeader, Lossy
-from .index import Index, TensorEntry
+from .index import Index, PartEntry, TensorEntry
 from .repeats import RepeatedRows
 
 SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"  # letters of a layout
@@ -21,8 +21,11 @@ def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[in
     memory is taken for them.
     """
     limits.check(len(headers), limits.GROUPS, "the number of tensor groups")
+    if index.version > version:
+        needs, has = (".".join(map(str, v)) for v in (index.version, version))
+        raise Corrupt(f"the index needs format version {needs}; the file has {has}")
     members: list[list[TensorEntry]] = [[] for _ in headers]
-    for tensor in index.tensors:
+    for tensor in itertools.chain.from_iterable(index.parts):
         if tensor.group >= len(headers):
             group = f"group {tensor.group}; the file has {len(headers)} groups"
             raise Corrupt(f"tensor {quoted(tensor.name)} is in {group}")
@@ -38,6 +41,11 @@ def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[in
             needs, has = (".".join(map(str, v)) for v in (header.version, version))
             raise Corrupt(f"group {number} needs format version {needs}; the file has {has}")
         _check_values(header, tensors)
+        layout = header.repeats.layout if header.repeats else ""
+        layout = header.lossy.layout if header.lossy else layout
+        for tensor in tensors:
+            if isinstance(tensor, PartEntry):
+                _check_samples(tensor, layout)
         if header.lossy is None:
             continue
         if header.lossy.profile is not None and header.lossy.profile >= len(index.profiles):
@@ -103,6 +111,15 @@ def _rows(repeats: RepeatedRows, lossy: Lossy | None, shape: Sequence[int]) -> i
     if repeats.whole or not lengths or (lossy is not None and lossy.prefix):
         return samples
     return samples * lengths[0]
+
+
+def _check_samples(part: PartEntry, layout: str) -> None:
+    """Raise Corrupt unless the samples of a part are evenly apart in its tensor."""
+    letters = iter(layout)
+    found = ["" if isinstance(at, int) else next(letters, "") for at in part.where]
+    places = [axis for axis, letter in enumerate(found) if letter == SAMPLE]
+    if places and ("" in found[places[0] : places[-1]] or any(part.axes[axis] for axis in places)):
+        raise Corrupt(f"tensor {quoted(part.name)} is cut along or between its sample axes")
 
 
 def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:

@@ -7,14 +7,25 @@ from dataclasses import dataclass
 from .. import elements, limits
 from ..errors import Corrupt
 from ..modes import BY_CODE, MODES
-from .model import ARCHITECTURES, Model, check_positive, check_values, layout_of, pack_layout
+from .constants import Constants, pack_constants, unpack_constants
+from .model import (
+    ARCHITECTURES,
+    Model,
+    check_positive,
+    check_values,
+    layout_of,
+    pack_layout,
+    several_channels,
+)
+from .refined import check_refined
 from .repeats import RepeatedRows
-from .sections import V1, V3, V4, V5, V6
+from .sections import V1, V3, V4, V6
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
-REPEATS = 4  # added to the coding
-CLAMP, DOUBLE, DEPENDENT, CURVE, TASK = 1, 2, 4, 8, 16
+REPEATS, TASK = 4, 8  # added to the coding
+CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
+LOGARITHMIC, REFINED = 64, 128
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -42,7 +53,7 @@ class Part:
     @classmethod
     def unpack(cls, cursor: Cursor) -> "Part":
         if cursor.flag():
-            mode = BY_CODE[cursor.choice(len(BY_CODE), "a transform")]
+            mode = BY_CODE[cursor.code(BY_CODE, "a transform")]
             if not mode.in_profiles:
                 raise Corrupt(
                     f"a part of transform {mode.name} refers to a profile, which has none"
@@ -76,7 +87,10 @@ class Lossy:
     picture_step: int = 0  # eighths of an octave from the step of the part to that of the picture
     dependent: bool = False  # dependent quantisation
     curve: tuple[float, tuple[int, ...]] | None = None  # the correction curve: width and knots
-    task_snr: float | None = None  # reached in the metric of a task, in dB
+    constants: Constants = ()  # channels, each of one element all over
+    gains: bool = False  # tokens have gains, in their row groups
+    refined: bool = False  # what the step leaves out follows, so that nothing is lost
+    logarithmic: bool = False  # elements as numbers are coded, not their values
 
     @property
     def transform(self) -> str:
@@ -97,7 +111,9 @@ class Lossy:
         """Return the lowest version of the format that has what the group uses."""
         versions = [MODES[part.transform].since for part in self.parts]
         versions += [V4] * (self.dependent or self.curve is not None)
-        versions += [V3] * self.neural + [V6] * (self.task_snr is not None)
+        versions += [V6] * (bool(self.constants) or self.gains or self.refined)
+        versions += [V3] * self.neural
+        versions += [V6] * several_channels(self.layout)
         return max(versions)
 
 
@@ -113,12 +129,20 @@ class GroupHeader:
     max_error: float  # largest absolute error of a finite value
     lossy: Lossy | None = None  # None: bit for bit
     repeats: RepeatedRows | None = None  # which are left out
+    task_snr: float | None = None  # reached with loss in the metric of a task, in dB
 
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the header states."""
-        lossy = V1 if self.lossy is None else self.lossy.version
-        return lossy if self.repeats is None else V5
+        versions = [V1 if self.lossy is None else self.lossy.version]
+        versions += [] if self.repeats is None else [self.repeats.version]
+        versions += [V6] * (self.task_snr is not None)
+        return max(versions)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all tensors come back bit for bit."""
+        return self.lossy.refined if self.lossy is not None else self.max_error == 0
 
     @property
     def row_groups(self) -> int:
@@ -127,11 +151,13 @@ class GroupHeader:
     def pack(self) -> bytes:
         out = Builder()
         coding = LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY
-        out.u8(coding | REPEATS * (self.repeats is not None))
+        out.u8(coding | REPEATS * (self.repeats is not None) | TASK * (self.task_snr is not None))
         out.u8(elements.CODES[self.dtype])
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
         out.f64(self.snr_db)
         out.f64(self.max_error)
+        if self.task_snr is not None:
+            out.f64(self.task_snr)
         if self.repeats is not None:
             if self.lossy is None:
                 pack_layout(out, self.repeats.layout)
@@ -143,25 +169,30 @@ class GroupHeader:
     @classmethod
     def unpack(cls, payload: bytes) -> "GroupHeader":
         cursor = Cursor(payload, "group header")
-        coding = cursor.choice((REPEATS | LOSSY) + 1, "a coding")
-        repeating, coding = bool(coding & REPEATS), coding & ~REPEATS
-        if coding > NEURAL:
-            raise Corrupt(f"group header has a coding {coding}, which is unknown")
+        stated = cursor.choice((TASK | REPEATS | LOSSY) + 1, "a coding")
+        repeating, of_task = bool(stated & REPEATS), bool(stated & TASK)
+        coding = stated & ~(REPEATS | TASK)
+        if coding > NEURAL or repeating > (coding != NEURAL) or of_task > (coding != LOSSLESS):
+            raise Corrupt(f"group header has a coding {stated}, which is unknown")
         dtype = elements.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
             raise Corrupt("the group header states 0 slabs per row group; it must be at least 1")
         snr_db, max_error = cursor.f64(), cursor.f64()
-        repeats = _unpack_repeats(cursor, coding) if repeating else None
-        lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL)
+        task_snr = _task_snr(cursor) if of_task else None
+        bits = elements.BITS[dtype]
+        repeats = _unpack_repeats(cursor, coding, bits) if repeating else None
+        lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL, bits)
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
-        return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats)
+        if lossy is not None and (lossy.refined or lossy.logarithmic):
+            check_refined(lossy, dtype)
+        return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats, task_snr)
 
 
-def _unpack_repeats(cursor: Cursor, coding: int) -> RepeatedRows:
-    return RepeatedRows.unpack(cursor, layout_of(cursor) if coding == LOSSLESS else "")
+def _unpack_repeats(cursor: Cursor, coding: int, bits: int) -> RepeatedRows:
+    return RepeatedRows.unpack(cursor, layout_of(cursor) if coding == LOSSLESS else "", bits)
 
 
 def _pack_lossy(out: Builder, lossy: Lossy) -> None:
@@ -179,13 +210,14 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
     out.svarint(lossy.step_scale)
     flags = CLAMP * lossy.clamp | DOUBLE * lossy.double
     flags |= DEPENDENT * lossy.dependent | CURVE * (lossy.curve is not None)
-    out.u8(flags | TASK * (lossy.task_snr is not None))
+    flags |= CONSTANTS * bool(lossy.constants) | GAINS * lossy.gains
+    out.u8(flags | REFINED * lossy.refined | LOGARITHMIC * lossy.logarithmic)
     if lossy.curve is not None:
         width, knots = lossy.curve
         out.f64(width)
         out += KNOTS.pack(*knots)
-    if lossy.task_snr is not None:
-        out.f64(lossy.task_snr)
+    if lossy.constants:
+        pack_constants(out, lossy.constants)
     out.varint(0 if lossy.profile is None else lossy.profile + 1)
     for part in lossy.parts:
         part.pack(out)
@@ -193,7 +225,7 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         out.svarint(lossy.picture_step)
 
 
-def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
+def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:
     architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
     layout = layout_of(cursor)
     prefix = cursor.varint()
@@ -202,14 +234,17 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
     clipped = cursor.varint()
     mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
     step_scale = cursor.svarint()
-    flags = cursor.choice(32, "flags")
+    flags = cursor.u8()
     curve = _curve(cursor) if flags & CURVE else None
-    task_snr = _task_snr(cursor) if flags & TASK else None
+    constants = unpack_constants(cursor, bits) if flags & CONSTANTS else ()
     profile = cursor.varint()
     check_values("the group header", lower, upper, mean, std)
     check_positive("the group header", "step", step)
-    if neural and (prefix or grid or curve or not profile):
-        raise Corrupt("a group behind a network has prefix tokens, a grid, a curve or no profile")
+    if neural and (prefix or grid or flags >= CURVE or not profile):
+        raise Corrupt(
+            "a group behind a network has prefix tokens, a grid, a curve, constants, gains, or no"
+            " profile"
+        )
     return Lossy(
         architecture,
         layout,
@@ -230,7 +265,10 @@ def _unpack_lossy(cursor: Cursor, neural: bool) -> Lossy:
         _picture_step(cursor) if neural else 0,
         bool(flags & DEPENDENT),
         curve,
-        task_snr,
+        constants,
+        bool(flags & GAINS),
+        bool(flags & REFINED),
+        bool(flags & LOGARITHMIC),
     )
 
 

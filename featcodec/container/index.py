@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from .. import elements, limits
 from ..errors import Corrupt, LimitExceeded
+from .cuts import Along, Cut, Where, check_type, pack_cuts, part_shape, unpack_cuts
 from .dump import (
     LEAST_ENTRY,
     LEAST_PAIR,
@@ -14,8 +15,10 @@ from .dump import (
     quoted,
     surely_fits,
 )
-from .sections import SECTION_BYTES
+from .sections import SECTION_BYTES, V1, V6
 from .wire import Builder, Unpacker, deflate
+
+Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,32 @@ class TensorEntry:
     def values(self) -> int:
         return math.prod(self.shape)
 
+    @property
+    def key(self) -> Key:
+        """What tells it from other tensors and parts of tensors."""
+        return self.name, 0
+
+
+@dataclass(frozen=True)
+class PartEntry(TensorEntry):
+    """A part of a tensor that is cut, which is a tensor to its group."""
+
+    number: int = 0  # of the parts of its tensor
+    where: Where = field(default=(), compare=False)  # in it
+    axes: tuple[Along, ...] = ()  # how those of its tensor are cut
+
+    @property
+    def key(self) -> Key:
+        return self.name, self.number
+
+    def layout(self, of_part: str) -> str:
+        """Return the layout of the tensor: K where it is cut into indices, lengths of parts."""
+        axes, colon, grid = of_part.partition(":")
+        letters = iter(axes)
+        whole = "".join("K" if along is None else next(letters, "") for along in self.axes)
+        lengths = ("+".join(map(str, along)) for along in self.axes if along)
+        return "/".join((whole + colon + grid, *lengths))
+
 
 @dataclass
 class Index:
@@ -38,8 +67,29 @@ class Index:
 
     metadata: dict[str, str] | None = None
     tensors: list[TensorEntry] = field(default_factory=list)
+    cuts: dict[int, Cut] = field(default_factory=dict)  # of tensors by number
     profiles: list[bytes] = field(default_factory=list)  # SHA-256 of each profile needed
     sections: list[tuple[bytes, int]] = field(default_factory=list)  # type, length in all
+
+    @property
+    def parts(self) -> list[list[TensorEntry]]:
+        """The parts of each tensor as groups have them: the tensor itself where it is not cut."""
+        return [self._parts(i, tensor) for i, tensor in enumerate(self.tensors)]
+
+    def _parts(self, number: int, tensor: TensorEntry) -> list[TensorEntry]:
+        cut = self.cuts.get(number)
+        if cut is None:
+            return [tensor]
+        found = zip(cut.places(tensor.shape), cut.groups, strict=True)
+        return [
+            PartEntry(tensor.name, tensor.dtype, part_shape(where), group, i, where, cut.axes)
+            for i, (where, group) in enumerate(found)
+        ]
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Return the lowest version of the format that has what the index states."""
+        return V6 if self.cuts else V1
 
     def pack(self) -> bytes:
         """Return the payload of INDX, column by column, so that zlib finds repetitions.
@@ -67,6 +117,8 @@ class Index:
         out.varint(len(self.sections))
         out += b"".join(kind for kind, _ in self.sections)
         out.varints([length for _, length in self.sections])
+        if self.cuts:
+            pack_cuts(out, self.cuts)
         limits.check_input(len(out), limits.INDEX_BYTES, "the size of the index")
         return deflate(bytes(out))
 
@@ -104,14 +156,21 @@ class Index:
         largest = max(lengths, default=SECTION_BYTES) - SECTION_BYTES
         limits.check(largest, limits.SECTION_BYTES, "the size of a section")
         index.sections = list(zip(types, lengths, strict=True))
+        if cursor.left:  # (6.0)
+            index._unpack_cuts(cursor)
         groups = types.count(b"GRUP")
-        if not len(index.profiles) <= groups <= len(index.tensors):
-            listed = (
-                f"{len(index.profiles)} profiles, {groups} groups, {len(index.tensors)} tensors"
-            )
+        parts = len(index.tensors) + sum(len(cut.groups) - 1 for cut in index.cuts.values())
+        if not len(index.profiles) <= groups <= parts:
+            listed = f"{len(index.profiles)} profiles, {groups} groups, {parts} tensors"
             raise Corrupt(f"the index lists {listed}; a profile needs a group, a group a tensor")
         cursor.end()
         return index
+
+    def _unpack_cuts(self, cursor: Unpacker) -> None:
+        shapes = [tensor.shape for tensor in self.tensors]
+        self.cuts = unpack_cuts(cursor, shapes, [tensor.group for tensor in self.tensors])
+        for number in self.cuts:
+            check_type(self.tensors[number].name, self.tensors[number].dtype)
 
 
 def _fitting(count: int, most: int, what: str) -> int:

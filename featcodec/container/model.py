@@ -7,14 +7,21 @@ from .. import limits
 from ..errors import Corrupt
 from ..modes import BY_CODE, MODES, Fields
 from .dump import quoted, to_write
+from .sections import V1, V6
 from .wire import Builder, Cursor
 
+CHANNEL = "CD"  # letters of a layout
 ARCHITECTURES = ("generic", "cnn", "transformer")
 
 
 def pack_layout(out: Builder, layout: str) -> None:
     limits.check_input(len(layout), limits.RANK, "the rank of a layout", "merge some axes")
     out.string(layout, "a layout")
+
+
+def several_channels(layout: str) -> bool:
+    """Return whether a layout has several channel axes."""
+    return sum(letter in CHANNEL for letter in layout) > 1
 
 
 def layout_of(cursor: Cursor) -> str:
@@ -82,14 +89,16 @@ class Model:
         if self.reflectors > channels:
             raise Corrupt(f"a model has {self.reflectors} reflectors for {channels} channels")
         if self.reflectors:
-            numbers = self.fields.klts * channels**2
-            limits.check(numbers, most, "bands x channels x channels of KLTs")
+            few = MODES[self.transform].low_rank
+            numbers = 2 * self.reflectors if few else self.fields.klts * channels
+            what = "2 x reflectors" if few else "bands x channels"
+            limits.check(numbers * channels, most, f"{what} x channels of KLTs")
         self.fields.check(channels)
 
     @classmethod
     def unpack(cls, data: bytes) -> "Model":
         cursor = Cursor(data, "model")
-        mode = BY_CODE[cursor.choice(len(BY_CODE), "a transform")]
+        mode = BY_CODE[cursor.code(BY_CODE, "a transform")]
         axes = limits.check(cursor.u8(), limits.RANK, "the number of block axes")
         block = tuple(cursor.varints(axes))
         reflectors = cursor.varint()
@@ -141,7 +150,8 @@ class ProfileEntry:
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the model uses."""
-        return MODES[self.model.transform].since
+        layout = V6 if several_channels(self.layout) else V1
+        return max(MODES[self.model.transform].since, layout)
 
     @property
     def task(self) -> str | None:

@@ -43,7 +43,7 @@ class File:
         """Read an open file; `name` is what messages call it."""
         self.name = name
         self._stream = stream
-        self._path = path
+        self.path = path
         self._lock = threading.Lock()
         self.identity = self._identify()
         self.size = self.identity[1]
@@ -73,7 +73,7 @@ class File:
         return file
 
     def __reduce__(self) -> tuple:
-        return File.reopen, (self._path, self.name, self.identity)
+        return File.reopen, (self.path, self.name, self.identity)
 
     def close(self) -> None:
         self._stream.close()

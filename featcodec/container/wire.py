@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Collection
 
 from .. import limits
 from ..errors import Corrupt, Truncated
@@ -129,6 +130,13 @@ class Cursor:
         value = self.u8()
         if value >= count:
             raise Corrupt(f"{self.what} has {what} {value}; the largest known is {count - 1}")
+        return value
+
+    def code(self, known: Collection[int], what: str) -> int:
+        """Read a u8 that must be one of those known."""
+        value = self.u8()
+        if value not in known:
+            raise Corrupt(f"{self.what} has {what} {value}; the largest known is {max(known)}")
         return value
 
     def end(self) -> None:

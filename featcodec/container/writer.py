@@ -63,6 +63,7 @@ class Writer:
 
         Raises InvalidInput for what a reader would refuse.
         """
+        self.needs(self.index.version)
         self._check()
         offset = self.position
         self.position += write_section(self.out, b"INDX", self.index.pack())

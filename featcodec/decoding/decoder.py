@@ -2,125 +2,37 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..align.grids import GroupGrid, Window
-from ..align.numbers import STORED, unsigned
-from ..align.reduced import ReducedElements, ReducedGrid, row_groups
-from ..coding.from_header import elements_of, grid_of, row_group_coder
+from ..align.grids import Window
+from ..align.numbers import stored_dtype, unsigned
+from ..coding.from_header import row_group_coder
 from ..coding.kept import Kept
 from ..coding.pieces import ElementRange, Piece, RowElements
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..container.group import GroupHeader
-from ..container.index import TensorEntry
+from ..container.index import Key, PartEntry, TensorEntry
 from ..container.reader import Reader
-from ..elements import FLOATS, count
+from ..elements import FLOATS, nbytes
 from ..entropy import exact
 from ..errors import Corrupt, ProfileMissing, damaged
+from ..threads import ONE_THREAD
+from .members import Members, elements, stored_type
 
 KEPT_NUMBERS = 1 << 26  # numbers of models in the cache
 
 
-class Members:
-    """The tensors of one group, and their slabs."""
-
-    def __init__(
-        self,
-        number: int,
-        header: GroupHeader,
-        entries: list[TensorEntry],
-        profile: Profile | None,
-    ) -> None:
-        """Raise Corrupt when header and tensors disagree; no model is unpacked."""
-        self.number = number  # of the group
-        self.header = header
-        self.entries = entries
-        self.profile = profile
-        self.places = {entry.name: i for i, entry in enumerate(entries)}
-        self.grid: GroupGrid | None = None  # None: bit for bit, a slab is an element
-        self.elements: ReducedElements | None = None  # of rows that are kept, bit for bit
-        shapes, slabs = [entry.shape for entry in entries], header.slabs
-        if header.lossy is not None:
-            self.grid = grid_of(header.lossy, shapes, profile, header.repeats)
-            slabs = self.grid.slabs
-        elif header.repeats is not None:
-            self.elements = elements_of(header.repeats, shapes)
-            slabs = self.elements.count
-        if slabs != header.slabs:
-            stated = f"{header.slabs} slabs; its tensors have {slabs}"
-            raise Corrupt(f"group {number} states {stated}")
-
-    @cached_property
-    def starts(self) -> np.ndarray:
-        """The first slab of each tensor, then the number of all slabs."""
-        if self.grid is not None:
-            return self.grid.starts
-        sizes = [_elements(entry) for entry in self.entries]
-        return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-
-    @property
-    def reduced(self) -> ReducedGrid | ReducedElements | None:
-        """What is left of the tensors without repeated rows, if there are any."""
-        return self.grid if isinstance(self.grid, ReducedGrid) else self.elements
-
-    @property
-    def shaped(self) -> bool:
-        """Whether values have places in tensors of their shapes, not in flat ones."""
-        return self.grid is not None or self.elements is not None
-
-    def slabs(self, number: int) -> tuple[int, int]:
-        """Return the slabs first <= s < last of a row group."""
-        first = number * self.header.slabs_per_row_group
-        return first, min(first + self.header.slabs_per_row_group, self.header.slabs)
-
-    def tensors(self, number: int) -> range:
-        """Return the positions of the tensors with slabs in a row group."""
-        first, last = self.slabs(number)
-        low = int(np.searchsorted(self.starts, first, "right")) - 1
-        return range(low, int(np.searchsorted(self.starts, last, "left")))
-
-    def row_groups(self, i: int) -> Sequence[int]:
-        """Return the row groups that hold values of a tensor."""
-        per = self.header.slabs_per_row_group
-        if self.reduced is not None:
-            rows = slice(*self.reduced.rows.starts[i : i + 2])
-            return row_groups(self.reduced.rows, self.reduced.spans, rows, per)
-        start, end = self.starts[i : i + 2].tolist()
-        return range(start // per, -(-end // per)) if start < end else ()
-
-    def around(self, i: int, first: int, last: int) -> tuple[Sequence[int], Window]:
-        """Return the row groups that hold rows first <= i < last of a tensor's leading axis.
-
-        Of that axis they decode a window; of one of elements, where a slab is an element.
-        """
-        entry, per = self.entries[i], self.header.slabs_per_row_group
-        if self.reduced is not None:
-            rows = self.reduced.rows
-            wanted = rows.range_of(i, entry.shape, first, last)
-            numbers = row_groups(rows, self.reduced.spans, wanted, per)
-            return numbers, rows.window(i, entry.shape, wanted)
-        start = int(self.starts[i])
-        if self.grid is None:
-            unit = _elements(entry) // max(entry.shape[0], 1)
-            low, high = start + first * unit, start + last * unit
-        else:
-            low, high = self.grid.slabs_of_rows(i, entry.shape, first, last)
-        found = range(low // per, -(-high // per))
-        slabs = found.start * per, found.stop * per
-        if self.grid is not None:
-            return found, self.grid.window(i, entry.shape, *slabs)
-        begin, end = max(slabs[0] - start, 0), min(slabs[1] - start, _elements(entry))
-        return found, Window(begin, end, 0, begin)
-
-
 class Decoder:
-    """Decodes tensors of an open file; caches only the models of its groups."""
+    """Decodes tensors of an open file; keeps the models of its groups.
 
-    def __init__(self, reader: Reader, profiles: Sequence[Profile] = ()) -> None:
+    With `room`, in bytes, it also keeps what was decoded last: row groups, and the rows of a tensor
+    that they hold.
+    """
+
+    def __init__(self, reader: Reader, profiles: Sequence[Profile] = (), room: int = 0) -> None:
         """Raise ProfileMissing when the file needs a profile that is not among `profiles`."""
         self.reader = reader
         known: dict[bytes, Profile | None] = {profile.digest: profile for profile in profiles}
@@ -137,13 +49,19 @@ class Decoder:
             self.profiles.append(profile)
         headers = reader.groups()
         members: list[list[TensorEntry]] = [[] for _ in headers]
-        for tensor in reader.index.tensors:
-            members[tensor.group].append(tensor)
+        self._parts: dict[str, list[TensorEntry]] = {}
+        for parts in reader.index.parts:
+            self._parts[parts[0].name] = parts
+            for part in parts:
+                members[part.group].append(part)
         self.groups = [
             Members(number, headers[number], entries, self._profile(headers[number]))
             for number, entries in enumerate(members)
         ]
         self._coders: Kept[RowGroupCoder] = Kept(KEPT_NUMBERS, _numbers)
+        self._room = room
+        self._pieces: Kept[Sequence[Piece]] = Kept(room, _bytes, least=0)
+        self._rows: Kept[np.ndarray] = Kept(room, lambda rows: rows.nbytes, least=0)
 
     def _profile(self, header: GroupHeader) -> Profile | None:
         number = None if header.lossy is None else header.lossy.profile
@@ -164,58 +82,147 @@ class Decoder:
         target: Callable[[TensorEntry], np.ndarray],
         release: Callable[[], None] = lambda: None,
         convert: Callable[[np.ndarray, str], np.ndarray] | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         """Decode whole tensors into the flat arrays of stored elements that `target` gives.
 
         Each row group is decoded once, whatever the number of tensors in it. `release` is called
         after each; written elements may then leave memory. `convert` turns elements of a type into
-        those that are written.
+        those that are written. A `share` (i, n) is every n-th row group, from number i on.
         """
-        names: dict[int, set[str]] = {}
+        seen = 0
+        wholes: dict[int, dict[Key, TensorEntry]] = {}
         for entry in wanted:
-            names.setdefault(entry.group, set()).add(entry.name)
-        for position, chosen in sorted(names.items()):
+            for part in self._parts[entry.name]:
+                wholes.setdefault(part.group, {})[part.key] = entry
+        for position, chosen in sorted(wholes.items()):
             group = self.groups[position]
 
-            def tensor(i: int, group: Members = group, chosen: set[str] = chosen) -> Any:
+            def tensor(
+                i: int, group: Members = group, chosen: dict[Key, TensorEntry] = chosen
+            ) -> Any:
                 entry = group.entries[i]
-                if entry.name not in chosen:
+                if entry.key not in chosen:
                     return None  # in the same row group, but not wanted
-                return target(entry).reshape(entry.shape if group.shaped else -1)
+                whole = chosen[entry.key]
+                if isinstance(entry, PartEntry):
+                    return target(whole).reshape(whole.shape)[entry.where]
+                return target(whole).reshape(entry.shape if group.shaped else -1)
 
             for number in sorted(
-                {n for name in chosen for n in group.row_groups(group.places[name])}
+                {n for key in chosen for n in group.row_groups(group.places[key])}
             ):
+                seen += 1
+                if (seen - 1) % share[1] != share[0]:
+                    continue
                 for piece in self.pieces(group, number):
                     if convert is not None:
                         values = convert(piece.values, group.header.dtype)
                         piece = replace(piece, values=values)
                     piece.put(tensor)
                 release()
+            if group.constants.size and group.reduced is not None and share[0] == 0:
+                constants = group.constants
+                if convert is not None:
+                    constants = convert(constants, group.header.dtype)
+                group.reduced.rows.put_constants(constants, tensor)
+                release()
+
+    def tensor(self, entry: TensorEntry) -> np.ndarray:
+        """Return the stored elements of a tensor, flat."""
+        stored = np.zeros(nbytes(entry.dtype, entry.values), np.uint8)
+        stored = stored.view(stored_dtype(entry.dtype))
+        for part in self._parts[entry.name]:
+            if isinstance(part, PartEntry):
+                self._put(part, stored.reshape(entry.shape)[part.where])
+            else:
+                shaped = self.groups[part.group].shaped
+                self._put(part, stored.reshape(entry.shape if shaped else -1))
+        return stored
 
     def rows(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
         """Return stored elements first <= i < last along the leading axis of a tensor.
 
         Only the row groups that hold them are decoded.
         """
+        parts = self._parts[entry.name]
+        if not isinstance(parts[0], PartEntry):
+            return self._rows_of(entry, first, last)
+        found = np.zeros((max(last - first, 0), *entry.shape[1:]), stored_dtype(entry.dtype))
+        for part in parts:
+            assert isinstance(part, PartEntry)
+            lead, *rest = part.where
+            if isinstance(lead, int):
+                if first <= lead < last:
+                    self._put(part, found[(lead - first, *rest)])
+                continue
+            low, high = max(first, lead.start), min(last, lead.stop)
+            if low < high:
+                rows = self._rows_of(part, low - lead.start, high - lead.start)
+                place = found[(slice(low - first, high - first), *rest)]
+                place[...] = rows.reshape(-1).view(found.dtype).reshape(place.shape)
+        return found
+
+    def _put(self, entry: TensorEntry, place: np.ndarray) -> None:
+        """Decode a tensor, or part of one, of a single group to a place."""
         group = self.groups[entry.group]
-        mine = group.places[entry.name]
+        mine = group.places[entry.key]
+        for number in group.row_groups(mine):
+            for piece in self._kept_pieces(group, number):
+                piece.put(lambda i: place if i == mine else None)
+        if group.constants.size and group.reduced is not None:
+            put = group.reduced.rows.put_constants
+            put(group.constants, lambda i: place if i == mine else None)
+
+    def _rows_of(self, entry: TensorEntry, first: int, last: int) -> np.ndarray:
+        """Do the same for a tensor, or part of one, of a single group."""
+        group = self.groups[entry.group]
+        mine = group.places[entry.key]
         numbers, window = group.around(mine, first, last)
-        unit, shape = 1, entry.shape[1:]
-        if not group.shaped:
-            unit, shape = _elements(entry) // max(entry.shape[0], 1), ()
-        found = np.zeros((max(window.last - window.first, 0), *shape), _stored(group.header))
+        unit = 1 if group.shaped else elements(entry) // max(entry.shape[0], 1)
+
+        def around() -> np.ndarray:
+            return self._around(group, mine, numbers, window, (first, last))
+
+        some = slice(first * unit - window.first, last * unit - window.first)
+        row = nbytes(entry.dtype, entry.values) // max(entry.shape[0], 1)
+        if group.reduced is not None or row * (last - first) > self._room:
+            return around()[some]
+        return self._rows.get((group.number, mine, tuple(numbers)), around)[some].copy()
+
+    def _around(
+        self,
+        group: Members,
+        mine: int,
+        numbers: Sequence[int],
+        window: Window,
+        asked: tuple[int, int],
+    ) -> np.ndarray:
+        """Return the window of a tensor that is in some row groups."""
+        shape = group.entries[mine].shape[1:] if group.shaped else ()
+        found = np.zeros((max(window.last - window.first, 0), *shape), stored_type(group.header))
+        # What the window does not hold of row groups is likely to be asked for next.
+        several = len(numbers) > 1 or group.reduced is not None
         for number in numbers:
-            for piece in self.pieces(group, number):
+            pieces = self._kept_pieces(group, number) if several else self.pieces(group, number)
+            for piece in pieces:
                 piece.within(window).put(lambda i: found if i == mine else None)
-        return found[first * unit - window.first : last * unit - window.first]
+        if group.constants.size and group.reduced is not None:
+            rows = group.reduced.rows
+            wanted = rows.range_of(mine, group.entries[mine].shape, *asked)
+            rows.put_constants(group.constants, lambda i: found, wanted, window)
+        return found
+
+    def _kept_pieces(self, group: Members, number: int) -> Sequence[Piece]:
+        """Return the pieces of one row group, which stay where there is room."""
+        return self._pieces.get((group.number, number), lambda: self.pieces(group, number))
 
     def pieces(self, group: Members, number: int) -> Sequence[Piece]:
         """Return the decoded pieces of one row group."""
-        with np.errstate(all="ignore"):  # NaN are data here
-            return self._pieces(group, number)
+        with ONE_THREAD, np.errstate(all="ignore"):  # NaN are data here
+            return self._decode(group, number)
 
-    def _pieces(self, group: Members, number: int) -> Sequence[Piece]:
+    def _decode(self, group: Members, number: int) -> Sequence[Piece]:
         header = group.header
         payload = self.reader.section(header.first_section + number, b"ROWS")
         first, last = group.slabs(number)
@@ -245,9 +252,5 @@ def _numbers(coder: RowGroupCoder) -> int:
     return matrices + sum(part.scales.size for part in coder.parts.values())
 
 
-def _elements(entry: TensorEntry) -> int:
-    return count(entry.dtype, entry.values)
-
-
-def _stored(header: GroupHeader) -> np.dtype:
-    return STORED[header.dtype] if header.lossy else unsigned(header.dtype)
+def _bytes(pieces: Sequence[Piece]) -> int:
+    return sum(piece.values.nbytes for piece in pieces)

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from .. import limits, modes
 from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.value import ValueAlignment, ValueStats
 from ..coding.parts.base import PartCoder, Sizes
 from ..coding.picture import NeuralModel
+from ..coding.refinement import Refinement
 from ..container.group import Part
+from ..request import RowGroupSize
 from . import tuning
 
 ROW_GROUP_VALUES = 3 << 18  # about what the caches of one core hold
@@ -57,6 +61,7 @@ class Choice:
     compute_dtype: str
     curve: Curve | None = None  # of the correction
     picture: Picture | None = None
+    refinement: Refinement | None = None  # codes what the step leaves out
     estimate: Estimate = field(default_factory=Estimate)
 
     @property
@@ -91,8 +96,13 @@ class Choice:
         return replace(self, quantiser=replace(self.quantiser, lambda_scale=scale))
 
 
-def slabs_per_row_group(grid: GroupGrid) -> int:
-    """Return how many slabs make a row group of about ROW_GROUP_VALUES values."""
+def slabs_per_row_group(grid: GroupGrid, size: RowGroupSize, itemsize: int) -> int:
+    """Return how many slabs make a row group, of about ROW_GROUP_VALUES values unless asked for."""
     what, remedy = "the number of values of a slab", "name its axes otherwise with --layout"
     largest = limits.check_input(grid.largest_slab(), limits.SLAB_VALUES, what, remedy)
-    return max(ROW_GROUP_VALUES // max(largest, 1), 1)
+    values = ROW_GROUP_VALUES if size.bytes is None else size.bytes // itemsize
+    if size.samples is not None:
+        slabs = np.diff(grid.starts)
+        each = max(-(-int(n) // max(shape[0], 1)) for n, shape in zip(slabs, grid.shapes))
+        values = size.samples * max(each, 1) * largest
+    return max(min(values, limits.ROW_GROUP_VALUES) // max(largest, 1), 1)

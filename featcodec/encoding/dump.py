@@ -10,22 +10,23 @@ import numpy as np
 from ..align.layout import remarks
 from ..coding.profile import Profile
 from ..container.dump import check_dump
-from ..container.index import TensorEntry
 from ..container.sections import FEATURES
 from ..container.writer import Writer
 from ..errors import InvalidInput
 from ..profiles import NEURAL
 from ..request import FAMILIES, Options, Quality
+from ..rules import Rules
 from ..tensors import Source
+from ..threads import ONE_THREAD
+from .exact_groups import ExactGroup, exact_groups, write_exact
 from .features import FeatureEncoder
 from .judge import judge_at
-from .lossless import write_lossless
 from .rate_control.rate import at_rate
 from .report import Report, described
 from .room import check_features
+from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
-from .tensors.lossless import LosslessGroup
 
 
 def encode(
@@ -42,22 +43,32 @@ def encode(
     not fit and Unreachable for rates that cannot be met.
     """
     options = options or Options()
+    rules = Rules(options.rules)
+    source = rules.kept(source)
     check_options(options, [tensor.name for tensor in source.tensors])
     check_dump(source.metadata, source.tensors)
     if options.transform == "neural":
         profile = profile or Profile.load(NEURAL)
-        if quality.max_error is not None:
+        if any(one.max_error is not None for one in (quality, *rules.qualities)):
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
-    if quality.task_snr is not None and not (profile and profile.entries_of(task=True)):
+    asked = (quality, *rules.qualities)
+    if any(one.task_snr for one in asked) and not (profile and profile.entries_of(task=True)):
         raise InvalidInput(
             "a task SNR needs a profile with the metric of a task: train one with --gradients or"
             " --head"
         )
-    with np.errstate(all="ignore"):  # NaN and extremes are data here; what comes of it is measured
-        judge = None if quality.lossless else judge_at(quality.snr, profile, options)
-        groups = group_tensors(source, options, quality.lossless, judge)
+    # NaN and extremes are data here; what comes of it is measured.
+    with ONE_THREAD, np.errstate(all="ignore"):
+        judge = judge_at(quality.snr, profile, options)
+        if quality.max_error is not None:
+            options = replace(options, pool=True)  # a bound holds for each value anyhow
+        groups: Sequence[Group | ExactGroup] = (
+            exact_groups(source, options, judge)
+            if quality.lossless
+            else group_tensors(source, options, lossless=False, judge=judge)
+        )
         check_features(groups)
         encoder = DumpEncoder(source, out, profile, options, groups, progress)
         if quality.bpfp is None:
@@ -75,7 +86,7 @@ class DumpEncoder:
     out: BinaryIO
     profile: Profile | None
     options: Options
-    groups: Sequence[Group | LosslessGroup]
+    groups: Sequence[Group | ExactGroup]
     progress: Callable[[int], None] | None = None
 
     def encode(self, quality: Quality) -> Report:
@@ -86,17 +97,14 @@ class DumpEncoder:
         writer.index.metadata = self.source.metadata
         features = FeatureEncoder(writer, self.profile, self.options, self.progress)
         headers = [
-            write_lossless(writer, group)
-            if isinstance(group, LosslessGroup)
-            else features.write(group, quality)
+            features.write(group, quality)
+            if isinstance(group, Group)
+            else write_exact(writer, group, self.progress)
             for group in self.groups
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
-        membership = {name: i for i, group in enumerate(self.groups) for name in group.names}
-        writer.index.tensors = [
-            TensorEntry(t.name, t.dtype, t.shape, membership[t.name]) for t in self.source.tensors
-        ]
+        writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
         size = writer.finish()
         return Report(
             self.source.data_bytes,
@@ -125,7 +133,7 @@ def _at(snr: float, profile: Profile | None) -> Quality:
 
 
 def _remarks(
-    source: Source, options: Options, groups: Sequence[Group | LosslessGroup]
+    source: Source, options: Options, groups: Sequence[Group | ExactGroup]
 ) -> tuple[str, ...]:
     """Return what was ignored of the metadata that options do not overrule."""
     overruled = {"layout": options.layouts, "architecture": options.architectures}

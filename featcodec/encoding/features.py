@@ -1,9 +1,11 @@
 """One group of features to a header and row groups: how it is coded, and its quality met."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+
+import numpy as np
 
 from .. import modes
 from ..align.value import ValueStats
@@ -16,18 +18,22 @@ from ..errors import InvalidInput
 from ..request import Options, Quality
 from . import rounding, tuning
 from .bounded.choice import bounded_choice, fine_choice
+from .bounded.refined import refined_choice, refined_group
+from .bounded.rounded import error_of, write_rounded
 from .choice import Choice
-from .group_writer import GroupWriter
-from .lossless import least_exact_bytes, write_lossless
+from .exact_groups import write_exact
+from .group_writer import GroupWriter, Written
+from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
 from .rate_control.snr import AIM, TOLERANCE, SnrControl
 from .search.race import Race
 from .task import TaskMetric
-from .tensors.group import Group
+from .tensors.group import Group, stats_of
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
-from .without_repeats import without_repeats
+from .without_repeats import size_of, without_repeats
 
+Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
 SCARCE_TOLERANCE = 0.02  # dB
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
@@ -43,6 +49,7 @@ class FeatureEncoder:
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
+        quality = group.quality or quality
         reduced = None if self.options.transform == "neural" else group.without_repeats
         if reduced is None or reduced.rows is None:
             return self._write(group, quality)
@@ -57,59 +64,86 @@ class FeatureEncoder:
         if quality.snr is not None and quality.snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
-        if quality.task_snr is not None and not neural:
+        if quality.task_snr is not None:
             return self._for_task(group, quality.task_snr)
+        group = group if neural else group.with_constants
+        if quality.snr is not None and not neural:
+            group = group.with_gains
         samples = Samples(as_tokens(group) if neural else group, self.options.samples)
         if not sane(samples.stats):
             return self._exact(group)
         if quality.max_error is not None:
             bound = quality.max_error
-            return self._smaller(group, lambda: self._bounded(samples, bound))
+            return self._smaller(group, lambda: self._within_bound(samples, bound))
         assert quality.snr is not None
-        return self._to_snr(samples, quality.snr)
-
-    def _to_snr(self, samples: Samples, snr: float) -> GroupHeader:
-        """Write a group at an SNR, or bit for bit when that is no larger."""
-        choice = self._choice(samples, snr)
+        snr, choice = quality.snr, self._choice(samples, quality.snr)
         if choice is None:
-            return self._exact(samples.group)
-        again = partial(self._choice, samples)
-        return self._smaller(samples.group, lambda: self._reaching(samples, choice, snr, again))
+            return self._exact(group)
+        return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
+
+    def _ways(self, samples: Samples, choice: Choice, snr: float) -> Iterator[Way]:
+        """Yield ways to write a group at an SNR or, where symbols are few, at higher ones.
+
+        Few symbols reach an SNR in leaps: one leap further may take no more of them.
+        """
+        yield partial(self._reaching, samples, choice, snr)
+        if choice.picture is not None or choice.estimate.bits > tuning.FEW_BITS:
+            return
+        for more in tuning.RUNGS:
+            another = self._choice(samples, more) if more > snr else None
+            if another is not None:
+                yield partial(self._at_snr, samples, another, more)
+
+    def _smallest(self, ways: Iterator[Way]) -> GroupHeader | None:
+        """Write a group in each way until some in a row were no smaller, and keep the smallest."""
+        mark, least, missed = self.writer.mark(), math.inf, 0
+        best: Way | None = None
+        for way in ways:
+            self.writer.rewind(mark)
+            header = way()
+            rows = self.writer.position - mark[0]
+            size = math.inf if header is None else rows + len(header.pack())
+            missed = 0 if size < least else missed + 1
+            if not missed:
+                best, least = way, size
+            if missed == tuning.RUNGS_TRIED:
+                break
+        if best is None or not missed:
+            return header
+        self.writer.rewind(mark)
+        return best()
 
     def _for_task(self, group: Group, snr: float) -> GroupHeader:
         """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
-        samples = Samples(group, self.options.samples)
-        if not sane(samples.stats):
-            return self._exact(group)
-        metric = TaskMetric.of(samples, self.profile)
-        choice = None if metric is None else metric.choice(snr)
-        if metric is None or choice is None:
-            return self._to_snr(samples, snr)
-        of = metric
-        return self._smaller(
-            group, lambda: self._reaching(samples, choice, snr, of.choice, of.signal)
-        )
+        samples, metric, choice = Samples(group.with_constants, self.options.samples), None, None
+        if self.options.transform != "neural" and sane(samples.stats):
+            metric = TaskMetric.of(samples, self.profile)
+            choice = None if metric is None else metric.choice(snr)
+        if choice is None:
+            return self._write(group, Quality(snr=snr))
+        of_task = partial(self._reaching, samples, choice, snr, metric)
+        return self._smaller(samples.group, of_task)
 
     def _reaching(
-        self,
-        samples: Samples,
-        choice: Choice,
-        snr: float,
-        again: Callable[[float], Choice | None],
-        of_task: float | None = None,
+        self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
     ) -> GroupHeader | None:
-        """Write a group at an SNR by a choice, or by one for more where it does not reach it."""
-        found = self._at_snr(samples, choice, snr, of_task)
+        """Write a group at an SNR by a choice, or by one for more where it does not reach it.
+
+        With a metric it is the task SNR.
+        """
+        found = self._at_snr(samples, choice, snr, metric)
         for more in tuning.MORE_SNR if snr < tuning.COARSE_BELOW else ():
             if found is not None:
                 break
-            another = again(snr + more)
+            wanted = snr + more
+            another = metric.choice(wanted) if metric else self._choice(samples, wanted)
             if another is not None:
-                found = self._at_snr(samples, another, snr, of_task)
+                found = self._at_snr(samples, another, snr, metric)
         return found
 
     def _exact(self, group: Group) -> GroupHeader:
-        return write_lossless(self.writer, LosslessGroup.of(group))
+        found = refined_group(group, refined_choice(group, self.options.samples))
+        return write_exact(self.writer, found or LosslessGroup.of(group), self.progress)
 
     def _choice(self, samples: Samples, snr: float) -> Choice | None:
         """Return how a group is coded at an SNR, None for bit for bit."""
@@ -123,10 +157,10 @@ class FeatureEncoder:
         found = Race(samples, entries, family, snr).run()
         if found is None:
             return None
-        few = found.estimate.bits < tuning.COARSE * group.values
-        if few and snr < tuning.COARSE_BELOW:
+        scarce = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * group.values
+        if scarce and snr < tuning.COARSE_BELOW:
             # So few symbols that more of them may take fewer bits.
-            more = Race(samples, entries, family, snr + tuning.MORE_SNR[0]).run()
+            more = Race(samples, entries, family, snr + tuning.RUNG).run()
             if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
                 found = more
         if (
@@ -148,12 +182,12 @@ class FeatureEncoder:
         """Write a group with loss, or bit for bit when that is no larger."""
         mark = self.writer.mark()
         header = lossy()
-        size = self.writer.position - mark[0]
+        size = math.inf if header is None else size_of(self.writer, mark[0], header)
         if header is not None and size < least_exact_bytes(group):
             return header
         self.writer.rewind(mark)
         exact = self._exact(group)
-        if header is None or self.writer.position - mark[0] <= size:
+        if size_of(self.writer, mark[0], exact) <= size:
             return exact
         self.writer.rewind(mark)
         again = lossy()
@@ -161,35 +195,51 @@ class FeatureEncoder:
         return again
 
     def _at_snr(
-        self, samples: Samples, choice: Choice, snr: float, of_task: float | None = None
+        self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
     ) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be.
 
-        With the signal `of_task` it is a task SNR.
+        With a metric it is the task SNR.
         """
         whole = choice.stats.count * choice.stats.std**2
-        signal = whole if of_task is None else of_task
-        budget = signal / 10 ** ((snr + AIM) / 10)
+        signal = whole if metric is None else metric.signal
+        budget, of_values = signal / 10 ** ((snr + AIM) / 10), _signal_of_values(samples.group)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
-        row_groups = GroupWriter(self.writer, samples.group, self.profile, self.progress)
+        row_groups = self._group_writer(samples.group, self.profile)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
         scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
         control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
         following: Choice | None = choice
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
-            reached = decibels(signal, written.spent)
+            reached = _reached(signal, of_values, written)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
                     measured = True  # so far above what was asked, rounding counts
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
-                    reached = decibels(signal, written.spent)
+                    reached = _reached(signal, of_values, written)
                 if reached >= snr:
                     return written.reaching(reached, decibels(whole, written.distortion.squared))
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None
+
+    def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
+        return GroupWriter(self.writer, group, profile, self.progress, self.options.row_group)
+
+    def _within_bound(self, samples: Samples, bound: float) -> GroupHeader:
+        """Write a group so that no value errs by more than the bound, in the fewest bytes."""
+        mark = self.writer.mark()
+        size = size_of(self.writer, mark[0], self._bounded(samples, bound))
+        self.writer.rewind(mark)
+        rounded = write_rounded(self.writer, samples.group, bound)
+        if size_of(self.writer, mark[0], rounded) < size:
+            squared, largest = error_of(samples.group, bound)
+            power = samples.stats.count * samples.stats.std**2
+            return replace(rounded, snr_db=decibels(power, squared), max_error=largest)
+        self.writer.rewind(mark)
+        return self._bounded(samples, bound)
 
     def _bounded(self, samples: Samples, bound: float) -> GroupHeader:
         """Write the row groups so that no value errs by more than the bound."""
@@ -201,7 +251,7 @@ class FeatureEncoder:
             return self._within(samples, bounded_choice(samples, bound, only_plain=True), bound)
 
     def _within(self, samples: Samples, choice: Choice, bound: float) -> GroupHeader:
-        row_groups = GroupWriter(self.writer, samples.group, None, self.progress)
+        row_groups = self._group_writer(samples.group, None)
         written = row_groups.write(choice, True, bound)
         distortion, lossy = written.distortion, written.header.lossy
         assert lossy is not None
@@ -211,6 +261,22 @@ class FeatureEncoder:
             max_error=distortion.largest,
             lossy=replace(lossy, clipped=distortion.exceptions),
         )
+
+
+def _signal_of_values(group: Group) -> float:
+    """Return the energy of values about their mean where gains have changed it, else 0."""
+    if group.gains is None:
+        return 0.0
+    stats = stats_of(replace(group, gains=None), np.zeros(0))
+    return stats.count * stats.std**2
+
+
+def _reached(signal: float, of_values: float, written: Written) -> float:
+    """Return the SNR in dB; with gains the lower of that with them and that of the values."""
+    reached = decibels(signal, written.spent)
+    if not of_values:
+        return reached
+    return min(reached, decibels(of_values, written.distortion.of_values))
 
 
 def sane(stats: ValueStats) -> bool:

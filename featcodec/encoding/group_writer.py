@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
 from ..container.group import GroupHeader, Lossy
 from ..container.writer import Writer
+from ..elements import BITS
+from ..request import RowGroupSize
 from .choice import Choice, slabs_per_row_group
 from .rate_control.fine_step import fine_step
 from .row_group import Distortion, RowGroupEncoder
@@ -37,8 +39,7 @@ class Written:
         """Return the header with the SNR that counts, and the SNR, in dB."""
         if not self.of_task:
             return replace(self.header, snr_db=counts)
-        assert self.header.lossy is not None
-        return replace(self.header, snr_db=snr, lossy=replace(self.header.lossy, task_snr=counts))
+        return replace(self.header, snr_db=snr, task_snr=counts)
 
 
 @dataclass
@@ -53,6 +54,7 @@ class GroupWriter:
     group: Group
     profile: Profile | None
     progress: Callable[[int], None] | None = None
+    size: RowGroupSize = field(default_factory=RowGroupSize)
     _built: RowGroupCoder | None = None
 
     def write(
@@ -81,8 +83,9 @@ class GroupWriter:
             finer = coder.at_fine_step(fine)
             if quantiser.on_saturation:  # the step is to stay, thresholds do as much
                 finer = coder.at_lambda_scale(2 ** ((fine - FINE_ONE) / FINE_PER_LAMBDA_OCTAVE))
-            decoded = measured or exceptions or self.group.rows is not None
-            row_group = RowGroupEncoder(finer, exceptions, decoded, bound)
+            gains = self.group.gains
+            decoded = measured or exceptions or self.group.rows is not None or gains is not None
+            row_group = RowGroupEncoder(finer, exceptions, decoded, bound, gains)
             payload, distortion = row_group.encode(start, last, self.group.tensor)
             stored = FINE_ONE if quantiser.on_saturation else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
@@ -133,14 +136,18 @@ class GroupWriter:
             clamp=choice.clamp,
             dependent=choice.quantiser.dependent,
             curve=choice.curve,
+            constants=group.constants,
+            gains=group.gains is not None,
             double=choice.compute_dtype == "float64",
             profile=profile,
             parts=tuple(part for _, (part, _) in sorted(choice.parts.items())),
             neural=choice.picture is not None,
             picture_step=choice.picture.step if choice.picture else 0,
+            refined=choice.refinement is not None,
+            logarithmic=choice.refinement is not None and choice.refinement.logarithmic,
         )
         first = len(self.writer.index.sections)
-        per = slabs_per_row_group(grid)
+        per = slabs_per_row_group(grid, self.size, BITS[group.dtype] // 8)
         repeats = stated(group.rows)
         header = GroupHeader(
             group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats

@@ -6,12 +6,15 @@ from dataclasses import replace
 from ..coding.profile import Profile
 from ..request import Options
 from .features import sane
-from .search.race import Race
+from .rough.latents import profile_bits, transform_bits
+from .rough.neighbours import sample_domain_bits, serves
 from .tensors.group import Group
 from .tensors.grouping import Judge
 from .tensors.samples import Samples
 
-SNRS = (10.0, 30.0)  # dB: below, samples tell too little of what is rare
+# dB: below the first, samples tell too little of what is rare. Files of nearly the same SNR have
+# the same layout.
+SNRS = (10.0, 20.0, 30.0)
 
 
 def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Judge | None:
@@ -22,15 +25,17 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
     if options.transform == "neural":
         return None
     entries = profile.entries_of(task=False) if profile else []
-    wanted = min(max(snr or SNRS[0], SNRS[0]), SNRS[1])
+    wanted = min(SNRS, key=lambda known: abs(known - (snr or SNRS[0])))
 
-    def bits(group: Group, closely: bool) -> float:
-        trial = 2 * options.samples.trial if closely else options.samples.trial // 2
-        samples = Samples(group, replace(options.samples, trial=trial))
+    def bits(group: Group) -> float:
+        samples = Samples(group, replace(options.samples, trial=options.samples.trial // 2))
         if not sane(samples.stats):
             return math.inf
-        race = Race(samples, entries, options.transform, wanted)
-        race.enter()
-        return race.least
+        found: list[float] = []
+        if options.transform in ("auto", "linear"):
+            found += [*profile_bits(samples, entries, wanted), *transform_bits(samples, wanted)]
+        if options.transform == "none" or serves(samples, options.transform):
+            found.append(sample_domain_bits(samples, wanted))
+        return min(found, default=math.inf)
 
     return bits

@@ -5,8 +5,8 @@ import zlib
 
 import numpy as np
 
+from ..align.numbers import elements_of
 from ..container.group import GroupHeader
-from ..container.sections import V4, V5
 from ..container.writer import Writer
 from ..elements import BITS, FLOATS
 from ..entropy import exact
@@ -23,7 +23,8 @@ LOOK = 1 << 17  # bytes of a tensor that are looked at
 def least_exact_bytes(group: Group) -> float:
     """Return how many bytes a group of features takes bit for bit at the very least, about."""
     bytes_of = BITS[group.dtype] // 8
-    first = np.asarray(group.tensor(0).reshape(-1)[: LOOK // bytes_of])
+    some = min(LOOK // bytes_of, math.prod(group.shapes[0]))
+    first = np.ascontiguousarray(elements_of(group.tensor(0), 0, some))
     # Bytes of like weight side by side, as `exact` has them; codes and masks nearly vanish.
     planes = first.view(np.uint8).reshape(-1, first.itemsize).T
     share = len(zlib.compress(planes.tobytes(), 6)) / max(planes.size, 1)
@@ -50,18 +51,18 @@ def write_lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
 
 def _write(writer: Writer, group: LosslessGroup) -> GroupHeader:
     first = len(writer.index.sections)
-    coder = exact.ExactEncoder(group.dtype in FLOATS, group.rasters)
+    coder = exact.ExactEncoder(group.dtype in FLOATS, group.rasters, group.axes)
     for start in range(0, group.elements, ROW_GROUP_VALUES):
         numbers = group.read(start, min(start + ROW_GROUP_VALUES, group.elements))
         payload = coder.encode(numbers)
-        if exact.refined(payload):
-            writer.needs(V4)
+        writer.needs((exact.version(payload), 0))
         writer.section(b"ROWS", payload)
     repeats = None
     if group.reduced is not None:
         rows = group.reduced.rows
         repeats = stated(rows, rows.layout.axes)
-        writer.needs(V5)
+        assert repeats is not None
+        writer.needs(repeats.version)
     return GroupHeader(
         group.dtype, group.elements, ROW_GROUP_VALUES, first, math.inf, 0.0, repeats=repeats
     )

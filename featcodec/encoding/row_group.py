@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..align.numbers import to_float
+from ..align.gains import Gains, factors
+from ..align.numbers import to_float, unsigned
 from ..coding.exceptions import Exceptions
-from ..coding.parts.base import Coded, Sizes, in_order
+from ..coding.parts.base import Sizes, in_order
 from ..coding.row_group import RowGroupCoder
-from ..entropy import symbols
+from ..container.wire import Builder
+from ..entropy import integers, symbols
 from ..entropy.tables import Table
 
 Tensors = Callable[[int], np.ndarray]
@@ -19,7 +21,8 @@ Tensors = Callable[[int], np.ndarray]
 class Distortion:
     """What coding a range of slabs changed, exceptions left out."""
 
-    squared: float = 0.0
+    squared: float = 0.0  # each value's divided by the gain of its token
+    of_values: float = 0.0  # the same as they are, where there are gains
     task: float = 0.0  # squared, of latents in the metric of a task
     largest: float = 0.0
     exceptions: int = 0
@@ -27,6 +30,7 @@ class Distortion:
     def add(self, other: "Distortion") -> None:
         """Take in that of further slabs."""
         self.squared += other.squared
+        self.of_values += other.of_values
         self.task += other.task
         self.largest = max(self.largest, other.largest)
         self.exceptions += other.exceptions
@@ -46,10 +50,13 @@ class RowGroupEncoder:
     exceptions: bool = False
     measured: bool = False
     bound: float = np.inf
+    gains: Gains | None = None
+    exponents: list[np.ndarray] = field(default_factory=list)  # of the gains
     arrays: list[tuple[np.ndarray, Table]] = field(default_factory=list)
     pictures: bytes = b""
     kept: Exceptions = field(default_factory=Exceptions)
     distortion: Distortion = field(default_factory=Distortion)
+    refined: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def encode(self, first: int, last: int, tensor: Tensors) -> tuple[bytes, Distortion]:
         """Return the payload of slabs first <= s < last, and what it changed."""
@@ -59,7 +66,26 @@ class RowGroupEncoder:
             self._add(prefix, sizes, stored, grid.weights(boxes))
         self.distortion.exceptions = self.kept.count
         coded = symbols.encode(self.arrays, self.coder.seed)
-        return self.kept.pack() + self.pictures + coded, self.distortion
+        packed = self.kept.pack() + self._packed_gains() + self.pictures + self._refinement()
+        return packed + coded, self.distortion
+
+    def _packed_gains(self) -> bytes:
+        out = Builder()
+        if self.gains is not None:
+            exponents = [found.ravel() for found in self.exponents]
+            out.blob(integers.pack(np.concatenate(exponents)) if exponents else b"")
+        return bytes(out)
+
+    def _refinement(self) -> bytes:
+        """Return what makes elements of truncated ones, in a refined group."""
+        if self.coder.refinement is None:
+            return b""
+        kind = unsigned(self.coder.dtype)
+        pairs = zip(*self.refined, strict=True) if self.refined else ([], [])
+        multiples, numbers = (np.concatenate([np.zeros(0, kind), *arrays]) for arrays in pairs)
+        out = Builder()
+        out.blob(self.coder.refinement.pack(multiples, numbers))
+        return bytes(out)
 
     def _add(
         self, prefix: bool, sizes: Sizes, stored: np.ndarray, weights: np.ndarray | None
@@ -69,7 +95,11 @@ class RowGroupEncoder:
         An error counts as often as its value occurs: by its weight (points, blocks).
         """
         coder, part = self.coder, self.coder.parts[prefix]
-        values, outside = self._inside(stored)
+        exponents = None
+        if self.gains is not None:
+            exponents = self.gains.exponents(to_float(stored, coder.dtype))
+            self.exponents.append(exponents)
+        values, outside = self._inside(stored, exponents)
         original = values.copy() if self.measured else None
         aligned = coder.values.forward(values)
         base = None
@@ -85,25 +115,40 @@ class RowGroupEncoder:
         if original is None:
             self.distortion.squared += error * coder.values.std**2
             return
-        change = self._change(prefix, sizes, coded, base, original)
+        blocks = original.shape[-1]
+        back = coder.reconstruct(part, in_order(coded), sizes, blocks, base, exponents)
+        if exponents is not None:
+            original = original * factors(exponents, original.dtype)
+        change = np.abs(coder.floats(back) - original)
+        change[list(coder.constants)] = 0
         if self.exceptions:
             outside = np.union1d(outside, np.flatnonzero(~(change <= self.bound)))
             change.reshape(-1)[outside] = 0
         self.kept.add(outside, stored)
-        if weights is None:
-            self.distortion.squared += float(np.vdot(change, change))
-        else:
-            squares = np.square(change, dtype=np.float64).sum(axis=0)
-            self.distortion.squared += float(np.vdot(squares, weights))
+        if coder.refinement is not None:
+            self._refine(back, stored, outside)
         self.distortion.largest = max(self.distortion.largest, float(change.max(initial=0)))
+        if exponents is not None:
+            self.distortion.of_values += _energy(change, weights)
+            change /= factors(exponents, change.dtype)
+        self.distortion.squared += _energy(change, weights)
 
-    def _inside(self, stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return values as floats of their own, within the bounds, and where they were not."""
+    def _inside(
+        self, stored: np.ndarray, exponents: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return values as floats of their own, within the bounds, and where they were not.
+
+        They are divided by their gains.
+        """
         coder = self.coder
-        values = to_float(stored, coder.dtype)
+        values = coder.floats(stored)
         if values is stored and (self.exceptions or self.measured):
             values = stored.copy()
-        values = values.astype(coder.compute_dtype, copy=False)
+        values = values.astype(coder.compute_dtype, copy=values is stored and bool(coder.constants))
+        if exponents is not None:
+            values = values / factors(exponents, values.dtype)
+        for channel in coder.constants:
+            values[channel] = coder.values.mean
         outside = coder.values.outside(values) if self.exceptions else np.zeros(0, np.int64)
         if outside.size:
             flat = values.reshape(-1)
@@ -112,17 +157,17 @@ class RowGroupEncoder:
             flat[outside] = np.where(finite, nearest, coder.values.mean)
         return values, outside
 
-    def _change(
-        self,
-        prefix: bool,
-        sizes: Sizes,
-        coded: list[Coded],
-        base: np.ndarray | None,
-        original: np.ndarray,
-    ) -> np.ndarray:
-        """Return by how much decoded values differ from the original ones."""
-        coder = self.coder
-        part, blocks = coder.parts[prefix], original.shape[-1]
-        back = coder.reconstruct(part, in_order(coded), sizes, blocks, base)
-        change: np.ndarray = np.abs(to_float(back, coder.dtype) - original)
-        return change
+    def _refine(self, back: np.ndarray, elements: np.ndarray, outside: np.ndarray) -> None:
+        """Take in elements and the multiples of the step that they decode to."""
+        kind = unsigned(self.coder.dtype)
+        numbers = elements.reshape(-1).view(kind).copy()
+        numbers[outside] = 0  # are kept as they are
+        self.refined.append((back.reshape(-1).view(kind), numbers))
+
+
+def _energy(change: np.ndarray, weights: np.ndarray | None) -> float:
+    """Return the squares of changes (channels, points, blocks), each as often as it occurs."""
+    if weights is None:
+        return float(np.vdot(change, change))
+    squares = np.square(change, dtype=np.float64).sum(axis=0)
+    return float(np.vdot(squares, weights))

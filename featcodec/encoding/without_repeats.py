@@ -1,4 +1,4 @@
-"""Whether a group is coded without its repeated rows: where that takes fewer bytes (SPEC §5.4)."""
+"""Whether a group is coded without repeated and constant rows: where that pays (SPEC §5.4)."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,8 @@ from ..container.writer import Writer
 # A repeated row costs at least such a part of what others do: where that is more than saying which
 # row it is, coding it need not be tried.
 LEAST_COST = 1 / 8
+# So much it may cost that constant rows come back exactly.
+EXACT_COST, EXACT_BYTES = 1 / 50, 64
 
 
 def without_repeats(
@@ -24,21 +26,23 @@ def without_repeats(
     header = reduced()
     if header.repeats is None:
         return header
-    size = _size(writer, mark[0], header)
+    size = size_of(writer, mark[0], header)
     listed = Builder()
     header.repeats.pack(listed)
     again = rows.values / rows.kept_values - 1
     fits = rows.values <= header.row_groups * limits.ROW_GROUP_VALUES
     fits &= rows.count <= header.row_groups * limits.REPEAT_ROWS
-    if fits and (size - len(listed)) * again * LEAST_COST > len(listed):
+    exact = header.repeats.constants and len(listed) < size * EXACT_COST + EXACT_BYTES
+    if fits and (exact or (size - len(listed)) * again * LEAST_COST > len(listed)):
         return header
     writer.rewind(mark)
     other = whole()
-    if not fits or _size(writer, mark[0], other) <= size:
+    if not fits or size_of(writer, mark[0], other) <= size:
         return other
     writer.rewind(mark)
     return reduced()
 
 
-def _size(writer: Writer, start: int, header: GroupHeader) -> int:
+def size_of(writer: Writer, start: int, header: GroupHeader) -> int:
+    """Return the bytes of a group that was written from a position on, with its header."""
     return writer.position - start + len(header.pack())

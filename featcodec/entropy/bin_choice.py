@@ -12,7 +12,8 @@ from .raster import GRADES, SUMS, Cells, Kinds, Raster
 SAMPLE = 1 << 16  # numbers that bins are chosen on
 LEAST = 64  # numbers
 STRETCH = 1 << 16  # consecutive numbers that rasters are compared on
-FEW = 512  # different numbers at most, for a bin each
+FEW = 512  # different numbers at most, for a bin each,
+MORE, TIMES = 2048, 256  # or even more where each occurs so often
 PREFIXES = 192
 # A number has a bin of its own from a share of 1 / FREQUENT on, ABOVE times that of its neighbours.
 FREQUENT, ABOVE = 512, 4
@@ -21,6 +22,7 @@ TABLES = (1, 8, 32)
 KINDS, PLACES = 16, 4  # of channels, of places
 ROUNDS = 5  # of clustering
 TABLE_BITS = 6  # of a level, about
+DEAR = 1 / 32  # of all bits: a model that takes more may be no better than one without kinds
 KIND_BITS = 3  # of the kind of a channel or place
 TOP_LEVEL = 20  # octaves below the sum of levels
 LOOKUP = 1 << 21  # range of prefixes up to which a lookup table replaces a search
@@ -56,14 +58,33 @@ def choose_bins(
         fitting = [(w, c) for w, c in rasters if 0 < w * c <= count and c <= MOST_CHANNELS]
         sheets = [Raster(count, *pair) for pair in fitting or [(1, 1)]]
         raster, like = min(sheets, key=lambda one: _cost(one, grades, of_number)), None
+    bins_ = (shift, low, prefixes, values, grades)
+    below = Low.of(numbers[of_number < len(prefixes)] if low else numbers[:0], shift, low)
     kinds = _kinds(raster, grades, of_number, like.kinds.different if like else None)
+    found, side = _modelled(bins_, raster, kinds, of_number, below)
+    if kinds.count > 1 and side > DEAR * found.bits:
+        alike, _ = _modelled(bins_, raster, _alike(raster), of_number, below)
+        found = min(found, alike, key=lambda choice: choice.bits)
+    return found
+
+
+def _modelled(
+    bins_: tuple[int, int, np.ndarray, np.ndarray, np.ndarray],
+    raster: Raster,
+    kinds: Kinds,
+    of_number: np.ndarray,
+    below: Low,
+) -> tuple[BinChoice, float]:
+    """Return the choice of kinds with the best number of tables, and the bits of its model."""
+    grades = bins_[-1]
     cells = raster.cells(grades, kinds, of_number)
     counts = _counts(cells, kinds, len(grades))
     sizes = TABLES if kinds.count == 1 else TABLES[-1:]
     cost, maps, codes = min((_tables(counts, grades, n) for n in sizes), key=lambda t: t[0])
-    model = BinModel(shift, low, prefixes, values, grades, raster.width, kinds, maps, codes)
-    below = Low.of(numbers[of_number < len(prefixes)] if low else numbers[:0], shift, low)
-    return BinChoice(cost + VALUE_BITS * len(values) + below.expected, cells, below, model)
+    model = BinModel(*bins_, raster.width, kinds, maps, codes)
+    side = 8.0 * len(model.pack(bins_[2].itemsize))
+    bits = cost - TABLE_BITS * np.count_nonzero(codes) + side + below.expected
+    return BinChoice(bits, cells, below, model), side
 
 
 def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
@@ -74,7 +95,8 @@ def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.nda
     sample = numbers[:: max(len(numbers) // SAMPLE, 1)]
     seen, counts = np.unique(sample, return_counts=True)
     low = 0
-    if len(seen) > min(FEW, len(numbers) // 16):
+    few = max(min(FEW, len(numbers) // 16), min(MORE, len(numbers) // TIMES))
+    if len(seen) > few:
         low = _low(seen, min(PREFIXES, len(numbers) // 64))
     prefixes, place = _distinct(numbers >> numbers.dtype.type(low))
     if len(prefixes) > MOST_BINS // 2:  # the sample did not show how many there are

@@ -1,4 +1,7 @@
-"""Lossless coding of numbers: planes, bins or packed, whichever is smallest (SPEC §8)."""
+"""Lossless coding of numbers: planes, bins or packed, whichever is smallest (SPEC §8).
+
+Before, the most frequent number of each channel may be exchanged for zero.
+"""
 
 import zlib
 from collections.abc import Sequence
@@ -6,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import bin_choice, bins, planes
+from . import bin_choice, bins, planes, swaps
 from .errors import SymbolError
 
-BINS, PACKED = 3, 4  # lower values belong to the first plane
-# Bins and packed elements must save 0.5 % and 200 bytes over planes.
-WORTHWHILE, WORTH = 0.995, 200
+BINS, PACKED, SWAPPED = 3, 4, 5  # lower values belong to the first plane
+SINCE = {BINS: 4, PACKED: 4, SWAPPED: 6}  # major versions
+WORTHWHILE = 0.995  # of the bytes of planes: what bins and packed elements must take at most
 PACKED_SAMPLE = 1 << 16  # bytes on which packing is estimated
 REPEATED = 0.8  # of the bytes of other codings: the estimate from which on packing is tried
 
@@ -25,27 +28,38 @@ class ExactEncoder:
 
     floating: bool
     rasters: Sequence[tuple[int, int]] | None = None
+    axes: Sequence[swaps.Axis] = ()  # along which channels may have a frequent number each
     _like: bins.BinModel | None = None  # the model of the last row group
+    _done: int = 0  # numbers of earlier row groups
 
     def encode(self, numbers: np.ndarray, seed: int = 0) -> bytes:
         """Return the bytes of unsigned integers (n,) of 1, 2, 4 or 8 bytes."""
         raw = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
         crc = zlib.crc32(raw, seed).to_bytes(4, "little")
+        found = swaps.choose(numbers, self.axes, self._done)
+        self._done += len(numbers)
+        if found is None:
+            return crc + self._coded(numbers, raw)
+        numbers = found.swapped(numbers)
+        raw = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
+        return crc + bytes((SWAPPED,)) + found.pack() + self._coded(numbers, raw)
+
+    def _coded(self, numbers: np.ndarray, raw: bytes) -> bytes:
         split = planes.split(_rotated(numbers) if self.floating else numbers, numbers.itemsize)
         if self.rasters is None:
-            return crc + planes.encode(split)
-        least = WORTHWHILE * planes.expected(split) - WORTH
+            return planes.encode(split)
+        least = WORTHWHILE * planes.expected(split)
         chosen = bin_choice.choose_bins(numbers, self.floating, self.rasters, self._like)
         if chosen is not None and chosen.bits / 8 >= least:
             chosen = None
         least = chosen.bits / 8 if chosen else least
         packed = _packed(raw, REPEATED * least)
         if packed and len(packed) < least:
-            return crc + bytes((PACKED,)) + packed
+            return bytes((PACKED,)) + packed
         if chosen is None:
-            return crc + planes.encode(split)
+            return planes.encode(split)
         self._like = chosen.model
-        return crc + bytes((BINS,)) + bins.encode(numbers, *chosen[1:])
+        return bytes((BINS,)) + bins.encode(numbers, *chosen[1:])
 
 
 def _rotated(numbers: np.ndarray) -> np.ndarray:
@@ -64,9 +78,9 @@ def _packed(raw: bytes, most: float) -> bytes:
     return zlib.compress(raw, 9)
 
 
-def refined(data: bytes | memoryview) -> bool:
-    """Return whether numbers are coded as bins or packed, which needs version 4 of the format."""
-    return len(data) > 4 and data[4] in (BINS, PACKED)
+def version(data: bytes | memoryview) -> int:
+    """Return the major version of the format that coded numbers need."""
+    return SINCE.get(data[4], 1) if len(data) > 4 else 1
 
 
 def decode(
@@ -81,18 +95,31 @@ def decode(
 
     Raises SymbolError when `data` is damaged.
     """
-    view = memoryview(data)
-    if version >= 4 and refined(view):
-        coding = bins.decode if view[4] == BINS else _unpacked
-        numbers, end = coding(view, 5, count, itemsize)
-    else:
-        numbers, end = planes.decode(view, 4, count, itemsize, np.dtype(f"<u{itemsize}"))
-        if floating:
-            one, top = numbers.dtype.type(1), numbers.dtype.type(8 * itemsize - 1)
-            numbers = (numbers >> one) | (numbers << top)
+    view, start, found = memoryview(data), 4, None
+    kind = view[4] if len(view) > 4 and version >= SINCE.get(view[4], 1) else 0
+    if kind == SWAPPED:
+        found, start = swaps.Swaps.unpack(view, 5, itemsize)
+        kind = view[start] if start < len(view) else 0
+    numbers, end = _decoded(view, start, count, itemsize, floating, kind)
+    if found is not None:
+        numbers = found.swapped(numbers)
     if end != len(view) or zlib.crc32(numbers.data, seed) != int.from_bytes(view[:4], "little"):
         raise SymbolError("the CRC-32 of the elements does not match")
     return numbers
+
+
+def _decoded(
+    view: memoryview, start: int, count: int, itemsize: int, floating: bool, kind: int
+) -> tuple[np.ndarray, int]:
+    """Return the numbers at a position, of one kind of coding, and where they end."""
+    if kind in (BINS, PACKED):
+        coding = bins.decode if kind == BINS else _unpacked
+        return coding(view, start + 1, count, itemsize)
+    numbers, end = planes.decode(view, start, count, itemsize, np.dtype(f"<u{itemsize}"))
+    if floating:
+        one, top = numbers.dtype.type(1), numbers.dtype.type(8 * itemsize - 1)
+        numbers = (numbers >> one) | (numbers << top)
+    return numbers, end
 
 
 def _unpacked(view: memoryview, start: int, count: int, itemsize: int) -> tuple[np.ndarray, int]:

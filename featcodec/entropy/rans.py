@@ -12,7 +12,7 @@ import constriction
 import numpy as np
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def _model(frequencies: bytes) -> Any:
     counts = np.frombuffer(frequencies, np.int64)
     return constriction.stream.model.Categorical((counts - 1).astype(np.float64), perfect=False)

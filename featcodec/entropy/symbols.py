@@ -10,6 +10,8 @@ from .errors import SymbolError
 from .tables import Table, frequencies, uniform
 from .varints import pack, read, read_all
 
+Runs = Sequence[tuple[int, Table]]  # lengths and tables of arrays
+
 _UNIFORM_BITS = 8
 MOST_EXCESS = 1 << 30  # an escape is below
 
@@ -61,8 +63,13 @@ class SymbolDecoder:
         except ValueError:
             raise SymbolError("the last word of coded symbols is 0") from None
 
-    def take(self, count: int, table: Table) -> np.ndarray:
-        """Return the next array, (count,) int32; SymbolError when an escape does not fit."""
+    def take(self, count: int, table: Table | Runs) -> np.ndarray:
+        """Return the next array, (count,) int32; SymbolError when an escape does not fit.
+
+        Of many arrays, whose tables have symbols and no low bits, all are returned end to end.
+        """
+        if not isinstance(table, Table):
+            return self._take_many(table)
         if table.magnitude == 0 or count == 0:
             return np.zeros(count, np.int32)
         symbols = self._coder.get(count, frequencies(table))
@@ -78,6 +85,18 @@ class SymbolDecoder:
                 width = min(_UNIFORM_BITS, table.shift - begin)
                 symbols += self._coder.get(count, uniform(width)) << begin
             symbols -= np.int32(1 << table.shift >> 1)
+        self._crc = zlib.crc32(symbols.data, self._crc)
+        return symbols
+
+    def _take_many(self, runs: Runs) -> np.ndarray:
+        """Return short arrays at once: what is done to each by itself takes most of the time."""
+        found = [self._coder.get(count, frequencies(table)) for count, table in runs]
+        symbols = np.concatenate(found or [np.zeros(0, np.int32)])
+        counts = [count for count, _ in runs]
+        limits = np.repeat(np.array([table.magnitude for _, table in runs], np.int32), counts)
+        symbols -= limits
+        if self._escapes is not None:
+            self._used += _unescape(symbols, limits, self._escapes[self._used :])
         self._crc = zlib.crc32(symbols.data, self._crc)
         return symbols
 
@@ -115,10 +134,12 @@ def _escapes(view: memoryview) -> np.ndarray:
     return found.astype(np.int32)
 
 
-def _unescape(symbols: np.ndarray, magnitude: int, escapes: np.ndarray) -> int:
+def _unescape(symbols: np.ndarray, magnitude: int | np.ndarray, escapes: np.ndarray) -> int:
     """Add the next escape to each symbol of that magnitude, in place; return their number."""
-    if max(int(np.maximum.reduce(symbols)), -int(np.minimum.reduce(symbols))) < magnitude:
-        return 0
+    if isinstance(magnitude, int):
+        largest = max(int(np.maximum.reduce(symbols)), -int(np.minimum.reduce(symbols)))
+        if largest < magnitude:
+            return 0
     places = np.flatnonzero(np.abs(symbols) == magnitude)
     if len(places) > len(escapes):
         counts = f"{len(places)} need one, {len(escapes)} are left"

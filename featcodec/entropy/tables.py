@@ -14,7 +14,7 @@ import numpy as np
 TOTAL_BITS = 24
 TOTAL = 1 << TOTAL_BITS
 MAX_MAGNITUDE = 127
-KEPT = 1024  # expanded tables in a cache: more than one group has
+KEPT = 2048  # expanded tables in a cache: more than one group has
 
 # round(2 ** (15 + r / 8)) for r = 0..7
 _EIGHTHS = (32768, 35734, 38968, 42495, 46341, 50535, 55109, 60097)
@@ -29,6 +29,12 @@ def _chance(code: int) -> int:
     else:
         no <<= -octave
     return (yes << TOTAL_BITS) // (yes + no)
+
+
+def eighths(exponent: int) -> int:
+    """Return 2 ** (exponent / 8), rounded down to a whole number."""
+    octave, eighth = divmod(exponent, 8)
+    return (_EIGHTHS[eighth] << octave >> 15) if octave >= 0 else 0
 
 
 CHANCES = tuple(_chance(code) for code in range(256))
@@ -71,6 +77,23 @@ class Table:
     def offsets(self) -> tuple[float, float]:
         return (self.first - 128) / 256, (self.further - 128) / 256
 
+    def expanded(self) -> np.ndarray:
+        """Return the int64 frequencies of the symbols -M..M; each is at least 1."""
+        budget = TOTAL - self.size
+        left = budget - (budget * CHANCES[self.zero] >> TOTAL_BITS)
+        counts = [0] * self.size
+        counts[self.magnitude] = budget - left + 1
+        for m in range(1, self.magnitude + 1):
+            mass = left
+            if m < self.magnitude:
+                hazard = self.hazards[min(int(BUCKET[m - 1]), len(self.hazards) - 1)]
+                mass = left * CHANCES[hazard] >> TOTAL_BITS
+            left -= mass
+            above = mass * CHANCES[self.positive] >> TOTAL_BITS
+            counts[self.magnitude + m] = above + 1
+            counts[self.magnitude - m] = mass - above + 1
+        return np.array(counts, np.int64)
+
 
 EMPTY = Table(0)
 
@@ -78,20 +101,7 @@ EMPTY = Table(0)
 @lru_cache(maxsize=KEPT)
 def frequencies(table: Table) -> np.ndarray:
     """Return the int64 frequencies of the symbols -M..M; each is at least 1 (SPEC §7.2)."""
-    budget = TOTAL - table.size
-    left = budget - (budget * CHANCES[table.zero] >> TOTAL_BITS)
-    counts = [0] * table.size
-    counts[table.magnitude] = budget - left + 1
-    for m in range(1, table.magnitude + 1):
-        mass = left
-        if m < table.magnitude:
-            hazard = table.hazards[min(int(BUCKET[m - 1]), len(table.hazards) - 1)]
-            mass = left * CHANCES[hazard] >> TOTAL_BITS
-        left -= mass
-        above = mass * CHANCES[table.positive] >> TOTAL_BITS
-        counts[table.magnitude + m] = above + 1
-        counts[table.magnitude - m] = mass - above + 1
-    return np.array(counts, np.int64)
+    return table.expanded()
 
 
 @lru_cache(maxsize=KEPT)

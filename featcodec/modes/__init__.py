@@ -1,8 +1,9 @@
 """Modes, the ways to code a token grid: the registry of transforms, one folder each.
 
 Which mode? `linear` suits dense features, `banded` those whose frequencies differ in covariance,
-`context` sparse maps, and `plain` (transform `none`) what none of them suits. `predicted` and
-`split` serve a bound on the error, `split` on sparse maps.
+`context` sparse maps, `interpolated` denser ones whose channels are alike, and `plain` (transform
+`none`) what none of them suits. `predicted` and `split` serve a bound on the error, `split` on
+sparse maps.
 
 A folder has three parts. `__init__` states what the format knows of the mode (`mode.Mode`; standard
 library only), `coder` builds its coder from a header (`coder.ModeCoder`), and `search` states the
@@ -13,7 +14,7 @@ folder, its name in `FOLDERS`, a row in section 6 of the specification, and vect
 import importlib
 from typing import TYPE_CHECKING
 
-from . import banded, context, linear, plain, predicted, split, weighted
+from . import banded, context, interpolated, linear, plain, predicted, split, weighted
 from .mode import Fields, Mode
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["BY_CODE", "FOLDERS", "MODES", "Fields", "Mode", "coder_of", "search_of", "searches"]
 
-FOLDERS = (plain, context, linear, banded, predicted, split, weighted)  # in the order of trials
+# In the order of trials.
+FOLDERS = (plain, context, linear, banded, predicted, split, interpolated, weighted)
 MODES = {mode.name: mode for folder in FOLDERS for mode in folder.MODES}
-BY_CODE = tuple(sorted(MODES.values(), key=lambda mode: mode.code))
+BY_CODE = {mode.code: mode for mode in MODES.values()}
 
 
 def coder_of(name: str) -> "ModeCoder":

@@ -7,7 +7,9 @@ import numpy as np
 from ..coding.parts.base import PartCoder
 from ..container.group import Lossy
 from ..container.model import Model
+from ..entropy import integers
 from ..entropy.tables import Table
+from ..transform import householder
 from ..transform.base import Transform
 from ..transform.linear import Centred
 from .mode import Fields
@@ -44,6 +46,16 @@ class ModeCoder:
     def pack(self, own: Any) -> Fields:
         """Invert `unpack`."""
         return Fields()
+
+    def pack_basis(self, transform: str, vectors: np.ndarray) -> bytes:
+        """Return the reflectors (klts, channels, K) as they are stored."""
+        return integers.pack(np.concatenate([householder.pack(v) for v in vectors]))
+
+    def unpack_basis(self, model: Model, channels: int) -> np.ndarray:
+        """Invert `pack_basis`; raise Damage when it breaks a rule."""
+        klts, count = model.fields.klts, householder.packed_length(channels, model.reflectors)
+        flat = integers.unpack(model.basis, klts * count).reshape(klts, count)
+        return np.stack([householder.unpack(v, channels, model.reflectors) for v in flat])
 
     def transform(self, model: "GridModel", dtype: str) -> Transform:
         """Return the transform of a model."""

@@ -23,13 +23,13 @@ from ..modes.banded.fit import EDGES, Moments, banded_model, radial
 from ..request import Options
 from ..tensors import Source
 from ..transform import householder
-from ..transform.linear import principal_axes
 from .metric import TaskGradients
 from .pools import Pool, collect, merged
 from .tables import learn_tables
 
-MAGNITUDE = 64.0  # of the reflectors' integers: a profile is stored once, for many files
-COARSE = 16.0  # the same where there are several bands, each of which counts less
+# A profile is stored once, for many files: its axes are those that pay in so many times the tokens
+# that it is trained on, at 30 dB.
+FILES, GOAL = 4.0, 1e-3
 LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 
 
@@ -66,11 +66,9 @@ def train(
 
 def _entries(pool: Pool, prefix: Pool | None) -> list[ProfileEntry]:
     """Return the entry of a grid and, where there is one, that of its prefix tokens."""
-    mean_vector, covariance = pool.moments()
+    mean_vector, variance = pool.moments()
     mean = float(mean_vector.mean())
-    std = math.sqrt(
-        float(np.trace(covariance)) / len(mean_vector) + float(((mean_vector - mean) ** 2).mean())
-    )
+    std = math.sqrt(float(variance.mean()) + float(((mean_vector - mean) ** 2).mean()))
     if not std > 0:
         return []
     bounds = (pool.lower, pool.upper)
@@ -85,19 +83,20 @@ def _entries(pool: Pool, prefix: Pool | None) -> list[ProfileEntry]:
 
 def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEntry:
     group = pool.group
-    mean, covariance = pool.moments()
+    mean, _ = pool.moments()
     scaled = (mean - values.mean) / values.std * (1 << fitting.CENTRE_EXPONENT)
     centre = np.rint(scaled).astype(np.int64)
-    vectors = np.zeros((1, len(centre), 0), np.int64)
-    if len(centre) ** 2 <= limits.PROFILE_KLT_NUMBERS:  # no profile holds a larger one
-        _, axes = principal_axes(covariance / values.std**2)
-        vectors = householder.factor(axes, len(centre) - 1, MAGNITUDE)[None]
-    whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros(0))
+    most = limits.PROFILE_KLT_NUMBERS
+    spectrum = pool.spectrum(values.std, FILES * pool.count, GOAL)
+    rank = min(spectrum.rank, fitting.most_axes(len(centre), most))
+    vectors = householder.factor(spectrum.axes, rank, spectrum.magnitudes[:rank])[None]
+    whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros((0, 1)))
+    whole = fitting.low_rank(whole, most)
     best: tuple[float, GridModel, Classes] | None = None
     for block in blocks:
         classes = merged(pool.samples[block], values)
         shape = (1,) if pool.prefix else block
-        model = _banded(pool.bands.get(block), centre) or replace(whole, block=shape)
+        model = _banded(pool.bands.get(block), centre, values.std**2) or replace(whole, block=shape)
         latents = fitting.latents_of(model, classes, "float32")
         model = replace(model, scales=fitting.energy_of(latents, shape).scales())
         # The mean logarithm of the deviations is the rate at high resolution.
@@ -123,7 +122,7 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     )
 
 
-def _banded(moments: Moments | None, centre: np.ndarray) -> GridModel | None:
+def _banded(moments: Moments | None, centre: np.ndarray, variance: float) -> GridModel | None:
     """Return a model with as many bands as there are tokens for, None when that is one."""
     if moments is None:
         return None
@@ -131,5 +130,7 @@ def _banded(moments: Moments | None, centre: np.ndarray) -> GridModel | None:
     for count in sorted(EDGES, reverse=True):
         fewer = moments.merged(radial(block, count))
         if len(fewer.tokens) > 1 and fewer.tokens.min() >= LEAST_TOKENS * len(centre):
-            return banded_model(fewer.bands, fewer.axes(), len(centre) - 1, COARSE, centre)
+            spectra = fewer.spectra(GOAL * variance, FILES)
+            rank = min(max(spectrum.rank for spectrum in spectra), len(centre) - 1)
+            return banded_model(fewer.bands, spectra, rank, centre)
     return None

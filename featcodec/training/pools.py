@@ -9,11 +9,33 @@ import numpy as np
 from ..align.value import ValueAlignment, typical_bounds
 from ..coding.parts.base import Sizes
 from ..encoding.fit import fitting
+from ..encoding.fit.spectrum import Spectrum, strongest
 from ..encoding.tensors.group import Group
 from ..modes.banded.fit import EDGES, Moments, radial
+from ..transform.linear import principal_axes
 
 KEPT_VALUES = 1 << 22  # a sample of so many values per entry, for scales and tables
 MOST_AXES = 1024  # channels of a KLT for each band: beyond, profiles grow more than rates shrink
+KEPT_ROWS = 1 << 24  # values of tokens of more channels, which axes are fitted to,
+AXES_WORK = 1 << 31  # so many times the number of axes at most
+
+
+@dataclass
+class Kept:
+    """Some tokens of many channels, evenly spread: their second moments would be too many."""
+
+    rows: list[np.ndarray] = field(default_factory=list)  # (channels, n) each
+    every: int = 1
+    seen: int = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Take in some of the values (channels, n)."""
+        some = values[:, -self.seen % self.every :: self.every]
+        self.seen += values.shape[1]
+        self.rows.append(np.ascontiguousarray(some, np.float32))
+        if sum(a.size for a in self.rows) > KEPT_ROWS:
+            self.rows = [np.ascontiguousarray(np.concatenate(self.rows, axis=1)[:, ::2])]
+            self.every *= 2
 
 
 @dataclass
@@ -25,7 +47,9 @@ class Pool:
     count: int = 0
     pivot: np.ndarray | None = None
     total: np.ndarray | None = None
-    products: np.ndarray | None = None
+    squares: np.ndarray | None = None
+    products: np.ndarray | None = None  # of no more than MOST_AXES channels
+    tokens: Kept = field(default_factory=Kept)  # of more
     lower: float = math.inf
     upper: float = -math.inf
     bands: dict[Sizes, Moments] = field(default_factory=dict)  # by longest block
@@ -37,11 +61,17 @@ class Pool:
         if self.pivot is None:
             self.pivot = values.mean(axis=1, dtype=np.float64)
             self.total = np.zeros(len(values))
-            self.products = np.zeros((len(values), len(values)))
-        assert self.total is not None and self.products is not None
+            self.squares = np.zeros(len(values))
+            if len(values) <= MOST_AXES:
+                self.products = np.zeros((len(values), len(values)))
+        assert self.total is not None and self.squares is not None
         shifted = values - self.pivot.astype(values.dtype)[:, None]
         self.total += shifted.sum(axis=1, dtype=np.float64)
-        self.products += shifted @ shifted.T
+        self.squares += np.einsum("cn,cn->c", shifted, shifted, dtype=np.float64)
+        if self.products is not None:
+            self.products += shifted @ shifted.T
+        else:
+            self.tokens.add(shifted)
         self.count += values.shape[1]
         self.lower = min(self.lower, float(values.min()))
         self.upper = max(self.upper, float(values.max()))
@@ -55,10 +85,40 @@ class Pool:
         self.bands[block].add(values - mean.astype(values.dtype)[:, None, None], sizes)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and covariance of the channels."""
-        assert self.pivot is not None and self.total is not None and self.products is not None
+        """Return mean and variance of the channels."""
+        assert self.pivot is not None and self.total is not None and self.squares is not None
         mean = self.total / self.count
-        return self.pivot + mean, self.products / self.count - np.outer(mean, mean)
+        return self.pivot + mean, self.squares / self.count - mean**2
+
+    def covariance(self) -> np.ndarray:
+        """Return the covariance of the channels, of many of them that of some tokens."""
+        assert self.total is not None
+        mean = self.total / self.count
+        if self.products is not None:
+            return self.products / self.count - np.outer(mean, mean)
+        rows = self._rows()
+        return (rows @ rows.T).astype(np.float64) / rows.shape[1]
+
+    def _rows(self) -> np.ndarray:
+        """Return the tokens of many channels that are kept, less their mean."""
+        assert self.total is not None
+        rows = np.concatenate(self.tokens.rows, axis=1)
+        rows -= (self.total / self.count).astype(rows.dtype)[:, None]
+        return rows
+
+    def spectrum(self, unit: float, tokens: float, goal: float) -> Spectrum:
+        """Return the spectrum of the channels in a unit, at an error of so many tokens."""
+        if self.products is not None:
+            variances, axes = principal_axes(self.covariance() / unit**2)
+            outside = np.zeros(1)
+        else:
+            rows = self._rows()
+            rows /= rows.dtype.type(unit)
+            some, others = rows[:, ::2], rows[:, 1::2]  # what is fitted to a sample flatters it
+            axes = strongest(some, min(max(AXES_WORK // rows.size, 1), some.shape[1]))
+            variances = ((axes.T @ others) ** 2).mean(axis=1)
+            outside = np.maximum((others**2).mean(axis=1).sum() - variances.sum(), 0)[None]
+        return Spectrum.at(axes, variances[:, None], outside, np.array([tokens]), goal)
 
 
 def kind_of(group: Group) -> tuple:

@@ -128,7 +128,7 @@ def _covariances(part: Part, features: Moments | None, bands: np.ndarray) -> lis
     """Return the covariance of aligned features in each band."""
     square = part.values.std**2
     if features is None or not bands.any():
-        return [part.pool.moments()[1] / square]
+        return [part.pool.covariance() / square]
     fewer = features.merged(bands)
     pairs = zip(fewer.shrunk(), fewer.tokens, strict=True)
     return [product / (count * square) for product, count in pairs]

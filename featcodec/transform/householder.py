@@ -17,27 +17,33 @@ def basis(vectors: np.ndarray, channels: int) -> np.ndarray:
     Low, Quintana-Orti, van de Geijn and Van Zee, "Accumulating Householder transformations,
     revisited", ACM TOMS 2006): the product is I - V T^-1 V', T = diag(v'v) / 2 + triu(V'V, 1).
     """
-    count = vectors.shape[1]
-    if count == 0:
+    if vectors.shape[1] == 0:
         return np.eye(channels)
+    v, w = factors(vectors)
+    return np.eye(channels) - v @ w
+
+
+def factors(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return float64 (channels, K) and (K, channels): the basis is I less their product."""
     v = vectors.astype(np.float64)
     norms = np.sqrt((v * v).sum(axis=0))
     v /= np.where(norms > 0, norms, 1)
     gram = np.triu(v.T @ v, 1)
-    gram[np.diag_indices(count)] = 0.5
-    return np.eye(channels) - v @ np.linalg.solve(gram, v.T)
+    gram[np.diag_indices(v.shape[1])] = 0.5
+    return v, np.linalg.solve(gram, v.T)
 
 
-def factor(target: np.ndarray, count: int, magnitude: float) -> np.ndarray:
+def factor(target: np.ndarray, count: int, magnitude: float | np.ndarray) -> np.ndarray:
     """Return integer vectors (channels, count) whose product starts with the columns of `target`.
 
     `target` is (channels, >= count) with orthonormal columns; `magnitude` is the root mean square
-    of the integers of a vector. Each reflection is computed from the residual of the rounded ones
-    before it, so that rounding errors do not add up.
+    of the integers of a vector, or that of each one. Each reflection is computed from the residual
+    of the rounded ones before it, so that rounding errors do not add up.
     """
     channels = target.shape[0]
     rest = np.array(target[:, :count], np.float64)
     vectors = np.zeros((channels, count), np.int64)
+    magnitudes = np.broadcast_to(magnitude, (count,))
     for j in range(count):
         column = rest[j:, j]
         norm = np.linalg.norm(column)
@@ -46,7 +52,7 @@ def factor(target: np.ndarray, count: int, magnitude: float) -> np.ndarray:
         v = column / norm
         v[0] += 1 if v[0] >= 0 else -1  # away from cancellation; the sign of a row is free
         tail = np.sqrt(max(1 - (column[0] / norm) ** 2, 1e-30) / max(channels - j - 1, 1))
-        v = np.rint(v * min(magnitude / tail, magnitude * channels))
+        v = np.rint(v * magnitudes[j] * min(1 / tail, channels))
         square = v @ v
         if square == 0:
             continue

@@ -36,6 +36,35 @@ class Linear:
         return latents
 
 
+class Factored(Linear):
+    """The same with few reflectors on many channels: the basis is I less a product of matrices."""
+
+    def __init__(self, centre: np.ndarray, factors: tuple[np.ndarray, np.ndarray], dtype: str):
+        super().__init__(centre, None, dtype)
+        self.tall, self.wide = (factor.astype(dtype) for factor in factors)
+
+    @property
+    def numbers(self) -> int:
+        return self.tall.size + self.wide.size
+
+    def forward(self, values: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        """Return the latents of aligned values (channels, points, blocks)."""
+        if self.centre is not None:
+            values -= self.centre
+        flat = values.reshape(len(values), -1)
+        flat = flat - self.wide.T @ (self.tall.T @ flat)
+        return dct.forward(flat.reshape(values.shape), sizes)
+
+    def inverse(self, latents: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+        """Return the aligned values of latents."""
+        latents = dct.inverse(latents, sizes)
+        flat = latents.reshape(len(latents), -1)
+        latents = (flat - self.tall @ (self.wide @ flat)).reshape(latents.shape)
+        if self.centre is not None:
+            latents += self.centre
+        return latents
+
+
 class Centred:
     """The sample domain: only the centre is subtracted, whatever the size of a block."""
 

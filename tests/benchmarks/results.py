@@ -32,6 +32,7 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "bounds": (tables.bounds, ("bounds",)),
     "speed": (tables.speed, ("speed",)),
     "costs": (tables.costs, ("costs",)),
+    "latency": (tables.latency, ("latency",)),
     "digits": (tables.digits, ("digits",)),
     "experiment": (tables.experiment, ()),
     "neural-speed": (tables.neural_speed, ("neural_speed",)),

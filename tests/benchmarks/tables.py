@@ -224,6 +224,16 @@ def costs() -> Table:
     return table((*head, "memory of encoding", "memory of decoding"), rows)
 
 
+def latency() -> Table:
+    rows = []
+    for row in data("latency"):
+        bits = f"{float(row['bpfp']):.3f} ({float(row['file_bpfp']):.3f})" if row["bpfp"] else ""
+        spent = (f"{float(row[name]):.3g}" for name in ("median_ms", "least_ms"))
+        label = DUMPS.get(row["dump"], f"{row['dump']}")
+        rows.append((row["what"], label, *spent, f"{float(row['times']):.2f} {row['of']}", bits))
+    return table(("what", "features", "median, ms", "least, ms", "times", "bits, in a file"), rows)
+
+
 def neural_speed() -> Table:
     return spans("neural_speed", "comes to")
 

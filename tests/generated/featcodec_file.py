@@ -34,6 +34,9 @@ class FeatcodecFile(KaitaiStruct):
         network = 2
         exact_rows = 4
         lossy_rows = 5
+        lossy_of_task = 9
+        network_of_task = 10
+        lossy_rows_of_task = 13
 
     class Dtype(IntEnum):
         bool = 0
@@ -89,7 +92,9 @@ class FeatcodecFile(KaitaiStruct):
         split = 5
         context_v4 = 6
         context = 7
-        weighted = 8
+        interpolated = 8
+        weighted = 9
+        low_rank = 10
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -346,6 +351,42 @@ class FeatcodecFile(KaitaiStruct):
 
 
 
+    class Constants(KaitaiStruct):
+        """Section 5, constant channels."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Constants, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_channels = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_channels
+            if not  ((_.value > 0) and (_.value <= 65536)) :
+                raise kaitaistruct.ValidationExprError(self.num_channels, self._io, u"/types/constants/seq/0")
+            self.channels = []
+            for i in range(self.num_channels.value):
+                self.channels.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.elements = []
+            for i in range(self.num_channels.value):
+                self.elements.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_channels._fetch_instances()
+            for i in range(len(self.channels)):
+                pass
+                self.channels[i]._fetch_instances()
+
+            for i in range(len(self.elements)):
+                pass
+                self.elements[i]._fetch_instances()
+
+
+
     class Curve(KaitaiStruct):
         """Section 6.6."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -369,6 +410,130 @@ class FeatcodecFile(KaitaiStruct):
             pass
             for i in range(len(self.knots)):
                 pass
+
+
+
+    class Cut(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Cut, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.tensor = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.tensor
+            if not _.value < self._parent._parent.num_tensors.value:
+                raise kaitaistruct.ValidationExprError(self.tensor, self._io, u"/types/cut/seq/0")
+            self.axes = []
+            for i in range(self._parent._parent.ranks[self.tensor.value]):
+                self.axes.append(FeatcodecFile.CutAxis(self.tensor.value, i, (1 if i == 0 else self.axes[i - 1].parts), self._io, self, self._root))
+
+            self.groups = []
+            for i in range(self.axes[len(self.axes) - 1].parts - 1):
+                self.groups.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.tensor._fetch_instances()
+            for i in range(len(self.axes)):
+                pass
+                self.axes[i]._fetch_instances()
+
+            for i in range(len(self.groups)):
+                pass
+                self.groups[i]._fetch_instances()
+
+
+
+    class CutAxis(KaitaiStruct):
+        """How one axis of a tensor is cut."""
+        def __init__(self, tensor, number, before, _io, _parent=None, _root=None):
+            super(FeatcodecFile.CutAxis, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.tensor = tensor
+            self.number = number
+            self.before = before
+            self._read()
+
+        def _read(self):
+            self.num_parts = FeatcodecFile.Varint(self._io, self, self._root)
+            if self.num_parts.value >= 2:
+                pass
+                self.lengths = []
+                for i in range(self.num_parts.value):
+                    self.lengths.append(FeatcodecFile.Varint(self._io, self, self._root))
+                    _ = self.lengths[i]
+                    if not _.value >= 1:
+                        raise kaitaistruct.ValidationExprError(self.lengths[i], self._io, u"/types/cut_axis/seq/1")
+
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_parts._fetch_instances()
+            if self.num_parts.value >= 2:
+                pass
+                for i in range(len(self.lengths)):
+                    pass
+                    self.lengths[i]._fetch_instances()
+
+
+
+        @property
+        def along(self):
+            if hasattr(self, '_m_along'):
+                return self._m_along
+
+            self._m_along = (1 if self.num_parts.value == 0 else (self.length if self.num_parts.value == 1 else self.num_parts.value))
+            return getattr(self, '_m_along', None)
+
+        @property
+        def length(self):
+            if hasattr(self, '_m_length'):
+                return self._m_length
+
+            self._m_length = self._parent._parent._parent.axes[self.number].lengths[self.tensor].length.value
+            return getattr(self, '_m_length', None)
+
+        @property
+        def parts(self):
+            if hasattr(self, '_m_parts'):
+                return self._m_parts
+
+            self._m_parts = self.before * self.along
+            return getattr(self, '_m_parts', None)
+
+
+    class Cuts(KaitaiStruct):
+        """Section 4.3."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Cuts, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_cuts = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_cuts
+            if not  ((_.value >= 1) and (_.value <= self._parent.num_tensors.value)) :
+                raise kaitaistruct.ValidationExprError(self.num_cuts, self._io, u"/types/cuts/seq/0")
+            self.cuts = []
+            for i in range(self.num_cuts.value):
+                self.cuts.append(FeatcodecFile.Cut(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_cuts._fetch_instances()
+            for i in range(len(self.cuts)):
+                pass
+                self.cuts[i]._fetch_instances()
 
 
 
@@ -570,7 +735,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.coding = KaitaiStream.resolve_enum(FeatcodecFile.Coding, self._io.read_u1())
             _ = self.coding
-            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) )) :
+            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) ) or ( ((self.is_of_task) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.coding, self._io, u"/types/grup/seq/0")
             self.dtype = KaitaiStream.resolve_enum(FeatcodecFile.Dtype, self._io.read_u1())
             if not isinstance(self.dtype, FeatcodecFile.Dtype):
@@ -583,11 +748,15 @@ class FeatcodecFile(KaitaiStruct):
             self.first_section = FeatcodecFile.Varint(self._io, self, self._root)
             self.snr = self._io.read_f8le()
             self.max_error = self._io.read_f8le()
+            if self.is_of_task:
+                pass
+                self.task_snr = self._io.read_f8le()
+
             if self.coding == FeatcodecFile.Coding.exact_rows:
                 pass
                 self.layout = FeatcodecFile.Layout(self._io, self, self._root)
 
-            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows)) :
+            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task)) :
                 pass
                 self.repeats = FeatcodecFile.SizedRepeats(self._io, self, self._root)
 
@@ -602,11 +771,14 @@ class FeatcodecFile(KaitaiStruct):
             self.num_slabs._fetch_instances()
             self.slabs_per_row_group._fetch_instances()
             self.first_section._fetch_instances()
+            if self.is_of_task:
+                pass
+
             if self.coding == FeatcodecFile.Coding.exact_rows:
                 pass
                 self.layout._fetch_instances()
 
-            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows)) :
+            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task)) :
                 pass
                 self.repeats._fetch_instances()
 
@@ -614,6 +786,22 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.lossy._fetch_instances()
 
+
+        @property
+        def is_of_network(self):
+            if hasattr(self, '_m_is_of_network'):
+                return self._m_is_of_network
+
+            self._m_is_of_network =  ((self.coding == FeatcodecFile.Coding.network) or (self.coding == FeatcodecFile.Coding.network_of_task)) 
+            return getattr(self, '_m_is_of_network', None)
+
+        @property
+        def is_of_task(self):
+            if hasattr(self, '_m_is_of_task'):
+                return self._m_is_of_task
+
+            self._m_is_of_task =  ((self.coding == FeatcodecFile.Coding.lossy_of_task) or (self.coding == FeatcodecFile.Coding.network_of_task) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task)) 
+            return getattr(self, '_m_is_of_task', None)
 
         @property
         def num_row_groups(self):
@@ -711,6 +899,13 @@ class FeatcodecFile(KaitaiStruct):
                 if not _.value >= 20:
                     raise kaitaistruct.ValidationExprError(self.len_sections[i], self._io, u"/types/index/seq/15")
 
+            if (not (self._io.is_eof())):
+                pass
+                self.cuts = FeatcodecFile.Cuts(self._io, self, self._root)
+                _ = self.cuts
+                if not self._root.signature.major_version >= 6:
+                    raise kaitaistruct.ValidationExprError(self.cuts, self._io, u"/types/index/seq/16")
+
 
 
         def _fetch_instances(self):
@@ -763,6 +958,10 @@ class FeatcodecFile(KaitaiStruct):
             for i in range(len(self.len_sections)):
                 pass
                 self.len_sections[i]._fetch_instances()
+
+            if (not (self._io.is_eof())):
+                pass
+                self.cuts._fetch_instances()
 
 
 
@@ -834,6 +1033,44 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.table._fetch_instances()
             self.symbols._fetch_instances()
+
+
+    class Interpolation(KaitaiStruct):
+        """Section 7.16."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Interpolation, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.axis = self._io.read_u1()
+            if not self.axis <= 1:
+                raise kaitaistruct.ValidationGreaterThanError(1, self.axis, self._io, u"/types/interpolation/seq/0")
+            self.groups = FeatcodecFile.Integers(self._io, self, self._root)
+            self.near = FeatcodecFile.Integers(self._io, self, self._root)
+            self.near_constants = FeatcodecFile.Integers(self._io, self, self._root)
+            self.across = FeatcodecFile.Integers(self._io, self, self._root)
+            self.spread = FeatcodecFile.Integers(self._io, self, self._root)
+            self.spread_constants = FeatcodecFile.Integers(self._io, self, self._root)
+            self.spread_across = FeatcodecFile.Integers(self._io, self, self._root)
+            self.slopes = FeatcodecFile.Integers(self._io, self, self._root)
+            self.zeros = FeatcodecFile.Integers(self._io, self, self._root)
+            self.offsets = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.groups._fetch_instances()
+            self.near._fetch_instances()
+            self.near_constants._fetch_instances()
+            self.across._fetch_instances()
+            self.spread._fetch_instances()
+            self.spread_constants._fetch_instances()
+            self.spread_across._fetch_instances()
+            self.slopes._fetch_instances()
+            self.zeros._fetch_instances()
+            self.offsets._fetch_instances()
 
 
     class Layout(KaitaiStruct):
@@ -913,7 +1150,7 @@ class FeatcodecFile(KaitaiStruct):
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
             _ = self.flags
-            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( ((_ < 32) and (self._root.signature.major_version >= 6) and ( ((self._parent.coding != FeatcodecFile.Coding.network) or (_ & 8 == 0)) )) )) :
+            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and ((not (self._parent.is_of_network)))) ) or ( ((_ < 64) and (self._root.signature.major_version >= 6) and ((not (self._parent.is_of_network)))) ) or ( (( ((_ == 130) or (_ == 194)) ) and (self._root.signature.major_version >= 6) and ((not (self._parent.is_of_network)))) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
             if self.flags & 8 != 0:
                 pass
@@ -921,17 +1158,17 @@ class FeatcodecFile(KaitaiStruct):
 
             if self.flags & 16 != 0:
                 pass
-                self.task_snr = self._io.read_f8le()
+                self.constants = FeatcodecFile.Constants(self._io, self, self._root)
 
             self.profile = FeatcodecFile.Varint(self._io, self, self._root)
             self.parts = []
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
-                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split)) )) :
+                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split) and (_.body.model.transform != FeatcodecFile.Transform.interpolated)) )) :
                     raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/15")
 
-            if self._parent.coding == FeatcodecFile.Coding.network:
+            if self._parent.is_of_network:
                 pass
                 self.picture_step = FeatcodecFile.Svarint(self._io, self, self._root)
 
@@ -950,13 +1187,14 @@ class FeatcodecFile(KaitaiStruct):
 
             if self.flags & 16 != 0:
                 pass
+                self.constants._fetch_instances()
 
             self.profile._fetch_instances()
             for i in range(len(self.parts)):
                 pass
                 self.parts[i]._fetch_instances()
 
-            if self._parent.coding == FeatcodecFile.Coding.network:
+            if self._parent.is_of_network:
                 pass
                 self.picture_step._fetch_instances()
 
@@ -1021,13 +1259,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( ((self.transform != FeatcodecFile.Transform.context) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.banded:
@@ -1070,13 +1308,33 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.own_tables = FeatcodecFile.OwnTables(self._io, self, self._root)
 
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self.len_interpolation = FeatcodecFile.Varint(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self._raw_interpolation = self._io.read_bytes(self.len_interpolation.value)
+                _io__raw_interpolation = KaitaiStream(BytesIO(self._raw_interpolation))
+                self.interpolation = FeatcodecFile.Interpolation(_io__raw_interpolation, self, self._root)
+
             self.centres = FeatcodecFile.Integers(self._io, self, self._root)
-            self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+            if self.transform != FeatcodecFile.Transform.low_rank:
+                pass
+                self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.low_rank:
+                pass
+                self.runs_of_reflectors = FeatcodecFile.RunsOfReflectors(self._io, self, self._root)
+
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
+            _ = self.scales
+            if not  ((self.transform != FeatcodecFile.Transform.interpolated) or (_.len.value == 0)) :
+                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/18")
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
-            if not  ((self.transform != FeatcodecFile.Transform.context) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/16")
+            if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/19")
 
 
         def _fetch_instances(self):
@@ -1115,8 +1373,23 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.own_tables._fetch_instances()
 
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self.len_interpolation._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.interpolated:
+                pass
+                self.interpolation._fetch_instances()
+
             self.centres._fetch_instances()
-            self.reflectors._fetch_instances()
+            if self.transform != FeatcodecFile.Transform.low_rank:
+                pass
+                self.reflectors._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.low_rank:
+                pass
+                self.runs_of_reflectors._fetch_instances()
+
             self.scales._fetch_instances()
             self.tables._fetch_instances()
 
@@ -1182,7 +1455,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
@@ -1366,6 +1639,25 @@ class FeatcodecFile(KaitaiStruct):
             self.rows._fetch_instances()
 
 
+    class Refinement(KaitaiStruct):
+        """Section 7.17."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Refinement, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len_small = FeatcodecFile.Varint(self._io, self, self._root)
+            self.small = self._io.read_bytes(self.len_small.value)
+            self.low_bits = self._io.read_bytes_full()
+
+
+        def _fetch_instances(self):
+            pass
+            self.len_small._fetch_instances()
+
+
     class Repeats(KaitaiStruct):
         """Section 5.4, rows that repeat earlier ones. The limit is that of section 10."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -1397,8 +1689,14 @@ class FeatcodecFile(KaitaiStruct):
             for i in range(self.num_runs.value):
                 self.distances.append(FeatcodecFile.Varint(self._io, self, self._root))
                 _ = self.distances[i]
-                if not _.value > 0:
+                if not  ((_.value > 0) or (self._root.signature.major_version >= 6)) :
                     raise kaitaistruct.ValidationExprError(self.distances[i], self._io, u"/types/repeats/seq/4")
+
+            self.constants = []
+            i = 0
+            while not self._io.is_eof():
+                self.constants.append(FeatcodecFile.Varint(self._io, self, self._root))
+                i += 1
 
 
 
@@ -1417,12 +1715,17 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.distances[i]._fetch_instances()
 
+            for i in range(len(self.constants)):
+                pass
+                self.constants[i]._fetch_instances()
+
 
 
     class Rows(KaitaiStruct):
         """A row group. Its layout is that of the coding of the GRUP section that claims it, for which
         the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-        `lossy_rows` is as `lossy`, `exact_rows` as `exact`.
+        `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With bit 5 of `flags` it is `gains`, with
+        bit 7 `refined`.
         """
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Rows, self).__init__(_io)
@@ -1441,6 +1744,11 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self._m_exact._fetch_instances()
 
+            _ = self.gains
+            if hasattr(self, '_m_gains'):
+                pass
+                self._m_gains._fetch_instances()
+
             _ = self.lossy
             if hasattr(self, '_m_lossy'):
                 pass
@@ -1450,6 +1758,11 @@ class FeatcodecFile(KaitaiStruct):
             if hasattr(self, '_m_network'):
                 pass
                 self._m_network._fetch_instances()
+
+            _ = self.refined
+            if hasattr(self, '_m_refined'):
+                pass
+                self._m_refined._fetch_instances()
 
 
         @property
@@ -1464,6 +1777,19 @@ class FeatcodecFile(KaitaiStruct):
             self._m_exact = FeatcodecFile.RowsExact(_io__raw__m_exact, self, self._root)
             self._io.seek(_pos)
             return getattr(self, '_m_exact', None)
+
+        @property
+        def gains(self):
+            if hasattr(self, '_m_gains'):
+                return self._m_gains
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._raw__m_gains = self._io.read_bytes_full()
+            _io__raw__m_gains = KaitaiStream(BytesIO(self._raw__m_gains))
+            self._m_gains = FeatcodecFile.RowsGains(_io__raw__m_gains, self, self._root)
+            self._io.seek(_pos)
+            return getattr(self, '_m_gains', None)
 
         @property
         def lossy(self):
@@ -1491,6 +1817,19 @@ class FeatcodecFile(KaitaiStruct):
             self._io.seek(_pos)
             return getattr(self, '_m_network', None)
 
+        @property
+        def refined(self):
+            if hasattr(self, '_m_refined'):
+                return self._m_refined
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._raw__m_refined = self._io.read_bytes_full()
+            _io__raw__m_refined = KaitaiStream(BytesIO(self._raw__m_refined))
+            self._m_refined = FeatcodecFile.RowsRefined(_io__raw__m_refined, self, self._root)
+            self._io.seek(_pos)
+            return getattr(self, '_m_refined', None)
+
 
     class RowsExact(KaitaiStruct):
         """Section 8."""
@@ -1507,6 +1846,28 @@ class FeatcodecFile(KaitaiStruct):
 
         def _fetch_instances(self):
             pass
+
+
+    class RowsGains(KaitaiStruct):
+        """Section 7.7, in a group whose flags have bit 5."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RowsGains, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.fine_step = self._io.read_u1()
+            self.exceptions = FeatcodecFile.Exceptions(self._io, self, self._root)
+            self.gains = FeatcodecFile.SizedIntegers(self._io, self, self._root)
+            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.exceptions._fetch_instances()
+            self.gains._fetch_instances()
+            self.symbols._fetch_instances()
 
 
     class RowsLossy(KaitaiStruct):
@@ -1551,6 +1912,102 @@ class FeatcodecFile(KaitaiStruct):
             self.hyper_latents._fetch_instances()
             self.latents._fetch_instances()
             self.symbols._fetch_instances()
+
+
+    class RowsRefined(KaitaiStruct):
+        """Section 7.17."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RowsRefined, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.fine_step = self._io.read_u1()
+            if not self.fine_step == 128:
+                raise kaitaistruct.ValidationNotEqualError(128, self.fine_step, self._io, u"/types/rows_refined/seq/0")
+            self.exceptions = FeatcodecFile.Exceptions(self._io, self, self._root)
+            self.refinement = FeatcodecFile.SizedRefinement(self._io, self, self._root)
+            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.exceptions._fetch_instances()
+            self.refinement._fetch_instances()
+            self.symbols._fetch_instances()
+
+
+    class RunOfReflectors(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RunOfReflectors, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_reflectors
+            if not _.value >= 1:
+                raise kaitaistruct.ValidationExprError(self.num_reflectors, self._io, u"/types/run_of_reflectors/seq/0")
+            self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_reflectors._fetch_instances()
+            self.reflectors._fetch_instances()
+
+
+    class RunsBody(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RunsBody, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.runs = []
+            i = 0
+            while not self._io.is_eof():
+                self.runs.append(FeatcodecFile.RunOfReflectors(self._io, self, self._root))
+                i += 1
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.runs)):
+                pass
+                self.runs[i]._fetch_instances()
+
+
+
+    class RunsOfReflectors(KaitaiStruct):
+        """Section 6.2."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.RunsOfReflectors, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            if self.len.value > 0:
+                pass
+                self._raw_body = self._io.read_bytes(self.len.value)
+                _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+                self.body = FeatcodecFile.RunsBody(_io__raw_body, self, self._root)
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            if self.len.value > 0:
+                pass
+                self.body._fetch_instances()
+
 
 
     class Safetensors(KaitaiStruct):
@@ -1727,6 +2184,23 @@ class FeatcodecFile(KaitaiStruct):
             pass
 
 
+    class SizedIntegers(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.SizedIntegers, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self.body = self._io.read_bytes(self.len.value)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+
+
     class SizedModel(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.SizedModel, self).__init__(_io)
@@ -1745,6 +2219,26 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.len._fetch_instances()
             self.model._fetch_instances()
+
+
+    class SizedRefinement(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.SizedRefinement, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = FeatcodecFile.Varint(self._io, self, self._root)
+            self._raw_body = self._io.read_bytes(self.len.value)
+            _io__raw_body = KaitaiStream(BytesIO(self._raw_body))
+            self.body = FeatcodecFile.Refinement(_io__raw_body, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.len._fetch_instances()
+            self.body._fetch_instances()
 
 
     class SizedRepeats(KaitaiStruct):
@@ -1830,6 +2324,36 @@ class FeatcodecFile(KaitaiStruct):
 
             self._m_value = (-((self.raw.value >> 1) + 1) if self.raw.value & 1 == 1 else self.raw.value >> 1)
             return getattr(self, '_m_value', None)
+
+
+    class Swaps(KaitaiStruct):
+        """Section 8.2."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Swaps, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.distance = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.distance
+            if not _.value > 0:
+                raise kaitaistruct.ValidationExprError(self.distance, self._io, u"/types/swaps/seq/0")
+            self.phase = FeatcodecFile.Varint(self._io, self, self._root)
+            self.num_channels = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_channels
+            if not  ((_.value > 0) and (_.value <= 65536) and (self.phase.value < self.distance.value * _.value)) :
+                raise kaitaistruct.ValidationExprError(self.num_channels, self._io, u"/types/swaps/seq/2")
+            self.len_numbers = FeatcodecFile.Varint(self._io, self, self._root)
+            self.numbers = self._io.read_bytes(self.len_numbers.value)
+
+
+        def _fetch_instances(self):
+            pass
+            self.distance._fetch_instances()
+            self.phase._fetch_instances()
+            self.num_channels._fetch_instances()
+            self.len_numbers._fetch_instances()
 
 
     class Table(KaitaiStruct):
@@ -2053,4 +2577,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "04fa8d37c0f6e1229e50e6d7417d0f7911cc5480cb0b3227f8183bcac13a7b14"
+KSY_SHA256 = "28ee65aeb5ab9eefe53567b9562ee61944dc663ac477f23b5db6c82545f2de2e"

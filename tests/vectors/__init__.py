@@ -23,20 +23,25 @@ def by_hand() -> Iterator[Vector]:
         bands,
         contexts,
         curves,
+        cuts,
         dependent,
         exact,
         far_steps,
         frames,
         hostile,
+        interpolated,
         limits,
+        low_rank,
         messages,
         metrics,
         networks,
         predicted,
+        refined,
         repeats,
         split,
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, metrics, frames, hostile, limits, messages)
+    topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
+    topics += (low_rank,)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

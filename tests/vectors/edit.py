@@ -76,10 +76,12 @@ def rewrite(
     rows: Callable[[list[bytes]], None] | None = None,
     profile: bytes | None = None,
     version: tuple[int, int] | None = None,
+    blobs: int = 3,
 ) -> bytes:
     """Write a file anew with another group with loss, first ROWS, profile or version.
 
-    The fields of ROWS are fine step, exceptions, hyper-latents, latents and the rest.
+    The fields of ROWS are fine step, so many blobs (exceptions, hyper-latents, latents; or
+    exceptions and gains), and the rest.
     """
     source, out = Reader(io.BytesIO(data), "sound"), io.BytesIO()
     writer = LaxWriter(out)
@@ -90,18 +92,18 @@ def rewrite(
             header = GroupHeader.unpack(payload)
             payload = group(header).pack() if header.lossy else payload
         elif position == 0 and rows:
-            payload = _with_fields(payload, rows)
+            payload = _with_fields(payload, rows, blobs)
         writer.section(kind, payload)
     digests = source.index.profiles if profile is None else [hashlib.sha256(profile).digest()]
     writer.index.profiles, writer.index.tensors = digests, source.index.tensors
-    writer.index.metadata = source.index.metadata
+    writer.index.metadata, writer.index.cuts = source.index.metadata, source.index.cuts
     writer.finish()
     return out.getvalue()
 
 
-def _with_fields(payload: bytes, rows: Callable[[list[bytes]], None]) -> bytes:
+def _with_fields(payload: bytes, rows: Callable[[list[bytes]], None], blobs: int) -> bytes:
     cursor = Cursor(payload)
-    fields = [bytes([cursor.u8()]), *(bytes(cursor.blob()) for _ in range(3))]
+    fields = [bytes([cursor.u8()]), *(bytes(cursor.blob()) for _ in range(blobs))]
     fields.append(bytes(cursor.rest()))
     rows(fields)
     built = Builder(fields[0])

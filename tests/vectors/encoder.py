@@ -80,6 +80,18 @@ def repeats(header: GroupHeader) -> bool:
     return header.repeats is not None
 
 
+def constant_channels(header: GroupHeader) -> bool:
+    return header.lossy is not None and bool(header.lossy.constants)
+
+
+def gains(header: GroupHeader) -> bool:
+    return header.lossy is not None and header.lossy.gains
+
+
+def constants(header: GroupHeader) -> bool:
+    return header.repeats is not None and bool(header.repeats.constants)
+
+
 def mode(*names: str) -> Callable[[GroupHeader], bool]:
     """Return whether a group is coded in one of some modes."""
     return lambda header: header.lossy is None or header.lossy.transform in names
@@ -88,7 +100,7 @@ def mode(*names: str) -> Callable[[GroupHeader], bool]:
 def encoded() -> dict[str, Encoded]:
     """Return name -> vector; their profiles have to be there."""
     found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
-    return found | _repeated() | _of_task()
+    return found | _repeated() | _refined() | _cut() | _of_task()
 
 
 def _of_task() -> dict[str, Encoded]:
@@ -315,6 +327,15 @@ def _repeated() -> dict[str, Encoded]:
     exact = {"lossless": True}
     ids = np.arange(40, dtype=np.int64) * 77
     whole = {"maps": maps["features"].astype(np.float16), "ids": np.tile(ids, (9, 1))}
+    padded = {"x": vit[:8].copy(), "filled": vit[8:14].copy()}
+    padded["x"][2, 9:] = padded["x"][3:5, 4:] = padded["filled"][5, 1] = 0
+    padded["filled"][:3, 7:] = -1.5
+    loud, lead = tokens.copy(), vit.copy()
+    loud[::20] *= 90
+    loud[40, 5] = np.inf
+    lead[:, 0] *= 64
+    dead = cnn[:12].copy()
+    dead[:, 3], dead[:, 9] = 0, np.nan
     return {
         "190-repeated-tokens": Encoded(spoken, {"layout": "DL"}, {"snr": 15}, shows=repeats),
         "191-repeated-windows": Encoded(lines, {"layout": "NLD"}, {"snr": 10}, shows=repeats),
@@ -325,4 +346,57 @@ def _repeated() -> dict[str, Encoded]:
         "196-repeated-profile": Encoded(
             {"x": vit[copies]}, NLD, {"snr": 12}, "digits.fcp", shows=repeats
         ),
+        "270-constant-rows": Encoded(padded, {"layout": "NLD:0"}, {"snr": 12}, shows=constants),
+        "271-constant-rows-lossless": Encoded(padded, None, exact, shows=constants),
+        "273-gains": Encoded({"x": loud}, {"layout": "ND"}, {"snr": 12}, shows=gains),
+        "274-gains-prefix": Encoded({"x": lead}, on_grid, {"snr": 12}, shows=gains),
+        "272-constant-channels": Encoded({"x": dead}, NCHW, {"snr": 14}, shows=constant_channels),
+    }
+
+
+def _refined() -> dict[str, Encoded]:
+    """Elements bit for bit: predicted and refined, and with numbers that were swapped."""
+    rng = np.random.default_rng(13)
+    mixed = np.einsum("nchw,dc->ndhw", waves((60, 6, 7, 7)), rng.normal(size=(6, 6)))
+    odd = with_odd_values(mixed, (np.nan, -np.inf, 6e4)).astype(np.float16)
+    odd[3, 2, 1, :3] = 0, -0.0, 6e-8
+    logits = 3 * rng.normal(size=(1300, 3)) @ rng.normal(size=(3, 13))
+    logits += rng.normal(size=logits.shape) / 8
+    maps = np.maximum(rng.normal(size=(12, 32, 24)), 0) + rng.normal(size=(1, 32, 1))
+    exact = {"lossless": True}
+
+    def refined(logarithmic: bool) -> Callable[[GroupHeader], bool]:
+        return lambda group: group.lossy is not None and group.lossy.logarithmic == logarithmic
+
+    return {
+        "210-refined-values": Encoded({"x": odd}, NCHW, exact, shows=refined(False)),
+        "211-refined-logarithms": Encoded(
+            {"x": np.exp(logits).astype(np.float32)}, {"layout": "LD"}, exact, shows=refined(True)
+        ),
+        "212-swapped": Encoded({"x": maps.astype(np.float16)}, None, exact, shows=swapped),
+    }
+
+
+def swapped(group: GroupHeader) -> bool:
+    return group.lossy is None
+
+
+def _cut() -> dict[str, Encoded]:
+    """Tensors in parts: indices of an axis, or lengths of the channels; and merged channels."""
+    rng = np.random.default_rng(24)
+    mixing = rng.normal(size=(3, 8, 8))
+    heads = np.einsum("nhtc,hcd->nhtd", rng.normal(size=(2, 3, 40, 8)), mixing).astype(np.float32)
+    layers = heads[0].transpose(1, 0, 2) * np.array([1, 8, 40], np.float32)[:, None]
+    odd = layers.copy()
+    odd[7, 1, 3], odd[9, 2, 0] = np.nan, 900
+    joined = np.concatenate([heads[:, 0], 30 * heads[:, 1], np.zeros_like(heads[:, 0])], 2)
+    tokens = digits("vit", 12)
+    split = tokens.reshape(*tokens.shape[:2], 4, -1)
+    on_grid = {"layout": "NLCD:1+4x4"}
+    return {
+        "240-cut-layers": Encoded({"h": odd}, {"ids": "none"}, {"snr": 15, "layout": "LKD"}),
+        "241-cut-heads": Encoded({"kv": heads}, None, {"snr": 12, "layout": "NKLD"}),
+        "242-cut-channels": Encoded({"x": joined}, None, {"snr": 20, "layout": "NLD/8+8+8"}),
+        "243-merged-channels": Encoded({"kv": heads}, None, {"snr": 12, "layout": "NCLD"}),
+        "246-merged-on-grid": Encoded({"x": split}, on_grid, {"snr": 12}),
     }

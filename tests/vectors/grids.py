@@ -43,6 +43,7 @@ def file_of(header: Lossy, made: Callable[[tuple[int, ...], int], Iterable[Coded
         rows.varint(0)
         writer.section(b"ROWS", bytes(rows + symbols.encode(arrays)))
     group = GroupHeader("F32", grid.slabs, PER, 0, 1.0, np.nan, header)
+    writer.needs(group.version)
     writer.section(b"GRUP", group.pack())
     writer.index.tensors = [index.TensorEntry("x", "F32", SHAPE, 0)]
     writer.finish()

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from featcodec.container.group import GroupHeader
-from featcodec.container.sections import V5, V6
+from featcodec.container.sections import SECTION, V5, V6
 from featcodec.entropy import integers
 from featcodec.modes.weighted import WeightedFields
 
-from .edit import Change, lossy, rewrite, signed, with_model
+from .edit import Change, header_of, lossy, rewrite, signed, with_byte, with_model
 from .store import Vector, fault, sound, stored, valid
 
 CHANNELS = 5  # of the model by hand, which has four reflectors
@@ -22,7 +22,12 @@ def made() -> Iterator[Vector]:
     profile = stored("task.fcp")
     by_hand = rewrite(maps, weighted(16), version=V6)
     yield valid("253-weighted-by-hand", by_hand)
-    yield valid("254-task-snr-alone", rewrite(maps, lossy(task_snr=-3.5), version=V6))
+    yield valid("254-task-snr-alone", rewrite(maps, stating(-3.5), version=V6))
+    for name, base, *profiles in (
+        ("255-task-rows", "190-repeated-tokens"),
+        ("256-task-network", "104-network-least", "least.fcp"),
+    ):
+        yield valid(name, rewrite(sound(base), stating(12.0), version=V6), *profiles)
     yield fault("weighted-old-version", "a task metric in a file of version 5", signed(by_hand, 5))
     old = signed(profile, 5, 1)
     yield fault(
@@ -49,11 +54,16 @@ def made() -> Iterator[Vector]:
     yield fault(
         "task-snr-old-version",
         "a task SNR in a file of version 5",
-        rewrite(maps, lossy(task_snr=3.0), version=V5),
+        rewrite(maps, stating(3.0), version=V5),
     )
     for name, snr in (("infinite", math.inf), ("nan", math.nan)):
-        data = rewrite(maps, lossy(task_snr=snr), version=V6)
+        data = rewrite(maps, stating(snr), version=V6)
         yield fault(f"task-snr-{name}", f"a task SNR that is {name}", data)
+    stated = rewrite(maps, stating(3.0), version=V6)
+    number, *_ = header_of(stated)
+    for name, coding in (("lossless", 8), ("lossless-rows", 12), ("network-rows", 14)):
+        data = with_byte(stated, number, SECTION.size, coding)
+        yield fault(f"task-snr-{name}", f"a coding of {coding}", data)
 
 
 def weighted(bands: int, beyond: int = 0, gain: int = 0, recommended: float = 0.0) -> Change:
@@ -75,6 +85,10 @@ def weighted(bands: int, beyond: int = 0, gain: int = 0, recommended: float = 0.
         return with_model(transform="weighted", **changes)(header)
 
     return change
+
+
+def stating(snr: float) -> Change:
+    return lambda header: replace(header, task_snr=snr)
 
 
 def stated_as(transform: str) -> Change:

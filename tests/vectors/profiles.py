@@ -36,7 +36,10 @@ def linear() -> bytes:
 
 
 def task() -> bytes:
-    """Train linear models, with the metric of what the digits networks answer."""
+    """Train linear models, with the metric of what the digits networks answer.
+
+    Needs torch, and tests/digits on the path.
+    """
     from featcodec.training.head import HeadGradients
     from featcodec.training.metric import TaskGradients
 

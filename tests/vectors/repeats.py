@@ -12,9 +12,9 @@ import numpy as np
 from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
 from featcodec.container.repeats import RepeatedRows
-from featcodec.container.sections import SECTION, V4, V5
+from featcodec.container.sections import SECTION, V4, V5, V6
 from featcodec.container.wire import Builder, deflate
-from featcodec.entropy import exact
+from featcodec.entropy import exact, integers
 
 from .edit import LaxWriter, header_of, rewrite, with_byte
 from .store import Vector, fault, sound
@@ -84,6 +84,62 @@ def made() -> Iterator[Vector]:
         yield fault(name, reason, data)
 
 
+def constant_rows() -> dict[str, tuple[str, bytes]]:
+    """Return faults of constant rows: of the last of three rows of four elements."""
+
+    def one(listed: Sequence[int], **changes: Any) -> bytes:
+        return one_run(**{"version": V6, "listed": packed(0, listed, 1)} | changes)
+
+    return {
+        "constant-rows-old-version": (
+            "constant rows in 5.0",
+            one((2, 1, 0, 7), version=V5),
+        ),
+        "constant-rows-missing": ("a distance of 0 without a constant", one((2, 1, 0))),
+        "constant-rows-too-many": ("a constant too many", one((2, 1, 2, 7))),
+        "constant-rows-too-large": ("a constant of 33 bits", one((2, 1, 0, 1 << 32))),
+        "constant-rows-alone": ("no row that is new", one((0, 3, 0, 7), elements=0)),
+        "constant-rows-before": ("a row before the constant ones", one((0, 3, 1))),
+    }
+
+
+def constant_channels() -> dict[str, tuple[str, bytes]]:
+    """Return faults of constant channels."""
+    dead = sound("272-constant-channels")
+
+    def having(*constants: tuple[int, int]) -> bytes:
+        def change(header: GroupHeader) -> GroupHeader:
+            assert header.lossy is not None
+            return replace(header, lossy=replace(header.lossy, constants=constants))
+
+        return rewrite(dead, change)
+
+    return {
+        "constant-channels-old-version": ("constant channels in 5.0", rewrite(dead, version=V5)),
+        "constant-channels-order": ("channels that do not ascend", having((3, 0), (3, 0))),
+        "constant-channels-beyond": ("a channel that there is not", having((3, 0), (4096, 0))),
+        "constant-channels-too-large": ("an element of 33 bits", having((3, 1 << 32))),
+    }
+
+
+def gains() -> dict[str, tuple[str, bytes]]:
+    """Return faults of gains."""
+    loud = sound("273-gains")
+
+    def having(*exponents: int) -> bytes:
+        def change(fields: list[bytes]) -> None:
+            fields[2] = integers.pack(np.array(exponents))
+
+        return rewrite(loud, rows=change, blobs=2)
+
+    count = 6 * 17  # tokens
+    return {
+        "gains-old-version": ("gains in 5.0", rewrite(loud, version=V5)),
+        "gains-too-large": ("a gain of 2^64.25", having(*[0] * (count - 1), 257)),
+        "gains-fewer": ("gains of fewer tokens", having(*[0] * (count - 2), 4)),
+    }
+
+
 def faults() -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
     lossy = sound(LOSSY)
@@ -99,6 +155,9 @@ def faults() -> dict[str, tuple[str, bytes]]:
     other = RepeatedRows("", False, fewer.new[:-1], fewer.repeated[:-1], fewer.distances[:-1])
     wide = [(3, 4), (1, 5)]
     return {
+        **constant_rows(),
+        **constant_channels(),
+        **gains(),
         "repeats-old-version": ("repeated rows in a file of 4.0", one_run(version=V4)),
         "repeats-lossy-old-version": ("the same with loss", rewrite(lossy, version=V4)),
         "repeats-coding-3": ("a coding of 3", with_byte(lossy, number, SECTION.size, 3)),

@@ -3,17 +3,20 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
 from ...entropy import family
+from ...entropy.symbols import Runs
 from ...entropy.tables import Table, bits, by_table
 from ...quantise.scalar import LAMBDA, PLAIN, Thresholds, dequantise, quantise, thresholds
 from ...transform import dct
 from ...transform.base import Transform
 
 Sizes = tuple[int, ...]
-NextSymbols = Callable[[int, Table], np.ndarray]  # a count and a table to the next symbols
+# A count and a table, or the counts and tables of many arrays, to the next symbols.
+NextSymbols = Callable[[int, Table | Runs], np.ndarray]
 Run = tuple[int, np.ndarray]  # the number of a table, and the coefficients that it codes
 Coded = tuple[int, np.ndarray]  # the number of a table, and its int32 symbols
 Quantised = tuple[int, np.ndarray, np.ndarray]  # the number of a table, latents and symbols
@@ -64,9 +67,9 @@ class PartCoder:
         return self._orders[sizes]
 
     def thresholds(self, table: Table) -> Thresholds:
-        if self.plain or table.shift:
+        if self.plain:
             return PLAIN
-        return thresholds(bits(table), table.offsets, self.lmbda)
+        return thresholds_of(table, self.lmbda)
 
     def encode(self, values: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         """Return (number of table, int32 symbols) and the squared error in the latents.
@@ -121,7 +124,19 @@ class PartCoder:
                 latents[rows] = found.reshape(len(rows), -1)
 
 
+@lru_cache(maxsize=1024)
+def thresholds_of(table: Table, lmbda: float) -> Thresholds:
+    """Return the best thresholds under a table; those of a table with low bits are plain."""
+    return PLAIN if table.shift else thresholds(bits(table), table.offsets, lmbda)
+
+
 def in_order(coded: Sequence[Coded]) -> NextSymbols:
     """Return the symbols of an encoder in the form that `decode` takes them."""
     arrays = iter(coded)
-    return lambda count, table: next(arrays)[1].reshape(-1)
+
+    def following(count: int, table: Table | Runs) -> np.ndarray:
+        if isinstance(table, Table):
+            return next(arrays)[1].reshape(-1)
+        return np.concatenate([next(arrays)[1].reshape(-1) for _ in table])
+
+    return following

@@ -2,30 +2,59 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ... import modes
+from ...align.numbers import from_float, spacing, to_float
+from ...align.value import ValueAlignment
+from ...coding.model import GridModel
 from ...coding.parts.base import Sizes
+from ...elements import BITS
 from ...modes.search import ModeSearch
 from ..choice import Choice, Estimate, Quantiser
 from ..fit import fitting
-from ..fit.plain import plain_model
+from ..fit.plain import at_zero, plain_model
 from ..search.candidate import scale_of
 from ..search.solve import solve_step
 from ..tensors.samples import Samples
 from .sample_domain import Sample, Way
 
 MANY_LENGTHS = 4  # of lines
+ROOM = 1 / 32  # of the bound: the least distance of elements that a step may leave room for
+GAP_BITS = 8  # of the place of a value that is kept, about
+EMPTY_CELLS = 1 / 4  # of the values round to zero, from which on zero may be the best centre
 
 
 def bounded_choice(samples: Samples, bound: float, only_plain: bool = False) -> Choice:
     """Return the choice whose step alone keeps every error within `bound`."""
-    # Half a step is the bound, less a part in a million for rounding on the way back.
-    step = 2 * bound / samples.std * (1 - 1e-6)
-
+    step = _widest_step(samples, bound)
     allowed = [modes.search_of("none")] if only_plain else modes.searches()
     return _choice(samples, step, allowed)
+
+
+def _widest_step(samples: Samples, bound: float) -> float:
+    """Return the step within a bound, in deviations, of the fewest bits.
+
+    Half a step is the bound, less a part in a million for rounding on the way back. Elements that
+    lie sparsely may decode beyond it all the same, and are kept as they are. Where that is dear,
+    the step leaves room for the distance of some elements.
+    """
+    widest = 2 * bound * (1 - 1e-6)
+    some = samples.some[np.isfinite(samples.some)].astype(np.float64)
+    dtype = samples.group.dtype
+    distances = np.unique(spacing(some, dtype))
+    rooms = [0.0, *distances[(distances > ROOM * bound) & (distances < bound)].tolist()]
+
+    def bits(room: float) -> float:
+        step = widest - room
+        decoded = np.rint((some - samples.stats.mean) / step) * step + samples.stats.mean
+        beyond = np.abs(to_float(from_float(decoded, dtype), dtype) - some) > bound
+        coded = np.count_nonzero(np.abs(some - samples.stats.mean) > bound)
+        return np.count_nonzero(beyond) * (BITS[dtype] + GAP_BITS) - coded * math.log2(step)
+
+    return (widest - min(rooms, key=bits)) / samples.std
 
 
 def fine_choice(samples: Samples, snr: float) -> Choice:
@@ -45,7 +74,28 @@ def fine_choice(samples: Samples, snr: float) -> Choice:
 
 def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Choice:
     """Return the way of the fewest bits at a step."""
-    model, values = plain_model(samples, step)
+    found = [centred(samples, step, searches, *plain_model(samples, step))]
+    values = replace(samples.alignment(), mean=0.0)
+    if found[0].values.mean and _near_zero(samples, step) > EMPTY_CELLS:
+        found.append(centred(samples, step, searches, at_zero(samples), values))
+    return min(found, key=lambda choice: choice.estimate.bits)
+
+
+def _near_zero(samples: Samples, step: float) -> float:
+    """Return the share of values that are zero in steps."""
+    some = samples.some
+    return np.count_nonzero(np.abs(some) <= step / 2 * samples.std) / max(some.size, 1)
+
+
+def centred(
+    samples: Samples,
+    step: float,
+    searches: Sequence[ModeSearch],
+    model: GridModel,
+    values: ValueAlignment,
+) -> Choice:
+    """Return the way of the fewest bits at a step, with the centres of a model."""
+    sparse = samples.sparse or _near_zero(samples, step) > EMPTY_CELLS
     lower, upper = ((b - values.mean) / values.std for b in (values.lower, values.upper))
     best: dict[bool, Way] = {}
     plain = modes.search_of("none")
@@ -69,7 +119,7 @@ def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Ch
             ways = [best[prefix]] if prefix in best else []
             for search in searches:
                 if not (prefix in best and search is plain):  # it knows no blocks
-                    ways += search.ways(sample, step, samples.sparse)
+                    ways += search.ways(sample, step, sparse)
             best[prefix] = min(ways, key=lambda way: way.bits)
     grid = best[False].part.model
     assert grid is not None

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ... import limits
 from ...align.blocks import cut
 from ...coding.model import GridModel
 from ...coding.parts.base import PartCoder, Sizes
@@ -22,6 +23,7 @@ BLOCKS: dict[int, list[tuple[int, ...]]] = {
     2: [(16, 16), (8, 8)],
     3: [(4, 8, 8)],
 }
+RUNS_PAY = 0.98  # of the bytes of a basis
 LEAST_SCALE = -96  # 2 ** -24 deviations
 
 Classes = Mapping[Sizes, np.ndarray]  # aligned values or latents (channels, points, blocks)
@@ -100,12 +102,7 @@ def _fill(moment: np.ndarray, count: np.ndarray, axis: int) -> tuple[np.ndarray,
 
 def blocks_worth_trying(grids: list[Sizes]) -> list[Sizes]:
     """Return longest blocks for a DCT over tokens on these grids, the largest first."""
-    wanted: dict[int, list[Sizes]] = {
-        1: [(64,), (16,), (4,)],
-        2: [(16, 16), (8, 8)],
-        3: [(4, 8, 8)],
-    }
-    blocks = [longest_block(grids, block) for block in wanted.get(len(grids[0]), [])]
+    blocks = [longest_block(grids, block) for block in BLOCKS.get(len(grids[0]), [])]
     return [block for block in dict.fromkeys(blocks) if math.prod(block) > 1]
 
 
@@ -121,7 +118,7 @@ def linear_model(
     block: Sizes,
     axes: np.ndarray | None,
     reflectors: int,
-    magnitude: float,
+    magnitude: float | np.ndarray,
     centre: np.ndarray,
 ) -> GridModel:
     """Return a model without scales: KLT by so many reflectors, DCT over the block."""
@@ -130,8 +127,27 @@ def linear_model(
         vectors = householder.factor(axes, reflectors, magnitude)[None]
     plain = not vectors.size and max(block, default=1) == 1
     scales = np.zeros((len(centre), *block), np.int64)
-    name = "none" if plain else "linear"
-    return GridModel(name, block, centre, CENTRE_EXPONENT, vectors, scales)
+    model = GridModel("none", block, centre, CENTRE_EXPONENT, vectors, scales)
+    return model if plain else low_rank(replace(model, transform="linear"), limits.KLT_NUMBERS)
+
+
+def most_axes(channels: int, most: int) -> int:
+    """Return how many axes a KLT may have whose numbers are limited."""
+    return channels - 1 if channels**2 <= most else most // (2 * channels)
+
+
+def low_rank(model: GridModel, most: int) -> GridModel:
+    """Return a linear model as a low-rank one where that is smaller, or its KLT above `most`."""
+    reflectors = model.vectors.shape[2]
+    if not reflectors:
+        return model
+    runs = replace(model, transform="low-rank")
+    if model.channels**2 > most:
+        return runs
+    if 2 * model.channels * reflectors > most:
+        return model
+    sizes = [len(m.pack().basis) for m in (runs, model)]
+    return runs if sizes[0] < RUNS_PAY * sizes[1] else model
 
 
 def klt(classes: Classes, centre: np.ndarray) -> np.ndarray:

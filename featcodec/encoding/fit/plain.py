@@ -23,9 +23,7 @@ def plain_model(samples: Samples, step: float) -> tuple[GridModel, ValueAlignmen
     """
     values = samples.alignment()
     if samples.zeros and not np.nan_to_num(samples.modes).any():  # nothing is frequent but zero
-        centre = np.zeros(samples.channels, np.int64)
-        values = replace(values, mean=0.0)
-        return fitting.linear_model(samples.ones, None, 0, 1, centre), values
+        return at_zero(samples), replace(values, mean=0.0)
     some = samples.sample(samples.ones, samples.sizes.trial, values)[0][False]
     rows = np.concatenate([a.reshape(len(a), -1) for a in some.values()], axis=1)
     centre = np.where(np.isnan(samples.modes), _centres(rows, step), at_mode(samples, values))
@@ -37,6 +35,11 @@ def plain_model(samples: Samples, step: float) -> tuple[GridModel, ValueAlignmen
     whole = np.clip(np.rint(centre * 2.0**exponent), -(1 << 29), 1 << 29).astype(np.int64)
     model = fitting.linear_model(samples.ones, None, 0, 1, whole)
     return replace(model, centre_exponent=exponent), values
+
+
+def at_zero(samples: Samples) -> GridModel:
+    """Return the model without a transform whose centres are all zero."""
+    return fitting.linear_model(samples.ones, None, 0, 1, np.zeros(samples.channels, np.int64))
 
 
 def at_mode(samples: Samples, values: ValueAlignment) -> np.ndarray:

@@ -110,10 +110,11 @@ class Race:
             return None
         finalists = self._finalists(self._second_look(first))
         choices = [self._finished(trial) for trial in finalists]
-        if not any(choice.sound for choice in choices):
+        least = min((choice.estimate.bits for choice in choices if choice.sound), default=math.inf)
+        if least > tuning.MISJUDGED * min(trial.bits for trial in finalists):
             # At very low rates a small sample may have nothing to code, and looks like a bargain.
             rest = [trial for trial in first if trial not in finalists]
-            choices += self._sound(sorted(rest, key=lambda trial: trial.bits))
+            choices += self._below(least, sorted(rest, key=lambda trial: trial.bits))
         sound = [choice for choice in choices if choice.sound]
         if not sound:
             return min(choices, key=lambda choice: choice.estimate.miss)
@@ -163,16 +164,15 @@ class Race:
         near = [trial for trial in close if trial is best or trial.bits < tuning.DOUBT * best.bits]
         return [best, *_rival(near)]
 
-    def _sound(self, trials: list[Trial]) -> Iterator[Choice]:
-        """Yield choices until one is sound and what is left can hardly be smaller."""
-        enough = math.inf
+    def _below(self, least: float, trials: list[Trial]) -> Iterator[Choice]:
+        """Yield choices while what is left may be smaller than the least that is sound."""
         for trial in trials:
-            if trial.bits > enough:
+            if trial.bits > least:
                 return
             choice = self._finished(trial)
             yield choice
             if choice.sound:
-                enough = min(enough, tuning.MISJUDGED * trial.bits)
+                least = min(least, choice.estimate.bits)
 
     def _finished(self, trial: Trial) -> Choice:
         return finalist.finished(self, trial)

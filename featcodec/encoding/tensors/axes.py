@@ -10,24 +10,33 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from ...align.layout import CHANNEL, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
+from .stacked import (
+    joined_parts,
+    joined_tokens,
+    perhaps_independent,
+    stacked_axes,
+    with_independent,
+)
 
 # What axes may be, by rank; the inferred layout comes before them.
 LIKELY = {
     1: ("L",),
     2: ("LD", "DL", "ND", "DN"),
-    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW"),
-    4: ("NCHW", "NHWC", "NNLD", "NNHW"),
+    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW", "LCD"),
+    4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNHW", "CTHW"),
+    5: ("NCTHW", "NNCLD", "NNLCD", "NNNLD"),
 }
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
 JUDGED_VALUES = 1 << 22
-LOOKS = 2  # layouts beside the first that are looked at closely
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
 
-# The bits of tensors of one group, about; from a larger sample for True.
-Judge = Callable[[Layout, Sequence[Tensor], bool], float]
+Judge = Callable[[Layout, Sequence[Tensor]], float]  # the bits of tensors of one group, about
 
 
 def best_layouts(
@@ -35,8 +44,12 @@ def best_layouts(
     aligned: Mapping[str, Layout],
     stated: Mapping[str, bool],
     judge: Judge,
+    each: bool,
 ) -> dict[str, Layout]:
-    """Return the layouts of tensors by name, alike for those of one kind."""
+    """Return the layouts of tensors by name, alike for those of one kind.
+
+    Where quality is to hold for `each` layer or head, those of unlike scale are cut apart.
+    """
     kinds: dict[tuple, list[Tensor]] = {}
     for tensor in tensors:
         stem = re.sub(r"\d+", "#", tensor.name)
@@ -45,13 +58,23 @@ def best_layouts(
     found: dict[str, Layout] = {}
     for (_, _, layout, is_stated), same in kinds.items():
         likely = [layout] if is_stated else _likely(same)
-        if not is_stated and (layout.has_channels or not likely):
+        if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
+        if layout.grid and not is_stated:
+            likely.insert(0, Layout(layout.axes))  # there may be so many tokens by accident
         if not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
         alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]
+        if not is_stated and each:
+            stacked = stacked_axes(same)
+            alike = with_independent(alike, stacked) or alike if stacked else alike
+            alike = joined_tokens(same) or alike
+        if not is_stated:
+            alike += perhaps_independent(alike, same)
         best = _best(alike or [layout], same, judge)
+        if not is_stated and each:
+            best = best if best.parts else joined_parts(same, best)
         found |= {tensor.name: best for tensor in same}
     return found
 
@@ -94,16 +117,23 @@ def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> 
     if sum(math.prod(tensor.shape) for tensor in tensors) < LEAST_VALUES:
         return first
     some = _some(tensors)
-    bits = {layout: judge(layout, some, False) for layout in others}
-    # Few samples or channels may be all of a small sample, and tell nothing.
-    different = {bits[layout]: layout for layout in reversed(others)}  # some are the same grid
-    best = [different[least] for least in sorted(different)[:LOOKS]]
-    closely = {layout: judge(layout, some, True) for layout in (first, *best)}
-    closely[first] *= CLEARLY
-    return min(closely, key=closely.__getitem__)
+    bits = {layout: judge(layout, some) for layout in likely}
+    bits[first] *= CLEARLY
+    return min(bits, key=bits.__getitem__)
 
 
 def _some(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Return tensors, evenly spread, of about so many values that judging them is quick."""
+    """Return tensors, evenly spread, of about so many values that judging them is quick.
+
+    They are read once, unless one alone is large: each layout looks at pieces of its own.
+    """
     every = -(-sum(math.prod(tensor.shape) for tensor in tensors) // JUDGED_VALUES)
-    return tensors[::every]
+    some = tensors[::every]
+    if sum(math.prod(tensor.shape) for tensor in some) > 2 * JUDGED_VALUES:
+        return some
+    return [_read(tensor) for tensor in some]
+
+
+def _read(tensor: Tensor) -> Tensor:
+    elements = np.asarray(tensor.read())
+    return replace(tensor, read=lambda: elements)

@@ -8,16 +8,25 @@ from functools import cached_property
 import numpy as np
 
 from ...align import value
+from ...align.gains import Gains, scales_of
 from ...align.grids import GroupGrid
 from ...align.layout import Layout
-from ...align.numbers import to_float
+from ...align.numbers import elements_of, to_float, unsigned
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
 from ...coding.parts.base import Sizes
+from ...coding.refinement import Refinement
+from ...request import Quality
+from ...tensors import Tensor
 from .repeats import find
 
 CHUNK = 1 << 21
 RUNS = 64  # a sample is taken from so many places
+PROBE = 64  # tokens that are looked at before all
+LEAST_CHANNELS = 8  # of fewer a token shows no scale of its own
+# Rows are far larger than others where so many times lie between theirs and the next smaller scale,
+# and the median of all; they are no more than one in so many, and hold that part of the energy.
+GAP, ABOVE, FEW, MOST_ENERGY = 4.0, 8.0, 16, 0.5
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,13 @@ class Group:
     tensor: Callable[[int], np.ndarray]  # stored elements of tensor i, read when touched
     label: str  # model and layer, from the metadata
     wide: bool = False  # values whose squares single precision does not hold
+    quality: Quality | None = None  # asked for by name, instead of that of the file
     rows: Rows | None = None  # with repeated ones, which are left out of what is coded
+    constants: tuple[tuple[int, int], ...] = ()  # channels, each of one stored element all over
+    gains: Gains | None = None  # that tokens are divided by before they are coded
+    truncated: Refinement | None = None  # what truncates all elements before they are looked at
+    cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
+    parts: Sequence[Tensor] = ()
 
     @property
     def values(self) -> int:
@@ -46,6 +61,50 @@ class Group:
         """The group without repeated rows, if there are such."""
         rows = find(self.dtype, [self.layout], self.shapes, self.tensor)
         return None if rows is None else replace(self, rows=rows)
+
+    @cached_property
+    def with_constants(self) -> "Group":
+        """The group with its constant channels, those of one element in all rows that vary.
+
+        Refinement knows no such.
+        """
+        if self.truncated is not None:
+            return self
+        grid, kind = self.grid(tuple(1 for _ in self.grids[0])), unsigned(self.dtype)
+        candidates: np.ndarray | None = None
+        elements = np.zeros(0, kind)
+        for tokens in self._tokens():
+            found = tokens.reshape(-1, grid.channels).view(kind)
+            if candidates is None:
+                candidates, elements = np.arange(grid.channels), found[0]
+            for part in (found[:PROBE], found[PROBE:]):  # most channels vary at once
+                alike = (part[:, candidates] == elements[candidates]).all(axis=0)
+                candidates = candidates[alike]
+            if not candidates.size:
+                return self
+        if candidates is None or candidates.size == grid.channels:
+            return self
+        constants = [(c, int(elements[c])) for c in candidates.tolist()]
+        return replace(self, constants=tuple(constants))
+
+    @cached_property
+    def with_gains(self) -> "Group":
+        """The group with gains where a few rows, far larger than all others, hold most variance."""
+        ones = tuple(1 for _ in self.grids[0])
+        if self.layout.grid_axes > 1 or self.grid(ones).channels < LEAST_CHANNELS:
+            return self
+        scales, energies = [], []
+        for tokens in self._tokens():
+            values = self.floats(tokens.reshape(-1, tokens.shape[-1]).T)
+            scales.append(scales_of(values, relative=False))
+            energies.append(scales_of(values, relative=True) ** 2)
+        if not scales:
+            return self
+        found = np.concatenate(scales)
+        least = far_larger(found, np.concatenate(energies))
+        if least is None:
+            return self
+        return replace(self, gains=Gains(float(np.median(found[found < least])), least))
 
     @property
     def compute_dtype(self) -> str:
@@ -67,14 +126,40 @@ class Group:
 
     def floats(self, stored: np.ndarray) -> np.ndarray:
         """Return stored elements as floating numbers of the type the group is worked in."""
+        if self.truncated is not None:
+            return self.truncated.floats(stored).astype(self.compute_dtype, copy=False)
         return to_float(stored, self.dtype).astype(self.compute_dtype, copy=False)
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """Yield all values, repeated ones too, as flat float arrays of bounded size."""
-        for i in range(len(self.shapes)):
-            flat = self.tensor(i).reshape(-1)
-            for start in range(0, flat.size, CHUNK):
-                yield self.floats(np.asarray(flat[start : start + CHUNK]))
+        """Yield all values, repeated ones too, as flat float arrays of bounded size.
+
+        They are divided by gains. Constant rows and channels show nothing of the others.
+        """
+        constant_rows = self.rows is not None and self.rows.runs.constants
+        if self.constants or constant_rows or self.gains is not None:
+            constant = [channel for channel, _ in self.constants]
+            for tokens in self._tokens():
+                values = self.floats(tokens.reshape(-1, tokens.shape[-1]).T)
+                if self.gains is not None:
+                    values = self.gains.divided(values)
+                yield np.delete(values, constant, axis=0).ravel()
+            return
+        for i, shape in enumerate(self.shapes):
+            array, size = self.tensor(i), math.prod(shape)
+            for start in range(0, size, CHUNK):
+                yield self.floats(elements_of(array, start, min(start + CHUNK, size)))
+
+    def _tokens(self) -> Iterator[np.ndarray]:
+        """Yield stored elements (tokens..., channels) of all rows that vary, of bounded size."""
+        if self.rows is not None:
+            yield from self.rows.varying(self.tensor)
+            return
+        grid = self.grid(tuple(1 for _ in self.grids[0]))
+        each = max(CHUNK // max(grid.largest_slab(), 1), 1)
+        for first in range(0, grid.slabs, each):
+            for boxes in grid.boxes(first, min(first + each, grid.slabs)).values():
+                found = grid.collect(boxes, self.tensor, lambda stored: stored)
+                yield np.moveaxis(found, 0, -1)
 
     def sample(
         self, block: Sizes, budget: int, disjoint: bool = False
@@ -99,6 +184,8 @@ class Group:
         arrays = {
             key: grid.collect(boxes, self.tensor, self.floats) for key, boxes in found.items()
         }
+        if self.gains is not None:
+            arrays = {key: self.gains.divided(values) for key, values in arrays.items()}
         return arrays, sum(a.size for a in arrays.values()) / self.values
 
 
@@ -180,3 +267,19 @@ def _in_reach(values: np.ndarray) -> np.ndarray:
     """Return finite values in a precision that holds their squares and differences."""
     largest = max(-float(values.min(initial=0)), float(values.max(initial=0)))
     return values if value.LEAST < largest < value.MOST else values.astype(np.float64)
+
+
+def far_larger(scales: np.ndarray, energies: np.ndarray) -> float | None:
+    """Return the least scale of the few rows that are far larger than all others, if there are."""
+    order = np.argsort(scales)
+    scales, energies = scales[order], energies[order]
+    first = len(scales) - len(scales) // FEW
+    if first >= len(scales):
+        return None
+    below = scales[first - 1 : -1]
+    above = scales[first:] >= np.maximum(GAP * below, ABOVE * np.median(scales))
+    gaps = np.flatnonzero(above & (below > 0))
+    if not gaps.size:
+        return None
+    at = first + int(gaps[0])
+    return float(scales[at]) if energies[at:].sum() > MOST_ENERGY * energies.sum() else None

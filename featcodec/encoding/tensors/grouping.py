@@ -3,26 +3,30 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from ...align import layout as layouts
 from ...align.layout import Layout, LayoutError
-from ...align.numbers import STORED
 from ...container.model import ARCHITECTURES
 from ...elements import FLOATS
 from ...errors import InvalidInput
-from ...request import Options
+from ...request import Options, Quality
+from ...rules import Rules
 from ...tensors import Source, Tensor
 from .axes import best_layouts
+from .cut import cut
 from .group import Group
 from .lossless import LosslessGroup, lossless_group
-from .same_statistics import split_by_statistics
+from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
 
-Judge = Callable[[Group, bool], float]  # the bits of a group, about; of more values for True
+Judge = Callable[[Group], float]  # the bits of a group, about
+ASKED = "asked for by name"
+JUDGED_CLASSES = 4  # of those into which parts of tensors fall
 OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
 
 
@@ -34,62 +38,116 @@ def group_tensors(
 ) -> list[Group | LosslessGroup]:
     """Return the groups of a dump, in the order of their first tensors.
 
-    `judge` returns about how many bits a group takes; with it, axes nobody states are those of the
+    Floating tensors are features unless the file is `lossless`, or a rule says otherwise. `judge`
+    returns about how many bits a group takes; with it, axes nobody states are those of the
     fewest bits.
     """
     metadata = source.metadata or {}
     aligned: dict[str, tuple[str, Layout]] = {}
     exact: dict[str, str] = {}
-    if not lossless:
-        floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
+    rules = Rules(options.rules)
+    asked = {tensor.name: rules.of(tensor.name) for tensor in source.tensors}
+    floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
+    kept = {t.name for t in floats if _is_lossless(asked[t.name], lossless)}
+    if len(kept) < len(floats):
         aligned = {tensor.name: _align(tensor, metadata, options) for tensor in floats}
         found = {name: layout for name, (_, layout) in aligned.items()}
-        exact = side_tensors(floats, found, options.layouts)
+        exact = side_tensors(floats, found, {*options.layouts, *rules.lossy_names()})
+        exact |= dict.fromkeys(kept, ASKED)
         if judge is not None:
             features = [tensor for tensor in floats if tensor.name not in exact]
             stated = {t.name: _is_stated(t, metadata, options) for t in features}
-            aligned |= _by_bits(features, aligned, stated, judge, metadata)
+            aligned |= _by_bits(features, aligned, stated, judge, metadata, options)
+    names = {tensor.name for tensor in source.tensors}
+    tensors = [part for tensor in source.tensors for part in _parts(tensor, aligned, exact, names)]
     keys: dict[tuple, list[Tensor]] = {}
     values = Counter[tuple]()
-    for tensor in source.tensors:
+    for tensor in tensors:
         values[tensor.dtype, tensor.shape[1:]] += math.prod(tensor.shape)
-    for tensor in source.tensors:
-        if tensor.name not in aligned or tensor.name in exact:
+    for tensor in tensors:
+        name = tensor.of or tensor.name
+        if name not in aligned or name in exact:
             key = (tensor.dtype, tensor.shape[1:])
             keys.setdefault(key if values[key] >= OWN_RASTER else key[:1], []).append(tensor)
             continue
-        architecture, layout = aligned[tensor.name]
-        channels = layout.token_grid(tensor.shape)[-1]
-        keys.setdefault((tensor.dtype, architecture, layout, channels), []).append(tensor)
+        architecture, layout = aligned[name]
+        channels = layout.of_parts.token_grid(tensor.shape)[-1]
+        keys.setdefault((tensor.dtype, architecture, layout, channels, asked[name]), []).append(
+            tensor
+        )
     groups: list[Group | LosslessGroup] = []
-    for key, tensors in keys.items():
+    pooled = options.pool or judge is None
+    for key, alike in keys.items():
         if len(key) < 3:
-            reasons = dict.fromkeys(exact[t.name] for t in tensors if t.name in exact)
-            groups.append(lossless_group(tensors, tuple(reasons)))
-            continue
-        group = partial(_group, architecture=key[1], layout=key[2], metadata=metadata)
-        bits = None if judge is None else partial(_bits, group, judge)
-        groups += [group(same) for same in split_by_statistics(tensors, key[2], bits)]
-    order = {tensor.name: i for i, tensor in enumerate(source.tensors)}
+            reasons = dict.fromkeys(exact[t.name] for t in alike if t.name in exact)
+            groups.append(lossless_group(alike, tuple(reasons)))
+        else:
+            groups += _features(key, alike, metadata, judge, pooled)
+    order = {tensor.name: i for i, tensor in enumerate(tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
 
 
+def _features(
+    key: tuple,
+    alike: list[Tensor],
+    metadata: Mapping[str, str],
+    judge: Judge | None,
+    pooled: bool,
+) -> Iterator[Group]:
+    """Yield the groups of tensors that agree in what no group mixes, by their statistics."""
+    _, architecture, layout, _, quality = key
+    group = partial(
+        _group, architecture=architecture, layout=layout, metadata=metadata, quality=quality
+    )
+    bits = None if judge is None else partial(_bits, group, judge)
+    for same in split_by_statistics(alike, layout.of_parts, bits):
+        yield from map(group, [same] if pooled else split_by_scale(same))
+
+
+def _is_lossless(asked: Quality | None, default: bool) -> bool:
+    return default if asked is None else asked.lossless
+
+
+def _parts(
+    tensor: Tensor,
+    aligned: Mapping[str, tuple[str, Layout]],
+    exact: Mapping[str, str],
+    names: Collection[str],
+) -> list[Tensor]:
+    """Return what a tensor is cut into: itself where it is not cut."""
+    if tensor.name not in aligned or tensor.name in exact:
+        return [tensor]
+    parts = cut(tensor, aligned[tensor.name][1])
+    unlike = [part for part in parts if part is not tensor]
+    while any(part.name in names for part in unlike):
+        unlike = [replace(part, name=part.name + "'") for part in unlike]
+    return unlike or parts
+
+
 def _group(
-    tensors: Sequence[Tensor], architecture: str, layout: Layout, metadata: Mapping[str, str]
+    tensors: Sequence[Tensor],
+    architecture: str,
+    layout: Layout,
+    metadata: Mapping[str, str],
+    quality: Quality | None = None,
 ) -> Group:
+    """Return the group of some tensors, or of some parts of tensors of a layout."""
     return Group(
         tensors[0].dtype,
         architecture,
-        layout,
+        layout.of_parts,
         [tensor.name for tensor in tensors],
         [tensor.shape for tensor in tensors],
         _reader(tensors),
-        label_of(metadata, tensors[0].name),
+        label_of(metadata, tensors[0].of or tensors[0].name),
+        quality=quality,
+        cut_as=layout if tensors[0].of else None,
+        parts=tensors if tensors[0].of else (),
     )
 
 
 def _bits(group: Callable[[list[Tensor]], Group], judge: Judge, tensors: list[Tensor]) -> float:
-    return judge(group(tensors), False)
+    return judge(group(tensors))
 
 
 def _by_bits(
@@ -98,15 +156,29 @@ def _by_bits(
     stated: Mapping[str, bool],
     judge: Judge,
     metadata: Mapping[str, str],
+    options: Options,
 ) -> dict[str, tuple[str, Layout]]:
     """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
 
-    def bits(layout: Layout, some: Sequence[Tensor], closely: bool) -> float:
-        return judge(_group(some, aligned[some[0].name][0], layout, metadata), closely)
+    def bits(layout: Layout, some: Sequence[Tensor]) -> float:
+        architecture = aligned[some[0].name][0]
+        if not layout.cuts:
+            return judge(_group(some, architecture, layout, metadata))
+        parts = [part for tensor in some for part in cut(tensor, layout)]
+        group = partial(_group, architecture=architecture, layout=layout, metadata=metadata)
+        joint = partial(_bits, group, judge)
+        classes = list(split_by_statistics(parts, layout.of_parts, joint))
+        judged = classes[:: -(-len(classes) // JUDGED_CLASSES)]
+        total = sum(judge(group(each)) for each in judged)
+        return total * _values(some) / sum(map(_values, judged))
 
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
-    found = best_layouts(tensors, inferred, stated, bits)
+    found = best_layouts(tensors, inferred, stated, bits, not options.pool)
     return {name: (aligned[name][0], layout) for name, layout in found.items()}
+
+
+def _values(tensors: Sequence[Tensor]) -> int:
+    return sum(math.prod(tensor.shape) for tensor in tensors)
 
 
 def _is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
@@ -143,4 +215,4 @@ def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tup
 
 
 def _reader(tensors: Sequence[Tensor]) -> Callable[[int], np.ndarray]:
-    return lambda i: tensors[i].read().view(STORED[tensors[i].dtype]).reshape(tensors[i].shape)
+    return lambda i: tensors[i].array()

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ...align.layout import Layout
-from ...align.numbers import unsigned
+from ...align.numbers import elements_of, unsigned
 from ...align.reduced import ReducedElements
 from ...elements import BITS
 from ...tensors import Tensor
@@ -30,6 +30,7 @@ class LosslessGroup:
     layouts: Sequence[Layout]  # of which each may have rows that are repeated
     reasons: Sequence[str] = ()  # for which floating tensors are in it, though loss is allowed
     reduced: ReducedElements | None = None  # what is left without repeated rows
+    rounded: Callable[[np.ndarray], np.ndarray] | None = None  # elements, before they are coded
 
     @classmethod
     def of(cls, group: Group) -> "LosslessGroup":
@@ -43,10 +44,19 @@ class LosslessGroup:
         """Return the number of elements that are coded."""
         return sum(self.sizes) if self.reduced is None else self.reduced.count
 
+    @property
+    def axes(self) -> list[tuple[int, int]]:
+        """Return distance and length of the axes that may be the channels, when all have them."""
+        if self.reduced is not None or len({shape[1:] for shape in self.shapes}) > 1:
+            return []
+        shape = self.shapes[0]
+        first = 1 if len(shape) > 2 or len(self.shapes) > 1 else 0
+        return [(math.prod(shape[i + 1 :]), shape[i]) for i in range(first, len(shape))]
+
     @cached_property
     def without_repeats(self) -> "LosslessGroup | None":
         """The group without repeated rows, if there are such."""
-        rows = find(self.dtype, self.layouts, self.shapes, self._shaped)
+        rows = find(self.dtype, self.layouts, self.shapes, self._shaped, self.rounded)
         if rows is None:
             return None
         kept: Counter[tuple[int, ...]] = Counter()
@@ -60,6 +70,10 @@ class LosslessGroup:
 
     def read(self, first: int, last: int) -> np.ndarray:
         """Return the elements first <= e < last of the concatenation, as unsigned integers."""
+        numbers = self._read(first, last)
+        return numbers if self.rounded is None else self.rounded(numbers)
+
+    def _read(self, first: int, last: int) -> np.ndarray:
         if self.reduced is not None:
             return self.reduced.read(first, last, self._shaped, unsigned(self.dtype))
         starts = np.concatenate([[0], np.cumsum(self.sizes, dtype=np.int64)])
@@ -67,8 +81,9 @@ class LosslessGroup:
         pieces = []
         i = int(np.searchsorted(starts, first, "right")) - 1
         while i < len(self.sizes) and starts[i] < last:
-            low, high = max(first - int(starts[i]), 0), last - int(starts[i])
-            pieces.append(np.asarray(self.tensor(i).reshape(-1)[low:high].view(kind)))
+            low = max(first - int(starts[i]), 0)
+            high = min(last - int(starts[i]), self.sizes[i])
+            pieces.append(elements_of(self.tensor(i), low, high).view(kind))
             i += 1
         return np.concatenate(pieces) if pieces else np.zeros(0, kind)
 

@@ -1,8 +1,8 @@
-"""Which rows of tensors repeat earlier ones, bit for bit (encoder's choice, SPEC §5.4)."""
+"""Which rows of tensors repeat earlier ones or are constant (encoder's choice, SPEC §5.4)."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,26 +25,34 @@ SEED = 11
 FOLD, ODD = np.uint64(32), np.uint64(1)
 
 Tensors = Callable[[int], Any]  # stored elements by number
+Rounded = Callable[[np.ndarray], np.ndarray]
 Shapes = Sequence[tuple[int, ...]]
 
 
-def find(dtype: str, layouts: Iterable[Layout], shapes: Shapes, tensor: Tensors) -> Rows | None:
-    """Return the rows of tensors with the repeated ones left out; None when few are repeated.
+def find(
+    dtype: str,
+    layouts: Iterable[Layout],
+    shapes: Shapes,
+    tensor: Tensors,
+    rounded: Rounded | None = None,
+) -> Rows | None:
+    """Return the rows of tensors without the repeated and constant ones; None when there are few.
 
     Of those that the layouts make, the rows that leave the least. What is left of a map without
     some of its rows is hardly a map: there, whole samples are rows where that leaves nearly as
-    little, and rows of one value alone, which cost little, do not count.
+    little, and constant rows, which cost little, do not count. With `rounded`, rows are equal that
+    are so once their elements, as unsigned integers, are rounded.
     """
     if BITS[dtype] < 8 or not all(math.prod(shape) for shape in shapes):
         return None
     best, least = None, math.inf
-    for layout in layouts:
+    for layout in (each for each in layouts if each.channel_axes < 2):
         for whole in (False, True) if layout.grid_axes > 1 else (False,):
             units = GroupGrid(layout, shapes, (1,) * (len(layout.grid) or layout.grid_axes))
             if not 2 <= units.slabs <= MOST_ROWS:
                 continue
             rows = Rows(layout, shapes, whole, Runs((), (), ()))
-            found = _Finder(rows, unsigned(dtype), tensor).find()
+            found = _Finder(rows, unsigned(dtype), tensor, rounded).find()
             if found is not None and found.kept_values < least * (NEARLY if whole else 1):
                 best, least = found, found.kept_values
     return best
@@ -56,7 +64,12 @@ def stated(rows: Rows | None, layout: str = "") -> RepeatedRows | None:
         return None
     runs = rows.runs
     return RepeatedRows(
-        layout, rows.whole, tuple(runs.new), tuple(runs.repeated), tuple(runs.distances)
+        layout,
+        rows.whole,
+        tuple(runs.new),
+        tuple(runs.repeated),
+        tuple(runs.distances),
+        tuple(runs.constants),
     )
 
 
@@ -67,6 +80,7 @@ class _Finder:
     rows: Rows  # all of them new
     kind: np.dtype
     tensor: Tensors
+    rounded: Rounded | None = None
 
     def find(self) -> Rows | None:
         rows = self.rows
@@ -74,20 +88,36 @@ class _Finder:
         if longest * self.kind.itemsize < LEAST_ROW:
             return None
         hashes, plain = self._hashes(SHOWN)
-        if longest > SHOWN and _repeated(hashes) >= WORTHWHILE:
+        # Constant rows do; what is constant once it is rounded need not be so.
+        counting = (rows.whole or rows.layout.grid_axes < 2) and self.rounded is None
+        if longest > SHOWN and (_repeated(hashes) >= WORTHWHILE or (counting and plain.any())):
             hashes, plain = self._hashes(longest)
-        if rows.whole or rows.layout.grid_axes < 2:
-            plain[:] = False
+        if plain.all():
+            plain[:] = counting = False
         if _repeated(hashes[~plain]) * np.mean(~plain) < WORTHWHILE:
-            return None
-        runs = _runs(hashes, plain)
+            if not (counting and plain.any()):
+                return None
+            hashes = np.where(plain, hashes, np.arange(len(hashes), dtype=np.uint64))
+        runs = self._stated(*_runs(hashes, plain, counting))
         if not 0 < len(runs.new) <= limits.REPEAT_RUNS:
             return None
         found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs)
         return found if self._equal(found) else None
 
+    def _stated(self, runs: Runs, begins: Sequence[int]) -> Runs:
+        """Return runs with the constants of those that begin at some rows."""
+        constants = [int(self._element(row)) for row in begins]
+        return replace(runs, constants=constants)
+
+    def _element(self, row: int) -> np.unsignedinteger:
+        """Return the first element of a row."""
+        rows, one = self.rows, np.array([row])
+        number = int(rows.tensor_of(one)[0])
+        found = gather(rows.view(self.tensor(number)), rows.places(number, one))
+        return found.reshape(-1)[:1].view(self.kind)[0]
+
     def _hashes(self, shown: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the hash of each row, of so many of its elements, and whether they are all one."""
+        """Return the hash of each row, of so many of its elements, and whether they are alike."""
         hashes, plain = [], []
         hash_of = {shape: _Hash(shape, shown) for shape in set(self.rows.shapes)}
         for number, shape in enumerate(self.rows.shapes):
@@ -105,11 +135,18 @@ class _Finder:
         for start in range(0, view.shape[0], samples):
             part = view[start : start + samples]
             if self.rows.whole or samples > 1:
-                yield np.asarray(part).view(self.kind)
+                yield self._numbers(part)
                 continue
             places = max(CHUNK // size, 1)
             for place in range(0, per, places):
-                yield np.asarray(part[:, place : place + places]).view(self.kind)
+                yield self._numbers(part[:, place : place + places])
+
+    def _numbers(self, stored: Any) -> np.ndarray:
+        """Return stored elements as the unsigned integers that are compared."""
+        numbers = np.asarray(stored).view(self.kind)
+        if self.rounded is None:
+            return numbers
+        return self.rounded(numbers.reshape(-1)).reshape(numbers.shape)
 
     def _equal(self, rows: Rows) -> bool:
         """Return whether rows that are said to be repeated are."""
@@ -123,9 +160,12 @@ class _Finder:
                 view = rows.view(self.tensor(number))
                 values = gather(view, rows.places(number, rows.kept[kept]))
                 for ours, theirs in rows.pairs(values, kept, self.tensor, lambda view: view):
-                    if not np.array_equal(ours.view(self.kind), theirs.view(self.kind)):
+                    if not np.array_equal(self._numbers(ours), self._numbers(theirs)):
                         return False
-        return True
+        return all(
+            np.array_equal(ours.view(self.kind), theirs)
+            for ours, theirs in rows.constant_pairs(self.tensor, self.kind)
+        )
 
 
 class _Hash:
@@ -146,14 +186,15 @@ class _Hash:
             self.weights = self.weights.reshape(shape)
 
     def of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the hashes of rows (..., a row...), and which are of one value alone."""
+        """Return the hashes of rows (..., a row...), and which are constant."""
         lead = rows.ndim - len(self.shape)
         each: Any = (slice(None),) * lead
         numbers = _folded(rows if self.some is None else rows[each + self.some])
         axes = range(numbers.ndim)
         found = np.einsum(numbers, axes, self.weights, axes[lead:], axes[:lead])
         first = _folded(rows[each + (0,) * len(self.shape)])
-        return found + self.offset, found == first * self.total
+        alike = (found == first * self.total) & (math.prod(self.shape) > 1)
+        return found + self.offset, alike
 
 
 def _folded(elements: np.ndarray) -> np.ndarray:
@@ -168,29 +209,37 @@ def _repeated(hashes: np.ndarray) -> float:
     return 1 - len(np.unique(hashes)) / len(hashes) if len(hashes) else 0.0
 
 
-def _runs(hashes: np.ndarray, plain: np.ndarray) -> Runs:
-    """Return how later rows repeat earlier ones; no run begins with a plain row."""
+def _runs(hashes: np.ndarray, plain: np.ndarray, counting: bool) -> tuple[Runs, list[int]]:
+    """Return how later rows repeat earlier ones, and where runs of constant rows begin.
+
+    Unless constant rows count, no run begins with one.
+    """
     _, first, kinds = np.unique(hashes, return_index=True, return_inverse=True)
     order = np.argsort(kinds, kind="stable")
     previous = np.full(len(hashes), -1)
     previous[order[1:]] = np.where(np.diff(kinds[order]) == 0, order[:-1], -1)
-    begins = np.flatnonzero((previous >= 0) & ~plain)
+    begins = np.flatnonzero(plain | (previous >= 0) if counting else ~plain & (previous >= 0))
     new: list[int] = []
     repeated: list[int] = []
     distances: list[int] = []
+    constant: list[int] = []
     done = 0
     while len(new) <= limits.REPEAT_RUNS:
         after = int(np.searchsorted(begins, done))
         if after == len(begins):
             break
         row = int(begins[after])
-        tried = {row - int(previous[row]), row - int(first[kinds[row]])}
-        length, distance = max((_length(hashes, row, by), -by) for by in tried)
+        if plain[row]:
+            length, distance = 1 + _length(hashes, row + 1, 1), 0
+            constant.append(row)
+        else:
+            tried = {row - int(previous[row]), row - int(first[kinds[row]])}
+            length, distance = max((_length(hashes, row, by), -by) for by in tried)
         new.append(row - done)
         repeated.append(length)
         distances.append(-distance)
         done = row + length
-    return Runs(new, repeated, distances)
+    return Runs(new, repeated, distances), constant
 
 
 def _length(hashes: np.ndarray, row: int, distance: int) -> int:

@@ -53,26 +53,28 @@ class Samples:
     def __post_init__(self) -> None:
         self.ones: Sizes = tuple(1 for _ in self.group.grids[0])
         self.channels = self.group.layout.token_grid(self.group.shapes[0])[-1]
-        arrays, _ = self.group.sample(self.ones, self.sizes.trial)
-        some = np.concatenate([a.ravel() for a in arrays.values()])
+        found, _ = self.group.sample(self.ones, self.sizes.trial)
+        constant = [channel for channel, _ in self.group.constants]
+        arrays = [np.delete(a, constant, axis=0) for a in found.values()]
+        some = np.concatenate([a.ravel() for a in arrays])
         self.stats = stats_of(self.group, some)
         if not self.stats.moderate:
             self.group = replace(self.group, wide=True)
             some = some.astype(np.float64)
         self.std = self.stats.std if self.stats.std > 0 else 1.0
         self.zeros = bool(np.count_nonzero(some == 0) > some.size * tuning.RARE)
-        self.modes, repeated = _modes(
-            np.concatenate([a.reshape(len(a), -1) for a in arrays.values()], axis=1)
-        )
+        self.modes = np.full(self.channels, np.nan)
+        modes, repeated = _modes(np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1))
+        self.modes[np.delete(np.arange(self.channels), constant)] = modes
         self.sparse = self.zeros or repeated > tuning.RARE
-        self._some = some
+        self.some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
 
     def near_bounds(self, distance: float) -> bool:
         """Return whether more than one in a hundred values lie so close to a bound."""
         low, high = self.stats.lower + distance, self.stats.upper - distance
-        near = (self._some <= low) | (self._some >= high)
-        return bool(np.count_nonzero(near) > self._some.size // 100)
+        near = (self.some <= low) | (self.some >= high)
+        return bool(np.count_nonzero(near) > self.some.size // 100)
 
     @property
     def saturation(self) -> float:
@@ -80,12 +82,12 @@ class Samples:
 
         0 when there is none.
         """
-        least = self._some.size * tuning.SATURATED
+        least = self.some.size * tuning.SATURATED
         found = {
             abs(bound): np.count_nonzero(at_bound)
             for bound, at_bound in (
-                (self.stats.lower, self._some <= self.stats.lower),
-                (self.stats.upper, self._some >= self.stats.upper),
+                (self.stats.lower, self.some <= self.stats.lower),
+                (self.stats.upper, self.some >= self.stats.upper),
             )
             if bound and self.zeros and np.count_nonzero(at_bound) > least
         }
@@ -94,7 +96,7 @@ class Samples:
     @property
     def peaked(self) -> bool:
         """Whether one value other than 0 may occur so often that its rounding counts."""
-        some = self._some[self._some != 0]
+        some = self.some[self.some != 0]
         _, counts = np.unique(some, return_counts=True)
         return some.size < FEW or bool(counts.max() > some.size * tuning.SATURATED)
 
@@ -126,6 +128,7 @@ class Samples:
             arrays, fraction = self.group.sample(block, budget, disjoint)
             parts: dict[bool, dict[Sizes, np.ndarray]] = {}
             for (prefix, sizes), a in arrays.items():
+                a[[channel for channel, _ in self.group.constants]] = values.mean
                 if self.stats.cut:
                     np.nan_to_num(a, copy=False, nan=values.mean)
                     np.clip(a, values.lower, values.upper, out=a)

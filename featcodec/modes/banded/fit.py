@@ -1,6 +1,6 @@
 """Bands of grid frequencies, and the KLT of each, fitted to a sample."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from ...coding.model import GridModel
 from ...coding.parts.base import Sizes
 from ...encoding.fit.fitting import CENTRE_EXPONENT
+from ...encoding.fit.spectrum import Spectrum, water_level
 from ...transform import dct, householder
 from ...transform.banded import points_of
 from ...transform.linear import principal_axes
@@ -75,16 +76,28 @@ class Moments:
             found.append(product + prior * whole)
         return found
 
+    def spectra(self, goal: float, more: float) -> list[Spectrum]:
+        """Return the spectrum of each band at an error, of a group of `more` times the tokens."""
+        axes = self.axes()
+        variances = [
+            np.maximum(np.einsum("cj,cj->j", each, product @ each), 0) / max(count, 1)
+            for each, product, count in zip(axes, self.products, self.tokens, strict=True)
+        ]
+        numbers = self.channels / np.maximum(more * self.tokens, 1)
+        level = water_level(np.stack(variances), self.tokens[:, None], numbers[:, None], goal)
+        return [
+            Spectrum(each, variance[:, None], np.zeros(1), np.array([count * more]), level)
+            for each, variance, count in zip(axes, variances, self.tokens, strict=True)
+        ]
+
 
 def banded_model(
-    bands: np.ndarray,
-    axes: list[np.ndarray],
-    reflectors: int,
-    magnitude: float,
-    centre: np.ndarray,
+    bands: np.ndarray, spectra: Sequence[Spectrum], reflectors: int, centre: np.ndarray
 ) -> GridModel:
     """Return a model without scales: a KLT for each band by so many reflectors."""
-    vectors = np.stack([householder.factor(each, reflectors, magnitude) for each in axes])
+    vectors = np.stack(
+        [householder.factor(s.axes, reflectors, s.magnitudes[:reflectors]) for s in spectra]
+    )
     scales = np.zeros((len(centre), *bands.shape), np.int64)
     head = ("banded", bands.shape, centre, CENTRE_EXPONENT)
     return GridModel(*head, vectors, scales, own=bands)

@@ -2,8 +2,9 @@
 
 import math
 
+from ...encoding.fit.spectrum import FULL
 from ...encoding.search.race import Race, Recipe
-from ..linear.search import fitted_to, magnitude_at, reflector_bits
+from ..linear.search import fitted_to
 from ..search import ModeSearch
 from .fit import Moments, banded_model, radial
 
@@ -22,19 +23,23 @@ class BandedSearch(ModeSearch):
         if not whole or math.prod(whole[0].recipe.model.block) == 1:
             return
         model, values = whole[0].recipe.model, whole[0].recipe.values
-        magnitude = magnitude_at(race.snr)
+        ranks = [trial.recipe.model.vectors.shape[2] for trial in whole]
+        best = min(trial.bits for trial in whole)
+        # No basis of another band takes less than half a bit a number, whatever its axes are.
+        if model.channels > FULL or min(ranks) * model.channels / 2 > GAIN * best:
+            return
         moments = Moments(radial(model.block, 3), model.channels)
         for sizes, a in fitted_to(race, model.block, values).items():
             moments.add(a - model.centres.astype(a.dtype)[:, None, None], sizes)
-        best = min(trial.bits for trial in whole)
+        more = race.samples.group.values / (moments.tokens.sum() * model.channels)
         for wanted in range(len(moments.tokens), 1, -1):
             fewer = moments.merged(radial(model.block, wanted))
-            axes = fewer.axes()
+            spectra = fewer.spectra(race.goal(values), more)
             banded = []
-            for count in (trial.recipe.model.vectors.shape[2] for trial in whole):
-                more = (wanted - 1) * reflector_bits(model.channels, count, magnitude)
-                if more < GAIN * best:
-                    made = banded_model(fewer.bands, axes, count, magnitude, model.centre)
+            for count in ranks:
+                bits = sum(float(spectrum.bits[:count].sum()) for spectrum in spectra)
+                if bits * (wanted - 1) / wanted < GAIN * best:
+                    made = banded_model(fewer.bands, spectra, count, model.centre)
                     banded.append(race.consider(Recipe(made, None, values)).bits)
             if banded and not NEAR[0] < min(banded) / best < NEAR[1]:
                 return

@@ -1,18 +1,20 @@
 """When an encoder tries a DCT and a KLT of the group's own."""
 
-import math
+import numpy as np
 
+from ... import limits
 from ...align.value import ValueAlignment
 from ...coding.parts.base import Sizes
-from ...encoding import tuning
 from ...encoding.fit import fitting
 from ...encoding.fit.fitting import Classes
+from ...encoding.fit.spectrum import Spectrum, leading_axes
 from ...encoding.search.race import Race, Recipe, Trial
 from ..search import ModeSearch
 
-HELPFUL = 1.1  # of the bits without a KLT: bands are tried when one takes no more
+HELPFUL, BANDED = 1.1, 2  # of the bits without a KLT: bands are tried when so many take no more
 NEAR = 1.03  # of the bits of the best block without a KLT: what may be better with one
 WELL_TRAINED = 0.97  # of all other bits: with so good a profile a large group tries no KLT
+LEAST_TOKENS = 0.25  # for each channel, where a KLT is to pay
 
 
 class LinearSearch(ModeSearch):
@@ -26,23 +28,54 @@ class LinearSearch(ModeSearch):
             return
         blocks, least = self._enter_dct(race), race.least
         samples, values = race.samples, race.samples.alignment()
-        if not 2 <= samples.channels <= tuning.KLT_CHANNELS:
+        channels = samples.channels
+        if channels < 2 or channels**2 * LEAST_TOKENS > samples.group.values:
             return
         if samples.group.values > race.sizes.whole and race.trained < WELL_TRAINED * least:
             return
-        magnitude, axes = magnitude_at(race.snr), None
-        for count in (samples.channels - 1, samples.channels // 4):
-            if count < 1 or reflector_bits(samples.channels, count, magnitude) > least / 3:
-                continue
-            if axes is None:
-                wide = fitted_to(race, samples.ones, values)
-                centre = fitting.centre_of(wide)
-                axes = fitting.klt(wide, centre)
-            for shape in dict.fromkeys((*blocks, samples.ones)):
-                model = fitting.linear_model(shape, axes, count, magnitude, centre)
-                trial = race.consider(Recipe(model, None, values))
-                if shape == blocks[0] and trial.bits < HELPFUL * least:
-                    race.klts.append(trial)
+        wide = fitted_to(race, samples.ones, values)
+        centre = fitting.centre_of(wide)
+        axes = leading_axes(wide, centre, max(int(least / channels), 1))
+        best: Trial | None = None
+        for shape in dict.fromkeys((*blocks, samples.ones)):
+            spectrum = spectrum_of(race, axes, centre, shape)
+            if best is None:
+                tried = self._climb(race, spectrum, centre, shape)
+                if not tried:
+                    return
+                best = tried[0]
+                race.klts += [t for t in tried[:BANDED] if t.bits < HELPFUL * least]
+            else:
+                self._consider(race, spectrum, centre, shape, best.recipe.model.vectors.shape[2])
+
+    def _climb(
+        self, race: Race, spectrum: Spectrum, centre: np.ndarray, shape: Sizes
+    ) -> list[Trial]:
+        """Enter KLTs of more and of fewer axes while that pays; return them, the best first."""
+        most = fitting.most_axes(len(centre), limits.KLT_NUMBERS)
+        most = min(most, spectrum.axes.shape[1])
+        start = min(max(spectrum.rank, 1), most)
+        bits = np.cumsum(spectrum.bits)
+        while start > 1 and bits[start - 1] > race.least:
+            start //= 2
+        tried = [self._consider(race, spectrum, centre, shape, start)]
+        for up in (True, False):
+            rank = start
+            while True:
+                rank, before = (min(2 * rank, most) if up else rank // 2), rank
+                if rank in (0, before) or bits[rank - 1] > race.least:
+                    break
+                tried.append(self._consider(race, spectrum, centre, shape, rank))
+                if tried[-1].bits > min(trial.bits for trial in tried):
+                    break
+        return sorted(tried, key=lambda trial: trial.bits)
+
+    def _consider(
+        self, race: Race, spectrum: Spectrum, centre: np.ndarray, shape: Sizes, rank: int
+    ) -> Trial:
+        magnitudes = spectrum.magnitudes[:rank]
+        model = fitting.linear_model(shape, spectrum.axes, rank, magnitudes, centre)
+        return race.consider(Recipe(model, None, race.samples.alignment()))
 
     def _enter_dct(self, race: Race) -> list[Sizes]:
         """Enter the DCT of blocks worth trying; return the best of them, and those near it."""
@@ -60,14 +93,11 @@ class LinearSearch(ModeSearch):
 SEARCH = LinearSearch()
 
 
-def magnitude_at(snr: float) -> float:
-    """Return the magnitude of the integers of reflectors that pays at an SNR in dB."""
-    return float(2.0 ** min(max(round((snr - 2) / 6), 1), 6))
-
-
-def reflector_bits(channels: int, count: int, magnitude: float) -> float:
-    """Return about how many bits the integers of a KLT take."""
-    return (math.log2(magnitude) + 2) * (count * channels - count * count / 2)
+def spectrum_of(race: Race, axes: np.ndarray, centre: np.ndarray, block: Sizes) -> Spectrum:
+    """Return the spectrum of axes in blocks of the group, at the error of a race."""
+    values = race.samples.alignment()
+    classes, fraction = race.samples.sample(block, race.sizes.fit, values, disjoint=True)
+    return Spectrum.of(axes, centre, classes[False], block, fraction, race.goal(values))
 
 
 def fitted_to(race: Race, block: Sizes, values: ValueAlignment) -> Classes:

@@ -55,5 +55,5 @@ class WeightedFields(Fields):
 
 
 MODES = (
-    Mode("weighted", 8, V6, fields=WeightedFields, in_profiles=True, trellis=True, of_task=True),
+    Mode("weighted", 9, V6, fields=WeightedFields, in_profiles=True, trellis=True, of_task=True),
 )

@@ -10,9 +10,9 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from ..errors import FeatcodecError
-from ..outputs import PROCESS, abandoned
-from . import TERMINATED
+from .cli import TERMINATED
+from .errors import FeatcodecError
+from .outputs import PROCESS, abandoned
 
 PATIENCE = 10.0  # seconds that a process has to clean up
 
@@ -61,11 +61,15 @@ class Worker:
 
 
 def results(
-    work: Callable[[Any], Any], tasks: Sequence[Any], jobs: int
+    work: Callable[[Any], Any],
+    tasks: Sequence[Any],
+    jobs: int,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Iterator[tuple[int, Any]]:
     """Yield (position, result) of tasks as they are done; each has a `target`, what it writes.
 
     A result is an exception when there was one. Tasks are dropped when the iterator is.
+    `meanwhile` is called once here, when as many processes as there may be are at work.
     """
     waiting = list(enumerate(tasks))[::-1]
     workers: list[Worker] = []
@@ -74,6 +78,9 @@ def results(
             while waiting and len(workers) < jobs:
                 workers.append(Worker(work))
                 workers[-1].begin(*waiting.pop())
+            if meanwhile is not None:
+                meanwhile()
+                meanwhile = None
             for ready in wait([worker.connection for worker in workers]):
                 worker = next(worker for worker in workers if worker.connection is ready)
                 found = worker.result()

@@ -1,0 +1,159 @@
+"""A file decoded to a dump by one process or several, each its share of the row groups.
+
+All map the dump and write to it; what a process writes does not depend on how many there are.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from . import saving
+from .align.numbers import STORED, from_float, to_float
+from .coding.profile import Profile
+from .container.index import TensorEntry
+from .container.reader import Reader
+from .container.source import File
+from .decoding.decoder import Decoder
+from .dumps import Described, DumpWriter
+from .elements import FLOATS
+from .errors import InvalidInput
+from .outputs import descriptor
+from .pool import results
+
+CHUNK = 1 << 18  # values converted at once
+
+
+@dataclass(frozen=True)
+class Share:
+    """The row groups that a process decodes, as plain values that travel to it."""
+
+    file: File
+    profiles: Sequence[Profile]
+    names: tuple[str, ...]
+    dtype: str | None
+    target: str  # the dump, which is reserved
+    path: str  # what it will be called
+    number: int
+    of: int
+
+
+def decode_to(
+    decoder: Decoder,
+    out: BinaryIO,
+    path: str | os.PathLike[str],
+    names: Sequence[str],
+    dtype: str | None,
+    jobs: int = 1,
+) -> int:
+    """Write tensors of an open file as a dump of the kind of `path`; return the bytes written.
+
+    With `jobs`, as many processes share the work, where the file has a path that all can open and
+    the dump is no archive, which is written in order.
+    """
+    entries = chosen_entries(decoder.reader, names)
+    if dtype is not None and dtype not in FLOATS:
+        raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
+    described = _described(entries, dtype)
+    archive = saving.archive_of(path, described)
+    if archive is not None:
+        with tempfile.TemporaryFile(dir=Path(out.name).parent) as room:
+            writer = _writer(decoder, cast(BinaryIO, room), path, described)
+            _decode(decoder, writer, entries, dtype, (0, 1))
+            archive(out, ((one, writer.tensor(i)) for i, one in enumerate(described)))
+            return out.tell()
+    writer = _writer(decoder, out, path, described)
+    file = decoder.reader.source
+    jobs = min(jobs, sum(group.header.row_groups for group in decoder.groups))
+    if jobs <= 1 or not isinstance(file, File) or descriptor(file.path) is not None:
+        _decode(decoder, writer, entries, dtype, (0, 1))
+        return writer.total
+    plain = [replace(profile) for profile in decoder.profiles]  # not what they unpacked
+    share = Share(file, plain, tuple(names), dtype, str(out.name), os.fspath(path), 0, jobs)
+    others = [replace(share, number=number) for number in range(1, jobs)]
+    own = partial(_decode, decoder, writer, entries, dtype, (0, jobs))
+    for _, result in results(_work, others, jobs - 1, own):
+        if isinstance(result, Exception):
+            raise result
+    return writer.total
+
+
+def _work(share: Share) -> None:
+    """Decode a share in a process of its own."""
+    decoder = Decoder(Reader(share.file, share.file.name), share.profiles)
+    entries = chosen_entries(decoder.reader, share.names)
+    described = _described(entries, share.dtype)
+    with Path(share.target).open("r+b") as out:
+        writer = _writer(decoder, out, share.path, described, reserved=True)
+        _decode(decoder, writer, entries, share.dtype, (share.number, share.of))
+
+
+def _described(entries: Sequence[TensorEntry], dtype: str | None) -> list[Described]:
+    kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
+    return [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
+
+
+def _writer(
+    decoder: Decoder,
+    out: BinaryIO,
+    path: str | os.PathLike[str],
+    described: Sequence[Described],
+    reserved: bool = False,
+) -> DumpWriter:
+    head, offsets = saving.layout_of(path)(described, decoder.reader.index.metadata)
+    return DumpWriter(out, described, head, offsets, reserved=reserved)
+
+
+def _decode(
+    decoder: Decoder,
+    writer: DumpWriter,
+    entries: Sequence[TensorEntry],
+    dtype: str | None,
+    share: tuple[int, int],
+) -> None:
+    place = {entry.name: i for i, entry in enumerate(entries)}
+    convert = partial(_converted, wanted=dtype) if dtype else None
+    target = lambda entry: writer.tensor(place[entry.name])  # noqa: E731
+    decoder.decode(entries, target, writer.release, convert, share)
+
+
+def _converted(stored: np.ndarray, dtype: str, wanted: str) -> np.ndarray:
+    """Return floating elements as another type; others stay as they are."""
+    if dtype not in FLOATS or dtype == wanted:
+        return stored
+    flat = stored.view(STORED[dtype]).reshape(-1)
+    found = np.empty(flat.shape, STORED[wanted])
+    for start in range(0, flat.size, CHUNK):
+        values = to_float(flat[start : start + CHUNK], dtype)
+        finite = np.isfinite(values)
+        converted = from_float(np.where(finite, values, 0), wanted)
+        if not finite.all():
+            converted[~finite] = from_nonfinite(values[~finite], wanted)
+        found[start : start + CHUNK] = converted
+    return found.reshape(stored.shape)
+
+
+def from_nonfinite(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Return NaN and infinities as stored elements; F8_E4M3 has no infinity and takes NaN."""
+    if dtype in ("F16", "F32", "F64"):
+        return values.astype(STORED[dtype])
+    nan, infinite = {"BF16": (0x7FC0, 0x7F80), "F8_E5M2": (0x7F, 0x7C)}.get(dtype, (0x7F, 0x7F))
+    sign = 0x8000 if dtype == "BF16" else 0x80
+    code = np.where(np.isnan(values), nan, infinite)
+    return (code | np.where(np.signbit(values), sign, 0)).astype(STORED[dtype])
+
+
+def chosen_entries(reader: Reader, names: Sequence[str]) -> list[TensorEntry]:
+    """Return the tensors of those names in the order of the file, all when none is named."""
+    if not names:
+        return reader.index.tensors
+    known = {entry.name for entry in reader.index.tensors}
+    for name in names:
+        if name not in known:
+            raise InvalidInput(f"{reader.name} holds no tensor {name!r}")
+    return [entry for entry in reader.index.tensors if entry.name in set(names)]

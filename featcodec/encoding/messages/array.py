@@ -1,0 +1,104 @@
+"""An array to its message: with loss under the entry that takes the fewest bits, or bit for bit."""
+
+import zlib
+from collections.abc import Callable, Sequence
+
+from ...coding.message_entry import Entry
+from ...coding.message_head import LOSSLESS, Head
+from ...coding.profile import Profile
+from ...entropy import exact
+from ...errors import InvalidInput, Unreachable
+from ...request import Quality
+from .. import tuning
+from .step import At
+from .trial import Trial
+from .values import Values
+
+BPFP_ROUNDS = 6
+
+
+def encode(
+    values: Values,
+    entries: Sequence[Entry],
+    profile: Profile,
+    quality: Quality,
+    step: float | None = None,
+) -> bytes:
+    """Return the message of an array, bit for bit when loss would not make it shorter.
+
+    `step`, in the unit of the values, is taken in place of the quality. Raises InvalidInput when
+    the values differ and no entry fits, Unreachable for a rate that is too low.
+    """
+    if quality.lossless or not values.varied:
+        return _exact(values)
+    trials = _trials(values, entries, profile)
+    if step is not None:
+        return _least(trials, lambda trial: trial.at_step(step)) or _exact(values)
+    if quality.bpfp is not None:
+        return _at_rate(trials, quality.bpfp)
+    if quality.max_error is not None:
+        bound = quality.max_error
+        return _least(trials, lambda trial: trial.within(bound)) or _exact(values)
+    assert quality.snr is not None
+    target = values.power * 10 ** (-quality.snr / 10)
+    if not target > 0:
+        return _exact(values)
+    return _least(trials, lambda trial: trial.at_error(target)) or _exact(values)
+
+
+def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[Trial]:
+    shape = values.stored.shape
+    grids = [(entry, entry.grid_of(shape)) for entry in entries]
+    fitting = [(entry, grid) for entry, grid in grids if grid is not None]
+    if not fitting:
+        known = ", ".join(sorted({str(entry) for entry in entries}))
+        raise InvalidInput(
+            f"the profile has no entry for an array of shape {shape}; it has {known}"
+        )
+    return [Trial.of(values, entry, grid, profile) for entry, grid in fitting]
+
+
+def _least(trials: Sequence[Trial], solve: Callable[[Trial], At | None]) -> bytes | None:
+    """Return the message of the trial of the fewest bits; only that is coded.
+
+    None when no trial meets what is asked.
+    """
+    solved = [(trial, solve(trial)) for trial in trials]
+    found = [(trial, at) for trial, at in solved if at is not None]
+    if not found:
+        return None
+    trial, at = min(found, key=lambda pair: pair[0].bits(pair[1])) if found[1:] else found[0]
+    message = trial.message(at)
+    if len(message) > tuning.WORTHWHILE * trial.values.stored.nbytes:
+        return min(message, _exact(trial.values), key=len)
+    return message
+
+
+def _at_rate(trials: Sequence[Trial], bpfp: float) -> bytes:
+    """Return the message of at most so many bits a value that errs the least."""
+    values = trials[0].values
+    most = wanted = bpfp * values.values.size
+    for _ in range(BPFP_ROUNDS):
+        found = [(trial, trial.at_bits(wanted)) for trial in trials]
+        best = min(
+            ((trial, at) for trial, at in found if at is not None),
+            key=lambda pair: pair[0].error(pair[1].position),
+            default=None,
+        )
+        if best is None:
+            break
+        message = best[0].message(best[1])
+        if 8 * len(message) <= most:
+            return message
+        wanted -= 8 * len(message) - most + 1
+    message = _exact(values)
+    if 8 * len(message) <= most:
+        return message
+    raise Unreachable(f"{bpfp:g} bpfp cannot be reached by a message; ask for more bits")
+
+
+def _exact(values: Values) -> bytes:
+    """Return the message bit for bit."""
+    head = Head(LOSSLESS, values.dtype, values.stored.shape).pack()
+    numbers = values.stored.reshape(-1).view(f"<u{values.stored.itemsize}")
+    return head + exact.ExactEncoder(True).encode(numbers, zlib.crc32(head))

@@ -1,0 +1,94 @@
+"""The latents of a message at any step: symbols, error and bits."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...coding.parts.at_once import AtOnceCoder, Runs
+from ...coding.parts.base import Sizes, thresholds_of
+from ...entropy.tables import Table, bits
+from ...quantise.scalar import LARGEST
+
+ESCAPE_BITS = 12
+
+
+@dataclass
+class Symbols:
+    """The symbols of a class of blocks in coding order, flat."""
+
+    runs: Runs
+    blocks: int
+    values: np.ndarray  # int32
+    error: float  # squared, of the latents
+
+    def arrays(self) -> list[tuple[np.ndarray, Table]]:
+        """Return the symbols of each table."""
+        ends = itertools.accumulate((n * self.blocks for n in self.runs.counts), initial=0)
+        pairs = zip(itertools.pairwise(ends), self.runs.tables, strict=True)
+        return [(self.values[start:end], table) for (start, end), table in pairs]
+
+    def bits(self) -> float:
+        """Return what they take, but for what the coder adds."""
+        total = 0.0
+        for symbols, table in self.arrays():
+            limit = table.magnitude
+            inside = np.clip(symbols >> table.shift, -limit, limit)
+            escapes = np.count_nonzero(np.abs(inside) == limit)
+            total += float(bits(table).take(inside + limit).sum()) + ESCAPE_BITS * escapes
+        return total
+
+
+class Latents:
+    """The latents of a class of blocks, to be quantised at one step after another."""
+
+    def __init__(self, values: np.ndarray, sizes: Sizes) -> None:
+        """`values` is (coefficients, blocks)."""
+        self.values = values
+        self.sizes = sizes
+        self.blocks = values.shape[1]
+        self._runs: Runs | None = None
+
+    def _order(self, runs: Runs) -> None:
+        """Put latents into a coding order, unless they are in it."""
+        if runs is self._runs:
+            return
+        dtype = self.values.dtype.name
+        self._ordered = self.values.take(runs.rows, axis=0).reshape(-1)
+        self._sizes = np.abs(self._ordered)
+        self._lost = self.values.take(runs.lost, axis=0).reshape(-1)
+        self._first, self._more = runs.offsets(self.blocks, dtype)
+        self._limits: dict[float, tuple[np.ndarray, np.ndarray]] = {}
+        self._runs = runs
+
+    def _thresholds(self, runs: Runs, lmbda: float) -> tuple[np.ndarray, np.ndarray]:
+        if lmbda not in self._limits:
+            found = [thresholds_of(table, lmbda) for table in runs.tables]
+            dtype = self.values.dtype.name
+            self._limits[lmbda] = (
+                runs.each([at.dead for at in found], self.blocks, dtype),
+                runs.each([at.edge for at in found], self.blocks, dtype),
+            )
+        return self._limits[lmbda]
+
+    def quantised(self, part: AtOnceCoder) -> Symbols:
+        """Return the symbols at the step of a coder."""
+        runs = part.runs(self.sizes)
+        self._order(runs)
+        dead, edge = self._thresholds(runs, part.lmbda)
+        kind = self.values.dtype.type
+        size = self._sizes * kind(1 / part.step)
+        if size.size and not size.max() <= LARGEST:
+            np.minimum(size, kind(LARGEST), out=size)
+        nonzero = size >= dead
+        above = size - edge
+        np.maximum(above, kind(0), out=above)
+        symbols = above.astype(np.int32)
+        symbols += nonzero
+        size -= symbols
+        size -= nonzero * self._first
+        size -= (symbols > 1) * self._more
+        lost = self._lost * kind(1 / part.step)
+        error = (float(np.vdot(size, size)) + float(np.vdot(lost, lost))) * part.step**2
+        np.negative(symbols, out=symbols, where=self._ordered < 0)
+        return Symbols(runs, self.blocks, symbols, error)

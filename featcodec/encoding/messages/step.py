@@ -1,0 +1,119 @@
+"""The step of a message, and lambda where no step meets an error.
+
+The error of an array grows with the step, and jumps where the step scale chooses other tables. A
+larger lambda fills these gaps: positions count the steps, and at each gap some levels of lambda.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...coding.message_head import MIDDLE, STEPS_PER_OCTAVE
+from ...quantise.scalar import LAMBDA
+from ..rate_control.bracket import Bracket
+
+CLOSE = 0.004  # of a logarithm of the error: 0.017 dB
+ROUNDS = 12
+DROP = 5  # positions from one attempt to the next where those of a bracket have failed
+EVEN_DROPS, MOST_DROPS = 16, 32  # attempts; later ones go further and further
+LOOKED_AT = 2048  # latents, for a first step
+DEAD = 0.62  # steps, below which most latents become 0
+LEVELS, LEVELS_PER_OCTAVE = 12, 12  # of lambda
+WIDE = 16  # positions of a level, which changes the error as much as so many codes
+PER_TABLE = STEPS_PER_OCTAVE // 2  # codes of a step scale
+PERIOD = PER_TABLE + WIDE * LEVELS
+FIRST = (MIDDLE - PER_TABLE // 2) % PER_TABLE - PER_TABLE  # a code at which tables change
+LAST_CODE = 0xFFFF
+
+
+@dataclass(frozen=True)
+class At:
+    """What a message is quantised with."""
+
+    code: int  # of the step
+    level: int = 0  # of lambda
+
+    @property
+    def lmbda(self) -> float:
+        return LAMBDA * float(2 ** (self.level / LEVELS_PER_OCTAVE))
+
+    @property
+    def position(self) -> int:
+        scale, code = divmod(self.code - FIRST, PER_TABLE)
+        return scale * PERIOD + code + WIDE * self.level
+
+    @classmethod
+    def of(cls, position: int) -> "At":
+        """Return what lies at a position; those beyond the codes are that of the last."""
+        scale, code = divmod(position, PERIOD)
+        level = max(code - PER_TABLE + WIDE, 0) // WIDE
+        code = min(code, PER_TABLE - 1)
+        return cls(min(max(scale * PER_TABLE + code + FIRST, 0), LAST_CODE), level)
+
+
+LAST = At(LAST_CODE).position
+
+
+def start_of(latents: Sequence[np.ndarray], target: float) -> float:
+    """Return about the step at which latents have a squared error of `target`."""
+    total = sum(part.size for part in latents)
+    every = max(total // LOOKED_AT, 1)
+    some = np.concatenate([part.reshape(-1)[::every] for part in latents]).astype(np.float64)
+    size = np.sort(np.abs(some))
+    below = np.concatenate([[0.0], np.cumsum(size * size)])  # the error when so many become 0
+    above = np.arange(len(size), 0, -1)  # of the rest each errs by a twelfth of the squared step
+    error = below[:-1] + above * (size / DEAD) ** 2 / 12
+    goal = target * len(size) / total
+    first = min(int(np.searchsorted(error, goal)), len(size) - 1)
+    return math.sqrt(max(12 * (goal - below[first]) / above[first], (size[first] * 0.1) ** 2))
+
+
+def fitted(
+    error: Callable[[int], float], target: float, start: int, close: float = CLOSE
+) -> int | None:
+    """Return the largest position found of an error, which grows with it, of at most `target`.
+
+    None when there is none. The search ends within `close`, a logarithm, of the target.
+    """
+    seen: dict[int, float] = {}
+
+    def excess(position: int) -> float:
+        if position not in seen:
+            found = math.log(max(error(position), 1e-300) / target)
+            seen[position] = math.inf if math.isnan(found) else found
+        return seen[position]
+
+    position, drop = _search(excess, start, close), DROP
+    for number in range(MOST_DROPS):
+        if excess(position) <= 0:
+            return position
+        if position == 0:
+            break
+        drop = drop if number < EVEN_DROPS else 2 * drop
+        position = max(position - drop, 0)
+    return None
+
+
+def _search(excess: Callable[[int], float], position: int, close: float) -> int:
+    """Return the largest position found of an excess of at most 0, or the last one tried."""
+    curve = Bracket(-close / 2, math.log(2) * 1.5, (0.2, 2.0), reach=4.0)
+    for _ in range(ROUNDS):
+        y = excess(position)
+        if -close <= y <= 0:
+            return position
+        curve.add(position / STEPS_PER_OCTAVE, min(max(y, -700.0), 700.0))
+        wanted = round(curve.next() * STEPS_PER_OCTAVE)
+        if curve.low and curve.high:
+            low, high = (round(end[0] * STEPS_PER_OCTAVE) for end in (curve.low, curve.high))
+            wanted = min(max(wanted, low + 1), high - 1)
+            if At.of(wanted).position in (low, high):
+                wanted = (low + high) // 2
+            if At.of(wanted).position in (low, high):
+                return low
+        following = At.of(min(max(wanted, 0), LAST)).position
+        if following == position:
+            break
+        position = following
+    return round(curve.low[0] * STEPS_PER_OCTAVE) if curve.low else position

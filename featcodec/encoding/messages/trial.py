@@ -1,0 +1,210 @@
+"""An array under one entry of a profile: its latents, their error at a step, and its message."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ...align.numbers import to_float
+from ...coding.exceptions import Exceptions
+from ...coding.message_entry import Entry, MessageGrid, seed_of
+from ...coding.message_head import EXCEPTIONS, SHIFTED, TAG_BYTES, UNCLAMPED, Head, code_of
+from ...coding.parts.at_once import AtOnceCoder
+from ...coding.parts.base import NextSymbols
+from ...coding.profile import Profile
+from ...coding.row_group import RowGroupCoder
+from ...entropy import symbols as coded_symbols
+from .latents import Latents, Symbols
+from .step import LAST, At, fitted, start_of
+from .values import Values
+
+MOST_SHIFT = 120  # quarter octaves: a step beyond has no code
+LEAST_START, MOST_START = 1e-6, 1e6  # of a first step, in deviations of the profile
+ROUNDS = 3  # in which the error of latents is to foretell that of decoded values,
+NEARLY = 0.02  # which may be less than is asked for by that share
+SURELY = 1 - 1e-6  # of a bound: what arithmetic adds to an error
+NEAR = 3.0  # deviations from the mean to a bound at which many decoded values are clamped
+OVERHEAD = 13  # bytes beside the head and what symbols take, about
+
+
+@dataclass
+class Trial:
+    """An array under one entry; `coder` and `head` are at a step of 1."""
+
+    values: Values
+    profile: Profile
+    head: Head
+    coder: RowGroupCoder
+    latents: list[tuple[bool, Latents]]
+    _last: tuple[At, list[Symbols]] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, values: Values, entry: Entry, grid: MessageGrid, profile: Profile) -> "Trial":
+        bounds = (entry.head.lower, entry.head.upper)
+        flags = 0 if values.usual is None else EXCEPTIONS
+        if not values.are_those_within(*bounds):
+            # Bounds serve to clamp when they cut what is not usual, and nothing else.
+            flags |= UNCLAMPED
+            bounds = (values.low, values.high)
+        tag = profile.digest[:TAG_BYTES]
+        head = Head(flags, values.dtype, values.stored.shape, tag, entry.number)
+        coder = entry.coder(grid, head, bounds)
+        latents = _latents(values, coder, grid)
+        shift = _shift(coder, latents)
+        if shift:
+            head = replace(head, flags=head.flags | SHIFTED, shift=shift)
+            coder = entry.coder(grid, head, bounds)
+        return cls(values, profile, head, coder, latents)
+
+    def at_error(self, target: float) -> At | None:
+        """Return the largest step found at which the squared error is at most `target`."""
+        goal = target / self.coder.values.std**2
+        start = self._start(start_of([latents.values for _, latents in self.latents], goal))
+        measured = self._measured(target)
+        for _ in range(ROUNDS):
+            found = fitted(self.error, goal, start)
+            if found is None:
+                break
+            if not measured:
+                return At.of(found)
+            reached = self._squared(found) / target
+            if 1 - NEARLY <= reached <= 1:
+                return At.of(found)
+            start = found
+            goal *= min(max((1 - NEARLY / 2) / max(reached, 1e-9), 0.01), 100.0)
+        return self._at(fitted(self._squared, target, start, NEARLY))
+
+    def within(self, bound: float) -> At | None:
+        """Return the largest step found at which no decoded value errs by more than `bound`."""
+        start = self._start(2 * bound / self.coder.values.std)
+        return self._at(fitted(self._largest, (bound * SURELY) ** 2, start))
+
+    def at_bits(self, bits: float) -> At | None:
+        """Return the least step found at which the message takes at most about so many bits."""
+        size = max(self.values.values.size, 1)
+        deviation = math.sqrt(self.values.power / size) / self.coder.values.std
+        start = self._start(2 * deviation * 2 ** min(-bits / size, 0.0))
+
+        def rate(back: int) -> float:
+            return float(2 ** (2 * self.bits(At.of(LAST - back)) / size))
+
+        back = fitted(rate, 2 ** (2 * bits / size), LAST - start)
+        return None if back is None else At.of(LAST - back)
+
+    def at_step(self, step: float) -> At:
+        """Return the code of a step in the unit of the values."""
+        return At.of(self._start(step / self.coder.values.std))
+
+    def _measured(self, target: float) -> bool:
+        """Return whether decoded values err otherwise than their latents."""
+        values = self.values
+        if values.usual is not None or values.rounding_counts(target):
+            return True
+        bounds, reach = self.coder.values, NEAR * math.sqrt(values.power / values.count)
+        nearest = min(values.mean - bounds.lower, bounds.upper - values.mean)
+        return self.coder.clamp and nearest < reach
+
+    @staticmethod
+    def _at(position: int | None) -> At | None:
+        return None if position is None else At.of(position)
+
+    @staticmethod
+    def _start(step: float) -> int:
+        """Return the position of a step, in deviations of the profile."""
+        return At(code_of(min(max(step, LEAST_START), MOST_START))).position
+
+    def bits(self, at: At) -> float:
+        """Return about the bits of the message."""
+        over = 8 * (len(replace(self.head, code=at.code).pack()) + OVERHEAD)
+        return over + sum(found.bits() for found in self._quantised(at))
+
+    def message(self, at: At) -> bytes:
+        """Return the message."""
+        head = replace(self.head, code=at.code)
+        packed = head.pack()
+        arrays = [pair for found in self._quantised(at) for pair in found.arrays()]
+        coded = coded_symbols.encode(arrays, seed_of(head, packed, self.profile))
+        return packed + self._exceptions() + coded
+
+    def _exceptions(self) -> bytes:
+        if self.values.usual is None:
+            return b""
+        kept, grid = Exceptions(), self.coder.grid
+        for boxes in grid.boxes(0, grid.slabs).values():
+            usual = grid.collect(boxes, lambda _: self.values.usual, lambda a: a)
+            stored = grid.collect(boxes, lambda _: self.values.stored, lambda a: a)
+            kept.add(np.flatnonzero(~usual), stored)
+        return kept.pack()
+
+    def _part(self, prefix: bool, at: At) -> AtOnceCoder:
+        head, part = replace(self.head, code=at.code), self.coder.parts[prefix]
+        assert isinstance(part, AtOnceCoder)
+        return replace(
+            part,
+            step=head.step,
+            step_scale=part.step_scale + head.step_scale,
+            lmbda=at.lmbda,
+        )
+
+    def _quantised(self, at: At) -> list[Symbols]:
+        if self._last is None or self._last[0] != at:
+            found = [latents.quantised(self._part(prefix, at)) for prefix, latents in self.latents]
+            self._last = at, found
+        return self._last[1]
+
+    def error(self, position: int) -> float:
+        """Return the squared error of the latents."""
+        return sum(found.error for found in self._quantised(At.of(position)))
+
+    def _squared(self, position: int) -> float:
+        return self._change(At.of(position))[0]
+
+    def _largest(self, position: int) -> float:
+        return self._change(At.of(position))[1] ** 2
+
+    def _change(self, at: At) -> tuple[float, float]:
+        """Return the squared and the largest error of decoded usual values."""
+        squared, largest, grid = 0.0, 0.0, self.coder.grid
+        classes = grid.boxes(0, grid.slabs).items()
+        for ((prefix, sizes), boxes), found in zip(classes, self._quantised(at), strict=True):
+            back = self.coder.reconstruct(
+                self._part(prefix, at), in_order(found), sizes, found.blocks, None
+            )
+            values = grid.collect(boxes, lambda _: self.values.values, lambda a: a)
+            change = np.abs(to_float(back, self.values.dtype) - values)
+            if self.values.usual is not None:
+                change[~grid.collect(boxes, lambda _: self.values.usual, lambda a: a)] = 0
+            squared += float(np.square(change, dtype=np.float64).sum())
+            largest = max(largest, float(change.max(initial=0)))
+        return squared, largest
+
+
+def _latents(values: Values, coder: RowGroupCoder, grid: MessageGrid) -> list[tuple[bool, Latents]]:
+    """Return the latents of each class of blocks, and whether they are of prefix tokens."""
+    found, filled = [], values.filled()
+    for (prefix, sizes), boxes in grid.classes.items():
+        some = grid.collect(boxes, lambda _: filled, lambda a: a)
+        aligned = coder.values.forward(some.astype(coder.compute_dtype, copy=False))
+        latents = coder.parts[prefix].transform.forward(aligned, sizes)
+        found.append((prefix, Latents(latents.reshape(-1, latents.shape[-1]), sizes)))
+    return found
+
+
+def in_order(found: Symbols) -> NextSymbols:
+    """Return symbols in the form that `decode` takes them."""
+    arrays = iter(found.arrays())
+    return lambda count, table: next(arrays)[0]
+
+
+def _shift(coder: RowGroupCoder, latents: list[tuple[bool, Latents]]) -> int:
+    """Return by how many quarter octaves latents exceed the scales of the profile."""
+    energy = expected = 0.0
+    for prefix, some in latents:
+        part = coder.parts[prefix]
+        assert isinstance(part, AtOnceCoder)
+        energy += float(np.square(some.values, dtype=np.float64).sum())
+        expected += part.runs(some.sizes).expected * some.blocks
+    if not (0 < energy < math.inf and expected > 0):
+        return 0
+    shift = round(2 * math.log2(energy / expected))
+    return min(max(shift, -MOST_SHIFT), MOST_SHIFT) if abs(shift) >= 2 else 0

@@ -1,0 +1,136 @@
+"""About how many bits a group takes with a transform: classes of latents are their scales."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...align.value import ValueAlignment
+from ...coding.model import GridModel, pack_scales
+from ...coding.parts.base import Sizes
+from ...container.model import ProfileEntry
+from ...entropy import family
+from ...transform import dct, householder
+from ..fit import fitting
+from ..fit.fitting import Classes
+from ..fit.spectrum import Spectrum
+from ..search.candidate import scale_of, separable
+from ..search.entries import matching
+from ..tensors.samples import Samples
+from .symbols import symbol_bits
+
+TABLES = 64  # that are told apart
+KLT_CHANNELS = 512  # beyond so many, the axes of so small a sample say little
+LEAST_TOKENS = 0.5  # for each channel, to find axes from
+NEAR = 1.1  # of the bits of the best block without a KLT: what may be better with one
+TRELLIS_GAIN = 0.95  # part of the bits that remains
+SIDE_BITS, CHANNEL_BITS = 8.0 * 64, 4.0  # of tables, and of centres
+
+
+def profile_bits(
+    samples: Samples, entries: Sequence[tuple[int, ProfileEntry]], snr: float
+) -> Iterator[float]:
+    """Yield the bits with each entry of a profile that may serve."""
+    for _, entry in matching(samples, entries, "auto", prefix=False):
+        model, values = GridModel.unpack(entry.model, entry.channels), samples.alignment(entry)
+        some = _classes(samples, model.block, values)
+        latents = fitting.latents_of(model, some, samples.group.compute_dtype)
+        target = 10 ** (-snr / 10) * (samples.std / entry.std) ** 2
+        yield _bits(samples, latents, model.scales, target)
+
+
+def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
+    """Yield the bits with a DCT of each block worth trying, with a KLT and without."""
+    target, values = 10 ** (-snr / 10), samples.alignment()
+    blocks = fitting.blocks_worth_trying(samples.group.grids)
+    side = SIDE_BITS + CHANNEL_BITS * samples.channels
+    found: dict[Sizes, tuple[Classes, float]] = {}
+    for block in dict.fromkeys((*blocks, samples.ones)):
+        some = _classes(samples, block, values)
+        model = fitting.linear_model(block, None, 0, 1, fitting.centre_of(some))
+        model = replace(model, transform="linear")
+        latents = fitting.latents_of(model, some, samples.group.compute_dtype)
+        found[block] = latents, side + _fitted(samples, latents, block, target)
+    least = min(found[block][1] for block in blocks or [samples.ones])
+    yield least
+    axes, axes_bits = _axes(samples, values, target)
+    if axes is not None and axes_bits < least:
+        for block, (plain, bits) in found.items():
+            if bits < NEAR * least or block == samples.ones:
+                turned = {sizes: np.tensordot(axes.T, a, 1) for sizes, a in plain.items()}
+                yield side + axes_bits + _fitted(samples, turned, block, target)
+
+
+def _classes(samples: Samples, block: Sizes, values: ValueAlignment) -> Classes:
+    return samples.sample(block, samples.sizes.trial, values)[0][False]
+
+
+def _axes(
+    samples: Samples, values: ValueAlignment, target: float
+) -> tuple[np.ndarray | None, float]:
+    """Return principal axes (channels, channels) of values apart from the sample, and their bits.
+
+    Rounded as reflectors are; None where too little is known of them, or none pays.
+    """
+    if not 2 <= samples.channels <= KLT_CHANNELS:
+        return None, 0.0
+    budget = 2 * samples.sizes.trial
+    parts, share = samples.sample(samples.ones, budget, values, disjoint=True)
+    some = parts[False]
+    if sum(a[0].size for a in some.values()) < LEAST_TOKENS * samples.channels:
+        return None, 0.0
+    centre = fitting.centre_of(some)
+    axes = fitting.klt(some, centre)
+    spectrum = Spectrum.of(axes, centre, some, samples.ones, share, target)
+    rank = min(spectrum.rank, samples.channels - 1)
+    if not rank:
+        return None, 0.0
+    rounded = householder.factor(axes, rank, spectrum.magnitudes[:rank])
+    basis = householder.basis(rounded, samples.channels).astype(samples.group.compute_dtype)
+    return basis, float(spectrum.bits[:rank].sum())
+
+
+def _fitted(samples: Samples, latents: Classes, block: Sizes, target: float) -> float:
+    """Return the bits of latents with scales fitted to them, which are stored where they pay."""
+    energy = fitting.energy_of(latents, block)
+    base = separable(energy.scales())
+    wanted = energy.towards(base).scales()
+    step_scale = scale_of(_start(wanted, target))
+    floor = step_scale - 2 * family.UNIT - 2
+    base, wanted = np.maximum(base, floor), np.maximum(wanted, floor)
+    share = sum(a.size for a in latents.values()) / samples.group.values
+    scales = fitting.worthwhile(base, wanted, energy.count / share, step_scale, single=True)
+    return _bits(samples, latents, scales, target) + 8 * len(pack_scales(scales // 2))
+
+
+def _bits(samples: Samples, latents: Classes, scales: np.ndarray, target: float) -> float:
+    """Return the bits of all the group's latents at a mean squared error."""
+    expected = [
+        np.broadcast_to(_at(scales, sizes), a.shape).ravel() for sizes, a in latents.items()
+    ]
+    flat, known = np.concatenate([a.ravel() for a in latents.values()]), np.concatenate(expected)
+
+    def classes(_: np.ndarray, step: float) -> np.ndarray:
+        return np.minimum(family.numbers(known, scale_of(step)), TABLES - 1)
+
+    bits = symbol_bits(flat, classes, target, _start(scales, target), signs=True)
+    return TRELLIS_GAIN * bits * samples.group.values / flat.size
+
+
+def _at(scales: np.ndarray, sizes: Sizes) -> np.ndarray:
+    """Return the scales (channels, points, 1) of blocks of a size."""
+    places = dct.places(sizes, scales.shape[1:])
+    found: np.ndarray = scales[np.ix_(np.arange(len(scales)), *places)]
+    return found.reshape(len(scales), -1, 1)
+
+
+def _start(scales: np.ndarray, target: float) -> float:
+    """Return the step at which latents of these scales have the error: cells or all of them."""
+    variances = np.exp2(scales / 2)
+    low, high = math.log(1e-12), math.log(max(float(variances.max()), 1e-11))
+    for _ in range(20):
+        middle = (low + high) / 2
+        enough = float(np.minimum(variances, math.exp(middle)).mean()) > target
+        low, high = (low, middle) if enough else (middle, high)
+    return math.sqrt(12 * math.exp(low))

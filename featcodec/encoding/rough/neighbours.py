@@ -1,0 +1,69 @@
+"""About how many bits a sparse group takes without a transform: classes of values are contexts."""
+
+import math
+
+import numpy as np
+
+from ...coding.parts.base import Sizes
+from ...modes.context.search import BLOCKS
+from ..fit import fitting
+from ..fit.plain import plain_model
+from ..tensors.samples import Samples
+from .symbols import symbol_bits
+
+LEVELS = 25  # of the mean magnitude of a channel, half octaves
+CLASSES = 12  # of neighbours
+LARGEST = 15  # magnitude of a neighbour
+GAIN = 0.97  # part of the bits that remains under a trellis
+SIDE_BITS, CHANNEL_BITS = 8.0 * 64, 4.0  # of tables, and of centres and scales
+
+
+def serves(samples: Samples, family: str) -> bool:
+    """Return whether a family of modes may code a group by neighbours."""
+    maps = len(samples.ones) in BLOCKS and not samples.group.layout.prefix
+    return samples.sparse if family == "auto" else family == "context" and maps
+
+
+def sample_domain_bits(samples: Samples, snr: float) -> float:
+    """Return the bits of a group by its channels and, on lines and maps, by neighbours."""
+    target = 10 ** (-snr / 10)
+    start = math.sqrt(12 * target)
+    model, values = plain_model(samples, start)
+    contexts = len(samples.ones) in BLOCKS and not samples.group.layout.prefix
+    block = samples.ones
+    if contexts:
+        block = fitting.longest_block(samples.group.grids, BLOCKS[len(block)])
+    classes = samples.sample(block, samples.sizes.trial, values)[0][False]
+    centres = model.centres[:, None, None]
+    rows = {sizes: a - centres.astype(a.dtype) for sizes, a in classes.items()}
+    shapes = [(sizes, a.shape) for sizes, a in rows.items()]
+    flat = np.concatenate([a.ravel() for a in rows.values()])
+    ends = np.cumsum([math.prod(shape) for _, shape in shapes])[:-1]
+
+    def contexts_of(magnitudes: np.ndarray, _: float) -> np.ndarray:
+        pieces = np.split(magnitudes, ends)
+        parts = [piece.reshape(shape) for piece, (_, shape) in zip(pieces, shapes, strict=True)]
+        total = sum(part.sum(axis=(1, 2)) for part in parts) * samples.channels / flat.size
+        level = np.rint(2 * np.log2(total + 2.0 ** (-LEVELS // 3))).astype(np.int64)
+        level = np.clip(level + 2 * LEVELS // 3, 0, LEVELS - 1)[:, None, None]
+        found = [
+            (level * CLASSES + (_around(part, sizes) if contexts else 0)) + np.zeros_like(part)
+            for part, (sizes, _) in zip(parts, shapes, strict=True)
+        ]
+        return np.concatenate([each.ravel() for each in found])
+
+    goal = target * (samples.std / values.std) ** 2
+    bits = symbol_bits(flat, contexts_of, goal, start, signs=not values.positive)
+    bits *= GAIN * samples.group.values / flat.size
+    return bits + SIDE_BITS + CHANNEL_BITS * samples.channels
+
+
+def _around(magnitudes: np.ndarray, sizes: Sizes) -> np.ndarray:
+    """Return the class of what was decoded before each value (channels, points, blocks)."""
+    near = np.minimum(magnitudes, LARGEST).reshape(len(magnitudes), *sizes, -1)
+    total = np.zeros_like(near)
+    for axis in range(1, len(sizes) + 1):
+        moved, before = np.moveaxis(total, axis, 0), np.moveaxis(near, axis, 0)
+        moved[1:] += 2 * before[:-1]
+    classes = np.rint(3 * np.log2(1 + total / 1.5))
+    return np.minimum(classes, CLASSES - 1).astype(np.int64).reshape(magnitudes.shape)

@@ -1,0 +1,209 @@
+"""Tensors in which others are stacked or joined: what the values show of that.
+
+Layers or heads along an axis, or joined in the channels, are told by their scales. Where these are
+unlike, one SNR for all would leave the weak ones with none.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...align.layout import CHANNEL, INDEPENDENT, MAX_CHANNELS, SAMPLE, Layout
+from ...align.numbers import to_float
+from ...tensors import Tensor
+
+MOST_INDICES = 64  # of an axis of layers or heads
+LEAST_VALUES = 1 << 13  # of an index: fewer are not worth a model of their own
+UNLIKE = 2.0  # the strongest and the weakest index: one SNR does not do for both
+APART = 1.25  # from the index of median scale: as far are a third of all, not a few tokens alone
+PROBED_TENSORS = 16
+PROBED_VALUES = 1 << 18
+LEAST_CHANNELS = 16  # of one of several parts
+MOST_PARTS = 16
+MOST_EQUAL = 8
+EXPLAINED = 0.75  # of the variance of the logarithms of scales: parts explain so much of it
+CHANCE = 4.0  # times what chance explains,
+MEANS_CHANGE, SCALES_CHANGE = 0.02, 0.01  # and so much more, is a change
+MINUTE = 1e-30
+
+
+def stacked_axes(tensors: Sequence[Tensor]) -> list[int]:
+    """Return the axes along which tensors of one rank are stacked whose scales are unlike."""
+    few = _few(tensors)
+    some = list(probed(tensors)) if few else []
+    return [axis for axis in few if np.median([_unlike(x, axis) for x in some]) > 0]
+
+
+def _few(tensors: Sequence[Tensor]) -> list[int]:
+    """Return the axes of few indices, each of many values; the last is none."""
+    shapes = [tensor.shape for tensor in tensors]
+    return [
+        axis
+        for axis in range(len(shapes[0]) - 1)
+        if all(2 <= shape[axis] <= MOST_INDICES for shape in shapes)
+        and min(math.prod(shape) // shape[axis] for shape in shapes) >= LEAST_VALUES
+    ]
+
+
+def _unlike(values: np.ndarray, axis: int) -> bool:
+    """Return whether the indices of an axis are of unlike scale."""
+    rest = tuple(other for other in range(values.ndim) if other != axis)
+    scales = np.sort(values.std(axis=rest))
+    middle = scales[len(scales) // 2]
+    far = (scales > APART * middle) | (scales * APART < middle)
+    unlike = scales[-1] > UNLIKE * max(scales[0], MINUTE)
+    return bool(unlike and 3 * np.count_nonzero(far) >= len(scales))
+
+
+def with_independent(layouts: Iterable[Layout], axes: Sequence[int]) -> list[Layout]:
+    """Return layouts with some axes independent; those that need them for channels are left out."""
+    found = []
+    for layout in layouts:
+        letters = list(layout.axes)
+        if layout.grid or any(letters[axis] in CHANNEL for axis in axes):
+            continue
+        for axis in axes:
+            letters[axis] = INDEPENDENT
+        samples = [axis for axis, letter in enumerate(letters) if letter == SAMPLE]
+        for axis in samples:  # on one side of what is cut they are samples of each part
+            if INDEPENDENT in letters[axis : samples[-1]]:
+                letters[axis] = INDEPENDENT
+        if set(letters) != {INDEPENDENT}:
+            found.append(_usual("".join(letters)))
+    return list(dict.fromkeys(found))
+
+
+def _usual(axes: str) -> Layout:
+    """Return the layout, with L for the only grid axis."""
+    grid = [letter for letter in axes if letter in "HW"]
+    return Layout(axes.replace(grid[0], "L") if len(grid) == 1 and "L" not in axes else axes)
+
+
+def perhaps_independent(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
+    """Return layouts with sample axes independent along which the channels' statistics change."""
+    found = []
+    some: list[np.ndarray] = []
+    for layout in layouts:
+        channels = [axis for axis, letter in enumerate(layout.axes) if letter in CHANNEL]
+        axes = [axis for axis in _few(tensors) if layout.axes[axis] == SAMPLE]
+        if len(channels) != 1 or not axes or INDEPENDENT in layout.axes:
+            continue
+        some = some or list(probed(tensors))
+        axes = [a for a in axes if np.median([_changes(x, a, channels[0]) for x in some]) > 0]
+        found += with_independent([layout], axes) if axes else []
+    return list(dict.fromkeys(found))
+
+
+def _changes(values: np.ndarray, axis: int, channel: int) -> bool:
+    """Return whether means or deviations of channels change along an axis more than by chance."""
+    rest = tuple(other for other in range(values.ndim) if other not in (axis, channel))
+    count = math.prod(values.shape[other] for other in rest)
+    if count < 2:
+        return False
+    side = int(axis > channel)  # of the axis in what is left
+    means, scales = values.mean(axis=rest), values.std(axis=rest)
+    within = float(np.square(scales).mean())
+    if means.var(axis=side).mean() > within * (CHANCE / count + MEANS_CHANGE):
+        return True
+    logs = np.log(np.maximum(scales, MINUTE))
+    return bool(logs.var(axis=side).mean() > CHANCE / (2 * count) + SCALES_CHANGE)
+
+
+def joined_parts(tensors: Sequence[Tensor], layout: Layout) -> Layout:
+    """Return the layout with its last axis in parts, if that has channels in parts unlike in scale.
+
+    What are channels is known by then.
+    """
+    if layout.axes[-1:] not in tuple(CHANNEL) or layout.channel_axes > 1:
+        return layout
+    lengths, _ = _parts(tensors)
+    return replace(layout, parts=lengths) if len(lengths) > 1 else layout
+
+
+def joined_tokens(tensors: Sequence[Tensor]) -> list[Layout]:
+    """Return layouts of tokens joined of others, of more channels than are ever coded together.
+
+    So long an axis might be time as well, but then its parts would hardly be of simple fractions
+    of its length.
+    """
+    if len(tensors[0].shape) < 2 or tensors[0].shape[-1] <= MAX_CHANNELS:
+        return []
+    lengths, simple = _parts(tensors)
+    if len(lengths) < 2 or not simple or max(lengths) > MAX_CHANNELS:
+        return []
+    samples = SAMPLE * (len(tensors[0].shape) - 2)
+    return [Layout(samples + "LD", parts=lengths), Layout(samples + "DL", parts=lengths)]
+
+
+def _parts(tensors: Sequence[Tensor]) -> tuple[tuple[int, ...], bool]:
+    """Return the lengths of parts of the last axis, and whether simple fractions of it."""
+    last = len(tensors[0].shape) - 1
+    length = tensors[0].shape[last]
+    values = min(math.prod(tensor.shape) for tensor in tensors)
+    if values < 2 * LEAST_VALUES or any(tensor.shape[last] != length for tensor in tensors):
+        return (length,), False
+    logs = []
+    for some in probed(tensors, whole=last):
+        logs.append(np.log(np.maximum(some.reshape(-1, length).std(axis=0), MINUTE)))
+    edges, simple = _snapped(_edges(np.mean(logs, axis=0)))
+    lengths = tuple(int(n) for n in np.diff(edges))
+    enough = min(lengths) * values >= length * LEAST_VALUES
+    return (lengths, simple) if enough else ((length,), False)
+
+
+def _snapped(edges: list[int]) -> tuple[list[int], bool]:
+    """Return edges at simple fractions of the whole, and True, where they are nearly there."""
+    for count in range(2, MOST_EQUAL + 1):
+        each, rest = divmod(edges[-1], count)
+        near = [round(edge / each) * each for edge in edges]
+        room = max(1, each // 200)
+        if not rest and all(abs(a - b) <= room for a, b in zip(edges, near, strict=True)):
+            return near, True
+    return edges, False
+
+
+def _edges(logs: np.ndarray) -> list[int]:
+    """Return where parts of like scale begin and end; one part where they explain too little."""
+    edges = [0, len(logs)]
+    while len(edges) <= MOST_PARTS:
+        best = max((_best_cut(logs, a, b) for a, b in itertools.pairwise(edges)))
+        if best[0] <= 0:
+            break
+        edges = sorted([*edges, best[1]])
+    left = sum(logs[a:b].var() * (b - a) for a, b in itertools.pairwise(edges))
+    total = float(logs.var()) * len(logs)
+    return edges if left < (1 - EXPLAINED) * total else [0, len(logs)]
+
+
+def _best_cut(logs: np.ndarray, first: int, last: int) -> tuple[float, int]:
+    """Return how much of the variance a cut of a range explains, and where; 0 for a small step."""
+    part, n = logs[first:last], last - first
+    if n < 2 * LEAST_CHANNELS:
+        return 0.0, first
+    at = np.arange(LEAST_CHANNELS, n - LEAST_CHANNELS + 1)
+    sums = np.cumsum(part)
+    left, right = sums[at - 1] / at, (sums[-1] - sums[at - 1]) / (n - at)
+    gains = at * (n - at) / n * (left - right) ** 2
+    best = int(np.argmax(gains))
+    step = abs(float(left[best] - right[best]))
+    clear = step > math.log(UNLIKE) and gains[best] > part.var() * n / 5
+    return (float(gains[best]) if clear else 0.0), first + int(at[best])
+
+
+def probed(
+    tensors: Sequence[Tensor], most: int = PROBED_TENSORS, whole: int | None = None
+) -> Iterator[np.ndarray]:
+    """Yield some values of some tensors, evenly spread along the longest axis.
+
+    An axis `whole` keeps all its places.
+    """
+    for tensor in tensors[:: -(-len(tensors) // most)]:
+        axes = [axis for axis in range(len(tensor.shape)) if axis != whole]
+        longest = max(axes, key=lambda axis: tensor.shape[axis], default=0)
+        step = max(math.prod(tensor.shape) // PROBED_VALUES, 1)
+        each = (*[slice(None)] * longest, slice(None, None, step))
+        values = to_float(np.asarray(tensor.array()[each]), tensor.dtype).astype(np.float64)
+        yield np.nan_to_num(values, posinf=0, neginf=0)

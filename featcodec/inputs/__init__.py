@@ -1,0 +1,1 @@
+"""Files of tensors by kind: each says what it holds, and reads a tensor when it is touched."""

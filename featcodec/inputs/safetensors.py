@@ -1,0 +1,46 @@
+"""Safetensors files: tensors lie in them as they are read."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from .. import limits
+from ..align.numbers import stored_dtype
+from ..container.source import File
+from ..elements import BITS
+from ..errors import InvalidInput
+from ..file_array import FileArray
+from ..tensors import Tensor
+from .contents import Contents
+
+
+def read(file: File, path: Path) -> Contents:
+    """Return what a safetensors file holds; InvalidInput when it is not sound."""
+    try:
+        with safe_open(path, framework="numpy") as checked:  # refuses what is malformed
+            names = list(checked.keys())
+    except SafetensorError as error:
+        raise InvalidInput(f"{path} is not a sound safetensors file: {error}") from None
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror or error}") from None
+    File.reopen(str(path), str(path), file.identity)  # what was checked is what is read
+    size = int.from_bytes(file.read(0, 8), "little")
+    header = json.loads(file.read(8, size))
+    data = FileArray.of(file)[8 + size :]
+    # Empty tensors share their offset with the next: the order of the header decides; that of the
+    # library changes from run to run.
+    order = {name: i for i, name in enumerate(header)}
+    names.sort(key=lambda name: (header[name]["data_offsets"], order[name]))
+    tensors = [_tensor(name, header[name], data) for name in names]
+    return Contents(tensors, header.get("__metadata__"))
+
+
+def _tensor(name: str, entry: dict, data: FileArray) -> Tensor:
+    dtype, shape = entry["dtype"], tuple(entry["shape"])
+    begin, end = entry["data_offsets"]
+    if dtype not in BITS:
+        raise InvalidInput(f"tensor {name!r} has type {dtype}, which featcodec does not know")
+    limits.check_rank(shape, f"tensor {name!r}")
+    kind = stored_dtype(dtype)
+    return Tensor(name, dtype, shape, lambda: data[begin:end].view(kind))

@@ -1,0 +1,110 @@
+"""Files of torch.save, read by torch itself: tensors and nothing else (weights only)."""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import limits
+from ..arrays import shape_of
+from ..container.source import File
+from ..errors import InvalidInput
+from ..file_array import FileArray
+from ..tensors import Tensor
+from .contents import Contents
+from .npy import NAME
+from .spool import Spool, in_order
+
+DEPTH = 64  # of dictionaries and lists in each other
+SHOWN = 5  # names of what is left out
+
+
+def read(file: File, path: Path) -> Contents:
+    """Return the tensors of a file, those of nested dictionaries and lists by dotted names.
+
+    Raises InvalidInput without torch, and for a file that needs more than weights to be read.
+    """
+    try:
+        from .. import torch
+    except ImportError:
+        raise InvalidInput(
+            f"{path} is a torch file, which torch reads: pip install 'featcodec[torch]'"
+        ) from None
+    loaded = _load(path)
+    File.reopen(str(path), str(path), file.identity)  # what was loaded is what was opened
+    tensors: dict[str, Tensor] = {}
+    refused: dict[str, str] = {}
+    others: list[str] = []
+    spool = cache(Spool)
+    for name, leaf in _leaves(loaded, ()):
+        if name in tensors or name in refused:
+            raise InvalidInput(f"{path} has two tensors that are called {name!r}: rename one")
+        if not torch.is_tensor(leaf):
+            others.append(name or NAME)
+            continue
+        try:
+            tensors[name or NAME] = _tensor(file, name or NAME, leaf, spool)
+        except InvalidInput as error:
+            refused[name] = str(error)
+    if not tensors and not refused:
+        raise InvalidInput(f"{path} holds no tensors")
+    return Contents(list(tensors.values()), refused=refused, remarks=_remarks(others))
+
+
+def _load(path: Path) -> Any:
+    from ..torch import load_weights
+
+    try:
+        return load_weights(path)
+    except Exception as error:  # torch raises whatever a malformed pickle leads to
+        found = re.search(r"Unsupported \w+: \w+ [\w.]+|TorchScript", str(error))
+        why = found[0] if found else str(error).partition("\n")[0]
+        raise InvalidInput(
+            f"{path} is no file of tensors alone ({why}), and nothing else is read from it:"
+            " save its tensors in a dict"
+        ) from None
+
+
+def _leaves(found: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield what is no dictionary or list, by dotted names."""
+    if len(names) > DEPTH:
+        raise InvalidInput(f"{'.'.join(names[:3])}... lies more than {DEPTH} levels deep")
+    if isinstance(found, dict):
+        items = [(str(key), value) for key, value in found.items()]
+    elif isinstance(found, (list, tuple)):
+        items = [(str(number), value) for number, value in enumerate(found)]
+    else:
+        yield ".".join(names), found
+        return
+    for name, value in items:
+        yield from _leaves(value, (*names, name))
+
+
+def _tensor(file: File, name: str, leaf: Any, spool: Callable[[], Spool]) -> Tensor:
+    from ..torch import elements_of, plain, type_of
+
+    dtype = type_of(leaf, name)
+    stored = elements_of(plain(leaf))
+    shape = shape_of(stored, dtype)
+    limits.check_rank(shape, f"tensor {name!r}")
+
+    def mapped() -> np.ndarray:
+        file.check()  # what is cut off while it is mapped ends the process
+        return stored.reshape(-1)
+
+    @cache
+    def laid_out() -> FileArray:
+        pieces = in_order(stored, stored.dtype)
+        return spool().add(pieces, stored.nbytes, f"tensor {name!r}").view(stored.dtype)
+
+    return Tensor(name, dtype, shape, mapped if leaf.is_contiguous() else laid_out)
+
+
+def _remarks(others: list[str]) -> list[str]:
+    if not others:
+        return []
+    more = f" and {len(others) - SHOWN:,} more" if len(others) > SHOWN else ""
+    return [f"left out, for they are no tensors: {', '.join(others[:SHOWN])}{more}"]

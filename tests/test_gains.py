@@ -1,0 +1,109 @@
+"""Rows far larger than the others neither hide their error nor cost more than their share."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import featcodec.numpy as fc
+from bitstream_spec import reference_decoder as reference
+from featcodec.align.gains import MOST_EXPONENT, Gains, factors
+from featcodec.arrays import to_stored
+from featcodec.container.reader import Reader
+from featcodec.container.source import source_of
+from featcodec.encoding.tensors.group import far_larger
+from featcodec.request import Quality
+from featcodec.verification import verify
+
+
+def tokens(count: int, channels: int = 32) -> np.ndarray:
+    rng = np.random.default_rng(count)
+    mixed = rng.normal(size=(count, channels)) @ rng.normal(size=(channels, channels))
+    return mixed.astype(np.float32)
+
+
+def decibels(original: np.ndarray, decoded: np.ndarray) -> float:
+    error = decoded.astype(float) - original
+    return float(10 * np.log10(original.astype(float).var() / np.mean(error**2)))
+
+
+def gains_of(packed: bytes) -> list[bool]:
+    groups = Reader(io.BytesIO(packed), "x").groups()
+    return [group.lossy is not None and group.lossy.gains for group in groups]
+
+
+@pytest.mark.parametrize("snr", [5.0, 10.0, 20.0])
+@pytest.mark.parametrize("axes", ["ND", "LD", "NLD"])
+def test_the_snr_holds_for_large_rows_and_for_the_others(axes: str, snr: float) -> None:
+    x = tokens(2400)
+    large = np.zeros(len(x), bool)
+    large[:: 64 if axes == "ND" else 40] = True
+    x[large] *= 100
+    shaped = x.reshape(60, 40, 32) if axes == "NLD" else x
+    packed = fc.save({"x": shaped}, None, snr=snr, layout=axes)
+    assert gains_of(packed) == [True]
+    stored = {"x": to_stored(shaped)}
+    verify(fc.Arrays(stored, None), source_of(io.BytesIO(packed), "x"), Quality(snr=snr))
+    back = fc.load(packed)["x"].reshape(x.shape)
+    assert decibels(x, back) >= snr - 0.001
+    assert decibels(x[~large], back[~large]) >= snr - 0.5
+    found = np.frombuffer(reference.decode(packed).tensors["x"].data, "f4").reshape(x.shape)
+    np.testing.assert_allclose(found, back, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("snr", [10.0, 20.0])
+def test_large_rows_cost_as_much_as_they_would_at_the_scale_of_the_others(snr: float) -> None:
+    x = tokens(3000)
+    larger = x * np.where(np.arange(len(x)) % 50 == 7, 80.0, 1.0)[:, None].astype(np.float32)
+    packed = fc.save({"x": larger}, None, snr=snr, layout="ND")
+    assert len(packed) < 1.06 * len(fc.save({"x": x}, None, snr=snr, layout="ND"))
+
+
+def test_what_is_not_finite_in_a_large_row_comes_back() -> None:
+    x = tokens(1000)
+    x[::40] *= 64
+    x[40, 3], x[41, 4], x[80, 5] = np.inf, -np.inf, np.nan
+    back = fc.load(fc.save({"x": x}, None, snr=15, layout="ND"))["x"]
+    assert np.array_equal(np.isfinite(back), np.isfinite(x))
+    assert back[40, 3] == np.inf and back[41, 4] == -np.inf and np.isnan(back[80, 5])
+
+
+@pytest.mark.parametrize("quality", [{"max_error": 0.1}, {"lossless": True}])
+def test_bounds_and_bit_for_bit_know_no_gains(quality: dict) -> None:
+    x = tokens(800)
+    x[::40] *= 64
+    assert not any(gains_of(fc.save({"x": x}, None, layout="ND", **quality)))
+
+
+def test_rows_of_scales_that_pass_into_each_other_have_no_gains() -> None:
+    x = tokens(2000) * np.geomspace(0.01, 30, 2000, dtype=np.float32)[:, None]
+    assert not any(gains_of(fc.save({"x": x}, None, snr=10, layout="ND")))
+
+
+@given(st.integers(16, 300), st.integers(0, 40), st.floats(10, 1e4), st.integers(0, 99))
+@settings(max_examples=60)
+def test_rows_are_far_larger_where_they_are_few_and_a_gap_lies_below(
+    count: int, large: int, factor: float, seed: int
+) -> None:
+    scales = np.exp(0.2 * np.random.default_rng(seed).normal(size=count))
+    scales[:large] *= factor * 4
+    found = far_larger(scales, scales**2)
+    few = 0 < large <= count // 16
+    if found is not None:
+        assert few and found == scales[:large].min()
+    elif few:
+        assert large * factor**2 * 16 < 3 * count  # they do not hold most of the energy
+
+
+@given(st.integers(1, 9), st.floats(-70, 70), st.booleans())
+def test_a_divided_token_has_the_typical_scale(
+    channels: int, octaves: float, relative: bool
+) -> None:
+    token = np.random.default_rng(channels).uniform(0.5, 1, (channels, 1)) * 2.0**octaves
+    gains = Gains(1.0, 0.0, relative)
+    exponents = gains.exponents(token)
+    assert abs(exponents[0]) <= MOST_EXPONENT
+    if abs(octaves) < 63:
+        assert 0.4 < np.median(token / factors(exponents, token.dtype)) < 1.2
