@@ -13,20 +13,22 @@ FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 
 @dataclass(frozen=True)
 class Quality:
-    """Exactly one of five qualities of the floating tensors; the others are None or False.
+    """Exactly one of six qualities of the floating tensors; the others are None or False.
 
     `snr` is in dB, of each group of tensors; `bpfp` is bits per feature point, every byte of the
     file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit;
+    `row_snr` is in dB, of the squared error of each row over its squared norm, on the average;
     `task_snr` is in dB, of each group, in the metric of a task that a profile holds.
 
-    >>> Quality(snr=10.0)
-    Quality(snr=10.0, bpfp=None, max_error=None, lossless=False, task_snr=None)
+    >>> Quality(snr=10.0).max_error is None
+    True
     """
 
     snr: float | None = None
     bpfp: float | None = None
     max_error: float | None = None
     lossless: bool = False
+    row_snr: float | None = None
     task_snr: float | None = None
 
     @classmethod
@@ -36,6 +38,7 @@ class Quality:
         bpfp: float | None = None,
         max_error: float | None = None,
         lossless: bool = False,
+        row_snr: float | None = None,
         task_snr: float | None = None,
     ) -> "Quality":
         """Return the quality asked for, 20 dB when none is.
@@ -47,17 +50,23 @@ class Quality:
         >>> Quality.choose().snr
         20.0
         """
-        numbers = {"snr": snr, "bpfp": bpfp, "max-error": max_error, "task-snr": task_snr}
-        given = {name: value for name, value in numbers.items() if value is not None}
-        asked = [*given, *(["lossless"] if lossless else [])]
+        numbers = {"snr": snr, "bpfp": bpfp, "max-error": max_error}
+        numbers |= {"row-snr": row_snr, "task-snr": task_snr}
+        asked = [name for name, value in numbers.items() if value is not None]
+        asked += ["lossless"] * lossless
         if len(asked) > 1:
             raise InvalidInput(f"choose one quality, not {' and '.join('--' + a for a in asked)}")
         if not asked:
             return cls(snr=DEFAULT_SNR)
-        for name, value in given.items():
-            if not math.isfinite(value) or value <= 0:
+        for name, value in numbers.items():
+            if value is not None and (not math.isfinite(value) or value <= 0):
                 raise InvalidInput(f"--{name} must be a positive number, not {value}")
-        return cls(snr, bpfp, max_error, lossless, task_snr)
+        return cls(snr, bpfp, max_error, lossless, row_snr, task_snr)
+
+    @property
+    def decibels(self) -> float | None:
+        """The SNR asked for, of values or of rows; None without one."""
+        return self.snr if self.row_snr is None else self.row_snr
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ def encode(
         profile = profile or Profile.load(NEURAL)
         if any(one.max_error is not None for one in (quality, *rules.qualities)):
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
+        if any(one.row_snr is not None for one in (quality, *rules.qualities)):
+            raise InvalidInput("the neural transform has no gains of rows; use --transform auto")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
     asked = (quality, *rules.qualities)
@@ -61,7 +63,7 @@ def encode(
         )
     # NaN and extremes are data here; what comes of it is measured.
     with ONE_THREAD, np.errstate(all="ignore"):
-        judge = judge_at(quality.snr, profile, options)
+        judge = judge_at(quality.decibels, profile, options)
         if quality.max_error is not None:
             options = replace(options, pool=True)  # a bound holds for each value anyhow
         groups: Sequence[Group | ExactGroup] = (

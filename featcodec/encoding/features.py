@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-
 from .. import modes
 from ..align.value import ValueStats
 from ..coding.profile import Profile
@@ -22,13 +20,14 @@ from .bounded.refined import refined_choice, refined_group
 from .bounded.rounded import error_of, write_rounded
 from .choice import Choice
 from .exact_groups import write_exact
-from .group_writer import GroupWriter, Written
+from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
 from .rate_control.snr import AIM, TOLERANCE, SnrControl
+from .reached import Signals, decibels
 from .search.race import Race
 from .task import TaskMetric
-from .tensors.group import Group, stats_of
+from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 from .without_repeats import size_of, without_repeats
@@ -61,7 +60,8 @@ class FeatureEncoder:
         )
 
     def _write(self, group: Group, quality: Quality) -> GroupHeader:
-        if quality.snr is not None and quality.snr > PRECISION[group.dtype].exact_above:
+        snr = quality.decibels
+        if snr is not None and snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
         if quality.task_snr is not None:
@@ -69,14 +69,16 @@ class FeatureEncoder:
         group = group if neural else group.with_constants
         if quality.snr is not None and not neural:
             group = group.with_gains
+        elif quality.row_snr is not None:
+            group = group.with_relative_gains
         samples = Samples(as_tokens(group) if neural else group, self.options.samples)
         if not sane(samples.stats):
             return self._exact(group)
         if quality.max_error is not None:
             bound = quality.max_error
             return self._smaller(group, lambda: self._within_bound(samples, bound))
-        assert quality.snr is not None
-        snr, choice = quality.snr, self._choice(samples, quality.snr)
+        assert snr is not None
+        choice = self._choice(samples, snr)
         if choice is None:
             return self._exact(group)
         return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
@@ -201,9 +203,9 @@ class FeatureEncoder:
 
         With a metric it is the task SNR.
         """
-        whole = choice.stats.count * choice.stats.std**2
-        signal = whole if metric is None else metric.signal
-        budget, of_values = signal / 10 ** ((snr + AIM) / 10), _signal_of_values(samples.group)
+        of_task = None if metric is None else metric.signal
+        signals = Signals.of(samples.group, choice.stats, of_task)
+        budget = signals.counts / 10 ** ((snr + AIM) / 10)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = self._group_writer(samples.group, self.profile)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
@@ -212,15 +214,15 @@ class FeatureEncoder:
         following: Choice | None = choice
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
-            reached = _reached(signal, of_values, written)
+            reached = signals.reached(written)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
                     measured = True  # so far above what was asked, rounding counts
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
-                    reached = _reached(signal, of_values, written)
+                    reached = signals.reached(written)
                 if reached >= snr:
-                    return written.reaching(reached, decibels(whole, written.distortion.squared))
+                    return signals.stated(written)
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None
@@ -263,27 +265,6 @@ class FeatureEncoder:
         )
 
 
-def _signal_of_values(group: Group) -> float:
-    """Return the energy of values about their mean where gains have changed it, else 0."""
-    if group.gains is None:
-        return 0.0
-    stats = stats_of(replace(group, gains=None), np.zeros(0))
-    return stats.count * stats.std**2
-
-
-def _reached(signal: float, of_values: float, written: Written) -> float:
-    """Return the SNR in dB; with gains the lower of that with them and that of the values."""
-    reached = decibels(signal, written.spent)
-    if not of_values:
-        return reached
-    return min(reached, decibels(of_values, written.distortion.of_values))
-
-
 def sane(stats: ValueStats) -> bool:
     """Return whether there is something to code, of a size that double precision can square."""
     return stats.count > 0 and stats.std > FAINT and stats.reach < 1 / FAINT
-
-
-def decibels(signal: float, noise: float) -> float:
-    """Return an SNR in dB; infinite without noise."""
-    return 10 * math.log10(signal / noise) if noise > 0 else math.inf

@@ -35,12 +35,6 @@ class Written:
         """The squared error that counts."""
         return self.distortion.task if self.of_task else self.distortion.squared
 
-    def reaching(self, counts: float, snr: float) -> GroupHeader:
-        """Return the header with the SNR that counts, and the SNR, in dB."""
-        if not self.of_task:
-            return replace(self.header, snr_db=counts)
-        return replace(self.header, snr_db=snr, task_snr=counts)
-
 
 @dataclass
 class GroupWriter:
