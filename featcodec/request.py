@@ -110,10 +110,10 @@ class Options:
 
     `transform` is auto, none, context, linear or neural. `layouts` and `architectures` hold what
     `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `rules` has
-    by pattern what is asked of tensors apart from the others: snr:DB, max-error:E, lossless or
-    drop; of patterns that match a name the first holds. `samples` says how much of a group the
-    encoder looks at, `row_group` how much of it is coded at once. With `pool`, an SNR holds for all
-    layers or heads of a tensor together, without for each.
+    by pattern what is asked of tensors apart from the others: snr:DB, row-snr:DB, task-snr:DB,
+    max-error:E, lossless or drop; of patterns that match a name the first holds. `samples` says how
+    much of a group the encoder looks at, `row_group` how much of it is coded at once. With `pool`,
+    an SNR holds for all layers or heads of a tensor together, without for each.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform

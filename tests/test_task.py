@@ -17,13 +17,14 @@ from featcodec.cli.main import main
 from featcodec.container.reader import Reader
 from featcodec.container.source import Memory
 from featcodec.dumps import Dump
-from featcodec.errors import InvalidInput
+from featcodec.errors import InvalidInput, VerificationFailed
 from featcodec.numpy import Arrays
-from featcodec.request import Options
+from featcodec.request import Options, Quality
 from featcodec.training.gradients import draws_of
 from featcodec.training.linear import train
 from featcodec.training.metric import TaskGradients
 from featcodec.transform.weighted import Weighing, Weighted
+from featcodec.verification import verify
 
 VECTORS = Path(__file__).parents[1] / "bitstream_spec" / "vectors"
 CHANNELS, TOKENS = 8, 6
@@ -159,7 +160,42 @@ def test_a_task_snr_needs_a_profile_with_a_metric(maps: np.ndarray, profile: Pro
         fc.save({"features": maps}, profile=profile, snr=3, task_snr=9)
 
 
+def test_a_task_snr_is_asked_for_by_name_and_verified(
+    task: Profile, profile: Profile, maps: np.ndarray
+) -> None:
+    arrays, rules = {"a": maps, "b": maps[:60]}, {"a": "task-snr:9"}
+    with pytest.raises(InvalidInput, match="a task SNR needs a profile"):
+        fc.save(arrays, {"layout": "NCHW"}, profile=profile, rules=rules)
+    data = fc.save(arrays, {"layout": "NCHW"}, profile=task, rules=rules, snr=5)
+    assert [header.task_snr is None for header in headers(data)] == [False, True]
+    source = Arrays({name: (values, "F16") for name, values in arrays.items()}, {"layout": "NCHW"})
+    verify(source, Memory(data), Quality(snr=5), [task], rules)
+    with pytest.raises(VerificationFailed, match=r"a task SNR of 9\.\d\d dB, asked for were 12"):
+        verify(source, Memory(data), Quality(snr=5), [task], {"a": "task-snr:12"})
+
+
+def test_values_of_another_scale_take_the_snr(task: Profile, maps: np.ndarray) -> None:
+    faint = maps.astype(np.float32) / 1000
+    (header,) = headers(fc.save({"x": faint}, {"layout": "NCHW"}, profile=task, task_snr=9))
+    assert header.task_snr is None and header.snr_db >= 9
+
+
+def test_rows_are_left_out_and_constant_channels_kept_for_a_task(
+    task: Profile, maps: np.ndarray
+) -> None:
+    values = np.concatenate([maps, maps])
+    values[:, 3] = 0.25
+    data = fc.save({"x": values}, {"layout": "NCHW"}, profile=task, task_snr=9)
+    (header,) = headers(data)
+    assert header.pack()[0] == 13 and header.lossy.constants
+    back = fc.load(data, profile=task)["x"]
+    np.testing.assert_array_equal(back[: len(maps)], back[len(maps) :])
+    np.testing.assert_array_equal(back[:, 3], values[:, 3])
+
+
 def test_messages_are_of_entries_without_a_metric(task: Profile, maps: np.ndarray) -> None:
+    with pytest.raises(InvalidInput, match="messages have no metric"):
+        Codec(task, task_snr=10)
     codec = Codec(task, snr=10)
     assert codec.decode(codec.encode(maps[:2])).shape == maps[:2].shape
 
@@ -230,6 +266,22 @@ def test_errors_go_where_gradients_are_not(draws: tuple[int, ...]) -> None:
     other = features(3)
     data = fc.save({"x": other}, {"layout": "NLD", "model": "m"}, profile=profile, task_snr=12)
     error = np.square(fc.load(data, profile=profile)["x"] - other).mean(axis=(0, 1))
+    assert 8 * error[0] < error[1:].min()
+
+
+@pytest.mark.parametrize("draws", [(), (3,)])
+def test_gradients_of_a_tensor_are_cut_as_it_is(draws: tuple[int, ...]) -> None:
+    scales = np.array([1, 2, 3], np.float32)[:, None, None]
+    values = rng(1).normal(size=(100, 3, TOKENS, CHANNELS)).astype(np.float32) * scales
+    gradients = rng(2).normal(size=(*draws, *values.shape)).astype(np.float32)
+    gradients[..., 1:] *= 0.03
+    source = Arrays({"x": (values, "F32")}, {"layout": "NKLD"})
+    found = Arrays({"x": (gradients, "F32")}, None)
+    entries = train([source], Options(), TaskGradients("t", lambda *_: ("gradients", found)))
+    assert [e.task for e in entries] == [None, "t"]
+    profile = Profile.parse(Profile.pack(entries))
+    data = fc.save({"x": values}, {"layout": "NKLD"}, profile=profile, task_snr=12)
+    error = np.square(fc.load(data, profile=profile)["x"] - values).mean(axis=(0, 1, 2))
     assert 8 * error[0] < error[1:].min()
 
 

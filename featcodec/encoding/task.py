@@ -18,6 +18,8 @@ from .search.race import Race
 from .tensors.samples import Samples
 
 AT_ONCE = 1 << 20  # values
+# Of values so many times as large or small as those of an entry, its metric says nothing.
+UNLIKE = 8.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class TaskMetric:
         for number, entry in matching(samples, known, TASK, prefix=False):
             mine = [(i, e) for i, e in prefixes if (e.mean, e.std) == (entry.mean, entry.std)]
             if entry.prefix_tokens != layout.prefix or (layout.prefix and not mine):
+                continue
+            if not 1 / UNLIKE < samples.std / entry.std < UNLIKE:
                 continue
             assert profile is not None
             entries = [(number, entry), *mine[: 1 if layout.prefix else 0]]

@@ -1,7 +1,7 @@
 """Gradients of a task, dumps with the names of the features': what they say of each kind."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -130,7 +130,7 @@ def draws_of(group: Group, source: Source, name: str) -> Iterator[Group]:
     """Yield the gradients of a group as groups, one a draw."""
     tensors = {tensor.name: tensor for tensor in source.tensors}
     found, counts = [], set()
-    for wanted, shape in zip(group.names, group.shapes, strict=True):
+    for wanted, shape in wholes(group):
         tensor = tensors.get(wanted)
         if tensor is None:
             raise InvalidInput(f"{name} has no gradients of tensor {wanted!r}")
@@ -144,11 +144,20 @@ def draws_of(group: Group, source: Source, name: str) -> Iterator[Group]:
     if len(counts) > 1 or not min(counts):
         raise InvalidInput(f"{name}: gradients of a group have {sorted(counts)} draws, not as many")
     for draw in range(draws := counts.pop()):
-        read = partial(_draw, found, group.shapes, draws, draw)
+        read = partial(_draw, found, group, draws, draw)
         yield replace(group, dtype=found[0].dtype, tensor=read, rows=None)
 
 
-def _draw(tensors: list[Tensor], shapes: Sequence[Sizes], draws: int, draw: int, i: int) -> Any:
-    """Return one draw of the gradients of tensor `i`."""
+def wholes(group: Group) -> list[tuple[str, Sizes]]:
+    """Return names and shapes of the tensors that a group's are, or are parts of."""
+    if group.parts:
+        return [(part.of, part.whole) for part in group.parts]
+    return list(zip(group.names, group.shapes, strict=True))
+
+
+def _draw(tensors: list[Tensor], group: Group, draws: int, draw: int, i: int) -> Any:
+    """Return one draw of the gradients of tensor `i` of a group."""
     stored = tensors[i].read().view(STORED[tensors[i].dtype])
-    return stored.reshape((draws, *shapes[i]))[draw : draw + 1].reshape(shapes[i])
+    whole = stored.reshape((draws, *wholes(group)[i][1]))
+    where = group.parts[i].where if group.parts else ()
+    return whole[(slice(draw, draw + 1), *where)].reshape(group.shapes[i])

@@ -12,6 +12,7 @@ from ..numpy import Arrays
 from ..sensitivity import sensitivity
 from ..tensors import Source
 from ..torch import from_stored
+from .gradients import wholes
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class HeadGradients:
     def __call__(self, source: Source, groups: Sequence[Group]) -> tuple[str, Source]:
         """Return a name and the gradients of all tensors of the groups of a dump."""
         stem = Path(getattr(source, "path", "dump")).stem
-        found = {}
+        tensors, found = {tensor.name: tensor for tensor in source.tensors}, {}
         for group in groups:
-            samples = "N" in group.layout.axes[:1]
-            for i, name in enumerate(group.names):
-                x = from_stored(group.tensor(i), group.dtype, group.shapes[i])
+            samples = "N" in (group.cut_as or group.layout).axes[:1]
+            for name, shape in wholes(group):
+                if name in found:
+                    continue  # of another part
+                x = from_stored(tensors[name].array(), group.dtype, shape)
                 gradients = sensitivity(
                     lambda x: self.head(stem, x),
                     x,
@@ -42,5 +45,5 @@ class HeadGradients:
                 )
                 found[name] = (gradients.numpy(), "F32")
                 if self.progress:
-                    self.progress(math.prod(group.shapes[i]))
+                    self.progress(math.prod(shape))
         return f"the head on {stem}", Arrays(found, None)
