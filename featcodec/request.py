@@ -13,14 +13,15 @@ FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 
 @dataclass(frozen=True)
 class Quality:
-    """Exactly one of five qualities of the floating tensors; the others are None or False.
+    """Exactly one of six qualities of the floating tensors; the others are None or False.
 
     `snr` is in dB, of each group of tensors; `bpfp` is bits per feature point, every byte of the
     file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit;
-    `row_snr` is in dB, of the squared error of each row over its squared norm, on the average.
+    `row_snr` is in dB, of the squared error of each row over its squared norm, on the average;
+    `task_snr` is in dB, of each group, in the metric of a task that a profile holds.
 
-    >>> Quality(snr=10.0)
-    Quality(snr=10.0, bpfp=None, max_error=None, lossless=False, row_snr=None)
+    >>> Quality(snr=10.0).max_error is None
+    True
     """
 
     snr: float | None = None
@@ -28,6 +29,7 @@ class Quality:
     max_error: float | None = None
     lossless: bool = False
     row_snr: float | None = None
+    task_snr: float | None = None
 
     @classmethod
     def choose(
@@ -37,6 +39,7 @@ class Quality:
         max_error: float | None = None,
         lossless: bool = False,
         row_snr: float | None = None,
+        task_snr: float | None = None,
     ) -> "Quality":
         """Return the quality asked for, 20 dB when none is.
 
@@ -47,7 +50,8 @@ class Quality:
         >>> Quality.choose().snr
         20.0
         """
-        numbers = {"snr": snr, "bpfp": bpfp, "max-error": max_error, "row-snr": row_snr}
+        numbers = {"snr": snr, "bpfp": bpfp, "max-error": max_error}
+        numbers |= {"row-snr": row_snr, "task-snr": task_snr}
         asked = [name for name, value in numbers.items() if value is not None]
         asked += ["lossless"] * lossless
         if len(asked) > 1:
@@ -57,7 +61,7 @@ class Quality:
         for name, value in numbers.items():
             if value is not None and (not math.isfinite(value) or value <= 0):
                 raise InvalidInput(f"--{name} must be a positive number, not {value}")
-        return cls(snr, bpfp, max_error, lossless, row_snr)
+        return cls(snr, bpfp, max_error, lossless, row_snr, task_snr)
 
     @property
     def decibels(self) -> float | None:
@@ -106,10 +110,10 @@ class Options:
 
     `transform` is auto, none, context, linear or neural. `layouts` and `architectures` hold what
     `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `rules` has
-    by pattern what is asked of tensors apart from the others: snr:DB, max-error:E, lossless or
-    drop; of patterns that match a name the first holds. `samples` says how much of a group the
-    encoder looks at, `row_group` how much of it is coded at once. With `pool`, an SNR holds for all
-    layers or heads of a tensor together, without for each.
+    by pattern what is asked of tensors apart from the others: snr:DB, row-snr:DB, task-snr:DB,
+    max-error:E, lossless or drop; of patterns that match a name the first holds. `samples` says how
+    much of a group the encoder looks at, `row_group` how much of it is coded at once. With `pool`,
+    an SNR holds for all layers or heads of a tensor together, without for each.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform

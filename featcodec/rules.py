@@ -16,8 +16,9 @@ NUMBERS = {
     "snr": "snr",
     "max-error": "max_error",
     "row-snr": "row_snr",
+    "task-snr": "task_snr",
 }  # qualities that a tensor may have of its own
-KNOWN = f"snr:DB, row-snr:DB, max-error:E, {LOSSLESS} or {DROP}"
+KNOWN = f"snr:DB, row-snr:DB, task-snr:DB, max-error:E, {LOSSLESS} or {DROP}"
 
 
 def quality_of(text: object, where: str) -> Quality | None:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-
 from .. import modes
 from ..align.value import ValueStats
 from ..coding.profile import Profile
@@ -25,10 +23,11 @@ from .exact_groups import write_exact
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
-from .rate_control.snr import AIM, TOLERANCE, SnrControl
-from .row_group import Distortion
+from .rate_control.snr import TOLERANCE, SnrControl
+from .reached import Signals, decibels
 from .search.race import Race
-from .tensors.group import Group, stats_of
+from .task import TaskMetric
+from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 from .without_repeats import size_of, without_repeats
@@ -65,6 +64,8 @@ class FeatureEncoder:
         if snr is not None and snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
+        if quality.task_snr is not None:
+            return self._for_task(group, quality.task_snr)
         group = group if neural else group.with_constants
         if quality.snr is not None and not neural:
             group = group.with_gains
@@ -82,9 +83,7 @@ class FeatureEncoder:
             return self._exact(group)
         return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
 
-    def _ways(
-        self, samples: Samples, choice: Choice, snr: float
-    ) -> Iterator[tuple[float, Way]]:
+    def _ways(self, samples: Samples, choice: Choice, snr: float) -> Iterator[tuple[float, Way]]:
         """Yield ways to write a group at an SNR or, where symbols are few, at higher ones.
 
         Few symbols reach an SNR in leaps: one leap further may take no more of them. Each comes
@@ -124,15 +123,32 @@ class FeatureEncoder:
         self.writer.rewind(mark)
         return best()
 
-    def _reaching(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
-        """Write a group at an SNR by a choice, or by one for more where it does not reach it."""
-        found = self._at_snr(samples, choice, snr)
+    def _for_task(self, group: Group, snr: float) -> GroupHeader:
+        """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
+        samples, metric, choice = Samples(group.with_constants, self.options.samples), None, None
+        if self.options.transform != "neural" and sane(samples.stats):
+            metric = TaskMetric.of(samples, self.profile)
+            choice = None if metric is None else metric.choice(snr)
+        if choice is None:
+            return self._write(group, Quality(snr=snr))
+        of_task = partial(self._reaching, samples, choice, snr, metric)
+        return self._smaller(samples.group, of_task)
+
+    def _reaching(
+        self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
+    ) -> GroupHeader | None:
+        """Write a group at an SNR by a choice, or by one for more where it does not reach it.
+
+        With a metric it is the task SNR.
+        """
+        found = self._at_snr(samples, choice, snr, metric)
         for more in tuning.MORE_SNR if snr < tuning.COARSE_BELOW else ():
             if found is not None:
                 break
-            another = self._choice(samples, snr + more)
+            wanted = snr + more
+            another = metric.choice(wanted) if metric else self._choice(samples, wanted)
             if another is not None:
-                found = self._at_snr(samples, another, snr)
+                found = self._at_snr(samples, another, snr, metric)
         return found
 
     def _exact(self, group: Group) -> GroupHeader:
@@ -150,7 +166,7 @@ class FeatureEncoder:
             return neural_choice(samples, self.profile.neural, snr)
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
-        entries = list(enumerate(self.profile.entries)) if self.profile else []
+        entries = self.profile.entries_of(task=False) if self.profile else []
         found = Race(samples, entries, family, snr).run()
         if found is None:
             return None
@@ -191,48 +207,39 @@ class FeatureEncoder:
         assert again is not None
         return again
 
-    def _at_snr(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
-        """Write the row groups so that the SNR is reached; None when that cannot be."""
-<<<<<<< HEAD
-        signal, of_values = _signals(samples.group, choice.stats)
-        budget = signal / 10 ** ((snr + AIM) / 10)
-=======
-        signal = choice.stats.count * choice.stats.std**2
-        of_values = _signal_of_values(samples.group)
->>>>>>> time
+    def _at_snr(
+        self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
+    ) -> GroupHeader | None:
+        """Write the row groups so that the SNR is reached; None when that cannot be.
+
+        With a metric it is the task SNR.
+        """
+        of_task = None if metric is None else metric.signal
+        signals = Signals.of(samples.group, choice.stats, of_task)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = self._group_writer(samples.group, self.profile)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
         scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
         control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
-        budget = signal / 10 ** ((snr + control.aim) / 10)
+        budget = signals.counts / 10 ** ((snr + control.aim) / 10)
         following: Choice | None = choice
         least, smallest = math.inf, choice  # of those that reach it: some for more take fewer bytes
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
-            reached = _reached(samples.group, signal, of_values, written.distortion)
+            reached = signals.reached(written)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
                     # So far above what was asked, rounding counts.
                     measured, least = True, math.inf
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
-<<<<<<< HEAD
-                    reached = _reached(samples.group, signal, of_values, written.distortion)
-                if reached >= snr:
-                    if _is_relative(samples.group):  # stated is the SNR of values
-                        reached = decibels(of_values, written.distortion.of_values)
-=======
-                    reached = _reached(signal, of_values, written.distortion)
+                    reached = signals.reached(written)
                 size = self.writer.position - mark[0]
                 if reached >= snr and size <= least:
->>>>>>> time
-                    return replace(written.header, snr_db=reached)
+                    return signals.stated(written)
                 if least < math.inf:
                     self.writer.rewind(mark)
-                    written = row_groups.write(smallest, measured, budget=budget)
-                    reached = _reached(signal, of_values, written.distortion)
-                    return replace(written.header, snr_db=reached)
+                    return signals.stated(row_groups.write(smallest, measured, budget=budget))
             elif reached >= snr and self.writer.position - mark[0] < least:
                 least, smallest = self.writer.position - mark[0], following
             self.writer.rewind(mark)
@@ -277,37 +284,6 @@ class FeatureEncoder:
         )
 
 
-def _signals(group: Group, stats: ValueStats) -> tuple[float, float]:
-    """Return the energy of what is coded, and with gains that of the values as they are, else 0.
-
-    About their mean; but that of rows by their norms is about zero.
-    """
-    coded = stats.count * stats.std**2
-    if group.gains is None:
-        return coded, 0.0
-    plain = stats_of(replace(group, gains=None), np.zeros(0))
-    if group.gains.relative:
-        coded += stats.count * stats.mean**2
-    return coded, plain.count * plain.std**2
-
-
-def _is_relative(group: Group) -> bool:
-    return group.gains is not None and group.gains.relative
-
-
-def _reached(group: Group, signal: float, of_values: float, distortion: Distortion) -> float:
-    """Return the SNR in dB; with gains of large rows the lower of that with them and of values."""
-    reached = decibels(signal, distortion.squared)
-    if group.gains is None or group.gains.relative:
-        return reached
-    return min(reached, decibels(of_values, distortion.of_values))
-
-
 def sane(stats: ValueStats) -> bool:
     """Return whether there is something to code, of a size that double precision can square."""
     return stats.count > 0 and stats.std > FAINT and stats.reach < 1 / FAINT
-
-
-def decibels(signal: float, noise: float) -> float:
-    """Return an SNR in dB; infinite without noise."""
-    return 10 * math.log10(signal / noise) if noise > 0 else math.inf

@@ -13,7 +13,7 @@ from ..fit import fitting
 from ..fit.fitting import Classes
 from . import cost
 from .candidate import Candidate
-from .entries import matching
+from .entries import TASK, matching
 from .finish import Finish
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
         candidate.dependent = dependent
         candidate.even = any(c.entry is None for c in candidates.values())
     goal = of.goal(values)
+    if of.family == TASK and True in candidates:
+        step = cost.common_step(list(candidates.values()), goal)
     return Finish(of.samples, values, candidates, goal, trial.recipe.on_saturation).choice(step)
 
 
@@ -67,6 +69,8 @@ def _prefix(
         if (entry.mean, entry.std) == (values.mean, values.std):
             model = GridModel.unpack(entry.model, entry.channels)
             found.append(of.build.fitted(model, index, classes, fraction))
+    if of.family == TASK:
+        return found[0]
     centre = fitting.centre_of(classes)
     count = sum(a[0].size for a in classes.values()) / fraction
     for reflectors in (0, len(centre) - 1):
