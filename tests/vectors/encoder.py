@@ -244,7 +244,7 @@ def _maps() -> dict[str, Encoded]:
     lines, volume = sparse[:, :, 0].reshape(4, 8, 40), sparse[:2, :2, :6].reshape(2, 2, 6, 4, 10)
     of_vit = NLD | {"prefix_tokens": "1", "grid": "4,4"}
     return {
-        "120-banded-own": coded(vit[:40], NLD, 10, "auto", **banded),
+        "120-banded-own": coded(vit[:80], NLD, 10, "auto", **banded),
         "121-banded-profile": coded(vit[:10], NLD, 12, "auto", profile="banded.fcp", **banded),
         "122-banded-cut": coded(waves((2, 5, 21, 18)), NCHW, 25, "auto", **banded),
         "150-curve-relu": coded(np.maximum(cnn[:, :16], 0), NCHW, 8, "linear", **curve),
