@@ -25,7 +25,7 @@ from .exact_groups import write_exact
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
-from .rate_control.snr import AIM, TOLERANCE, SnrControl
+from .rate_control.snr import TOLERANCE, SnrControl
 from .row_group import Distortion
 from .search.race import Race
 from .tensors.group import Group, stats_of
@@ -79,9 +79,7 @@ class FeatureEncoder:
             return self._exact(group)
         return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
 
-    def _ways(
-        self, samples: Samples, choice: Choice, snr: float
-    ) -> Iterator[tuple[float, Way]]:
+    def _ways(self, samples: Samples, choice: Choice, snr: float) -> Iterator[tuple[float, Way]]:
         """Yield ways to write a group at an SNR or, where symbols are few, at higher ones.
 
         Few symbols reach an SNR in leaps: one leap further may take no more of them. Each comes
@@ -148,13 +146,15 @@ class FeatureEncoder:
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
         entries = list(enumerate(self.profile.entries)) if self.profile else []
-        found = Race(samples, entries, family, snr).run()
+        race = Race(samples, entries, family, snr)
+        found = race.run()
         if found is None:
             return None
         scarce = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * group.values
         if wary and scarce and snr < tuning.COARSE_BELOW:
             # So few symbols that more of them may take fewer bits.
-            more = Race(samples, entries, family, snr + tuning.RUNG).run()
+            higher = Race(samples, entries, family, snr + tuning.RUNG)
+            more = higher.run() if higher.promises(race, found) else None
             if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
                 found = more
         if (
