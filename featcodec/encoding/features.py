@@ -167,13 +167,15 @@ class FeatureEncoder:
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
         entries = self.profile.entries_of(task=False) if self.profile else []
-        found = Race(samples, entries, family, snr).run()
+        race = Race(samples, entries, family, snr)
+        found = race.run()
         if found is None:
             return None
         scarce = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * group.values
         if wary and scarce and snr < tuning.COARSE_BELOW:
             # So few symbols that more of them may take fewer bits.
-            more = Race(samples, entries, family, snr + tuning.RUNG).run()
+            higher = Race(samples, entries, family, snr + tuning.RUNG)
+            more = higher.run() if higher.promises(race, found) else None
             if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
                 found = more
         if (

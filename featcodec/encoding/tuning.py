@@ -28,7 +28,9 @@ SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
 RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 
 # The race of trials.
-MISJUDGED = 1.5  # of the bits of a trial: more shows that trials are misjudged
+# Of the bits of a trial: more shows that trials are misjudged; so much more, that all are.
+MISJUDGED, FAR_MISJUDGED = 1.5, 2.0
+FITTED = 1.06  # of the bits of the best trial: what is fitted to all of a small group
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
 SCARCE = 0.1  # bits a value, below which trials are judged badly
 # Of the bits of the best: what more of them is worth another look; how many trials get it.

@@ -19,7 +19,7 @@ from .finish import Finish
 if TYPE_CHECKING:
     from .race import Race, Trial
 
-DEPENDENT_STEP = 1.08  # times that of a scalar quantiser at the same error, about
+DEPENDENT_STEP = 1.0  # of the bits that a trellis saves: by so much its step is larger, about
 
 
 def finished(of: "Race", trial: "Trial") -> Choice:
@@ -39,7 +39,10 @@ def finished(of: "Race", trial: "Trial") -> Choice:
 
 def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
     """Fit scales, tables and step of a model on a larger sample."""
-    values, step = trial.recipe.values, trial.step * (DEPENDENT_STEP if dependent else 1)
+    values, step = trial.recipe.values, trial.step
+    if dependent and trial.bits > tuning.SCARCE * of.samples.group.values:
+        gain = modes.search_of(trial.recipe.model.transform).trellis_gain or 1
+        step *= 1 + DEPENDENT_STEP * (1 - gain)
     budget = of.sizes.fit
     grid = of.build.candidate(trial.recipe, budget)
     classes, fraction = of.samples.sample(grid.model.block, budget, values)

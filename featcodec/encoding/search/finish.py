@@ -20,7 +20,7 @@ CURVE_BITS = 8.0 * 32  # in the header
 UNREACHED = 1.05  # of the error: more cannot be mended by the step alone
 COARSE = 0.06  # of the variance, an error that may leave hardly any symbols
 SMALLER, SMALLER_STEPS = 0.75, 8
-NEAR_STEP = 0.02  # of its logarithm: what so small a change does to scales and tables is little
+NEAR_STEP = 0.01  # of its logarithm: what so small a change does to scales and tables is little
 ROUNDS = 5  # of tuning to the step that what was tuned needs
 
 
