@@ -67,6 +67,14 @@ def shift_of(histogram: Histogram) -> int:
 def fit(histogram: Histogram) -> Table:
     """Return the table for symbols with these counts."""
     shift = shift_of(histogram)
+    if shift and 2 * histogram.nonzero < histogram.total:
+        # Low bits of so many zeros may cost more than escapes of the few that are large.
+        tables = (_with_shift(histogram, shift) for shift in range(shift + 1))
+        return min(tables, key=lambda table: cost(histogram, table))
+    return _with_shift(histogram, shift)
+
+
+def _with_shift(histogram: Histogram, shift: int) -> Table:
     if shift:
         histogram = histogram.shifted(shift)
     values, counts = histogram.values, histogram.counts
