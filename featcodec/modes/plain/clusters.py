@@ -48,7 +48,7 @@ def cluster(
         histograms = _histograms((symbols + (1 << coarse >> 1)) >> coarse)
         for label in range(count):
             mine = labels == label
-            table = fit.fit(fit.Histogram.of(symbols[mine])) if mine.any() else EMPTY
+            table = fit.fit_mixture(fit.Histogram.of(symbols[mine])) if mine.any() else EMPTY
             if not plain and table.magnitude:
                 ones, first, more, further = moments(rows[mine], symbols[mine], step)
                 table = with_offsets(table, first / max(ones, 1), further / max(more, 1))
