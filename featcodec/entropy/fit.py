@@ -66,7 +66,22 @@ def shift_of(histogram: Histogram) -> int:
 
 def fit(histogram: Histogram) -> Table:
     """Return the table for symbols with these counts."""
-    shift = shift_of(histogram)
+    return _with_shift(histogram, shift_of(histogram))
+
+
+def fit_mixture(histogram: Histogram) -> Table:
+    """Return the table for symbols that may be of several kinds: most zero, and some large.
+
+    Low bits of so many zeros may cost more than escapes of the few that are large.
+    """
+    most = shift_of(histogram) if 2 * histogram.nonzero < histogram.total else 0
+    if not most:
+        return fit(histogram)
+    tables = (_with_shift(histogram, shift) for shift in range(most + 1))
+    return min(tables, key=lambda table: cost(histogram, table, exactly=True))
+
+
+def _with_shift(histogram: Histogram, shift: int) -> Table:
     if shift:
         histogram = histogram.shifted(shift)
     values, counts = histogram.values, histogram.counts
@@ -114,16 +129,26 @@ def _cost(stops: np.ndarray, risks: np.ndarray) -> np.ndarray:
     return -stops * np.log2(chance) - (risks - stops) * np.log2(1 - chance)
 
 
-def cost(histogram: Histogram, table: Table) -> float:
-    """Return the bits of symbols with these counts under a table, escapes at 12 bits each."""
+def cost(histogram: Histogram, table: Table, exactly: bool = False) -> float:
+    """Return the bits of symbols with these counts under a table.
+
+    An escape counts as 12 bits, or exactly as the bytes of its varint.
+    """
     if table.magnitude == 0:
         return float("inf") if histogram.nonzero else 0.0
     if table.shift:
         histogram = histogram.shifted(table.shift)
     limit = table.magnitude
-    escaped = int(histogram.counts[np.abs(histogram.values) >= limit].sum())
+    excess = np.abs(histogram.values) - limit
+    escaped = histogram.counts[excess >= 0]
+    each = 8 * varint_bytes(excess[excess >= 0]) if exactly else np.full(len(escaped), 12)
     inside = np.clip(histogram.values, -limit, limit) + limit
-    return float(histogram.counts @ bits(table)[inside]) + 12 * escaped
+    return float(histogram.counts @ bits(table)[inside]) + int(escaped @ each)
+
+
+def varint_bytes(numbers: np.ndarray) -> np.ndarray:
+    """Return how many bytes numbers of at least 0 take as varints."""
+    return (np.maximum(np.frexp(numbers)[1], 1) + 6) // 7
 
 
 def table_bytes(table: Table) -> int:

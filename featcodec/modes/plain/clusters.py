@@ -48,13 +48,18 @@ def cluster(
         histograms = _histograms((symbols + (1 << coarse >> 1)) >> coarse)
         for label in range(count):
             mine = labels == label
-            table = fit.fit(fit.Histogram.of(symbols[mine])) if mine.any() else EMPTY
+            table = fit.fit_mixture(fit.Histogram.of(symbols[mine])) if mine.any() else EMPTY
             if not plain and table.magnitude:
                 ones, first, more, further = moments(rows[mine], symbols[mine], step)
                 table = with_offsets(table, first / max(ones, 1), further / max(more, 1))
                 limits[label] = thresholds(bits(table), table.offsets, lmbda)
             tables[label] = table
-        costs = np.stack([_costs(histograms, coarse, table) for table in tables], axis=1)
+        # Without low bits small symbols look like zeros, which alone need no table.
+        silent = np.where(symbols.any(axis=1), np.inf, 0.0)
+        costs = np.stack(
+            [_costs(histograms, coarse, table) if table.magnitude else silent for table in tables],
+            axis=1,
+        )
         labels = costs.argmin(axis=1)
         total = float(costs.min(axis=1).sum()) / fraction
     side = 8 * sum(fit.table_bytes(table) + 1 for table in tables) + _label_bits(labels)
@@ -74,8 +79,6 @@ def _costs(histograms: np.ndarray, coarse: int, table: Table) -> np.ndarray:
     """Return the bits of the symbols of each channel, less `coarse` low bits, under a table."""
     reach = histograms.shape[1] // 2
     values = np.arange(-reach, reach + 1) << coarse
-    if not table.magnitude:
-        return np.asarray(np.where(histograms.sum(axis=1) == histograms[:, reach], 0, np.inf))
     shifted = (values + (1 << table.shift >> 1)) >> table.shift
     inside = np.clip(shifted, -table.magnitude, table.magnitude)
     rates = bits(table)[inside + table.magnitude] + 12 * (np.abs(shifted) >= table.magnitude)
