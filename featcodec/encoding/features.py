@@ -90,7 +90,8 @@ class FeatureEncoder:
         after the bits that it takes, about.
         """
         yield choice.estimate.bits, partial(self._reaching, samples, choice, snr)
-        if choice.picture is not None or choice.estimate.bits > tuning.FEW_BITS:
+        few = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
+        if choice.picture is not None or choice.estimate.bits > few:
             return
         for more in tuning.RUNGS:
             another = self._choice(samples, more, wary=False) if more > snr else None
