@@ -27,7 +27,8 @@ def sound(digits: Path, profile: Profile) -> bytes:
     maps = load_file(digits / "cnn_eval.safetensors")["features"][:8, :20]
     maps[2, 3, 1, 1], maps[0, 0, 0, 0] = np.nan, 6e4
     tensors = {"tokens": tokens, "maps": maps, "labels": np.arange(8), "nothing": np.zeros((0, 3))}
-    return fc.save(tensors, {"note": "small"}, snr=10, profile=profile)
+    stated = {"tokens": "NLD:1+4x4", "maps": "NCHW"}
+    return fc.save(tensors, {"note": "small"}, layout=stated, snr=10, profile=profile)
 
 
 @pytest.fixture(scope="module")
