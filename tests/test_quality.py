@@ -12,6 +12,7 @@ import featcodec.numpy as fc
 from featcodec import Profile
 from featcodec.container.reader import Reader
 from featcodec.dumps import Dump
+from featcodec.encoding import tuning
 from featcodec.encoding.dump import encode
 from featcodec.request import Quality
 
@@ -37,7 +38,8 @@ def test_the_snr_is_reached_and_hardly_exceeded(
     values = features(digits, task)
     data = fc.save({"x": values}, snr=wanted, transform=transform)
     reached = snr(values, fc.load(data)["x"])
-    assert wanted <= reached + 1e-3 <= wanted + 0.052
+    few = 8 * len(data) < 2 * tuning.FEW_BITS  # of so few, more quality may take fewer
+    assert wanted <= reached + 1e-3 and (few or reached + 1e-3 <= wanted + 0.052)
 
 
 @pytest.mark.parametrize("wanted", [5, 10, 20])

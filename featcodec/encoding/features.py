@@ -226,25 +226,17 @@ class FeatureEncoder:
         control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
         budget = signals.counts / 10 ** ((snr + control.aim) / 10)
         following: Choice | None = choice
-        least, smallest = math.inf, choice  # of those that reach it: some for more take fewer bytes
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
             reached = signals.reached(written)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
-                    # So far above what was asked, rounding counts.
-                    measured, least = True, math.inf
+                    measured = True  # so far above what was asked, rounding counts
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
                     reached = signals.reached(written)
-                size = self.writer.position - mark[0]
-                if reached >= snr and size <= least:
+                if reached >= snr:
                     return signals.stated(written)
-                if least < math.inf:
-                    self.writer.rewind(mark)
-                    return signals.stated(row_groups.write(smallest, measured, budget=budget))
-            elif reached >= snr and self.writer.position - mark[0] < least:
-                least, smallest = self.writer.position - mark[0], following
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None

@@ -10,7 +10,6 @@ TOLERANCE = 0.05  # dB above the wanted SNR
 AIM = TOLERANCE / 3  # dB above it, of steps
 LAMBDA_AIM = 0.02  # the same of lambda
 STEPS, ATTEMPTS = 5, 12  # attempts at the step, and in all
-SETTLED = 7  # attempts, after which the nearest that reaches the SNR will do
 SHRINK = 0.7  # of a step, where hardly any latent is coded and the SNR follows the step in leaps
 OCTAVE = 20 / math.log(10)  # dB that the SNR falls by as the logarithm of the step grows by one
 LAMBDA_SLOPE = 1.5  # the same as the scale of lambda does
@@ -28,7 +27,6 @@ class SnrControl:
     snr: float
     tolerance: float = TOLERANCE
     tried: list[tuple[Choice, float]] = field(default_factory=list)
-    settled: bool = False  # for the nearest that was tried
     steps: Bracket = field(init=False)  # logarithms of what row groups had on average
 
     def __post_init__(self) -> None:
@@ -44,7 +42,7 @@ class SnrControl:
     @property
     def last(self) -> bool:
         """Whether the choice is the last that may be tried."""
-        return len(self.tried) == ATTEMPTS - 1 or self.settled
+        return len(self.tried) == ATTEMPTS - 1
 
     def accepts(self, reached: float) -> bool:
         """Return whether what the choice reached is what is wanted, or the nearest to it."""
@@ -62,8 +60,8 @@ class SnrControl:
         if len(self.tried) >= STEPS and not enough:
             step = self.choice.quantiser.step * SHRINK
             self.choice = self.choice.at_step(step)
-        elif len(self.tried) >= SETTLED and enough:
-            self.choice, self.settled = min(enough, key=lambda pair: pair[1])[0], True
+        elif len(self.tried) == ATTEMPTS - 1 and enough:
+            self.choice = min(enough, key=lambda pair: pair[1])[0]
         elif self.choice.quantiser.on_saturation or (
             len(self.tried) >= STEPS and self.choice.picture is None
         ):
