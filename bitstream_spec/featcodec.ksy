@@ -390,6 +390,7 @@ types:
             or (_ == coding::network and _root.signature.major_version >= 3)
             or (_ == coding::exact_rows and _root.signature.major_version >= 5)
             or (_ == coding::lossy_rows and _root.signature.major_version >= 5)
+            or (is_of_task and _root.signature.major_version >= 6)
       - id: dtype
         type: u1
         enum: dtype
@@ -413,16 +414,28 @@ types:
       - id: max_error
         type: f8
         doc: NaN when it was not measured.
+      - id: task_snr
+        type: f8
+        if: is_of_task
+        doc: In dB.
       - id: layout
         type: layout
         if: coding == coding::exact_rows
       - id: repeats
         type: sized_repeats
-        if: coding == coding::exact_rows or coding == coding::lossy_rows
+        if: >-
+          coding == coding::exact_rows or coding == coding::lossy_rows
+          or coding == coding::lossy_rows_of_task
       - id: lossy
         type: lossy
         if: coding != coding::exact and coding != coding::exact_rows
     instances:
+      is_of_task:
+        value: >-
+          coding == coding::lossy_of_task or coding == coding::network_of_task
+          or coding == coding::lossy_rows_of_task
+      is_of_network:
+        value: coding == coding::network or coding == coding::network_of_task
       num_row_groups:
         value: (num_slabs.value + slabs_per_row_group.value - 1) / slabs_per_row_group.value
 
@@ -521,10 +534,10 @@ types:
         valid:
           expr: |
             _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
-            or (_ < 16 and _root.signature.major_version >= 4 and _parent.coding != coding::network)
-            or (_ < 64 and _root.signature.major_version >= 6 and _parent.coding != coding::network)
+            or (_ < 16 and _root.signature.major_version >= 4 and not _parent.is_of_network)
+            or (_ < 64 and _root.signature.major_version >= 6 and not _parent.is_of_network)
             or ((_ == 130 or _ == 194) and _root.signature.major_version >= 6
-            and _parent.coding != coding::network)
+            and not _parent.is_of_network)
         doc: |
           Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
           quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4;
@@ -553,7 +566,7 @@ types:
         doc: No transforms 2, 4, 5 and 8 with dependent quantisation.
       - id: picture_step
         type: svarint
-        if: _parent.coding == coding::network
+        if: _parent.is_of_network
         doc: Eighths of an octave, -256 to 256.
 
   constants:
@@ -630,6 +643,7 @@ types:
             _ == transform::none or _ == transform::linear
             or (_ == transform::banded and _root.signature.major_version >= 3)
             or (_ == transform::low_rank and _root.signature.major_version >= 6)
+            or (_ == transform::weighted and _root.signature.major_version >= 6)
       - id: entry
         type: varint
       - id: scales
@@ -659,10 +673,11 @@ types:
             and _root.signature.kind == kind::features)
             or (_ == transform::interpolated and _root.signature.major_version >= 6
             and _root.signature.kind == kind::features)
+            or (_ == transform::weighted and _root.signature.major_version >= 6)
             or (_ == transform::low_rank and _root.signature.major_version >= 6)
         doc: |
           No transforms 2 and 4 to 8 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
-          major version 4, 7 below 5, or 8 and 10 below 6.
+          major version 4, 7 below 5, or 8 to 10 below 6.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -695,6 +710,9 @@ types:
         doc: |
           The band of each place of the longest block: from 0 to the number of bands less 1, each
           of which occurs.
+      - id: metric
+        type: metric
+        if: transform == transform::weighted
       - id: len_prediction
         type: varint
         if: transform == transform::predicted
@@ -765,6 +783,27 @@ types:
           expr: _.value >= 1
       - id: reflectors
         type: integers
+
+  metric:
+    doc: Section 6.7.
+    seq:
+      - id: task
+        type: string
+      - id: recommended
+        type: f8
+        valid:
+          expr: _ >= 0
+        doc: Task SNR in dB, 0 for none.
+      - id: num_bands
+        type: varint
+        valid:
+          expr: _.value >= 1 and _.value <= 16
+      - id: bands
+        type: integers
+        doc: As with transform 3.
+      - id: weights
+        type: integers
+        doc: Of each band and channel, then of each place; eighths of an octave, -256 to 256.
 
   prediction:
     doc: Section 7.11.
@@ -1342,6 +1381,9 @@ enums:
     2: network
     4: exact_rows
     5: lossy_rows
+    9: lossy_of_task
+    10: network_of_task
+    13: lossy_rows_of_task
   architecture:
     0: generic
     1: cnn
@@ -1359,6 +1401,7 @@ enums:
     6: context_v4
     7: context
     8: interpolated
+    9: weighted
     10: low_rank
   plane_kind:
     0: raw

@@ -208,6 +208,7 @@ SECTIONS = {  # section types known to a major version
     6: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
 CONTEXT_V3, CONTEXT_V4, CONTEXT = CONTEXTS = 2, 6, 7  # the transforms of context modelling
+WEIGHTED = 9  # the transform of a task metric
 LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 
@@ -513,16 +514,18 @@ class Group:
 
 
 def read_head(r: Reader, major: int) -> tuple[int, Group]:
-    """The coding, and what the headers of all groups begin with."""
+    """The coding, whether or not for a task, and what the headers of all groups begin with."""
     coding, dtype = r.u8(), r.u8()
-    known = (0, 1) if major < 3 else (0, 1, 2) if major < 5 else (0, 1, 2, 4, 5)
-    must(coding in known, "unknown coding")
+    known = {1: (0, 1), 3: (0, 1, 2), 4: (0, 1, 2), 5: (0, 1, 2, 4, 5)}
+    must(coding in known.get(major, (0, 1, 2, 4, 5, 9, 10, 13)), "unknown coding")
     must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
     within(min(group.per, group.slabs), "ROW_GROUP_VALUES")
     r.take(16)  # SNR and largest error: what the encoder measured
-    return coding, group
+    if coding > 8:
+        must(math.isfinite(r.f64()), "the task SNR is not finite")
+    return coding % 8, group
 
 
 def read_group(
@@ -625,9 +628,10 @@ def read_part(
         sets = 3 if dependent else 1
         return read_model(r.blob(), channels, major, True, not of_prefix, sets)
     transform = r.u8()
-    must(transform in (0, 1, 3, LOW_RANK), "the transform of an entry")
+    must(transform in (0, 1, 3, WEIGHTED, LOW_RANK), "the transform of an entry")
     must(transform != LOW_RANK or major >= 6, "a low-rank KLT in a file of an older version")
     must(transform != 3 or major >= 3, "bands in a file of major version 1")
+    must(transform != WEIGHTED or major >= 6, "a task metric in a file of an older version")
     e = r.varint()
     must(profile and e < len(profile.entries), "no such entry of the profile")
     assert profile
@@ -940,13 +944,16 @@ class Model:
     points: int  # of the longest block
     centres: list[float]
     bands: list[int]  # of each place of the longest block; empty without bands
-    bases: list[Basis]  # of each band; else one alone
+    bases: list[Basis]  # of each band; else one alone; of a metric the KLTs
     scales: list[list[int]]  # of each channel and place
     tables: dict[int, Table]
     prediction: Prediction | None = None  # 7.11
     peak: int = 0  # 7.12
     offsets: Sequence[int] = ()  # 7.13
     interpolation: Interpolation | None = None  # 7.16
+    axes_of: list[Basis] = field(default_factory=list)  # 6.7, of each band
+    gains: list[list[float]] = field(default_factory=list)  # 6.7, of each band and channel
+    place_gains: list[float] = field(default_factory=list)  # 6.7
 
     @property
     def samples(self) -> bool:
@@ -969,8 +976,8 @@ def read_model(
     """
     r = Reader(data)
     transform = r.u8()
-    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 8}[major]
-    must(known or (transform == LOW_RANK and major >= 6), "unknown transform")
+    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 10}[major]
+    must(known, "unknown transform")
     must(
         transform not in (4, 5, CONTEXT, 8) or own, "a transform of the sample domain in a profile"
     )
@@ -988,6 +995,18 @@ def read_model(
         must(2 <= n <= 16, "the number of bands")
         bands = list(read_integers(r.blob(), points))
         must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
+    gains: list[int] = []
+    if transform == WEIGHTED:
+        r.string()
+        must(0 <= r.f64() < math.inf, "the recommended task SNR")
+        n = r.varint()
+        must(1 <= n <= 16, "the number of bands")
+        packed, weights = r.blob(), r.blob()
+        within(n * channels, "COEFFICIENTS")
+        bands = list(read_integers(packed, points))
+        must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
+        gains = list(read_integers(weights, n * channels + points))
+        must(all(abs(g) <= 256 for g in gains), "a weight is too large")
     offsets: Sequence[int] = ()
     if transform in CONTEXTS:
         known = (1, 2, 3) if transform == CONTEXT else (2,)
@@ -1010,7 +1029,7 @@ def read_model(
         must(fits and not count, "interpolation with reflectors, or of blocks that are no maps")
         interpolation = read_interpolation(r.blob(), channels)
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
-    of_bands = max(bands, default=0) + 1
+    of_bands = (max(bands, default=0) + 1) * (2 if gains else 1)
     if count:
         numbers = 2 * channels * count if transform == LOW_RANK else of_bands * channels**2
         within(numbers, "KLT_NUMBERS" if own else "PROFILE_KLT_NUMBERS")
@@ -1030,6 +1049,12 @@ def read_model(
     tables |= own_tables
     r.end()
     model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
+    if gains:
+        n = of_bands // 2
+        octaves = [2 ** (g / 8) for g in gains]
+        model.axes_of, model.bases = bases[:n], bases[n:]
+        model.gains = [octaves[i * channels : (i + 1) * channels] for i in range(n)]
+        model.place_gains = octaves[n * channels :]
     return replace(model, offsets=offsets, interpolation=interpolation)
 
 
@@ -1063,24 +1088,24 @@ def reconstruct(
     z: Lossy,
     model: Model,
     dct: list[list[float]] | None,
-    bands: list[int],
+    at: list[int],
     points: int,
     token: Sequence[float] | None,
 ) -> list[list[float]]:
     """Steps 1 to 5 for one block: for each of its points the values of all channels.
 
-    ``bands`` has the band of each point, where there are bands: their KLTs come before the DCT.
+    ``at`` has the place of each point, where there are bands: their KLTs come before the DCT.
     ``token`` has what 7.8 adds after step 3, for the only point of the block.
     """
     rows: list[Sequence[float]] = [latents[i : i + points] for i in range(0, len(latents), points)]
-    if bands:
-        columns = zip(bands, zip(*rows, strict=True), strict=True)
-        rows = list(zip(*(inverse_klt(y, model.bases[b]) for b, y in columns), strict=True))
+    if at:
+        columns = zip(at, zip(*rows, strict=True), strict=True)
+        rows = list(zip(*(unbanded(y, model, place) for place, y in columns), strict=True))
     if dct:
         rows = [[sum(map(mul, line, y)) for line in dct] if any(y) else y for y in rows]
     out = []
     for column in zip(*rows, strict=True):
-        x = column if bands else inverse_klt(column, model.bases[0])
+        x = column if at else inverse_klt(column, model.bases[0])
         x = [a + c for a, c in zip(x, model.centres, strict=True)]
         if token:
             x = [a + p for a, p in zip(x, token, strict=True)]
@@ -1148,6 +1173,16 @@ def inverse_klt(column: Sequence[float], basis: Basis) -> Sequence[float]:
         t = factor * sum(map(mul, v, tail))
         if t:
             x[j:] = [a - t * b for a, b in zip(tail, v, strict=True)]
+    return x
+
+
+def unbanded(column: Sequence[float], model: Model, place: int) -> Sequence[float]:
+    """The coefficients of the latents at a place, with bands, and with the weights of 6.7."""
+    band = model.bands[place]
+    x = inverse_klt(column, model.bases[band])
+    if model.gains:
+        weighed = zip(x, model.gains[band], strict=True)
+        x = inverse_klt([y / w / model.place_gains[place] for y, w in weighed], model.axes_of[band])
     return x
 
 
@@ -1524,14 +1559,14 @@ def put_class(
     """
     points = math.prod(size)
     dct = inverse_dct(size) if points > 1 and not model.samples else None
-    bands = [model.bands[p] for p in places(model, size)] if model.bands else []
+    at = list(places(model, size)) if model.bands else []
     blocks, count = zip(*latents, strict=True), len(gains) // points
     numbers = itertools.count()
     tokens = iter(picture.values) if picture else itertools.repeat(None)
     for piece in pieces:
         offsets, bits = z.views[piece.tensor].offsets, out[piece.tensor]
         for origin in piece.origins:
-            block = reconstruct(next(blocks), z, model, dct, bands, points, next(tokens))
+            block = reconstruct(next(blocks), z, model, dct, at, points, next(tokens))
             factors = [2 ** (gain / 4) for gain in gains[next(numbers) :: count]]
             whole = to_element if z.logarithmic else to_bits
             for point, values, factor in zip(piece.points, block, factors, strict=True):
@@ -2664,6 +2699,7 @@ def decode_message(
     e, code = r.varint(), r.uint(2)
     must(e < len(p.entries) and not p.entries[e].of_prefix, "no such entry of the profile")
     entry = p.entries[e]
+    must(entry.model.transform != WEIGHTED, "a message in the metric of a task")
     layout = entry.layout
     if len(shape) == len(layout) - 1:
         layout = layout.replace("N", "", 1)

@@ -100,6 +100,10 @@ class Codec:
                 f"max_values must be 1 to {limits.ROW_GROUP_VALUES}, not {max_values}"
             )
         self.quality = Quality.choose(snr, **quality)
+        if self.quality.row_snr is not None:
+            raise InvalidInput("messages have no gains of rows; use snr")
+        if self.quality.task_snr is not None:
+            raise InvalidInput("messages have no metric of a task; use snr")
         self.step = step
         self.max_values = max_values
         self._export = Exporter(framework, device)

@@ -58,7 +58,8 @@ def save(
         row_group: How much is decoded at once at least, in samples, "16", or bytes, "64kB"; by
             default about 3 MB of float32.
         **quality: Of all others, one of `snr` (dB), `bpfp` (bits per feature point), `max_error`
-            (in the unit of the values) and `lossless=True`; 20 dB without.
+            (in the unit of the values), `task_snr` (dB, with a profile of a task) and
+            `lossless=True`; 20 dB without.
 
     Raises:
         InvalidInput: For arrays of types that safetensors lacks, layouts that do not fit, and more

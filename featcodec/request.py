@@ -13,19 +13,23 @@ FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 
 @dataclass(frozen=True)
 class Quality:
-    """Exactly one of four qualities of the floating tensors; the others are None or False.
+    """Exactly one of six qualities of the floating tensors; the others are None or False.
 
     `snr` is in dB, of each group of tensors; `bpfp` is bits per feature point, every byte of the
-    file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit.
+    file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit;
+    `row_snr` is in dB, of the squared error of each row over its squared norm, on the average;
+    `task_snr` is in dB, of each group, in the metric of a task that a profile holds.
 
-    >>> Quality(snr=10.0)
-    Quality(snr=10.0, bpfp=None, max_error=None, lossless=False)
+    >>> Quality(snr=10.0).max_error is None
+    True
     """
 
     snr: float | None = None
     bpfp: float | None = None
     max_error: float | None = None
     lossless: bool = False
+    row_snr: float | None = None
+    task_snr: float | None = None
 
     @classmethod
     def choose(
@@ -34,6 +38,8 @@ class Quality:
         bpfp: float | None = None,
         max_error: float | None = None,
         lossless: bool = False,
+        row_snr: float | None = None,
+        task_snr: float | None = None,
     ) -> "Quality":
         """Return the quality asked for, 20 dB when none is.
 
@@ -44,19 +50,23 @@ class Quality:
         >>> Quality.choose().snr
         20.0
         """
-        asked = [
-            name
-            for name, value in (("snr", snr), ("bpfp", bpfp), ("max-error", max_error))
-            if value is not None
-        ] + ["lossless"] * lossless
+        numbers = {"snr": snr, "bpfp": bpfp, "max-error": max_error}
+        numbers |= {"row-snr": row_snr, "task-snr": task_snr}
+        asked = [name for name, value in numbers.items() if value is not None]
+        asked += ["lossless"] * lossless
         if len(asked) > 1:
             raise InvalidInput(f"choose one quality, not {' and '.join('--' + a for a in asked)}")
         if not asked:
             return cls(snr=DEFAULT_SNR)
-        for name, value in (("snr", snr), ("bpfp", bpfp), ("max-error", max_error)):
+        for name, value in numbers.items():
             if value is not None and (not math.isfinite(value) or value <= 0):
                 raise InvalidInput(f"--{name} must be a positive number, not {value}")
-        return cls(snr, bpfp, max_error, lossless)
+        return cls(snr, bpfp, max_error, lossless, row_snr, task_snr)
+
+    @property
+    def decibels(self) -> float | None:
+        """The SNR asked for, of values or of rows; None without one."""
+        return self.snr if self.row_snr is None else self.row_snr
 
 
 @dataclass(frozen=True)
@@ -100,10 +110,10 @@ class Options:
 
     `transform` is auto, none, context, linear or neural. `layouts` and `architectures` hold what
     `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `rules` has
-    by pattern what is asked of tensors apart from the others: snr:DB, max-error:E, lossless or
-    drop; of patterns that match a name the first holds. `samples` says how much of a group the
-    encoder looks at, `row_group` how much of it is coded at once. With `pool`, an SNR holds for all
-    layers or heads of a tensor together, without for each.
+    by pattern what is asked of tensors apart from the others: snr:DB, row-snr:DB, task-snr:DB,
+    max-error:E, lossless or drop; of patterns that match a name the first holds. `samples` says how
+    much of a group the encoder looks at, `row_group` how much of it is coded at once. With `pool`,
+    an SNR holds for all layers or heads of a tensor together, without for each.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform

@@ -12,8 +12,13 @@ from .request import Quality
 from .tensors import Source, Tensor
 
 DROP, LOSSLESS = "drop", "lossless"
-NUMBERS = {"snr": "snr", "max-error": "max_error"}  # qualities that a tensor may have of its own
-KNOWN = f"snr:DB, max-error:E, {LOSSLESS} or {DROP}"
+NUMBERS = {
+    "snr": "snr",
+    "max-error": "max_error",
+    "row-snr": "row_snr",
+    "task-snr": "task_snr",
+}  # qualities that a tensor may have of its own
+KNOWN = f"snr:DB, row-snr:DB, task-snr:DB, max-error:E, {LOSSLESS} or {DROP}"
 
 
 def quality_of(text: object, where: str) -> Quality | None:

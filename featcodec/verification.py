@@ -175,6 +175,10 @@ class _Comparison:
             self._fail(f"an SNR of {snr:.2f} dB, stated are {stated:.2f}")
         if self.quality.snr is not None and not stated >= self.quality.snr:
             self._fail(f"an SNR of {stated:.2f} dB, asked for were {self.quality.snr:.2f}")
+        asked, of_task = self.quality.task_snr, self.header.task_snr
+        reached = stated if of_task is None else of_task  # without a metric for them, of values
+        if asked is not None and not reached >= asked:
+            self._fail(f"a task SNR of {reached:.2f} dB, asked for were {asked:.2f}")
 
     def _snr(self) -> float:
         signal = self.squares - self.total**2 / max(self.count, 1)

@@ -187,7 +187,7 @@ def test_a_layout_asked_for_that_does_not_fit_is_refused_with_one_that_does(
 
 
 @pytest.mark.parametrize(
-    "text", ["NCXW", "NHHC", "NCD/2+2", "LD/4", "LD/0+4", "NLD:9", "NCHW:1+2x2", "NLND"]
+    "text", ["NCXW", "NHHC", "NCD:1+2x2", "LD/4", "LD/0+4", "NLD:9", "NCHW:1+2x2", "NLND"]
 )
 def test_a_layout_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(layout.LayoutError):

@@ -325,7 +325,7 @@ def test_a_layout_is_taken_for_tensors_of_its_rank(dump: Path, layout: str) -> N
         ["--layout", "features=NLD"],
         ["--layout", "features=NLD:1+4x4"],
         ["--layout", "NCXW"],
-        ["--layout", "CCHW"],
+        ["--layout", "CCLHWT"],
         ["--layout", "NCHW:2x2"],
         ["--layout", "nothing=NCHW"],
         ["--architecture", "quantum"],

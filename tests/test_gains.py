@@ -61,6 +61,35 @@ def test_large_rows_cost_as_much_as_they_would_at_the_scale_of_the_others(snr: f
     assert len(packed) < 1.06 * len(fc.save({"x": x}, None, snr=snr, layout="ND"))
 
 
+@pytest.mark.parametrize("snr", [8.0, 20.0])
+def test_rows_that_are_far_larger_stay_rows_where_no_layout_is_stated(snr: float) -> None:
+    x = tokens(2500)
+    large = np.arange(len(x)) % 50 == 7
+    x[large] *= 100
+    back = fc.load(fc.save({"x": x}, None, snr=snr))["x"]
+    assert decibels(x[~large], back[~large]) >= snr - 0.5
+
+
+@pytest.mark.parametrize("snr", [5.0, 10.0, 25.0])
+@pytest.mark.parametrize("axes", ["ND", "NLD", "NCHW"])
+def test_rows_have_the_relative_error_asked_for_whatever_their_norms(axes: str, snr: float) -> None:
+    x = tokens(2400) * np.geomspace(1e-3, 1e3, 2400, dtype=np.float32)[:, None]
+    x[5] = 0
+    shaped = {"ND": x, "NLD": x.reshape(60, 40, 32), "NCHW": x.T.reshape(32, 60, 8, 5)}[axes]
+    shaped = shaped.swapaxes(0, 1) if axes == "NCHW" else shaped
+    packed = fc.save({"x": shaped}, None, row_snr=snr, layout=axes)
+    stored = {"x": to_stored(shaped)}
+    verify(fc.Arrays(stored, None), source_of(io.BytesIO(packed), "x"), Quality(row_snr=snr))
+    back = fc.load(packed)["x"]
+    back = back.swapaxes(0, 1).reshape(32, -1).T if axes == "NCHW" else back.reshape(x.shape)
+    norms = np.square(x.astype(float)).sum(axis=1)
+    errors = np.square(back.astype(float) - x).sum(axis=1)
+    assert errors[5] <= 1e-4 * np.median(errors)
+    relative = errors[norms > 0] / norms[norms > 0]
+    assert snr - 0.2 <= -10 * np.log10(relative.mean()) <= snr + 0.5
+    assert -10 * np.log10(np.quantile(relative, 0.9)) >= snr - 4
+
+
 def test_what_is_not_finite_in_a_large_row_comes_back() -> None:
     x = tokens(1000)
     x[::40] *= 64

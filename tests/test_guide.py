@@ -29,7 +29,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 # What an example needs beside featcodec itself.
 NEEDS = {
-    r"import torch|--transform neural|--task ": "torch",
+    r"import torch|--transform neural|--task |--head ": "torch",
     r"featcodec eval": "bjontegaard",
     r"zstd": "zstandard",
     r"train --transform neural": "compressai",

@@ -84,7 +84,7 @@ def test_index_groups_and_row_groups_agree(folder: Path) -> None:
         for i in range(one.num_row_groups):
             rows = file.sections[one.first_section.value + i].payload
             if other.lossy and other.lossy.network:
-                assert one.coding == FeatcodecFile.Coding.network
+                assert one.is_of_network
                 for field in (rows.network.hyper_latents, rows.network.latents):
                     assert field.body._io.is_eof()
                 assert rows.network.symbols._io.is_eof()

@@ -39,7 +39,10 @@ class Gains:
         wanted = scales > 0 if self.relative else scales >= self.least
         exponents = np.zeros(scales.shape, np.int32)
         octaves = np.log2(scales[wanted] / self.typical)
-        exponents[wanted] = np.clip(np.rint(PER_OCTAVE * octaves), -MOST_EXPONENT, MOST_EXPONENT)
+        found = np.clip(np.rint(PER_OCTAVE * octaves), -MOST_EXPONENT, MOST_EXPONENT)
+        exponents[wanted] = found
+        if self.relative and found.size:  # what is all zeros is to stay small
+            exponents[~wanted] = found.min()
         return exponents
 
     def divided(self, values: np.ndarray) -> np.ndarray:
@@ -49,6 +52,10 @@ class Gains:
 
 def scales_of(values: np.ndarray, relative: bool) -> np.ndarray:
     """Return the root mean square of tokens (channels, ...), or their median magnitude."""
+    if relative:
+        squares = np.einsum("c...,c...->...", values, values, dtype=np.float64)
+        if np.isfinite(squares).all():
+            return np.sqrt(squares / len(values))
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     if relative:
         found: np.ndarray = np.sqrt(np.mean(np.square(finite, dtype=np.float64), axis=0))

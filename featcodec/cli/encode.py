@@ -90,6 +90,8 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--snr", type=float, metavar="DB", help="Signal to noise ratio (default: 20).")
 @click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file.")
 @click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
+@click.option("--row-snr", type=float, metavar="DB", help="SNR of rows, each by its own norm.")
+@click.option("--task-snr", type=float, metavar="DB", help="SNR by what a task reacts to, with -p.")
 @click.option("--lossless", is_flag=True, help="Bit for bit.")
 @by_name.options
 @click.option(
@@ -146,6 +148,8 @@ def command(
     snr: float | None,
     bpfp: float | None,
     max_error: float | None,
+    row_snr: float | None,
+    task_snr: float | None,
     lossless: bool,
     rules: dict[str, str],
     rules_file: str | None,
@@ -167,27 +171,23 @@ def command(
 ) -> int:
     """Encode dumps: files of safetensors, NumPy (.npz, .npy) or torch (.pt, .pth, .ckpt).
 
-    Quality is one of --snr, --bpfp, --max-error and --lossless; --quality, --exact and --drop ask
-    for another of tensors by name, the first pattern that matches holds. With - as DUMP the dump is
-    read from standard input.
+    Quality is one of --snr, --bpfp, --max-error, --row-snr, --task-snr and --lossless; --quality,
+    --exact and --drop ask for another of tensors by name, the first pattern that matches holds.
+    With - as DUMP the dump is read from standard input.
     """
-    quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "lossless": lossless}
+    quality = {"snr": snr, "bpfp": bpfp, "max_error": max_error, "row_snr": row_snr}
+    quality |= {"task_snr": task_snr, "lossless": lossless}
     check_quality(quality)
-    if row_group is not None:
-        check_row_group(row_group)
     rules = by_name.merged(rules, rules_file)
-    named_files = (("--profile", profile), ("--rules", rules_file))
-    read = [(what, path) for what, path in named_files if path]
+    options: dict[str, Any] = {"layouts": layout, "architectures": architecture, "pool": pool}
+    options |= {"transform": transform, "rules": rules, **row_group_of(row_group)}
+    read = [(o, p) for o, p in (("--profile", profile), ("--rules", rules_file)) if p]
     written = [("--report", report)] if report else []
     targets = batch.outputs(dumps, output, output_dir, target_of, force, read, written)
     if report is not None:
         Path(report).open("a").close()  # what cannot be written is better known now
     terminal = sys.stderr is not None and sys.stderr.isatty()
     bar = terminal and not (no_progress or quiet) and jobs == 1
-    reading: dict[str, Any] = {"layouts": layout, "architectures": architecture, "pool": pool}
-    options = {"transform": transform, "rules": rules, **reading}
-    if row_group is not None:
-        options["row_group"] = RowGroupSize.parse(row_group)
     tasks = [
         Task(source, target, quality, profile, options, force, bar, verify)
         for source, target in zip(dumps, targets, strict=True)
@@ -215,17 +215,19 @@ def check_quality(quality: dict[str, Any]) -> None:
     if len(asked) > 1:
         names = " and ".join("--" + name.replace("_", "-") for name in asked)
         raise click.UsageError(f"choose one quality, not {names}")
-    for name in ("snr", "bpfp", "max_error"):
+    for name in ("snr", "bpfp", "max_error", "row_snr", "task_snr"):
         value = quality[name]
         if value is not None and not (math.isfinite(value) and value > 0):
             option = name.replace("_", "-")
             raise click.UsageError(f"--{option} must be a positive number, not {value}")
 
 
-def check_row_group(text: str) -> None:
-    """Refuse a size that makes no sense before anything is read."""
+def row_group_of(text: str | None) -> dict[str, RowGroupSize]:
+    """Return the option of a size; refuse one that makes no sense before anything is read."""
+    if text is None:
+        return {}
     try:
-        RowGroupSize.parse(text)
+        return {"row_group": RowGroupSize.parse(text)}
     except InvalidInput as error:
         raise click.UsageError(f"--row-group: {error}") from None
 

@@ -127,6 +127,7 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
             "normalization": None,
             "step": None,
             "snr_db": number(group.snr_db),
+            "task_snr_db": None,
             "max_error": group.max_error,
             "profile": None,
         }
@@ -142,6 +143,7 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
         "normalization": {"mean": lossy.mean, "std": lossy.std},
         "step": lossy.step,
         "snr_db": number(group.snr_db),
+        "task_snr_db": group.task_snr,
         "max_error": number(group.max_error),
         "profile": digest,
     }
@@ -158,6 +160,7 @@ def describe_entry(entry: Any) -> dict[str, Any]:
         "truncation": {"lower": entry.lower, "upper": entry.upper},
         "normalization": {"mean": entry.mean, "std": entry.std},
         "transform": entry.model.transform,
+        "task": entry.task,
         "block": list(entry.model.block),
         "bytes": len(entry.pack()),
     }
@@ -240,10 +243,11 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
         cut, norm = tensor["truncation"], tensor["normalization"]
         kept = f", {cut['clipped']:,} values beyond kept exactly" if cut["clipped"] else ""
         bound = f", largest error {tensor['max_error']:.3g}" if tensor["max_error"] else ""
+        task = f", task SNR {tensor['task_snr_db']:.2f} dB" if tensor["task_snr_db"] else ""
         lines.append(
             f"  {tensor_row(tensor)[0]}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
             f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"
-            f" step {tensor['step']:.4g}{bound}"
+            f" step {tensor['step']:.4g}{bound}{task}"
         )
     return ["", *lines] if lines else []
 
@@ -262,7 +266,9 @@ def profile_lines(found: dict[str, Any]) -> list[str]:
     for entry in found["entries"]:
         rows.append(
             [
-                entry["name"] + (" (prefix tokens)" if entry["prefix"] else ""),
+                entry["name"]
+                + (" (prefix tokens)" if entry["prefix"] else "")
+                + (f", for {entry['task']}" if entry["task"] is not None else ""),
                 entry["architecture"],
                 entry["layout"],
                 str(entry["channels"]),

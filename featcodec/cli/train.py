@@ -10,6 +10,7 @@ from . import batch, failures, render
 from .encode import named
 
 if TYPE_CHECKING:
+    from ..coding.profile import Profile
     from ..dumps import Dump
 
 
@@ -22,9 +23,30 @@ if TYPE_CHECKING:
 @click.option(
     "--layout", multiple=True, callback=named, metavar="[NAME=]LAYOUT", help="As for encode."
 )
+@click.option(
+    "--gradients",
+    metavar="PATH",
+    help="linear: gradients of a task, a folder of dumps named as those of features, or one dump.",
+)
+@click.option("--head", metavar="MODULE:FUNCTION", help="linear: makes the gradients, see above.")
+@click.option(
+    "--outputs",
+    type=click.Choice(["classes", "embedding"]),
+    default="classes",
+    show_default=True,
+    help="What --head returns.",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(1),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Gradients of --head for each sample.",
+)
 @click.option("--from", "start", metavar="P", help="neural: go on from the network of a profile.")
 @click.option("--steps", type=click.IntRange(1), metavar="N", help="neural: steps (12000).")
-@click.option("--seed", type=int, metavar="N", help="neural: of crops, noise and weights (0).")
+@click.option("--seed", type=int, metavar="N", help="Of --head; neural: of all chance (0).")
 @click.option("--device", metavar="D", help="neural: cpu, cuda, ... (cuda where there is one).")
 @click.option("-f", "--force", is_flag=True, help="Overwrite the profile.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -34,6 +56,10 @@ def command(
     output: str,
     transform: str,
     layout: dict[str, str],
+    gradients: str | None,
+    head: str | None,
+    outputs: str,
+    draws: int,
     start: str | None,
     steps: int | None,
     seed: int | None,
@@ -46,17 +72,26 @@ def command(
 
     A linear profile reads each dump once. A network is trained for an hour or so; the file
     PROFILE.checkpoint keeps what is done, and the same command goes on from there.
+
+    With --gradients or --head the profile learns what the outputs of a network react to, and
+    encode takes --task-snr with it. A head is a function of a dump's name without its suffix and
+    of a torch tensor of features: it returns the outputs of the rest of the network, logits of
+    classes [N, K], or embeddings [N, K] ([K] of a tensor without a sample axis).
     """
     from ..coding.profile import Profile
     from ..outputs import complete
     from ..request import Options
-    from . import train_network
+    from . import train_network, train_task
 
-    asked = train_network.Asked(start, steps, seed, device)
+    of_head = head is not None and transform == "linear"
+    asked = train_network.Asked(start, steps, None if of_head else seed, device)
     options = Options(layouts=layout)
     if transform == "linear":
         asked.refuse()
+    asked_of = train_task.Asked(gradients, head, outputs, draws, seed or 0)
+    asked_of.check(transform, len(dumps))
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
+    read += [("--gradients", gradients)] if gradients else []
     batch.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
     with complete(output, force) as out:
         sources = opened(dumps)
@@ -66,15 +101,22 @@ def command(
         else:
             from ..training.linear import train
 
-            data = Profile.pack(train(sources, options))
+            with asked_of.gradients_of(dumps, quiet) as task:
+                data = Profile.pack(train(sources, options, task))
         out.write(data)
     profile = Profile.parse(data)
     if not quiet:
-        for entry in profile.entries:
-            part = " (prefix tokens)" if entry.prefix else ""
-            render.tell(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}")
+        tell(profile)
         render.tell(f"{output}: {render.size(len(data))}, sha256 {profile.digest.hex()}")
     return 0
+
+
+def tell(profile: "Profile") -> None:
+    """Say on standard error what a profile holds."""
+    for entry in profile.entries:
+        part = " (prefix tokens)" if entry.prefix else ""
+        tuned = f", for {entry.task}" if entry.task is not None else ""
+        render.tell(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}{tuned}")
 
 
 def opened(paths: Iterable[str]) -> "Iterator[Dump]":

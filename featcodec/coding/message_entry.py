@@ -110,13 +110,14 @@ def seed_of(head: Head, packed: bytes, profile: Profile) -> int:
 def entries_of(profile: Profile) -> list[Entry]:
     """Return the entries for grids."""
     found = []
-    for number, head in enumerate(profile.entries):
+    known = profile.entries_of(task=False)
+    for number, head in known:
         if head.prefix:
             continue
         prefix = next(
             (
                 GridModel.unpack(e.model, e.channels)
-                for e in profile.entries
+                for _, e in known
                 if e.prefix
                 and (e.name, e.channels, e.mean) == (head.name, head.channels, head.mean)
             ),

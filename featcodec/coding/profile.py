@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .. import limits
+from .. import limits, modes
 from ..container.model import ProfileEntry
 from ..container.network import Network
 from ..container.reader import Reader
@@ -43,6 +43,18 @@ class Profile:
     def seed(self) -> int:
         """The seed of the checksums of symbols coded with this profile."""
         return zlib.crc32(self.digest)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out what is unpacked: it is many times as large."""
+        return {name: value for name, value in vars(self).items() if name != "_models"}
+
+    def entries_of(self, task: bool) -> list[tuple[int, ProfileEntry]]:
+        """Return the entries with the metric of a task or those without, with their numbers."""
+        return [
+            (i, entry)
+            for i, entry in enumerate(self.entries)
+            if modes.MODES[entry.model.transform].of_task == task
+        ]
 
     @cached_property
     def _models(self) -> Kept[GridModel]:

@@ -1,5 +1,6 @@
 """The header of a tensor group (SPEC §5)."""
 
+import math
 import struct
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from .sections import V1, V3, V4, V6
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
-REPEATS = 4  # added to the coding
+REPEATS, TASK = 4, 8  # added to the coding
 CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
 LOGARITHMIC, REFINED = 64, 128
 KNOTS = struct.Struct("<24b")
@@ -128,12 +129,15 @@ class GroupHeader:
     max_error: float  # largest absolute error of a finite value
     lossy: Lossy | None = None  # None: bit for bit
     repeats: RepeatedRows | None = None  # which are left out
+    task_snr: float | None = None  # reached with loss in the metric of a task, in dB
 
     @property
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the header states."""
-        lossy = V1 if self.lossy is None else self.lossy.version
-        return lossy if self.repeats is None else max(lossy, self.repeats.version)
+        versions = [V1 if self.lossy is None else self.lossy.version]
+        versions += [] if self.repeats is None else [self.repeats.version]
+        versions += [V6] * (self.task_snr is not None)
+        return max(versions)
 
     @property
     def exact(self) -> bool:
@@ -147,11 +151,13 @@ class GroupHeader:
     def pack(self) -> bytes:
         out = Builder()
         coding = LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY
-        out.u8(coding | REPEATS * (self.repeats is not None))
+        out.u8(coding | REPEATS * (self.repeats is not None) | TASK * (self.task_snr is not None))
         out.u8(elements.CODES[self.dtype])
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
         out.f64(self.snr_db)
         out.f64(self.max_error)
+        if self.task_snr is not None:
+            out.f64(self.task_snr)
         if self.repeats is not None:
             if self.lossy is None:
                 pack_layout(out, self.repeats.layout)
@@ -163,15 +169,17 @@ class GroupHeader:
     @classmethod
     def unpack(cls, payload: bytes) -> "GroupHeader":
         cursor = Cursor(payload, "group header")
-        coding = cursor.choice((REPEATS | LOSSY) + 1, "a coding")
-        repeating, coding = bool(coding & REPEATS), coding & ~REPEATS
-        if coding > NEURAL:
-            raise Corrupt(f"group header has a coding {coding}, which is unknown")
+        stated = cursor.choice((TASK | REPEATS | LOSSY) + 1, "a coding")
+        repeating, of_task = bool(stated & REPEATS), bool(stated & TASK)
+        coding = stated & ~(REPEATS | TASK)
+        if coding > NEURAL or repeating > (coding != NEURAL) or of_task > (coding != LOSSLESS):
+            raise Corrupt(f"group header has a coding {stated}, which is unknown")
         dtype = elements.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
             raise Corrupt("the group header states 0 slabs per row group; it must be at least 1")
         snr_db, max_error = cursor.f64(), cursor.f64()
+        task_snr = _task_snr(cursor) if of_task else None
         bits = elements.BITS[dtype]
         repeats = _unpack_repeats(cursor, coding, bits) if repeating else None
         lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL, bits)
@@ -180,7 +188,7 @@ class GroupHeader:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
         if lossy is not None and (lossy.refined or lossy.logarithmic):
             check_refined(lossy, dtype)
-        return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats)
+        return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats, task_snr)
 
 
 def _unpack_repeats(cursor: Cursor, coding: int, bits: int) -> RepeatedRows:
@@ -268,6 +276,13 @@ def _curve(cursor: Cursor) -> tuple[float, tuple[int, ...]]:
     width = cursor.f64()
     check_positive("the group header", "width of the curve", width)
     return width, KNOTS.unpack(cursor.take(KNOTS.size))
+
+
+def _task_snr(cursor: Cursor) -> float:
+    snr = cursor.f64()
+    if not math.isfinite(snr):
+        raise Corrupt(f"the task SNR of the group header is {snr}; it must be finite")
+    return snr
 
 
 def _picture_step(cursor: Cursor) -> int:

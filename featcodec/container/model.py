@@ -153,6 +153,11 @@ class ProfileEntry:
         layout = V6 if several_channels(self.layout) else V1
         return max(MODES[self.model.transform].since, layout)
 
+    @property
+    def task(self) -> str | None:
+        """The task whose metric the model has; None without one."""
+        return self.model.fields.for_task
+
     @classmethod
     def unpack(cls, data: bytes) -> "ProfileEntry":
         cursor = Cursor(data, "profile entry")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .. import limits
+from .. import limits, modes
 from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.value import ValueAlignment, ValueStats
@@ -68,6 +68,11 @@ class Choice:
     def transform(self) -> str:
         """The mode of the grid."""
         return self.parts[False][0].transform
+
+    @property
+    def of_task(self) -> bool:
+        """Whether the error of its latents is that of a task."""
+        return modes.MODES[self.transform].of_task
 
     @property
     def sound(self) -> bool:

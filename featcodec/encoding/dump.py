@@ -51,11 +51,19 @@ def encode(
         profile = profile or Profile.load(NEURAL)
         if any(one.max_error is not None for one in (quality, *rules.qualities)):
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
+        if any(one.row_snr is not None for one in (quality, *rules.qualities)):
+            raise InvalidInput("the neural transform has no gains of rows; use --transform auto")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
+    asked = (quality, *rules.qualities)
+    if any(one.task_snr for one in asked) and not (profile and profile.entries_of(task=True)):
+        raise InvalidInput(
+            "a task SNR needs a profile with the metric of a task: train one with --gradients or"
+            " --head"
+        )
     # NaN and extremes are data here; what comes of it is measured.
     with ONE_THREAD, np.errstate(all="ignore"):
-        judge = judge_at(quality.snr, profile, options)
+        judge = judge_at(quality.decibels, profile, options)
         if quality.max_error is not None:
             options = replace(options, pool=True)  # a bound holds for each value anyhow
         groups: Sequence[Group | ExactGroup] = (
@@ -68,7 +76,7 @@ def encode(
         if quality.bpfp is None:
             report = encoder.encode(quality)
         else:
-            report = at_rate(lambda snr: encoder.encode(Quality(snr=snr)), quality.bpfp)
+            report = at_rate(lambda snr: encoder.encode(_at(snr, profile)), quality.bpfp)
     return replace(report, remarks=_remarks(source, options, groups))
 
 
@@ -117,6 +125,13 @@ def check_options(options: Options, names: Sequence[str]) -> None:
         for name in asked:
             if name and name not in names:
                 raise InvalidInput(f"--{what} names tensor {name!r}, which the dump does not have")
+
+
+def _at(snr: float, profile: Profile | None) -> Quality:
+    """Return the quality by which a rate is met: the task SNR where a profile has a metric."""
+    if profile and profile.entries_of(task=True):
+        return Quality(task_snr=snr)
+    return Quality(snr=snr)
 
 
 def _remarks(

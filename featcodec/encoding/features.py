@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-
 from .. import modes
 from ..align.value import ValueStats
 from ..coding.profile import Profile
@@ -25,10 +23,11 @@ from .exact_groups import write_exact
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
-from .rate_control.snr import AIM, TOLERANCE, SnrControl
-from .row_group import Distortion
+from .rate_control.snr import TOLERANCE, SnrControl
+from .reached import Signals, decibels
 from .search.race import Race
-from .tensors.group import Group, stats_of
+from .task import TaskMetric
+from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 from .without_repeats import size_of, without_repeats
@@ -61,87 +60,123 @@ class FeatureEncoder:
         )
 
     def _write(self, group: Group, quality: Quality) -> GroupHeader:
-        if quality.snr is not None and quality.snr > PRECISION[group.dtype].exact_above:
+        snr = quality.decibels
+        if snr is not None and snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
+        if quality.task_snr is not None:
+            return self._for_task(group, quality.task_snr)
         group = group if neural else group.with_constants
         if quality.snr is not None and not neural:
             group = group.with_gains
+        elif quality.row_snr is not None:
+            group = group.with_relative_gains
         samples = Samples(as_tokens(group) if neural else group, self.options.samples)
         if not sane(samples.stats):
             return self._exact(group)
         if quality.max_error is not None:
             bound = quality.max_error
             return self._smaller(group, lambda: self._within_bound(samples, bound))
-        assert quality.snr is not None
-        snr, choice = quality.snr, self._choice(samples, quality.snr)
+        assert snr is not None
+        choice = self._choice(samples, snr)
         if choice is None:
             return self._exact(group)
         return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
 
-    def _ways(self, samples: Samples, choice: Choice, snr: float) -> Iterator[Way]:
+    def _ways(self, samples: Samples, choice: Choice, snr: float) -> Iterator[tuple[float, Way]]:
         """Yield ways to write a group at an SNR or, where symbols are few, at higher ones.
 
-        Few symbols reach an SNR in leaps: one leap further may take no more of them.
+        Few symbols reach an SNR in leaps: one leap further may take no more of them. Each comes
+        after the bits that it takes, about.
         """
-        yield partial(self._reaching, samples, choice, snr)
-        if choice.picture is not None or choice.estimate.bits > tuning.FEW_BITS:
+        yield choice.estimate.bits, partial(self._reaching, samples, choice, snr)
+        few = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
+        if choice.picture is not None or choice.estimate.bits > few:
             return
         for more in tuning.RUNGS:
-            another = self._choice(samples, more) if more > snr else None
+            another = self._choice(samples, more, wary=False) if more > snr else None
             if another is not None:
-                yield partial(self._at_snr, samples, another, more)
+                yield another.estimate.bits, partial(self._at_snr, samples, another, more)
 
-    def _smallest(self, ways: Iterator[Way]) -> GroupHeader | None:
-        """Write a group in each way until some in a row were no smaller, and keep the smallest."""
-        mark, least, missed = self.writer.mark(), math.inf, 0
+    def _smallest(self, ways: Iterator[tuple[float, Way]]) -> GroupHeader | None:
+        """Write a group in each way until some in a row were no smaller, and keep the smallest.
+
+        Those that take far more by their estimates are not written, and count twice.
+        """
+        mark, least, missed, last = self.writer.mark(), math.inf, 0, None
+        most = math.inf  # bits of what is worth writing
         best: Way | None = None
-        for way in ways:
-            self.writer.rewind(mark)
-            header = way()
-            rows = self.writer.position - mark[0]
-            size = math.inf if header is None else rows + len(header.pack())
-            missed = 0 if size < least else missed + 1
-            if not missed:
-                best, least = way, size
-            if missed == tuning.RUNGS_TRIED:
+        for bits, way in ways:
+            if bits > tuning.RUNG_BITS * most:
+                missed += 2
+            else:
+                self.writer.rewind(mark)
+                header = way()
+                rows = self.writer.position - mark[0]
+                size = math.inf if header is None else rows + len(header.pack())
+                missed, last = 0 if size < least else missed + 1, way
+                if size < least:
+                    best, least, most = way, size, max(8 * size, bits)
+            if missed >= tuning.RUNGS_TRIED:
                 break
-        if best is None or not missed:
+        if best is None or best is last:
             return header
         self.writer.rewind(mark)
         return best()
 
-    def _reaching(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
-        """Write a group at an SNR by a choice, or by one for more where it does not reach it."""
-        found = self._at_snr(samples, choice, snr)
+    def _for_task(self, group: Group, snr: float) -> GroupHeader:
+        """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
+        samples, metric, choice = Samples(group.with_constants, self.options.samples), None, None
+        if self.options.transform != "neural" and sane(samples.stats):
+            metric = TaskMetric.of(samples, self.profile)
+            choice = None if metric is None else metric.choice(snr)
+        if choice is None:
+            return self._write(group, Quality(snr=snr))
+        of_task = partial(self._reaching, samples, choice, snr, metric)
+        return self._smaller(samples.group, of_task)
+
+    def _reaching(
+        self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
+    ) -> GroupHeader | None:
+        """Write a group at an SNR by a choice, or by one for more where it does not reach it.
+
+        With a metric it is the task SNR.
+        """
+        found = self._at_snr(samples, choice, snr, metric)
         for more in tuning.MORE_SNR if snr < tuning.COARSE_BELOW else ():
             if found is not None:
                 break
-            another = self._choice(samples, snr + more)
+            wanted = snr + more
+            another = metric.choice(wanted) if metric else self._choice(samples, wanted)
             if another is not None:
-                found = self._at_snr(samples, another, snr)
+                found = self._at_snr(samples, another, snr, metric)
         return found
 
     def _exact(self, group: Group) -> GroupHeader:
         found = refined_group(group, refined_choice(group, self.options.samples))
         return write_exact(self.writer, found or LosslessGroup.of(group), self.progress)
 
-    def _choice(self, samples: Samples, snr: float) -> Choice | None:
-        """Return how a group is coded at an SNR, None for bit for bit."""
+    def _choice(self, samples: Samples, snr: float, wary: bool = True) -> Choice | None:
+        """Return how a group is coded at an SNR, None for bit for bit.
+
+        One that is `wary` sees whether more SNR takes fewer bits.
+        """
         family, sizes, group = self.options.transform, self.options.samples, samples.group
         if family == "neural":
             assert self.profile is not None
             return neural_choice(samples, self.profile.neural, snr)
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
-        entries = list(enumerate(self.profile.entries)) if self.profile else []
-        found = Race(samples, entries, family, snr).run()
+        entries = self.profile.entries_of(task=False) if self.profile else []
+        race = Race(samples, entries, family, snr)
+        found = race.run()
         if found is None:
             return None
         scarce = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * group.values
-        if scarce and snr < tuning.COARSE_BELOW:
+        if wary and scarce and snr < tuning.COARSE_BELOW:
             # So few symbols that more of them may take fewer bits.
-            more = Race(samples, entries, family, snr + tuning.RUNG).run()
+            higher = Race(samples, entries, family, snr + tuning.RUNG)
+            more = higher.run() if higher.promises(race, found) else None
             if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
                 found = more
         if (
@@ -175,27 +210,41 @@ class FeatureEncoder:
         assert again is not None
         return again
 
-    def _at_snr(self, samples: Samples, choice: Choice, snr: float) -> GroupHeader | None:
-        """Write the row groups so that the SNR is reached; None when that cannot be."""
-        signal = choice.stats.count * choice.stats.std**2
-        budget, of_values = signal / 10 ** ((snr + AIM) / 10), _signal_of_values(samples.group)
+    def _at_snr(
+        self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
+    ) -> GroupHeader | None:
+        """Write the row groups so that the SNR is reached; None when that cannot be.
+
+        With a metric it is the task SNR.
+        """
+        of_task = None if metric is None else metric.signal
+        signals = Signals.of(samples.group, choice.stats, of_task)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = self._group_writer(samples.group, self.profile)
         # At low rates a decibel is worth up to half of the bits, and another attempt little time.
         scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
         control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
+        budget = signals.counts / 10 ** ((snr + control.aim) / 10)
         following: Choice | None = choice
+        least, smallest = math.inf, choice  # of those that reach it: some for more take fewer bytes
         while following is not None:
             written = row_groups.write(following, measured, budget=budget)
-            reached = _reached(signal, of_values, written.distortion)
+            reached = signals.reached(written)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
-                    measured = True  # so far above what was asked, rounding counts
+                    # So far above what was asked, rounding counts.
+                    measured, least = True, math.inf
                     self.writer.rewind(mark)
                     written = row_groups.write(following, measured, budget=budget)
-                    reached = _reached(signal, of_values, written.distortion)
-                if reached >= snr:
-                    return replace(written.header, snr_db=reached)
+                    reached = signals.reached(written)
+                size = self.writer.position - mark[0]
+                if reached >= snr and size <= least:
+                    return signals.stated(written)
+                if least < math.inf:
+                    self.writer.rewind(mark)
+                    return signals.stated(row_groups.write(smallest, measured, budget=budget))
+            elif reached >= snr and self.writer.position - mark[0] < least:
+                least, smallest = self.writer.position - mark[0], following
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None
@@ -238,25 +287,6 @@ class FeatureEncoder:
         )
 
 
-def _signal_of_values(group: Group) -> float:
-    """Return the energy of values about their mean where gains have changed it, else 0."""
-    if group.gains is None:
-        return 0.0
-    stats = stats_of(replace(group, gains=None), np.zeros(0))
-    return stats.count * stats.std**2
-
-
-def _reached(signal: float, of_values: float, distortion: Distortion) -> float:
-    """Return the SNR in dB; with gains the lower of that with them and that of the values."""
-    reached = decibels(signal, distortion.squared)
-    return min(reached, decibels(of_values, distortion.of_values)) if of_values else reached
-
-
 def sane(stats: ValueStats) -> bool:
     """Return whether there is something to code, of a size that double precision can square."""
     return stats.count > 0 and stats.std > FAINT and stats.reach < 1 / FAINT
-
-
-def decibels(signal: float, noise: float) -> float:
-    """Return an SNR in dB; infinite without noise."""
-    return 10 * math.log10(signal / noise) if noise > 0 else math.inf

@@ -28,6 +28,12 @@ class Written:
     header: GroupHeader
     distortion: Distortion
     mean_step: float  # of the row groups
+    of_task: bool  # what counts is the error of a task
+
+    @property
+    def spent(self) -> float:
+        """The squared error that counts."""
+        return self.distortion.task if self.of_task else self.distortion.squared
 
 
 @dataclass
@@ -65,7 +71,8 @@ class GroupWriter:
             fine = FINE_ONE
             if budget is not None and start > 0 and even:
                 shares = (start / slabs, last / slabs)
-                fine = fine_step(total.squared, budget, *shares, fines / start)
+                spent = total.task if choice.of_task else total.squared
+                fine = fine_step(spent, budget, *shares, fines / start)
             fines += fine * (last - start)
             finer = coder.at_fine_step(fine)
             if quantiser.on_saturation:  # the step is to stay, thresholds do as much
@@ -84,7 +91,7 @@ class GroupWriter:
             header = replace(header, lossy=replace(header.lossy, clipped=total.exceptions))
         usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
         mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
-        return Written(header, total, mean_step)
+        return Written(header, total, mean_step, choice.of_task)
 
     def _coder(self, header: GroupHeader, choice: Choice) -> RowGroupCoder:
         """Return the coder of a header, with the thresholds of the choice."""

@@ -24,7 +24,7 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
     """
     if options.transform == "neural":
         return None
-    entries = list(enumerate(profile.entries)) if profile else []
+    entries = profile.entries_of(task=False) if profile else []
     wanted = min(SNRS, key=lambda known: abs(known - (snr or SNRS[0])))
 
     def bits(group: Group) -> float:

@@ -46,7 +46,8 @@ def described(group: Group | ExactGroup, header: GroupHeader) -> str:
     layout = group.cut_as if isinstance(group, Group) and group.cut_as else None
     layout = layout or Layout(lossy.layout, lossy.prefix, lossy.grid)
     cut = f", {lossy.clipped} values kept exactly" if lossy.clipped else ""
+    task = "" if header.task_snr is None else f", task SNR {header.task_snr:.2f} dB"
     return (
         f"{names}: {header.dtype} {layout} {lossy.architecture}, {lossy.transform} {origin},"
-        f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{cut}{left_out}"
+        f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{task}{cut}{left_out}"
     )

@@ -14,9 +14,10 @@ COARSE = 0.05  # of the error's deviation: the distance of numbers from where on
 def counts(samples: Samples, choice: Choice, snr: float) -> bool:
     """Return whether decoded values err otherwise than their latents, by more than is negligible.
 
-    Values are corrected, rounded to their type, and kept within its range.
+    Values are corrected, rounded to their type, and kept within its range. Latents may be those of
+    a task.
     """
-    if choice.clamp or choice.curve is not None:
+    if choice.clamp or choice.curve is not None or choice.of_task:
         return True
     stats = samples.stats
     precision = PRECISION[samples.group.dtype]

@@ -23,6 +23,7 @@ class Distortion:
 
     squared: float = 0.0  # each value's divided by the gain of its token
     of_values: float = 0.0  # the same as they are, where there are gains
+    task: float = 0.0  # squared, of latents in the metric of a task
     largest: float = 0.0
     exceptions: int = 0
 
@@ -30,6 +31,7 @@ class Distortion:
         """Take in that of further slabs."""
         self.squared += other.squared
         self.of_values += other.of_values
+        self.task += other.task
         self.largest = max(self.largest, other.largest)
         self.exceptions += other.exceptions
 
@@ -41,7 +43,7 @@ class RowGroupEncoder:
     With `exceptions`, values beyond the bounds, non-finite ones and those that would err by more
     than `bound` are kept as they are; without, the caller knows that there are none. With
     `measured`, the distortion is that of the decoded values in their own type; without, that of
-    the latents, which is the same up to correction and rounding to the type.
+    the latents, which is the same up to correction and rounding to the type, or that of a task.
     """
 
     coder: RowGroupCoder
@@ -109,6 +111,7 @@ class RowGroupEncoder:
             aligned -= base
         coded, error = part.encode(aligned, sizes)
         self.arrays += [(found, part.table(number)) for number, found in coded]
+        self.distortion.task += error * coder.values.std**2
         if original is None:
             self.distortion.squared += error * coder.values.std**2
             return

@@ -18,16 +18,19 @@ CLEARLY = 0.99  # by so much at least
 COARSE, COARSE_BELOW = 0.25, 12.0
 RUNG = 2.0  # dB: by so much
 MORE_SNR = (0.25, 2.0, 5.0, 10.0)  # dB, for which a choice is made when one does not reach an SNR
-# Bits of a group that may be fewer for more quality; dB at which that is tried, and after how many
-# in a row that took no fewer it ends.
+# Bits of a group that may be fewer for more quality; dB at which that is tried, after how many in a
+# row that took no fewer it ends, and of the bits so far: estimates above are not written.
 FEW_BITS = 1 << 14
 RUNGS = (0.25, 0.5, 1.0, 1.5, 2.0, 2.5, *map(float, range(3, 16)), 20.0, 27.0, 35.0, 45.0)
 RUNGS_TRIED = 3
+RUNG_BITS = 1.25
 SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
 RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 
 # The race of trials.
-MISJUDGED = 1.5  # of the bits of a trial: more shows that trials are misjudged
+# Of the bits of a trial: more shows that trials are misjudged; so much more, that all are.
+MISJUDGED, FAR_MISJUDGED = 1.5, 2.0
+FITTED = 1.06  # of the bits of the best trial: what is fitted to all of a small group
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
 SCARCE = 0.1  # bits a value, below which trials are judged badly
 # Of the bits of the best: what more of them is worth another look; how many trials get it.

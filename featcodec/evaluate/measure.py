@@ -1,9 +1,7 @@
 """One measurement: rate, SNR, task metric and speed of a codec on a dump at one quality."""
 
 import contextlib
-import importlib
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,10 +11,10 @@ import numpy as np
 
 from ..dumps import Dump
 from ..errors import FeatcodecError, InvalidInput, Unreachable
+from ..functions import named_function
 from ..numpy import Arrays
 from .codecs import Codec
 from .features import Features
-from .packages import load
 from .results import Measurement
 
 T = TypeVar("T")
@@ -28,21 +26,12 @@ Task = Callable[[str, dict[str, Any]], float | None]
 
 
 def load_task(text: str) -> Task:
-    """Import `MODULE:FUNCTION`, from the current directory too.
+    """Import the task `MODULE:FUNCTION`.
 
     The function takes a dump's stem and its tensors by name, as torch tensors, and returns a float,
     or None where it has no task. Raises InvalidInput when there is no such function.
     """
-    load("torch", "--task", "torch")
-    module, _, name = text.partition(":")
-    if not (module and name):
-        raise InvalidInput(f"--task {text}: write MODULE:FUNCTION")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise InvalidInput(f"--task {text}: {error}") from None
-    task: Task = function
+    task: Task = named_function(text, "--task")
     return task
 
 

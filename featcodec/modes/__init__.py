@@ -14,7 +14,7 @@ folder, its name in `FOLDERS`, a row in section 6 of the specification, and vect
 import importlib
 from typing import TYPE_CHECKING
 
-from . import banded, context, interpolated, linear, plain, predicted, split
+from . import banded, context, interpolated, linear, plain, predicted, split, weighted
 from .mode import Fields, Mode
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BY_CODE", "FOLDERS", "MODES", "Fields", "Mode", "coder_of", "search_of", "searches"]
 
-FOLDERS = (plain, context, linear, banded, predicted, split, interpolated)  # in the order of trials
+# In the order of trials.
+FOLDERS = (plain, context, linear, banded, predicted, split, interpolated, weighted)
 MODES = {mode.name: mode for folder in FOLDERS for mode in folder.MODES}
 BY_CODE = {mode.code: mode for mode in MODES.values()}
 

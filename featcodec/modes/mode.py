@@ -10,6 +10,11 @@ class Fields:
     """The fields of a mode in a model, behind the sizes; most modes have none."""
 
     @property
+    def for_task(self) -> str | None:
+        """The task whose metric a model has; None without one."""
+        return None
+
+    @property
     def klts(self) -> int:
         """The number of KLTs in the basis."""
         return 1
@@ -37,6 +42,7 @@ class Mode:
     fields: type[Fields] = Fields
     in_profiles: bool = False  # whether a profile may hold its models
     trellis: bool = False  # whether dependent quantisation is allowed
+    of_task: bool = False  # whether the error of latents is that of a task, not of values
     low_rank: bool = False  # a KLT is the product of two matrices, as wide as it has reflectors
 
     @property

@@ -23,7 +23,8 @@ from ..modes.banded.fit import EDGES, Moments, banded_model, radial
 from ..request import Options
 from ..tensors import Source
 from ..transform import householder
-from .pools import Pool, collect
+from .metric import TaskGradients
+from .pools import Pool, collect, merged
 from .tables import learn_tables
 
 # A profile is stored once, for many files: its axes are those that pay in so many times the tokens
@@ -32,24 +33,32 @@ FILES, GOAL = 4.0, 1e-3
 LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 
 
-def train(sources: Iterable[Source], options: Options) -> list[ProfileEntry]:
+def train(
+    sources: Iterable[Source], options: Options, task: TaskGradients | None = None
+) -> list[ProfileEntry]:
     """Return an entry for each kind of features: model and layer, channels, layout.
 
-    Raises InvalidInput when the dumps hold no features to train on.
+    With the gradients of a task each kind has more entries, with the metric of the task. Raises
+    InvalidInput when the dumps hold no features to train on, and for gradients that do not fit.
     """
     pools: dict[tuple, Pool] = {}
     judge = judge_at(None, None, options)  # as the encoder reads the dumps that the profile serves
     for source in sources:
         groups = group_tensors(source, options, lossless=False, judge=judge)
         check_features(groups)
-        for group in groups:
-            if isinstance(group, Group):
-                collect(pools, group)
+        features = [group for group in groups if isinstance(group, Group)]
+        for group in features:
+            collect(pools, group)
+        if task is not None:
+            task.gather(features, source)
     entries = []
     for key in sorted(pools, key=lambda key: key[:2]):
         if not key[-1]:
             prefix = pools.get((*key[:-1], True))
-            entries += _entries(pools[key], prefix)
+            plain = _entries(pools[key], prefix)
+            entries += plain
+            if task is not None:
+                entries += task.entries(key[:-1], [pools[key], prefix], plain)
     if not entries:
         raise InvalidInput("the dumps hold no features to train on")
     return entries
@@ -85,7 +94,7 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     whole = fitting.low_rank(whole, most)
     best: tuple[float, GridModel, Classes] | None = None
     for block in blocks:
-        classes = _merge(pool.samples[block], values)
+        classes = merged(pool.samples[block], values)
         shape = (1,) if pool.prefix else block
         model = _banded(pool.bands.get(block), centre, values.std**2) or replace(whole, block=shape)
         latents = fitting.latents_of(model, classes, "float32")
@@ -125,13 +134,3 @@ def _banded(moments: Moments | None, centre: np.ndarray, variance: float) -> Gri
             rank = min(max(spectrum.rank for spectrum in spectra), len(centre) - 1)
             return banded_model(fewer.bands, spectra, rank, centre)
     return None
-
-
-def _merge(samples: list[dict[Sizes, np.ndarray]], values: ValueAlignment) -> dict:
-    """Return normalised samples of all dumps, by size of block."""
-    merged: dict[Sizes, list[np.ndarray]] = {}
-    for sample in samples:
-        for sizes, a in sample.items():
-            inside = np.clip(np.nan_to_num(a, nan=values.mean), values.lower, values.upper)
-            merged.setdefault(sizes, []).append(values.forward(inside.astype(np.float32)))
-    return {sizes: np.concatenate(arrays, axis=2) for sizes, arrays in merged.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..align.value import typical_bounds
+from ..align.value import ValueAlignment, typical_bounds
 from ..coding.parts.base import Sizes
 from ..encoding.fit import fitting
 from ..encoding.fit.spectrum import Spectrum, strongest
@@ -90,17 +90,29 @@ class Pool:
         mean = self.total / self.count
         return self.pivot + mean, self.squares / self.count - mean**2
 
-    def spectrum(self, unit: float, tokens: float, goal: float) -> Spectrum:
-        """Return the spectrum of the channels in a unit, at an error of so many tokens."""
+    def covariance(self) -> np.ndarray:
+        """Return the covariance of the channels, of many of them that of some tokens."""
         assert self.total is not None
         mean = self.total / self.count
         if self.products is not None:
-            covariance = self.products / self.count - np.outer(mean, mean)
-            variances, axes = principal_axes(covariance / unit**2)
+            return self.products / self.count - np.outer(mean, mean)
+        rows = self._rows()
+        return (rows @ rows.T).astype(np.float64) / rows.shape[1]
+
+    def _rows(self) -> np.ndarray:
+        """Return the tokens of many channels that are kept, less their mean."""
+        assert self.total is not None
+        rows = np.concatenate(self.tokens.rows, axis=1)
+        rows -= (self.total / self.count).astype(rows.dtype)[:, None]
+        return rows
+
+    def spectrum(self, unit: float, tokens: float, goal: float) -> Spectrum:
+        """Return the spectrum of the channels in a unit, at an error of so many tokens."""
+        if self.products is not None:
+            variances, axes = principal_axes(self.covariance() / unit**2)
             outside = np.zeros(1)
         else:
-            rows = np.concatenate(self.tokens.rows, axis=1)
-            rows -= mean.astype(rows.dtype)[:, None]
+            rows = self._rows()
             rows /= rows.dtype.type(unit)
             some, others = rows[:, ::2], rows[:, 1::2]  # what is fitted to a sample flatters it
             axes = strongest(some, min(max(AXES_WORK // rows.size, 1), some.shape[1]))
@@ -109,20 +121,24 @@ class Pool:
         return Spectrum.at(axes, variances[:, None], outside, np.array([tokens]), goal)
 
 
-def collect(pools: dict[tuple, Pool], group: Group) -> None:
-    """Add a group to the pools of its kind: all values to the moments, some to the sample."""
+def kind_of(group: Group) -> tuple:
+    """Return what features have in common that one entry serves."""
     layout = group.layout
-    channels = layout.token_grid(group.shapes[0])[-1]
-    axes = len(group.grids[0])
-    key = (
+    return (
         group.label,
-        channels,
+        layout.token_grid(group.shapes[0])[-1],
         layout.axes,
         layout.prefix,
         layout.grid,
-        axes,
+        len(group.grids[0]),
         group.compute_dtype,
     )
+
+
+def collect(pools: dict[tuple, Pool], group: Group) -> None:
+    """Add a group to the pools of its kind: all values to the moments, some to the sample."""
+    key = kind_of(group)
+    channels = key[1]
     ones = tuple(1 for _ in group.grids[0])
     for prefix, _, values in _chunks(group, ones):
         pool = pools.setdefault((*key, prefix), Pool(group, prefix))
@@ -163,3 +179,13 @@ def _sample(pools: dict[tuple, Pool], key: tuple, group: Group) -> None:
             if mine:
                 pools[(*key, prefix)].samples.setdefault(block, []).append(mine)
         pools[(*key, False)].kept += sum(a.size for a in arrays.values()) // 3
+
+
+def merged(samples: list[dict[Sizes, np.ndarray]], values: ValueAlignment) -> dict:
+    """Return normalised samples of all dumps, by size of block."""
+    merged: dict[Sizes, list[np.ndarray]] = {}
+    for sample in samples:
+        for sizes, a in sample.items():
+            inside = np.clip(np.nan_to_num(a, nan=values.mean), values.lower, values.upper)
+            merged.setdefault(sizes, []).append(values.forward(inside.astype(np.float32)))
+    return {sizes: np.concatenate(arrays, axis=2) for sizes, arrays in merged.items()}

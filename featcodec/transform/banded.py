@@ -34,13 +34,13 @@ class Banded:
             values -= self.centre
         latents = dct.forward(values, sizes)
         for basis, points in self._bands(sizes):
-            _apply(basis, latents, points)
+            apply(basis, latents, points)
         return latents
 
     def inverse(self, latents: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
         """Return the aligned values of latents."""
         for basis, points in self._bands(sizes):
-            _apply(basis.T, latents, points)
+            apply(basis.T, latents, points)
         values = dct.inverse(latents, sizes)
         if self.centre is not None:
             values += self.centre
@@ -59,7 +59,7 @@ def points_of(bands: np.ndarray, sizes: tuple[int, ...]) -> list[np.ndarray]:
     return [np.flatnonzero(found == band) for band in range(int(bands.max()) + 1)]
 
 
-def _apply(matrix: np.ndarray, array: np.ndarray, points: np.ndarray) -> None:
+def apply(matrix: np.ndarray, array: np.ndarray, points: np.ndarray) -> None:
     """Multiply the channels at some points of each block by a matrix, in place."""
     some = array[:, points]
     array[:, points] = (matrix @ some.reshape(len(some), -1)).reshape(some.shape)

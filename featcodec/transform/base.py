@@ -11,7 +11,8 @@ class Transform(Protocol):
     Arrays are (channels, points, blocks), float32 or float64, where `points` runs over the
     positions of a block in raster order and `sizes` are the block's lengths along the grid axes.
     Both directions preserve the sum of squares, but for the centre of each channel: the squared
-    error of the latents is that of the values. Arguments may be overwritten.
+    error of the latents is that of the values, or with `Weighted` that of a task. Arguments may be
+    overwritten.
     """
 
     @property

@@ -10,7 +10,6 @@ import numpy as np
 import tails
 import torch
 from safetensors.torch import save
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -202,6 +201,8 @@ def export(task: str, net: nn.Sequential, splits: dict[str, tuple[Tensor, Tensor
 
 def main() -> None:
     """Trains and exports both networks."""
+    from sklearn.datasets import load_digits  # the heads of heads.py need none
+
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     pixels, digits = load_digits(return_X_y=True)

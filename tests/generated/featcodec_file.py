@@ -34,6 +34,9 @@ class FeatcodecFile(KaitaiStruct):
         network = 2
         exact_rows = 4
         lossy_rows = 5
+        lossy_of_task = 9
+        network_of_task = 10
+        lossy_rows_of_task = 13
 
     class Dtype(IntEnum):
         bool = 0
@@ -90,6 +93,7 @@ class FeatcodecFile(KaitaiStruct):
         context_v4 = 6
         context = 7
         interpolated = 8
+        weighted = 9
         low_rank = 10
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
@@ -731,7 +735,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.coding = KaitaiStream.resolve_enum(FeatcodecFile.Coding, self._io.read_u1())
             _ = self.coding
-            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) )) :
+            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) ) or ( ((self.is_of_task) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.coding, self._io, u"/types/grup/seq/0")
             self.dtype = KaitaiStream.resolve_enum(FeatcodecFile.Dtype, self._io.read_u1())
             if not isinstance(self.dtype, FeatcodecFile.Dtype):
@@ -744,11 +748,15 @@ class FeatcodecFile(KaitaiStruct):
             self.first_section = FeatcodecFile.Varint(self._io, self, self._root)
             self.snr = self._io.read_f8le()
             self.max_error = self._io.read_f8le()
+            if self.is_of_task:
+                pass
+                self.task_snr = self._io.read_f8le()
+
             if self.coding == FeatcodecFile.Coding.exact_rows:
                 pass
                 self.layout = FeatcodecFile.Layout(self._io, self, self._root)
 
-            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows)) :
+            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task)) :
                 pass
                 self.repeats = FeatcodecFile.SizedRepeats(self._io, self, self._root)
 
@@ -763,11 +771,14 @@ class FeatcodecFile(KaitaiStruct):
             self.num_slabs._fetch_instances()
             self.slabs_per_row_group._fetch_instances()
             self.first_section._fetch_instances()
+            if self.is_of_task:
+                pass
+
             if self.coding == FeatcodecFile.Coding.exact_rows:
                 pass
                 self.layout._fetch_instances()
 
-            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows)) :
+            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task)) :
                 pass
                 self.repeats._fetch_instances()
 
@@ -775,6 +786,22 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.lossy._fetch_instances()
 
+
+        @property
+        def is_of_network(self):
+            if hasattr(self, '_m_is_of_network'):
+                return self._m_is_of_network
+
+            self._m_is_of_network =  ((self.coding == FeatcodecFile.Coding.network) or (self.coding == FeatcodecFile.Coding.network_of_task)) 
+            return getattr(self, '_m_is_of_network', None)
+
+        @property
+        def is_of_task(self):
+            if hasattr(self, '_m_is_of_task'):
+                return self._m_is_of_task
+
+            self._m_is_of_task =  ((self.coding == FeatcodecFile.Coding.lossy_of_task) or (self.coding == FeatcodecFile.Coding.network_of_task) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task)) 
+            return getattr(self, '_m_is_of_task', None)
 
         @property
         def num_row_groups(self):
@@ -1123,7 +1150,7 @@ class FeatcodecFile(KaitaiStruct):
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
             self.flags = self._io.read_u1()
             _ = self.flags
-            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( ((_ < 64) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) ) or ( (( ((_ == 130) or (_ == 194)) ) and (self._root.signature.major_version >= 6) and (self._parent.coding != FeatcodecFile.Coding.network)) )) :
+            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and ((not (self._parent.is_of_network)))) ) or ( ((_ < 64) and (self._root.signature.major_version >= 6) and ((not (self._parent.is_of_network)))) ) or ( (( ((_ == 130) or (_ == 194)) ) and (self._root.signature.major_version >= 6) and ((not (self._parent.is_of_network)))) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
             if self.flags & 8 != 0:
                 pass
@@ -1141,7 +1168,7 @@ class FeatcodecFile(KaitaiStruct):
                 if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split) and (_.body.model.transform != FeatcodecFile.Transform.interpolated)) )) :
                     raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/15")
 
-            if self._parent.coding == FeatcodecFile.Coding.network:
+            if self._parent.is_of_network:
                 pass
                 self.picture_step = FeatcodecFile.Svarint(self._io, self, self._root)
 
@@ -1167,7 +1194,7 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.parts[i]._fetch_instances()
 
-            if self._parent.coding == FeatcodecFile.Coding.network:
+            if self._parent.is_of_network:
                 pass
                 self.picture_step._fetch_instances()
 
@@ -1191,6 +1218,36 @@ class FeatcodecFile(KaitaiStruct):
             self.value._fetch_instances()
 
 
+    class Metric(KaitaiStruct):
+        """Section 6.7."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Metric, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.task = FeatcodecFile.String(self._io, self, self._root)
+            self.recommended = self._io.read_f8le()
+            _ = self.recommended
+            if not _ >= 0:
+                raise kaitaistruct.ValidationExprError(self.recommended, self._io, u"/types/metric/seq/1")
+            self.num_bands = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_bands
+            if not  ((_.value >= 1) and (_.value <= 16)) :
+                raise kaitaistruct.ValidationExprError(self.num_bands, self._io, u"/types/metric/seq/2")
+            self.bands = FeatcodecFile.Integers(self._io, self, self._root)
+            self.weights = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.task._fetch_instances()
+            self.num_bands._fetch_instances()
+            self.bands._fetch_instances()
+            self.weights._fetch_instances()
+
+
     class Model(KaitaiStruct):
         """Section 6."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -1202,7 +1259,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
@@ -1222,6 +1279,10 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.bands = FeatcodecFile.Integers(self._io, self, self._root)
 
+            if self.transform == FeatcodecFile.Transform.weighted:
+                pass
+                self.metric = FeatcodecFile.Metric(self._io, self, self._root)
+
             if self.transform == FeatcodecFile.Transform.predicted:
                 pass
                 self.len_prediction = FeatcodecFile.Varint(self._io, self, self._root)
@@ -1237,7 +1298,7 @@ class FeatcodecFile(KaitaiStruct):
                 self.peak = FeatcodecFile.Varint(self._io, self, self._root)
                 _ = self.peak
                 if not _.value <= 1048576:
-                    raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/9")
+                    raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/10")
 
             if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context)) :
                 pass
@@ -1269,11 +1330,11 @@ class FeatcodecFile(KaitaiStruct):
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             _ = self.scales
             if not  ((self.transform != FeatcodecFile.Transform.interpolated) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/17")
+                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/18")
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
             if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/18")
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/19")
 
 
         def _fetch_instances(self):
@@ -1287,6 +1348,10 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform == FeatcodecFile.Transform.banded:
                 pass
                 self.bands._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.weighted:
+                pass
+                self.metric._fetch_instances()
 
             if self.transform == FeatcodecFile.Transform.predicted:
                 pass
@@ -1390,7 +1455,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
@@ -2512,4 +2577,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "193417217d9a6efb24ea26c03a048750d99fbb85208c7d866314e699b81b9406"
+KSY_SHA256 = "28ee65aeb5ab9eefe53567b9562ee61944dc663ac477f23b5db6c82545f2de2e"

@@ -33,6 +33,7 @@ def by_hand() -> Iterator[Vector]:
         limits,
         low_rank,
         messages,
+        metrics,
         networks,
         predicted,
         refined,
@@ -41,5 +42,6 @@ def by_hand() -> Iterator[Vector]:
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, refined, cuts, frames, hostile, limits, messages, interpolated, low_rank)
+    topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
+    topics += (low_rank,)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

@@ -100,7 +100,22 @@ def mode(*names: str) -> Callable[[GroupHeader], bool]:
 def encoded() -> dict[str, Encoded]:
     """Return name -> vector; their profiles have to be there."""
     found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
-    return found | _repeated() | _refined() | _cut()
+    return found | _repeated() | _refined() | _cut() | _of_task()
+
+
+def _of_task() -> dict[str, Encoded]:
+    """In the metric of the profile `task.fcp`; the third with dependent quantisation."""
+    cnn, vit = digits("cnn", 10), digits("vit", 9)
+    task, weighted = "task.fcp", mode("weighted")
+    odd = digits("vit", 12).astype(np.float64)
+    odd[0, 0, 0], odd[1, 2, 3], odd[2, 3, 4], odd[3, 4, 5] = np.nan, np.inf, -np.inf, -900
+    on_grid = NLD | {"prefix_tokens": "1", "grid": "4x4"}
+    maps, tokens, more = {"features": cnn}, {"features": odd}, {"features": vit}
+    return {
+        "250-task-maps": Encoded(maps, NCHW, {"task_snr": 9}, task, weighted),
+        "251-task-tokens": Encoded(tokens, on_grid, {"task_snr": 6}, task, weighted),
+        "252-task-trellis": Encoded(more, on_grid, {"task_snr": 14}, task, weighted, True),
+    }
 
 
 def _plain() -> dict[str, Encoded]:
@@ -229,7 +244,7 @@ def _maps() -> dict[str, Encoded]:
     lines, volume = sparse[:, :, 0].reshape(4, 8, 40), sparse[:2, :2, :6].reshape(2, 2, 6, 4, 10)
     of_vit = NLD | {"prefix_tokens": "1", "grid": "4,4"}
     return {
-        "120-banded-own": coded(vit[:40], NLD, 10, "auto", **banded),
+        "120-banded-own": coded(vit[:80], NLD, 10, "auto", **banded),
         "121-banded-profile": coded(vit[:10], NLD, 12, "auto", profile="banded.fcp", **banded),
         "122-banded-cut": coded(waves((2, 5, 21, 18)), NCHW, 25, "auto", **banded),
         "150-curve-relu": coded(np.maximum(cnn[:, :16], 0), NCHW, 8, "linear", **curve),

@@ -18,7 +18,7 @@ TASKS = ("cnn", "vit")
 def encoded() -> dict[str, Callable[[], bytes]]:
     """Return name -> what trains the profile."""
     trained = dict.fromkeys(("digits.fcp", "banded.fcp", "dependent.fcp"), linear)
-    return {**trained, "network.fcp": network}
+    return {**trained, "network.fcp": network, "task.fcp": task}
 
 
 def by_hand() -> dict[str, Callable[[], bytes]]:
@@ -33,6 +33,20 @@ def dumps() -> list[Dump]:
 def linear() -> bytes:
     """Train linear models; what `digits.fcp` lacks, later trainers added."""
     return Profile.pack(train(dumps(), Options()))
+
+
+def task() -> bytes:
+    """Train linear models, with the metric of what the digits networks answer.
+
+    Needs torch, and tests/digits on the path.
+    """
+    from featcodec.training.head import HeadGradients
+    from featcodec.training.metric import TaskGradients
+
+    from ..digits.heads import logits
+
+    gradients = TaskGradients("digits", HeadGradients(logits, "classes", draws=4, seed=0))
+    return Profile.pack(train(dumps(), Options(), gradients))
 
 
 def network() -> bytes:

@@ -10,6 +10,7 @@ TOLERANCE = 0.05  # dB above the wanted SNR
 AIM = TOLERANCE / 3  # dB above it, of steps
 LAMBDA_AIM = 0.02  # the same of lambda
 STEPS, ATTEMPTS = 5, 12  # attempts at the step, and in all
+SETTLED = 7  # attempts, after which the nearest that reaches the SNR will do
 SHRINK = 0.7  # of a step, where hardly any latent is coded and the SNR follows the step in leaps
 OCTAVE = 20 / math.log(10)  # dB that the SNR falls by as the logarithm of the step grows by one
 LAMBDA_SLOPE = 1.5  # the same as the scale of lambda does
@@ -27,17 +28,23 @@ class SnrControl:
     snr: float
     tolerance: float = TOLERANCE
     tried: list[tuple[Choice, float]] = field(default_factory=list)
+    settled: bool = False  # for the nearest that was tried
     steps: Bracket = field(init=False)  # logarithms of what row groups had on average
 
     def __post_init__(self) -> None:
         # At low rates most latents are zero whatever the step, and the SNR hardly follows it.
         slopes = (OCTAVE / 10, 1.5 * OCTAVE)
-        self.steps = Bracket(self.snr + AIM, -OCTAVE, slopes, reach=3.0)
+        self.steps = Bracket(self.snr + self.aim, -OCTAVE, slopes, reach=3.0)
+
+    @property
+    def aim(self) -> float:
+        """The dB above the SNR that steps are to have."""
+        return min(AIM, self.tolerance / 2)
 
     @property
     def last(self) -> bool:
         """Whether the choice is the last that may be tried."""
-        return len(self.tried) == ATTEMPTS - 1
+        return len(self.tried) == ATTEMPTS - 1 or self.settled
 
     def accepts(self, reached: float) -> bool:
         """Return whether what the choice reached is what is wanted, or the nearest to it."""
@@ -55,8 +62,8 @@ class SnrControl:
         if len(self.tried) >= STEPS and not enough:
             step = self.choice.quantiser.step * SHRINK
             self.choice = self.choice.at_step(step)
-        elif len(self.tried) == ATTEMPTS - 1 and enough:
-            self.choice = min(enough, key=lambda pair: pair[1])[0]
+        elif len(self.tried) >= SETTLED and enough:
+            self.choice, self.settled = min(enough, key=lambda pair: pair[1])[0], True
         elif self.choice.quantiser.on_saturation or (
             len(self.tried) >= STEPS and self.choice.picture is None
         ):
@@ -71,7 +78,8 @@ class SnrControl:
         if not self.choice.quantiser.on_saturation:
             step = min(enough, key=lambda pair: pair[1])[0].quantiser.step
         mine = [pair for pair in self.tried if pair[0].quantiser.step == step]
-        curve = Bracket(self.snr + LAMBDA_AIM, -LAMBDA_SLOPE, (0.2, 6.0), reach=0.5)
+        aim = min(LAMBDA_AIM, self.tolerance / 2)
+        curve = Bracket(self.snr + aim, -LAMBDA_SLOPE, (0.2, 6.0), reach=0.5)
         for choice, reached in mine:
             curve.add(choice.quantiser.lambda_scale, reached)
         least = min(choice.quantiser.lambda_scale for choice, _ in mine) / 2

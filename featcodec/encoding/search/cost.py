@@ -1,6 +1,7 @@
 """What a candidate costs at an error: bits of all of a part, side information included."""
 
 import math
+from collections.abc import Sequence
 
 from ...coding.parts.base import PartCoder
 from ...container.wire import Builder
@@ -24,6 +25,19 @@ def rough_step(candidate: Candidate, target: float, start: float) -> float:
         return found / candidate.size * candidate.correction(coder).curved
 
     return solve_step(error, target, start, precision=0.02)
+
+
+def common_step(candidates: Sequence[Candidate], target: float) -> float:
+    """Return the step at which all parts together reach a mean squared error on their samples.
+
+    In the metric of a task a few prefix tokens may have all of the energy.
+    """
+    size = sum(candidate.size for candidate in candidates)
+
+    def error(step: float) -> float:
+        return sum(fitting.squared_error(c.rough(step), c.latents) for c in candidates) / size
+
+    return solve_step(error, target, math.sqrt(12 * target), precision=0.02)
 
 
 def total_bits(candidate: Candidate, target: float, start: float) -> tuple[float, float]:

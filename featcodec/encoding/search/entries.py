@@ -7,6 +7,7 @@ from ...container.model import ProfileEntry
 from ..tensors.samples import Samples
 
 MOST = 8  # entries that are tried
+TASK = "task"  # family of the modes whose errors are those of a task; no option asks for it
 
 
 def matching(

@@ -13,11 +13,13 @@ from ..fit import fitting
 from ..fit.fitting import Classes
 from . import cost
 from .candidate import Candidate
-from .entries import matching
+from .entries import TASK, matching
 from .finish import Finish
 
 if TYPE_CHECKING:
     from .race import Race, Trial
+
+DEPENDENT_STEP = 1.0  # of the bits that a trellis saves: by so much its step is larger, about
 
 
 def finished(of: "Race", trial: "Trial") -> Choice:
@@ -38,6 +40,9 @@ def finished(of: "Race", trial: "Trial") -> Choice:
 def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
     """Fit scales, tables and step of a model on a larger sample."""
     values, step = trial.recipe.values, trial.step
+    if dependent and trial.bits > tuning.SCARCE * of.samples.group.values:
+        gain = modes.search_of(trial.recipe.model.transform).trellis_gain or 1
+        step *= 1 + DEPENDENT_STEP * (1 - gain)
     budget = of.sizes.fit
     grid = of.build.candidate(trial.recipe, budget)
     classes, fraction = of.samples.sample(grid.model.block, budget, values)
@@ -48,6 +53,8 @@ def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
         candidate.dependent = dependent
         candidate.even = any(c.entry is None for c in candidates.values())
     goal = of.goal(values)
+    if of.family == TASK and True in candidates:
+        step = cost.common_step(list(candidates.values()), goal)
     return Finish(of.samples, values, candidates, goal, trial.recipe.on_saturation).choice(step)
 
 
@@ -65,6 +72,8 @@ def _prefix(
         if (entry.mean, entry.std) == (values.mean, values.std):
             model = GridModel.unpack(entry.model, entry.channels)
             found.append(of.build.fitted(model, index, classes, fraction))
+    if of.family == TASK:
+        return found[0]
     centre = fitting.centre_of(classes)
     count = sum(a[0].size for a in classes.values()) / fraction
     for reflectors in (0, len(centre) - 1):

@@ -20,6 +20,7 @@ CURVE_BITS = 8.0 * 32  # in the header
 UNREACHED = 1.05  # of the error: more cannot be mended by the step alone
 COARSE = 0.06  # of the variance, an error that may leave hardly any symbols
 SMALLER, SMALLER_STEPS = 0.75, 8
+NEAR_STEP = 0.01  # of its logarithm: what so small a change does to scales and tables is little
 ROUNDS = 5  # of tuning to the step that what was tuned needs
 
 
@@ -91,7 +92,9 @@ class Finish:
             else:
                 if self.samples.group.values > self.samples.sizes.trial or True in self.candidates:
                     # The step moves scales and tables a little, and they the error.
-                    found = self._tune(self._settle(found, precision=0.02).step)
+                    settled = self._settle(found, precision=0.02)
+                    near = abs(math.log(settled.step / found.step)) < NEAR_STEP
+                    found = settled if near else self._tune(settled.step)
                 found = self._settle(found)
                 if self._error(found) > UNREACHED * self.goal > COARSE * self._variance:
                     found = self._reaching(step)

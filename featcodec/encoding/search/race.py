@@ -120,6 +120,16 @@ class Race:
             return min(choices, key=lambda choice: choice.estimate.miss)
         return min(sound, key=lambda choice: choice.estimate.bits)
 
+    def promises(self, lower: "Race", found: Choice) -> bool:
+        """Return whether more SNR than in another race may take no more bits than found there.
+
+        So it is where bits were misjudged there, or the best of its trials takes no more here.
+        """
+        if found.estimate.bits > tuning.FAR_MISJUDGED * lower.least:
+            return True
+        best = min(lower.trials, key=lambda trial: trial.bits)
+        return self._try(best.recipe, best.step, self.sizes.trial).bits < best.bits
+
     def enter(self) -> None:
         """Try the recipes of the profile and of all modes on the small sample."""
         self._enter_profile()
@@ -158,9 +168,11 @@ class Race:
 
     def _finalists(self, close: list[Trial]) -> list[Trial]:
         """Return those to be fitted to the large sample; of a large group, hardly more than one."""
-        if self.samples.group.values <= self.sizes.whole:
-            return close
         best = close[0]
+        if self.samples.group.values <= self.sizes.whole:
+            scarce = best.bits < tuning.SCARCE * self.samples.group.values
+            most = math.inf if scarce else tuning.FITTED * best.bits
+            return _unlike([trial for trial in close if trial.bits < most]) or [best]
         near = [trial for trial in close if trial is best or trial.bits < tuning.DOUBT * best.bits]
         return [best, *_rival(near)]
 
@@ -186,6 +198,17 @@ def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
     seen = {trial.recipe.model.block for trial in trials[:looks]}
     others = [trial for trial in trials if trial.recipe.model.block not in seen]
     return others[:1] if len(seen) == 1 else []
+
+
+def _unlike(trials: list[Trial]) -> list[Trial]:
+    """Return those that differ in transform, block or profile from better ones, or take as few."""
+    found: dict[tuple, list[Trial]] = {}
+    for trial in trials:
+        model = trial.recipe.model
+        alike = found.setdefault((model.transform, model.block, trial.recipe.of_profile), [])
+        if not alike or trial.bits < tuning.SAME_BITS * alike[0].bits:
+            alike.append(trial)
+    return [trial for alike in found.values() for trial in alike]
 
 
 def _rival(trials: list[Trial]) -> list[Trial]:

@@ -37,6 +37,7 @@ JUDGED_VALUES = 1 << 22
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
 
 Judge = Callable[[Layout, Sequence[Tensor]], float]  # the bits of tensors of one group, about
+Uneven = Callable[[Layout, Sequence[Tensor]], bool]  # whether some rows are far larger than others
 
 
 def best_layouts(
@@ -44,10 +45,13 @@ def best_layouts(
     aligned: Mapping[str, Layout],
     stated: Mapping[str, bool],
     judge: Judge,
+    uneven: Uneven,
     each: bool,
 ) -> dict[str, Layout]:
     """Return the layouts of tensors by name, alike for those of one kind.
 
+    What is a row where some are far larger than others stays one: of other layouts, such rows as
+    channels or places, one SNR would leave all else with none.
     Where quality is to hold for `each` layer or head, those of unlike scale are cut apart.
     """
     kinds: dict[tuple, list[Tensor]] = {}
@@ -72,11 +76,25 @@ def best_layouts(
             alike = joined_tokens(same) or alike
         if not is_stated:
             alike += perhaps_independent(alike, same)
+            alike = _keeping_rows(alike, same, uneven)
         best = _best(alike or [layout], same, judge)
         if not is_stated and each:
             best = best if best.parts else joined_parts(same, best)
         found |= {tensor.name: best for tensor in same}
     return found
+
+
+def _keeping_rows(
+    layouts: Sequence[Layout], tensors: Sequence[Tensor], uneven: Uneven
+) -> list[Layout]:
+    """Return layouts with the channels of the first if rows of it are far larger than others."""
+    if len(layouts) < 2 or layouts[0].cuts or not uneven(layouts[0], tensors):
+        return list(layouts)
+    return [one for one in layouts if _channel_axes(one) == _channel_axes(layouts[0])]
+
+
+def _channel_axes(layout: Layout) -> list[int]:
+    return [axis for axis, letter in enumerate(layout.axes) if letter in CHANNEL]
 
 
 def _likely(tensors: Sequence[Tensor]) -> list[Layout]:

@@ -93,18 +93,29 @@ class Group:
         ones = tuple(1 for _ in self.grids[0])
         if self.layout.grid_axes > 1 or self.grid(ones).channels < LEAST_CHANNELS:
             return self
-        scales, energies = [], []
-        for tokens in self._tokens():
-            values = self.floats(tokens.reshape(-1, tokens.shape[-1]).T)
-            scales.append(scales_of(values, relative=False))
-            energies.append(scales_of(values, relative=True) ** 2)
-        if not scales:
+        energies = self._scales(relative=True) ** 2
+        if far_larger(np.sqrt(energies), energies) is None:
             return self
-        found = np.concatenate(scales)
-        least = far_larger(found, np.concatenate(energies))
+        scales = self._scales(relative=False)  # to which massive activations are nothing
+        least = far_larger(scales, energies)
         if least is None:
             return self
-        return replace(self, gains=Gains(float(np.median(found[found < least])), least))
+        return replace(self, gains=Gains(float(np.median(scales[scales < least])), least))
+
+    @cached_property
+    def with_relative_gains(self) -> "Group":
+        """The group with a gain for each row, from its norm."""
+        scales = self._scales(relative=True)
+        typical = float(np.median(scales[scales > 0])) if scales.any() else 1.0
+        return replace(self, gains=Gains(typical, relative=True))
+
+    def _scales(self, relative: bool) -> np.ndarray:
+        """Return the scales of all rows that vary."""
+        found = [np.zeros(0)]
+        for tokens in self._tokens():
+            values = self.floats(tokens.reshape(-1, tokens.shape[-1]).T)
+            found.append(scales_of(values, relative))
+        return np.concatenate(found)
 
     @property
     def compute_dtype(self) -> str:

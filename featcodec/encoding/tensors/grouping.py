@@ -172,8 +172,12 @@ def _by_bits(
         total = sum(judge(group(each)) for each in judged)
         return total * _values(some) / sum(map(_values, judged))
 
+    def uneven(layout: Layout, some: Sequence[Tensor]) -> bool:
+        group = _group(some, aligned[some[0].name][0], layout, metadata)
+        return group.with_gains.gains is not None
+
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
-    found = best_layouts(tensors, inferred, stated, bits, not options.pool)
+    found = best_layouts(tensors, inferred, stated, bits, uneven, not options.pool)
     return {name: (aligned[name][0], layout) for name, layout in found.items()}
 
 

@@ -16,7 +16,7 @@ from ...tensors import Tensor
 
 FEW = 16  # distinct values of a mask or of codes
 REPEATED = 4  # times at least that each of few values occurs on average
-CHUNK = 1 << 16  # elements compared at once
+FIRST_CHUNK, CHUNK = 1 << 8, 1 << 16  # elements compared at once, at first and at most
 NARROW, NARROW_SHARE = 16, 1 / 20  # values a row, and their share of all features
 TINY_SHARE = 1 / 4096  # of the values of all features
 
@@ -49,10 +49,12 @@ def has_few_values(tensor: Tensor) -> bool:
     """Return whether a tensor repeats a handful of values, bit for bit."""
     elements = tensor.read().reshape(-1).view(unsigned(tensor.dtype))
     seen = elements[:0]
-    for start in range(0, elements.size, CHUNK):
-        seen = np.union1d(seen, elements[start : start + CHUNK])
+    start, end = 0, FIRST_CHUNK  # most tensors show at once that they do not
+    while start < elements.size:
+        seen = np.union1d(seen, elements[start:end])
         if seen.size > FEW:
             return False
+        start, end = end, min(2 * end, end + CHUNK)
     return seen.size * REPEATED <= elements.size
 
 

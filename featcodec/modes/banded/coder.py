@@ -19,14 +19,7 @@ class BandedCoder(LinearCoder):
 
     def unpack(self, model: Model, channels: int, dependent: bool) -> np.ndarray:
         assert isinstance(model.fields, BandedFields)
-        packed = integers.unpack(model.fields.places, math.prod(model.block))
-        bands = packed.astype(np.int64)
-        if not np.array_equal(np.unique(bands), np.arange(model.fields.bands)):
-            most = model.fields.bands - 1
-            raise Corrupt(
-                f"the places of a block must use all bands from 0 to {most}, and no other"
-            )
-        return bands.reshape(model.block)
+        return bands_of(model.fields.bands, model.fields.places, model.block)
 
     def pack(self, own: np.ndarray) -> BandedFields:
         return BandedFields(int(own.max()) + 1, integers.pack(own.ravel()))
@@ -38,3 +31,13 @@ class BandedCoder(LinearCoder):
 
 
 CODER = BandedCoder()
+
+
+def bands_of(count: int, places: bytes, block: tuple[int, ...]) -> np.ndarray:
+    """Return the band (*block) of each place; raise Corrupt unless all bands have some."""
+    bands = integers.unpack(places, math.prod(block)).astype(np.int64)
+    if not np.array_equal(np.unique(bands), np.arange(count)):
+        raise Corrupt(
+            f"the places of a block must use all bands from 0 to {count - 1}, and no other"
+        )
+    return bands.reshape(block)

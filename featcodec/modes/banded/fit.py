@@ -42,7 +42,10 @@ class Moments:
 
     def add(self, values: np.ndarray, sizes: Sizes) -> None:
         """Take in values (channels, points, blocks) less their mean; they may be overwritten."""
-        coefficients = dct.forward(values, sizes)
+        self.add_coefficients(dct.forward(values, sizes), sizes)
+
+    def add_coefficients(self, coefficients: np.ndarray, sizes: Sizes) -> None:
+        """Take in coefficients (channels, points, blocks)."""
         for band, points in enumerate(points_of(self.bands, sizes)):
             some = coefficients[:, points].reshape(self.channels, -1)
             self.products[band] += some @ some.T
@@ -57,17 +60,20 @@ class Moments:
         return result
 
     def axes(self) -> list[np.ndarray]:
-        """Return the principal axes of each band, the strongest first.
+        """Return the principal axes of each band, the strongest first."""
+        return [principal_axes(product)[1] for product in self.shrunk()]
 
-        The covariance of a band shrinks towards that of all bands, so that a band of few tokens
-        keeps close to the axes of all.
+    def shrunk(self) -> list[np.ndarray]:
+        """Return the products of each band, drawn towards those of all bands.
+
+        So a band of few tokens keeps close to the axes of all.
         """
         whole = self.products.sum(axis=0)
         whole /= max(np.trace(whole), 1e-300)
         found = []
         for product, count in zip(self.products, self.tokens, strict=True):
             prior = PRIOR * self.channels * np.trace(product) / max(count, 1)
-            found.append(principal_axes(product + prior * whole)[1])
+            found.append(product + prior * whole)
         return found
 
     def spectra(self, goal: float, more: float) -> list[Spectrum]:

@@ -1,6 +1,7 @@
 """The corrections of the tables of an interpolation, fitted to counts of symbols."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,8 +22,7 @@ def fit_tables(
     `counts` (NUMBERS, 2 MAX_MAGNITUDE + 1) are of symbols less their base.
     """
     tweaks = np.zeros(CLASSES, np.int64)
-    none = np.zeros(NUMBERS, np.int64)
-    zeros = none.copy()
+    zeros = np.zeros(NUMBERS, np.int64)
     possible = numbers_of(positive)
     for kind in range(CLASSES):
         mine = [n for n in possible if n // PLACES == kind and counts[n].any()]
@@ -30,7 +30,7 @@ def fit_tables(
             continue
         tweaks[kind] = _best_tweak(counts, kind, mine, positive)
         for n in mine:
-            zeros[n] = _least_bits(counts[n], n, positive, tweaks, none, fraction)[1]
+            zeros[n] = _least_bits(counts[n], n, positive, int(tweaks[kind]), fraction)[1]
     return tweaks, zeros
 
 
@@ -40,9 +40,7 @@ def _best_tweak(counts: np.ndarray, kind: int, numbers: list[int], positive: boo
 
     def cost(tweak: int) -> float:
         if tweak not in tried:
-            tweaks = np.full(CLASSES, tweak)
-            none = np.zeros(NUMBERS, np.int64)
-            found = (_least_bits(counts[n], n, positive, tweaks, none)[0] for n in numbers)
+            found = (_least_bits(counts[n], n, positive, tweak)[0] for n in numbers)
             tried[tweak] = sum(found)
         return tried[tweak]
 
@@ -56,23 +54,28 @@ def _best_tweak(counts: np.ndarray, kind: int, numbers: list[int], positive: boo
     return best
 
 
+@lru_cache(1 << 13)
+def _rates(number: int, positive: bool, tweak: int) -> tuple[int, int | None, np.ndarray]:
+    """Return the magnitude, the least symbol and the bits of symbols of a table."""
+    tweaks, none = np.full(CLASSES, tweak), np.zeros(NUMBERS, np.int64)
+    table = located.table(number, positive, tweaks, none)
+    return table.magnitude, table.least, TOTAL_BITS - np.log2(table.expanded())
+
+
 def _least_bits(
     counts: np.ndarray,
     number: int,
     positive: bool,
-    tweaks: np.ndarray,
-    none: np.ndarray,
+    tweak: int,
     fraction: float = 1.0,
 ) -> tuple[float, int]:
     """Return the bits of symbols with the best correction of zeros, and that."""
-    table = located.table(number, positive, tweaks, none)
-    limit = table.magnitude
+    limit, least, rates = _rates(number, positive, tweak)
     inside = counts[MAX_MAGNITUDE - limit : MAX_MAGNITUDE + limit + 1].astype(np.float64)
     inside[0] += counts[: MAX_MAGNITUDE - limit].sum()
     inside[-1] += counts[MAX_MAGNITUDE + limit + 1 :].sum()
-    rates = TOTAL_BITS - np.log2(table.expanded())
     usual = float(inside @ rates)
-    if table.least is None:
+    if least is None:
         return usual, 0
     zero, total = inside[limit], inside.sum()
     before = 2.0 ** -rates[limit]

@@ -15,6 +15,9 @@ HELPFUL, BANDED = 1.1, 2  # of the bits without a KLT: bands are tried when so m
 NEAR = 1.03  # of the bits of the best block without a KLT: what may be better with one
 WELL_TRAINED = 0.97  # of all other bits: with so good a profile a large group tries no KLT
 LEAST_TOKENS = 0.25  # for each channel, where a KLT is to pay
+FAR = 1.5  # of the least bits: of other ranks none takes so many fewer
+FEWER = 8  # times fewer axes are tried where a KLT does not pay, and half where it does
+MORE = 1.1  # of the axes: fewer more are not another rank
 
 
 class LinearSearch(ModeSearch):
@@ -40,18 +43,22 @@ class LinearSearch(ModeSearch):
         for shape in dict.fromkeys((*blocks, samples.ones)):
             spectrum = spectrum_of(race, axes, centre, shape)
             if best is None:
-                tried = self._climb(race, spectrum, centre, shape)
-                if not tried:
-                    return
+                tried = self._climb(race, spectrum, centre, shape, least)
                 best = tried[0]
-                race.klts += [t for t in tried[:BANDED] if t.bits < HELPFUL * least]
+                if best.bits > FAR * race.least:
+                    return
+                banded = [t for t in tried[:BANDED] if t.bits < least] or tried[:1]
+                race.klts += [t for t in banded if t.bits < HELPFUL * least]
             else:
                 self._consider(race, spectrum, centre, shape, best.recipe.model.vectors.shape[2])
 
     def _climb(
-        self, race: Race, spectrum: Spectrum, centre: np.ndarray, shape: Sizes
+        self, race: Race, spectrum: Spectrum, centre: np.ndarray, shape: Sizes, without: float
     ) -> list[Trial]:
-        """Enter KLTs of more and of fewer axes while that pays; return them, the best first."""
+        """Enter KLTs of more and of fewer axes while that pays; return them, the best first.
+
+        What a KLT is to be better than takes `without` bits.
+        """
         most = fitting.most_axes(len(centre), limits.KLT_NUMBERS)
         most = min(most, spectrum.axes.shape[1])
         start = min(max(spectrum.rank, 1), most)
@@ -59,14 +66,19 @@ class LinearSearch(ModeSearch):
         while start > 1 and bits[start - 1] > race.least:
             start //= 2
         tried = [self._consider(race, spectrum, centre, shape, start)]
-        for up in (True, False):
-            rank = start
+        if tried[0].bits > FAR * race.least:
+            return tried
+        for up in (True, False) if tried[0].bits < without else (False,):
+            rank, last = start, tried[0]
             while True:
-                rank, before = (min(2 * rank, most) if up else rank // 2), rank
-                if rank in (0, before) or bits[rank - 1] > race.least:
+                fewer = rank // (2 if last.bits < without else FEWER)
+                rank, before = (min(2 * rank, most) if up else fewer), rank
+                alike = before <= rank < MORE * before
+                if rank == 0 or alike or bits[rank - 1] > race.least:
                     break
-                tried.append(self._consider(race, spectrum, centre, shape, rank))
-                if tried[-1].bits > min(trial.bits for trial in tried):
+                last = self._consider(race, spectrum, centre, shape, rank)
+                tried.append(last)
+                if last.bits > min(trial.bits for trial in tried):
                     break
         return sorted(tried, key=lambda trial: trial.bits)
 

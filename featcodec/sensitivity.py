@@ -1,0 +1,101 @@
+"""How much the outputs of a network react to its features: gradients, without any labels.
+
+For class outputs they are those of the Fisher information: y is drawn from the classes that the
+network itself predicts, and the gradient is that of log p(y | x); the mean of (g'e)^2 / 2 is then
+the KL divergence that a small error e causes (Amari, "Natural gradient works efficiently in
+learning", Neural Computation 1998). For embeddings outputs are projected on random directions.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from .errors import InvalidInput
+
+OUTPUTS = ("classes", "embedding")
+Head = Callable[[torch.Tensor], torch.Tensor]
+Progress = Callable[[int], None]
+
+
+def sensitivity(
+    head: Head,
+    features: torch.Tensor,
+    outputs: str = "classes",
+    draws: int = 4,
+    seed: int = 0,
+    batch: int | None = 64,
+    progress: Progress | None = None,
+) -> torch.Tensor:
+    """Return gradients by which `train --gradients` learns what the outputs react to.
+
+    Args:
+        head: The rest of the network: features to outputs, as a module or any function.
+        features: Samples along the first axis, of any floating type; they go through in float32.
+        outputs: `classes` for logits (N, K); `embedding` for vectors (N, K) whose squared error
+            counts: normalise them in `head` where cosines count.
+        draws: Gradients for each sample.
+        seed: Of what is drawn.
+        batch: Samples at once; None when all of `features` is one sample, with one output (K,).
+        progress: Is told how many samples each batch held.
+
+    Returns:
+        float32 (draws, *features.shape), on the CPU.
+
+    Raises:
+        InvalidInput: For other outputs, and for what no gradient comes back from.
+
+    >>> import torch
+    >>> from featcodec.torch import sensitivity
+    >>> sensitivity(torch.nn.Linear(8, 3), torch.ones(5, 8), draws=2).shape
+    torch.Size([2, 5, 8])
+    """
+    if outputs not in OUTPUTS:
+        raise InvalidInput(f"outputs {outputs!r}: use one of {', '.join(OUTPUTS)}")
+    if draws < 1:
+        raise InvalidInput(f"draws is {draws}; one gradient a sample is the least")
+    found = torch.empty((draws, *features.shape))
+    generator = torch.Generator().manual_seed(seed)
+    for part in _batches(features, batch):
+        x = features[part].detach().float().requires_grad_()
+        with torch.enable_grad():
+            y = _outputs(head(x), len(x), batch)
+            for draw in range(draws):
+                (g,) = torch.autograd.grad(
+                    _drawn(y, outputs, generator), x, retain_graph=True, allow_unused=True
+                )
+                if g is None:
+                    raise InvalidInput("the outputs of the head do not depend on the features")
+                found[draw, part] = g.cpu()
+        if progress:
+            progress(1 if batch is None else len(x))
+    return found
+
+
+def _batches(features: torch.Tensor, batch: int | None) -> Iterator[slice]:
+    if batch is None:
+        yield slice(None)
+        return
+    for start in range(0, len(features), batch):
+        yield slice(start, start + batch)
+
+
+def _outputs(y: torch.Tensor, samples: int, batch: int | None) -> torch.Tensor:
+    """Return outputs (samples, K); raise InvalidInput for what they cannot be."""
+    wanted = 1 if batch is None else 2
+    if not isinstance(y, torch.Tensor) or y.ndim != wanted or (wanted == 2 and len(y) != samples):
+        shape = list(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
+        axes = "[K]" if batch is None else f"[{samples}, K]"
+        raise InvalidInput(f"the head returns {shape}; outputs must be {axes}")
+    if not y.requires_grad:
+        raise InvalidInput("no gradient comes back from the head: call it without no_grad")
+    return y.float().reshape(1 if batch is None else samples, -1)
+
+
+def _drawn(y: torch.Tensor, outputs: str, generator: torch.Generator) -> torch.Tensor:
+    """Return the sum over samples of what the gradient is drawn of."""
+    if outputs == "classes":
+        logs = torch.log_softmax(y, 1)
+        drawn = torch.multinomial(logs.detach().exp().cpu(), 1, generator=generator)
+        return logs.gather(1, drawn.to(y.device)).sum()
+    directions = torch.randn(y.shape, generator=generator)
+    return (y * directions.to(y.device)).sum()

@@ -1,0 +1,370 @@
+"""Task metrics: error where an output does not react to it, and what the file says of that."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+import featcodec.numpy as fc
+from featcodec import Codec, Profile
+from featcodec.cli.main import main
+from featcodec.container.reader import Reader
+from featcodec.container.source import Memory
+from featcodec.dumps import Dump
+from featcodec.errors import InvalidInput, VerificationFailed
+from featcodec.numpy import Arrays
+from featcodec.request import Options, Quality
+from featcodec.training.gradients import draws_of
+from featcodec.training.linear import train
+from featcodec.training.metric import TaskGradients
+from featcodec.transform.weighted import Weighing, Weighted
+from featcodec.verification import verify
+
+VECTORS = Path(__file__).parents[1] / "bitstream_spec" / "vectors"
+CHANNELS, TOKENS = 8, 6
+rng = np.random.default_rng
+
+
+@pytest.fixture(scope="module")
+def task() -> Profile:
+    return Profile.load(VECTORS / "task.fcp")
+
+
+@pytest.fixture(scope="module")
+def maps(digits: Path) -> np.ndarray:
+    return load_file(digits / "cnn_eval.safetensors")["features"][:80]
+
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """A function that runs a command, which ends with a status, and returns what it says."""
+
+    def command(*args: object, status: int = 0) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main([str(arg) for arg in args])
+        assert ended.value.code == status
+        said = capsys.readouterr()
+        return said.out + said.err
+
+    return command
+
+
+def headers(data: bytes) -> list:
+    return Reader(Memory(data), "file").groups()
+
+
+def metric(seed: int, bands: np.ndarray) -> Weighted:
+    """Return a metric of random axes and weights."""
+    chance = rng(seed)
+    count = int(bands.max()) + 1
+
+    def turn() -> np.ndarray:
+        return np.linalg.qr(chance.normal(size=(CHANNELS, CHANNELS)))[0]
+
+    weighings = [
+        Weighing(turn(), 2.0 ** chance.uniform(-3, 3, CHANNELS), turn()) for _ in range(count)
+    ]
+    gains = 2.0 ** chance.uniform(-3, 3, bands.shape)
+    return Weighted(chance.normal(size=CHANNELS), weighings, bands, gains, "float64")
+
+
+# ---- The transform ------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 999), st.sampled_from([(4, 4), (3, 4), (1, 2)]), st.integers(1, 4))
+@settings(max_examples=40, deadline=None)
+def test_the_inverse_undoes_a_metric(seed: int, sizes: tuple[int, ...], count: int) -> None:
+    bands = (np.arange(16) % count).reshape(4, 4)
+    transform = metric(seed, bands)
+    values = rng(seed).normal(size=(CHANNELS, sizes[0] * sizes[1], 3))
+    back = transform.inverse(transform.forward(values.copy(), sizes), sizes)
+    np.testing.assert_allclose(back, values, atol=1e-9)
+
+
+@given(st.integers(0, 999))
+@settings(max_examples=20, deadline=None)
+def test_gradients_by_latents_meet_errors_of_latents_as_gradients_meet_errors(seed: int) -> None:
+    transform = metric(seed, (np.arange(16) % 3).reshape(4, 4))
+    change, gradient = rng(seed).normal(size=(2, CHANNELS, 16, 2))
+    start = rng(seed + 1).normal(size=(CHANNELS, 16, 2))
+    after = transform.forward(start + change, (4, 4)) - transform.forward(start.copy(), (4, 4))
+    given_gradient = gradient.copy()
+    found = np.vdot(transform.gradient(gradient, (4, 4)), after)
+    np.testing.assert_allclose(found, np.vdot(gradient, change), rtol=1e-9)
+    np.testing.assert_array_equal(gradient, given_gradient)
+
+
+# ---- Encoding -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("snr", [3.0, 8.0, 15.0])
+def test_a_task_snr_is_reached_and_stated_beside_the_snr(
+    task: Profile, maps: np.ndarray, snr: float
+) -> None:
+    data = fc.save({"features": maps}, {"layout": "NCHW"}, profile=task, task_snr=snr)
+    (header,) = headers(data)
+    assert header.lossy.transform == "weighted"
+    assert snr <= header.task_snr < snr + 0.2
+    back = fc.load(data, profile=task)["features"].astype(np.float64)
+    found = 10 * np.log10(maps.astype(np.float64).var() / np.mean((maps - back) ** 2))
+    assert abs(found - header.snr_db) < 0.02
+    assert Reader(Memory(data), "file").version == (6, 0)
+
+
+def test_other_qualities_mean_what_they_say(task: Profile, maps: np.ndarray) -> None:
+    data = fc.save({"features": maps}, {"layout": "NCHW"}, profile=task, snr=10)
+    (header,) = headers(data)
+    assert header.lossy.transform != "weighted" and header.task_snr is None
+    assert 10 <= header.snr_db < 10.2
+    data = fc.save({"features": maps}, {"layout": "NCHW"}, profile=task, max_error=0.1)
+    back = fc.load(data, profile=task)["features"].astype(np.float64)
+    assert np.abs(back - maps).max() <= 0.1
+
+
+def test_a_rate_is_spent_where_the_task_reacts(task: Profile, maps: np.ndarray) -> None:
+    data = fc.save({"features": maps}, {"layout": "NCHW"}, profile=task, bpfp=0.3)
+    assert 8 * len(data) / maps.size <= 0.3
+    assert headers(data)[0].task_snr is not None
+
+
+def test_values_far_out_are_kept_exactly(task: Profile, maps: np.ndarray) -> None:
+    odd = maps.astype(np.float32)
+    odd[0, 0, 0, 0], odd[1, 2, 3, 1], odd[2, 3, 0, 0] = np.nan, np.inf, 90_000
+    data = fc.save({"features": odd}, {"layout": "NCHW"}, profile=task, task_snr=8)
+    back = fc.load(data, profile=task)["features"]
+    assert headers(data)[0].lossy.transform == "weighted"
+    for place in ((0, 0, 0, 0), (1, 2, 3, 1), (2, 3, 0, 0)):
+        np.testing.assert_array_equal(back[place], odd[place])
+
+
+def test_features_without_a_metric_take_the_snr(task: Profile) -> None:
+    other = rng(1).normal(size=(50, 24)).astype(np.float32)
+    (header,) = headers(fc.save({"x": other}, {"layout": "ND"}, profile=task, task_snr=9))
+    assert header.task_snr is None and header.snr_db >= 9
+
+
+def test_a_task_snr_needs_a_profile_with_a_metric(maps: np.ndarray, profile: Profile) -> None:
+    for known in (None, profile):
+        with pytest.raises(InvalidInput, match="a task SNR needs a profile"):
+            fc.save({"features": maps}, profile=known, task_snr=9)
+    with pytest.raises(InvalidInput, match="--snr and --task-snr"):
+        fc.save({"features": maps}, profile=profile, snr=3, task_snr=9)
+
+
+def test_a_task_snr_is_asked_for_by_name_and_verified(
+    task: Profile, profile: Profile, maps: np.ndarray
+) -> None:
+    arrays, rules = {"a": maps, "b": maps[:60]}, {"a": "task-snr:9"}
+    with pytest.raises(InvalidInput, match="a task SNR needs a profile"):
+        fc.save(arrays, {"layout": "NCHW"}, profile=profile, rules=rules)
+    data = fc.save(arrays, {"layout": "NCHW"}, profile=task, rules=rules, snr=5)
+    assert [header.task_snr is None for header in headers(data)] == [False, True]
+    source = Arrays({name: (values, "F16") for name, values in arrays.items()}, {"layout": "NCHW"})
+    verify(source, Memory(data), Quality(snr=5), [task], rules)
+    with pytest.raises(VerificationFailed, match=r"a task SNR of 9\.\d\d dB, asked for were 12"):
+        verify(source, Memory(data), Quality(snr=5), [task], {"a": "task-snr:12"})
+
+
+def test_values_of_another_scale_take_the_snr(task: Profile, maps: np.ndarray) -> None:
+    faint = maps.astype(np.float32) / 1000
+    (header,) = headers(fc.save({"x": faint}, {"layout": "NCHW"}, profile=task, task_snr=9))
+    assert header.task_snr is None and header.snr_db >= 9
+
+
+def test_rows_are_left_out_and_constant_channels_kept_for_a_task(
+    task: Profile, maps: np.ndarray
+) -> None:
+    values = np.concatenate([maps, maps])
+    values[:, 3] = 0.25
+    data = fc.save({"x": values}, {"layout": "NCHW"}, profile=task, task_snr=9)
+    (header,) = headers(data)
+    assert header.pack()[0] == 13 and header.lossy.constants
+    back = fc.load(data, profile=task)["x"]
+    np.testing.assert_array_equal(back[: len(maps)], back[len(maps) :])
+    np.testing.assert_array_equal(back[:, 3], values[:, 3])
+
+
+def test_messages_are_of_entries_without_a_metric(task: Profile, maps: np.ndarray) -> None:
+    with pytest.raises(InvalidInput, match="messages have no metric"):
+        Codec(task, task_snr=10)
+    codec = Codec(task, snr=10)
+    assert codec.decode(codec.encode(maps[:2])).shape == maps[:2].shape
+
+
+@pytest.mark.parametrize("name", ["cnn", "vit"])
+def test_less_of_the_output_is_lost_at_no_more_bytes(
+    task: Profile, digits: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(digits))
+    from tails import logits
+
+    dump = Dump(digits / f"{name}_eval.safetensors")
+    features = {"features": load_file(dump.path)["features"][:120]}
+
+    def loss(data: bytes) -> float:
+        found = logits(name, fc.load(data, profile=task)["features"])
+        return float(np.mean((logits(name, features["features"]) - found) ** 2))
+
+    remaining = []
+    for snr in (4, 6, 8):
+        plain = fc.save(features, dump.metadata, profile=task, snr=snr)
+        rate = 8 * len(plain) / features["features"].size
+        of_task = fc.save(features, dump.metadata, profile=task, bpfp=rate)
+        assert len(of_task) <= len(plain)
+        remaining.append(loss(of_task) / loss(plain))
+    assert max(remaining) < 1 and np.exp(np.mean(np.log(remaining))) < 0.8
+
+
+# ---- Training -----------------------------------------------------------------------------------
+
+
+def trained(gradients: np.ndarray, features: np.ndarray) -> Profile:
+    source = Arrays({"x": (features, "F32")}, {"layout": "NLD", "model": "m"})
+    found = Arrays({"x": (gradients, "F32")}, None)
+    task = TaskGradients("of a test", lambda *_: ("gradients", found))
+    return Profile.parse(Profile.pack(train([source], Options(), task)))
+
+
+def features(seed: int, samples: int = 300) -> np.ndarray:
+    return rng(seed).normal(size=(samples, TOKENS, CHANNELS)).astype(np.float32)
+
+
+def test_dumps_of_other_lengths_share_a_metric() -> None:
+    sources = [
+        Arrays(
+            {"x": (rng(n).normal(size=(n, CHANNELS)).astype(np.float32), "F32")}, {"layout": "LD"}
+        )
+        for n in (30, 50)
+    ]
+
+    def gradients(source: Arrays, _groups: object) -> tuple[str, Arrays]:
+        found = np.zeros(source.tensors[0].shape, np.float32)
+        found[:, 0] = rng(3).normal(size=len(found))
+        return "gradients", Arrays({"x": (found, "F32")}, None)
+
+    task = TaskGradients("of a test", gradients)
+    entries = train(sources, Options(), task)
+    assert [e.task for e in entries] == [None, "of a test"]
+
+
+@pytest.mark.parametrize("draws", [(), (3,)])
+def test_errors_go_where_gradients_are_not(draws: tuple[int, ...]) -> None:
+    values = features(1)
+    gradients = rng(2).normal(size=(*draws, *values.shape)).astype(np.float32)
+    gradients[..., 1:] *= 0.03
+    profile = trained(gradients, values)
+    assert [e.task for e in profile.entries] == [None, "of a test"]
+    other = features(3)
+    data = fc.save({"x": other}, {"layout": "NLD", "model": "m"}, profile=profile, task_snr=12)
+    error = np.square(fc.load(data, profile=profile)["x"] - other).mean(axis=(0, 1))
+    assert 8 * error[0] < error[1:].min()
+
+
+@pytest.mark.parametrize("draws", [(), (3,)])
+def test_gradients_of_a_tensor_are_cut_as_it_is(draws: tuple[int, ...]) -> None:
+    scales = np.array([1, 2, 3], np.float32)[:, None, None]
+    values = rng(1).normal(size=(100, 3, TOKENS, CHANNELS)).astype(np.float32) * scales
+    gradients = rng(2).normal(size=(*draws, *values.shape)).astype(np.float32)
+    gradients[..., 1:] *= 0.03
+    source = Arrays({"x": (values, "F32")}, {"layout": "NKLD"})
+    found = Arrays({"x": (gradients, "F32")}, None)
+    entries = train([source], Options(), TaskGradients("t", lambda *_: ("gradients", found)))
+    assert [e.task for e in entries] == [None, "t"]
+    profile = Profile.parse(Profile.pack(entries))
+    data = fc.save({"x": values}, {"layout": "NKLD"}, profile=profile, task_snr=12)
+    error = np.square(fc.load(data, profile=profile)["x"] - values).mean(axis=(0, 1, 2))
+    assert 8 * error[0] < error[1:].min()
+
+
+def test_without_any_gradient_there_is_no_metric() -> None:
+    values = features(1)
+    assert [e.task for e in trained(np.zeros_like(values), values).entries] == [None]
+
+
+def test_a_metric_that_saves_nothing_is_left_out() -> None:
+    values = features(1)
+    gradients = rng(2).normal(size=(4, *values.shape)).astype(np.float32)
+    assert [e.task for e in trained(gradients, values).entries] == [None]
+
+
+@pytest.mark.parametrize(
+    ("gradients", "message"),
+    [
+        ({"y": np.zeros((300, 6, 8), np.float32)}, "no gradients of tensor 'x'"),
+        ({"x": np.zeros((299, 6, 8), np.float32)}, r"must be floats of shape \[300, 6, 8\]"),
+        ({"x": np.zeros((300, 6, 8), np.int32)}, "must be floats"),
+        ({"x": np.zeros((0, 300, 6, 8), np.float32)}, "draws"),
+        ({"x": np.full((300, 6, 8), np.nan, np.float32)}, "not finite"),
+    ],
+)
+def test_gradients_that_do_not_fit_are_named(
+    tmp_path: Path, run: Run, gradients: dict[str, np.ndarray], message: str
+) -> None:
+    save_file({"x": features(1)}, tmp_path / "x.safetensors", {"layout": "NLD"})
+    save_file(gradients, tmp_path / "g.safetensors")
+    dump, found, out = (str(tmp_path / name) for name in ("x.safetensors", "g.safetensors", "p"))
+    assert re.search(message, run("train", dump, "--gradients", found, "-o", out, status=1))
+    assert not Path(out).exists()
+
+
+def test_draws_are_read_from_a_file_one_after_the_other(tmp_path: Path) -> None:
+    values = features(1, 5)
+    gradients = np.stack([values + i for i in range(3)])
+    save_file({"x": values}, tmp_path / "x.safetensors", {"layout": "NLD"})
+    save_file({"x": gradients}, tmp_path / "g.safetensors")
+    from featcodec.encoding.tensors.grouping import group_tensors
+
+    (group,) = group_tensors(Dump(tmp_path / "x.safetensors"), Options(), lossless=False)
+    draws = list(draws_of(group, Dump(tmp_path / "g.safetensors"), "g"))
+    for draw, wanted in zip(draws, gradients, strict=True):
+        np.testing.assert_array_equal(np.asarray(draw.tensor(0)), wanted)
+
+
+# ---- The command line ---------------------------------------------------------------------------
+
+
+def test_a_profile_of_a_task_from_the_shell(digits: Path, tmp_path: Path, run: Run) -> None:
+    dump, folder = digits / "cnn_train.safetensors", tmp_path / "gradients"
+    folder.mkdir()
+    values = load_file(dump)["features"]
+    mean = np.zeros(values.shape, np.float32)
+    mean += rng(1).normal(size=(len(values), 64, 1, 1))  # an output that reads means alone
+    save_file({"features": mean}, folder / dump.name)
+    run("train", dump, "--gradients", folder, "-o", tmp_path / "p.fcp")
+    assert "for gradients" in run("info", tmp_path / "p.fcp")
+    entries = json.loads(run("info", "--json", tmp_path / "p.fcp"))["entries"]
+    assert [entry["task"] for entry in entries] == [None, "gradients"]
+    file = tmp_path / "x.fcz"
+    run("encode", dump, "-p", tmp_path / "p.fcp", "--task-snr", 20, "-o", file, "--verify")
+    assert "task SNR 20." in run("info", file)
+    tensors = json.loads(run("info", "--json", file))["tensors"]
+    found = next(t for t in tensors if t["name"] == "features")
+    assert found["task_snr_db"] >= 20 > found["snr_db"]
+    run("decode", file, "-p", tmp_path / "p.fcp", "-o", tmp_path / "back.safetensors")
+    back = load_file(tmp_path / "back.safetensors")["features"].astype(np.float64)
+    error = (back - values).mean(axis=(2, 3))
+    assert error.var() < 0.02 * values.astype(np.float64).mean(axis=(2, 3)).var()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--gradients", "g", "--head", "a:b"],
+        ["--gradients", "g", "--transform", "neural"],
+        ["--gradients", "no-folder"],
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    digits: Path, run: Run, options: list[str]
+) -> None:
+    dumps = [str(digits / f"{name}_train.safetensors") for name in ("cnn", "vit")]
+    run("train", *dumps, "-o", "p.fcp", *options, status=2)
