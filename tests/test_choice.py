@@ -14,6 +14,7 @@ import featcodec.numpy as fc
 from featcodec import Profile
 from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
+from featcodec.modes.plain.clusters import cluster
 from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.training.linear import train
@@ -138,6 +139,16 @@ def test_more_quality_never_takes_fewer_bytes(
     less, much = (fc.save({"x": values}, snr=s, layout=axes) for s in (wanted, more))
     assert len(less) <= 1.01 * len(much) + 4
     assert snr(values, fc.load(less)["x"]) >= wanted - 1e-3
+
+
+@given(st.integers(0, 2**32), st.integers(2, 16), st.floats(1, 1e6))
+def test_no_row_of_small_values_is_lost_beside_rows_of_large_ones(
+    seed: int, count: int, ratio: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = 3 * rng.normal(size=(30, 40)) * np.where(np.arange(30) < 20, 1, ratio)[:, None]
+    labels, tables, _ = cluster(rows, 1.0, count, 1.0, 0.1, None)
+    assert all(tables[label].magnitude for label in labels)
 
 
 @pytest.mark.parametrize("seed", range(2))
