@@ -1,6 +1,7 @@
 """What the encoder chooses by measured bits, for kinds of features that no metadata describe."""
 
 import io
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import featcodec.numpy as fc
 from featcodec import Profile
 from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
+from featcodec.modes.plain.clusters import cluster
 from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.training.linear import train
@@ -137,6 +139,32 @@ def test_more_quality_never_takes_fewer_bytes(
     less, much = (fc.save({"x": values}, snr=s, layout=axes) for s in (wanted, more))
     assert len(less) <= 1.01 * len(much) + 4
     assert snr(values, fc.load(less)["x"]) >= wanted - 1e-3
+
+
+@given(st.integers(0, 2**32), st.integers(2, 16), st.floats(1, 1e6))
+def test_no_row_of_small_values_is_lost_beside_rows_of_large_ones(
+    seed: int, count: int, ratio: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = 3 * rng.normal(size=(30, 40)) * np.where(np.arange(30) < 20, 1, ratio)[:, None]
+    labels, tables, _ = cluster(rows, 1.0, count, 1.0, 0.1, None)
+    assert all(tables[label].magnitude for label in labels)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_probabilities_take_a_few_bits_more_for_each_decibel(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = 10 * rng.normal(size=(300, 64)) * rng.uniform(0.2, 2, size=(300, 1))
+    values = np.exp(logits - logits.max(axis=1, keepdims=True))
+    values = (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+    sizes = []
+    for wanted in (50, 60, 70):
+        data, _ = encoded({"p": values}, snr=wanted)
+        assert snr(values, fc.load(data)["p"]) >= wanted
+        sizes.append(len(data))
+    # Ten decibels are 1.7 bits of a value, and few values are more than nothing.
+    few = np.count_nonzero(values > 1e-3 * values.std())
+    assert all(8 * (b - a) < 2 * 1.7 * few for a, b in itertools.pairwise(sizes)), (sizes, few)
 
 
 def test_outliers_that_are_features_count_in_the_snr() -> None:

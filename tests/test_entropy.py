@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from featcodec.entropy import exact, family, fit, integers, symbols
+from featcodec.entropy import exact, family, fit, integers, symbols, varints
 from featcodec.entropy.errors import SymbolError
 from featcodec.entropy.tables import MAX_MAGNITUDE, TOTAL, Table, bits, frequencies
 from featcodec.quantise.scalar import PLAIN, quantise, thresholds
@@ -83,6 +83,29 @@ def test_fitted_tables_cost_little_more_than_the_entropy(scale: float) -> None:
     chances = histogram.counts / histogram.total
     entropy = -(chances * np.log2(chances)).sum()
     assert fit.cost(histogram, fit.fit(histogram)) / histogram.total < 1.012 * entropy + 0.001
+
+
+@given(st.integers(0, 2**32), st.floats(0.01, 0.6), st.integers(8, 24))
+def test_symbols_of_several_kinds_cost_no_more_with_a_table_for_them(
+    seed: int, few: float, octaves: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    large = rng.random(2000) < few
+    values = np.rint(rng.laplace(size=2000) * np.where(large, 2.0**octaves, 0.3))
+    histogram = fit.Histogram.of(values.astype(np.int32))
+    costs = [
+        fit.cost(histogram, table, exactly=True)
+        for table in (fit.fit_mixture(histogram), fit.fit(histogram))
+    ]
+    assert costs[0] <= costs[1]
+    if few < 0.05 and octaves > 12:  # no zero pays for the low bits of what is large
+        assert costs[0] < 0.5 * costs[1]
+
+
+@given(st.lists(st.integers(0, (1 << 29) - 1), min_size=1))
+def test_bytes_of_varints_are_counted_as_they_are_packed(numbers: list[int]) -> None:
+    counted = fit.varint_bytes(np.array(numbers))
+    assert counted.tolist() == [len(varints.pack(number)) for number in numbers]
 
 
 @pytest.mark.parametrize("number", range(2, 24))

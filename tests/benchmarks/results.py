@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import records
+import sweep_tables
 import tables
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,10 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "lossless": (tables.lossless, ("lossless",)),
     "bounds": (tables.bounds, ("bounds",)),
     "speed": (tables.speed, ("speed",)),
+    "sweep-snr": (sweep_tables.sweep_snr, ("sweep_snr",)),
+    "sweep-bpfp": (sweep_tables.sweep_bpfp, ("sweep_bpfp",)),
+    "estimates": (sweep_tables.estimates, ("sweep_estimates",)),
+    "regret": (sweep_tables.regret, ("sweep_estimates",)),
     "costs": (tables.costs, ("costs",)),
     "latency": (tables.latency, ("latency",)),
     "digits": (tables.digits, ("digits",)),

@@ -1,15 +1,14 @@
 """Qualities from end to end on dumps of your own: is more quality ever cheaper, is a rate met?
 
-Usage: python tests/benchmarks/sweep.py snr       [--csv FILE] DUMP...
-       python tests/benchmarks/sweep.py bpfp      [--csv FILE] DUMP...
-       python tests/benchmarks/sweep.py estimates [--csv FILE] DUMP...
+Usage: python tests/benchmarks/sweep.py snr       [--values N] [--csv FILE] DUMP...
+       python tests/benchmarks/sweep.py bpfp      [--values N] [--csv FILE] DUMP...
+       python tests/benchmarks/sweep.py estimates [--values N] [--csv FILE] DUMP...
 
 `snr` encodes each dump at SNRS, `bpfp` at RATES: bytes, the SNR reached and processor time, or why
 a rate is not met. `estimates` writes the finalists of each race: what their samples said of their
-bits, and how many it were. Dumps are cut to about VALUES values: to leading
-tensors, of the last to leading samples, and of one sample to the beginning of its longest axis.
-With --csv FILE what is printed is kept as a file of `data/`, row by row; `plot.py` and `results.py`
-draw and tell it.
+bits, and how many it were. Dumps are cut to about N values: to leading tensors, of the last to
+leading samples, and of one sample to the beginning of its longest axis. With --csv FILE what is
+printed is kept as a file of `data/`, row by row; `plot_sweep.py` and `results.py` draw and tell it.
 """
 
 import os
@@ -46,7 +45,7 @@ from featcodec.tensors import Tensor
 
 VALUES = 150_000
 SNRS = (0.1, 0.3, 0.5, 1, 1.5, 2, 3, 4, 5, 8, 12, 16, 20, 30, 45, 60)
-RATES = (0.005, 0.02, 0.05, 0.1, 0.3, 0.7, 1.5, 3, 5, 8)
+RATES = (0.05, 0.3, 1.5, 8)
 FINALISTS_AT = (5, 10, 20, 30)
 
 Row = dict[str, str | float]
@@ -61,7 +60,7 @@ class Beginning:
     data_bytes: int = 0
 
     @classmethod
-    def of(cls, dump: Dump, values: int = VALUES) -> "Beginning":
+    def of(cls, dump: Dump, values: int) -> "Beginning":
         """Return leading tensors, with half of the values of the last at least."""
         found: list[Tensor] = []
         for tensor in dump.tensors:
@@ -165,12 +164,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=list(MEASURED))
     parser.add_argument("dumps", nargs="+", type=Path)
+    parser.add_argument("--values", type=int, default=VALUES)
     parser.add_argument("--csv", type=Path)
     given = parser.parse_args()
     rows: list[Row] = []
     for path in given.dumps:
         with Dump(path) as dump:
-            for row in MEASURED[given.what](path.stem, Beginning.of(dump)):
+            for row in MEASURED[given.what](path.stem, Beginning.of(dump, given.values)):
                 print("  ".join(str(records.short(v)) for v in row.values()), flush=True)
                 rows.append(row)
                 if given.csv:

@@ -4,14 +4,14 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping
 
-from tables import DUMPS, OTHERS, Table, data, table
+from tables import DUMPS, OTHERS, Table, data, table, wrapped
 
 Row = Mapping[str, str]
 
 NAMES = {**OTHERS, **DUMPS}
 SHOWN = ("0.1", "1.0", "5.0", "20.0", "60.0")  # dB
 WITHIN = 0.98  # of the bits asked for
-MONOTONE = 1.01  # of the bytes of a file of higher quality
+LARGE = 8 * 4096  # bits: beside so many a header, which samples say nothing of, is small
 
 
 def by_dump(name: str) -> dict[str, list[Row]]:
@@ -75,27 +75,41 @@ def sweep_bpfp() -> Table:
 
 def estimates() -> Table:
     """Summarise by mode how far what samples say is from what files take."""
-    found: dict[str, list[tuple[float, float]]] = {}
-    unwritten: dict[str, int] = {}
-    for row in data("sweep_estimates"):
-        if not row["true_bits"]:
-            unwritten[row["mode"]] = unwritten.get(row["mode"], 0) + 1
-            continue
-        true = float(row["true_bits"])
-        errors = tuple(math.log2(true / float(row[name])) for name in ("bits", "trial_bits"))
-        found.setdefault(row["mode"], []).append((errors[0], errors[1]))
-    everything = [pair for pairs in found.values() for pair in pairs]
+    written = [row for row in data("sweep_estimates") if row["true_bits"]]
+    modes = dict.fromkeys(sorted(row["mode"] for row in written))
     rows = []
-    for mode, pairs in [*sorted(found.items()), ("**all**", everything)]:
-        missing = sum(unwritten.values()) if pairs is everything else unwritten.get(mode, 0)
-        cells = (spread(pair[i] for pair in pairs) for i in (0, 1))
-        rows.append((mode, str(len(pairs)), str(missing), *cells))
-    head = ("mode", "written", "not reached", "finalist: median, 90 %, worst")
-    return table((*head, "trial: median, 90 %, worst"), rows)
+    for mode in (*modes, "**all**"):
+        mine = [row for row in written if mode in (row["mode"], "**all**")]
+        large = [row for row in mine if float(row["true_bits"]) >= LARGE]
+        cells = (spread(large, name) for name in ("bits", "trial_bits"))
+        rows.append((mode, str(len(mine)), spread(mine, "bits"), str(len(large)), *cells))
+    head = ("mode", "finalists", "fitted", "of 4 kB and more", "fitted", "as a trial")
+    return table(head, rows)
 
 
-def spread(errors: Iterable[float]) -> str:
-    """Return median, 90th percentile and largest of |log2 ratio|, as factors."""
-    ordered = sorted(map(abs, errors))
-    nine = ordered[min(math.ceil(0.9 * len(ordered)), len(ordered)) - 1]
-    return " / ".join(f"{2**e:.3f}" for e in (statistics.median(ordered), nine, ordered[-1]))
+def regret() -> Table:
+    """Say how often the finalist that was chosen is the smallest, and what is lost otherwise."""
+    races: dict[tuple[str, ...], list[Row]] = {}
+    for row in data("sweep_estimates"):
+        races.setdefault((row["dump"], row["group"], row["snr_db"]), []).append(row)
+    lost = []
+    for rows in races.values():
+        sizes = {row["chosen"]: float(row["true_bits"]) for row in rows if row["true_bits"]}
+        if len(rows) > 1:
+            least = min(float(row["true_bits"]) for row in rows if row["true_bits"])
+            lost.append(sizes["1"] / least - 1)
+    words = (
+        f"Of {len(lost)} races with several finalists {sum(not one for one in lost)} chose the",
+        f"smallest; on average {100 * statistics.mean(lost):.2f} % is lost,",
+        f"{100 * max(lost):.1f} % at most.",
+    )
+    return wrapped(words)
+
+
+def spread(rows: Iterable[Row], name: str) -> str:
+    """Return median, 90th percentile and largest of |log2 ratio| to true bits, as factors."""
+    errors = sorted(abs(math.log2(float(row["true_bits"]) / float(row[name]))) for row in rows)
+    if not errors:
+        return ""
+    nine = errors[math.ceil(0.9 * len(errors)) - 1]
+    return " / ".join(f"{2**error:.3f}" for error in (statistics.median(errors), nine, errors[-1]))

@@ -12,6 +12,7 @@ from . import fitting
 
 MOST = 0.5  # of a channel's values, and of channels
 FINER = 4  # octaves that the unit of a centre at a mode lies below the step
+FINER_TIGHT = 2  # the same of a centre of values that lie close together
 
 
 def plain_model(samples: Samples, step: float) -> tuple[GridModel, ValueAlignment]:
@@ -29,8 +30,8 @@ def plain_model(samples: Samples, step: float) -> tuple[GridModel, ValueAlignmen
     rows = np.concatenate([a.reshape(len(a), -1) for a in some.values()], axis=1)
     means, tight = _centres(rows, step)
     centre = np.where(np.isnan(samples.modes), means, at_mode(samples, values))
-    exact = samples.sparse or tight > MOST
-    octaves = math.ceil(-math.log2(step)) + FINER if exact else 0
+    finer = FINER if samples.sparse else FINER_TIGHT
+    octaves = math.ceil(-math.log2(step)) + finer if samples.sparse or tight > MOST else 0
     exponent = max(octaves, fitting.CENTRE_EXPONENT)
     centre = np.nan_to_num(centre)
     if np.abs(centre).max(initial=0) * 2.0**exponent >= 1 << 29:
