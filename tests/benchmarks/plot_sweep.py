@@ -24,7 +24,7 @@ def main() -> None:
                 label = "tuned on" if dump in DUMPS else "not tuned on"
                 if axes is rate:
                     bits, asked = asked, bits
-                axes.plot(bits, asked, ".-", color=colour, label=label, linewidth=1, markersize=4)
+                axes.plot(bits, asked, color=colour, label=label, linewidth=1)
             axes.set_xscale("log")
         rate.plot((0.005, 8), (0.005, 8), ":", color=INK, linewidth=1)
         rate.set_yscale("log")

@@ -68,7 +68,8 @@ class LinearSearch(ModeSearch):
         tried = [self._consider(race, spectrum, centre, shape, start)]
         if tried[0].bits > FAR * race.least:
             return tried
-        for up in (True, False) if tried[0].bits < without else (False,):
+        # Of few axes more may pay though these do not yet.
+        for up in (True, False) if tried[0].bits < NEAR * without else (False,):
             rank, last = start, tried[0]
             while True:
                 fewer = rank // (2 if last.bits < without else FEWER)
