@@ -91,7 +91,7 @@ class FeatureEncoder:
         """
         yield choice.estimate.bits, partial(self._reaching, samples, choice, snr)
         few = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
-        if choice.picture is not None or choice.estimate.bits > few:
+        if choice.picture is not None or not tuning.LEAST_BITS < choice.estimate.bits <= few:
             return
         for more in tuning.RUNGS:
             another = self._choice(samples, more, wary=False) if more > snr else None
