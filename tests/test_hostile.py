@@ -223,8 +223,9 @@ def seeds() -> list[tuple[mutations.File, list[bytes]]]:
         needed = profiles_of(json.loads((folder / "expect.json").read_text()))
         profiles = [(VECTORS / path).read_bytes() for path in needed]
         light = not any(b"NETW" in profile for profile in profiles)  # no torch is needed
-        if light and (folder / "out.safetensors").stat().st_size < SEEDS:
-            data = (folder / "in.fcz").read_bytes()
+        data = (folder / "in.fcz").read_bytes()
+        known = data[8] < 6  # fields of later versions are not taken apart yet
+        if light and known and (folder / "out.safetensors").stat().st_size < SEEDS:
             found.append((mutations.File(data), profiles))
             assert found[-1][0].bytes() == data
     return found

@@ -183,7 +183,7 @@ class Rows:
                 continue
             some = values[which]
             if isinstance(part, slice):
-                rows = view[places]
+                rows = np.ascontiguousarray(view[places])  # so that what is reshaped is no copy
                 rows.reshape(len(rows), -1)[:, part] = some.view(rows.dtype)
                 some = rows
             view[places] = some

@@ -68,7 +68,7 @@ class Group:
 
         Refinement knows no such.
         """
-        if self.truncated is not None:
+        if self.truncated is not None or self.layout.token_grid(self.shapes[0])[-1] < 2:
             return self
         grid, kind = self.grid(tuple(1 for _ in self.grids[0])), unsigned(self.dtype)
         candidates: np.ndarray | None = None

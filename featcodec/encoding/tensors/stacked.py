@@ -143,7 +143,9 @@ def _parts(tensors: Sequence[Tensor]) -> tuple[tuple[int, ...], bool]:
     last = len(tensors[0].shape) - 1
     length = tensors[0].shape[last]
     values = min(math.prod(tensor.shape) for tensor in tensors)
-    if values < 2 * LEAST_VALUES or any(tensor.shape[last] != length for tensor in tensors):
+    if length < 2 * LEAST_CHANNELS or values < 2 * LEAST_VALUES:
+        return (length,), False
+    if any(tensor.shape[last] != length for tensor in tensors):
         return (length,), False
     logs = []
     for some in probed(tensors, whole=last):
