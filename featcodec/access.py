@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -13,10 +12,11 @@ from .arrays import Exporter
 from .coding.profile import Profile
 from .container.index import TensorEntry
 from .container.reader import Reader
-from .container.source import File
+from .container.source import Source
 from .decoding.decoder import Decoder
 from .elements import nbytes
 from .errors import InvalidInput
+from .opening import Where, open_source
 
 CACHE = 256 << 20  # bytes
 
@@ -28,7 +28,7 @@ def profiles_of(given: Any) -> list[Profile]:
     if isinstance(given, Profile):
         return [given]
     if isinstance(given, (str, os.PathLike)):
-        return [Profile.load(Path(given))]
+        return [Profile.load(given)]
     return [profile for one in given for profile in profiles_of(one)]
 
 
@@ -51,7 +51,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Where,
         framework: str = "numpy",
         device: str = "cpu",
         *,
@@ -61,7 +61,8 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         """Read the headers of a file; values are decoded when they are asked for.
 
         Args:
-            path: Of the file.
+            path: Of the file; or its URI, such as s3://bucket/key, of which the byte ranges are
+                read that are needed; or a binary file object that can be sought.
             framework: numpy or torch, or np or pt: what tensors come as.
             device: Of torch tensors.
             profile: One or several profiles or their paths; built-in ones are found without.
@@ -75,9 +76,9 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         """
         self._export = Exporter(framework, device)
         self._cache = cache
-        self._open(File.open(path), profiles_of(profile))
+        self._open(open_source(path), profiles_of(profile))
 
-    def _open(self, file: File, profiles: list[Profile]) -> None:
+    def _open(self, file: Source, profiles: list[Profile]) -> None:
         self._file = file
         self._decoder = Decoder(Reader(file, file.name), profiles, self._cache // 2)
         self._entries = {entry.name: entry for entry in self._decoder.reader.index.tensors}

@@ -5,7 +5,6 @@ import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from . import verification
 from .coding.profile import Profile
@@ -17,6 +16,7 @@ from .dumps import Dump
 from .encoding.dump import encode
 from .encoding.report import Report
 from .errors import InvalidInput
+from .opening import Where, open_source
 from .outputs import complete as complete
 from .outputs import refuse_input
 from .request import Options, Quality
@@ -27,8 +27,8 @@ CHUNK = 1 << 18  # values converted at once
 
 
 def encode_file(
-    source: str | os.PathLike[str],
-    destination: str | os.PathLike[str],
+    source: Where,
+    destination: Where,
     quality: Quality | None = None,
     *,
     profile: Profile | None = None,
@@ -40,8 +40,10 @@ def encode_file(
     """Encode a dump to a file that appears only when it is complete.
 
     Args:
-        source: Path of the dump: a file of safetensors, NumPy (.npz, .npy) or torch.save.
-        destination: Path of the file to write; `overwrite` lets it replace one.
+        source: Path of the dump: a file of safetensors, NumPy (.npz, .npy) or torch.save. It may
+            be a URI such as s3://bucket/key, or a binary file object.
+        destination: Path of the file to write; `overwrite` lets it replace one. It may be a URI or
+            a file object, too, which is given all of it at the end.
         quality: Of the floating tensors; 20 dB without.
         profile: Trained statistics, which decoding needs too; without, they travel in the file.
         options: Layouts, architectures, transforms, and qualities by name.
@@ -67,7 +69,7 @@ def encode_file(
     refuse_input(source, destination)
     quality = quality or Quality.choose()
     rules = options.rules if options else {}
-    with Dump(Path(source)) as dump, complete(destination, overwrite) as out:
+    with Dump(source) as dump, complete(destination, overwrite) as out:
         remarks = _left_out(dump, Rules(rules))
         report = encode(dump, out, quality, profile, options, progress)
         if verify:
@@ -93,8 +95,8 @@ def _left_out(dump: Dump, rules: Rules) -> list[str]:
 
 
 def decode_file(
-    source: str | os.PathLike[str],
-    destination: str | os.PathLike[str],
+    source: Where,
+    destination: Where,
     *,
     profiles: Sequence[Profile] = (),
     tensors: Sequence[str] = (),
@@ -105,9 +107,10 @@ def decode_file(
     """Decode a file to a dump that appears only when it is complete.
 
     Args:
-        source: Path of the file.
-        destination: Path of the dump to write; `overwrite` lets it replace one. The suffix .npz,
-            .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any other safetensors.
+        source: Path of the file, its URI, or a binary file object that can be sought.
+        destination: Path or URI of the dump to write, or a file object; `overwrite` lets it replace
+            one. The suffix .npz, .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any
+            other safetensors.
         profiles: The profiles that the file may need; built-in ones are found without.
         tensors: Names of the tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
@@ -127,7 +130,10 @@ def decode_file(
     >>> size = decode_file("feats.fcz", "back.safetensors", dtype="F16", overwrite=True)
     """
     refuse_input(source, destination)
-    file = File.open(source)
+    name = destination if isinstance(destination, (str, os.PathLike)) else ""
+    file = open_source(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
         decoder = Decoder(Reader(file, file.name), profiles)
-        return decode_to(decoder, out, destination, tensors, dtype, jobs)
+        size = decode_to(decoder, out, name, tensors, dtype, jobs)
+        file.check()
+        return size

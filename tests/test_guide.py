@@ -32,6 +32,7 @@ NEEDS = {
     r"import torch|--transform neural|--task |--head ": "torch",
     r"featcodec eval": "bjontegaard",
     r"zstd": "zstandard",
+    r"memory://|file://": "fsspec",
     r"train --transform neural": "compressai",
 }
 # Stand-ins for programs that an example may call: what they do here. The package is that of this

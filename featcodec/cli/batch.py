@@ -11,7 +11,8 @@ import click
 
 from .. import pool
 from ..errors import InvalidInput
-from ..outputs import descriptor, identity
+from ..outputs import descriptor, identity, within
+from ..stores import is_uri
 from .failures import attempt
 from .streams import STREAM
 
@@ -52,10 +53,10 @@ def outputs(
         raise click.UsageError("refusing to read binary data from a terminal; name a file")
     targets = [output] if output is not None else [rename(path) for path in inputs]
     if folder is not None:
-        targets = [str(Path(folder) / Path(target).name) for target in targets]
+        targets = [within(folder, Path(target).name) for target in targets]
     sources = [("input", path) for path in inputs]
     refuse_clashes([*sources, *read], [*(("output", path) for path in targets), *written])
-    if folder is not None:
+    if folder is not None and not is_uri(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
     return targets
 

@@ -1,11 +1,11 @@
 """`featcodec decode`."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
+from ..outputs import exists
 from . import batch, failures, render, streams
 from .streams import STREAM
 
@@ -88,7 +88,7 @@ def command(
     tasks = [
         Task(source, target, profiles, tensors, dtype, force, within)
         for source, target in zip(files, targets, strict=True)
-        if not (skip_existing and Path(target).exists())
+        if not (skip_existing and exists(target))
     ]
     failed = []
     for task, result in batch.run(work, tasks, jobs, fail_fast):

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..errors import InvalidInput
+from ..outputs import exists
 from ..request import FAMILIES, RowGroupSize
 from . import batch, by_name, failures, render, streams
 
@@ -191,7 +192,7 @@ def command(
     tasks = [
         Task(source, target, quality, profile, options, force, bar, verify)
         for source, target in zip(dumps, targets, strict=True)
-        if not (skip_existing and Path(target).exists())
+        if not (skip_existing and exists(target))
     ]
     failed = []
     for task, result in batch.run(work, tasks, batch.job_count(jobs), fail_fast):

@@ -13,7 +13,7 @@ from ..container.index import Key, PartEntry, TensorEntry
 from ..container.network import Network
 from ..container.reader import Reader
 from ..container.sections import PROFILE
-from ..container.source import File
+from ..opening import open_source
 from . import batch, failures, render, streams
 
 SHOWN = 40  # groups, and tensors of a group, unless -v
@@ -44,7 +44,7 @@ def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
 
 def describe(path: str) -> dict[str, Any]:
     """Return what the headers of a file say, as `--json` prints it."""
-    with streams.readable(path) as name, closing(File.open(name, path)) as file:
+    with streams.readable(path) as name, closing(open_source(name, path)) as file:
         reader = Reader(file, path, kind=None)
         head: dict[str, Any] = {
             "format_version": "{}.{}".format(*reader.version),

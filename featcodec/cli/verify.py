@@ -6,7 +6,7 @@ import click
 
 from ..container.reader import Reader
 from ..container.sections import PROFILE
-from ..container.source import File
+from ..opening import open_source
 from . import batch, failures, render, streams
 
 
@@ -35,7 +35,7 @@ def command(
 
 def check(path: str, profiles: tuple[str, ...] | None) -> None:
     """Raise when a file is damaged; decode it too when `profiles` are given, even none."""
-    with streams.readable(path) as name, closing(File.open(name, path)) as file:
+    with streams.readable(path) as name, closing(open_source(name, path)) as file:
         reader = Reader(file, path, kind=None)
         reader.check_sections()
         if reader.kind == PROFILE:

@@ -17,6 +17,7 @@ from ..container.sections import PROFILE, V3
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput, damaged
 from ..profiles import built_in
+from ..stores import StoredFile, is_uri
 from .kept import Kept
 from .model import GridModel
 from .picture import NeuralModel
@@ -70,7 +71,7 @@ class Profile:
         """Read a profile.
 
         Args:
-            path: The name of a built-in one, such as caufc, else the path of a file.
+            path: The name of a built-in one, such as caufc, else the path or the URI of a file.
 
         Raises:
             InvalidInput: When there is none or it is not one.
@@ -80,7 +81,11 @@ class Profile:
         True
         """
         try:
-            data = Path(built_in().get(os.fspath(path), path)).read_bytes()
+            if is_uri(path):
+                file = StoredFile(os.fspath(path), f"profile {path}")
+                data = file.read(0, file.size)
+            else:
+                data = Path(built_in().get(os.fspath(path), path)).read_bytes()
         except OSError as error:
             raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
         try:
