@@ -1,5 +1,6 @@
 """`safe_open`: tensors of a file one at a time, or by slices that decode what they touch."""
 
+import itertools
 import os
 from dataclasses import replace
 from types import TracebackType
@@ -199,6 +200,16 @@ class Slice:
     def get_dtype(self) -> str:
         """Return the safetensors type of the elements, such as F16."""
         return self._entry.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the tensor's values."""
+        return nbytes(self._entry.dtype, self._entry.values)
+
+    def row_groups(self) -> list[range]:
+        """Return the rows of the first axis that are decoded together, in order."""
+        edges = [*self._file._decoder.edges(self._entry), self._entry.shape[0]]
+        return [range(*pair) for pair in itertools.pairwise(edges)]
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)

@@ -162,6 +162,20 @@ class Decoder:
                 place[...] = rows.reshape(-1).view(found.dtype).reshape(place.shape)
         return found
 
+    def edges(self, entry: TensorEntry) -> list[int]:
+        """Return where along the leading axis of a tensor a row group begins with a row."""
+        found: set[int] = set()
+        for part in self._parts[entry.name]:
+            group, first = self.groups[part.group], 0
+            if isinstance(part, PartEntry):
+                if isinstance(part.where[0], int):
+                    found.add(part.where[0])
+                    continue
+                first = part.where[0].start
+            if first not in found:
+                found.update(first + row for row in group.edges(group.places[part.key]))
+        return sorted(found)
+
     def _put(self, entry: TensorEntry, place: np.ndarray) -> None:
         """Decode a tensor, or part of one, of a single group to a place."""
         group = self.groups[entry.group]

@@ -85,7 +85,7 @@ class Bench:
     def _score(self, decoded: Mapping[str, np.ndarray]) -> float | None:
         if self.task is None:
             return None
-        from ..torch import from_stored
+        from ..torch.tensors import from_stored
 
         tensors = {
             t.name: from_stored(decoded.get(t.name, t.read()), t.dtype, t.shape)

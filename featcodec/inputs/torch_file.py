@@ -27,7 +27,7 @@ def read(file: File) -> Contents:
     Raises InvalidInput without torch, and for a file that needs more than weights to be read.
     """
     try:
-        from .. import torch
+        from ..torch import tensors as torch
     except ImportError:
         raise InvalidInput(
             f"{file.name} is a torch file, which torch reads: pip install 'featcodec[torch]'"
@@ -54,7 +54,7 @@ def read(file: File) -> Contents:
 
 
 def _load(file: File) -> Any:
-    from ..torch import load_weights
+    from ..torch.tensors import load_weights
 
     try:
         return load_weights(file.path)
@@ -83,7 +83,7 @@ def _leaves(found: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
 
 
 def _tensor(file: File, name: str, leaf: Any, spool: Callable[[], Spool]) -> Tensor:
-    from ..torch import elements_of, plain, type_of
+    from ..torch.tensors import elements_of, plain, type_of
 
     dtype = type_of(leaf, name)
     stored = elements_of(plain(leaf))

@@ -11,7 +11,7 @@ from ..encoding.tensors.group import Group
 from ..numpy import Arrays
 from ..sensitivity import sensitivity
 from ..tensors import Source
-from ..torch import from_stored
+from ..torch.tensors import from_stored
 from .gradients import wholes
 
 

@@ -13,15 +13,14 @@ try:
 except ImportError as error:
     raise ImportError("featcodec.torch needs torch: pip install 'featcodec[torch]'") from error
 
-from .access import safe_open
-from .align.numbers import stored_dtype
-from .dumps import Described
-from .elements import LIBRARY_NAMES
-from .errors import InvalidInput
-from .numpy import Arrays, options_of, save_source
-from .opening import Where
-from .outputs import complete
-from .sensitivity import sensitivity as sensitivity
+from ..access import safe_open
+from ..align.numbers import stored_dtype
+from ..dumps import Described
+from ..elements import LIBRARY_NAMES
+from ..errors import InvalidInput
+from ..numpy import Arrays, options_of, save_source
+from ..opening import Where
+from ..outputs import complete
 
 # Older versions of torch lack some; of 4-bit values it has pairs.
 _DTYPES = {
