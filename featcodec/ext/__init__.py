@@ -1,0 +1,1 @@
+"""Codecs and readers for stores, data sets and engines; each module needs the package it is for."""
