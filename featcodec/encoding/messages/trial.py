@@ -17,7 +17,7 @@ from ...coding.row_group import RowGroupCoder
 from ...entropy import symbols as coded_symbols
 from ...entropy.tables import Table
 from .latents import Latents, Symbols
-from .step import LAST, At, fitted, start_of
+from .step import CLOSE, LAST, At, fitted, start_of
 from .values import Values
 
 MOST_SHIFT = 120  # quarter octaves: a step beyond has no code
@@ -64,8 +64,9 @@ class Trial:
         goal = target / self.coder.values.std**2
         start = self._start(start_of([latents.values for _, latents in self.latents], goal))
         measured = self.measured(target)
-        for _ in range(ROUNDS):
-            found = fitted(self.error, goal, start)
+        for number in range(ROUNDS):
+            rough = measured and not number  # how far decoded values err otherwise, is not known
+            found = fitted(self.error, goal, start, NEARLY if rough else CLOSE)
             if found is None:
                 break
             if not measured:
@@ -160,7 +161,10 @@ class Trial:
 
     def error(self, position: int) -> float:
         """Return the squared error of the latents."""
-        return sum(found.error for found in self._quantised(At.of(position)))
+        at = At.of(position)
+        if self._last is not None and self._last[0] == at:
+            return sum(found.error for found in self._last[1])
+        return sum(latents.error(self._part(prefix, at)) for prefix, latents in self.latents)
 
     def _squared(self, position: int) -> float:
         return self._change(At.of(position))[0]
