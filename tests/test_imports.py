@@ -14,7 +14,7 @@ LEARNING = {
     "training/head.py",
     *(f"training/network/{path.name}" for path in NETWORK.glob("*.py")),
 }
-FACET = {f"torch/{path.name}" for path in (PACKAGE / "torch").glob("*.py")}
+FACET = {f"torch/{path.name}" for path in (PACKAGE / "torch").glob("*.py")} | {"ext/lmcache.py"}
 ENCODER = ("featcodec.encoding", "featcodec.training")
 HEAVY = ("numpy", "torch", "constriction", "safetensors", "compressai")
 
