@@ -125,6 +125,8 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
 def _elsewhere(target: Target, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a temporary file that goes to a URI or an open file when the block ends well."""
     named = isinstance(target, (str, os.PathLike))
+    if named and str(target).lower().startswith(("http://", "https://")):
+        raise InvalidInput(f"{target}: web servers are read and not written; name another output")
     if named and not overwrite and stores.exists(str(target)):
         raise InvalidInput(f"{target} exists; use --force to overwrite it")
     temporary = Path(tempfile.gettempdir()) / temporary_name()

@@ -171,6 +171,16 @@ def test_a_server_without_byte_ranges_is_told_of(
     assert len(safe_open(f"simplecache::{counted}").keys()) == 2
 
 
+def test_an_epoch_takes_a_request_a_row_group(counted: str) -> None:
+    torch = pytest.importorskip("featcodec.torch")
+    dataset = torch.FeatureDataset([counted] * 2, keys=["features", "labels"])
+    REQUESTS.clear()
+    stream = torch.FeatureStream(dataset, 50)
+    assert sum(len(batch["labels"]) for batch in stream) == 2 * ROWS
+    opening, row_groups = 2 * 3, 2 * ROWS // ROW_GROUP
+    assert len(REQUESTS) <= opening + row_groups
+
+
 # --- there and back -----------------------------------------------------------------------------
 
 
@@ -265,6 +275,12 @@ def test_what_cannot_be_read_is_one_line(
     assert run("info", uri) == 1
     said = capsys.readouterr().err
     assert uri in said and says in said and said.count("\n") == 1
+
+
+def test_a_web_server_is_no_output(packed: bytes) -> None:
+    put("memory://x.fcz", packed)
+    with pytest.raises(InvalidInput, match="are read and not written"):
+        decode_file("memory://x.fcz", "https://127.0.0.1:1/x.safetensors")
 
 
 def test_a_file_cut_off_is_known(packed: bytes) -> None:
