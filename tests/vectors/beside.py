@@ -34,7 +34,7 @@ def made() -> Iterator[Vector]:
     yield valid("330-embedded-profile", beside(maps, digits))
     yield valid("331-embedded-and-made", beside(rows, (b"MADE", NOTE), digits))
     yield valid("332-embedded-network", beside(least, (b"PROF", stored("least.fcp"))))
-    yield valid("333-made", beside(sound("010-lossless"), (b"MADE", b"")))
+    yield valid("333-made-lossless", beside(sound("010-lossless"), (b"MADE", b"")))
     for name, (reason, data) in faults(maps, digits).items():
         yield fault(name, reason, data)
     profile = beside(digits[1], (b"MADE", NOTE))
