@@ -57,9 +57,7 @@ def decode_to(
     the dump is no archive, which is written in order.
     """
     entries = chosen_entries(decoder.reader, names)
-    if dtype is not None and dtype not in FLOATS:
-        raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
-    described = _described(entries, dtype)
+    described = wanted_of(decoder.reader, names, dtype)
     archive = saving.archive_of(path, described)
     if archive is not None:
         with tempfile.TemporaryFile(dir=Path(out.name).parent) as room:
@@ -87,13 +85,20 @@ def _work(share: Share) -> None:
     """Decode a share in a process of its own."""
     decoder = Decoder(Reader(share.file, share.file.name), share.profiles)
     entries = chosen_entries(decoder.reader, share.names)
-    described = _described(entries, share.dtype)
+    described = wanted_of(decoder.reader, share.names, share.dtype)
     with Path(share.target).open("r+b") as out:
         writer = _writer(decoder, out, share.path, described, reserved=True)
         _decode(decoder, writer, entries, share.dtype, (share.number, share.of))
 
 
-def _described(entries: Sequence[TensorEntry], dtype: str | None) -> list[Described]:
+def wanted_of(reader: Reader, names: Sequence[str], dtype: str | None) -> list[Described]:
+    """Return the tensors of the dump that a file is decoded to, all when none is named.
+
+    Raises InvalidInput for an unknown tensor or type.
+    """
+    entries = chosen_entries(reader, names)
+    if dtype is not None and dtype not in FLOATS:
+        raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
     kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
     return [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
 

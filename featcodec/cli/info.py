@@ -8,25 +8,30 @@ from typing import Any
 
 import click
 
+from .. import profiles
 from ..container.group import GroupHeader
 from ..container.index import Key, PartEntry, TensorEntry
 from ..container.network import Network
 from ..container.reader import Reader
 from ..container.sections import PROFILE
 from ..container.source import File
-from . import batch, failures, render, streams
+from ..errors import InvalidInput
+from . import batch, failures, gather, render, streams, targets
 
 SHOWN = 40  # groups, and tensors of a group, unless -v
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@gather.inputs((targets.SUFFIX, profiles.SUFFIX), "FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file, one a line.")
 @click.option("-v", "--verbose", is_flag=True, help="Every tensor, however many.")
-def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
+def command(inputs: gather.Found, as_json: bool, verbose: bool) -> int:
     """Show what a file or a profile holds."""
 
-    def work(path: str) -> list[str]:
+    def work(one: gather.Input) -> list[str]:
+        path = one.path
+        if one.error:
+            raise InvalidInput(f"{path} {one.error}")
         found = describe(path)
         if as_json:
             return [render.as_json(found)]
@@ -34,12 +39,12 @@ def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
         return [path, *lines]
 
     failed = []
-    for path, result in batch.run(work, files, jobs=1, fail_fast=False):
+    for one, result in batch.run(work, inputs, jobs=1, fail_fast=False):
         if isinstance(result, Exception):
-            failed.append(failures.say(result, path, verbose))
+            failed.append(failures.say(result, one.path, verbose))
         else:
             render.show(*result)
-    return failures.status_of(failed, len(files))
+    return failures.status_of(failed, len(inputs))
 
 
 def describe(path: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import batch, failures, render
-from .encode import named
+from . import failures, render, targets
+from .asked import named
 
 if TYPE_CHECKING:
     from ..coding.profile import Profile
@@ -92,7 +92,7 @@ def command(
     asked_of.check(transform, len(dumps))
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
     read += [("--gradients", gradients)] if gradients else []
-    batch.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
+    targets.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
     with complete(output, force) as out:
         sources = opened(dumps)
         if transform == "neural":

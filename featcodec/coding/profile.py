@@ -46,7 +46,7 @@ class Profile:
         return zlib.crc32(self.digest)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out what is unpacked, which is many times as large, and what it is unpacked from."""
+        """Leave out the bytes of the file, and what is unpacked: it is many times as large."""
         left_out = ("_models", "data")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 

@@ -157,7 +157,9 @@ class Reader:
             raise Corrupt(f"{self.name} holds a profile twice")
         for digest in found:
             if digest not in self.index.profiles:
-                raise Corrupt(f"{self.name} holds the profile {digest.hex()}, which it does not need")
+                raise Corrupt(
+                    f"{self.name} holds the profile {digest.hex()}, which it does not need"
+                )
         return found
 
     def check_sections(self) -> None:

@@ -1,4 +1,4 @@
-"""Vectors of sections that are not critical: profiles in the file, notes on its making (SPEC §3.1)."""
+"""Vectors of sections that are not critical: profiles, and notes on the making (SPEC §3.1)."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from featcodec.container.reader import Reader
 from .edit import LaxWriter, rewrite
 from .store import Vector, fault, sound, stored, valid
 
-NOTE = '{"featcodec":"0.1.0","snr":10}'.encode()
+NOTE = b'{"featcodec":"0.1.0","snr":10}'
 
 
 def beside(data: bytes, *sections: tuple[bytes, bytes], critical: bool = False) -> bytes:
