@@ -108,7 +108,13 @@ def results(
     try:
         while waiting or workers:
             while waiting and len(workers) < jobs:
-                workers.append(Worker(work))
+                try:
+                    workers.append(Worker(work))
+                except OSError:  # there is no room for more processes
+                    if not workers:
+                        raise
+                    jobs = len(workers)
+                    break
                 workers[-1].begin(*waiting.pop())
             if meanwhile is not None:
                 meanwhile()

@@ -46,6 +46,8 @@ def decoded(source: str, target: str, wanted: "Wanted", force: bool) -> Skipped 
             found = [(tensor.name, tensor.dtype, tensor.shape) for tensor in dump.tensors]
     except FeatcodecError as error:
         return refuse(f"{target} exists and is not complete ({error})", force)
+    if Path(target).suffix == ".npy":  # which keeps no name
+        found = [(needed[0][0], dtype, shape) for _, dtype, shape in found]
     if sorted(found) == sorted(needed):
         return Skipped(f"{target} is complete")
     return refuse(f"{target} exists and holds other tensors", force)

@@ -12,6 +12,7 @@ def embed(file: BinaryIO, name: str, profiles: Iterable[bytes]) -> int:
 
     The file must need them, and not hold them yet.
     """
+    file.flush()
     reader = Reader(file, name)
     index, offset = reader.index, reader.offsets[-1]
     file.seek(offset)

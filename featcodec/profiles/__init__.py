@@ -34,7 +34,7 @@ def named() -> dict[str, Path]:
     """Return all profiles that have a name, by it: built-in ones, and those of the places named."""
     found = built_in()
     for place in _places():
-        found = _in(place) | found
+        found |= {name: path for name, path in _in(place).items() if name not in found}
     return found
 
 
