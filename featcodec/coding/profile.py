@@ -27,7 +27,7 @@ class Profile:
     """The entries of a profile and the digest of its file.
 
     `featcodec train` makes one; `entries` holds its linear models, `network` its learned codec,
-    `digest` the SHA-256 (32 bytes) by which files name it.
+    `digest` the SHA-256 (32 bytes) by which files name it, `data` the bytes of its file.
 
     >>> from featcodec import Profile
     >>> profile = Profile.load("backbone.fcp")
