@@ -24,7 +24,7 @@ from .dumps import Described, DumpWriter
 from .elements import FLOATS
 from .errors import InvalidInput
 from .outputs import descriptor
-from .pool import results
+from .pool import advance, results
 
 CHUNK = 1 << 18  # values converted at once
 
@@ -75,7 +75,7 @@ def decode_to(
     share = Share(file, plain, tuple(names), dtype, str(out.name), os.fspath(path), 0, jobs)
     others = [replace(share, number=number) for number in range(1, jobs)]
     own = partial(_decode, decoder, writer, entries, dtype, (0, jobs))
-    for _, result in results(_work, others, jobs - 1, own):
+    for _, result in results(_work, others, jobs - 1, own, lambda _, count: advance(count)):
         if isinstance(result, Exception):
             raise result
     return writer.total
@@ -124,7 +124,14 @@ def _decode(
     place = {entry.name: i for i, entry in enumerate(entries)}
     convert = partial(_converted, wanted=dtype) if dtype else None
     target = lambda entry: writer.tensor(place[entry.name])  # noqa: E731
-    decoder.decode(entries, target, writer.release, convert, share)
+    row_groups = sum(group.header.row_groups for group in decoder.groups)
+    bytes_each = decoder.reader.size // max(row_groups, 1)
+
+    def release() -> None:
+        writer.release()
+        advance(bytes_each)
+
+    decoder.decode(entries, target, release, convert, share)
 
 
 def _converted(stored: np.ndarray, dtype: str, wanted: str) -> np.ndarray:

@@ -138,7 +138,7 @@ def decode_file(
         source: Path of the file.
         destination: Path of the dump to write; `overwrite` lets it replace one. The suffix .npz,
             .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any other safetensors.
-        profiles: The profiles that the file may need; built-in ones are found without.
+        profiles: The profiles that the file may need; those found by their hash go without.
         tensors: Names of the tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
         jobs: Processes that share the row groups; the dump is the same for any number.

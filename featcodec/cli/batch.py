@@ -51,8 +51,10 @@ class Batch:
     told: Callable[[Any, Any], object] = lambda task, result: None  # of each result
     failed: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
-    done: list[Done] = field(default_factory=list)
     skipped: int = 0
+    done: int = 0
+    read: int = 0  # bytes of the inputs that are done
+    written: int | None = None  # and of their outputs
 
     def run(
         self,
@@ -77,29 +79,44 @@ class Batch:
         shown = not (self.no_progress or self.quiet)
         sizes = [size_of(task.source) for task in tasks]
         progress = Progress(len(tasks), sum(sizes), terminal(shown))
-        for task, result in run(work, tasks, self.jobs, self.fail_fast, progress, sizes):
+        try:
+            for task, result in run(work, tasks, self.jobs, self.fail_fast, progress, sizes):
+                self._take(task, result, tell, progress.clear)
+        finally:
             progress.clear()
-            self._take(task, result, tell)
-        progress.clear()
         self._close(total, progress)
         return failures.status_of(self.statuses, total)
 
-    def _take(self, task: Any, result: Any, tell: Callable[[Any, Any], list[str]]) -> None:
+    def _take(
+        self,
+        task: Any,
+        result: Any,
+        tell: Callable[[Any, Any], list[str]],
+        clear: Callable[[], object],
+    ) -> None:
+        """Say what came of a task, after `clear` where there is anything to say."""
         if isinstance(result, Exception):
+            clear()
             self._fail(task, result)
             return
         if isinstance(result, Skipped):
             self.skipped += 1
-            lines = [f"{task.source}: skipped, {result.why}"]
+            lines = [f"{task.source}: skipped, {result.why}"] * self.shown
         else:
-            self.done.append(Done(result.input_bytes, result.output_bytes))
+            self._count(result)
             lines = tell(task, result)
-            for remark in getattr(result, "remarks", ()):
-                if not self.quiet and self.remarks.new(remark):
-                    render.tell(f"{task.source}: {remark}")
-        if self.shown and not self.quiet:
+            remarks = [one for one in getattr(result, "remarks", ()) if self.remarks.new(one)]
+            lines = [*(f"{task.source}: {one}" for one in remarks), *lines * self.shown]
+        if lines and not self.quiet:
+            clear()
             render.tell(*lines)
         self.told(task, result)
+
+    def _count(self, result: Any) -> None:
+        self.done += 1
+        self.read += result.input_bytes
+        if result.output_bytes is not None:
+            self.written = (self.written or 0) + result.output_bytes
 
     def _fail(self, task: Any, error: Exception) -> None:
         error = failures.known(error)
@@ -111,15 +128,13 @@ class Batch:
         """Say what came of all together, and which failed."""
         if self.quiet or total == 1 or (self.fail_fast and self.failed):
             return
-        read = sum(one.input_bytes for one in self.done)
-        written = sum(one.output_bytes or 0 for one in self.done)
-        parts = [f"{len(self.done):,} of {total:,} {self.verb}"]
-        if self.done and self.done[0].output_bytes is None:
-            parts[0] += f": {render.size(read)}"
-        elif self.done:
-            parts[0] += f": {render.size(read)} -> {render.size(written)}"
-            parts[0] += f"  {render.ratio(read, written)}" if written < read else ""
-        of_dumps = max(read, written) / max(progress.seconds, 1e-6)
+        parts = [f"{self.done:,} of {total:,} {self.verb}"]
+        parts[0] += f": {render.size(self.read)}" * bool(self.done)
+        if self.written is not None:
+            smaller = self.written < self.read
+            times = f"  {render.ratio(self.read, self.written)}" * smaller
+            parts[0] += f" -> {render.size(self.written)}{times}"
+        of_dumps = max(self.read, self.written or 0) / max(progress.seconds, 1e-6)
         rate = f", {render.size(of_dumps)}/s" if self.done else ""
         parts.append(f"{render.duration(progress.seconds)}{rate}")
         parts += [f"{self.skipped:,} skipped"] * bool(self.skipped)
