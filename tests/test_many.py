@@ -1,11 +1,15 @@
 """Batches of thousands: what their inputs are, what may stand, what is said, and nothing lost."""
 
+import contextlib
 import io
 import json
 import os
+import pty
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -160,7 +164,7 @@ def test_whatever_is_wrong_with_some_the_others_are_done(
     dump(tree / "b" / "c.safetensors")
     (tree / "empty").mkdir()
     listing = tmp_path / "list"
-    listing.write_text("nowhere.safetensors\n")
+    listing.write_text(f"nowhere.safetensors\n{'long' * 100}.safetensors\n")
     done = finish(
         start_cli("encode", "-r", tree, tree / "empty", "--files-from", listing, "--output-dir",
                   packed, "-j", jobs, "--report", report)
@@ -168,20 +172,18 @@ def test_whatever_is_wrong_with_some_the_others_are_done(
     assert done.status == 1
     assert found(packed) == {"a/x.fcz", "a/b/y.fcz", "z.fcz", "b"}
     *said, total = done.err.splitlines()
-    assert total.startswith("3 of 8 encoded: ") and total.endswith("5 failed"), done.err
+    assert total.startswith("3 of 9 encoded: ") and total.endswith("6 failed"), done.err
     wrong = [line for line in said if line.startswith("featcodec: ")]
-    for name in ("junk", "gone", "b/c", "empty", "nowhere"):
+    for name in ("junk", "gone", "b/c", "empty", "nowhere", "longlong"):
         assert sum(name in line for line in wrong) == 1
     entries = [json.loads(line) for line in report.read_text().splitlines()]
-    assert sum("error" in entry for entry in entries) == 5 and len(entries) == 8
+    assert sum("error" in entry for entry in entries) == 6 and len(entries) == 9
 
 
-def start_cli(*arguments: object) -> Any:
-    import subprocess
-    import sys
-
+def start_cli(*arguments: object, **options: Any) -> subprocess.Popen:
     command = [sys.executable, "-m", "featcodec", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **{**pipes, **options})
 
 
 def test_a_name_that_is_no_output_s_is_a_failure_of_its_input(tree: Path, tmp_path: Path) -> None:
@@ -379,6 +381,26 @@ def test_progress_never_goes_back_nor_beyond_all(
     shown.append(int(progress.line().split(" %")[0]))
     assert shown == sorted(shown) and shown[-1] == 100
     assert f"10 of 10 files  {render.size(sum(sizes))} of" in progress.line()
+
+
+@linux
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_one_line_tells_of_all_processes(tree: Path, tmp_path: Path, command: str) -> None:
+    if command == "decode":
+        assert run("encode", "-r", tree, "--output-dir", tmp_path / "packed").status == 0
+        tree = tmp_path / "packed"
+    ours, theirs = pty.openpty()
+    words = [command, "-r", tree, "--output-dir", tmp_path / "out", "-j", "2"]
+    with start_cli(*words, stderr=theirs) as process:
+        process.wait()
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # what a terminal says at its end
+        while piece := os.read(ours, 1 << 16):
+            said += piece
+    os.close(ours)
+    assert process.returncode == 0 and b" %  " in said and b" of 3 files  " in said
+    assert b" left" in said and said.decode().splitlines()[-1].startswith("3 of 3 ")
 
 
 def test_the_progress_line_goes_before_anything_else_is_said() -> None:

@@ -52,7 +52,7 @@ class Gathering:
 
     def _expanded(self, path: str, place: str, below: str) -> Iterator[Input]:
         """Yield a file, or those that are found in a folder, where that is wanted."""
-        if path == STREAM or not Path(path).is_dir():
+        if path == STREAM or not is_folder(path):
             yield Input(path, place)
         elif not self.recursive:
             yield Input(path, place, "is a directory; add -r for the files in it")
@@ -73,6 +73,14 @@ class Gathering:
                     yield Input(str(here / name), str(mirrored / name))
         for error in failed:
             yield Input(str(error.filename), "", error.strerror or str(error))
+
+
+def is_folder(path: str) -> bool:
+    """Return whether there is a folder; of what cannot be reached, whoever opens it tells."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
 
 
 def paths_of(name: str, null: bool) -> list[str]:
