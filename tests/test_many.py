@@ -292,7 +292,7 @@ def test_a_file_that_is_cut_off_never_stands(
                 existing.encoded(str(folder / "z.fcz"), NOTE, force)
 
 
-NOTE = '{"snr": 20.0, "input_bytes": 1376}'
+NOTE = '{"snr":20.0,"input_bytes":1376}'
 WHOLE: list[bytes] = []
 
 

@@ -82,7 +82,8 @@ def note_of(task: Task) -> str:
     """Return what the file of a dump notes of its making; nothing where that is not wanted."""
     if task.asked.note is None:
         return ""
-    return json.dumps({**task.asked.note, "input_bytes": batch.size_of(task.source)})
+    found = {**task.asked.note, "input_bytes": batch.size_of(task.source)}
+    return json.dumps(found, separators=(",", ":"))
 
 
 def standing(task: Task) -> batch.Skipped | None:
