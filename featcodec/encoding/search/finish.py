@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...align.curve import Curve
 from ...align.value import ValueAlignment
@@ -31,6 +31,7 @@ class Tuned:
     coders: Mapping[bool, PartCoder]
     left: float = 1.0  # of the squared error, by the correction
     curve: Curve | None = None  # in normalised units
+    errors: dict[tuple[float, float], float] = field(default_factory=dict)  # by step and lmbda
 
     @property
     def step(self) -> float:
@@ -80,7 +81,7 @@ class Finish:
     def choice(self, step: float) -> Choice:
         """Return the choice that reaches the goal, from a step near that."""
         if self.on_saturation:
-            self.grid.lmbda = cost.lambda_for(self.grid, step, self.goal)
+            self.grid.lmbda = cost.lambda_for(self.grid, step, self.goal, self.grid.rough)
         if self.grid.bounds is not None:
             self._judge(step)
         if self.on_saturation:
@@ -181,13 +182,16 @@ class Finish:
     def _strict(self, found: Tuned) -> Tuned:
         """Return the same with the lmbda that reaches the goal."""
         error = lambda lmbda: self._error(found.at_lambda(lmbda))  # noqa: E731
-        return found.at_lambda(solve_lambda(error, self.goal))
+        return found.at_lambda(solve_lambda(error, self.goal, found.lmbda))
 
     def _error(self, found: Tuned) -> float:
         """Return the mean squared error of the sample."""
-        parts = [(found.coders[prefix], c.latents) for prefix, c in self.candidates.items()]
-        total = sum(candidate.size for candidate in self.candidates.values())
-        return sum(fitting.squared_error(*part) for part in parts) / total * found.left
+        key = (found.step, found.lmbda)
+        if key not in found.errors:
+            parts = [(found.coders[prefix], c.latents) for prefix, c in self.candidates.items()]
+            total = sum(candidate.size for candidate in self.candidates.values())
+            found.errors[key] = sum(fitting.squared_error(*part) for part in parts) / total
+        return found.errors[key] * found.left
 
     def _bits(self, found: Tuned) -> float:
         bits = sum(cost.stored_bits(self.candidates[p], c) for p, c in found.coders.items())

@@ -146,7 +146,7 @@ class Race:
         candidate = self.build.candidate(recipe, budget)
         goal = self.goal(recipe.values)
         if recipe.on_saturation:
-            candidate.lmbda = cost.lambda_for(candidate, start, goal, tables=True)
+            candidate.lmbda = cost.lambda_for(candidate, start, goal, candidate.nearly)
             recipe = replace(recipe, lmbda=candidate.lmbda)
             return Trial(recipe, cost.bits_at(candidate, goal, start, stays=True)[0], start)
         bits, step = cost.total_bits(candidate, goal, start)
