@@ -125,9 +125,31 @@ class Spectrum:
 
     @property
     def rank(self) -> int:
-        """The number of axes whose latents are worth more than their numbers."""
-        gain = np.log2(np.maximum(self.variance / self.level, 1)) / 2 @ self.tokens
-        return int(np.count_nonzero(gain > self.bits))
+        """The number of axes with which all takes the fewest bits, error at the price of bits."""
+        return int(np.argmin(self.totals))
+
+    @property
+    def totals(self) -> np.ndarray:
+        """The bits of latents, with their error at its price, and of axes, by how many are used.
+
+        What an axis would hold lies in all the others without it, and there it may be too little
+        for any to be coded: at low rates that costs error, not bits.
+        """
+        channels, count = self.axes.shape
+        others = channels - np.arange(count + 1)[:, None]
+        rest = np.concatenate([self.variance, ((channels - count) * self.rest)[None]])
+        left = rest[::-1].cumsum(axis=0)[::-1] / np.maximum(others, 1)
+        used = np.zeros(rest.shape)
+        used[1:] = self._price(self.variance).cumsum(axis=0)
+        numbers = np.concatenate([[0.0], self.bits.cumsum()])
+        found: np.ndarray = (used + others * self._price(left)) @ self.tokens + numbers
+        return found
+
+    def _price(self, variance: np.ndarray) -> np.ndarray:
+        """Return the bits of a latent, with its error where 1 / level is worth 1 / 2 ln 2 bits."""
+        ratio = variance / self.level
+        coded = np.log2(np.maximum(ratio, 1)) / 2
+        return coded + np.minimum(ratio, 1) / (2 * math.log(2))
 
 
 def water_level(

@@ -5,7 +5,7 @@ fitted to the largest; `finalist` makes it a choice.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ... import modes
@@ -62,6 +62,7 @@ class Race:
     trials: list[Trial] = field(default_factory=list)
     trained: float = math.inf  # bits of the best of the profile
     klts: list[Trial] = field(default_factory=list)  # with one KLT of the group's own, that help
+    close: list[Trial] = field(default_factory=list)  # to the best, on the larger sample
 
     def __post_init__(self) -> None:
         self.target = 10 ** (-self.snr / 10)  # mean squared error, of the variance
@@ -108,17 +109,29 @@ class Race:
         first = [trial for trial in first if not trial.exhausted] or first
         if not first:
             return None
-        finalists = self._finalists(self._second_look(first))
-        choices = [self._finished(trial) for trial in finalists]
-        least = min((choice.estimate.bits for choice in choices if choice.sound), default=math.inf)
-        if least > tuning.MISJUDGED * min(trial.bits for trial in finalists):
+        self.close = self._second_look(first)
+        finalists = self._finalists(self.close)
+        final = Final(self)
+        final.run(finalists)
+        if final.least > tuning.MISJUDGED * min(trial.bits for trial in finalists):
             # At very low rates a small sample may have nothing to code, and looks like a bargain.
-            rest = [trial for trial in first if trial not in finalists]
-            choices += self._below(least, sorted(rest, key=lambda trial: trial.bits))
-        sound = [choice for choice in choices if choice.sound]
-        if not sound:
-            return min(choices, key=lambda choice: choice.estimate.miss)
-        return min(sound, key=lambda choice: choice.estimate.bits)
+            rest = [t for t in first if t not in finalists and t.bits < final.least]
+            final.run(sorted(rest, key=lambda trial: trial.bits))
+        return final.best()
+
+    def run_near(self, other: "Race", most: float) -> Choice | None:
+        """Return the smallest choice of recipes that were close to the best at another SNR.
+
+        None where trials show far more bits than `most`.
+        """
+        close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in other.close]
+        close = [trial for trial in close if math.isfinite(trial.bits) and not trial.exhausted]
+        self.trials = self.close = sorted(close, key=lambda trial: trial.bits)
+        if self.least > tuning.DOUBTFUL * most:
+            return None
+        final = Final(self)
+        final.run(self._finalists(self.close))
+        return final.best()
 
     def promises(self, lower: "Race", found: Choice) -> bool:
         """Return whether more SNR than in another race may take no more bits than found there.
@@ -162,9 +175,17 @@ class Race:
         near.sort(key=lambda trial: trial.bits)
         close = list(dict.fromkeys((*near[:looks], *_rival(near), *_other_block(near, looks))))
         if len(close) > 1 and self.samples.group.values > 2 * self.sizes.trial:
-            close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in close]
+            close = [self._looked_at_again(trial) for trial in close]
             close.sort(key=lambda trial: trial.bits)
         return close
+
+    def _looked_at_again(self, trial: Trial) -> Trial:
+        """Return a trial on the larger sample, the same where that is what it was tried on."""
+        trial_size, final_size = (
+            self.build.budget(trial.recipe, size) for size in (self.sizes.trial, self.sizes.final)
+        )
+        same = trial_size == final_size
+        return trial if same else self._try(trial.recipe, trial.step, self.sizes.final)
 
     def _finalists(self, close: list[Trial]) -> list[Trial]:
         """Return those to be fitted to the large sample; of a large group, hardly more than one."""
@@ -176,18 +197,38 @@ class Race:
         near = [trial for trial in close if trial is best or trial.bits < tuning.DOUBT * best.bits]
         return [best, *_rival(near)]
 
-    def _below(self, least: float, trials: list[Trial]) -> Iterator[Choice]:
-        """Yield choices while what is left may be smaller than the least that is sound."""
-        for trial in trials:
-            if trial.bits > least:
-                return
-            choice = self._finished(trial)
-            yield choice
-            if choice.sound:
-                least = min(least, choice.estimate.bits)
 
-    def _finished(self, trial: Trial) -> Choice:
-        return finalist.finished(self, trial)
+@dataclass
+class Final:
+    """Trials of a race that are made choices, while another of them may be the smallest."""
+
+    race: Race
+    finished: list[tuple[Trial, Choice]] = field(default_factory=list)
+
+    @property
+    def sound(self) -> list[tuple[Trial, Choice]]:
+        """What can meet the SNR."""
+        return [(trial, choice) for trial, choice in self.finished if choice.sound]
+
+    @property
+    def least(self) -> float:
+        """The bits of the smallest that can meet the SNR."""
+        return min((choice.estimate.bits for _, choice in self.sound), default=math.inf)
+
+    def run(self, trials: Sequence[Trial]) -> None:
+        """Make choices of trials but those behind; samples misjudge all of them alike."""
+        for trial in trials:
+            off = min((c.estimate.bits / max(t.bits, 1.0) for t, c in self.sound), default=0.0)
+            if off * trial.bits < tuning.BEHIND * self.least:
+                self.finished.append((trial, finalist.finished(self.race, trial)))
+
+    def best(self) -> Choice:
+        """Return the smallest choice, with the quantiser that suits it; if need be the nearest."""
+        if not self.sound:
+            return min((choice for _, choice in self.finished), key=lambda c: c.estimate.miss)
+        trial, choice = min(self.sound, key=lambda pair: pair[1].estimate.bits)
+        return finalist.with_quantiser(self.race, trial, choice)
+
 
 
 def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
