@@ -26,13 +26,14 @@ from .network import as_tokens
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals, decibels
 from .task import TaskMetric
+from .search.cost import bits_of_error
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 from .without_repeats import size_of, without_repeats
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
-SCARCE_TOLERANCE = 0.02  # dB
+WORTH = 0.004  # of the bits: so many dB above the SNR may cost no more
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
@@ -176,9 +177,7 @@ class FeatureEncoder:
         signals = Signals.of(samples.group, choice.stats, of_task)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = self._group_writer(samples.group, self.profile)
-        # At low rates a decibel is worth up to half of the bits, and another attempt little time.
-        scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
-        control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
+        control = SnrControl(choice, snr, _tolerance(choice, samples))
         budget = signals.counts / 10 ** ((snr + control.aim) / 10)
         following: Choice | None = choice
         while following is not None:
@@ -232,6 +231,12 @@ class FeatureEncoder:
             max_error=distortion.largest,
             lossy=replace(lossy, clipped=distortion.exceptions),
         )
+
+
+def _tolerance(choice: Choice, samples: Samples) -> float:
+    """Return the dB above the SNR that are near enough: at low rates each is worth more bits."""
+    bits = max(choice.estimate.bits, 1.0)
+    return min(WORTH * bits / bits_of_error(1.0, bits, samples.group.values), TOLERANCE)
 
 
 def sane(stats: ValueStats) -> bool:

@@ -44,6 +44,7 @@ class Trial:
     recipe: Recipe
     bits: float  # for the whole group
     step: float
+    budget: int  # of the sample, in values
 
     @property
     def exhausted(self) -> bool:
@@ -91,8 +92,12 @@ class Race:
         return self.consider_at(recipe, start)
 
     def consider_at(self, recipe: Recipe, step: float) -> Trial:
-        """Try a recipe on the small sample from a step, or at it when that is to stay."""
-        self.trials.append(self._try(recipe, step, self.sizes.trial))
+        """Try a recipe on a sample from a step, or at it when that is to stay.
+
+        It is the small one unless few bits are left, which that has too few of.
+        """
+        scarce = self.least < tuning.SCARCE * self.samples.group.values
+        self.trials.append(self._try(recipe, step, self.sizes.final if scarce else self.sizes.trial))
         return self.trials[-1]
 
     @property
@@ -156,15 +161,17 @@ class Race:
         self.trained = self.least
 
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
-        candidate = self.build.candidate(recipe, budget)
+        size = self.build.budget(recipe, budget)
+        candidate = self.build.candidate(recipe, size)
         goal = self.goal(recipe.values)
         if recipe.on_saturation:
             candidate.lmbda = cost.lambda_for(candidate, start, goal, candidate.nearly)
             recipe = replace(recipe, lmbda=candidate.lmbda)
-            return Trial(recipe, cost.bits_at(candidate, goal, start, stays=True)[0], start)
+            bits = cost.bits_at(candidate, goal, start, stays=True)[0]
+            return Trial(recipe, bits, start, size)
         bits, step = cost.total_bits(candidate, goal, start)
         gain = modes.search_of(recipe.model.transform).trellis_gain or 1
-        return Trial(recipe, bits * gain, step)
+        return Trial(recipe, bits * gain, step, size)
 
     def _second_look(self, first: list[Trial]) -> list[Trial]:
         """Return the trials near the best, the best of a profile or without one among them."""
@@ -181,11 +188,9 @@ class Race:
 
     def _looked_at_again(self, trial: Trial) -> Trial:
         """Return a trial on the larger sample, the same where that is what it was tried on."""
-        trial_size, final_size = (
-            self.build.budget(trial.recipe, size) for size in (self.sizes.trial, self.sizes.final)
-        )
-        same = trial_size == final_size
-        return trial if same else self._try(trial.recipe, trial.step, self.sizes.final)
+        if trial.budget == self.build.budget(trial.recipe, self.sizes.final):
+            return trial
+        return self._try(trial.recipe, trial.step, self.sizes.final)
 
     def _finalists(self, close: list[Trial]) -> list[Trial]:
         """Return those to be fitted to the large sample; of a large group, hardly more than one."""

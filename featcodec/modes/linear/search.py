@@ -17,7 +17,7 @@ WELL_TRAINED = 0.97  # of all other bits: with so good a profile a large group t
 LEAST_TOKENS = 0.25  # for each channel, where a KLT is to pay
 FAR = 1.5  # of the least bits: of other ranks none takes so many fewer
 FEWER = 8  # times fewer axes are tried where a KLT does not pay, and half where it does
-MORE = 1.1  # of the axes: fewer more are not another rank
+SPARE = 8  # of the axes one is added: too few cost more than too many
 
 
 class LinearSearch(ModeSearch):
@@ -43,7 +43,7 @@ class LinearSearch(ModeSearch):
         for shape in dict.fromkeys((*blocks, samples.ones)):
             spectrum = spectrum_of(race, axes, centre, shape)
             if best is None:
-                tried = self._climb(race, spectrum, centre, shape, least)
+                tried = self._enter_ranks(race, spectrum, centre, shape, least)
                 best = tried[0]
                 if best.bits > FAR * race.least:
                     return
@@ -52,35 +52,27 @@ class LinearSearch(ModeSearch):
             else:
                 self._consider(race, spectrum, centre, shape, best.recipe.model.vectors.shape[2])
 
-    def _climb(
+    def _enter_ranks(
         self, race: Race, spectrum: Spectrum, centre: np.ndarray, shape: Sizes, without: float
     ) -> list[Trial]:
-        """Enter KLTs of more and of fewer axes while that pays; return them, the best first.
+        """Enter KLTs of the rank that a spectrum shows and of fewer axes; return the best first.
 
-        What a KLT is to be better than takes `without` bits.
+        What a KLT is to be better than takes `without` bits. The spectrum knows ranks better than
+        trials do, but not how unlike channels are without a KLT.
         """
         most = fitting.most_axes(len(centre), limits.KLT_NUMBERS)
         most = min(most, spectrum.axes.shape[1])
-        start = min(max(spectrum.rank, 1), most)
+        rank = min(max(spectrum.rank + -(-spectrum.rank // SPARE), 1), most)
         bits = np.cumsum(spectrum.bits)
-        while start > 1 and bits[start - 1] > race.least:
-            start //= 2
-        tried = [self._consider(race, spectrum, centre, shape, start)]
-        if tried[0].bits > FAR * race.least:
-            return tried
-        # Of few axes more may pay though these do not yet.
-        for up in (True, False) if tried[0].bits < NEAR * without else (False,):
-            rank, last = start, tried[0]
-            while True:
-                fewer = rank // (2 if last.bits < without else FEWER)
-                rank, before = (min(2 * rank, most) if up else fewer), rank
-                alike = before <= rank < MORE * before
-                if rank == 0 or alike or bits[rank - 1] > race.least:
-                    break
-                last = self._consider(race, spectrum, centre, shape, rank)
-                tried.append(last)
-                if last.bits > min(trial.bits for trial in tried):
-                    break
+        while rank > 1 and bits[rank - 1] > race.least:
+            rank //= 2
+        tried = [self._consider(race, spectrum, centre, shape, rank)]
+        pays = tried[0].bits < without
+        while tried[-1].bits == min(trial.bits for trial in tried) < FAR * race.least:
+            rank //= 2 if tried[-1].bits < without else FEWER
+            if rank == 0 or (pays and len(tried) > 1):
+                break
+            tried.append(self._consider(race, spectrum, centre, shape, rank))
         return sorted(tried, key=lambda trial: trial.bits)
 
     def _consider(
