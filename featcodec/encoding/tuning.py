@@ -36,6 +36,7 @@ DOUBT = 1.02  # of the bits of the best: what may still be better when more is s
 BEHIND = 1.15  # of the bits of the best, by what trials turned out to be: more is not fitted
 DOUBTFUL = 1.2  # of the bits that are wanted: trials of few symbols are off by so much
 SCARCE = 0.1  # bits a value, below which trials are judged badly
+HARDLY = 0.02  # bits a value, below which a small sample shows none
 # Of the bits of the best: what more of them is worth another look; how many trials get it.
 CLOSE, CLOSE_SCARCE = (0.1, 3), (0.2, 5)
 SATURATION_STEPS = 4  # multiples of the step that may divide the saturation value

@@ -8,6 +8,7 @@ variance and of the number of tokens, and weak axes are cheap.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ SMALL, FULL, SEVERAL = 256, 1024, 8
 WORK = 1 << 28
 OVERSAMPLING, ROUNDS = 8, 2  # of the subspace iteration
 PRECISION = 0.9  # of the root mean square of integers that theory wants
+FEWER = 0.6  # of the axes that seem best
 LEVELS = 1 << 14  # variances that a water level is computed from
 BISECTIONS = 30
 
@@ -124,11 +126,6 @@ class Spectrum:
         return (channels - np.arange(count)) * (np.log2(1 + 12 * self.magnitudes**2) / 2 + 0.15)
 
     @property
-    def rank(self) -> int:
-        """The number of axes with which all takes the fewest bits, error at the price of bits."""
-        return int(np.argmin(self.totals))
-
-    @property
     def totals(self) -> np.ndarray:
         """The bits of latents, with their error at its price, and of axes, by how many are used.
 
@@ -150,6 +147,17 @@ class Spectrum:
         ratio = variance / self.level
         coded = np.log2(np.maximum(ratio, 1)) / 2
         return coded + np.minimum(ratio, 1) / (2 * math.log(2))
+
+
+def ranks_of(spectra: Sequence[Spectrum], most: int) -> list[int]:
+    """Return numbers of axes of each, with one of which all take about the fewest bits.
+
+    None where none pays. The first has one to spare, because too few cost more than too many, but
+    what strengths a sample shows flatters weak axes: the others are fewer.
+    """
+    best = int(np.argmin(sum(spectrum.totals for spectrum in spectra)))
+    most = min(best + 1, most)
+    return list(dict.fromkeys((most, int(FEWER * most) or 1))) if best else []
 
 
 def water_level(

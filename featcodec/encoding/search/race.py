@@ -62,7 +62,7 @@ class Race:
     snr: float
     trials: list[Trial] = field(default_factory=list)
     trained: float = math.inf  # bits of the best of the profile
-    klts: list[Trial] = field(default_factory=list)  # with one KLT of the group's own, that help
+    klt: Trial | None = None  # with one KLT of the group's own, that helps
     close: list[Trial] = field(default_factory=list)  # to the best, on the larger sample
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class Race:
 
         It is the small one unless few bits are left, which that has too few of.
         """
-        scarce = self.least < tuning.SCARCE * self.samples.group.values
+        scarce = self.least < tuning.HARDLY * self.samples.group.values
         self.trials.append(self._try(recipe, step, self.sizes.final if scarce else self.sizes.trial))
         return self.trials[-1]
 
@@ -162,7 +162,7 @@ class Race:
 
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
         size = self.build.budget(recipe, budget)
-        candidate = self.build.candidate(recipe, size)
+        candidate = self.build.candidate(recipe, budget)
         goal = self.goal(recipe.values)
         if recipe.on_saturation:
             candidate.lmbda = cost.lambda_for(candidate, start, goal, candidate.nearly)
@@ -234,6 +234,11 @@ class Final:
         trial, choice = min(self.sound, key=lambda pair: pair[1].estimate.bits)
         return finalist.with_quantiser(self.race, trial, choice)
 
+
+
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """Return the trial of the fewest bits."""
+    return min(trials, key=lambda trial: trial.bits)
 
 
 def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
