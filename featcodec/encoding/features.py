@@ -1,7 +1,7 @@
 """One group of features to a header and row groups: how it is coded, and its quality met."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,7 +11,6 @@ from ..container.group import GroupHeader
 from ..container.writer import Writer
 from ..elements import PRECISION
 from ..entropy.prediction import PredictionError
-from ..errors import InvalidInput
 from ..request import Options, Quality
 from . import rounding, tuning
 from .bounded.choice import bounded_choice
@@ -25,8 +24,8 @@ from .lossless import least_exact_bytes
 from .network import as_tokens
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals, decibels
-from .task import TaskMetric
 from .search.cost import bits_of_error
+from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples

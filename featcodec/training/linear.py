@@ -13,6 +13,7 @@ from ..coding.parts.base import Sizes
 from ..container.model import ProfileEntry
 from ..encoding.fit import fitting
 from ..encoding.fit.fitting import Classes
+from ..encoding.fit.spectrum import ranks_of
 from ..encoding.judge import judge_at
 from ..encoding.room import check_features
 from ..encoding.search.candidate import scale_of

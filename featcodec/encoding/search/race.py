@@ -97,7 +97,9 @@ class Race:
         It is the small one unless few bits are left, which that has too few of.
         """
         scarce = self.least < tuning.HARDLY * self.samples.group.values
-        self.trials.append(self._try(recipe, step, self.sizes.final if scarce else self.sizes.trial))
+        self.trials.append(
+            self._try(recipe, step, self.sizes.final if scarce else self.sizes.trial)
+        )
         return self.trials[-1]
 
     @property
@@ -235,7 +237,6 @@ class Final:
         return finalist.with_quantiser(self.race, trial, choice)
 
 
-
 def best_of(trials: Sequence[Trial]) -> Trial:
     """Return the trial of the fewest bits."""
     return min(trials, key=lambda trial: trial.bits)
@@ -252,14 +253,13 @@ def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
 
 
 def _unlike(trials: list[Trial]) -> list[Trial]:
-    """Return those that differ in transform, block or profile from better ones, or take as few."""
-    found: dict[tuple, list[Trial]] = {}
+    """Return those that differ from better ones in mode, in block, or in being of a profile."""
+    found: dict[tuple, Trial] = {}
     for trial in trials:
         model = trial.recipe.model
-        alike = found.setdefault((model.transform, model.block, trial.recipe.of_profile), [])
-        if not alike or trial.bits < tuning.SAME_BITS * alike[0].bits:
-            alike.append(trial)
-    return [trial for alike in found.values() for trial in alike]
+        search = modes.search_of(model.transform)
+        found.setdefault((search, model.block, trial.recipe.of_profile), trial)
+    return list(found.values())
 
 
 def _rival(trials: list[Trial]) -> list[Trial]:
