@@ -63,7 +63,7 @@ class Race:
     trials: list[Trial] = field(default_factory=list)
     trained: float = math.inf  # bits of the best of the profile
     klt: Trial | None = None  # with one KLT of the group's own, that helps
-    close: list[Trial] = field(default_factory=list)  # to the best, on the larger sample
+    close: list[Trial] = field(default_factory=list)  # to the best, as they turned out
 
     def __post_init__(self) -> None:
         self.target = 10 ** (-self.snr / 10)  # mean squared error, of the variance
@@ -94,9 +94,10 @@ class Race:
     def consider_at(self, recipe: Recipe, step: float) -> Trial:
         """Try a recipe on a sample from a step, or at it when that is to stay.
 
-        It is the small one unless few bits are left, which that has too few of.
+        It is the small one, unless that shows too few bits to compare KLTs by.
         """
         scarce = self.least < tuning.HARDLY * self.samples.group.values
+        scarce = scarce and recipe.model.vectors.size > 0
         self.trials.append(
             self._try(recipe, step, self.sizes.final if scarce else self.sizes.trial)
         )
@@ -116,14 +117,14 @@ class Race:
         first = [trial for trial in first if not trial.exhausted] or first
         if not first:
             return None
-        self.close = self._second_look(first)
-        finalists = self._finalists(self.close)
+        finalists = self._finalists(self._second_look(first))
         final = Final(self)
         final.run(finalists)
         if final.least > tuning.MISJUDGED * min(trial.bits for trial in finalists):
             # At very low rates a small sample may have nothing to code, and looks like a bargain.
             rest = [t for t in first if t not in finalists and t.bits < final.least]
             final.run(sorted(rest, key=lambda trial: trial.bits))
+        self.close = final.close()
         return final.best()
 
     def run_near(self, other: "Race", most: float) -> Choice | None:
@@ -133,11 +134,12 @@ class Race:
         """
         close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in other.close]
         close = [trial for trial in close if math.isfinite(trial.bits) and not trial.exhausted]
-        self.trials = self.close = sorted(close, key=lambda trial: trial.bits)
+        self.trials = close
         if self.least > tuning.DOUBTFUL * most:
             return None
         final = Final(self)
-        final.run(self._finalists(self.close))
+        final.run(self._finalists(close))
+        self.close = final.close()
         return final.best()
 
     def promises(self, lower: "Race", found: Choice) -> bool:
@@ -223,11 +225,17 @@ class Final:
         return min((choice.estimate.bits for _, choice in self.sound), default=math.inf)
 
     def run(self, trials: Sequence[Trial]) -> None:
-        """Make choices of trials but those behind; samples misjudge all of them alike."""
+        """Make choices of trials but those behind; samples misjudge those of one mode alike."""
         for trial in trials:
-            off = min((c.estimate.bits / max(t.bits, 1.0) for t, c in self.sound), default=0.0)
-            if off * trial.bits < tuning.BEHIND * self.least:
+            off = [c.estimate.bits / max(t.bits, 1.0) for t, c in self.sound if _alike(t, trial)]
+            if min(off, default=1.0) * trial.bits < tuning.BEHIND * self.least:
                 self.finished.append((trial, finalist.finished(self.race, trial)))
+
+    def close(self) -> list[Trial]:
+        """Return the trials whose choices are near the best, the best first."""
+        found = sorted(self.sound, key=lambda pair: pair[1].estimate.bits)
+        most = tuning.BEHIND * self.least
+        return [trial for trial, choice in found if choice.estimate.bits < most]
 
     def best(self) -> Choice:
         """Return the smallest choice, with the quantiser that suits it; if need be the nearest."""
@@ -250,6 +258,12 @@ def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
     seen = {trial.recipe.model.block for trial in trials[:looks]}
     others = [trial for trial in trials if trial.recipe.model.block not in seen]
     return others[:1] if len(seen) == 1 else []
+
+
+def _alike(one: Trial, other: Trial) -> bool:
+    """Return whether two trials are of one mode."""
+    search, another = (modes.search_of(t.recipe.model.transform) for t in (one, other))
+    return search is another
 
 
 def _unlike(trials: list[Trial]) -> list[Trial]:
