@@ -32,7 +32,8 @@ from .tensors.samples import Samples
 from .without_repeats import size_of, without_repeats
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
-WORTH = 0.004  # of the bits: so many dB above the SNR may cost no more
+# dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
+SCARCE_TOLERANCE, WORTH = 0.02, 0.002
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
@@ -233,9 +234,14 @@ class FeatureEncoder:
 
 
 def _tolerance(choice: Choice, samples: Samples) -> float:
-    """Return the dB above the SNR that are near enough: at low rates each is worth more bits."""
-    bits = max(choice.estimate.bits, 1.0)
-    return min(WORTH * bits / bits_of_error(1.0, bits, samples.group.values), TOLERANCE)
+    """Return the dB above the SNR that are near enough.
+
+    At low rates each is worth up to half of the bits, and another attempt at few little time.
+    """
+    bits, values = max(choice.estimate.bits, 1.0), samples.group.values
+    if values > samples.sizes.whole:
+        return SCARCE_TOLERANCE if bits < tuning.SCARCE * values else TOLERANCE
+    return min(WORTH * bits / bits_of_error(1.0, bits, values), TOLERANCE)
 
 
 def sane(stats: ValueStats) -> bool:
