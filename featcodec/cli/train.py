@@ -1,6 +1,7 @@
 """`featcodec train`."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     metavar="N",
     help="Gradients of --head for each sample.",
 )
+@click.option("--task", "score", metavar="MODULE:FUNCTION", help="With --keep: as for eval.")
+@click.option("--keep", type=float, metavar="LOSS", help="Recommend a quality, see above.")
 @click.option("--from", "start", metavar="P", help="neural: go on from the network of a profile.")
 @click.option("--steps", type=click.IntRange(1), metavar="N", help="neural: steps (12000).")
 @click.option("--seed", type=int, metavar="N", help="Of --head; neural: of all chance (0).")
@@ -60,6 +63,8 @@ def command(
     head: str | None,
     outputs: str,
     draws: int,
+    score: str | None,
+    keep: float | None,
     start: str | None,
     steps: int | None,
     seed: int | None,
@@ -77,6 +82,10 @@ def command(
     encode takes --task-snr with it. A head is a function of a dump's name without its suffix and
     of a torch tensor of features: it returns the outputs of the rest of the network, logits of
     classes [N, K], or embeddings [N, K] ([K] of a tensor without a sample axis).
+
+    With --keep the profile recommends the least task SNR at which --task loses no more, found on
+    samples held out in turn; encode without a quality takes it. Without --task no labels are
+    needed: LOSS is of the accuracy, or of the cosine, that outputs of --head let expect.
     """
     from ..coding.profile import Profile
     from ..outputs import complete
@@ -84,25 +93,20 @@ def command(
     from . import train_network, train_task
 
     of_head = head is not None and transform == "linear"
-    asked = train_network.Asked(start, steps, None if of_head else seed, device)
-    options = Options(layouts=layout)
+    asked, options = train_network.Asked(start, steps, seed, device), Options(layouts=layout)
     if transform == "linear":
-        asked.refuse()
-    asked_of = train_task.Asked(gradients, head, outputs, draws, seed or 0)
+        replace(asked, seed=None if of_head else seed).refuse()
+    asked_of = train_task.Asked(gradients, head, outputs, draws, seed or 0, score, keep)
     asked_of.check(transform, len(dumps))
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
     read += [("--gradients", gradients)] if gradients else []
     batch.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
     with complete(output, force) as out:
-        sources = opened(dumps)
         if transform == "neural":
             checkpoint = Path(checkpoint_of(output))
-            data = train_network.train(sources, options, asked, checkpoint, quiet)
+            data = train_network.train(opened(dumps), options, asked, checkpoint, quiet)
         else:
-            from ..training.linear import train
-
-            with asked_of.gradients_of(dumps, quiet) as task:
-                data = Profile.pack(train(sources, options, task))
+            data = Profile.pack(asked_of.train(dumps, options, quiet))
         out.write(data)
     profile = Profile.parse(data)
     if not quiet:
@@ -116,6 +120,7 @@ def tell(profile: "Profile") -> None:
     for entry in profile.entries:
         part = " (prefix tokens)" if entry.prefix else ""
         tuned = f", for {entry.task}" if entry.task is not None else ""
+        tuned += f", recommended task SNR {entry.recommended:g} dB" if entry.recommended else ""
         render.tell(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}{tuned}")
 
 

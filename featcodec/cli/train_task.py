@@ -1,5 +1,7 @@
 """The part of `featcodec train` that tunes a profile to a task."""
 
+import contextlib
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from ..container.model import ProfileEntry
+    from ..request import Options
     from ..training.metric import TaskGradients
 
 
@@ -22,6 +26,8 @@ class Asked:
     outputs: str
     draws: int
     seed: int
+    score: str | None = None
+    keep: float | None = None
 
     def check(self, transform: str, dumps: int) -> None:
         """Raise UsageError for options that do not go together."""
@@ -34,21 +40,81 @@ class Asked:
                 f"--gradients {self.gradients} is no folder; for several dumps give a folder that"
                 " holds gradients under their names"
             )
+        if self.keep is None:
+            if self.score:
+                raise click.UsageError(
+                    "--task needs --keep, the loss that is allowed, such as 0.01"
+                )
+            return
+        if not 0 < self.keep < math.inf:
+            raise click.UsageError(f"--keep must be a positive number, not {self.keep:g}")
+        if not (self.gradients or self.head):
+            raise click.UsageError("--keep recommends a task SNR: add --head or --gradients")
+        if not (self.score or self.head):
+            raise click.UsageError("--keep needs --task, which scores features, or --head")
+
+    def train(self, dumps: Sequence[str], options: "Options", quiet: bool) -> "list[ProfileEntry]":
+        """Return the entries of a linear profile of dumps, with a metric when one is asked for."""
+        from ..training.linear import train
+        from .train import opened
+
+        with self._gradients_of(dumps, quiet) as task:
+            entries = train(opened(dumps), options, task)
+        if self.keep is None:
+            return entries
+        assert task is not None
+        return self._recommending(dumps, options, quiet, task, entries)
+
+    def _recommending(
+        self,
+        dumps: Sequence[str],
+        options: "Options",
+        quiet: bool,
+        task: "TaskGradients",
+        entries: "list[ProfileEntry]",
+    ) -> "list[ProfileEntry]":
+        from ..dumps import Dump
+        from ..functions import named_function
+        from ..training.judges import ByHead, ByScore
+        from ..training.recommend import Recommendation
+        from . import render
+
+        judge: ByHead | ByScore
+        if self.score:
+            judge = ByScore(self.score, named_function(self.score, "--task"))
+        else:
+            assert self.head is not None
+            judge = ByHead(self.head, named_function(self.head, "--head"), self.outputs)
+        tell = (lambda _: None) if quiet else (lambda line: render.tell(f"  {line}"))
+        with contextlib.ExitStack() as stack:
+            sources = [stack.enter_context(Dump(path)) for path in dumps]
+            search = Recommendation(judge, float(self.keep or 0), options, tell)
+            return search.of(sources, task, entries)
 
     @contextmanager
-    def gradients_of(self, dumps: Sequence[str], quiet: bool) -> "Iterator[TaskGradients | None]":
+    def _gradients_of(self, dumps: Sequence[str], quiet: bool) -> "Iterator[TaskGradients | None]":
         """Provide the gradients for dumps of features, None when no task is asked for."""
         if not (self.gradients or self.head):
             yield None
             return
         from ..training.metric import TaskGradients
 
+        needed = self.keep is not None
         if self.gradients:
-            yield TaskGradients(Path(self.gradients).name, self._read)
+            name = self._named(Path(self.gradients).name)
+            yield TaskGradients(name, self._read, needed=needed)
             return
         assert self.head is not None
         with _progress(dumps, quiet) as advance:
-            yield TaskGradients(self.head, self._by_head(advance))
+            name, of = self._named(self.head), self._by_head(advance)
+            yield TaskGradients(name, of, made=True, needed=needed)
+
+    def _named(self, name: str) -> str:
+        """Return what is known of a task: by whom it is named, and what is kept of it."""
+        if self.keep is None:
+            return name
+        kept = f"{self.keep:g} of {self.score} lost" if self.score else f"{self.keep:g} lost"
+        return f"{name}, at most {kept}"
 
     def _read(self, source: Any, _groups: Any) -> tuple[str, Any]:
         """Return name and dump of the gradients of a dump of features."""

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from ..encoding.tensors.group import Group
+from ..encoding.tensors.wholes import has_samples, wholes
 from ..numpy import Arrays
 from ..sensitivity import sensitivity
 from ..tensors import Source
 from ..torch import from_stored
-from .gradients import wholes
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class HeadGradients:
         stem = Path(getattr(source, "path", "dump")).stem
         tensors, found = {tensor.name: tensor for tensor in source.tensors}, {}
         for group in groups:
-            samples = "N" in (group.cut_as or group.layout).axes[:1]
+            samples = has_samples(group)
             for name, shape in wholes(group):
                 if name in found:
                     continue  # of another part
