@@ -26,7 +26,8 @@ from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.errors import InvalidInput
 from featcodec.fidelity import Outputs
 from featcodec.training.halves import PARTS, Divided
-from featcodec.training.judges import ByHead, ByScore
+from featcodec.training.head import Head
+from featcodec.training.judges import ByHeads, ByScore
 from featcodec.training.linear import train
 from featcodec.training.metric import TaskGradients
 from featcodec.training.recommend import (
@@ -183,7 +184,7 @@ def test_a_score_and_its_head_tell_the_same_loss_and_error() -> None:
         return float((y * z).sum(1).mean())
 
     by_score = ByScore("t", score).loss(dump, decoded, 1.0)
-    by_head = ByHead("t", lambda _, x: x[:, 0], "embedding").loss(dump, decoded, 1.0)
+    by_head = ByHeads("t", [Head(lambda _, x: x[:, 0], "embedding")]).loss(dump, decoded, 1.0)
     assert by_score is not None and by_head is not None
     assert by_score.mean == pytest.approx(by_head.mean, abs=1e-5)
     assert by_score.error == pytest.approx(by_head.error, rel=0.5)
@@ -270,7 +271,7 @@ def test_a_quality_is_recommended_though_no_metric_pays() -> None:
     def cosine(_stem: str, x: torch.Tensor) -> torch.Tensor:
         return x.flatten(1)
 
-    search = Recommendation(ByHead("t", cosine, "embedding"), 0.02, Options())
+    search = Recommendation(ByHeads("t", [Head(cosine, "embedding")]), 0.02, Options())
     entries = search.of([source], task, train([source], Options(), task))
     profile = Profile.parse(Profile.pack(entries))
     data = fc.save({"x": features(3, 300, 6, 8)}, {"layout": "NLD"}, profile=profile)
@@ -311,6 +312,7 @@ def test_what_cannot_be_recommended_is_told_in_one_line(
 def test_a_single_sample_is_not_enough() -> None:
     dump = Arrays({"x": (features(1, 40, 8), "F32")}, {"layout": "LD"})
     task = TaskGradients("t", lambda *_: ("gradients", dump), needed=True)
-    search = Recommendation(ByHead("t", lambda _, x: x.mean(0), "embedding"), 0.01, Options())
+    judge = ByHeads("t", [Head(lambda _, x: x.mean(0), "embedding")])
+    search = Recommendation(judge, 0.01, Options())
     with pytest.raises(InvalidInput, match="at least two samples"):
         search.of([dump], task, train([dump], Options(), task))

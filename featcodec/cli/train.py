@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import batch, failures, render
+from . import batch, failures, render, train_task
 from .encode import named
 
 if TYPE_CHECKING:
@@ -24,29 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--layout", multiple=True, callback=named, metavar="[NAME=]LAYOUT", help="As for encode."
 )
-@click.option(
-    "--gradients",
-    metavar="PATH",
-    help="linear: gradients of a task, a folder of dumps named as those of features, or one dump.",
-)
-@click.option("--head", metavar="MODULE:FUNCTION", help="linear: makes the gradients, see above.")
-@click.option(
-    "--outputs",
-    type=click.Choice(["classes", "embedding"]),
-    default="classes",
-    show_default=True,
-    help="What --head returns.",
-)
-@click.option(
-    "--draws",
-    type=click.IntRange(1),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="Gradients of --head for each sample.",
-)
-@click.option("--task", "score", metavar="MODULE:FUNCTION", help="With --keep: as for eval.")
-@click.option("--keep", type=float, metavar="LOSS", help="Recommend a quality, see above.")
+@train_task.options
 @click.option("--from", "start", metavar="P", help="neural: go on from the network of a profile.")
 @click.option("--steps", type=click.IntRange(1), metavar="N", help="neural: steps (12000).")
 @click.option("--seed", type=int, metavar="N", help="Of --head; neural: of all chance (0).")
@@ -59,12 +37,7 @@ def command(
     output: str,
     transform: str,
     layout: dict[str, str],
-    gradients: str | None,
-    head: str | None,
-    outputs: str,
-    draws: int,
-    score: str | None,
-    keep: float | None,
+    asked_of: train_task.Asked,
     start: str | None,
     steps: int | None,
     seed: int | None,
@@ -81,7 +54,9 @@ def command(
     With --gradients or --head the profile learns what the outputs of a network react to, and
     encode takes --task-snr with it. A head is a function of a dump's name without its suffix and
     of a torch tensor of features: it returns the outputs of the rest of the network, logits of
-    classes [N, K], or embeddings [N, K] ([K] of a tensor without a sample axis).
+    classes [N, K], or embeddings [N, K] ([K] of a tensor without a sample axis). With --metric
+    what counts is given outright: under the name of a tensor, or as the only one, weights [C] of
+    the squared errors of channels, or a symmetric matrix [C, C].
 
     With --keep the profile recommends the least task SNR at which --task loses no more, found on
     samples held out in turn; encode without a quality takes it. Without --task no labels are
@@ -90,16 +65,15 @@ def command(
     from ..coding.profile import Profile
     from ..outputs import complete
     from ..request import Options
-    from . import train_network, train_task
+    from . import train_network
 
-    of_head = head is not None and transform == "linear"
     asked, options = train_network.Asked(start, steps, seed, device), Options(layouts=layout)
     if transform == "linear":
-        replace(asked, seed=None if of_head else seed).refuse()
-    asked_of = train_task.Asked(gradients, head, outputs, draws, seed or 0, score, keep)
+        replace(asked, seed=None if asked_of.drawn else seed).refuse()
+    asked_of = replace(asked_of, seed=seed or 0)
     asked_of.check(transform, len(dumps))
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
-    read += [("--gradients", gradients)] if gradients else []
+    read += asked_of.read
     batch.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
     with complete(output, force) as out:
         if transform == "neural":

@@ -1,7 +1,7 @@
-"""What is lost of a task: by a function that scores dumps, or by the outputs of a head."""
+"""What is lost of a task: by a function that scores dumps, or by the outputs of heads."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from ..fidelity import Outputs
-from ..sensitivity import Head
 from .halves import Divided, Tensors
-from .recommend import Loss
+from .head import Head
+from .recommend import Loss, bound
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,27 @@ class ByScore:
 
 
 @dataclass(frozen=True)
-class ByHead:
-    """Needs no labels: what is expected to be lost by the clean outputs of a head."""
+class ByHeads:
+    """Needs no labels: what is expected to be lost by the clean outputs of heads.
+
+    Of several heads that counts which loses most.
+    """
 
     task: str
-    head: Callable[[str, torch.Tensor], torch.Tensor]
-    outputs: str
-    known: dict[int, list[torch.Tensor]] = field(default_factory=dict)  # outputs of clean dumps
+    heads: Sequence[Head]
+    known: dict[tuple[int, int], list[torch.Tensor]] = field(default_factory=dict)  # clean outputs
 
     def loss(self, dump: Divided, decoded: Tensors, most: float) -> Loss | None:
-        head: Head = partial(self.head, _stem(dump))
-        outputs = Outputs(head, self.outputs, {n: bool(p.ndim) for n, p in dump.parts.items()})
-        if id(dump) not in self.known:
-            self.known[id(dump)] = outputs.of(dump.clean)
-        losses = outputs.losses(self.known[id(dump)], outputs.of(decoded)).numpy()
+        found = [self._loss(dump, decoded, number) for number in range(len(self.heads))]
+        return max(found, key=lambda loss: bound([loss]))
+
+    def _loss(self, dump: Divided, decoded: Tensors, number: int) -> Loss:
+        head, key = self.heads[number], (id(dump), number)
+        samples = {name: bool(parts.ndim) for name, parts in dump.parts.items()}
+        outputs = Outputs(partial(head.function, _stem(dump)), head.outputs, samples)
+        if key not in self.known:
+            self.known[key] = outputs.of(dump.clean)
+        losses = outputs.losses(self.known[key], outputs.of(decoded)).numpy()
         return Loss(float(losses.mean()), _standard_error(losses), dump.samples)
 
 

@@ -2,8 +2,8 @@
 
 Usage: python tests/benchmarks/recommended.py TRAIN_DIR EVAL_DIR --head M:F --task M:F NAME...
 
-For each NAME a profile is trained on TRAIN_DIR/NAME.safetensors with --keep, and EVAL_DIR/NAME.safetensors
-is encoded with it, without a quality. --csv FILE adds a row for each to a file of `data/`.
+For each NAME a profile is trained on the dump of this name in TRAIN_DIR with --keep, and that in
+EVAL_DIR is encoded with it, without a quality. --csv FILE adds a row for each to a file of `data/`.
 """
 
 import io
