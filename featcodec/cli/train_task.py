@@ -195,7 +195,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--gradients",
             metavar="PATH",
-            help="linear: gradients of a task: a folder of dumps named as the features', or one dump.",
+            help="linear: gradients of a task, in one dump or in a folder of dumps of these names.",
         ),
         click.option(
             "--metric", metavar="PATH", help="linear: a dump of weights of channels, see above."
