@@ -87,7 +87,12 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
 @click.option("-o", "--output", metavar="OUT", help="Output file; - for standard output.")
 @click.option("--output-dir", metavar="DIR", help="Folder for the outputs.")
-@click.option("--snr", type=float, metavar="DB", help="Signal to noise ratio (default: 20).")
+@click.option(
+    "--snr",
+    type=float,
+    metavar="DB",
+    help="Signal to noise ratio (20, unless -p recommends a quality).",
+)
 @click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file.")
 @click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
 @click.option("--row-snr", type=float, metavar="DB", help="SNR of rows, each by its own norm.")

@@ -25,7 +25,7 @@ from .metric import TaskGradients
 
 LOWEST, HIGHEST = 1.0, 61.0  # task SNR in dB
 COARSE, FINE = 4.0, 0.5  # dB, from one to the next that is tried
-MARGIN = 1.33  # standard errors: 90 % of Student's t with 19 degrees of freedom lie below
+MARGIN = 1.73  # standard errors: 95 % of Student's t with 19 degrees of freedom lie below
 
 Progress = Callable[[str], object]
 

@@ -8,6 +8,7 @@ EVAL_DIR is encoded with it, without a quality. --csv FILE adds a row for each t
 
 import io
 from pathlib import Path
+from typing import Any
 
 import click
 import records
@@ -56,7 +57,7 @@ def main(
     torch.set_num_threads(1)
     score, known = load_task(task), records.read(csv)[1] if csv and csv.exists() else []
     profiles.mkdir(exist_ok=True)
-    rows: list[dict] = list(known)
+    rows: list[dict[str, Any]] = list(known)
     for name in names:
         path, options = train / f"{name}.safetensors", ["--head", head, "--outputs", outputs]
         profile = trained(path, [*options, "--keep", str(keep)], profiles / f"{name}.fcp")

@@ -3,8 +3,8 @@
 Usage: python tests/benchmarks/samples.py TRAIN EVAL --head MODULE:FUNCTION [--csv FILE]
 
 Profiles are trained on parts of the dump TRAIN and judged on the dump EVAL, of class outputs: rows
-are bits at equal KL divergence as parts of those of a plain profile of all samples. The sibling task
-tells the first half of the classes apart. --csv FILE adds rows to a file of `data/`.
+are bits at equal KL divergence as parts of those of a plain profile of all samples. The sibling
+task tells the first half of the classes apart. --csv FILE adds rows to a file of `data/`.
 """
 
 from collections.abc import Iterator, Sequence
