@@ -91,7 +91,7 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     "--snr",
     type=float,
     metavar="DB",
-    help="Signal to noise ratio (20, unless -p recommends a quality).",
+    help="Signal to noise ratio (20; with -p as it recommends).",
 )
 @click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file.")
 @click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
