@@ -43,7 +43,7 @@ def encode_file(
     Args:
         source: Path of the dump: a file of safetensors, NumPy (.npz, .npy) or torch.save.
         destination: Path of the file to write; `overwrite` lets it replace one.
-        quality: Of the floating tensors; 20 dB without.
+        quality: Of the floating tensors; without, what a profile recommends, else 20 dB.
         profile: Trained statistics, which decoding needs too; without, they travel in the file.
         options: Layouts, architectures, transforms, and qualities by name.
         progress: Is told how many bytes of the dump each row group held.

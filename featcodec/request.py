@@ -15,6 +15,8 @@ FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 class Quality:
     """Exactly one of six qualities of the floating tensors; the others are None or False.
 
+    With `recommended` it gives way, where a profile recommends a task SNR for features.
+
     `snr` is in dB, of each group of tensors; `bpfp` is bits per feature point, every byte of the
     file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit;
     `row_snr` is in dB, of the squared error of each row over its squared norm, on the average;
@@ -30,6 +32,7 @@ class Quality:
     lossless: bool = False
     row_snr: float | None = None
     task_snr: float | None = None
+    recommended: bool = False
 
     @classmethod
     def choose(
@@ -41,7 +44,7 @@ class Quality:
         row_snr: float | None = None,
         task_snr: float | None = None,
     ) -> "Quality":
-        """Return the quality asked for, 20 dB when none is.
+        """Return the quality asked for; when none is, what a profile recommends, else 20 dB.
 
         Raises InvalidInput for more than one, and for a number that is not positive.
 
@@ -57,7 +60,7 @@ class Quality:
         if len(asked) > 1:
             raise InvalidInput(f"choose one quality, not {' and '.join('--' + a for a in asked)}")
         if not asked:
-            return cls(snr=DEFAULT_SNR)
+            return cls(snr=DEFAULT_SNR, recommended=True)
         for name, value in numbers.items():
             if value is not None and (not math.isfinite(value) or value <= 0):
                 raise InvalidInput(f"--{name} must be a positive number, not {value}")

@@ -39,7 +39,10 @@ quality = bundled(
     "quality",
     checked,
     snr=click.option(
-        "--snr", type=float, metavar="DB", help="Signal to noise ratio (default: 20)."
+        "--snr",
+        type=float,
+        metavar="DB",
+        help="Signal to noise ratio (20; with -p as it recommends).",
     ),
     bpfp=click.option(
         "--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file."
@@ -123,5 +126,6 @@ def settings(
     """
     asked = {name: value for name, value in quality.items() if value}
     in_order = [[pattern, text] for pattern, text in rules.items()]  # the first that matches holds
-    found = {**(asked or {"snr": DEFAULT_SNR}), "profile": profile, **coding, "rules": in_order}
+    asked = asked or ({"recommended": True} if profile else {"snr": DEFAULT_SNR})
+    found = {**asked, "profile": profile, **coding, "rules": in_order}
     return {name: value for name, value in found.items() if value and value != "auto"}

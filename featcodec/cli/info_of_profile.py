@@ -32,6 +32,7 @@ def describe_entry(entry: Any) -> dict[str, Any]:
         "normalization": {"mean": entry.mean, "std": entry.std},
         "transform": entry.model.transform,
         "task": entry.task,
+        "recommended_db": entry.recommended or None,
         "block": list(entry.model.block),
         "bytes": len(entry.pack()),
     }
@@ -57,7 +58,8 @@ def profile_lines(found: dict[str, Any]) -> list[str]:
             [
                 entry["name"]
                 + (" (prefix tokens)" if entry["prefix"] else "")
-                + (f", for {entry['task']}" if entry["task"] is not None else ""),
+                + (f", for {entry['task']}" if entry["task"] is not None else "")
+                + (f": task SNR {at:g} dB" if (at := entry["recommended_db"]) else ""),
                 entry["architecture"],
                 entry["layout"],
                 str(entry["channels"]),

@@ -61,6 +61,9 @@ def encode(
             "a task SNR needs a profile with the metric of a task: train one with --gradients or"
             " --head"
         )
+    recommending = {e.task: e for e in profile.entries if e.recommended} if profile else {}
+    if quality.recommended and not recommending:
+        quality = replace(quality, recommended=False)
     # NaN and extremes are data here; what comes of it is measured.
     with ONE_THREAD, np.errstate(all="ignore"):
         judge = judge_at(quality.decibels, profile, options)
@@ -77,7 +80,10 @@ def encode(
             report = encoder.encode(quality)
         else:
             report = at_rate(lambda snr: encoder.encode(_at(snr, profile)), quality.bpfp)
-    return replace(report, remarks=_remarks(source, options, groups))
+    followed = tuple(f"at the task SNR recommended for {task}" for task in recommending)
+    return replace(
+        report, remarks=_remarks(source, options, groups) + followed * quality.recommended
+    )
 
 
 @dataclass
