@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "featcodec"
 NETWORK = PACKAGE / "training" / "network"
 LEARNING = {
     "cli/train_network.py",
-    "training/head.py",
+    *(f"training/{name}.py" for name in ("head", "halves", "judges", "recommend")),
     *(f"training/network/{path.name}" for path in NETWORK.glob("*.py")),
 }
 FACET = {f"torch/{path.name}" for path in (PACKAGE / "torch").glob("*.py")} | {"ext/lmcache.py"}
@@ -95,7 +95,10 @@ def test_no_private_name_crosses_a_module() -> None:
     ("name", "allowed"),
     [
         ("constriction", {"entropy/rans.py"}),
-        ("torch", {*FACET, "sensitivity.py", "transform/neural/network.py", *LEARNING}),
+        (
+            "torch",
+            {*FACET, "fidelity.py", "sensitivity.py", "transform/neural/network.py", *LEARNING},
+        ),
         ("compressai", {"training/network/hyperprior.py"}),
     ],
 )

@@ -24,8 +24,8 @@ from featcodec import numpy as fn  # noqa: E402
 from featcodec.errors import Corrupt, InvalidInput, InvalidStream, ProfileMissing  # noqa: E402
 from featcodec.ext import numcodecs as of_numcodecs  # noqa: E402
 from featcodec.ext.chunks import ChunkCodec  # noqa: E402
-from featcodec.ext.resolving import PATH, resolve  # noqa: E402
 from featcodec.ext.zarr import Featcodec  # noqa: E402
+from featcodec.profiles import SEARCH_PATH as PATH  # noqa: E402
 
 CHUNKS = (64, 17, 64)
 
@@ -44,7 +44,6 @@ def path_of_profiles(profile_file: Path, tmp_path: Path, monkeypatch: pytest.Mon
     folder.mkdir()
     shutil.copy(profile_file, folder / "digits.fcp")
     monkeypatch.setenv(PATH, f"{tmp_path / 'nothing'}{os.pathsep}{folder}")
-    resolve.cache_clear()
     return folder
 
 
@@ -169,9 +168,8 @@ def test_a_profile_that_is_missing_is_named(
     create(tmp_path / "x.zarr", tokens, Featcodec(profile_file, snr=10))
     done = in_a_fresh_process(tmp_path / "x.zarr", **{PATH: ""})
     sha256 = hashlib.sha256(profile_file.read_bytes()).hexdigest()
-    assert f"ProfileMissing: no profile with SHA-256 {sha256}" in done.stderr
+    assert f"ProfileMissing: chunks need the profile with SHA-256 {sha256}" in done.stderr
     assert PATH in done.stderr
-    resolve.cache_clear()
     with pytest.raises(ProfileMissing, match="0" * 64):
         ChunkCodec("0" * 64).encode(tokens)
 

@@ -16,10 +16,14 @@ Identity = tuple[int, int, int]  # inode, size, time of the last change in ns
 
 
 class Source:
-    """Bytes at positions, `size` in all; `name` is what messages call them."""
+    """Bytes at positions, `size` in all; `name` is what messages call them.
+
+    `path` is that of a file, or its URI, by which other processes open it; others have none.
+    """
 
     name: str
     size: int
+    path: str = ""
 
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from a position, fewer at the end."""

@@ -20,11 +20,11 @@ from ..arrays import name_of
 from ..coding.profile import Profile
 from ..container.sections import MAGIC
 from ..elements import FLOATS
-from ..errors import Corrupt, InvalidInput
+from ..errors import Corrupt, InvalidInput, ProfileMissing
 from ..limits import ROW_GROUP_VALUES
 from ..message import Codec
+from ..profiles import SEARCH_PATH
 from ..request import Quality
-from .resolving import resolve
 
 NAME = "chunk"  # of the one tensor
 SHA256 = re.compile("[0-9a-f]{64}")
@@ -75,8 +75,18 @@ class ChunkCodec:
     @cached_property
     def _codec(self) -> Codec:
         """That of messages."""
-        profile = self._profile or resolve(self.configuration["profile"])
-        return Codec(profile, max_values=ROW_GROUP_VALUES, **self._asked)
+        return Codec(self._found(), max_values=ROW_GROUP_VALUES, **self._asked)
+
+    def _found(self) -> Profile:
+        """Return the profile that was given, or the one that has the SHA-256."""
+        sha256 = self.configuration["profile"]
+        found = self._profile or Profile.find(bytes.fromhex(sha256))
+        if found is None:
+            raise ProfileMissing(
+                f"chunks need the profile with SHA-256 {sha256}: add it with featcodec profiles"
+                f" add, or name its folder in {SEARCH_PATH}"
+            )
+        return found
 
     def check(self, dtype: np.dtype) -> None:
         """Raise InvalidInput for a type that cannot be coded."""

@@ -37,8 +37,8 @@ class Featcodec(ArrayBytesCodec):
         """Take what all chunks have in common.
 
         Args:
-            profile: A profile, its path, or its SHA-256: the array's metadata hold the latter, and
-                it is found in the folders of FEATCODEC_PROFILE_PATH.
+            profile: A profile, its path or name, or its SHA-256: the array's metadata hold the
+                latter, by which it is found again (`featcodec profiles add`).
             layout: The axes of a chunk, such as NCHW, where there is no profile.
             **quality: One of `snr` (dB, 20 without), `bpfp`, `max_error` and `lossless=True`.
 
