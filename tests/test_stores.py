@@ -204,6 +204,19 @@ def test_every_path_may_be_a_uri(digits: Path, profile_file: Path, tmp_path: Pat
     assert run("info", "memory://new.fcp") == 0
 
 
+def test_uris_are_listed_and_mirrored_below_a_folder(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put("memory://in/deep/vit.safetensors", (digits / "vit_eval.safetensors").read_bytes())
+    (tmp_path / "list").write_text("memory://in/deep/vit.safetensors\n")
+    for folder in (str(tmp_path / "out"), "memory://out"):
+        command = ("encode", "--files-from", str(tmp_path / "list"), "--output-dir", folder)
+        assert run(*command, "--dry-run") == 0
+        assert f"{folder}/in/deep/vit.fcz" in capsys.readouterr().out
+        assert run(*command, "-q") == 0
+        assert run("info", f"{folder}/in/deep/vit.fcz") == 0
+
+
 def test_arrays_go_to_a_store_and_come_back(features: np.ndarray) -> None:
     fn.save_file({"x": features}, "memory://x.fcz", layout="NCHW", snr=20)
     assert fn.load_file("memory://x.fcz")["x"].shape == features.shape

@@ -125,6 +125,7 @@ def test_any_array_comes_back_bit_for_bit(array: np.ndarray) -> None:
 def test_a_codec_keeps_its_quality_and_is_made_anew(
     tokens: np.ndarray, quality: dict[str, Any]
 ) -> None:
+    tokens = tokens[:32]
     codec = of_numcodecs.Featcodec(layout="NLD:1+4x4", **quality)
     assert codec.get_config() == {"id": "featcodec", "layout": "NLD:1+4x4", **quality}
     again = type(codec).from_config({k: v for k, v in codec.get_config().items() if k != "id"})

@@ -41,7 +41,7 @@ class Decoder:
         known: dict[bytes, Profile | None] = {profile.digest: profile for profile in profiles}
         for digest, data in reader.embedded().items():
             known[digest] = Profile.parse(data, f"the profile in {reader.name}")
-        beside = getattr(reader.source, "path", "") or None
+        beside = reader.source.path or None
         self.profiles: list[Profile] = []
         for digest in reader.index.profiles:
             if digest not in known:
