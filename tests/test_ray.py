@@ -15,7 +15,7 @@ from safetensors.numpy import load_file as load_dump
 from safetensors.numpy import save_file as save_dump
 
 import featcodec
-from featcodec.cli import encode as cli_encode
+from featcodec.cli.main import main
 from featcodec.dumps import Dump
 from featcodec.errors import InvalidInput
 from featcodec.ext.manifest import Manifest
@@ -120,8 +120,6 @@ class Task:
     source: str
     target: str
     killed: str = ""
-    profile: str | None = None
-    force: bool = False
 
 
 def work(folder: str, task: Task) -> Any:
@@ -132,11 +130,7 @@ def work(folder: str, task: Task) -> Any:
     if task.killed == "before" and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    quality = {"snr": 10.0}
-    of_cli = cli_encode.Task(
-        task.source, task.target, quality, task.profile, {}, task.force, False, False
-    )
-    report = cli_encode.work(of_cli)
+    report = featcodec.encode_file(task.source, task.target, featcodec.Quality(snr=10))
     if task.killed == "after" and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -148,11 +142,9 @@ def test_a_worker_that_is_killed_loses_nothing_and_nothing_comes_twice(
 ) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
-    profile = tmp_path / "x.fcp"
-    trained(dumps[0], tmp_path)
     kills = {1: "before", 4: "after", 6: "always"}
     tasks = [
-        Task(str(path), str(path.with_suffix(".fcz")), kills.get(i, ""), str(profile))
+        Task(str(path), str(path.with_suffix(".fcz")), kills.get(i, ""))
         for i, path in enumerate(dumps)
     ]
     found = list(results(partial(work, str(marks)), tasks))
@@ -163,8 +155,23 @@ def test_a_worker_that_is_killed_loses_nothing_and_nothing_comes_twice(
             assert isinstance(result, WorkerDied) and not target.exists()
             continue
         assert result.output_bytes == target.stat().st_size
-        values = load_file(target, profile=profile)["x"]
+        values = load_file(target)["x"]
         assert values.shape == (40, 16)
+
+
+def test_the_command_line_spreads_a_batch(
+    cluster: None, dumps: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dumps[3].write_bytes(b"no dump")
+    command = ["encode", "-r", str(tmp_path / "dumps"), "--output-dir", str(tmp_path / "coded")]
+    command += ["--snr", "15", "--engine", "ray", "--skip-existing"]
+    with pytest.raises(SystemExit, match="1"):
+        main(command)
+    assert f"{FILES - 1} of {FILES} encoded" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="1"):
+        main(command)
+    said = capsys.readouterr().err
+    assert f"{FILES - 1} skipped" in said and str(dumps[3]) in said
 
 
 def test_a_manifest_knows_what_is_done_as_it_is_now(dumps: list[Path], tmp_path: Path) -> None:

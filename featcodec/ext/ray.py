@@ -3,13 +3,9 @@
 `Encoder` and `Decoder` are for `Dataset.map_batches`; `results` does the tasks of the command line.
 """
 
-import atexit
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -144,9 +140,9 @@ def results(
 ) -> Iterator[tuple[int, Any]]:
     """Yield (position, result) of tasks as they are done on a cluster, as `featcodec.pool` does.
 
-    Without an address a cluster is made of this machine. The files of profiles that tasks name in
-    `profile` or `profiles` travel once. A result is an exception where there was one, and where the
-    workers of a task died again and again.
+    Without an address a cluster is made of this machine. What the `source` and `target` of a task
+    name must be the same for all workers. A result is an exception where there was one, and where
+    the workers of a task died again and again.
     """
     ray = needed("ray", "ray")
     began = not ray.is_initialized()
@@ -163,18 +159,13 @@ def _results(
     ray: Any, work: Callable[[Any], Any], tasks: Sequence[Any]
 ) -> Iterator[tuple[int, Any]]:
     do = ray.remote(num_cpus=1, max_retries=RETRIES)(_do)
-    files = {path: Path(path).read_bytes() for task in tasks for path in _profiles_of(task)}
-    sent = {path: ray.put(data) for path, data in files.items()}
     most = WAITING * max(int(ray.cluster_resources().get("CPU", 1)), 1)
     waiting = iter(enumerate(tasks))
     running: dict[Any, int] = {}
     while True:
         while len(running) < most and (entry := next(waiting, None)) is not None:
             position, task = entry
-            if not Path(task.target).exists():  # then it may be there when the task is done again
-                task = replace(task, force=True)
-            paths = _profiles_of(task)
-            running[do.remote(work, task, paths, *(sent[path] for path in paths))] = position
+            running[do.remote(work, task, not Path(task.target).exists())] = position
         if not running:
             return
         for ready in ray.wait(list(running), num_returns=1)[0]:
@@ -185,29 +176,11 @@ def _results(
             yield running.pop(ready), result
 
 
-def _profiles_of(task: Any) -> tuple[str, ...]:
-    """Return the files of profiles that a task names; built-in ones are everywhere."""
-    named = task.profiles if hasattr(task, "profiles") else (task.profile,)
-    return tuple(path for path in named if path and Path(path).is_file())
-
-
-def _do(work: Callable[[Any], Any], task: Any, paths: tuple[str, ...], *files: bytes) -> Any:
-    """Do a task on a worker, with copies of the profiles that it names."""
-    local = {path: _kept(data) for path, data in zip(paths, files)}
-    if hasattr(task, "profiles"):
-        task = replace(task, profiles=tuple(local.get(path, path) for path in task.profiles))
-    else:
-        task = replace(task, profile=local.get(task.profile, task.profile))
+def _do(work: Callable[[Any], Any], task: Any, fresh: bool) -> Any:
+    """Do a task on a worker, perhaps again."""
+    if fresh:  # what is there now, a worker made that died before it could tell
+        Path(task.target).unlink(missing_ok=True)
     try:
         return work(task)
-    except Exception as error:  # not what is raised stops a cluster, but what is lost
+    except Exception as error:  # is a result, and no reason to do it again
         return error
-
-
-@lru_cache(maxsize=8)
-def _kept(profile: bytes) -> str:
-    """Return the path of a copy of a profile that lasts as long as this process."""
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / "profile.fcp").write_bytes(profile)
-    return str(folder / "profile.fcp")
