@@ -35,6 +35,7 @@ NEEDS = {
     r"featcodec eval": "bjontegaard",
     r"zstd": "zstandard",
     r"memory://|file://": "fsspec",
+    r"import ray|--engine ray|ext\.manifest": "ray",
     r"train --transform neural": "compressai",
 }
 TOOLS = ("find", "xargs", "parallel", "make", "cmp")  # programs that an example may call
@@ -109,6 +110,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
     return {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning")  # of Ray
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_example_runs(
     page: Path, environment: dict[str, str], subtests: pytest.Subtests

@@ -48,6 +48,8 @@ class Batch:
     verbose: bool = False
     fail_fast: bool = False
     no_progress: bool = False
+    engine: str = "processes"
+    ray_address: str | None = None
     told: Callable[[Any, Any], object] = lambda task, result: None  # of each result
     failed: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -80,7 +82,13 @@ class Batch:
         sizes = [size_of(task.source) for task in tasks]
         progress = Progress(len(tasks), sum(sizes), terminal(shown))
         try:
-            for task, result in run(work, tasks, self.jobs, self.fail_fast, progress, sizes):
+            spread = None
+            if self.engine == "ray":
+                from ..ext import ray
+
+                spread = partial(ray.results, address=self.ray_address)
+            of_all = run(work, tasks, self.jobs, self.fail_fast, progress, sizes, spread)
+            for task, result in of_all:
                 self._take(task, result, tell, progress.clear)
         finally:
             progress.clear()
@@ -169,10 +177,12 @@ def run(
     fail_fast: bool,
     progress: Progress | None = None,
     sizes: Sequence[int] = (),
+    spread: Callable[..., Iterator[tuple[int, Any]]] | None = None,
 ) -> Iterator[tuple[Any, Any]]:
     """Yield (task, result) in the order of the tasks; a result may be an exception.
 
-    After a failure with `fail_fast`, or an interruption, what is not done is dropped.
+    `spread` does what `pool.results` does, on other machines. After a failure with `fail_fast`, or
+    an interruption, what is not done is dropped.
     """
     progress = progress or Progress(len(tasks), 0, None)
     sizes = sizes or [0] * len(tasks)
@@ -187,9 +197,12 @@ def run(
             yield i, result
 
     jobs = min(jobs, len(tasks))
-    found = (
-        pool.results(partial(attempt, work), tasks, jobs, told=told) if jobs > 1 else one_by_one()
-    )
+    if spread is not None:
+        found = spread(partial(attempt, work), tasks)
+    elif jobs > 1:
+        found = pool.results(partial(attempt, work), tasks, jobs, told=told)
+    else:
+        found = one_by_one()
     done: dict[int, Any] = {}
     for position, task in enumerate(tasks):
         while position not in done:
@@ -223,6 +236,16 @@ def options(verb: str) -> Decorator:
         lambda jobs, **how: Batch(verb, job_count(jobs), **how),
         jobs=click.option(
             "-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core."
+        ),
+        engine=click.option(
+            "--engine",
+            type=click.Choice(["processes", "ray"]),
+            default="processes",
+            show_default=True,
+            help="What does several inputs at once; ray: workers of a cluster, in place of -j.",
+        ),
+        ray_address=click.option(
+            "--ray-address", metavar="A", help="Of a cluster; without, this machine is one."
         ),
         fail_fast=click.option("--fail-fast", is_flag=True, help="Stop at the first failure."),
         no_progress=click.option(
