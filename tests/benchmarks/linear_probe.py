@@ -1,12 +1,12 @@
 """A linear probe trained from raw files, float16 and compressed ones: time of an epoch, accuracy.
 
-    python tests/benchmarks/linear_probe.py DUMP.safetensors
+    python tests/benchmarks/linear_probe.py DUMP.safetensors... --csv data/probe.csv
 
-The dump holds `features` and `labels`; every third sample is tested on. The others are copied to
+A dump holds `features` and `labels`; every third sample is tested on. The others are copied to
 several files, so that an epoch is long enough to be timed. Every way reads the same batches in the
 same order, from the page cache. What is raw is mapped, and its rows are gathered from the maps.
-Times are those of the clock and, in brackets, of the processors of all processes: on a busy machine
-the latter hold.
+Times are the least of the clock and of the processors of all processes: on a busy machine the
+latter hold.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import records
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -102,71 +103,73 @@ def written(
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dump", type=Path)
-    parser.add_argument("--snr", type=float, default=10)
-    parser.add_argument("--copies", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--workers", type=int, nargs="*", default=[0, 2])
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    tensors = load_file(asked.dump)
-    tested = torch.arange(len(tensors["labels"])) % 3 == 0
-    tensors["labels"] = torch.unique(tensors["labels"], return_inverse=True)[1]
-    train, test = ({k: tensors[k][rows] for k in KEYS} for rows in (~tested, tested))
-    with tempfile.TemporaryDirectory() as folder:
-        with safe_open(asked.dump, "pt") as file:
-            metadata = file.metadata()  # with the layout
-        ways = written(train, metadata, Path(folder), asked.copies, asked.snr)
-        for line in table(ways, test, asked.workers, asked.epochs):
-            print(line, flush=True)
-
-
 def times() -> np.ndarray:
     """Return the time of the clock, and that of the processors, in seconds."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return np.array([time.perf_counter(), sum(each.ru_utime + each.ru_stime for each in used)])
 
 
-def table(
-    ways: dict[str, list[Path]], test: dict[str, torch.Tensor], workers: Sequence[int], epochs: int
-) -> Iterator[str]:
+def measured(
+    ways: dict[str, list[Path]], test: dict[str, torch.Tensor], workers: int, epochs: int
+) -> Iterator[dict[str, Any]]:
+    """Yield what came of each way to store the training data."""
     packed = list(ways)[-2]
     labels = [test["labels"], load_file(ways["float16"][0])["labels"]]
     classes = int(torch.cat(labels).max()) + 1
     starts = FeatureDataset(ways[packed], KEYS).starts
-    yield "| stored as | MB | workers | s an epoch | of raw | accuracy |"
-    yield "|---|---|---|---|---|---|"
-    for count in workers:
-        streams, probes = {}, {}
-        seconds: dict[str, list[np.ndarray]] = {name: [] for name in ways}
-        for name, paths in ways.items():
-            # Where half of the values fit the cache, each epoch decodes.
-            values = starts[-1] * test["features"][0].numel() * 4
-            data: Any = Raw(paths, starts)
-            if name in (packed, KEPT):
-                cache = int(values) * 2 if name == KEPT else int(values) // 2
-                data = FeatureDataset(paths, KEYS, cache=cache)
-            streams[name] = FeatureStream(data, BATCH)
-            example = data.batch(np.arange(0, starts[-1], 7)[:1000])
-            probes[name] = Probe(example, classes)
-        for epoch in range(epochs):  # in turn, so that all meet the same load
-            for name, stream in streams.items():
-                stream.set_epoch(epoch)
-                began = times()
-                for batch in DataLoader(stream, batch_size=None, num_workers=count):
-                    probes[name].step(batch)
-                seconds[name].append(times() - began)
-        for name, paths in ways.items():
-            with torch.no_grad():
-                right = probes[name](test["features"]).argmax(1) == test["labels"]
-            size = sum(path.stat().st_size for path in paths) / 1e6
-            clock, cpu = np.min(seconds[name], axis=0)
-            of_raw = np.min(seconds[name], axis=0) / np.min(seconds["raw float32"], axis=0)
-            cells = [f"{clock:.2f} ({cpu:.2f})", "{:.2f} ({:.2f})".format(*of_raw)]
-            accuracy = f"{right.float().mean():.3f}"
-            yield "| " + " | ".join((name, f"{size:.1f}", str(count), *cells, accuracy)) + " |"
+    streams, probes = {}, {}
+    seconds: dict[str, list[np.ndarray]] = {name: [] for name in ways}
+    for name, paths in ways.items():
+        values = starts[-1] * test["features"][0].numel() * 4
+        data: Any = Raw(paths, starts)
+        if name in (packed, KEPT):  # where half of the values fit the cache, each epoch decodes
+            cache = int(values) * 2 if name == KEPT else int(values) // 2
+            data = FeatureDataset(paths, KEYS, cache=cache)
+        streams[name] = FeatureStream(data, BATCH)
+        probes[name] = Probe(data.batch(np.arange(0, starts[-1], 7)[:1000]), classes)
+    for epoch in range(epochs):  # in turn, so that all meet the same load
+        for name, stream in streams.items():
+            stream.set_epoch(epoch)
+            began = times()
+            for batch in DataLoader(stream, batch_size=None, num_workers=workers):
+                probes[name].step(batch)
+            seconds[name].append(times() - began)
+    for name, paths in ways.items():
+        with torch.no_grad():
+            right = probes[name](test["features"]).argmax(1) == test["labels"]
+        clock, cpu = np.min(seconds[name], axis=0).tolist()
+        yield {
+            "stored": name,
+            "workers": workers,
+            "megabytes": sum(path.stat().st_size for path in paths) / 1e6,
+            "clock_s": clock,
+            "cpu_s": cpu,
+            "accuracy": float(right.float().mean()),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dumps", type=Path, nargs="+")
+    parser.add_argument("--csv", type=Path, required=True)
+    parser.add_argument("--snr", type=float, default=10)
+    parser.add_argument("--copies", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--workers", type=int, nargs="*", default=[0, 2])
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = []
+    for dump in asked.dumps:
+        tensors = load_file(dump)
+        tensors["labels"] = torch.unique(tensors["labels"], return_inverse=True)[1]
+        tested = torch.arange(len(tensors["labels"])) % 3 == 0
+        train, test = ({k: tensors[k][which] for k in KEYS} for which in (~tested, tested))
+        with tempfile.TemporaryDirectory() as folder, safe_open(dump, "pt") as file:
+            ways = written(train, file.metadata(), Path(folder), asked.copies, asked.snr)
+            for workers in asked.workers:
+                found = measured(ways, test, workers, asked.epochs)
+                rows += [{"dump": dump.stem, **row} for row in found]
+    records.write(asked.csv, rows, ["torch"])
 
 
 if __name__ == "__main__":

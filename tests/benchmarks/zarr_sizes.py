@@ -1,6 +1,6 @@
 """Bytes of a zarr array of features by its codec: blosc, pcodec and featcodec.
 
-    python tests/benchmarks/zarr_sizes.py DUMP.safetensors... [--rows 64]
+    python tests/benchmarks/zarr_sizes.py DUMP.safetensors... --csv data/zarr.csv
 
 The array is the tensor `features` in chunks of so many rows. All metadata count.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import records
 import zarr
 from safetensors import safe_open
 from zarr.codecs import BloscCodec
@@ -40,21 +40,20 @@ def codecs(layout: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dumps", nargs="+", type=Path)
-    parser.add_argument("--rows", type=int, default=64)
+    parser.add_argument("--csv", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=100)
     asked = parser.parse_args()
-    print("| array | codec | bytes | times smaller | SNR |\n|---|---|---|---|---|")
+    rows = []
     for dump in asked.dumps:
         with safe_open(dump, "np") as file:
             x, metadata = file.get_tensor("features"), file.metadata() or {}
         for name, options in codecs(metadata.get("layout")):
             store: dict[str, Any] = {}
             chunks = (min(asked.rows, len(x)), *x.shape[1:])
-            array = zarr.create_array(MemoryStore(store), data=x, chunks=chunks, **options)
+            zarr.create_array(MemoryStore(store), data=x, chunks=chunks, **options)
             size = sum(len(value) for value in store.values())
-            error = np.sum((x.astype(np.float64) - array[:]) ** 2)
-            ratio = np.sum((x - np.mean(x, dtype=np.float64)) ** 2) / error if error else np.inf
-            cells = (dump.stem, name, f"{size:,}", f"{x.nbytes / size:.2f}")
-            print("| " + " | ".join(cells) + f" | {10 * np.log10(ratio):.1f} |", flush=True)
+            rows.append({"dump": dump.stem, "codec": name, "bytes": size, "times": x.nbytes / size})
+    records.write(asked.csv, rows, ["zarr", "numcodecs", "pcodec"])
 
 
 if __name__ == "__main__":
