@@ -145,11 +145,29 @@ class File:
             raise InvalidInput(f"{self.name}: the file is closed") from None
 
 
-Source = File | Memory
+class Within:
+    """Bytes of another source as one of their own."""
+
+    def __init__(self, source: "Source", offset: int, size: int) -> None:
+        self._source = source
+        self._offset = offset
+        self.size = size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from a position, fewer at the end."""
+        return self._source.read(self._offset + offset, max(min(length, self.size - offset), 0))
+
+    def read_into(self, offset: int, room: memoryview) -> int:
+        """Fill `room` from a position; return how many bytes there were."""
+        some = room[: max(self.size - offset, 0)]
+        return self._source.read_into(self._offset + offset, some)
+
+
+Source = File | Memory | Within
 
 
 def source_of(given: Source | BinaryIO, name: str) -> Source:
     """Return bytes in memory, or an open file, as a source."""
-    if isinstance(given, (File, Memory)):
+    if isinstance(given, (File, Memory, Within)):
         return given
     return Memory(given.getvalue()) if isinstance(given, io.BytesIO) else File(given, name)

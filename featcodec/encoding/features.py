@@ -37,6 +37,15 @@ SCARCE_TOLERANCE = 0.02  # dB
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A group that was written at an SNR, and the choice by which it was."""
+
+    group: Group
+    choice: Choice
+    measured: bool  # the error of decoded values is not that of their latents
+
+
 @dataclass
 class FeatureEncoder:
     """Writes groups of features to a file."""
@@ -45,6 +54,7 @@ class FeatureEncoder:
     profile: Profile | None
     options: Options
     progress: Callable[[int], None] | None = None
+    kept: Kept | None = None  # how the last group at an SNR was written
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
@@ -236,6 +246,7 @@ class FeatureEncoder:
                     written = row_groups.write(following, measured, budget=budget)
                     reached = signals.reached(written)
                 if reached >= snr:
+                    self.kept = Kept(samples.group, following, measured)
                     return signals.stated(written)
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)

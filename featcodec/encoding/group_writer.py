@@ -101,12 +101,7 @@ class GroupWriter:
             profile = None if lossy.profile is None else self.profile
             grid = grid_of(lossy, self.group.shapes, profile, header.repeats)
             self._built = row_group_coder(header.dtype, lossy, grid, profile)
-        coder = self._built.at(lossy)
-        parts = {
-            prefix: part.deciding_like(choice.parts[prefix][1], choice.quantiser.lambda_scale)
-            for prefix, part in coder.parts.items()
-        }
-        return replace(coder, parts=parts)
+        return deciding_like(self._built.at(lossy), choice)
 
     def _header(self, choice: Choice) -> GroupHeader:
         """Return the header of row groups that come next in the file; not yet what they reach."""
@@ -148,3 +143,12 @@ class GroupWriter:
         )
         self.writer.needs(header.version)
         return header
+
+
+def deciding_like(coder: RowGroupCoder, choice: Choice) -> RowGroupCoder:
+    """Return the coder with the thresholds of a choice."""
+    parts = {
+        prefix: part.deciding_like(choice.parts[prefix][1], choice.quantiser.lambda_scale)
+        for prefix, part in coder.parts.items()
+    }
+    return replace(coder, parts=parts)

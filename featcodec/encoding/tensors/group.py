@@ -209,14 +209,14 @@ def stats_of(group: Group, sample: np.ndarray) -> value.ValueStats:
     finite = _in_reach(sample[np.isfinite(sample)])
     pivot = float(np.median(finite)) if finite.size else 0.0
     low, high = value.typical_bounds(finite) if finite.size else (-np.inf, np.inf)
-    found = _Sums(pivot, low, high).add_all(group)
+    found = Sums(pivot, low, high).add_all(group)
     if found.beyond and not found.massive:
-        found = _Sums(pivot, -np.inf, np.inf).add_all(group)
+        found = Sums(pivot, -np.inf, np.inf).add_all(group)
     return found.stats
 
 
 @dataclass
-class _Sums:
+class Sums:
     """Sums over the values within some bounds, and over the finite ones beyond."""
 
     pivot: float
@@ -231,7 +231,7 @@ class _Sums:
     lower: float = np.inf
     upper: float = -np.inf
 
-    def add_all(self, group: Group) -> "_Sums":
+    def add_all(self, group: Group) -> "Sums":
         for chunk in group.chunks():
             least, most = float(chunk.min()), float(chunk.max())
             if not (self.low <= least and most <= self.high and math.isfinite(least + most)):
