@@ -111,7 +111,7 @@ def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
     # The main process alone answers Ctrl-C; it stops the others, which clean up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, end)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         connection.send(PROCESS)
         while True:
@@ -127,7 +127,8 @@ def _done(work: Callable[[Any], Any], task: Any) -> Any:
         return error
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this process when that which started it is gone."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -19,6 +19,7 @@ from .elements import LIBRARY_NAMES
 from .errors import InvalidInput
 from .files import complete
 from .numpy import Arrays, options_of, save_source
+from .recording import record as record
 from .sensitivity import sensitivity as sensitivity
 
 # Older versions of torch lack some; of 4-bit values it has pairs.

@@ -85,7 +85,7 @@ class GroupWriter:
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
             if self.progress:
-                self.progress(self.group.values * (last - start) // slabs)
+                self.progress(self.group.present * (last - start) // slabs)
         if self.group.rows is not None:  # what counts is how many are kept in the file
             assert header.lossy is not None
             header = replace(header, lossy=replace(header.lossy, clipped=total.exceptions))

@@ -12,6 +12,7 @@ from ..container.cuts import Along
 from ..container.joining import Coded
 from ..container.reader import Reader
 from ..encoding.dump import DumpEncoder, encoder_of
+from ..encoding.tensors.group import Group
 from ..joining import layout_of
 from ..numpy import Arrays
 from ..request import Options
@@ -53,13 +54,20 @@ def _cuts(coded: Coded) -> dict[str, tuple[Along, ...]]:
 
 
 def encode_chunk(
-    tensors: Mapping[str, Stored], wish: Wish, known: Known, out: BinaryIO
+    tensors: Mapping[str, Stored], wish: Wish, known: Known, out: BinaryIO, expected: int = 1
 ) -> tuple[DumpEncoder, Coded]:
-    """Write tensors to a file, cut as what is known of them; return what wrote it, and the file."""
+    """Write tensors to a file, cut as what is known of them; return what wrote it, and the file.
+
+    With more values `expected` than there are, so many times, models may take more bytes.
+    """
     source = Arrays(tensors, wish.metadata)
     options = _options(wish.options, {**known.layouts, **wish.options.layouts}, tensors)
     with ONE_THREAD, np.errstate(all="ignore"):  # NaN are data here
         encoder = encoder_of(source, out, wish.quality, wish.profile, options)
+        encoder.groups = [
+            replace(group, expected=expected) if isinstance(group, Group) else group
+            for group in encoder.groups
+        ]
         encoder.run(wish.quality)
     out.flush()
     coded = Coded.of(Reader(out, "what was added"))
@@ -69,7 +77,7 @@ def encode_chunk(
     shapes = {name: shape_of(*tensors[name]) for name in unlike}
     whole = {name: str(infer(shape, "generic")) for name, shape in shapes.items()}
     uncut = replace(wish, options=replace(wish.options, layouts={**options.layouts, **whole}))
-    return encode_chunk(tensors, uncut, known, out)
+    return encode_chunk(tensors, uncut, known, out, expected)
 
 
 def _options(options: Options, layouts: Mapping[str, str], names: Mapping[str, Stored]) -> Options:

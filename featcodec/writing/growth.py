@@ -10,24 +10,23 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import limits
 from ..arrays import shape_of
-from ..container.dump import quoted
 from ..container.joining import Coded
 from ..container.journal import JournalWriter, Opened
 from ..elements import BITS
 from ..encoding.dump import DumpEncoder
 from ..encoding.growing import GrowingGroup, Grown, Unfit, can_grow, rows_per_row_group
-from ..errors import InvalidInput
-from ..rules import Rules
 from .chunk import Known, Stored, encode_chunk
 from .wish import Wish
 
-FIRST = 16 << 20  # bytes of a tensor from which its models are chosen
+FIRST = 32 << 20  # bytes of a tensor from which its models are chosen
+EXPECTED = 4  # times as many, for which these are good
 TOGETHER = 64 << 20  # of tensors that were added at once each, all together
 MOST = 256 << 20  # bytes that wait for models
 FLUSH_BYTES, FLUSH_SECONDS = 64 << 20, 60.0  # after which what was added is flushed
@@ -89,10 +88,9 @@ def _stated(group: GrowingGroup, grown: Grown) -> dict[str, Any]:
 class Growth:
     """Codes what is added, and keeps it in a journal."""
 
-    def __init__(self, journal: JournalWriter, wish: Wish) -> None:
-        self.journal, self.wish = journal, wish
-        self._rules = Rules(wish.options.rules)
-        self._kinds: dict[str, tuple[str, tuple[int, ...] | None]] = {}  # type, further axes
+    def __init__(self, path: Path, wish: Wish) -> None:
+        """Begin a journal; raise InvalidInput where there is one."""
+        self.journal, self.wish = JournalWriter(path, wish.stated()), wish
         self._rows: Counter[str] = Counter()
         self._adds: Counter[str] = Counter()
         self._waiting: dict[str, Waiting] = {}
@@ -104,14 +102,9 @@ class Growth:
         self._unflushed, self._flushed_at = 0, time.monotonic()
 
     def add(self, tensors: Mapping[str, Stored]) -> None:
-        """Take in rows of tensors; raise InvalidInput, with nothing taken, unless all fit."""
-        kept = {name: one for name, one in tensors.items() if not self._rules.drops(name)}
-        for name, (stored, dtype) in kept.items():
-            self._check(name, shape_of(stored, dtype), dtype)
-        for name, (stored, dtype) in kept.items():
-            shape = shape_of(stored, dtype)
-            self._kinds[name] = (dtype, shape[1:] if shape else None)
-            self._rows[name] += shape[0] if shape else 1
+        """Take in rows of tensors, which `Kinds` has checked."""
+        for name, (stored, dtype) in tensors.items():
+            self._rows[name] += len(stored) if stored.ndim else 1
             self._adds[name] += 1
             self._take(name, stored, dtype)
             self._unseen += stored.nbytes
@@ -143,18 +136,10 @@ class Growth:
         self.journal.stat(stated)
         self._unflushed, self._flushed_at = 0, time.monotonic()
 
-    def _check(self, name: str, shape: tuple[int, ...], dtype: str) -> None:
-        limits.check_rank(shape, f"tensor {quoted(name)}")
-        if name not in self._kinds:
-            return
-        before, further = self._kinds[name]
-        if further is None:
-            raise InvalidInput(f"tensor {quoted(name)} is a scalar, and was added before")
-        if (dtype, shape[1:]) != (before, further) or not shape:
-            raise InvalidInput(
-                f"tensor {quoted(name)} is {before} {['*', *further]}; what is added to it is"
-                f" {dtype} {list(shape)}: only the leading axis may differ"
-            )
+    def end(self) -> None:
+        """Flush for the last time."""
+        self.flush()
+        self.journal.close()
 
     def _take(self, name: str, stored: np.ndarray, dtype: str) -> None:
         stream = self._streams.get(name)
@@ -191,7 +176,8 @@ class Growth:
         """Code what waits of some tensors, and go on by its models where that can be."""
         tensors = {name: self._waiting.pop(name).stored for name in names}
         out = io.BytesIO()
-        encoder, coded = encode_chunk(tensors, self.wish, self._known, out)
+        expected = EXPECTED if len(names) == 1 and self._adds[names[0]] > 1 else 1
+        encoder, coded = encode_chunk(tensors, self.wish, self._known, out, expected)
         self._known.add(coded)
         if not (len(names) == 1 and self._open(names[0], tensors[names[0]], encoder, coded)):
             self.journal.file(names, out.getvalue())

@@ -8,11 +8,12 @@ from typing import Any
 
 from ..access import profiles_of
 from ..arrays import stored_of
-from ..container.journal import JournalWriter
 from ..errors import InvalidInput
 from ..numpy import options_of
 from ..request import Quality
+from .apart import Apart
 from .growth import Growth
+from .kinds import Kinds
 from .recovery import recover_file
 from .wish import Wish
 
@@ -46,6 +47,7 @@ class Writer:
         layout: Mapping[str, str] | str | None = None,
         rules: Mapping[str, str] | None = None,
         row_group: str | None = None,
+        jobs: int = 0,
         **quality: Any,
     ) -> None:
         """Begin a file.
@@ -54,6 +56,7 @@ class Writer:
             path: Of the file.
             metadata, profile, transform, layout, rules, row_group, **quality: As for
                 `featcodec.numpy.save`.
+            jobs: 1 codes in a process of its own, so that `add` does not wait for it.
 
         Raises:
             InvalidInput: For more than one quality, and where PATH.part is there already.
@@ -65,8 +68,11 @@ class Writer:
         if self.path.is_dir():
             raise InvalidInput(f"{path} is a directory; name a file")
         self._profiles = profiles
-        part = Path(f"{os.fspath(path)}.part")
-        self._growth = Growth(JournalWriter(part, wish.stated()), wish)
+        if jobs not in (0, 1):
+            raise InvalidInput(f"jobs={jobs}: one process codes a file; give 0 or 1")
+        self._part = Path(f"{os.fspath(path)}.part")
+        self._kinds = Kinds(options.rules)
+        self._growth = Apart(self._part, wish) if jobs else Growth(self._part, wish)
         self._closed = False
 
     def add(self, tensors: Mapping[str, Any]) -> None:
@@ -82,11 +88,14 @@ class Writer:
         """
         if self._closed:
             raise InvalidInput(f"{self.path} is closed")
-        self._growth.add({n: stored_of(x, f"tensor {n!r}") for n, x in tensors.items()})
+        stored = {name: stored_of(array, f"tensor {name!r}") for name, array in tensors.items()}
+        self._growth.add(self._kinds.checked(stored))
 
     def flush(self) -> None:
-        """Put all that was added where a killed process does not lose it; this is done by itself,
-        too, every 64 MB or minute."""
+        """Put all that was added where it is not lost when the process is killed.
+
+        By itself that is done every 64 MB or minute.
+        """
         self._growth.flush()
 
     def close(self) -> None:
@@ -94,11 +103,9 @@ class Writer:
         if self._closed:
             return
         self._closed = True
-        part = self._growth.journal.path
-        self._growth.flush()
-        self._growth.journal.close()
-        recover_file(part, self.path, profiles=self._profiles, overwrite=True)
-        part.unlink()
+        self._growth.end()
+        recover_file(self._part, self.path, profiles=self._profiles, overwrite=True)
+        self._part.unlink()
 
     def __enter__(self) -> "Writer":
         return self
@@ -112,7 +119,7 @@ class Writer:
         if error is None:
             self.close()
             return
-        self._closed = True
-        self._growth.flush()
-        self._growth.journal.close()
-        error.add_note(f"what was added before is in {self._growth.journal.path}")
+        if not self._closed:
+            self._closed = True
+            self._growth.end()
+            error.add_note(f"what was added before is in {self._part}: featcodec recover")

@@ -48,10 +48,16 @@ class Group:
     truncated: Refinement | None = None  # what truncates all elements before they are looked at
     cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
     parts: Sequence[Tensor] = ()
+    expected: int = 1  # times the values that there are will come in all, to be coded alike
 
     @property
     def values(self) -> int:
-        """Return the number of values that are coded."""
+        """Return the number of values that are expected to be coded."""
+        return self.expected * self.present
+
+    @property
+    def present(self) -> int:
+        """Return the number of values that are coded now."""
         if self.rows is not None:
             return self.rows.kept_values
         return sum(math.prod(shape) for shape in self.shapes)
@@ -181,9 +187,9 @@ class Group:
         """
         grid = self.grid(block)
         runs = [(0, grid.slabs)]
-        if self.values > budget:
-            length = max(round(grid.slabs * budget / self.values / RUNS), 1)
-            count = min(max(round(grid.slabs * budget / self.values / length), 1), RUNS)
+        if self.present > budget:
+            length = max(round(grid.slabs * budget / self.present / RUNS), 1)
+            count = min(max(round(grid.slabs * budget / self.present / length), 1), RUNS)
             starts = np.linspace(0, grid.slabs - length, count).astype(int)
             if disjoint:
                 starts = (starts + (grid.slabs - length) // (2 * count)) % (grid.slabs - length + 1)

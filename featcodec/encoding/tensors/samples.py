@@ -122,7 +122,7 @@ class Samples:
         """
         budget = min(max(budget, least * self.channels * math.prod(block)), self.sizes.fit)
         if budget == self.sizes.fit and self.group.values <= self.sizes.whole:
-            budget = self.group.values
+            budget = self.group.present
         key = (block, budget, values.mean, values.std, disjoint)
         if key not in self._samples:
             arrays, fraction = self.group.sample(block, budget, disjoint)
