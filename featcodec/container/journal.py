@@ -44,7 +44,8 @@ class Opened:
     header: bytes  # of the group when it began
     profiles: list[bytes]
     shape: tuple[int, ...]  # of what a row group holds
-    by_parts: bool  # each of them is a part of the tensor
+    first: int  # so many row groups are the first part of the tensor, each further one is a part;
+    # none where the tensor is not in parts
     rows: list[Place] = field(default_factory=list)
     tail: Place | None = None
     stated: dict[str, Any] = field(default_factory=dict)  # rows, and fields of the header
@@ -58,14 +59,14 @@ class Opened:
             out += digest
         out.varint(len(self.shape))
         out.varints(self.shape)
-        out.u8(self.by_parts)
+        out.varint(self.first)
         return bytes(out)
 
     @classmethod
     def unpack(cls, cursor: Cursor) -> "Opened":
         name, header = cursor.string(), cursor.blob()
         profiles = [bytes(cursor.take(32)) for _ in range(cursor.varint())]
-        return cls(name, header, profiles, tuple(cursor.varints(cursor.varint())), cursor.flag())
+        return cls(name, header, profiles, tuple(cursor.varints(cursor.varint())), cursor.varint())
 
 
 class JournalWriter:

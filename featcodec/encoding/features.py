@@ -1,7 +1,7 @@
 """One group of features to a header and row groups: how it is coded, and its quality met."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -25,6 +25,7 @@ from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals, decibels
+from .row_group import Distortion
 from .search.race import Race
 from .task import TaskMetric
 from .tensors.group import Group
@@ -44,6 +45,7 @@ class Kept:
     group: Group
     choice: Choice
     measured: bool  # the error of decoded values is not that of their latents
+    each: Sequence[tuple[int, Distortion]]  # of the row groups, and their fine steps
 
 
 @dataclass
@@ -246,7 +248,7 @@ class FeatureEncoder:
                     written = row_groups.write(following, measured, budget=budget)
                     reached = signals.reached(written)
                 if reached >= snr:
-                    self.kept = Kept(samples.group, following, measured)
+                    self.kept = Kept(samples.group, following, measured, written.each)
                     return signals.stated(written)
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)

@@ -1,7 +1,7 @@
 """A group of features to a header and row groups, coded by the coder that the header stands for."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..coding.from_header import grid_of, row_group_coder
@@ -29,6 +29,7 @@ class Written:
     distortion: Distortion
     mean_step: float  # of the row groups
     of_task: bool  # what counts is the error of a task
+    each: Sequence[tuple[int, Distortion]] = ()  # of the row groups, and their fine steps
 
     @property
     def spent(self) -> float:
@@ -62,7 +63,7 @@ class GroupWriter:
         coder, quantiser = self._coder(header, choice), choice.quantiser
         slabs, per = header.slabs, header.slabs_per_row_group
         exceptions = choice.stats.cut > 0 or math.isfinite(bound)
-        total = Distortion()
+        total, each = Distortion(), []
         # A few differ too much for one to make up for another, and all can be coded once more.
         even = slabs >= MANY * per
         fines = 0  # their sum, each as often as it has slabs
@@ -84,6 +85,7 @@ class GroupWriter:
             stored = FINE_ONE if quantiser.on_saturation else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
+            each.append((fine, distortion))
             if self.progress:
                 self.progress(self.group.present * (last - start) // slabs)
         if self.group.rows is not None:  # what counts is how many are kept in the file
@@ -91,7 +93,7 @@ class GroupWriter:
             header = replace(header, lossy=replace(header.lossy, clipped=total.exceptions))
         usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
         mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
-        return Written(header, total, mean_step, choice.of_task)
+        return Written(header, total, mean_step, choice.of_task, each)
 
     def _coder(self, header: GroupHeader, choice: Choice) -> RowGroupCoder:
         """Return the coder of a header, with the thresholds of the choice."""

@@ -5,6 +5,7 @@ of samples, the tensor grows; where it is one of the grid, each row group is a p
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -86,23 +87,29 @@ class GrowingGroup:
     snr: float
     per: int  # rows of a row group, but for the last
     settled: int  # rows from which on the SNR is held at any time
+    alike: bool  # the row groups that are written are of as many slabs
 
     @classmethod
     def of(
         cls, kept: Kept, header: GroupHeader, profile: Profile | None, snr: float, per: int
     ) -> "GrowingGroup":
-        """Return the group that begins with the rows of `header`, in row groups of `per` rows."""
+        """Return the group that begins with the rows of `header`, in row groups of `per` samples.
+
+        Of a grid a row group has as many rows as those that are written.
+        """
         lossy, group = header.lossy, kept.group
         assert lossy is not None
         if not (group.wide or lossy.clamp or lossy.curve) and lossy.lower < lossy.mean:
             reach = WIDER * (lossy.upper - lossy.lower)
             lossy = replace(lossy, lower=lossy.lower - reach, upper=lossy.upper + reach)
-        block = kept.choice.block
+        block, shape = kept.choice.block, group.shapes[0]
         if group.layout.axes[0] != SAMPLE:
-            per = max(per // block[0], 1) * block[0]
-        slabs = GroupGrid(group.layout, [(per, *group.shapes[0][1:])], block).slabs
+            samples = group.layout.token_grid(shape)[0]
+            per = max(header.slabs_per_row_group // samples, 1) * block[0]
+        slabs = GroupGrid(group.layout, [(per, *shape[1:])], block).slabs
+        written = header.slabs_per_row_group
         header = replace(header, lossy=lossy, slabs_per_row_group=slabs)
-        return cls(kept, header, profile, snr, per, group.shapes[0][0] // per * per)
+        return cls(kept, header, profile, snr, per, shape[0] // per * per, slabs == written)
 
     @property
     def by_parts(self) -> bool:
@@ -122,6 +129,25 @@ class GrowingGroup:
             signals.append(Sums(self.lossy.mean, -np.inf, np.inf))
         return Grown(tuple(signals))
 
+    def begin(self, rows: np.ndarray, written: Sequence[bytes]) -> tuple[list[bytes], Grown, int]:
+        """Return the row groups that the first rows fill, and how far the group is then.
+
+        The first of those that are written already stay; the last number says how many. Raises
+        Unfit where the SNR is not reached.
+        """
+        payloads, grown, same = [], self.start, self._same(len(rows))
+        for number in range(self.settled // self.per):
+            some = rows[number * self.per : (number + 1) * self.per]
+            after = self._with(grown, some, number) if number < same else None
+            if after is None or (after.rows == self.settled and after.reached() < self.snr):
+                payload, after = self.add(grown, some)
+                same = min(same, number)
+            else:
+                payload = written[number]
+            payloads.append(payload)
+            grown = after
+        return payloads, grown, same
+
     def add(self, grown: Grown, rows: np.ndarray) -> tuple[bytes, Grown]:
         """Return the payload of further rows of stored elements, and how far the group is then.
 
@@ -131,9 +157,7 @@ class GrowingGroup:
             return self._add(grown, self._group(rows), len(rows))
 
     def _add(self, grown: Grown, group: Group, rows: int) -> tuple[bytes, Grown]:
-        plain = (group, replace(group, gains=None))
-        pairs = zip(grown.signals, plain, strict=False)
-        signals = tuple(replace(sums).add_all(each) for sums, each in pairs)
+        signals = _signals(grown, group)
         exceptions = signals[0].cut > grown.signals[0].cut
         with_rows = replace(grown, signals=signals, rows=grown.rows + rows)
         fine = self._fine(with_rows, grown.rows)
@@ -150,6 +174,29 @@ class GrowingGroup:
                 break
             fine = max(fine - less, 1)
         raise Unfit
+
+    def _same(self, rows: int) -> int:
+        """Return how many of the row groups that are written are as they would be here."""
+        layout, block = self.kept.group.layout, self.kept.choice.block
+        if not self.alike:
+            return 0
+        if not self.by_parts:
+            return rows // self.per
+        if SAMPLE in layout.axes:
+            return 0
+        count = -(-rows // block[0])  # of blocks, of which the last may be shorter by one
+        whole = count if count * block[0] == rows else rows % count
+        return whole // self.header.slabs_per_row_group if rows // count + 1 >= block[0] else 0
+
+    def _with(self, grown: Grown, rows: np.ndarray, number: int) -> Grown:
+        """Return how far the group is with rows in a row group that is written already."""
+        fine, distortion = self.kept.each[number]
+        with ONE_THREAD, np.errstate(all="ignore"):
+            signals = _signals(grown, self._group(rows))
+        total = replace(grown.distortion)
+        total.add(distortion)
+        slabs = grown.slabs + self.header.slabs_per_row_group
+        return Grown(signals, grown.rows + len(rows), slabs, total, grown.fines + fine * len(rows))
 
     def stated(self, grown: Grown) -> GroupHeader:
         """Return the header of a group that has come so far."""
@@ -210,6 +257,12 @@ class GrowingGroup:
         grid = self.kept.group.grid(self.kept.choice.block)
         coder = row_group_coder(self.header.dtype, self.lossy, grid, profile)
         return deciding_like(coder, self.kept.choice)
+
+
+def _signals(grown: Grown, group: Group) -> tuple[Sums, ...]:
+    """Return the signals with those of further rows."""
+    pairs = zip(grown.signals, (group, replace(group, gains=None)), strict=False)
+    return tuple(replace(sums).add_all(each) for sums, each in pairs)
 
 
 def _energy(sums: Sums) -> float:

@@ -6,16 +6,18 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..align.layout import infer
+from ..align.layout import SAMPLE, infer
 from ..arrays import shape_of
 from ..container.cuts import Along
 from ..container.joining import Coded
 from ..container.reader import Reader
+from ..elements import BITS
 from ..encoding.dump import DumpEncoder, encoder_of
+from ..encoding.growing import rows_per_row_group
 from ..encoding.tensors.group import Group
 from ..joining import layout_of
 from ..numpy import Arrays
-from ..request import Options
+from ..request import Options, RowGroupSize
 from ..threads import ONE_THREAD
 from .wish import Wish
 
@@ -64,10 +66,8 @@ def encode_chunk(
     options = _options(wish.options, {**known.layouts, **wish.options.layouts}, tensors)
     with ONE_THREAD, np.errstate(all="ignore"):  # NaN are data here
         encoder = encoder_of(source, out, wish.quality, wish.profile, options)
-        encoder.groups = [
-            replace(group, expected=expected) if isinstance(group, Group) else group
-            for group in encoder.groups
-        ]
+        if expected > 1:
+            _expect(encoder, expected)
         encoder.run(wish.quality)
     out.flush()
     coded = Coded.of(Reader(out, "what was added"))
@@ -78,6 +78,19 @@ def encode_chunk(
     whole = {name: str(infer(shape, "generic")) for name, shape in shapes.items()}
     uncut = replace(wish, options=replace(wish.options, layouts={**options.layouts, **whole}))
     return encode_chunk(tensors, uncut, known, out, expected)
+
+
+def _expect(encoder: DumpEncoder, expected: int) -> None:
+    """Make models for so many times the values that there are, and row groups of whole samples."""
+    groups = [group for group in encoder.groups if isinstance(group, Group)]
+    if len(groups) < len(encoder.groups) or len(groups) > 1:
+        return
+    group, shape = groups[0], groups[0].shapes[0]
+    encoder.groups = [replace(group, expected=expected)]
+    if group.layout.axes[:1] == SAMPLE:
+        rows = rows_per_row_group(encoder.options.row_group, shape, BITS[group.dtype] // 8)
+        samples = rows * group.layout.token_grid(shape)[0] // shape[0]
+        encoder.options = replace(encoder.options, row_group=RowGroupSize(samples=samples))
 
 
 def _options(options: Options, layouts: Mapping[str, str], names: Mapping[str, Stored]) -> Options:

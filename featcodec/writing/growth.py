@@ -57,23 +57,33 @@ class Stream:
     number: int  # in the journal
     group: GrowingGroup
     grown: Grown
-    rows: np.ndarray  # fewer than a row group has
+    rows: list[np.ndarray]  # fewer than a row group has
     flushed: bool = False
 
     def take(self, rows: np.ndarray, journal: JournalWriter) -> None:
         """Code row groups as they fill; raise Unfit, and keep the rows, where one does not fit."""
-        self.rows, self.flushed = np.concatenate([self.rows, rows]), False
-        while len(self.rows) >= self.group.per:
-            payload, self.grown = self.group.add(self.grown, self.rows[: self.group.per])
+        self.flushed = False
+        if self.count + len(rows) < self.group.per:
+            self.rows.append(rows.copy())
+            return
+        left = np.concatenate([*self.rows, rows])
+        self.rows = [left]
+        while len(left) >= self.group.per:
+            payload, self.grown = self.group.add(self.grown, left[: self.group.per])
             journal.rows(self.number, payload)
-            self.rows = self.rows[self.group.per :]
-        self.rows = self.rows.copy()  # not all of what it was cut from
+            left = left[self.group.per :]
+            self.rows = [left]
+        self.rows = [left.copy()]  # not all that it was cut from
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.rows))
 
     def flush(self, journal: JournalWriter) -> dict[str, Any]:
         """Write what the group would end with, and return how far it is."""
         grown = self.grown
-        if len(self.rows):
-            payload, grown = self.group.add(grown, self.rows)
+        if self.count:
+            payload, grown = self.group.add(grown, np.concatenate(self.rows))
             journal.rows(self.number, payload, tail=True)
         self.flushed = True
         return _stated(self.group, grown)
@@ -156,9 +166,9 @@ class Growth:
         """End a stream; the rows that it does not hold wait for models of their own."""
         stream = self._streams.pop(name)
         self._ended[stream.number] = _stated(stream.group, stream.grown)
-        if len(stream.rows):
+        if stream.count:
             waiting = self._waiting.setdefault(name, Waiting(stream.group.header.dtype))
-            waiting.rows.append(stream.rows)
+            waiting.rows.append(np.concatenate(stream.rows))
 
     def _ripe(self) -> Sequence[Sequence[str]]:
         """Return the names of tensors that wait no longer, those that share models together."""
@@ -189,29 +199,29 @@ class Growth:
             return False
         snr = (kept.group.quality or self.wish.quality).snr
         per = rows_per_row_group(self.wish.options.row_group, rows.shape, rows.itemsize)
-        if snr is None or per * rows[0].size > limits.ROW_GROUP_VALUES:
+        if snr is None:
             return False
         group = GrowingGroup.of(kept, coded.headers[0], self.wish.profile, snr, per)
-        grown, payloads = group.start, []
+        if group.per * rows[0].size > limits.ROW_GROUP_VALUES:
+            return False
         try:
-            for first in range(0, group.settled, group.per):
-                payload, grown = group.add(grown, rows[first : first + group.per])
-                payloads.append(payload)
+            payloads, grown, same = group.begin(rows, list(coded.rows(0)))
         except Unfit:
             return False
         shape = (group.per, *rows.shape[1:])
         header, profiles = group.header.pack(), coded.index.profiles
-        self.journal.open(Opened(name, header, profiles, shape, group.by_parts))
+        first = max(same, 1) if group.by_parts else 0
+        self.journal.open(Opened(name, header, profiles, shape, first))
         for payload in payloads:
             self.journal.rows(self._opened, payload)
         rest = rows[group.settled :].copy()
-        self._streams[name] = Stream(self._opened, group, grown, rest)
+        self._streams[name] = Stream(self._opened, group, grown, [rest])
         self._opened += 1
         return True
 
     def _due(self) -> bool:
         """Return whether it is time to flush: rather where all tensors have as many rows."""
-        tails = sum(stream.rows.nbytes for stream in self._streams.values())
+        tails = sum(rows.nbytes for one in self._streams.values() for rows in one.rows)
         share = self._unflushed / max(FLUSH_BYTES, PER_TAIL * tails)
         share = max(share, (time.monotonic() - self._flushed_at) / FLUSH_SECONDS)
         if share < 1:

@@ -94,11 +94,12 @@ def _coded(journal: Journal, piece: tuple[int, int] | Opened) -> Coded:
     index = Index(profiles=piece.profiles)
     shape = (stated["rows"], *piece.shape[1:])
     index.tensors = [TensorEntry(piece.name, header.dtype, shape, 0)]
-    if piece.by_parts and len(places) > 1:
-        last = stated["rows"] - piece.shape[0] * (len(places) - 1)
-        lengths = (*[piece.shape[0]] * (len(places) - 1), last)
+    if piece.first and len(places) > piece.first:
+        lengths = [piece.first * piece.shape[0]]
+        lengths += [piece.shape[0]] * (len(places) - piece.first - 1)
+        lengths.append(stated["rows"] - sum(lengths))
         whole: Iterable[tuple[int, ...]] = ((),) * (len(shape) - 1)
-        index.cuts = {0: Cut((lengths, *whole), (0,) * len(places))}
+        index.cuts = {0: Cut((tuple(lengths), *whole), (0,) * len(lengths))}
     version = max(header.version, index.version)
 
     def rows(_: int) -> Iterable[bytes]:
