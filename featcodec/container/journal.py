@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import Corrupt, InvalidInput, InvalidStream, Unsupported
+from ..errors import InvalidInput, InvalidStream, NotFeatcodec, Truncated, Unsupported
 from .sections import JOURNAL, SECTION, SECTION_BYTES, read_section, write_section
 from .source import File
 from .wire import Builder, Cursor
@@ -86,6 +86,7 @@ class JournalWriter:
             raise InvalidInput(f"{path}: {error.strerror or error}") from None
         self._out.write(JOURNAL)
         self._section(WISH, json.dumps({"release": RELEASE, **wish}).encode())
+        self._out.flush()
 
     def raw(self, name: str, dtype: str, shape: tuple[int, ...], elements: bytes) -> None:
         """Write elements that wait for models."""
@@ -134,15 +135,16 @@ class Journal:
         """Read one; raise InvalidStream for what is none."""
         self.source = source
         if source.read(0, len(JOURNAL)) != JOURNAL:
-            raise Corrupt(f"{source.name} is not what an interrupted writer leaves")
+            raise NotFeatcodec(f"{source.name} is not what an interrupted writer leaves")
         self.waiting: dict[str, list[Elements]] = {}
         self.pieces: list[Place | Opened] = []  # files and groups, in order
+        self.flushes = 0
         self._opened: list[Opened] = []
         self._since: list[tuple[bytes, Place]] = []  # the last flush
         offset = len(JOURNAL)
         kind, place = self._next(offset)
         if kind != WISH:
-            raise Corrupt(f"{source.name} ends before what is asked for")
+            raise Truncated(f"{source.name} ends before its first flush; remove it")
         self.wish = json.loads(source.read(*place))
         if self.wish["release"] != RELEASE:
             raise Unsupported(f"{source.name} is of another release, which can recover it")
@@ -195,3 +197,4 @@ class Journal:
                 for number, stated in json.loads(bytes(cursor.rest())).items():
                     self._opened[int(number)].stated = stated
         self._since = []
+        self.flushes += 1

@@ -19,6 +19,7 @@ from ..container.joining import Coded, join
 from ..container.journal import Elements, Journal, Opened
 from ..container.reader import Reader
 from ..container.source import File, Within
+from ..errors import Truncated
 from ..outputs import complete, refuse_input
 from .chunk import Known, Stored, encode_chunk
 from .wish import Wish
@@ -42,12 +43,14 @@ def recover_file(
         The shapes of the tensors by name.
 
     Raises:
-        InvalidStream: For what no writer of this release leaves.
+        InvalidStream: For what no writer of this release leaves, or one that has flushed nothing.
         ProfileMissing: When the writer had a profile that is not among `profiles`.
     """
     refuse_input(source, destination)
     with closing(File.open(source)) as file:
         journal = Journal(file)
+        if not journal.flushes:
+            raise Truncated(f"{file.name} ends before its first flush; remove it")
         wish = Wish.read(journal.wish, list(profiles), file.name)
         with complete(destination, overwrite) as out:
             return _write(journal, wish, out)

@@ -1,0 +1,342 @@
+"""A writer of features as they are made: what it writes, and what a killed one leaves."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import featcodec.numpy as fc
+from bitstream_spec import reference_decoder as reference
+from featcodec import Writer, safe_open
+from featcodec.errors import FeatcodecError, InvalidInput
+from featcodec.writing import growth
+from featcodec.writing.recovery import recover_file
+
+from .internals import row_groups
+
+Arrays = dict[str, np.ndarray]
+FIRST = 1 << 15  # bytes
+
+
+@pytest.fixture(autouse=True)
+def early(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Choose models from few bytes, so that a test need not have many."""
+    monkeypatch.setattr(growth, "FIRST", FIRST)
+    monkeypatch.setattr(growth, "TOGETHER", 4 * FIRST)
+    monkeypatch.setattr(growth, "MOST", 16 * FIRST)
+    with row_groups(values=2000):
+        yield
+
+
+def mixed(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Correlated channels along the last axis, the same mixture for every seed."""
+    width = shape[-1]
+    mixing = (
+        np.random.default_rng(99).normal(size=(width, width)) * 0.7 ** np.arange(width)[:, None]
+    )
+    return (np.random.default_rng(seed).normal(size=shape) @ mixing).astype(np.float32)
+
+
+def maps(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    x = np.random.default_rng(seed).normal(size=shape).cumsum(2).cumsum(3)
+    return np.maximum(x, 0).astype(np.float32)
+
+
+def batches(tensors: Mapping[str, np.ndarray], size: int) -> Iterator[Arrays]:
+    longest = max(len(x) for x in tensors.values())
+    for first in range(0, longest, size):
+        yield {name: x[first : first + size] for name, x in tensors.items()}
+
+
+def written(path: Path, tensors: Mapping[str, np.ndarray], size: int, **options: object) -> bytes:
+    with Writer(path, **options) as writer:  # type: ignore[arg-type]
+        for batch in batches(tensors, size):
+            writer.add(batch)
+    return path.read_bytes()
+
+
+def snr(x: np.ndarray, y: np.ndarray) -> float:
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    return float(10 * np.log10(x.var() / np.square(x - y).mean()))
+
+
+# ---- What is written -----------------------------------------------------------------------------
+
+
+def test_what_is_less_than_models_need_is_what_save_file_writes(tmp_path: Path) -> None:
+    x = {"features": mixed((100, 8)), "labels": np.arange(100)}
+    written(tmp_path / "w.fcz", x, 10, snr=10)
+    fc.save_file(x, tmp_path / "s.fcz", snr=10)
+    assert (tmp_path / "w.fcz").read_bytes() == (tmp_path / "s.fcz").read_bytes()
+
+
+KINDS: dict[str, tuple[np.ndarray, dict]] = {
+    "samples": (mixed((4000, 8)), {"layout": "ND"}),
+    "lines": (mixed((4003, 8)).cumsum(0) % 7, {"layout": "LD"}),
+    "tokens": (mixed((300, 17, 8)), {"layout": "NLD:1+4x4"}),
+    "maps": (maps((150, 6, 8, 8)), {"layout": "NCHW"}),
+    "rows of maps": (mixed((400, 12, 8)), {"layout": "HWC"}),
+    "half": (mixed((4000, 8)).astype(np.float16), {"layout": "ND"}),
+    "whatever": (mixed((4000, 8)), {}),
+    "channels lead": (mixed((4000, 8)), {"layout": "DN"}),
+    "layers": (np.stack([mixed((2000, 8), i) * 9**i for i in range(2)], 1), {"layout": "NKD"}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tensors_of_any_layout_come_back_at_the_quality(kind: str, tmp_path: Path) -> None:
+    x, options = KINDS[kind]
+    y = np.arange(len(x))
+    data = written(tmp_path / "w.fcz", {"x": x, "y": y}, 70, snr=12, **options)
+    back = fc.load(data)
+    assert back["x"].shape == x.shape and back["x"].dtype == x.dtype
+    assert snr(x, back["x"]) > 11.99
+    np.testing.assert_array_equal(back["y"], y)
+    theirs = np.frombuffer(reference.decode(data).tensors["x"].data, x.dtype).reshape(x.shape)
+    np.testing.assert_allclose(theirs, back["x"], rtol=1e-2, atol=1e-4)
+    with safe_open(tmp_path / "w.fcz") as file:
+        rows = file.get_slice("x")
+        for index in (0, len(x) - 1, slice(len(x) // 2 - 3, len(x) // 2 + 3)):
+            np.testing.assert_array_equal(rows[index], back["x"][index])
+
+
+@pytest.mark.parametrize(
+    "quality", [{"lossless": True}, {"max_error": 0.05}, {"bpfp": 2.0}, {"row_snr": 12}]
+)
+def test_every_quality_holds(quality: dict, tmp_path: Path) -> None:
+    x = mixed((2500, 8))
+    back = fc.load(written(tmp_path / "w.fcz", {"x": x}, 100, **quality))["x"]
+    assert np.abs(x - back).max() <= quality.get("max_error", 0.0 if "lossless" in quality else 9)
+    if "bpfp" in quality:
+        assert 8 * (tmp_path / "w.fcz").stat().st_size <= 2.02 * x.size
+    if "row_snr" in quality:
+        assert snr(x, back) > 10
+
+
+def test_one_group_grows_without_further_models(tmp_path: Path) -> None:
+    x = mixed((20_000, 8))
+    data = written(tmp_path / "w.fcz", {"x": x}, 100, snr=12)
+    assert len(data) < 1.05 * len(fc.save({"x": x}, snr=12))
+
+
+def test_what_is_unlike_the_first_rows_gets_models_of_its_own(tmp_path: Path) -> None:
+    x = mixed((6000, 8))
+    x[:3000, 5] = 1.5  # which the first rows have all over
+    x[4000:] *= 1e-3  # hardly any of the signal
+    x[7] = np.nan
+    x[5007, 3] = np.inf
+    back = fc.load(written(tmp_path / "w.fcz", {"x": x}, 100, snr=12, layout="ND"))["x"]
+    np.testing.assert_array_equal(np.isfinite(back), np.isfinite(x))
+    finite = np.isfinite(x)
+    assert snr(x[finite], back[finite]) > 11.99
+
+
+def test_every_name_and_type_is_taken(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with Writer(tmp_path / "w.fcz", snr=12, metadata={"model": "m"}, rules={"debug*": "drop"}) as w:
+        sent: Arrays = {"scale": np.float32(3.0), "none": np.zeros((0, 4), np.float32)}
+        w.add({**sent, "debug": np.ones(3)})
+        for i in range(60):
+            one = {f"sentence.{i:02}": mixed((20 + i, 8), i), "ids": rng.integers(0, 99, 20 + i)}
+            w.add(one)
+            w.add({"none": sent["none"], "debug": np.ones(3)})
+            sent = {**sent, **one, "ids": np.append(sent.get("ids", []), one["ids"])}
+    back = fc.load_file(tmp_path / "w.fcz")
+    assert set(back) == set(sent)
+    for name, x in sent.items():
+        assert back[name].shape == x.shape
+        if not name.startswith("sentence"):
+            np.testing.assert_array_equal(back[name], x)
+    joint = np.concatenate([x for name, x in sent.items() if name.startswith("sentence")])
+    theirs = np.concatenate([x for name, x in back.items() if name.startswith("sentence")])
+    assert snr(joint, theirs) > 11.9
+    with safe_open(tmp_path / "w.fcz") as file:
+        assert file.metadata() == {"model": "m"}
+
+
+def test_what_is_added_may_change_behind(tmp_path: Path) -> None:
+    x, room = mixed((4000, 8)), np.zeros((50, 8), np.float32)
+    with Writer(tmp_path / "w.fcz", snr=12) as writer:
+        for first in range(0, len(x), 50):
+            room[:] = x[first : first + 50]
+            writer.add({"x": room})
+    assert snr(x, fc.load_file(tmp_path / "w.fcz")["x"]) > 11.99
+
+
+def test_a_process_of_its_own_writes_the_same(tmp_path: Path) -> None:
+    x = {"x": mixed((4000, 8)), "y": np.arange(4000)}
+    with Writer(tmp_path / "apart.fcz", snr=12, jobs=1) as writer:
+        for batch in batches(x, 500):
+            writer.add(batch)
+    back = fc.load_file(tmp_path / "apart.fcz")
+    assert snr(x["x"], back["x"]) > 11.99 and (back["y"] == x["y"]).all()
+    with pytest.raises(InvalidInput, match="is there: a writer is at work"):
+        (tmp_path / "b.fcz.part").touch()
+        Writer(tmp_path / "b.fcz", snr=12, jobs=1)
+
+
+# ---- What is refused -----------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_is_refused_and_nothing_of_it_taken(tmp_path: Path) -> None:
+    with Writer(tmp_path / "w.fcz", snr=12) as writer:
+        writer.add({"x": mixed((10, 8)), "s": np.float32(1)})
+        for wrong, message in (
+            ({"y": np.ones(3), "x": mixed((10, 7))}, r"'x' is F32 of shape \['\*', 8\]; what is"),
+            ({"y": np.ones(3), "x": np.ones((10, 8))}, "is F64 of shape"),
+            ({"y": np.ones(3), "x": np.float32(1)}, r"is F32 of shape \[\]"),
+            ({"y": np.ones(3), "s": np.float32(1)}, "'s' is a scalar, and is there already"),
+            ({"y": np.ones(3), "x": "text"}, "which safetensors lacks"),
+        ):
+            with pytest.raises(InvalidInput, match=message):
+                writer.add(wrong)
+    assert set(fc.load_file(tmp_path / "w.fcz")) == {"x", "s"}
+    with pytest.raises(InvalidInput, match="is closed"):
+        writer.add({"x": mixed((10, 8))})
+    with pytest.raises(InvalidInput, match="choose one quality"):
+        Writer(tmp_path / "v.fcz", snr=12, bpfp=1)
+    with pytest.raises(InvalidInput, match="jobs=3"):
+        Writer(tmp_path / "v.fcz", jobs=3)
+    assert [path.name for path in tmp_path.iterdir()] == ["w.fcz"]
+
+
+def test_no_writer_takes_the_place_of_another(tmp_path: Path) -> None:
+    with Writer(tmp_path / "w.fcz", snr=12) as writer:
+        writer.add({"x": np.arange(3)})
+        with pytest.raises(InvalidInput, match=r"w\.fcz\.part is there: a writer is at work"):
+            Writer(tmp_path / "w.fcz")
+        assert not (tmp_path / "w.fcz").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["w.fcz"]
+
+
+# ---- What is left --------------------------------------------------------------------------------
+
+ADDS = 10
+SENT = {"x": mixed((300 * ADDS, 8)), "t": mixed((300 * ADDS, 8), 1), "y": np.arange(300 * ADDS)}
+SENT |= {"z": np.where(np.arange(300 * ADDS) % 9, 0, np.arange(300 * ADDS))}
+ASKED: dict = {"snr": 12, "layout": {"x": "ND", "t": "LD"}, "metadata": {"a": "b"}}
+
+
+def sent(writer: Writer, adds: int, done: int = -1) -> None:
+    """Add batches, each flushed, and say so to an open file."""
+    for number, batch in zip(range(adds), batches(SENT, 300), strict=False):
+        writer.add(batch)
+        writer.flush()
+        if done >= 0:
+            os.write(done, bytes((number,)))
+
+
+@pytest.fixture(scope="module")
+def flushed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
+    """The journal behind each flush, and the file that is made of it."""
+    folder = tmp_path_factory.mktemp("flushed")
+    found: dict[str, list[bytes]] = {"parts": [], "files": []}
+    with pytest.MonkeyPatch.context() as patch, row_groups(values=2000):
+        patch.setattr(growth, "FIRST", FIRST)
+        writer = Writer(folder / "w.fcz", **ASKED)
+        for number in range(ADDS + 1):
+            if number:
+                writer.add({name: x[300 * (number - 1) : 300 * number] for name, x in SENT.items()})
+            writer.flush()
+            found["parts"].append((folder / "w.fcz.part").read_bytes())
+            recover_file(folder / "w.fcz.part", folder / "r.fcz", overwrite=True)
+            found["files"].append((folder / "r.fcz").read_bytes())
+        writer.close()
+        assert (folder / "w.fcz").read_bytes() == found["files"][-1]
+    return found
+
+
+@pytest.mark.parametrize("adds", [0, 3, ADDS // 2, ADDS])
+def test_a_flush_holds_what_a_file_that_ends_there_has(
+    adds: int, flushed: dict[str, list[bytes]], tmp_path: Path
+) -> None:
+    with Writer(tmp_path / "w.fcz", **ASKED) as writer:
+        for _, batch in zip(range(adds), batches(SENT, 300), strict=False):
+            writer.add(batch)
+    assert (tmp_path / "w.fcz").read_bytes() == flushed["files"][adds]
+    back = fc.load(flushed["files"][adds])
+    assert all(len(x) == 300 * adds for x in back.values())
+    for name in back:
+        mine = SENT[name][: 300 * adds]
+        assert snr(mine, back[name]) > 11.99 if name in "xt" else (mine == back[name]).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_of_any_part_of_a_journal_the_last_flush_comes_back(
+    data: st.DataObject, flushed: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("cut")
+    whole = flushed["parts"][-1]
+    size = data.draw(st.integers(len(flushed["parts"][0]), len(whole)))
+    (folder / "w.fcz.part").write_bytes(whole[:size] + data.draw(st.binary(max_size=20)))
+    recover_file(folder / "w.fcz.part", folder / "w.fcz")
+    last = max(i for i, part in enumerate(flushed["parts"]) if len(part) <= size)
+    assert (folder / "w.fcz").read_bytes() == flushed["files"][last]
+
+
+def killed(folder: Path, delay: float, adds: int = ADDS) -> tuple[int, bool]:
+    """Kill a writer after a while; return how many flushes it told of, and whether it ended."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        with Writer(folder / "w.fcz", **ASKED) as writer:
+            sent(writer, adds, writing)
+        os._exit(0)
+    os.close(writing)
+    time.sleep(delay)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with os.fdopen(reading, "rb") as told:
+        return len(told.read()), (folder / "w.fcz").exists()
+
+
+def outcomes(count: int, files: list[bytes], folder: Path) -> dict[str, int]:
+    """Kill so many writers at random; return how often which came of it."""
+    begun = time.monotonic()
+    with Writer(folder / "w.fcz", **ASKED) as writer:
+        sent(writer, ADDS)
+    longest = time.monotonic() - begun
+    found = {"complete": 0, "recovered": 0, "nothing": 0}
+    for delay in np.random.default_rng(0).uniform(0, 1.1 * longest, count):
+        for path in folder.iterdir():
+            path.unlink()
+        told, complete = killed(folder, delay)
+        part, file = folder / "w.fcz.part", folder / "w.fcz"
+        if complete:
+            found["complete"] += 1
+            assert file.read_bytes() == files[-1]
+            continue
+        try:
+            recover_file(part, file)
+        except FeatcodecError:  # it had not begun, or not flushed
+            assert told == 0
+            found["nothing"] += 1
+            continue
+        found["recovered"] += 1
+        assert file.read_bytes() in files[told:]
+    return found
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes that are forked")
+def test_killed_writers_leave_what_they_flushed(
+    flushed: dict[str, list[bytes]], tmp_path: Path
+) -> None:
+    found = outcomes(6, flushed["files"], tmp_path)
+    assert found["recovered"] and sum(found.values()) == 6
+
+
+@pytest.mark.slow
+def test_many_killed_writers_leave_what_they_flushed(
+    flushed: dict[str, list[bytes]], tmp_path: Path
+) -> None:
+    found = outcomes(500, flushed["files"], tmp_path)
+    print(found)
+    assert all(found.values())
