@@ -26,7 +26,8 @@ from .rate_control.fine_step import RESPONSE, fine_step
 from .rate_control.snr import AIM
 from .reached import decibels
 from .row_group import Distortion, RowGroupEncoder
-from .tensors.group import Group, Sums
+from .tensors.group import Group
+from .tensors.sums import Sums
 
 ATTEMPTS = 5  # at a row group
 FINER = 1.02  # of what an error is to shrink by, where it is too large

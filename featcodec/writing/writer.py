@@ -17,6 +17,9 @@ from .kinds import Kinds
 from .recovery import recover_file
 from .wish import Wish
 
+# What `featcodec.numpy.save` takes without being told.
+USUAL = {"transform": "auto", "layout": None, "rules": None, "row_group": None}
+
 
 class Writer:
     """Writes a file as features are made; use it in a `with` block.
@@ -43,27 +46,24 @@ class Writer:
         metadata: dict[str, str] | None = None,
         *,
         profile: Any = None,
-        transform: str = "auto",
-        layout: Mapping[str, str] | str | None = None,
-        rules: Mapping[str, str] | None = None,
-        row_group: str | None = None,
         jobs: int = 0,
-        **quality: Any,
+        **asked: Any,
     ) -> None:
         """Begin a file.
 
         Args:
             path: Of the file.
-            metadata, profile, transform, layout, rules, row_group, **quality: As for
-                `featcodec.numpy.save`.
+            metadata, profile: As for `featcodec.numpy.save`.
             jobs: 1 codes in a process of its own, so that `add` does not wait for it.
+            **asked: What else `save` takes: transform, layout, rules, row_group and a quality.
 
         Raises:
             InvalidInput: For more than one quality, and where PATH.part is there already.
         """
         profiles = profiles_of(profile)
-        options = options_of(transform, layout, rules, row_group)
-        wish = Wish(Quality.choose(**quality), profiles[0] if profiles else None, options, metadata)
+        given = {name: asked.pop(name, usual) for name, usual in USUAL.items()}
+        options = options_of(**given)
+        wish = Wish(Quality.choose(**asked), profiles[0] if profiles else None, options, metadata)
         self.path = Path(path)
         if self.path.is_dir():
             raise InvalidInput(f"{path} is a directory; name a file")

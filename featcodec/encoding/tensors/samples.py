@@ -11,7 +11,8 @@ from ...container.model import ProfileEntry
 from ...request import SampleSizes
 from .. import tuning
 from ..fit.fitting import Classes
-from .group import Group, stats_of
+from .group import Group
+from .sums import stats_of
 
 LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 FEW = 1 << 8  # values show nothing
