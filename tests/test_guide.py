@@ -227,7 +227,8 @@ PUBLIC = {
     "featcodec.rules": ["Rules"],
     "featcodec.verification": ["verify"],
     "featcodec.numpy": ["save", "load", "save_file", "load_file"],
-    "featcodec.torch": ["save", "load", "save_file", "load_file"],
+    "featcodec.joining": ["append_file", "concat_files"],
+    "featcodec.torch": ["save", "load", "save_file", "load_file", "record"],
 }
 
 

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
 from bitstream_spec import reference_decoder as reference
 from featcodec import Writer, safe_open
-from featcodec.errors import FeatcodecError, InvalidInput
+from featcodec.cli.main import main
+from featcodec.errors import FeatcodecError, InvalidInput, ProfileMissing
 from featcodec.writing import growth
 from featcodec.writing.recovery import recover_file
 
@@ -59,6 +61,12 @@ def written(path: Path, tensors: Mapping[str, np.ndarray], size: int, **options:
         for batch in batches(tensors, size):
             writer.add(batch)
     return path.read_bytes()
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return int(ended.value.code or 0)
 
 
 def snr(x: np.ndarray, y: np.ndarray) -> float:
@@ -181,6 +189,48 @@ def test_a_process_of_its_own_writes_the_same(tmp_path: Path) -> None:
         Writer(tmp_path / "b.fcz", snr=12, jobs=1)
 
 
+def test_a_profile_serves_and_is_needed_to_recover(
+    tmp_path: Path, digits: Path, profile_file: Path
+) -> None:
+    x = load_file(digits / "vit_eval.safetensors")["features"].astype(np.float32)
+    with Writer(tmp_path / "w.fcz", snr=10, profile=profile_file, layout="NLD:1+4x4") as writer:
+        for first in range(0, len(x), 40):
+            writer.add({"features": x[first : first + 40]})
+        writer.flush()
+        with pytest.raises(ProfileMissing, match="name its file with --profile"):
+            recover_file(tmp_path / "w.fcz.part", tmp_path / "r.fcz")
+    back = fc.load_file(tmp_path / "w.fcz", profile=profile_file)["features"]
+    assert snr(x, back) > 9.99
+    with pytest.raises(ProfileMissing):
+        fc.load_file(tmp_path / "w.fcz")
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_a_model_is_recorded_as_it_runs(jobs: int, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from featcodec.torch import record
+
+    model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.LSTM(16, 4))
+    seen: dict[str, list] = {"relu": [], "lstm": []}
+    layers = {"1": "relu", "2": "lstm"}
+    with Writer(tmp_path / "w.fcz", lossless=True, jobs=jobs) as writer:
+        with record(model, layers, writer) as same, torch.no_grad():
+            assert same is writer
+            for _ in range(5):
+                out, _ = model(torch.randn(6, 8))
+                seen["lstm"].append(out)
+        model(torch.randn(6, 8))
+        with (
+            pytest.raises(InvalidInput, match="has no layer 'head'"),
+            record(model, {"1": "relu", "head": "x"}, writer),
+        ):
+            pass
+        model(torch.randn(6, 8))
+    back = fc.load_file(tmp_path / "w.fcz")
+    assert back["relu"].shape == (30, 16) and back["relu"].min() == 0
+    np.testing.assert_array_equal(back["lstm"], torch.cat(seen["lstm"]).numpy())
+
+
 # ---- What is refused -----------------------------------------------------------------------------
 
 
@@ -213,6 +263,42 @@ def test_no_writer_takes_the_place_of_another(tmp_path: Path) -> None:
             Writer(tmp_path / "w.fcz")
         assert not (tmp_path / "w.fcz").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["w.fcz"]
+
+
+def test_an_error_leaves_what_was_added_before(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError) as raised, Writer(tmp_path / "w.fcz", snr=12) as writer:
+        writer.add({"y": np.arange(9)})
+        writer.add({"y": np.arange(9 // 0)})
+    assert raised.value.__notes__ == [
+        f"{tmp_path / 'w.fcz.part'} has what was added before; featcodec recover makes a file of it"
+    ]
+    assert recover_file(tmp_path / "w.fcz.part", tmp_path / "w.fcz") == {"y": (9,)}
+    with pytest.raises(ZeroDivisionError), Writer(tmp_path / "v.fcz", snr=12):
+        1 // 0  # noqa: B018 - raises
+    assert not (tmp_path / "v.fcz.part").exists()
+
+
+def test_recovering_says_how_many_samples_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    writer = Writer("w.fcz", snr=12)
+    assert run("recover", "w.fcz.part") == 3
+    assert capsys.readouterr().err.endswith("w.fcz.part ends before its first flush; remove it\n")
+    writer.add({"x": mixed((50, 8)), "y": np.arange(40)})
+    writer.flush()
+    assert run("info", "w.fcz.part") == 3
+    made = "make a file of it by featcodec recover w.fcz.part -o FILE\n"
+    assert capsys.readouterr().err.endswith(made)
+    assert run("recover", "w.fcz.part") == 0
+    said = capsys.readouterr().err.splitlines()
+    rows = ["w.fcz: x: 50 samples", "w.fcz: y: 40 samples"]
+    assert said == [*rows, "remove w.fcz.part when you do not need it"]
+    assert run("recover", "w.fcz.part") == 1 and "--force" in capsys.readouterr().err
+    assert run("recover", "w.fcz", "-o", "v.fcz") == 3
+    assert run("recover", "w.fcz") == 2
+    assert Path("w.fcz.part").exists()
+    writer.close()
 
 
 # ---- What is left --------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ class GrowingGroup:
         exceptions = signals[0].cut > grown.signals[0].cut
         with_rows = replace(grown, signals=signals, rows=grown.rows + rows)
         fine = self._fine(with_rows, grown.rows)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             payload, slabs, distortion = self._encoded(group, fine, exceptions)
             total = replace(grown.distortion)
             total.add(distortion)
@@ -173,7 +173,7 @@ class GrowingGroup:
             less = self._finer(with_rows, distortion)
             if fine == 1 or less is None:
                 break
-            fine = max(fine - less, 1)
+            fine = max(fine - (less << attempt), 1)  # at low rates an error hardly follows the step
         raise Unfit
 
     def _same(self, rows: int) -> int:

@@ -16,7 +16,7 @@ class Kinds:
 
     def __init__(self, rules: Mapping[str, str]) -> None:
         self._rules = Rules(rules)
-        self._known: dict[str, tuple[str, tuple[int, ...]]] = {}  # type and shape
+        self.known: dict[str, tuple[str, tuple[int, ...]]] = {}  # type and shape
 
     def checked(self, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
         """Return the tensors that no rule drops; raise InvalidInput unless all can be added."""
@@ -24,19 +24,19 @@ class Kinds:
         found = {name: (dtype, shape_of(one, dtype)) for name, (one, dtype) in kept.items()}
         for name, (dtype, shape) in found.items():
             limits.check_rank(shape, f"tensor {quoted(name)}")
-            if name in self._known:
+            if name in self.known:
                 self._check(name, dtype, shape)
         new = [
             Tensor(name, *one, lambda: None)
             for name, one in found.items()
-            if name not in self._known
+            if name not in self.known
         ]
         check_dump(None, new)
-        self._known |= found
+        self.known |= found
         return kept
 
     def _check(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
-        before, known = self._known[name]
+        before, known = self.known[name]
         if not known:
             raise InvalidInput(f"tensor {quoted(name)} is a scalar, and is there already")
         if dtype != before or len(shape) != len(known) or shape[1:] != known[1:]:

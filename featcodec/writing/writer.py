@@ -119,7 +119,12 @@ class Writer:
         if error is None:
             self.close()
             return
-        if not self._closed:
-            self._closed = True
-            self._growth.end()
-            error.add_note(f"what was added before is in {self._part}: featcodec recover")
+        if self._closed:
+            return
+        self._closed = True
+        self._growth.end()
+        if self._kinds.known:
+            kept = "has what was added before; featcodec recover makes a file of it"
+            error.add_note(f"{self._part} {kept}")
+        else:
+            self._part.unlink()
