@@ -22,7 +22,7 @@ from ..threads import ONE_THREAD
 from . import choice as choices
 from .features import Kept
 from .group_writer import FINE_PER_LAMBDA_OCTAVE, deciding_like
-from .rate_control.fine_step import RESPONSE, fine_step
+from .rate_control.fine_step import FINE_MOST, RESPONSE
 from .rate_control.snr import AIM
 from .reached import decibels
 from .row_group import Distortion, RowGroupEncoder
@@ -206,14 +206,17 @@ class GrowingGroup:
 
     def _fine(self, grown: Grown, before: int) -> int:
         """Return the fine step by which the SNR is what is wanted with the rows behind `before`."""
-        if not before:
+        errors = grown.against(grown.distortion)
+        if not before or not all(spent > 0 for _, spent in errors):
             return FINE_ONE
-        usual, done = grown.fines / before, before / grown.rows
-        budgets = [
-            (_energy(sums) / 10 ** ((self.snr + AIM) / 10), error)
-            for sums, error in grown.against(grown.distortion)
-        ]
-        return min(fine_step(spent, budget, done, 1.0, usual) for budget, spent in budgets)
+        usual = (grown.fines / before - FINE_ONE) / FINE_PER_OCTAVE
+        found = FINE_MOST
+        for sums, spent in errors:
+            left = _energy(sums) / 10 ** ((self.snr + AIM) / 10) - spent
+            expected = spent * 2 ** (-RESPONSE * usual) * (grown.rows - before) / before
+            octaves = math.log2(min(max(left / expected, 0.5), 2.0)) / RESPONSE
+            found = min(found, round(FINE_PER_OCTAVE * octaves))
+        return FINE_ONE + max(found, -FINE_MOST)
 
     def _finer(self, grown: Grown, mine: Distortion) -> int | None:
         """Return by how much finer a step has to be for the SNR; None where none is fine enough."""
