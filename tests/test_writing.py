@@ -1,5 +1,7 @@
 """A writer of features as they are made: what it writes, and what a killed one leaves."""
 
+import errno
+import multiprocessing
 import os
 import signal
 import time
@@ -16,7 +18,11 @@ import featcodec.numpy as fc
 from bitstream_spec import reference_decoder as reference
 from featcodec import Writer, safe_open
 from featcodec.cli.main import main
+from featcodec.container import journal
+from featcodec.container.journal import Journal
+from featcodec.container.source import File
 from featcodec.errors import FeatcodecError, InvalidInput, ProfileMissing
+from featcodec.pool import WorkerDied
 from featcodec.writing import growth
 from featcodec.writing.recovery import recover_file
 
@@ -270,12 +276,49 @@ def test_an_error_leaves_what_was_added_before(tmp_path: Path) -> None:
         writer.add({"y": np.arange(9)})
         writer.add({"y": np.arange(9 // 0)})
     assert raised.value.__notes__ == [
-        f"{tmp_path / 'w.fcz.part'} has what was added before; featcodec recover makes a file of it"
+        f"{tmp_path / 'w.fcz.part'} has what was flushed; featcodec recover makes a file of it"
     ]
     assert recover_file(tmp_path / "w.fcz.part", tmp_path / "w.fcz") == {"y": (9,)}
     with pytest.raises(ZeroDivisionError), Writer(tmp_path / "v.fcz", snr=12):
         1 // 0  # noqa: B018 - raises
     assert not (tmp_path / "v.fcz.part").exists()
+
+
+def test_a_coding_process_that_is_killed_leaves_what_was_flushed(tmp_path: Path) -> None:
+    with pytest.raises(WorkerDied, match="was killed"), Writer(tmp_path / "w", jobs=1) as writer:
+        writer.add({"y": np.arange(9)})
+        writer.flush()
+        [process] = multiprocessing.active_children()
+        os.kill(process.pid or 0, signal.SIGKILL)
+        process.join()
+        for _ in range(3):
+            writer.add({"y": np.arange(9)})
+            time.sleep(0.1)
+    assert recover_file(tmp_path / "w.part", tmp_path / "w") == {"y": (9,)}
+
+
+def test_no_flush_follows_one_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(InvalidInput, match="could not be written to"), Writer(tmp_path / "w") as w:
+        w.add({"y": np.arange(9)})
+        w.flush()
+        w.add({"y": np.arange(9)})
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+            patch.setattr(journal, "write_section", full)
+            w.flush()
+        w.flush()
+    assert recover_file(tmp_path / "w.part", tmp_path / "w") == {"y": (9,)}
+
+
+def test_what_cannot_be_coded_is_not_lost(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(20_000, 1)).astype(np.float32)
+    with pytest.raises(FeatcodecError), Writer(tmp_path / "w", bpfp=1e-4) as writer:
+        for batch in batches({"x": x}, 2000):
+            writer.add(batch)
+    stored = Journal(File.open(tmp_path / "w.part"))
+    assert sum(one.shape[0] for one in stored.waiting["x"]) >= 10_000
 
 
 def test_recovering_says_how_many_samples_there_are(

@@ -75,6 +75,7 @@ class JournalWriter:
     def __init__(self, path: Path, wish: dict[str, Any]) -> None:
         """Begin one; raise InvalidInput where there is one already, or none can be."""
         self.path = path
+        self._broken = False
         try:
             self._out = path.open("xb")
         except FileExistsError:
@@ -125,7 +126,11 @@ class JournalWriter:
         self._out.close()
 
     def _section(self, kind: bytes, payload: bytes) -> None:
+        if self._broken:
+            raise InvalidInput(f"{self.path} could not be written to; recover it")
+        self._broken = True
         write_section(self._out, kind, payload)
+        self._broken = False  # else what follows would be lost
 
 
 class Journal:

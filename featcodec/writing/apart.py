@@ -4,11 +4,11 @@ import multiprocessing
 import signal
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from ..pool import WorkerDied, end_with_parent
 from .chunk import Stored
@@ -28,22 +28,22 @@ class Apart:
         # Not forked: threads of numpy do not survive that.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(1, context, _begin)
-        self._under_way: deque[tuple[Future[Any], int]] = deque()
+        self._under_way: deque[tuple[Future[None], int]] = deque()
         try:
-            self._done(self._pool.submit(_open, path, wish))
+            with _alive():
+                self._pool.submit(_open, path, wish).result()
         except BaseException:
             self._pool.shutdown()
             raise
 
     def add(self, tensors: Mapping[str, Stored]) -> None:
-        """Take in rows of tensors."""
+        """Take in rows of tensors; wait where too many are on their way."""
         size = sum(stored.nbytes for stored, _ in tensors.values())
         copied = {name: (stored.copy(), dtype) for name, (stored, dtype) in tensors.items()}
-        self._under_way.append((self._pool.submit(_add, copied), size))
-        while self._under_way[0][0].done() or sum(size for _, size in self._under_way) > ROOM:
-            self._done(self._under_way.popleft()[0])
-            if not self._under_way:
-                break
+        with _alive():
+            self._under_way.append((self._pool.submit(_add, copied), size))
+            while self._under_way and (self._under_way[0][0].done() or self._bytes > ROOM):
+                self._under_way.popleft()[0].result()
 
     def flush(self) -> None:
         """Flush what was added, and wait for it."""
@@ -56,17 +56,25 @@ class Apart:
         finally:
             self._pool.shutdown()
 
-    def _finish(self, work: Any) -> None:
-        last = self._pool.submit(work)
-        while self._under_way:
-            self._done(self._under_way.popleft()[0])
-        self._done(last)
+    @property
+    def _bytes(self) -> int:
+        return sum(size for _, size in self._under_way)
 
-    def _done(self, future: "Future[Any]") -> None:
-        try:
-            future.result()
-        except BrokenProcessPool:
-            raise WorkerDied("the process that codes was killed; perhaps memory ran out") from None
+    def _finish(self, work: Callable[[], None]) -> None:
+        with _alive():
+            last = self._pool.submit(work)
+            while self._under_way:
+                self._under_way.popleft()[0].result()
+            last.result()
+
+
+@contextmanager
+def _alive() -> Iterator[None]:
+    """Say what it means that the process is gone."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise WorkerDied("the process that codes was killed; perhaps memory ran out") from None
 
 
 def _begin() -> None:

@@ -27,7 +27,7 @@ from .wish import Wish
 
 FIRST = 32 << 20  # bytes of a tensor from which its models are chosen
 EXPECTED = 4  # times as many, for which these are good
-TOGETHER = 64 << 20  # of tensors that were added at once each, all together
+TOGETHER = 128 << 20  # of tensors that were added at once each, all together
 MOST = 256 << 20  # bytes that wait for models
 FLUSH_BYTES, FLUSH_SECONDS = 64 << 20, 60.0  # after which what was added is flushed
 PER_TAIL = 16  # times what is flushed and has to be coded anew: so much has to be added first
@@ -148,8 +148,10 @@ class Growth:
 
     def end(self) -> None:
         """Flush for the last time."""
-        self.flush()
-        self.journal.close()
+        try:
+            self.flush()
+        finally:
+            self.journal.close()
 
     def _take(self, name: str, stored: np.ndarray, dtype: str) -> None:
         stream = self._streams.get(name)
@@ -184,10 +186,12 @@ class Growth:
 
     def _encode(self, names: Sequence[str]) -> None:
         """Code what waits of some tensors, and go on by its models where that can be."""
-        tensors = {name: self._waiting.pop(name).stored for name in names}
+        tensors = {name: self._waiting[name].stored for name in names}
         out = io.BytesIO()
         expected = EXPECTED if len(names) == 1 and self._adds[names[0]] > 1 else 1
         encoder, coded = encode_chunk(tensors, self.wish, self._known, out, expected)
+        for name in names:
+            del self._waiting[name]
         self._known.add(coded)
         if not (len(names) == 1 and self._open(names[0], tensors[names[0]], encoder, coded)):
             self.journal.file(names, out.getvalue())

@@ -1,5 +1,6 @@
 """`featcodec.Writer`: a file that is written as features are made."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from ..access import profiles_of
 from ..arrays import stored_of
-from ..errors import InvalidInput
+from ..errors import FeatcodecError, InvalidInput
 from ..numpy import options_of
 from ..request import Quality
 from .apart import Apart
@@ -122,9 +123,10 @@ class Writer:
         if self._closed:
             return
         self._closed = True
-        self._growth.end()
+        with contextlib.suppress(FeatcodecError, OSError):  # there is an error already
+            self._growth.end()
         if self._kinds.known:
-            kept = "has what was added before; featcodec recover makes a file of it"
+            kept = "has what was flushed; featcodec recover makes a file of it"
             error.add_note(f"{self._part} {kept}")
         else:
             self._part.unlink()
