@@ -27,7 +27,7 @@ from .wish import Wish
 
 FIRST = 32 << 20  # bytes of a tensor from which its models are chosen
 EXPECTED = 4  # times as many, for which these are good
-TOGETHER = 128 << 20  # of tensors that were added at once each, all together
+TOGETHER = 128 << 20  # of a tensor that did not go on by these, or of all that came at once each
 MOST = 256 << 20  # bytes that wait for models
 FLUSH_BYTES, FLUSH_SECONDS = 64 << 20, 60.0  # after which what was added is flushed
 PER_TAIL = 16  # times what is flushed and has to be coded anew: so much has to be added first
@@ -107,6 +107,7 @@ class Growth:
         self._streams: dict[str, Stream] = {}
         self._ended: dict[int, dict[str, Any]] = {}  # streams, since the last flush
         self._known = Known()
+        self._in_pieces: set[str] = set()  # tensors that did not go on by the models they had
         self._opened = 0  # streams so far
         self._unseen = 0  # bytes since the last look at what waits
         self._unflushed, self._flushed_at = 0, time.monotonic()
@@ -179,7 +180,8 @@ class Growth:
         growing = [name for name in sizes if self._adds[name] > 1]
         once = [name for name in sizes if self._adds[name] == 1]
         every = sum(sizes.values()) >= MOST
-        found = [[name] for name in growing if every or sizes[name] >= FIRST]
+        least = {name: TOGETHER if name in self._in_pieces else FIRST for name in growing}
+        found = [[name] for name in growing if every or sizes[name] >= least[name]]
         if once and (every or sum(sizes[name] for name in once) >= TOGETHER):
             found.append(once)
         return found
@@ -195,6 +197,7 @@ class Growth:
         self._known.add(coded)
         if not (len(names) == 1 and self._open(names[0], tensors[names[0]], encoder, coded)):
             self.journal.file(names, out.getvalue())
+            self._in_pieces |= set(names)
 
     def _open(self, name: str, stored: Stored, encoder: DumpEncoder, coded: Coded) -> bool:
         """Begin a stream with the rows that were coded; return whether that could be."""
