@@ -1,11 +1,15 @@
 """A writer of features as they are made: what it writes, and what a killed one leaves."""
 
+import copy
 import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -121,14 +125,14 @@ def test_tensors_of_any_layout_come_back_at_the_quality(kind: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "quality", [{"lossless": True}, {"max_error": 0.05}, {"bpfp": 2.0}, {"row_snr": 12}]
+    "quality", [{"lossless": True}, {"max_error": 0.05}, {"bpfp": 4.0}, {"row_snr": 12}]
 )
 def test_every_quality_holds(quality: dict, tmp_path: Path) -> None:
-    x = mixed((2500, 8))
+    x = mixed((1200, 8))
     back = fc.load(written(tmp_path / "w.fcz", {"x": x}, 100, **quality))["x"]
     assert np.abs(x - back).max() <= quality.get("max_error", 0.0 if "lossless" in quality else 9)
     if "bpfp" in quality:
-        assert 8 * (tmp_path / "w.fcz").stat().st_size <= 2.02 * x.size
+        assert 8 * (tmp_path / "w.fcz").stat().st_size <= 4.04 * x.size
     if "row_snr" in quality:
         assert snr(x, back) > 10
 
@@ -352,13 +356,14 @@ SENT |= {"z": np.where(np.arange(300 * ADDS) % 9, 0, np.arange(300 * ADDS))}
 ASKED: dict = {"snr": 12, "layout": {"x": "ND", "t": "LD"}, "metadata": {"a": "b"}}
 
 
-def sent(writer: Writer, adds: int, done: int = -1) -> None:
-    """Add batches, each flushed, and say so to an open file."""
-    for number, batch in zip(range(adds), batches(SENT, 300), strict=False):
-        writer.add(batch)
-        writer.flush()
-        if done >= 0:
-            os.write(done, bytes((number,)))
+def sent(writer: Writer, first: int, told: int = -1) -> None:
+    """Add the batches from a number on, flush each, and tell of that by an open file."""
+    for number, batch in enumerate(batches(SENT, 300)):
+        if number >= first:
+            writer.add(batch)
+            writer.flush()
+            if told >= 0:
+                os.write(told, bytes((number,)))
 
 
 @pytest.fixture(scope="module")
@@ -396,7 +401,7 @@ def test_a_flush_holds_what_a_file_that_ends_there_has(
         assert snr(mine, back[name]) > 11.99 if name in "xt" else (mine == back[name]).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_of_any_part_of_a_journal_the_last_flush_comes_back(
     data: st.DataObject, flushed: dict[str, list[bytes]], tmp_path_factory: pytest.TempPathFactory
@@ -410,62 +415,86 @@ def test_of_any_part_of_a_journal_the_last_flush_comes_back(
     assert (folder / "w.fcz").read_bytes() == flushed["files"][last]
 
 
-def killed(folder: Path, delay: float, adds: int = ADDS) -> tuple[int, bool]:
-    """Kill a writer after a while; return how many flushes it told of, and whether it ended."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(reading)
-        with Writer(folder / "w.fcz", **ASKED) as writer:
-            sent(writer, adds, writing)
-        os._exit(0)
-    os.close(writing)
-    time.sleep(delay)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with os.fdopen(reading, "rb") as told:
-        return len(told.read()), (folder / "w.fcz").exists()
+@dataclass
+class Killer:
+    """Kills writers at random, and counts what comes of it."""
 
+    folder: Path
+    files: list[bytes]  # that may come of it, by the number of batches
+    begin: Callable[[Path], Writer]
+    begun: int  # batches that a writer has to begin with
+    found: Counter[str] = field(default_factory=Counter)
 
-def outcomes(count: int, files: list[bytes], folder: Path) -> dict[str, int]:
-    """Kill so many writers at random; return how often which came of it."""
-    begun = time.monotonic()
-    with Writer(folder / "w.fcz", **ASKED) as writer:
-        sent(writer, ADDS)
-    longest = time.monotonic() - begun
-    found = {"complete": 0, "recovered": 0, "nothing": 0}
-    for delay in np.random.default_rng(0).uniform(0, 1.1 * longest, count):
-        for path in folder.iterdir():
-            path.unlink()
-        told, complete = killed(folder, delay)
-        part, file = folder / "w.fcz.part", folder / "w.fcz"
-        if complete:
-            found["complete"] += 1
-            assert file.read_bytes() == files[-1]
-            continue
+    def kill(self, count: int) -> None:
+        start = time.monotonic()
+        self._run(self.folder, -1)
+        longest = time.monotonic() - start
+        for number, delay in enumerate(np.random.default_rng(0).uniform(0, longest, count)):
+            folder = self.folder / f"{number}"
+            folder.mkdir()
+            self.found[self._killed(folder, delay)] += 1
+
+    def _run(self, folder: Path, told: int) -> None:
+        with self.begin(folder) as writer:
+            sent(writer, self.begun, told)
+
+    def _killed(self, folder: Path, delay: float) -> str:
+        """Return what came of a writer that was killed after a while."""
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            self._run(folder, writing)
+            os._exit(0)
+        os.close(writing)
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with os.fdopen(reading, "rb") as pipe:
+            told = len(pipe.read())
+        if (folder / "w.fcz").exists():
+            assert (folder / "w.fcz").read_bytes() == self.files[-1]
+            return "complete"
         try:
-            recover_file(part, file)
+            recover_file(folder / "w.fcz.part", folder / "w.fcz")
         except FeatcodecError:  # it had not begun, or not flushed
             assert told == 0
-            found["nothing"] += 1
-            continue
-        found["recovered"] += 1
-        assert file.read_bytes() in files[told:]
-    return found
+            return "nothing"
+        assert (folder / "w.fcz").read_bytes() in self.files[self.begun + told :]
+        return "recovered"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes that are forked")
 def test_killed_writers_leave_what_they_flushed(
     flushed: dict[str, list[bytes]], tmp_path: Path
 ) -> None:
-    found = outcomes(6, flushed["files"], tmp_path)
-    assert found["recovered"] and sum(found.values()) == 6
+    (tmp_path / "begun").mkdir()
+    begun = Writer(tmp_path / "begun" / "w.fcz", **ASKED)
+    for _, batch in zip(range(ADDS // 2), batches(SENT, 300), strict=False):
+        begun.add(batch)
+    begun.flush()
+
+    def goes_on(folder: Path) -> Writer:
+        """Return a copy of the writer, which need not choose its models once more."""
+        writer = copy.copy(begun)
+        writer.path, writer._part = folder / "w.fcz", folder / "w.fcz.part"
+        shutil.copy(begun._part, writer._part)
+        assert isinstance(begun._growth, growth.Growth)
+        out = begun._growth.journal._out
+        writer._growth = copy.deepcopy(begun._growth, {id(out): out})
+        writer._growth.journal._out = writer._part.open("ab")
+        return writer
+
+    killer = Killer(tmp_path, flushed["files"], goes_on, ADDS // 2)
+    killer.kill(50)
+    assert killer.found["recovered"] > 10 and killer.found.total() == 50
+    begun.close()
 
 
 @pytest.mark.slow
 def test_many_killed_writers_leave_what_they_flushed(
     flushed: dict[str, list[bytes]], tmp_path: Path
 ) -> None:
-    found = outcomes(500, flushed["files"], tmp_path)
-    print(found)
-    assert all(found.values())
+    killer = Killer(tmp_path, flushed["files"], lambda f: Writer(f / "w.fcz", **ASKED), 0)
+    killer.kill(200)
+    print(killer.found)
+    assert min(killer.found["nothing"], killer.found["recovered"]) > 0
