@@ -131,11 +131,12 @@ def _profile_of(file: Coded) -> "Profile | None":
     from .coding.profile import Profile
 
     for digest in file.index.profiles:
-        found = Profile.built_in(digest)
+        data = file.embedded.get(digest)
+        found = Profile.parse(data) if data else Profile.find(digest, file.name)
         if found is None:
             raise ProfileMissing(
                 f"{file.name} needs the profile with SHA-256 {digest.hex()};"
-                " name its file with --profile"
+                " name its file with --profile, or add it with `featcodec profiles add`"
             )
         return found
     return None

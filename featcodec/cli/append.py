@@ -5,41 +5,36 @@ from typing import Any
 
 import click
 
-from . import by_name, failures, render, streams
-from .encode import check_quality, named
+from . import asked, by_name, complete, failures, render, streams
 
 
 @click.command(cls=by_name.Command)
-@click.argument("file", metavar="FILE")
-@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
-@click.option("--snr", type=float, metavar="DB", help="Signal to noise ratio.")
-@click.option("--bpfp", type=float, metavar="RATE", help="Bits per feature point of a dump.")
-@click.option("--max-error", type=float, metavar="E", help="Absolute error no value exceeds.")
-@click.option("--row-snr", type=float, metavar="DB", help="SNR of rows, each by its own norm.")
-@click.option("--task-snr", type=float, metavar="DB", help="SNR by what a task reacts to, with -p.")
-@click.option("--lossless", is_flag=True, help="Bit for bit.")
-@by_name.options
-@click.option("-p", "--profile", metavar="P", help="Profile to code with (default: FILE's own).")
-@click.option(
-    "--layout",
-    "layout",
-    multiple=True,
-    callback=named,
-    metavar="[NAME=]LAYOUT",
-    help="Axes of new tensors, for example NCHW.",
+@click.argument("file", metavar="FILE", shell_complete=complete.any_file)
+@click.argument(
+    "dumps", nargs=-1, required=True, metavar="DUMP...", shell_complete=complete.any_file
 )
+@asked.quality
+@by_name.options
+@click.option(
+    "-p",
+    "--profile",
+    metavar="P",
+    help="Profile to code with (default: that of FILE).",
+    shell_complete=complete.profile,
+)
+@asked.coding
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @failures.verbose_option
 def command(
     file: str,
     dumps: tuple[str, ...],
+    quality: dict[str, Any],
     rules: dict[str, str],
     rules_file: str | None,
     profile: str | None,
-    layout: dict[str, str],
+    coding: dict[str, Any],
     quiet: bool,
     verbose: bool,
-    **quality: Any,
 ) -> int:
     """Add the tensors of dumps to a file.
 
@@ -50,13 +45,12 @@ def command(
     from ..joining import append_file
     from ..request import Options, Quality
 
-    check_quality(quality)
-    asked = Quality.choose(**quality) if any(quality.values()) else None
-    options = Options(layouts=layout, rules=by_name.merged(rules, rules_file))
+    options = Options(**asked.options_of(coding, by_name.merged(rules, rules_file)))
+    wanted = Quality.choose(**quality) if any(quality.values()) else None
     known = Profile.load(profile) if profile else None
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(streams.readable(dump)) for dump in dumps]
-        reports = append_file(file, sources, asked, profile=known, options=options)
+        reports = append_file(file, sources, wanted, profile=known, options=options)
     for dump, report in zip(dumps, reports, strict=True):
         if quiet:
             break

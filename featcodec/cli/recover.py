@@ -2,16 +2,30 @@
 
 import click
 
-from . import batch, failures, render
+from . import complete, failures, render, targets
 
 PART = ".part"
 SHOWN = 8  # tensors of which the rows are said
 
 
 @click.command()
-@click.argument("file", metavar="FILE.part")
-@click.option("-o", "--output", metavar="OUT", help="Output file (default: FILE).")
-@click.option("-p", "--profile", "profiles", multiple=True, metavar="P", help="That of the writer.")
+@click.argument("file", metavar="FILE.part", shell_complete=complete.any_file)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="Output file (default: FILE).",
+    shell_complete=complete.any_file,
+)
+@click.option(
+    "-p",
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="P",
+    help="That of the writer.",
+    shell_complete=complete.profile,
+)
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @failures.verbose_option
@@ -35,7 +49,7 @@ def command(
         if not file.endswith(PART):
             raise click.UsageError(f"{file} does not end in {PART}; name the output with -o")
         output = file.removesuffix(PART)
-    batch.refuse_clashes([("input", file)], [("output", output)])
+    targets.refuse_clashes([("input", file)], [("output", output)])
     known = [Profile.load(path) for path in profiles]
     shapes = recover_file(file, output, profiles=known, overwrite=force)
     if not quiet:

@@ -4,7 +4,7 @@ import graphlib
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from .. import elements
@@ -29,6 +29,7 @@ class Coded:
     headers: Sequence[GroupHeader]
     rows: Callable[[int], Iterable[bytes]]  # the row groups of a group
     version: tuple[int, int]
+    embedded: Mapping[bytes, bytes] = field(default_factory=dict)  # profiles by SHA-256
 
     @classmethod
     def of(cls, reader: Reader) -> "Coded":
@@ -40,7 +41,7 @@ class Coded:
             count = headers[group].row_groups
             return (reader.section(i, b"ROWS") for i in range(first, first + count))
 
-        return cls(reader.name, reader.index, headers, rows, reader.version)
+        return cls(reader.name, reader.index, headers, rows, reader.version, reader.embedded())
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ def join(files: Sequence[Coded], out: BinaryIO, metadata: Mapping[str, str] | No
                 headers.append(_copied(writer, file, group, header))
     for header in headers:
         writer.section(b"GRUP", header.pack())
+    embedded = {digest: data for file in files for digest, data in file.embedded.items()}
+    for digest in writer.index.profiles:
+        if digest in embedded:
+            writer.section(b"PROF", embedded[digest], critical=False)
     return writer.finish()
 
 

@@ -45,8 +45,13 @@ def encode(
     # NaN and extremes are data here; what comes of it is measured.
     with ONE_THREAD, np.errstate(all="ignore"):
         encoder = encoder_of(source, out, quality, profile, options or Options(), progress)
-        report = encoder.run(quality)
-    return replace(report, remarks=_remarks(encoder.source, encoder.options, encoder.groups))
+        report = encoder.run()
+    said = _remarks(encoder.source, encoder.options, encoder.groups)
+    if encoder.quality.recommended:
+        said += tuple(
+            f"at the task SNR recommended for {task}" for task in _recommending(encoder.profile)
+        )
+    return replace(report, remarks=said)
 
 
 def encoder_of(
@@ -76,6 +81,8 @@ def encoder_of(
             "a task SNR needs a profile with the metric of a task: train one with --gradients or"
             " --head"
         )
+    if quality.recommended and not _recommending(profile):
+        quality = replace(quality, recommended=False)
     judge = judge_at(quality.decibels, profile, options)
     if quality.max_error is not None:
         options = replace(options, pool=True)  # a bound holds for each value anyhow
@@ -85,7 +92,7 @@ def encoder_of(
         else group_tensors(source, options, lossless=False, judge=judge)
     )
     check_features(groups)
-    return DumpEncoder(source, out, profile, options, groups, progress)
+    return DumpEncoder(source, out, quality, profile, options, groups, progress)
 
 
 @dataclass
@@ -94,17 +101,18 @@ class DumpEncoder:
 
     source: Source
     out: BinaryIO
+    quality: Quality
     profile: Profile | None
     options: Options
     groups: Sequence[Group | ExactGroup]
     progress: Callable[[int], None] | None = None
     features: FeatureEncoder = field(init=False)  # of the last time that the file was written
 
-    def run(self, quality: Quality) -> Report:
+    def run(self) -> Report:
         """Write the file, at a rate as often as that takes."""
-        if quality.bpfp is None:
-            return self.encode(quality)
-        return at_rate(lambda snr: self.encode(_at(snr, self.profile)), quality.bpfp)
+        if self.quality.bpfp is None:
+            return self.encode(self.quality)
+        return at_rate(lambda snr: self.encode(_at(snr, self.profile)), self.quality.bpfp)
 
     def encode(self, quality: Quality) -> Report:
         """Write the whole file at one quality, over what was written before."""
@@ -121,6 +129,7 @@ class DumpEncoder:
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
+        self._write_beside(writer)
         writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
         size = writer.finish()
         return Report(
@@ -131,6 +140,13 @@ class DumpEncoder:
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
         )
 
+    def _write_beside(self, writer: Writer) -> None:
+        """Write what a decoder can do without: the profile, and how the file was made."""
+        if self.options.embed and self.profile and self.profile.digest in writer.index.profiles:
+            writer.section(b"PROF", self.profile.data, critical=False)
+        if self.options.note:
+            writer.section(b"MADE", self.options.note.encode(), critical=False)
+
 
 def check_options(options: Options, names: Sequence[str]) -> None:
     """Raise InvalidInput for a transform that there is not, or a tensor that the dump lacks."""
@@ -140,6 +156,12 @@ def check_options(options: Options, names: Sequence[str]) -> None:
         for name in asked:
             if name and name not in names:
                 raise InvalidInput(f"--{what} names tensor {name!r}, which the dump does not have")
+
+
+def _recommending(profile: Profile | None) -> list[str]:
+    """Return the tasks for which a profile recommends an SNR."""
+    entries = profile.entries if profile else ()
+    return list(dict.fromkeys(str(entry.task) for entry in entries if entry.recommended))
 
 
 def _at(snr: float, profile: Profile | None) -> Quality:

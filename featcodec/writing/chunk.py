@@ -68,7 +68,7 @@ def encode_chunk(
         encoder = encoder_of(source, out, wish.quality, wish.profile, options)
         if expected > 1:
             _expect(encoder, expected)
-        encoder.run(wish.quality)
+        encoder.run()
     out.flush()
     coded = Coded.of(Reader(out, "what was added"))
     unlike = known.unlike(coded)

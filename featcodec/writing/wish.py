@@ -40,11 +40,11 @@ class Wish:
         if stated["profile"] is not None:
             digest = bytes.fromhex(stated["profile"])
             known = {one.digest: one for one in profiles}
-            profile = known.get(digest) or Profile.built_in(digest)
+            profile = known.get(digest) or Profile.find(digest, name)
             if profile is None:
                 raise ProfileMissing(
                     f"{name} needs the profile with SHA-256 {digest.hex()};"
-                    " name its file with --profile"
+                    " name its file with --profile, or add it with `featcodec profiles add`"
                 )
         quality = Quality(**stated["quality"])
         return cls(quality, profile, Options(**options), stated["metadata"])
