@@ -10,10 +10,11 @@ from safetensors.numpy import save_file
 
 import featcodec.numpy as fc
 from bitstream_spec import reference_decoder as reference
-from featcodec import safe_open
+from featcodec import Profile, encode_file, safe_open
 from featcodec.cli.info import describe
 from featcodec.cli.main import main
 from featcodec.joining import append_file, concat_files
+from featcodec.request import Options
 
 from .internals import row_groups
 
@@ -115,6 +116,18 @@ def test_metadata_of_the_first_file_stay(tmp_path: Path) -> None:
     joined(files, tmp_path)
     with safe_open(tmp_path / "all.fcz") as file:
         assert file.metadata() == {"a": "1", "b": "2", "c": "4"}
+
+
+def test_profiles_in_files_stay_in_them(tmp_path: Path, digits: Path, profile_file: Path) -> None:
+    [alone, twice] = [tmp_path / "alone.fcz", tmp_path / "twice.fcz"]
+    options = Options(embed=True)
+    profile = Profile.load(profile_file)
+    encode_file(digits / "vit_eval.safetensors", alone, profile=profile, options=options)
+    concat_files([alone, alone], twice)
+    append_file(alone, [digits / "vit_eval.safetensors"])
+    for path in (alone, twice):
+        assert len(fc.load_file(path)["features"]) == 720
+        assert path.stat().st_size > 2 * profile_file.stat().st_size
 
 
 @pytest.mark.parametrize(

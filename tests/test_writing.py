@@ -497,4 +497,4 @@ def test_many_killed_writers_leave_what_they_flushed(
     killer = Killer(tmp_path, flushed["files"], lambda f: Writer(f / "w.fcz", **ASKED), 0)
     killer.kill(200)
     print(killer.found)
-    assert min(killer.found["nothing"], killer.found["recovered"]) > 0
+    assert killer.found["recovered"] > 100
