@@ -77,7 +77,7 @@ def encode(
             report = encoder.encode(quality)
         else:
             report = at_rate(lambda snr: encoder.encode(_at(snr, profile)), quality.bpfp)
-    return replace(report, remarks=_remarks(source, options, groups))
+    return replace(report, remarks=(*report.remarks, *_remarks(source, options, groups)))
 
 
 @dataclass
