@@ -20,7 +20,7 @@ LEAP = 0.02  # dB between two rates: so close, there is none between them
 def at_rate(encode: Callable[[float], Report], bpfp: float) -> Report:
     """Encode at the highest SNR whose rate is at most `bpfp` bits a value.
 
-    `encode` writes the file at an SNR in dB. Where rates leap over the wanted one, a remark says so.
+    `encode` writes the file at an SNR in dB. Where rates leap over the wanted one, a remark tells.
     Raises Unreachable when the rate is below any.
     """
     reports: dict[float, Report] = {}
