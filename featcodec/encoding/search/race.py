@@ -70,11 +70,12 @@ class Race:
     trials: list[Trial] = field(default_factory=list)
     trained: float = math.inf  # bits of the best of the profile
     klt: Trial | None = None  # with one KLT of the group's own, that helps
-    close: list[Trial] = field(default_factory=list)  # to the best, as they turned out
+    final: Final = field(init=False)
 
     def __post_init__(self) -> None:
         self.target = 10 ** (-self.snr / 10)  # mean squared error, of the variance
         self.build = CandidateBuilder(self.samples, self.target)
+        self.final = Final(self)
 
     @property
     def sizes(self) -> SampleSizes:
@@ -125,14 +126,13 @@ class Race:
         if not first:
             return None
         finalists = self._finalists(self._second_look(first))
-        final = Final(self)
+        final = self.final
         final.run(finalists)
         if final.least > tuning.MISJUDGED * min(trial.bits for trial in finalists):
             # At very low rates a small sample may have nothing to code, and looks like a bargain.
             tried = {trial.key for trial in finalists}
             rest = [t for t in first if t.key not in tried and t.bits < final.least]
             final.run(sorted(rest, key=lambda trial: trial.bits))
-        self.close = final.close()
         return final.best()
 
     def run_near(self, other: "Race", most: float) -> Choice | None:
@@ -140,15 +140,14 @@ class Race:
 
         None where trials show far more bits than `most`.
         """
-        close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in other.close]
+        near = other.final.close()
+        close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in near]
         close = [trial for trial in close if math.isfinite(trial.bits) and not trial.exhausted]
         self.trials = close
         if self.least > tuning.DOUBTFUL * most:
             return None
-        final = Final(self)
-        final.run(self._finalists(close))
-        self.close = final.close()
-        return final.best()
+        self.final.run(self._finalists(close))
+        return self.final.best()
 
     def promises(self, lower: "Race", found: Choice) -> bool:
         """Return whether more SNR than in another race may take no more bits than found there.
