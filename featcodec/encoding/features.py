@@ -64,8 +64,8 @@ class FeatureEncoder:
         if snr is not None and snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
-        if quality.task_snr is not None:
-            return self._for_task(group, quality.task_snr)
+        if quality.task_snr is not None or (quality.recommended and not neural):
+            return self._for_task(group, quality)
         group = group if neural else group.with_constants
         if quality.snr is not None and not neural:
             group = group.with_gains
@@ -117,14 +117,18 @@ class FeatureEncoder:
         self.writer.rewind(mark)
         return best()
 
-    def _for_task(self, group: Group, snr: float) -> GroupHeader:
+    def _for_task(self, group: Group, quality: Quality) -> GroupHeader:
         """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
         samples, metric, choice = Samples(group.with_constants, self.options.samples), None, None
         if self.options.transform != "neural" and sane(samples.stats):
             metric = TaskMetric.of(samples, self.profile)
-            choice = None if metric is None else metric.choice(snr)
-        if choice is None:
-            return self._write(group, Quality(snr=snr))
+        snr = quality.task_snr
+        if quality.recommended:
+            snr = metric.recommended if metric else None
+        if metric is not None and snr:
+            choice = metric.choice(snr)
+        if choice is None or snr is None:
+            return self._write(group, Quality(snr=quality.task_snr or quality.snr))
         of_task = partial(self._reaching, samples, choice, snr, metric)
         return self._smaller(samples.group, of_task)
 
