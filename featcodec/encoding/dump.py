@@ -46,7 +46,7 @@ def encode(
     with ONE_THREAD, np.errstate(all="ignore"):
         encoder = encoder_of(source, out, quality, profile, options or Options(), progress)
         report = encoder.run()
-    said = _remarks(encoder.source, encoder.options, encoder.groups)
+    said = report.remarks + _remarks(encoder.source, encoder.options, encoder.groups)
     if encoder.quality.recommended:
         said += tuple(
             f"at the task SNR recommended for {task}" for task in _recommending(encoder.profile)

@@ -71,6 +71,11 @@ class Samples:
         self.some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
 
+    @property
+    def varying(self) -> float:
+        """The share of channels that are not constant: no other has an error, or counts in SNR."""
+        return 1 - len(self.group.constants) / self.channels
+
     def near_bounds(self, distance: float) -> bool:
         """Return whether more than one in a hundred values lie so close to a bound."""
         low, high = self.stats.lower + distance, self.stats.upper - distance
