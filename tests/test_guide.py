@@ -242,8 +242,9 @@ PUBLIC = {
     "featcodec.rules": ["Rules"],
     "featcodec.verification": ["verify"],
     "featcodec.numpy": ["save", "load", "save_file", "load_file"],
+    "featcodec.joining": ["append_file", "concat_files"],
     "featcodec.torch": [
-        *("save", "load", "save_file", "load_file"),
+        *("save", "load", "save_file", "load_file", "record"),
         *("FeatureDataset", "FeatureStream", "RowGroupSampler"),
     ],
     "featcodec.ext.hf": ["from_featcodec"],

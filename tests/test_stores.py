@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featcodec import Profile, Quality, decode_file, encode_file, safe_open, stores
+from featcodec import Profile, Quality, Writer, decode_file, encode_file, safe_open, stores
 from featcodec import numpy as fn
 from featcodec.cli.main import main
 from featcodec.dumps import Dump
@@ -215,6 +215,16 @@ def test_uris_are_listed_and_mirrored_below_a_folder(
         assert f"{folder}/in/deep/vit.fcz" in capsys.readouterr().out
         assert run(*command, "-q") == 0
         assert run("info", f"{folder}/in/deep/vit.fcz") == 0
+
+
+def test_files_of_stores_are_joined(digits: Path, tmp_path: Path) -> None:
+    dump = put("memory://vit.safetensors", (digits / "vit_eval.safetensors").read_bytes())
+    encode_file(dump, "memory://a.fcz", Quality(snr=10))
+    assert run("concat", "memory://a.fcz", "memory://a.fcz", "-o", "memory://b.fcz") == 0
+    assert run("append", "memory://b.fcz", dump) == 0
+    assert fn.load_file("memory://b.fcz")["labels"].shape == (3 * 360,)
+    with pytest.raises(InvalidInput, match="needs a folder of this machine"):
+        Writer("memory://c.fcz")
 
 
 def test_arrays_go_to_a_store_and_come_back(features: np.ndarray) -> None:

@@ -166,6 +166,26 @@ class File(Source):
             raise InvalidInput(f"{self.name}: the file is closed") from None
 
 
+class Within(Source):
+    """Bytes of another source as one of their own."""
+
+    def __init__(self, source: Source, offset: int, size: int) -> None:
+        self.name = source.name
+        self._source = source
+        self._offset = offset
+        self.size = size
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self._source.read(self._offset + offset, max(min(length, self.size - offset), 0))
+
+    def read_into(self, offset: int, room: memoryview) -> int:
+        some = room[: max(self.size - offset, 0)]
+        return self._source.read_into(self._offset + offset, some)
+
+    def expect(self, spans: Sequence[tuple[int, int]]) -> None:
+        self._source.expect([(self._offset + i, self._offset + j) for i, j in spans])
+
+
 def source_of(given: Source | BinaryIO, name: str) -> Source:
     """Return bytes in memory, or an open file, as a source."""
     if isinstance(given, Source):
