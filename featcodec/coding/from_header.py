@@ -9,12 +9,15 @@ from .. import limits, modes
 from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.layout import Layout, LayoutError
+from ..align.slices import MOST_EXPONENT, SliceGains
 from ..align.reduced import ReducedElements, ReducedGrid
 from ..align.repeats import Rows, Runs
 from ..align.value import ValueAlignment
 from ..container.group import Lossy, Part
 from ..container.model import Model
 from ..container.repeats import RepeatedRows
+from ..container.slices import PackedGains
+from ..entropy import integers
 from ..entropy.tables import Table
 from ..errors import Corrupt, damaged
 from ..modes.coder import CoderArguments
@@ -114,6 +117,7 @@ def row_group_coder(
     refinement = None
     if lossy.refined:
         refinement = Refinement(dtype, lossy.step, lossy.logarithmic)
+    slices = None if lossy.slices is None else _slice_gains(lossy.slices, grid)
     return RowGroupCoder(
         grid,
         dtype,
@@ -127,7 +131,19 @@ def row_group_coder(
         constants,
         lossy.gains,
         refinement,
+        slices,
     )
+
+
+def _slice_gains(packed: PackedGains, grid: GroupGrid) -> SliceGains:
+    count = grid.sample_count if packed.per_sample else grid.tensor_count
+    limits.check(count, limits.SLICES, "the number of tensors or samples with gains")
+    with damaged("the gains of a group"):
+        tensors = integers.unpack(packed.tensors, count)
+        channels = integers.unpack(packed.channels, grid.channels)
+    if max(np.abs(tensors).max(), np.abs(channels).max()) > MOST_EXPONENT:
+        raise Corrupt(f"a gain of a group is beyond {MOST_EXPONENT} sixteenths of an octave")
+    return SliceGains(packed.per_sample, tensors, channels)
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:

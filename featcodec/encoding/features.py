@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from .. import modes
+from ..align.slices import SliceGains
 from ..align.value import ValueStats
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
@@ -23,9 +24,12 @@ from .exact_groups import write_exact
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
 from .network import as_tokens, neural_choice
+from .measured import Measured, Measuring
+from .rate_control.slices import BELOW, SliceControl
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals, decibels
 from .search.race import Race
+from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
@@ -96,7 +100,7 @@ class FeatureEncoder:
         for more in tuning.RUNGS:
             another = self._choice(samples, more, wary=False) if more > snr else None
             if another is not None:
-                yield another.estimate.bits, partial(self._at_snr, samples, another, more)
+                yield another.estimate.bits, partial(self._at_snr, samples, another, more, least=snr)
 
     def _smallest(self, ways: Iterator[tuple[float, Way]]) -> GroupHeader | None:
         """Write a group in each way until some in a row were no smaller, and keep the smallest.
@@ -211,11 +215,17 @@ class FeatureEncoder:
         return again
 
     def _at_snr(
-        self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
+        self,
+        samples: Samples,
+        choice: Choice,
+        snr: float,
+        metric: TaskMetric | None = None,
+        least: float | None = None,
     ) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be.
 
-        With a metric it is the task SNR.
+        With a metric it is the task SNR. Slices have at most 1 dB less than `least`, the SNR
+        without it.
         """
         of_task = None if metric is None else metric.signal
         signals = Signals.of(samples.group, choice.stats, of_task)
@@ -226,20 +236,40 @@ class FeatureEncoder:
         control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
         budget = signals.counts / 10 ** ((snr + control.aim) / 10)
         following: Choice | None = choice
+        even = self._slice_control(samples.group, choice, snr if least is None else least)
+        slices: SliceGains | None = None
         while following is not None:
-            written = row_groups.write(following, measured, budget=budget)
+            written = row_groups.write(following, measured, budget=budget, slices=slices)
             reached = signals.reached(written)
             if control.accepts(reached):
                 if not measured and rounding.counts(samples, following, reached):
                     measured = True  # so far above what was asked, rounding counts
                     self.writer.rewind(mark)
-                    written = row_groups.write(following, measured, budget=budget)
+                    written = row_groups.write(following, measured, budget=budget, slices=slices)
                     reached = signals.reached(written)
                 if reached >= snr:
-                    return signals.stated(written)
+                    more = even and even.next(self._measured(samples.group, written.header))
+                    if more is None:
+                        return signals.stated(written)
+                    slices, grown = more
+                    self.writer.rewind(mark)
+                    following = following.at_step(written.mean_step * grown)
+                    control = SnrControl(following, snr, control.tolerance)
+                    continue
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None
+
+    def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:
+        """Return what keeps slices near an SNR; None where there is one slice, or none counts."""
+        relative = group.gains is not None and group.gains.relative
+        if self.options.pool or choice.picture or choice.of_task or relative:
+            return None
+        slices = Slices.of(group)
+        return SliceControl(slices, snr - BELOW) if math.prod(slices.counts) > 1 else None
+
+    def _measured(self, group: Group, header: GroupHeader) -> Measured:
+        return Measuring.run(self.writer, group, header, self.profile)
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         return GroupWriter(self.writer, group, profile, self.progress, self.options.row_group)

@@ -1,12 +1,14 @@
 """A range of slabs of a group to the payload of a row group (SPEC §7.6, §7.7, §7.8)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..align.gains import Gains, factors
+from ..align.grids import Box
 from ..align.numbers import to_float, unsigned
+from ..align.slices import scale
 from ..coding.exceptions import Exceptions
 from ..coding.parts.base import Sizes, in_order
 from ..coding.row_group import RowGroupCoder
@@ -63,7 +65,7 @@ class RowGroupEncoder:
         grid = self.coder.grid
         for (prefix, sizes), boxes in grid.boxes(first, last).items():
             stored = grid.collect(boxes, tensor, lambda stored: stored)
-            self._add(prefix, sizes, stored, grid.weights(boxes))
+            self._add(prefix, sizes, stored, boxes)
         self.distortion.exceptions = self.kept.count
         coded = symbols.encode(self.arrays, self.coder.seed)
         packed = self.kept.pack() + self._packed_gains() + self.pictures + self._refinement()
@@ -88,13 +90,13 @@ class RowGroupEncoder:
         return bytes(out)
 
     def _add(
-        self, prefix: bool, sizes: Sizes, stored: np.ndarray, weights: np.ndarray | None
+        self, prefix: bool, sizes: Sizes, stored: np.ndarray, boxes: Sequence[Box]
     ) -> None:
         """Code the blocks of a class, stored elements (channels, points, blocks).
 
         An error counts as often as its value occurs: by its weight (points, blocks).
         """
-        coder, part = self.coder, self.coder.parts[prefix]
+        coder, part, weights = self.coder, self.coder.parts[prefix], self.coder.grid.weights(boxes)
         exponents = None
         if self.gains is not None:
             exponents = self.gains.exponents(to_float(stored, coder.dtype))
@@ -109,6 +111,9 @@ class RowGroupEncoder:
             self.pictures += packed
             base = decoded.T[:, None].astype(coder.compute_dtype)
             aligned -= base
+        of_slices = coder.of_slices(boxes)
+        if of_slices is not None:
+            scale(aligned, 1 / of_slices, part.transform.centre)
         coded, error = part.encode(aligned, sizes)
         self.arrays += [(found, part.table(number)) for number, found in coded]
         self.distortion.task += error * coder.values.std**2
@@ -116,7 +121,7 @@ class RowGroupEncoder:
             self.distortion.squared += error * coder.values.std**2
             return
         blocks = original.shape[-1]
-        back = coder.reconstruct(part, in_order(coded), sizes, blocks, base, exponents)
+        back = coder.reconstruct(part, in_order(coded), sizes, blocks, base, exponents, of_slices)
         if exponents is not None:
             original = original * factors(exponents, original.dtype)
         change = np.abs(coder.floats(back) - original)

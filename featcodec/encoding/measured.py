@@ -1,0 +1,140 @@
+"""What a group reaches where the user looks, measured on decoded values."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..align.numbers import to_float
+from ..coding.from_header import grid_of, row_group_coder
+from ..coding.pieces import Blocks
+from ..coding.profile import Profile
+from ..container.group import GroupHeader
+from ..container.writer import Writer
+from .slices import Slices
+from .tensors.group import Group
+
+TENTH = 0.1
+LOWEST, HIGHEST, PER_DB = -100, 300, 100  # of the histogram of rows: 0.01 dB are told apart
+
+
+@dataclass
+class Sums:
+    """Counts, sums, squares and squared errors of many sets of values, about a pivot."""
+
+    values: np.ndarray  # (4, sets...)
+
+    @classmethod
+    def of(cls, *sets: int) -> "Sums":
+        return cls(np.zeros((4, *sets)))
+
+    @property
+    def snrs(self) -> np.ndarray:
+        """The SNR of each set in dB; NaN for those without values that vary, or change."""
+        count, total, squares, noise = self.values
+        signal = squares - total**2 / np.maximum(count, 1)
+        signal[signal <= 1e-12 * squares] = 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return 10 * np.log10(signal / noise)
+
+
+@dataclass
+class Measured:
+    """The sums of slices and of channels of a group, and how many rows have which SNR."""
+
+    slices: Sums
+    channels: Sums
+    rows: np.ndarray = field(default_factory=lambda: np.zeros((HIGHEST - LOWEST) * PER_DB + 1))
+
+    @property
+    def of_slices(self) -> np.ndarray:
+        """The SNR (slices of samples, slices of channels) in dB."""
+        return self.slices.snrs
+
+    @property
+    def tenth_of_channels(self) -> float:
+        """The SNR in dB that nine channels in ten have."""
+        known = np.sort(self.channels.snrs[~np.isnan(self.channels.snrs)])
+        return float(known[int(TENTH * len(known))]) if len(known) else math.inf
+
+    @property
+    def tenth_of_rows(self) -> float:
+        """The SNR in dB, by their own norm, that nine rows in ten have."""
+        count = self.rows.sum()
+        if not count:
+            return math.inf
+        at = int(np.searchsorted(np.cumsum(self.rows), math.floor(TENTH * count) + 0.5))
+        return LOWEST + at / PER_DB if at < len(self.rows) - 1 else math.inf
+
+
+@dataclass
+class Measuring:
+    """Compares what was written of a group with its tensors."""
+
+    group: Group
+    slices: Slices
+    header: GroupHeader
+    found: Measured
+
+    @classmethod
+    def run(
+        cls, writer: Writer, group: Group, header: GroupHeader, profile: Profile | None
+    ) -> Measured:
+        """Return what the row groups of a header reach; they are the last that were written."""
+        slices, lossy = Slices.of(group), header.lossy
+        assert lossy is not None
+        profile = None if lossy.profile is None else profile
+        grid = grid_of(lossy, group.shapes, profile, header.repeats)
+        coder = row_group_coder(header.dtype, lossy, grid, profile)
+        found = Measured(Sums.of(*slices.counts), Sums.of(grid.channels))
+        measuring = cls(group, slices, header, found)
+        for number in range(header.row_groups):
+            payload = writer.payload(header.first_section + number)
+            first = number * header.slabs_per_row_group
+            last = min(first + header.slabs_per_row_group, header.slabs)
+            fine = coder.at_fine_step(payload[0])
+            for blocks in fine.decode(memoryview(payload)[1:], first, last):
+                measuring._add(blocks)
+        return found
+
+    def _add(self, blocks: Blocks) -> None:
+        lossy, grid = self.header.lossy, blocks.grid
+        assert lossy is not None
+        stored = grid.collect(blocks.boxes, self.group.tensor, lambda elements: elements)
+        dtype = self.group.dtype
+        x, y = (to_float(a, dtype).astype(np.float64) for a in (stored, blocks.values))
+        inside = np.isfinite(x)
+        if not lossy.gains:  # with gains, bounds are of divided values
+            inside &= (x >= lossy.lower) & (x <= lossy.upper)
+        inside[[channel for channel, _ in lossy.constants]] = False
+        every = bool(inside.all())
+        if not every:
+            x[~inside], y[~inside] = 0, 0
+        noise = np.square(x - y)
+        self._add_rows(np.square(x).sum(axis=0), noise.sum(axis=0), grid.weights(blocks.boxes))
+        x -= lossy.mean
+        if not every:
+            x[~inside] = 0
+        weights = grid.weights(blocks.boxes)
+        counted = inside if weights is None else inside * weights
+        for sums, values in enumerate((counted, x, np.square(x), noise)):
+            if weights is not None and sums:
+                values = values * weights
+            each = values.sum(axis=1)  # (channels, blocks)
+            self.found.channels.values[sums] += each.sum(axis=1)
+            self._add_slices(sums, each, grid.samples(blocks.boxes))
+
+    def _add_slices(self, sums: int, values: np.ndarray, samples: np.ndarray) -> None:
+        of_channels, of_samples = self.slices.of_channels, self.slices.of_samples[samples]
+        count, heads = self.slices.counts
+        edges = np.searchsorted(of_channels, np.arange(heads))
+        for head, each in enumerate(np.add.reduceat(values, edges, axis=0)):
+            self.found.slices.values[sums, :, head] += np.bincount(of_samples, each, count)
+
+    def _add_rows(self, signal: np.ndarray, noise: np.ndarray, weights: np.ndarray | None) -> None:
+        known = signal > 0
+        with np.errstate(divide="ignore"):
+            snrs = 10 * np.log10(signal[known] / noise[known])
+        places = np.clip(np.rint((snrs - LOWEST) * PER_DB), 0, len(self.found.rows) - 1)
+        each = None if weights is None else weights[known]
+        self.found.rows += np.bincount(places.astype(np.intp), each, len(self.found.rows))
