@@ -1,4 +1,4 @@
-"""Gains of tensors or samples, and of channels: how much finer they are coded (SPEC §6.9).
+"""Gains of tensors or samples: how much finer they are coded than others (SPEC §6.9).
 
 One step serves a whole group. A tensor, layer or head weaker than the others would get less of the
 quality that all have together; with a gain below 1 its errors are smaller by that factor.
@@ -19,22 +19,23 @@ MOST_EXPONENT = 512  # sixteenths of an octave either way
 class SliceGains:
     """The exponents of gains, in sixteenths of an octave, and what they are of.
 
-    >>> SliceGains(False, np.array([-16]), np.array([0, 16])).factors(np.array([0])).ravel()
-    array([0.5, 1. ])
+    >>> gains = SliceGains(False, np.array([[-16, 0], [16, 0]]))
+    >>> gains.factors(np.array([1]), channels=4).ravel()
+    array([2., 2., 1., 1.])
     """
 
-    per_sample: bool  # else for each tensor
-    tensors: np.ndarray  # of each tensor, or of each sample of all tensors in order
-    channels: np.ndarray
+    per_sample: bool
+    exponents: np.ndarray  # (tensors, or samples of all tensors; equal runs of channels)
 
     def of_boxes(self, grid: GroupGrid, boxes: Sequence[Box]) -> np.ndarray:
         """Return the factors (channels, 1, blocks) of the values of boxes."""
-        return self.factors(grid.samples(boxes) if self.per_sample else grid.tensors_of(boxes))
+        numbers = grid.samples(boxes) if self.per_sample else grid.tensors_of(boxes)
+        return self.factors(numbers, grid.channels)
 
-    def factors(self, numbers: np.ndarray) -> np.ndarray:
+    def factors(self, numbers: np.ndarray, channels: int) -> np.ndarray:
         """Return the factors (channels, 1, blocks) of blocks of some tensors or samples."""
-        exponents = self.channels[:, None, None] + self.tensors[numbers]
-        found: np.ndarray = np.exp2(exponents / PER_OCTAVE)
+        factors = np.exp2(self.exponents[numbers].T / PER_OCTAVE)
+        found: np.ndarray = np.repeat(factors, channels // len(factors), axis=0)[:, None]
         return found
 
 

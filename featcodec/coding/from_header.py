@@ -136,14 +136,15 @@ def row_group_coder(
 
 
 def _slice_gains(packed: PackedGains, grid: GroupGrid) -> SliceGains:
-    count = grid.sample_count if packed.per_sample else grid.tensor_count
-    limits.check(count, limits.SLICES, "the number of tensors or samples with gains")
+    runs, count = packed.runs, grid.sample_count if packed.per_sample else grid.tensor_count
+    if grid.channels % runs:
+        raise Corrupt(f"{runs} runs of channels have gains; a group has {grid.channels} channels")
+    limits.check(count * runs, limits.SLICES, "the number of gains of a group")
     with damaged("the gains of a group"):
-        tensors = integers.unpack(packed.tensors, count)
-        channels = integers.unpack(packed.channels, grid.channels)
-    if max(np.abs(tensors).max(), np.abs(channels).max()) > MOST_EXPONENT:
+        exponents = integers.unpack(packed.exponents, count * runs)
+    if np.abs(exponents).max(initial=0) > MOST_EXPONENT:
         raise Corrupt(f"a gain of a group is beyond {MOST_EXPONENT} sixteenths of an octave")
-    return SliceGains(packed.per_sample, tensors, channels)
+    return SliceGains(packed.per_sample, exponents.astype(np.int64).reshape(count, runs))
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:

@@ -92,7 +92,7 @@ class Lossy:
     gains: bool = False  # tokens have gains, in their row groups
     refined: bool = False  # what the step leaves out follows, so that nothing is lost
     logarithmic: bool = False  # elements as numbers are coded, not their values
-    slices: PackedGains | None = None  # gains of tensors or samples, and of channels
+    slices: PackedGains | None = None  # gains of tensors or samples
 
     @property
     def transform(self) -> str:

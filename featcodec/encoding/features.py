@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from .. import modes
-from ..align.slices import SliceGains
+from ..align.slices import PER_OCTAVE, SliceGains
 from ..align.value import ValueStats
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
@@ -248,12 +250,14 @@ class FeatureEncoder:
                     written = row_groups.write(following, measured, budget=budget, slices=slices)
                     reached = signals.reached(written)
                 if reached >= snr:
-                    more = even and even.next(self._measured(samples.group, written.header))
+                    more = even and even.next(self._measured(samples.group, written.header), written.mean_step)
                     if more is None:
                         return signals.stated(written)
-                    slices, grown = more
+                    slices = more.gains
                     self.writer.rewind(mark)
-                    following = following.at_step(written.mean_step * grown)
+                    following = following.at_step(written.mean_step * more.growth)
+                    if more.refit:
+                        following = self._refitted(samples, slices, snr, following)
                     control = SnrControl(following, snr, control.tolerance)
                     continue
             self.writer.rewind(mark)
@@ -267,6 +271,13 @@ class FeatureEncoder:
             return None
         slices = Slices.of(group)
         return SliceControl(slices, snr - BELOW) if math.prod(slices.counts) > 1 else None
+
+    def _refitted(self, samples: Samples, slices: SliceGains, snr: float, choice: Choice) -> Choice:
+        """Return a choice for slices that are divided by their gains."""
+        scaled = Samples(replace(samples.group, slices=slices), self.options.samples)
+        grown = np.exp2(2 * slices.exponents / PER_OCTAVE).mean()
+        found = self._choice(scaled, snr + 10 * math.log10(grown), wary=False)
+        return choice if found is None else found
 
     def _measured(self, group: Group, header: GroupHeader) -> Measured:
         return Measuring.run(self.writer, group, header, self.profile)

@@ -63,7 +63,7 @@ class GroupWriter:
         budget: float | None = None,
         slices: SliceGains | None = None,
     ) -> Written:
-        """Write all row groups, tensors or samples and channels with some gains.
+        """Write all row groups, with some gains of `slices`.
 
         With a `budget` of squared error, later row groups make up for what earlier ones missed.
         """
@@ -164,5 +164,5 @@ class GroupWriter:
 
 def packed(gains: SliceGains) -> PackedGains:
     """Return gains as a header has them."""
-    tensors, channels = integers.pack(gains.tensors), integers.pack(gains.channels)
-    return PackedGains(gains.per_sample, tensors, channels)
+    exponents = integers.pack(gains.exponents.ravel())
+    return PackedGains(gains.per_sample, gains.exponents.shape[1], exponents)

@@ -11,9 +11,20 @@ from ..slices import Slices
 
 BELOW = 1.0  # dB that a slice may be below the SNR of its group
 AIM = 0.05  # dB above that, of slices with gains
-RESPONSE = 1.5  # octaves that the error grows by an octave of the step
-ROUNDS = 5
+RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
+LEAST_RESPONSE, MOST_RESPONSE = 0.5, 6.0
+ROUNDS = 8
+REFITTED = 3  # the round from which on a model is fitted to what has gains
 HALVINGS = 40
+
+
+@dataclass(frozen=True)
+class Finer:
+    """Gains to try next."""
+
+    gains: SliceGains
+    growth: float  # the factor by which the step may grow, about
+    refit: bool  # whether the model is to be fitted anew, to slices divided by their gains
 
 
 @dataclass
@@ -30,37 +41,55 @@ class SliceControl:
     rounds: int = 0
 
     def __post_init__(self) -> None:
-        self.exponents = np.zeros(self.slices.counts, np.int64)
+        self._forget()
+        self.first: tuple[np.ndarray, np.ndarray] | None = None  # SNRs and errors without gains
 
-    def next(self, found: Measured) -> tuple[SliceGains, float] | None:
-        """Return the next gains, and by what factor the step may grow; None when all is well."""
-        snrs = found.of_slices
+    def _forget(self) -> None:
+        self.exponents = np.zeros(self.slices.counts, np.int64)
+        self.response = np.full(self.slices.counts, RESPONSE)
+        self.tried: tuple[np.ndarray, np.ndarray] | None = None  # logarithms of steps, and SNRs
+
+    def next(self, found: Measured, step: float) -> Finer | None:
+        """Return the gains after those that reached what was found; None when all is well."""
+        snrs, noise = found.of_slices, found.slices.values[3]
         if self.rounds == ROUNDS or not (snrs < self.least).any():
             return None
         self.rounds += 1
-        noise = found.slices.values[3]
-        known = np.isfinite(snrs)
-        most = np.full(snrs.shape, math.inf)
+        self.first = self.first or (snrs, noise)
+        # Channels of unlike gains want another basis, and faint slices a table for all they have.
+        refit = self.rounds == (REFITTED if self.slices.counts[1] == 1 else 1)
+        if refit:
+            self._forget()
+            snrs, noise = self.first
+        else:
+            self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs)
+        growth = self._change(snrs, noise)
+        per_sample = self.slices.per_sample
+        exponents = self.exponents[self.slices.of_samples] if per_sample else self.exponents
+        return Finer(SliceGains(per_sample, exponents), growth, refit)
+
+    def _change(self, snrs: np.ndarray, noise: np.ndarray) -> float:
+        """Change the exponents; return by what factor the step may grow, about."""
+        known, most = np.isfinite(snrs), np.full(snrs.shape, math.inf)
         most[known] = noise[known] * 10 ** ((snrs[known] - self.least - AIM) / 10)
         grown = _grown(noise, most)
         with np.errstate(divide="ignore", invalid="ignore"):
-            octaves = np.log2(most / (grown * noise)) / RESPONSE
+            octaves = 10 * np.log10(most / (grown * noise)) / self.response
         change = np.floor(PER_OCTAVE * np.nan_to_num(octaves, nan=0.0, posinf=0.0))
         before = self.exponents
         self.exponents = np.clip(before + change, -MOST_EXPONENT, 0).astype(np.int64)
-        finer = noise * 2 ** (RESPONSE * (self.exponents - before) / PER_OCTAVE)
-        return self.gains, float(noise.sum() / finer.sum()) ** (1 / RESPONSE)
+        finer = noise * 10 ** (self.response * (self.exponents - before) / PER_OCTAVE / 10)
+        return 2 ** float(10 * math.log10(noise.sum() / finer.sum()) / RESPONSE)
 
-    @property
-    def gains(self) -> SliceGains:
-        """The gains of samples and of channels that together are what each slice needs."""
-        of_channels = np.rint(self.exponents.mean(axis=0)).astype(np.int64)
-        of_samples = (self.exponents - of_channels).min(axis=1)
-        tensors = of_samples
-        if self.slices.per_sample:
-            tensors = of_samples[self.slices.of_samples]
-        channels = of_channels if len(of_channels) > 1 else np.zeros(1, np.int64)
-        return SliceGains(self.slices.per_sample, tensors, channels[self.slices.of_channels])
+    def _learn(self, steps: np.ndarray, snrs: np.ndarray) -> None:
+        """Take in the SNRs at the logarithms of the steps of slices."""
+        if self.tried is not None:
+            ways = self.tried[0] - steps
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found = (snrs - self.tried[1]) / ways
+            told = (np.abs(ways) > 1 / PER_OCTAVE) & np.isfinite(found)
+            self.response[told] = np.clip(found[told], LEAST_RESPONSE, MOST_RESPONSE)
+        self.tried = steps, snrs
 
 
 def _grown(noise: np.ndarray, most: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from ...align.layout import Layout
 from ...align.numbers import elements_of, to_float, unsigned
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
+from ...align.slices import SliceGains, scale
 from ...coding.parts.base import Sizes
 from ...coding.refinement import Refinement
 from ...request import Quality
@@ -46,6 +47,7 @@ class Group:
     constants: tuple[tuple[int, int], ...] = ()  # channels, each of one stored element all over
     gains: Gains | None = None  # that tokens are divided by before they are coded
     truncated: Refinement | None = None  # what truncates all elements before they are looked at
+    slices: SliceGains | None = None  # that samples are divided by
     cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
     parts: Sequence[Tensor] = ()
 
@@ -197,6 +199,9 @@ class Group:
         }
         if self.gains is not None:
             arrays = {key: self.gains.divided(values) for key, values in arrays.items()}
+        for key, values in arrays.items() if self.slices is not None else ():
+            centre = np.nanmean(values, axis=(1, 2), keepdims=True)
+            scale(values, 1 / self.slices.of_boxes(grid, found[key]), centre)
         return arrays, sum(a.size for a in arrays.values()) / self.values
 
 
