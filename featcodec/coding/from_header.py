@@ -9,9 +9,9 @@ from .. import limits, modes
 from ..align.curve import Curve
 from ..align.grids import GroupGrid
 from ..align.layout import Layout, LayoutError
-from ..align.slices import MOST_EXPONENT, SliceGains
 from ..align.reduced import ReducedElements, ReducedGrid
 from ..align.repeats import Rows, Runs
+from ..align.slices import MOST_EXPONENT, SliceGains
 from ..align.value import ValueAlignment
 from ..container.group import Lossy, Part
 from ..container.model import Model

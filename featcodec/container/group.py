@@ -19,8 +19,8 @@ from .model import (
 )
 from .refined import check_refined
 from .repeats import RepeatedRows
-from .slices import PackedGains
 from .sections import V1, V3, V4, V6
+from .slices import PackedGains
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
@@ -176,7 +176,7 @@ class GroupHeader:
         stated = cursor.choice((SLICES | REPEATS | LOSSY) + 1, "a coding")
         repeating, of_task, slices = (bool(stated & bit) for bit in (REPEATS, TASK, SLICES))
         coding = stated & ~(REPEATS | TASK | SLICES)
-        known = not (repeating and coding == NEURAL or of_task and coding == LOSSLESS)
+        known = not ((repeating and coding == NEURAL) or (of_task and coding == LOSSLESS))
         known &= not slices or (coding == LOSSY and not of_task)
         if coding > NEURAL or not known:
             raise Corrupt(f"group header has a coding {stated}, which is unknown")

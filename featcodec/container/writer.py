@@ -7,7 +7,16 @@ from .agreement import check_groups
 from .dump import to_write
 from .group import GroupHeader
 from .index import Index
-from .sections import END, END_BYTES, FEATURES, SECTION, SIGNATURE_BYTES, V1, signature, write_section
+from .sections import (
+    END,
+    END_BYTES,
+    FEATURES,
+    SECTION,
+    SIGNATURE_BYTES,
+    V1,
+    signature,
+    write_section,
+)
 
 # Position, counts of sections and profiles, version.
 Mark = tuple[int, int, int, tuple[int, int]]

@@ -25,8 +25,8 @@ from .choice import Choice
 from .exact_groups import write_exact
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
-from .network import as_tokens, neural_choice
 from .measured import Measured, Measuring
+from .network import as_tokens, neural_choice
 from .rate_control.slices import BELOW, SliceControl
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals, decibels
@@ -102,7 +102,10 @@ class FeatureEncoder:
         for more in tuning.RUNGS:
             another = self._choice(samples, more, wary=False) if more > snr else None
             if another is not None:
-                yield another.estimate.bits, partial(self._at_snr, samples, another, more, least=snr)
+                yield (
+                    another.estimate.bits,
+                    partial(self._at_snr, samples, another, more, least=snr),
+                )
 
     def _smallest(self, ways: Iterator[tuple[float, Way]]) -> GroupHeader | None:
         """Write a group in each way until some in a row were no smaller, and keep the smallest.
@@ -250,7 +253,9 @@ class FeatureEncoder:
                     written = row_groups.write(following, measured, budget=budget, slices=slices)
                     reached = signals.reached(written)
                 if reached >= snr:
-                    more = even and even.next(self._measured(samples.group, written.header), written.mean_step)
+                    more = even and even.next(
+                        self._measured(samples.group, written.header), written.mean_step
+                    )
                     if more is None:
                         return signals.stated(written)
                     slices = more.gains

@@ -89,9 +89,7 @@ class RowGroupEncoder:
         out.blob(self.coder.refinement.pack(multiples, numbers))
         return bytes(out)
 
-    def _add(
-        self, prefix: bool, sizes: Sizes, stored: np.ndarray, boxes: Sequence[Box]
-    ) -> None:
+    def _add(self, prefix: bool, sizes: Sizes, stored: np.ndarray, boxes: Sequence[Box]) -> None:
         """Code the blocks of a class, stored elements (channels, points, blocks).
 
         An error counts as often as its value occurs: by its weight (points, blocks).

@@ -38,10 +38,22 @@ def by_hand() -> Iterator[Vector]:
         predicted,
         refined,
         repeats,
+        slices,
         split,
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
+    topics += (
+        repeats,
+        slices,
+        refined,
+        cuts,
+        metrics,
+        frames,
+        hostile,
+        limits,
+        messages,
+        interpolated,
+    )
     topics += (low_rank,)
     return itertools.chain.from_iterable(topic.made() for topic in topics)
