@@ -1134,8 +1134,8 @@ def reconstruct(
     """Steps 1 to 5 for one block: for each of its points the values of all channels.
 
     ``at`` has the place of each point, where there are bands: their KLTs come before the DCT.
-    ``token`` has what 7.8 adds after step 3, for the only point of the block, and ``gains`` what 6.9
-    multiplies runs of channels by before it.
+    ``token`` has what 7.8 adds after step 3, for the only point of the block; ``gains`` has what
+    6.9 multiplies runs of channels by in step 3.
     """
     rows: list[Sequence[float]] = [latents[i : i + points] for i in range(0, len(latents), points)]
     if at:

@@ -25,6 +25,7 @@ from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
 REPEATS, TASK, SLICES = 4, 8, 16  # added to the coding
+CODINGS = (0, 1, 2, 4, 5, 9, 10, 13, 17, 21)  # all that there are
 CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
 LOGARITHMIC, REFINED = 64, 128
 KNOTS = struct.Struct("<24b")
@@ -153,9 +154,8 @@ class GroupHeader:
     def pack(self) -> bytes:
         out = Builder()
         coding = LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY
-        slices = self.lossy is not None and self.lossy.slices is not None
         coding |= REPEATS * (self.repeats is not None) | TASK * (self.task_snr is not None)
-        out.u8(coding | SLICES * slices)
+        out.u8(coding | SLICES * bool(self.lossy and self.lossy.slices))
         out.u8(elements.CODES[self.dtype])
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
         out.f64(self.snr_db)
@@ -173,13 +173,9 @@ class GroupHeader:
     @classmethod
     def unpack(cls, payload: bytes) -> "GroupHeader":
         cursor = Cursor(payload, "group header")
-        stated = cursor.choice((SLICES | REPEATS | LOSSY) + 1, "a coding")
+        stated = cursor.code(CODINGS, "a coding")
         repeating, of_task, slices = (bool(stated & bit) for bit in (REPEATS, TASK, SLICES))
         coding = stated & ~(REPEATS | TASK | SLICES)
-        known = not ((repeating and coding == NEURAL) or (of_task and coding == LOSSLESS))
-        known &= not slices or (coding == LOSSY and not of_task)
-        if coding > NEURAL or not known:
-            raise Corrupt(f"group header has a coding {stated}, which is unknown")
         dtype = elements.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
@@ -189,7 +185,7 @@ class GroupHeader:
         bits = elements.BITS[dtype]
         repeats = _unpack_repeats(cursor, coding, bits) if repeating else None
         lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL, bits)
-        if lossy is not None and slices:
+        if lossy and slices:
             lossy = replace(lossy, slices=PackedGains.unpack(cursor))
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:

@@ -17,7 +17,8 @@ from ..elements import PRECISION
 from ..entropy.prediction import PredictionError
 from ..errors import InvalidInput
 from ..request import Options, Quality
-from . import rounding, tuning
+from . import tuning
+from .at_snr import SnrWriter
 from .bounded.choice import bounded_choice, fine_choice
 from .bounded.refined import refined_choice, refined_group
 from .bounded.rounded import error_of, write_rounded
@@ -25,10 +26,8 @@ from .choice import Choice
 from .exact_groups import write_exact
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
-from .measured import Measured, Measuring
 from .network import as_tokens, neural_choice
 from .rate_control.slices import BELOW, SliceControl
-from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals, decibels
 from .search.race import Race
 from .slices import Slices
@@ -39,7 +38,6 @@ from .tensors.samples import Samples
 from .without_repeats import size_of, without_repeats
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
-SCARCE_TOLERANCE = 0.02  # dB
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
@@ -233,41 +231,14 @@ class FeatureEncoder:
         without it.
         """
         of_task = None if metric is None else metric.signal
-        signals = Signals.of(samples.group, choice.stats, of_task)
-        mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
-        row_groups = self._group_writer(samples.group, self.profile)
-        # At low rates a decibel is worth up to half of the bits, and another attempt little time.
-        scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
-        control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
-        budget = signals.counts / 10 ** ((snr + control.aim) / 10)
-        following: Choice | None = choice
-        even = self._slice_control(samples.group, choice, snr if least is None else least)
-        slices: SliceGains | None = None
-        while following is not None:
-            written = row_groups.write(following, measured, budget=budget, slices=slices)
-            reached = signals.reached(written)
-            if control.accepts(reached):
-                if not measured and rounding.counts(samples, following, reached):
-                    measured = True  # so far above what was asked, rounding counts
-                    self.writer.rewind(mark)
-                    written = row_groups.write(following, measured, budget=budget, slices=slices)
-                    reached = signals.reached(written)
-                if reached >= snr:
-                    more = even and even.next(
-                        self._measured(samples.group, written.header), written.mean_step
-                    )
-                    if more is None:
-                        return signals.stated(written)
-                    slices = more.gains
-                    self.writer.rewind(mark)
-                    following = following.at_step(written.mean_step * more.growth)
-                    if more.refit:
-                        following = self._refitted(samples, slices, snr, following)
-                    control = SnrControl(following, snr, control.tolerance)
-                    continue
-            self.writer.rewind(mark)
-            following = control.next(reached, written.mean_step)
-        return None
+        return SnrWriter(
+            self._group_writer(samples.group, self.profile),
+            samples,
+            Signals.of(samples.group, choice.stats, of_task),
+            snr,
+            self._slice_control(samples.group, choice, snr if least is None else least),
+            partial(self._refitted, samples, snr),
+        ).write(choice)
 
     def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:
         """Return what keeps slices near an SNR; None where there is one slice, or none counts."""
@@ -277,15 +248,11 @@ class FeatureEncoder:
         slices = Slices.of(group)
         return SliceControl(slices, snr - BELOW) if math.prod(slices.counts) > 1 else None
 
-    def _refitted(self, samples: Samples, slices: SliceGains, snr: float, choice: Choice) -> Choice:
+    def _refitted(self, samples: Samples, snr: float, slices: SliceGains) -> Choice | None:
         """Return a choice for slices that are divided by their gains."""
         scaled = Samples(replace(samples.group, slices=slices), self.options.samples)
-        grown = np.exp2(2 * slices.exponents / PER_OCTAVE).mean()
-        found = self._choice(scaled, snr + 10 * math.log10(grown), wary=False)
-        return choice if found is None else found
-
-    def _measured(self, group: Group, header: GroupHeader) -> Measured:
-        return Measuring.run(self.writer, group, header, self.profile)
+        grown = float(np.exp2(2 * slices.exponents / PER_OCTAVE).mean())
+        return self._choice(scaled, snr + 10 * math.log10(grown), wary=False)
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         return GroupWriter(self.writer, group, profile, self.progress, self.options.row_group)

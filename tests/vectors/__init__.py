@@ -43,17 +43,6 @@ def by_hand() -> Iterator[Vector]:
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
-    topics += (
-        repeats,
-        slices,
-        refined,
-        cuts,
-        metrics,
-        frames,
-        hostile,
-        limits,
-        messages,
-        interpolated,
-    )
-    topics += (low_rank,)
+    topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
+    topics += (low_rank, slices)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

@@ -33,7 +33,7 @@ def faults() -> dict[str, tuple[str, bytes]]:
     return {
         "slices-old-version": ("gains of tensors in 5.0", rewrite(weak, version=V5)),
         "slices-too-large": ("a gain of a tensor of 2^(-513/16)", having([*rest, -513])),
-        "slices-fewer": ("gains of fewer tensors", having(rest[1:] + [-4])),
+        "slices-fewer": ("gains of fewer tensors", having([*rest[1:], -4])),
         "slices-no-runs": ("gains of no runs of channels", having([], 0)),
         "slices-uneven": ("5 runs of 12 channels", having([*rest, -4] * 5, 5)),
         "slices-of-network": ("coding 18", with_byte(weak, number, SECTION.size, 18)),

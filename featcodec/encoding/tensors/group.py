@@ -199,9 +199,10 @@ class Group:
         }
         if self.gains is not None:
             arrays = {key: self.gains.divided(values) for key, values in arrays.items()}
-        for key, values in arrays.items() if self.slices is not None else ():
-            centre = np.nanmean(values, axis=(1, 2), keepdims=True)
-            scale(values, 1 / self.slices.of_boxes(grid, found[key]), centre)
+        if self.slices is not None:
+            for key, values in arrays.items():
+                centre = np.nanmean(values, axis=(1, 2), keepdims=True)
+                scale(values, 1 / self.slices.of_boxes(grid, found[key]), centre)
         return arrays, sum(a.size for a in arrays.values()) / self.values
 
 
