@@ -32,6 +32,11 @@ class SliceGains:
         numbers = grid.samples(boxes) if self.per_sample else grid.tensors_of(boxes)
         return self.factors(numbers, grid.channels)
 
+    def divide(self, values: np.ndarray, grid: GroupGrid, boxes: Sequence[Box]) -> None:
+        """Divide the distances of values of boxes from the means of their channels, in place."""
+        centre = np.nanmean(values, axis=(1, 2), keepdims=True)
+        scale(values, 1 / self.of_boxes(grid, boxes), centre)
+
     def factors(self, numbers: np.ndarray, channels: int) -> np.ndarray:
         """Return the factors (channels, 1, blocks) of blocks of some tensors or samples."""
         factors = np.exp2(self.exponents[numbers].T / PER_OCTAVE)

@@ -240,6 +240,8 @@ def tell(task: Task, result: Any, verbose: bool) -> None:
     times = render.ratio(result.input_bytes, result.output_bytes)
     reached = f"{result.bpfp:.3f} bpfp  {render.decibels(result.snr_db)}"
     render.tell(f"{task.source}: {sizes}  {times}  {reached}")
+    if str(result.lowest):
+        render.tell(f"  {result.lowest}")
     if verbose:
         render.tell(*(f"  {line}" for line in result.choices))
 
@@ -259,6 +261,20 @@ def write_report(path: str | None, task: Task, result: Any) -> None:
             "output_bytes": result.output_bytes,
             "bpfp": result.bpfp,
             "snr_db": None if math.isinf(result.snr_db) else result.snr_db,
+            "worst": worst_of(result.lowest),
         }
     with Path(path).open("a") as out:
         out.write(json.dumps(entry) + "\n")
+
+
+def worst_of(lowest: Any) -> dict[str, Any]:
+    """Return the lowest SNRs for a report."""
+    return {
+        key: None if found is None else {"name": found[0], "snr_db": found[1]}
+        for key, found in (
+            ("tensor", lowest.tensor),
+            ("slice", lowest.slice),
+            ("tenth_of_channels", lowest.channels),
+            ("tenth_of_rows", lowest.rows),
+        )
+    }

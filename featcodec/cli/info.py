@@ -11,6 +11,7 @@ import click
 from ..container.group import GroupHeader
 from ..container.index import Key, PartEntry, TensorEntry
 from ..container.network import Network
+from ..container.quality import READINGS, Figure, GroupQuality
 from ..container.reader import Reader
 from ..container.sections import PROFILE
 from ..container.source import File
@@ -61,11 +62,13 @@ def describe(path: str) -> dict[str, Any]:
         members: list[list[TensorEntry]] = [[] for _ in groups]
         for part in itertools.chain.from_iterable(reader.index.parts):
             members[part.group].append(part)
+        qualities = reader.qualities()
         headers = iter(size for kind, size in reader.index.sections if kind == b"GRUP")
         described: dict[Key, dict[str, Any]] = {}
         for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
             total = reader.bytes_of_rows(group) + next(headers)
             common = describe_group(reader, group)
+            common |= describe_quality(reader, qualities[number] if qualities else None)
             values = sum(tensor.values for tensor in tensors)
             for tensor in tensors:
                 size = total * tensor.values / values if values else 0.0
@@ -146,6 +149,25 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
         "task_snr_db": group.task_snr,
         "max_error": number(group.max_error),
         "profile": digest,
+    }
+
+
+def describe_quality(reader: Reader, found: GroupQuality | None) -> dict[str, Any]:
+    """Return why a group is read as it is, and its lowest SNRs; None where none are stated."""
+    found, said = found or GroupQuality(), found is not None
+
+    def named(figure: Figure | None) -> dict[str, Any] | None:
+        if figure is None:
+            return None
+        name = reader.index.tensors[figure.tensor].name + figure.index
+        return {"name": name, "snr_db": figure.snr}
+
+    return {
+        "reading": READINGS[found.reading] if said else None,
+        "worst_tensor": named(found.tensor),
+        "worst_slice": named(found.slice),
+        "tenth_of_channels_db": found.channels,
+        "tenth_of_rows_db": found.rows,
     }
 
 
@@ -249,7 +271,26 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
             f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"
             f" step {tensor['step']:.4g}{bound}{task}"
         )
+        lines += quality_lines(tensor)
     return ["", *lines] if lines else []
+
+
+def quality_lines(tensor: dict[str, Any]) -> list[str]:
+    """Return lines on how a group was read, and on the lowest SNRs in it."""
+    if tensor["reading"] is None:
+        return []
+    found = [
+        f"{what} {tensor[key]['name']} {tensor[key]['snr_db']:.2f} dB"
+        for what, key in (("tensor", "worst_tensor"), ("layer or head", "worst_slice"))
+        if tensor[key]
+    ]
+    found += [
+        f"a tenth of the {what} {tensor[key]:.2f} dB or less"
+        for what, key in (("channels", "tenth_of_channels_db"), ("rows", "tenth_of_rows_db"))
+        if tensor[key] is not None
+    ]
+    worst = [f"    worst: {', '.join(found)}"] if found else []
+    return [f"    layout {tensor['layout']}, {tensor['reading']}", *worst]
 
 
 def profile_lines(found: dict[str, Any]) -> list[str]:

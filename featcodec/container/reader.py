@@ -11,6 +11,7 @@ from .group import GroupHeader
 from .index import Index
 from .model import ProfileEntry
 from .network import Network
+from .quality import SECTION, GroupQuality, unpack
 from .sections import (
     END,
     END_BYTES,
@@ -81,6 +82,15 @@ class Reader:
                     raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
                 if critical:
                     raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown here")
+
+    def qualities(self) -> list[GroupQuality] | None:
+        """Return what is stated of each group's quality where the user looks; None when nothing."""
+        for position, (kind, length) in enumerate(self.index.sections):
+            if kind == SECTION:
+                _, _, payload = read_section(self.source, self.offsets[position], length)
+                groups = sum(kind == b"GRUP" for kind, _ in self.index.sections)
+                return unpack(payload, groups, len(self.index.tensors))
+        return None
 
     def section(self, position: int, kind: bytes) -> bytes:
         """Return the payload of section number `position`, which must be of that kind."""

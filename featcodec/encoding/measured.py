@@ -15,46 +15,36 @@ from .slices import Slices
 from .tensors.group import Group
 
 TENTH = 0.1
+MINUTE = 1e-12  # of squares: rounding makes as much of values that do not vary
 LOWEST, HIGHEST, PER_DB = -100, 300, 100  # of the histogram of rows: 0.01 dB are told apart
 
 
-@dataclass
-class Sums:
-    """Counts, sums, squares and squared errors of many sets of values, about a pivot."""
+def snrs_of(sums: np.ndarray) -> np.ndarray:
+    """Return SNRs in dB from counts, sums, squares and squared errors (4, ...), of any pivot.
 
-    values: np.ndarray  # (4, sets...)
-
-    @classmethod
-    def of(cls, *sets: int) -> "Sums":
-        return cls(np.zeros((4, *sets)))
-
-    @property
-    def snrs(self) -> np.ndarray:
-        """The SNR of each set in dB; NaN for those without values that vary, or change."""
-        count, total, squares, noise = self.values
-        signal = squares - total**2 / np.maximum(count, 1)
-        signal[signal <= 1e-12 * squares] = 0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return 10 * np.log10(signal / noise)
+    NaN where neither values vary nor anything is lost.
+    """
+    count, total, squares, noise = sums
+    signal = squares - total**2 / np.maximum(count, 1)
+    signal = np.where(signal <= MINUTE * squares, 0, signal)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: np.ndarray = 10 * np.log10(signal / noise)
+    return found
 
 
 @dataclass
 class Measured:
     """The sums of slices and of channels of a group, and how many rows have which SNR."""
 
-    slices: Sums
-    channels: Sums
+    slices: np.ndarray  # sums (4, slices of samples, slices of channels), about the mean of all
+    channels: np.ndarray  # sums (4, channels)
     rows: np.ndarray = field(default_factory=lambda: np.zeros((HIGHEST - LOWEST) * PER_DB + 1))
-
-    @property
-    def of_slices(self) -> np.ndarray:
-        """The SNR (slices of samples, slices of channels) in dB."""
-        return self.slices.snrs
 
     @property
     def tenth_of_channels(self) -> float:
         """The SNR in dB that nine channels in ten have."""
-        known = np.sort(self.channels.snrs[~np.isnan(self.channels.snrs)])
+        snrs = snrs_of(self.channels)
+        known = np.sort(snrs[~np.isnan(snrs)])
         return float(known[int(TENTH * len(known))]) if len(known) else math.inf
 
     @property
@@ -86,7 +76,7 @@ class Measuring:
         profile = None if lossy.profile is None else profile
         grid = grid_of(lossy, group.shapes, profile, header.repeats)
         coder = row_group_coder(header.dtype, lossy, grid, profile)
-        found = Measured(Sums.of(*slices.counts), Sums.of(grid.channels))
+        found = Measured(np.zeros((4, *slices.counts)), np.zeros((4, grid.channels)))
         measuring = cls(group, slices, header, found)
         for number in range(header.row_groups):
             payload = writer.payload(header.first_section + number)
@@ -121,7 +111,7 @@ class Measuring:
             if weights is not None and sums:
                 values = values * weights
             each = values.sum(axis=1)  # (channels, blocks)
-            self.found.channels.values[sums] += each.sum(axis=1)
+            self.found.channels[sums] += each.sum(axis=1)
             self._add_slices(sums, each, grid.samples(blocks.boxes))
 
     def _add_slices(self, sums: int, values: np.ndarray, samples: np.ndarray) -> None:
@@ -129,7 +119,7 @@ class Measuring:
         count, heads = self.slices.counts
         edges = np.searchsorted(of_channels, np.arange(heads))
         for head, each in enumerate(np.add.reduceat(values, edges, axis=0)):
-            self.found.slices.values[sums, :, head] += np.bincount(of_samples, each, count)
+            self.found.slices[sums, :, head] += np.bincount(of_samples, each, count)
 
     def _add_rows(self, signal: np.ndarray, noise: np.ndarray, weights: np.ndarray | None) -> None:
         known = signal > 0

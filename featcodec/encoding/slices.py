@@ -22,28 +22,48 @@ class Slices:
 
     of_samples: np.ndarray  # the number of each sample of all tensors, in order
     of_channels: np.ndarray  # the number of each channel
-    per_sample: bool  # else all samples of a tensor are of one slice
+    firsts: np.ndarray  # the number of the first slice of each tensor, then that of all
 
     @classmethod
     def of(cls, group: Group) -> "Slices":
         """Return those of a group."""
-        layout, numbers, first, several = group.layout, [], 0, False
+        layout, numbers, firsts = group.layout, [], [0]
         for shape in group.shapes:
             mine = _numbers(layout, shape)
-            numbers.append(first + mine)
-            first += int(mine.max(initial=0)) + 1
-            several |= bool(mine.any())
-        return cls(np.concatenate(numbers), _heads(layout, group.shapes[0]), several)
+            numbers.append(firsts[-1] + mine)
+            firsts.append(firsts[-1] + int(mine.max(initial=0)) + 1)
+        heads = _heads(layout, group.shapes[0])
+        return cls(np.concatenate(numbers), heads, np.array(firsts))
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether samples of one tensor are of several slices."""
+        return int(self.firsts[-1]) > len(self.firsts) - 1
 
     @cached_property
     def counts(self) -> tuple[int, int]:
         """How many slices there are by samples, and by channels."""
-        return int(self.of_samples.max(initial=0)) + 1, int(self.of_channels.max()) + 1
+        return int(self.firsts[-1]), int(self.of_channels.max()) + 1
 
-    @cached_property
-    def firsts(self) -> np.ndarray:
-        """The first sample of each slice."""
-        return np.unique(self.of_samples, return_index=True)[1]
+
+def index_of(layout: Layout, shape: tuple[int, ...], sample: int, channel: int) -> str:
+    """Return the index by which NumPy names a slice of a tensor, from its two numbers there.
+
+    >>> index_of(Layout("NCLD"), (1, 4, 20, 8), 0, 3)
+    '[:, 3]'
+    """
+    found = [":"] * len(shape)
+    samples = [axis for axis, letter in enumerate(layout.axes) if letter == SAMPLE]
+    lengths = [shape[axis] for axis in samples[1:]]
+    if len(samples) > 1 and math.prod(lengths) <= MOST_INDICES:
+        for axis, at in zip(samples[1:], np.unravel_index(sample, lengths), strict=True):
+            found[axis] = str(at)
+    channels = [axis for axis, letter in enumerate(layout.axes) if letter in CHANNEL]
+    if len(channels) > 1 and shape[channels[0]] <= MOST_INDICES:
+        found[channels[0]] = str(channel)
+    while found and found[-1] == ":":
+        del found[-1]
+    return f"[{', '.join(found)}]" if found else ""
 
 
 def _numbers(layout: Layout, shape: tuple[int, ...]) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...align.slices import MOST_EXPONENT, PER_OCTAVE, SliceGains
-from ..measured import Measured
+from ..measured import Measured, snrs_of
 from ..slices import Slices
 
 BELOW = 1.0  # dB that a slice may be below the SNR of its group
@@ -51,7 +51,7 @@ class SliceControl:
 
     def next(self, found: Measured, step: float) -> Finer | None:
         """Return the gains after those that reached what was found; None when all is well."""
-        snrs, noise = found.of_slices, found.slices.values[3]
+        snrs, noise = snrs_of(found.slices), found.slices[3]
         if self.rounds == ROUNDS or not (snrs < self.least).any():
             return None
         self.rounds += 1

@@ -14,7 +14,7 @@ from ...align.layout import Layout
 from ...align.numbers import elements_of, to_float, unsigned
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
-from ...align.slices import SliceGains, scale
+from ...align.slices import SliceGains
 from ...coding.parts.base import Sizes
 from ...coding.refinement import Refinement
 from ...request import Quality
@@ -50,6 +50,7 @@ class Group:
     slices: SliceGains | None = None  # that samples are divided by
     cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
     parts: Sequence[Tensor] = ()
+    reading: int = 0  # why the layout is this, of READINGS
 
     @property
     def values(self) -> int:
@@ -201,8 +202,7 @@ class Group:
             arrays = {key: self.gains.divided(values) for key, values in arrays.items()}
         if self.slices is not None:
             for key, values in arrays.items():
-                centre = np.nanmean(values, axis=(1, 2), keepdims=True)
-                scale(values, 1 / self.slices.of_boxes(grid, found[key]), centre)
+                self.slices.divide(values, grid, found[key])
         return arrays, sum(a.size for a in arrays.values()) / self.values
 
 

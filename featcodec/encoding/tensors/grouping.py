@@ -12,6 +12,7 @@ import numpy as np
 from ...align import layout as layouts
 from ...align.layout import Layout, LayoutError
 from ...container.model import ARCHITECTURES
+from ...container.quality import BY_METADATA, BY_OPTION
 from ...elements import FLOATS
 from ...errors import InvalidInput
 from ...request import Options, Quality
@@ -49,6 +50,7 @@ def group_tensors(
     asked = {tensor.name: rules.of(tensor.name) for tensor in source.tensors}
     floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
     kept = {t.name for t in floats if _is_lossless(asked[t.name], lossless)}
+    readings = {tensor.name: _reading(tensor, metadata, options) for tensor in floats}
     if len(kept) < len(floats):
         aligned = {tensor.name: _align(tensor, metadata, options) for tensor in floats}
         found = {name: layout for name, (_, layout) in aligned.items()}
@@ -57,7 +59,10 @@ def group_tensors(
         if judge is not None:
             features = [tensor for tensor in floats if tensor.name not in exact]
             stated = {t.name: _is_stated(t, metadata, options) for t in features}
+            inferred = dict(aligned)
             aligned |= _by_bits(features, aligned, stated, judge, metadata, options)
+            changed = [name for name, found in aligned.items() if found != inferred[name]]
+            readings |= dict.fromkeys(changed, 0)
     names = {tensor.name for tensor in source.tensors}
     tensors = [part for tensor in source.tensors for part in _parts(tensor, aligned, exact, names)]
     keys: dict[tuple, list[Tensor]] = {}
@@ -82,7 +87,9 @@ def group_tensors(
             reasons = dict.fromkeys(exact[t.name] for t in alike if t.name in exact)
             groups.append(lossless_group(alike, tuple(reasons)))
         else:
-            groups += _features(key, alike, metadata, judge, pooled)
+            for group in _features(key, alike, metadata, judge, pooled):
+                reading = readings[alike[0].of or alike[0].name]
+                groups.append(replace(group, reading=reading))
     order = {tensor.name: i for i, tensor in enumerate(tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
 
@@ -188,6 +195,14 @@ def _values(tensors: Sequence[Tensor]) -> int:
 def _is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
     asked = options.layouts.get(tensor.name, options.layouts.get(""))
     return bool(asked or layouts.stated(tensor.shape, metadata))
+
+
+def _reading(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> int:
+    """Return why a tensor is read as it is: the number of READINGS."""
+    if options.layouts.get(tensor.name, options.layouts.get("")):
+        return BY_OPTION
+    text = layouts.stated(tensor.shape, metadata)
+    return BY_METADATA if text and len(layouts.parse(text).axes) == len(tensor.shape) else 0
 
 
 def label_of(metadata: Mapping[str, str], name: str) -> str:
