@@ -11,11 +11,11 @@ import click
 from ..container.group import GroupHeader
 from ..container.index import Key, PartEntry, TensorEntry
 from ..container.network import Network
-from ..container.quality import READINGS, Figure, GroupQuality
 from ..container.reader import Reader
 from ..container.sections import PROFILE
 from ..container.source import File
 from . import batch, failures, render, streams
+from .quality import describe_quality, quality_lines
 
 SHOWN = 40  # groups, and tensors of a group, unless -v
 
@@ -152,25 +152,6 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
     }
 
 
-def describe_quality(reader: Reader, found: GroupQuality | None) -> dict[str, Any]:
-    """Return why a group is read as it is, and its lowest SNRs; None where none are stated."""
-    found, said = found or GroupQuality(), found is not None
-
-    def named(figure: Figure | None) -> dict[str, Any] | None:
-        if figure is None:
-            return None
-        name = reader.index.tensors[figure.tensor].name + figure.index
-        return {"name": name, "snr_db": figure.snr}
-
-    return {
-        "reading": READINGS[found.reading] if said else None,
-        "worst_tensor": named(found.tensor),
-        "worst_slice": named(found.slice),
-        "tenth_of_channels_db": found.channels,
-        "tenth_of_rows_db": found.rows,
-    }
-
-
 def describe_entry(entry: Any) -> dict[str, Any]:
     return {
         "name": entry.name,
@@ -273,24 +254,6 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
         )
         lines += quality_lines(tensor)
     return ["", *lines] if lines else []
-
-
-def quality_lines(tensor: dict[str, Any]) -> list[str]:
-    """Return lines on how a group was read, and on the lowest SNRs in it."""
-    if tensor["reading"] is None:
-        return []
-    found = [
-        f"{what} {tensor[key]['name']} {tensor[key]['snr_db']:.2f} dB"
-        for what, key in (("tensor", "worst_tensor"), ("layer or head", "worst_slice"))
-        if tensor[key]
-    ]
-    found += [
-        f"a tenth of the {what} {tensor[key]:.2f} dB or less"
-        for what, key in (("channels", "tenth_of_channels_db"), ("rows", "tenth_of_rows_db"))
-        if tensor[key] is not None
-    ]
-    worst = [f"    worst: {', '.join(found)}"] if found else []
-    return [f"    layout {tensor['layout']}, {tensor['reading']}", *worst]
 
 
 def profile_lines(found: dict[str, Any]) -> list[str]:

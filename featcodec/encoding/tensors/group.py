@@ -19,15 +19,13 @@ from ...coding.parts.base import Sizes
 from ...coding.refinement import Refinement
 from ...request import Quality
 from ...tensors import Tensor
+from .large_rows import far_larger
 from .repeats import find
 
 CHUNK = 1 << 21
 RUNS = 64  # a sample is taken from so many places
 PROBE = 64  # tokens that are looked at before all
 LEAST_CHANNELS = 8  # of fewer a token shows no scale of its own
-# Rows are far larger than others where so many times lie between theirs and the next smaller scale,
-# and the median of all; they are no more than one in so many, and hold that part of the energy.
-GAP, ABOVE, FEW, MOST_ENERGY = 4.0, 8.0, 16, 0.5
 
 
 @dataclass(frozen=True)
@@ -284,19 +282,3 @@ def _in_reach(values: np.ndarray) -> np.ndarray:
     """Return finite values in a precision that holds their squares and differences."""
     largest = max(-float(values.min(initial=0)), float(values.max(initial=0)))
     return values if value.LEAST < largest < value.MOST else values.astype(np.float64)
-
-
-def far_larger(scales: np.ndarray, energies: np.ndarray) -> float | None:
-    """Return the least scale of the few rows that are far larger than all others, if there are."""
-    order = np.argsort(scales)
-    scales, energies = scales[order], energies[order]
-    first = len(scales) - len(scales) // FEW
-    if first >= len(scales):
-        return None
-    below = scales[first - 1 : -1]
-    above = scales[first:] >= np.maximum(GAP * below, ABOVE * np.median(scales))
-    gaps = np.flatnonzero(above & (below > 0))
-    if not gaps.size:
-        return None
-    at = first + int(gaps[0])
-    return float(scales[at]) if energies[at:].sum() > MOST_ENERGY * energies.sum() else None
