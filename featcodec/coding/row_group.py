@@ -18,6 +18,7 @@ from ..container.wire import Cursor
 from ..entropy import integers
 from ..entropy import symbols as coded_symbols
 from ..errors import Corrupt, damaged
+from ..transform.weighted import Weighted
 from .exceptions import Exceptions
 from .parts.base import NextSymbols, PartCoder, Sizes
 from .picture import NeuralCoder
@@ -48,6 +49,11 @@ class RowGroupCoder:
     gains: bool = False  # of tokens, in the payload
     refinement: Refinement | None = None  # what makes elements of truncated ones
     slices: SliceGains | None = None  # of tensors or samples, and of channels
+
+    @property
+    def of_task(self) -> bool:
+        """Whether latents are in the metric of a task."""
+        return isinstance(self.parts[False].transform, Weighted)
 
     def decode(self, payload: bytes | memoryview, first: int, last: int) -> list[Blocks]:
         """Return the stored elements of slabs first <= s < last, and their places."""

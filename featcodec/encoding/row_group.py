@@ -25,6 +25,8 @@ class Distortion:
 
     squared: float = 0.0  # each value's divided by the gain of its token
     of_values: float = 0.0  # the same as they are, where there are gains
+    relative: float = 0.0  # of each row over its squared norm, where every row has a gain
+    rows: float = 0.0  # how many these are
     task: float = 0.0  # squared, of latents in the metric of a task
     largest: float = 0.0
     exceptions: int = 0
@@ -33,6 +35,8 @@ class Distortion:
         """Take in that of further slabs."""
         self.squared += other.squared
         self.of_values += other.of_values
+        self.relative += other.relative
+        self.rows += other.rows
         self.task += other.task
         self.largest = max(self.largest, other.largest)
         self.exceptions += other.exceptions
@@ -131,10 +135,21 @@ class RowGroupEncoder:
         if coder.refinement is not None:
             self._refine(back, stored, outside)
         self.distortion.largest = max(self.distortion.largest, float(change.max(initial=0)))
+        if self.gains is not None and self.gains.relative:
+            self._add_rows(original, change, weights)
         if exponents is not None:
             self.distortion.of_values += _energy(change, weights)
             change /= factors(exponents, change.dtype)
         self.distortion.squared += _energy(change, weights)
+
+    def _add_rows(
+        self, original: np.ndarray, change: np.ndarray, weights: np.ndarray | None
+    ) -> None:
+        """Take in the errors of rows, each by its own norm; those of zeros have none."""
+        norms, errors = (np.square(a, dtype=np.float64).sum(axis=0) for a in (original, change))
+        each = (norms > 0) * (1.0 if weights is None else weights)
+        self.distortion.relative += float(np.vdot(errors / np.where(norms > 0, norms, 1), each))
+        self.distortion.rows += float(each.sum())
 
     def _inside(
         self, stored: np.ndarray, exponents: np.ndarray | None

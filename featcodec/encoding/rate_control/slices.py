@@ -10,7 +10,7 @@ from ..measured import Measured, snrs_of
 from ..slices import Slices
 
 BELOW = 1.0  # dB that a slice may be below the SNR of its group
-AIM = 0.05  # dB above that, of slices with gains
+AIM = 0.02  # dB above that, of slices with gains
 RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
 LEAST_RESPONSE, MOST_RESPONSE = 0.5, 6.0
 ROUNDS = 8
