@@ -605,11 +605,7 @@ def read_group(
         must(profile and profile.network, "no profile with a network")
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
-    for model in z.models if z.dependent else []:
-        must(model.transform not in (2, 4, 5, 8), "dependent quantisation in the sample domain")
-        first = 78 if model.transform in CONTEXTS else 128
-        full = all(table.magnitude for number, table in model.tables.items() if number >= first)
-        must(full, "an empty table of a quantiser")
+    check_quantisers(z)
     if z.refined or z.logarithmic:
         must(flags & 15 == 2 and z.refined and coding != 2, "flags of a refined group")
         check_refined(z, profile)
@@ -638,6 +634,15 @@ def read_slices(
     if repeats:
         return [[of(*place) for place in places] for places in repeats.samples()]
     return [[of(t, s) for s in range(count)] for t, count in enumerate(counts)]
+
+
+def check_quantisers(z: Lossy) -> None:
+    """The rules of dependent quantisation (7.10)."""
+    for model in z.models if z.dependent else []:
+        must(model.transform not in (2, 4, 5, 8), "dependent quantisation in the sample domain")
+        first = 78 if model.transform in CONTEXTS else 128
+        full = all(table.magnitude for number, table in model.tables.items() if number >= first)
+        must(full, "an empty table of a quantiser")
 
 
 def read_part(
@@ -2731,12 +2736,13 @@ def decode_message(
     r, p = Reader(data), read_profile(profile)
     flags, kind = r.u8(), r.u8()
     version = flags >> 4
-    must(version in (1, 2), "unknown version of messages")
+    must(version in (1, 2, 3), "unknown version of messages")
     dtype, shape = kind >> 4, r.varints(kind & 15)
     must(is_floating(dtype), "the element type of a message")
     must(within(math.prod(shape), "ROW_GROUP_VALUES") <= most, "a message of too many values")
     within(math.prod(filter(None, shape)), "TENSOR_VALUES")
     if flags & 8:
+        must(version < 3, "a message of version 3 is never bit for bit")
         seed = zlib.crc32(data[: r.at]) if version > 1 else 0
         return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), 1, seed)
     must(version == 1 or r.take(2) == p.sha256[:2], "a message of another profile")
@@ -2752,6 +2758,7 @@ def decode_message(
     z.step = 2.0 ** ((code - 32768) / 1024)
     z.step_scale = 2 * ((code - 32768 + 256) >> 9)
     z.shift = r.svarint() if flags & 4 else 0
+    z.dependent = version == 3
     z.seed = zlib.crc32(data[: r.at], p.seed) if version > 1 else p.seed
     z.models = [entry.model]
     z.views = [view(shape, layout, entry.prefix, entry.grid)]
@@ -2762,6 +2769,7 @@ def decode_message(
         same = [x for x in p.entries if x.of_prefix and (x.name, x.channels, x.mean) == key]
         must(same, "the profile lacks the model of the prefix tokens")
         z.models.append(same[0].model)
+    check_quantisers(z)
     check_slabs(z)
     out = [blank(dtype, shape)]
     decode_rows(r, z, 128, 0, v.samples * rows_of(z, v), out, bool(flags & 2))
