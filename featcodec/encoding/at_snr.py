@@ -96,4 +96,4 @@ class SnrWriter:
             return None
         self.slices = more.gains
         refitted = self.refit(more.gains) if more.refit else None
-        return refitted or choice.at_step(written.mean_step * more.growth)
+        return refitted or choice.at_step(written.mean_step * more.growth).at_lambda_scale(1.0)

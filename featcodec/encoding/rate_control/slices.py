@@ -76,6 +76,8 @@ class SliceControl:
         with np.errstate(divide="ignore", invalid="ignore"):
             octaves = 10 * np.log10(most / (grown * noise)) / self.response
         change = np.floor(PER_OCTAVE * np.nan_to_num(octaves, nan=0.0, posinf=0.0))
+        if self.rounds > REFITTED:  # so that what falls and rises by chance comes to an end
+            change = np.minimum(change, 0)
         before = self.exponents
         self.exponents = np.clip(before + change, -MOST_EXPONENT, 0).astype(np.int64)
         finer = noise * 10 ** (self.response * (self.exponents - before) / PER_OCTAVE / 10)
