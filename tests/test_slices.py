@@ -179,6 +179,23 @@ def test_what_is_stated_is_what_a_script_measures(dtype: str, asked: Quality) ->
     assert found.rows[1] == pytest.approx(rows, abs=CENT)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_repeated_rows_count_as_often_and_where_tensors_have_them(whole: bool) -> None:
+    arrays = KINDS[0].arrays(4)
+    rng = np.random.default_rng(4)
+    for name in ("t3", "t8"):  # repeat rows of others
+        arrays[name] = arrays["t1"][rng.integers(0, 40, 40)] if not whole else arrays["t1"].copy()
+    report, data, before, after = encoded(arrays, Quality(snr=12), layouts={"": "LD"}, pool=True)
+    (header,) = Reader(Memory(data), "file").groups()
+    assert header.repeats is not None
+    channels, rows = figures(before, after)
+    found = report.lowest
+    assert found.tensor and found.channels and found.rows
+    assert found.tensor[1] == pytest.approx(min(snr(before[n], after[n]) for n in before), abs=CENT)
+    assert found.channels[1] == pytest.approx(channels, abs=CENT)
+    assert found.rows[1] == pytest.approx(rows, abs=CENT)
+
+
 @pytest.mark.parametrize("kind", KINDS[1:], ids=lambda kind: kind.layout)
 def test_the_worst_layer_or_head_is_named_as_numpy_indexes_it(kind: Kind) -> None:
     arrays, layouts = kind.arrays(5), {"": kind.layout}

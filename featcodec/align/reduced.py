@@ -126,6 +126,17 @@ class ReducedGrid(GroupGrid):
             found.append(np.repeat(mine, math.prod(box.blocks)))
         return np.concatenate(found)
 
+    def occurrences(
+        self, values: np.ndarray, boxes: Sequence[Box], tensor: Origins
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        firsts = np.cumsum([0, *(shape[0] for shape in self.rows.units.shapes)])
+        for box, kept, tokens in self._cut_boxes(values, boxes):
+            for number, places, which in self.rows.spread(kept):
+                view = self._inner(box, self.rows.view(tensor(number)))
+                pair = (gather(view, places), tokens[which])
+                x, y = (a.reshape(len(which), -1, self.channels).transpose(2, 1, 0) for a in pair)
+                yield firsts[number] + places[0], x, y
+
     def within(self, boxes: Sequence[Box], window: Window) -> tuple[GroupGrid, Sequence[Box]]:
         inside = copy(self)
         inside.wanted = window

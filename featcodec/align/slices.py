@@ -34,7 +34,8 @@ class SliceGains:
 
     def divide(self, values: np.ndarray, grid: GroupGrid, boxes: Sequence[Box]) -> None:
         """Divide the distances of values of boxes from the means of their channels, in place."""
-        centre = np.nanmean(values, axis=(1, 2), keepdims=True)
+        finite = np.where(np.isfinite(values), values, 0)
+        centre = finite.mean(axis=(1, 2), keepdims=True)
         scale(values, 1 / self.of_boxes(grid, boxes), centre)
 
     def factors(self, numbers: np.ndarray, channels: int) -> np.ndarray:

@@ -139,7 +139,6 @@ def _slice_gains(packed: PackedGains, grid: GroupGrid) -> SliceGains:
     runs, count = packed.runs, grid.sample_count if packed.per_sample else grid.tensor_count
     if grid.channels % runs:
         raise Corrupt(f"{runs} runs of channels have gains; a group has {grid.channels} channels")
-    limits.check(count * runs, limits.SLICES, "the number of gains of a group")
     with damaged("the gains of a group"):
         exponents = integers.unpack(packed.exponents, count * runs)
     if np.abs(exponents).max(initial=0) > MOST_EXPONENT:

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from .. import modes
+from .. import limits, modes
 from ..align.slices import PER_OCTAVE, SliceGains
 from ..align.value import ValueStats
 from ..coding.profile import Profile
@@ -246,7 +246,8 @@ class FeatureEncoder:
         if self.options.pool or choice.picture or choice.of_task or relative:
             return None
         slices = Slices.of(group)
-        return SliceControl(slices, snr - BELOW) if math.prod(slices.counts) > 1 else None
+        several = math.prod(slices.counts) > 1 and slices.gains <= limits.SLICES
+        return SliceControl(slices, snr - BELOW) if several else None
 
     def _refitted(self, samples: Samples, snr: float, slices: SliceGains) -> Choice | None:
         """Return a choice for slices that are divided by their gains."""

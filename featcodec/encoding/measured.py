@@ -7,7 +7,6 @@ import numpy as np
 
 from ..align.numbers import to_float
 from ..coding.from_header import grid_of, row_group_coder
-from ..coding.pieces import Blocks
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..container.writer import Writer
@@ -84,35 +83,29 @@ class Measuring:
             last = min(first + header.slabs_per_row_group, header.slabs)
             fine = coder.at_fine_step(payload[0])
             for blocks in fine.decode(memoryview(payload)[1:], first, last):
-                measuring._add(blocks)
+                pairs = blocks.grid.occurrences(blocks.values, blocks.boxes, group.tensor)
+                for samples, stored, decoded in pairs:
+                    measuring._add(samples, stored, decoded)
         return found
 
-    def _add(self, blocks: Blocks) -> None:
-        lossy, grid = self.header.lossy, blocks.grid
+    def _add(self, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray) -> None:
+        """Take in elements (channels, points, blocks) of blocks of some samples."""
+        lossy, dtype = self.header.lossy, self.group.dtype
         assert lossy is not None
-        stored = grid.collect(blocks.boxes, self.group.tensor, lambda elements: elements)
-        dtype = self.group.dtype
-        x, y = (to_float(a, dtype).astype(np.float64) for a in (stored, blocks.values))
+        x, y = (to_float(a, dtype).astype(np.float64) for a in (stored, decoded))
         inside = np.isfinite(x)
         if not lossy.gains:  # with gains, bounds are of divided values
             inside &= (x >= lossy.lower) & (x <= lossy.upper)
         inside[[channel for channel, _ in lossy.constants]] = False
-        every = bool(inside.all())
-        if not every:
-            x[~inside], y[~inside] = 0, 0
+        x[~inside], y[~inside] = 0, 0
         noise = np.square(x - y)
-        self._add_rows(np.square(x).sum(axis=0), noise.sum(axis=0), grid.weights(blocks.boxes))
+        self._add_rows(np.square(x).sum(axis=0), noise.sum(axis=0))
         x -= lossy.mean
-        if not every:
-            x[~inside] = 0
-        weights = grid.weights(blocks.boxes)
-        counted = inside if weights is None else inside * weights
-        for sums, values in enumerate((counted, x, np.square(x), noise)):
-            if weights is not None and sums:
-                values = values * weights
+        x[~inside] = 0
+        for sums, values in enumerate((inside, x, np.square(x), noise)):
             each = values.sum(axis=1)  # (channels, blocks)
             self.found.channels[sums] += each.sum(axis=1)
-            self._add_slices(sums, each, grid.samples(blocks.boxes))
+            self._add_slices(sums, each, samples)
 
     def _add_slices(self, sums: int, values: np.ndarray, samples: np.ndarray) -> None:
         of_channels, of_samples = self.slices.of_channels, self.slices.of_samples[samples]
@@ -121,10 +114,9 @@ class Measuring:
         for head, each in enumerate(np.add.reduceat(values, edges, axis=0)):
             self.found.slices[sums, :, head] += np.bincount(of_samples, each, count)
 
-    def _add_rows(self, signal: np.ndarray, noise: np.ndarray, weights: np.ndarray | None) -> None:
+    def _add_rows(self, signal: np.ndarray, noise: np.ndarray) -> None:
         known = signal > 0
         with np.errstate(divide="ignore"):
             snrs = 10 * np.log10(signal[known] / noise[known])
         places = np.clip(np.rint((snrs - LOWEST) * PER_DB), 0, len(self.found.rows) - 1)
-        each = None if weights is None else weights[known]
-        self.found.rows += np.bincount(places.astype(np.intp), each, len(self.found.rows))
+        self.found.rows += np.bincount(places.astype(np.intp), minlength=len(self.found.rows))

@@ -40,6 +40,11 @@ class Slices:
         """Whether samples of one tensor are of several slices."""
         return int(self.firsts[-1]) > len(self.firsts) - 1
 
+    @property
+    def gains(self) -> int:
+        """How many gains it takes to have one for each slice."""
+        return (len(self.of_samples) if self.per_sample else len(self.firsts) - 1) * self.counts[1]
+
     @cached_property
     def counts(self) -> tuple[int, int]:
         """How many slices there are by samples, and by channels."""
