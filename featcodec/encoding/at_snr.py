@@ -59,7 +59,8 @@ class SnrWriter:
         if found is None:
             return None
         at, self.slices = found
-        return self.signals.stated(self._written(at))
+        written = self._written(at)
+        return self.signals.stated(written) if self.signals.reached(written) >= self.snr else None
 
     def _written(self, choice: Choice) -> Written:
         return self.row_groups.write(choice, self.measured, budget=self.budget, slices=self.slices)

@@ -10,11 +10,12 @@ from ..measured import Measured, snrs_of
 from ..slices import Slices
 
 BELOW = 1.0  # dB that a slice may be below the SNR of its group
-AIM = 0.02  # dB above that, of slices with gains
+AIM = 0.05  # dB above that, of slices with gains
 RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
 LEAST_RESPONSE, MOST_RESPONSE = 0.5, 6.0
-ROUNDS = 8
-REFITTED = 3  # the round from which on a model is fitted to what has gains
+ROUNDS = 10
+REFITTED = 4  # the round from which on a model is fitted to what has gains
+SETTLED = 6  # the round behind which no gain is taken back
 HALVINGS = 40
 
 
@@ -76,7 +77,7 @@ class SliceControl:
         with np.errstate(divide="ignore", invalid="ignore"):
             octaves = 10 * np.log10(most / (grown * noise)) / self.response
         change = np.floor(PER_OCTAVE * np.nan_to_num(octaves, nan=0.0, posinf=0.0))
-        if self.rounds > REFITTED:  # so that what falls and rises by chance comes to an end
+        if self.rounds > SETTLED:  # so that what falls and rises by chance comes to an end
             change = np.minimum(change, 0)
         before = self.exponents
         self.exponents = np.clip(before + change, -MOST_EXPONENT, 0).astype(np.int64)
