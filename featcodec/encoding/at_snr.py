@@ -12,9 +12,11 @@ from .measured import Measuring
 from .rate_control.slices import SliceControl
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals
+from .search.cost import bits_of_error
 from .tensors.samples import Samples
 
-SCARCE_TOLERANCE = 0.02  # dB
+# dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
+SCARCE_TOLERANCE, WORTH = 0.02, 0.002
 
 Refit = Callable[[SliceGains], Choice | None]  # a choice for slices divided by their gains
 
@@ -40,9 +42,7 @@ class SnrWriter:
     def write(self, choice: Choice) -> GroupHeader | None:
         """Return the header of the row groups that were written; None when that cannot be."""
         self.measured = rounding.counts(self.samples, choice, self.snr)
-        # At low rates a decibel is worth up to half of the bits, and another attempt little time.
-        scarce = choice.estimate.bits < tuning.SCARCE * self.samples.group.values
-        self.tolerance = SCARCE_TOLERANCE if scarce else TOLERANCE
+        self.tolerance = _tolerance(choice, self.samples)
         mark = self.row_groups.writer.mark()
         found: tuple[Choice, SliceGains | None] | None = None
         following: Choice | None = choice
@@ -98,3 +98,14 @@ class SnrWriter:
         self.slices = more.gains
         refitted = self.refit(more.gains) if more.refit else None
         return refitted or choice.at_step(written.mean_step * more.growth).at_lambda_scale(1.0)
+
+
+def _tolerance(choice: Choice, samples: Samples) -> float:
+    """Return the dB above the SNR that are near enough.
+
+    At low rates each is worth up to half of the bits, and another attempt at few little time.
+    """
+    bits, values = max(choice.estimate.bits, 1.0), samples.group.values
+    if values > samples.sizes.whole:
+        return SCARCE_TOLERANCE if bits < tuning.SCARCE * values else TOLERANCE
+    return min(WORTH * bits / bits_of_error(1.0, bits, values), TOLERANCE)

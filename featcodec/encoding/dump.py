@@ -66,6 +66,9 @@ def encode(
             "a task SNR needs a profile with the metric of a task: train one with --gradients or"
             " --head"
         )
+    recommending = {e.task: e for e in profile.entries if e.recommended} if profile else {}
+    if quality.recommended and not recommending:
+        quality = replace(quality, recommended=False)
     # NaN and extremes are data here; what comes of it is measured.
     with ONE_THREAD, np.errstate(all="ignore"):
         judge = judge_at(quality.decibels, profile, options)
@@ -82,7 +85,9 @@ def encode(
             report = encoder.encode(quality)
         else:
             report = at_rate(lambda snr: encoder.encode(_at(snr, profile)), quality.bpfp)
-    return replace(report, remarks=(*_remarks(source, options, groups), *report.remarks))
+    followed = tuple(f"at the task SNR recommended for {task}" for task in recommending)
+    said = (*_remarks(source, options, groups), *report.remarks, *followed * quality.recommended)
+    return replace(report, remarks=said)
 
 
 @dataclass
@@ -111,6 +116,7 @@ class DumpEncoder:
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
+        self._write_beside(writer)
         writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
         qualities = self._qualities(writer, headers)
         size = writer.finish()
@@ -136,6 +142,13 @@ class DumpEncoder:
         if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
             writer.section(SECTION, payload, critical=False)
         return found
+
+    def _write_beside(self, writer: Writer) -> None:
+        """Write what a decoder can do without: the profile, and how the file was made."""
+        if self.options.embed and self.profile and self.profile.digest in writer.index.profiles:
+            writer.section(b"PROF", self.profile.data, critical=False)
+        if self.options.note:
+            writer.section(b"MADE", self.options.note.encode(), critical=False)
 
 
 def check_options(options: Options, names: Sequence[str]) -> None:

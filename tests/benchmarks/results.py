@@ -28,6 +28,8 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "others": (tables.others, ("other", "other_peers")),
     "accuracy": (tables.accuracy, ("tasks",)),
     "enough": (tables.enough, ("tasks",)),
+    "recommended": (tables.recommended, ("recommended",)),
+    "samples": (tables.samples, ("samples",)),
     "bounded": (tables.bounded, ("bounded",)),
     "lossless": (tables.lossless, ("lossless",)),
     "bounds": (tables.bounds, ("bounds",)),
