@@ -33,17 +33,17 @@ def features(digits: Path, task: str) -> np.ndarray:
 @pytest.mark.parametrize("transform", ["auto", "none", "linear"])
 @pytest.mark.parametrize("task", TASKS)
 def test_the_snr_is_reached_and_exceeded_only_in_no_more_bytes(
-    digits: Path, task: str, transform: str, wanted: float, monkeypatch: pytest.MonkeyPatch
+    digits: Path, task: str, transform: str, wanted: float
 ) -> None:
+    """Few symbols reach it in leaps: what exceeds it is what one gets who asks for so much."""
     values = features(digits, task)
     data = fc.save({"x": values}, snr=wanted, transform=transform)
     reached = snr(values, fc.load(data)["x"]) + 1e-3
     assert wanted <= reached
-    if reached > wanted + 0.052:  # of so few bits that more quality may take fewer
-        monkeypatch.setattr(tuning, "RUNGS", ())
-        plain = fc.save({"x": values}, snr=wanted, transform=transform)
-        assert snr(values, fc.load(plain)["x"]) + 1e-3 <= wanted + 0.052
-        assert len(data) <= len(plain)
+    if reached > wanted + 0.052:
+        assert 8 * len(data) < 2 * tuning.FEW_BITS
+        more = fc.save({"x": values}, snr=reached - 0.052, transform=transform)
+        assert len(data) <= len(more)
 
 
 @pytest.mark.parametrize("wanted", [5, 10, 20])
