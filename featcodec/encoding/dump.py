@@ -42,7 +42,7 @@ def encode(
     options: Options | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Write the dump to `out`, which must be seekable, and say what came of it.
+    """Write the dump to `out`, which must be seekable and readable, and say what came of it.
 
     `progress` is told how many values each row group held. Raises InvalidInput for layouts that do
     not fit and Unreachable for rates that cannot be met.
