@@ -37,6 +37,7 @@ class SnrWriter:
     slices: SliceGains | None = None
     measured: bool = False  # the error of decoded values, for that of latents
     budget: float | None = None
+    last: tuple[Choice, Written] | None = None  # that reached the SNR
     tolerance: float = field(init=False)
 
     def write(self, choice: Choice) -> GroupHeader | None:
@@ -51,6 +52,7 @@ class SnrWriter:
             if reached is None:  # with gains; what came before them is had again
                 break
             written, at = reached
+            self.last = at, written
             found = at, self.slices
             following = self._finer(written, at)
             if following is None:
@@ -60,6 +62,7 @@ class SnrWriter:
             return None
         at, self.slices = found
         written = self._written(at)
+        self.last = at, written
         return self.signals.stated(written) if self.signals.reached(written) >= self.snr else None
 
     def _written(self, choice: Choice) -> Written:

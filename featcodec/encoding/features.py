@@ -1,7 +1,7 @@
 """One group of features to a header and row groups: how it is coded, and its quality met."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -29,6 +29,7 @@ from .lossless import least_exact_bytes
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals, decibels
+from .row_group import Distortion
 from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
@@ -40,6 +41,16 @@ Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A group that was written at an SNR, and the choice by which it was."""
+
+    group: Group
+    choice: Choice
+    measured: bool  # the error of decoded values is not that of their latents
+    each: Sequence[tuple[int, Distortion]]  # of the row groups, and their fine steps
+
+
 @dataclass
 class FeatureEncoder:
     """Writes groups of features to a file."""
@@ -48,6 +59,7 @@ class FeatureEncoder:
     profile: Profile | None
     options: Options
     progress: Callable[[int], None] | None = None
+    kept: Kept | None = None  # how the last group at an SNR was written
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
@@ -187,14 +199,19 @@ class FeatureEncoder:
         without it.
         """
         of_task = None if metric is None else metric.signal
-        return SnrWriter(
+        attempts = SnrWriter(
             self._group_writer(samples.group, self.profile),
             samples,
             Signals.of(samples.group, choice.stats, of_task),
             snr,
             self._slice_control(samples.group, choice, snr if least is None else least),
             partial(self._refitted, samples, snr),
-        ).write(choice)
+        )
+        header = attempts.write(choice)
+        if header is not None and attempts.last is not None:
+            last, written = attempts.last
+            self.kept = Kept(samples.group, last, attempts.measured, written.each)
+        return header
 
     def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:
         """Return what keeps slices near an SNR; None where there is one slice, or none counts."""

@@ -101,7 +101,7 @@ class Report:
     values: int
     snr_db: float  # of the worst group; infinite when nothing was lost
     choices: tuple[str, ...] = ()  # a line on each group
-    remarks: tuple[str, ...] = ()  # what was ignored of the metadata, and what a mean hides
+    remarks: tuple[str, ...] = ()  # what was ignored, a mean hides, or is left of a rate
     lowest: Lowest = Lowest()
 
     @property
