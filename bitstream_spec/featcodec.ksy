@@ -411,7 +411,7 @@ types:
             or (_ == coding::network and _root.signature.major_version >= 3)
             or (_ == coding::exact_rows and _root.signature.major_version >= 5)
             or (_ == coding::lossy_rows and _root.signature.major_version >= 5)
-            or (is_of_task and _root.signature.major_version >= 6)
+            or ((is_of_task or has_slices) and _root.signature.major_version >= 6)
       - id: dtype
         type: u1
         enum: dtype
@@ -446,10 +446,13 @@ types:
         type: sized_repeats
         if: >-
           coding == coding::exact_rows or coding == coding::lossy_rows
-          or coding == coding::lossy_rows_of_task
+          or coding == coding::lossy_rows_of_task or coding == coding::lossy_rows_slices
       - id: lossy
         type: lossy
         if: coding != coding::exact and coding != coding::exact_rows
+      - id: slices
+        type: slices
+        if: has_slices
     instances:
       is_of_task:
         value: >-
@@ -457,8 +460,24 @@ types:
           or coding == coding::lossy_rows_of_task
       is_of_network:
         value: coding == coding::network or coding == coding::network_of_task
+      has_slices:
+        value: coding == coding::lossy_slices or coding == coding::lossy_rows_slices
       num_row_groups:
         value: (num_slabs.value + slabs_per_row_group.value - 1) / slabs_per_row_group.value
+
+  slices:
+    doc: Section 6.9.
+    seq:
+      - id: per_sample
+        type: u1
+        valid:
+          max: 1
+      - id: num_runs
+        type: varint
+        valid:
+          expr: _.value > 0
+      - id: gains
+        type: integers
 
   sized_repeats:
     seq:
@@ -1407,6 +1426,8 @@ enums:
     9: lossy_of_task
     10: network_of_task
     13: lossy_rows_of_task
+    17: lossy_slices
+    21: lossy_rows_slices
   architecture:
     0: generic
     1: cnn

@@ -57,6 +57,7 @@ LIMITS = {
     "SLAB_VALUES": 2**26,
     "REPEAT_ROWS": 2**18,
     "REPEAT_RUNS": 2**20,
+    "SLICES": 2**22,
     "ROW_GROUP_VALUES": 2**27,
     "PROFILE_ENTRIES": 4096,
     "NETWORK_HEADER_BYTES": 2**20,
@@ -499,6 +500,7 @@ class Lossy:
     views: list[View] = field(default_factory=list)
     constants: dict[int, int] = field(default_factory=dict)  # elements of channels
     gains: bool = False
+    slices: list[list[list[float]]] | None = None  # 6.9: of each view and sample, those of runs
     network: Network | None = None  # with coding 2
     picture_step: int = 0  # with coding 2
     refined: bool = False  # 7.17
@@ -521,18 +523,18 @@ class Group:
 
 
 def read_head(r: Reader, major: int) -> tuple[int, Group]:
-    """The coding, whether or not for a task, and what the headers of all groups begin with."""
+    """The coding, but for the bit of a task, and what the headers of all groups begin with."""
     coding, dtype = r.u8(), r.u8()
     known = {1: (0, 1), 3: (0, 1, 2), 4: (0, 1, 2), 5: (0, 1, 2, 4, 5)}
-    must(coding in known.get(major, (0, 1, 2, 4, 5, 9, 10, 13)), "unknown coding")
+    must(coding in known.get(major, (0, 1, 2, 4, 5, 9, 10, 13, 17, 21)), "unknown coding")
     must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
     within(min(group.per, group.slabs), "ROW_GROUP_VALUES")
     r.take(16)  # SNR and largest error: what the encoder measured
-    if coding > 8:
+    if coding & 8:
         must(math.isfinite(r.f64()), "the task SNR is not finite")
-    return coding % 8, group
+    return coding & ~8, group
 
 
 def read_group(
@@ -540,8 +542,8 @@ def read_group(
 ) -> Group:
     """Section 5, for tensors of the given shapes."""
     r = Reader(payload)
-    coding, group = read_head(r, major)
-    dtype = group.dtype
+    stated, group = read_head(r, major)
+    coding, dtype = stated % 8, group.dtype
     listed = None
     if coding >= 4:
         must(BITS[dtype] >= 8 and all(map(math.prod, shapes)), "rows of parts of bytes, or of none")
@@ -600,6 +602,9 @@ def read_group(
     if coding == 2:
         z.picture_step = r.svarint()
         must(abs(z.picture_step) <= 256, "the step of pictures")
+    if stated > 16:
+        must(not z.refined, "gains of tensors in a refined group")
+        z.slices = read_slices(r, channels, shapes, layout, group.repeats)
     r.end()
     if coding == 2:
         must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
@@ -615,6 +620,27 @@ def read_group(
     total = sum(v.samples * rows_of(z, v) for v in z.views)
     must(group.slabs == total, "the number of slabs is wrong")
     return group
+
+
+def read_slices(
+    r: Reader, channels: int, shapes: list[list[int]], layout: str, repeats: Repeats | None
+) -> list[list[list[float]]]:
+    """Section 6.9: the gains of runs of channels, for each tensor and sample that is coded."""
+    per_sample, runs = r.u8(), r.varint()
+    must(per_sample <= 1 and runs and channels % runs == 0, "gains of samples, or of runs")
+    counts = [math.prod(n for n, a in zip(s, layout, strict=True) if a == "N") for s in shapes]
+    n = within((sum(counts) if per_sample else len(shapes)) * runs, "SLICES")
+    found = read_integers(r.blob(), n)
+    must(all(abs(gain) <= 512 for gain in found), "a gain of a tensor or sample")
+    rows = [[2 ** (k / 16) for k in found[i : i + runs]] for i in range(0, n, runs)]
+    before = list(itertools.accumulate(counts, initial=0))
+
+    def of(t: int, sample: int) -> list[float]:
+        return rows[before[t] + sample] if per_sample else rows[t]
+
+    if repeats:
+        return [[of(*place) for place in places] for places in repeats.samples()]
+    return [[of(t, s) for s in range(count)] for t, count in enumerate(counts)]
 
 
 def check_quantisers(z: Lossy) -> None:
@@ -773,6 +799,7 @@ class Piece:
     tensor: int
     origins: list[int]
     points: list[int]
+    samples: list[int]  # of each block
 
 
 Classes = list[tuple[tuple[int, tuple[int, ...]], list[Piece]]]
@@ -823,7 +850,9 @@ def combinations(
             points = [sum(place) for place in itertools.product(*inner)]
             origins = [lattice.base + sum(place) for place in itertools.product(samples, *starts)]
             if origins:
-                yield part, size, Piece(0, origins, points)
+                each = len(origins) // len(samples)
+                numbers = [s for s in range(first, last) for _ in range(each)]
+                yield part, size, Piece(0, origins, points, numbers)
 
 
 # ---- 5.4 Repeated rows ---------------------------------------------------------------------------
@@ -902,12 +931,21 @@ class Repeats:
     def elements(self) -> int:
         return sum(self.sizes)
 
+    def reduced(self) -> list[tuple[tuple[int, int], list[int]]]:
+        """Of each reduced tensor the tensor, the rows of a sample, and the samples it is of."""
+        kept = [(t, len(list(rows)), sample) for (t, sample), rows in itertools.groupby(self.new)]
+        found = itertools.groupby(kept, key=lambda one: one[:2])
+        return [(alike, [sample for _, _, sample in some]) for alike, some in found]
+
+    def samples(self) -> list[list[tuple[int, int]]]:
+        """Of each sample of the reduced tensors the tensor, and which of its samples it is."""
+        return [[(t, sample) for sample in some] for (t, _), some in self.reduced()]
+
     def views(self) -> list[View]:
         """The reduced tensors, each with its elements in the order samples, grid, channel."""
         found = []
-        samples = [(t, len(list(rows))) for (t, _), rows in itertools.groupby(self.new)]
-        for (t, rows), alike in itertools.groupby(samples):
-            v, n = self.tensors[t], len(list(alike))
+        for (t, rows), alike in self.reduced():
+            v, n = self.tensors[t], len(alike)
             lengths = v.parts[0].lengths if self.whole else [rows, *v.parts[0].lengths[1:]]
             layout = "N" + "LHWT"[: len(lengths)] + "C"
             grid = self.grid if self.whole else []
@@ -1103,11 +1141,13 @@ def reconstruct(
     at: list[int],
     points: int,
     token: Sequence[float] | None,
+    gains: list[float] | None,
 ) -> list[list[float]]:
     """Steps 1 to 5 for one block: for each of its points the values of all channels.
 
     ``at`` has the place of each point, where there are bands: their KLTs come before the DCT.
-    ``token`` has what 7.8 adds after step 3, for the only point of the block.
+    ``token`` has what 7.8 adds after step 3, for the only point of the block; ``gains`` has what
+    6.9 multiplies runs of channels by in step 3.
     """
     rows: list[Sequence[float]] = [latents[i : i + points] for i in range(0, len(latents), points)]
     if at:
@@ -1118,6 +1158,9 @@ def reconstruct(
     out = []
     for column in zip(*rows, strict=True):
         x = column if at else inverse_klt(column, model.bases[0])
+        if gains:
+            each = len(x) // len(gains)
+            x = [a * gains[c // each] for c, a in enumerate(x)]
         x = [a + c for a, c in zip(x, model.centres, strict=True)]
         if token:
             x = [a + p for a, p in zip(x, token, strict=True)]
@@ -1577,8 +1620,9 @@ def put_class(
     tokens = iter(picture.values) if picture else itertools.repeat(None)
     for piece in pieces:
         offsets, bits = z.views[piece.tensor].offsets, out[piece.tensor]
-        for origin in piece.origins:
-            block = reconstruct(next(blocks), z, model, dct, at, points, next(tokens))
+        for origin, sample in zip(piece.origins, piece.samples, strict=True):
+            finer = z.slices[piece.tensor][sample] if z.slices else None
+            block = reconstruct(next(blocks), z, model, dct, at, points, next(tokens), finer)
             factors = [2 ** (gain / 4) for gain in gains[next(numbers) :: count]]
             whole = to_element if z.logarithmic else to_bits
             for point, values, factor in zip(piece.points, block, factors, strict=True):

@@ -25,6 +25,7 @@ CHANNEL_WEIGHTS = 1 << 24  # of a prediction
 SLAB_VALUES = 1 << 26
 REPEAT_ROWS = 1 << 18  # for each row group, of the tensors of a group with repeated rows
 REPEAT_RUNS = 1 << 20  # of repeated rows, in a group
+SLICES = 1 << 22  # gains of tensors or samples of a group
 ROW_GROUP_VALUES = 1 << 27  # and slabs
 PROFILE_ENTRIES = 1 << 12
 NETWORK_HEADER_BYTES = 1 << 20

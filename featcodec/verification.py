@@ -11,7 +11,7 @@ import numpy as np
 
 from .align.numbers import STORED, to_float, unsigned
 from .align.repeats import Rows
-from .coding.pieces import Piece
+from .coding.pieces import Blocks, Piece
 from .coding.profile import Profile
 from .container.group import GroupHeader
 from .container.index import PartEntry, TensorEntry
@@ -21,6 +21,7 @@ from .decoding.decoder import Decoder
 from .decoding.members import Members
 from .elements import count
 from .errors import InvalidStream, ProfileMissing, VerificationFailed
+from .promised import RowSnr, TaskSnr
 from .request import Quality
 from .rules import Rules
 from .tensors import Source, Tensor
@@ -99,10 +100,20 @@ class _Comparison:
     squares: float = 0.0
     noise: float = 0.0
     largest: float = 0.0
+    rows: RowSnr | None = None
+    task: TaskSnr | None = None
 
     @property
     def header(self) -> GroupHeader:
         return self.group.header
+
+    def __post_init__(self) -> None:
+        if self.quality.row_snr is not None and self.header.lossy is not None:
+            reduced = self.group.reduced is not None  # has channels last
+            self.rows = RowSnr(self.header.dtype, -1 if reduced else 0)
+        if self.header.task_snr is not None:
+            coder = self.decoder.coder(self.group)
+            self.task = TaskSnr(coder) if coder is not None and coder.of_task else None
 
     def run(self) -> None:
         for number in range(self.header.row_groups):
@@ -121,7 +132,11 @@ class _Comparison:
 
     def _compare(self, piece: Piece) -> None:
         kind = unsigned(self.header.dtype)
+        if self.task is not None and isinstance(piece, Blocks):
+            self.task.add(piece, self._tensor)
         for pair in piece.pairs(self._tensor):
+            if self.rows is not None:
+                self.rows.add(*pair)
             ours, theirs = (elements.reshape(-1).view(kind) for elements in pair)
             self.elements += theirs.size
             if self.header.exact:
@@ -173,11 +188,21 @@ class _Comparison:
         snr = self._snr()
         if not snr >= stated - SNR_TOLERANCE:
             self._fail(f"an SNR of {snr:.2f} dB, stated are {stated:.2f}")
-        asked, of_task = self.quality.task_snr, self.header.task_snr
-        followed = self.quality.recommended and of_task is not None
+        followed = self.quality.recommended and self.header.task_snr is not None
         if self.quality.snr is not None and not (followed or stated >= self.quality.snr):
             self._fail(f"an SNR of {stated:.2f} dB, asked for were {self.quality.snr:.2f}")
-        reached = stated if of_task is None else of_task  # without a metric for them, of values
+        asked = self.quality.row_snr
+        if asked is not None and self.rows is not None and self.rows.snr < asked - SNR_TOLERANCE:
+            self._fail(f"an SNR of rows of {self.rows.snr:.2f} dB, asked for were {asked:.2f}")
+        self._judge_task()
+
+    def _judge_task(self) -> None:
+        asked, stated = self.quality.task_snr, self.header.task_snr
+        if stated is not None and self.task is not None:
+            if self.task.snr < stated - SNR_TOLERANCE:
+                self._fail(f"a task SNR of {self.task.snr:.2f} dB, stated are {stated:.2f}")
+            stated = min(stated, self.task.snr + SNR_TOLERANCE)
+        reached = self.header.snr_db if stated is None else stated  # without a metric, of values
         if asked is not None and not reached >= asked:
             self._fail(f"a task SNR of {reached:.2f} dB, asked for were {asked:.2f}")
 

@@ -13,7 +13,7 @@ from featcodec.align.gains import MOST_EXPONENT, Gains, factors
 from featcodec.arrays import to_stored
 from featcodec.container.reader import Reader
 from featcodec.container.source import source_of
-from featcodec.encoding.tensors.group import far_larger
+from featcodec.encoding.tensors.large_rows import far_larger
 from featcodec.request import Quality
 from featcodec.verification import verify
 

@@ -30,6 +30,7 @@ from featcodec.container.model import Model, ProfileEntry
 from featcodec.container.network import Network
 from featcodec.container.repeats import RepeatedRows
 from featcodec.container.sections import FEATURES, V4, V5
+from featcodec.container.slices import PackedGains
 from featcodec.container.wire import Builder, Unpacker
 from featcodec.container.writer import Writer
 from featcodec.dumps import header_bytes as dump_header
@@ -61,7 +62,7 @@ def features(
     out = io.BytesIO()
     writer = Writer(out)
     lossy = Lossy(**{**ZEROS, "layout": layout, **changes}, parts=(Part(model.transform, model),))
-    writer.needs(V4)
+    writer.needs(max(V4, lossy.version))
     writer.section(b"ROWS", NOTHING)
     writer.section(b"GRUP", GroupHeader("F32", slabs, slabs, 0, 1.0, np.nan, lossy).pack())
     writer.index.tensors = [TensorEntry("x", "F32", shape, 0)]
@@ -168,6 +169,7 @@ CASES: dict[str, tuple[int, Callable[[], bytes]]] = {
     "SLAB_VALUES": (40, plain_slab),
     "REPEAT_ROWS": (5, lambda: repeated((1,), (4,), 1)),
     "REPEAT_RUNS": (3, lambda: repeated((1, 0, 0), (1, 2, 3), 1, 2, 1)),
+    "SLICES": (14, lambda: features(Model("none"), (2, 7), 2, slices=PackedGains(True, 7, b""))),
     "ROW_GROUP_VALUES": (21, lambda: features(Model("none"), (3, 7), 3)),
     "PROFILE_ENTRIES": (2, lambda: Profile.pack(ENTRIES)),
     "NETWORK_HEADER_BYTES": (int.from_bytes(LEAST.network.weights[:8], "little"), network),

@@ -32,14 +32,18 @@ def features(digits: Path, task: str) -> np.ndarray:
 @pytest.mark.parametrize("wanted", [1, 5, 10, 20, 33.3, 60])
 @pytest.mark.parametrize("transform", ["auto", "none", "linear"])
 @pytest.mark.parametrize("task", TASKS)
-def test_the_snr_is_reached_and_hardly_exceeded(
+def test_the_snr_is_reached_and_exceeded_only_in_no_more_bytes(
     digits: Path, task: str, transform: str, wanted: float
 ) -> None:
+    """Few symbols reach it in leaps: what exceeds it is what one gets who asks for so much."""
     values = features(digits, task)
     data = fc.save({"x": values}, snr=wanted, transform=transform)
-    reached = snr(values, fc.load(data)["x"])
-    few = 8 * len(data) < 2 * tuning.FEW_BITS  # of so few, more quality may take fewer
-    assert wanted <= reached + 1e-3 and (few or reached + 1e-3 <= wanted + 0.052)
+    reached = snr(values, fc.load(data)["x"]) + 1e-3
+    assert wanted <= reached
+    if reached > wanted + 0.052:
+        assert 8 * len(data) < 2 * tuning.FEW_BITS
+        more = fc.save({"x": values}, snr=reached - 0.052, transform=transform)
+        assert len(data) <= len(more)
 
 
 @pytest.mark.parametrize("wanted", [5, 10, 20])

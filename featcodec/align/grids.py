@@ -233,6 +233,32 @@ class GroupGrid:
         """Yield what tensors have in the places of some values, and the values, in one order."""
         yield self.collect(boxes, tensor, lambda stored: stored), values
 
+    @property
+    def tensor_count(self) -> int:
+        return len(self.shapes)
+
+    @property
+    def sample_count(self) -> int:
+        return sum(shape[0] for shape in self.shapes)
+
+    def tensors_of(self, boxes: Sequence[Box]) -> np.ndarray:
+        """Return the number of the tensor of each block of boxes."""
+        return np.repeat([box.tensor for box in boxes], [box.count for box in boxes])
+
+    def samples(self, boxes: Sequence[Box]) -> np.ndarray:
+        """Return the number of the sample of each block of boxes, through all tensors."""
+        firsts = np.cumsum([0, *(shape[0] for shape in self.shapes)])
+        numbers = [np.arange(box.samples) + box.index[0].start for box in boxes]
+        each = [firsts[box.tensor] + mine for box, mine in zip(boxes, numbers, strict=True)]
+        counts = np.repeat([math.prod(box.blocks) for box in boxes], [box.samples for box in boxes])
+        return np.repeat(np.concatenate(each), counts)
+
+    def occurrences(
+        self, values: np.ndarray, boxes: Sequence[Box], tensor: Callable[[int], Any]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield samples (blocks,), and of each place the values that tensors have, and those."""
+        yield self.samples(boxes), self.collect(boxes, tensor, lambda stored: stored), values
+
     def within(self, boxes: Sequence[Box], window: Window) -> tuple["GroupGrid", Sequence[Box]]:
         """Return grid and boxes, places counted from the first of a window."""
         return self, [box.moved(window.axis, window.shift) for box in boxes]

@@ -103,6 +103,40 @@ class ReducedGrid(GroupGrid):
         for box, kept, tokens in self._cut_boxes(values, boxes):
             yield from self.rows.pairs(tokens, kept, tensor, partial(self._inner, box))
 
+    @property
+    def tensor_count(self) -> int:
+        return len(self.rows.tensor_shapes)
+
+    @property
+    def sample_count(self) -> int:
+        return sum(shape[0] for shape in self.rows.units.shapes)
+
+    def tensors_of(self, boxes: Sequence[Box]) -> np.ndarray:
+        begins = np.array([self.begins[box.tensor] for box in boxes], np.intp)
+        numbers = self.rows.tensor_of(self.rows.kept[begins])
+        return np.repeat(numbers, [box.count for box in boxes])
+
+    def samples(self, boxes: Sequence[Box]) -> np.ndarray:
+        firsts = np.cumsum([0, *(shape[0] for shape in self.rows.units.shapes)])
+        found = []
+        for box in boxes:
+            rows = self.rows.kept[self._kept(box).reshape(box.samples, -1)[:, 0]]
+            number = int(self.rows.tensor_of(rows[:1])[0])
+            mine = firsts[number] + self.rows.places(number, rows)[0]
+            found.append(np.repeat(mine, math.prod(box.blocks)))
+        return np.concatenate(found)
+
+    def occurrences(
+        self, values: np.ndarray, boxes: Sequence[Box], tensor: Origins
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        firsts = np.cumsum([0, *(shape[0] for shape in self.rows.units.shapes)])
+        for box, kept, tokens in self._cut_boxes(values, boxes):
+            for number, places, which in self.rows.spread(kept):
+                view = self._inner(box, self.rows.view(tensor(number)))
+                pair = (gather(view, places), tokens[which])
+                x, y = (a.reshape(len(which), -1, self.channels).transpose(2, 1, 0) for a in pair)
+                yield firsts[number] + places[0], x, y
+
     def within(self, boxes: Sequence[Box], window: Window) -> tuple[GroupGrid, Sequence[Box]]:
         inside = copy(self)
         inside.wanted = window

@@ -17,6 +17,7 @@ from ..errors import InvalidInput
 from ..opening import open_source
 from . import batch, failures, gather, render, streams, targets
 from .info_of_profile import describe_profile, profile_lines
+from .quality import describe_quality, quality_lines
 
 SHOWN = 40  # groups, and tensors of a group, unless -v
 
@@ -61,11 +62,13 @@ def describe(path: str) -> dict[str, Any]:
         members: list[list[TensorEntry]] = [[] for _ in groups]
         for part in itertools.chain.from_iterable(reader.index.parts):
             members[part.group].append(part)
+        qualities = reader.qualities()
         headers = iter(size for kind, size in reader.index.sections if kind == b"GRUP")
         described: dict[Key, dict[str, Any]] = {}
         for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
             total = reader.bytes_of_rows(group) + next(headers)
             common = describe_group(reader, group)
+            common |= describe_quality(reader, qualities[number] if qualities else None)
             values = sum(tensor.values for tensor in tensors)
             for tensor in tensors:
                 size = total * tensor.values / values if values else 0.0
@@ -248,4 +251,5 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
             f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"
             f" step {tensor['step']:.4g}{bound}{task}"
         )
+        lines += quality_lines(tensor)
     return ["", *lines] if lines else []

@@ -79,4 +79,16 @@ def of_done(task: Any, result: Any) -> dict[str, Any]:
         "output_bytes": result.output_bytes,
         "bpfp": result.bpfp,
         "snr_db": None if math.isinf(result.snr_db) else result.snr_db,
+        "worst": worst_of(result.lowest),
     }
+
+
+def worst_of(lowest: Any) -> dict[str, Any]:
+    """Return the lowest SNRs, and what has them, for a report."""
+    found = {
+        "tensor": lowest.tensor,
+        "slice": lowest.slice,
+        "tenth_of_channels": lowest.channels,
+        "tenth_of_rows": lowest.rows,
+    }
+    return {key: one and {"name": one[0], "snr_db": one[1]} for key, one in found.items()}

@@ -11,10 +11,13 @@ from ..align.grids import GroupGrid
 from ..align.layout import Layout, LayoutError
 from ..align.reduced import ReducedElements, ReducedGrid
 from ..align.repeats import Rows, Runs
+from ..align.slices import MOST_EXPONENT, SliceGains
 from ..align.value import ValueAlignment
 from ..container.group import Lossy, Part
 from ..container.model import Model
 from ..container.repeats import RepeatedRows
+from ..container.slices import PackedGains
+from ..entropy import integers
 from ..entropy.tables import Table
 from ..errors import Corrupt, damaged
 from ..modes.coder import CoderArguments
@@ -114,6 +117,7 @@ def row_group_coder(
     refinement = None
     if lossy.refined:
         refinement = Refinement(dtype, lossy.step, lossy.logarithmic)
+    slices = None if lossy.slices is None else _slice_gains(lossy.slices, grid)
     return RowGroupCoder(
         grid,
         dtype,
@@ -127,7 +131,19 @@ def row_group_coder(
         constants,
         lossy.gains,
         refinement,
+        slices,
     )
+
+
+def _slice_gains(packed: PackedGains, grid: GroupGrid) -> SliceGains:
+    runs, count = packed.runs, grid.sample_count if packed.per_sample else grid.tensor_count
+    if grid.channels % runs:
+        raise Corrupt(f"{runs} runs of channels have gains; a group has {grid.channels} channels")
+    with damaged("the gains of a group"):
+        exponents = integers.unpack(packed.exponents, count * runs)
+    if np.abs(exponents).max(initial=0) > MOST_EXPONENT:
+        raise Corrupt(f"a gain of a group is beyond {MOST_EXPONENT} sixteenths of an octave")
+    return SliceGains(packed.per_sample, exponents.astype(np.int64).reshape(count, runs))
 
 
 def _stored_model(part: Part, profile: Profile | None, prefix: bool) -> Model:

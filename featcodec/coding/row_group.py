@@ -1,7 +1,7 @@
 """The coder of row groups: payloads to the values of slabs (SPEC §7.7, §7.8)."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,14 +9,16 @@ import numpy as np
 from .. import limits
 from ..align.curve import Curve
 from ..align.gains import MOST_EXPONENT, PER_OCTAVE, factors
-from ..align.grids import GroupGrid
+from ..align.grids import Box, GroupGrid
 from ..align.numbers import STORED, from_float, to_float, unsigned
+from ..align.slices import SliceGains, scale
 from ..align.value import ValueAlignment
 from ..container.group import Lossy
 from ..container.wire import Cursor
 from ..entropy import integers
 from ..entropy import symbols as coded_symbols
 from ..errors import Corrupt, damaged
+from ..transform.weighted import Weighted
 from .exceptions import Exceptions
 from .parts.base import NextSymbols, PartCoder, Sizes
 from .picture import NeuralCoder
@@ -46,6 +48,12 @@ class RowGroupCoder:
     constants: Mapping[int, int] = field(default_factory=dict)  # channels to stored elements
     gains: bool = False  # of tokens, in the payload
     refinement: Refinement | None = None  # what makes elements of truncated ones
+    slices: SliceGains | None = None  # of tensors or samples, and of channels
+
+    @property
+    def of_task(self) -> bool:
+        """Whether latents are in the metric of a task."""
+        return isinstance(self.parts[False].transform, Weighted)
 
     def decode(self, payload: bytes | memoryview, first: int, last: int) -> list[Blocks]:
         """Return the stored elements of slabs first <= s < last, and their places."""
@@ -69,7 +77,8 @@ class RowGroupCoder:
                 key = (prefix, sizes)
                 part, boxes = self.parts[prefix], classes[key]
                 base, gain = known[key], gains.get(key)
-                stored = self.reconstruct(part, symbols.take, sizes, blocks, base, gain)
+                fine = self.of_slices(boxes)
+                stored = self.reconstruct(part, symbols.take, sizes, blocks, base, gain, fine)
                 pieces.append(Blocks(stored, self.grid, boxes))
             symbols.end()
             if self.refinement is not None:
@@ -111,12 +120,17 @@ class RowGroupCoder:
         blocks: int,
         known: np.ndarray | None,
         gains: np.ndarray | None = None,
+        of_slices: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return stored elements (channels, points, blocks).
 
-        `known` is the picture, if any, and `gains` are the exponents of tokens (points, blocks).
+        `known` is the picture, if any, `gains` are the exponents of tokens (points, blocks), and
+        `of_slices` the factors
+        of slices.
         """
         aligned = part.decode(next_symbols, sizes, blocks)
+        if of_slices is not None:
+            scale(aligned, of_slices, part.transform.centre)
         if known is not None:
             aligned += known
         values = self.values.inverse(aligned, self.clamp, self.curve)
@@ -134,6 +148,10 @@ class RowGroupCoder:
         if self.refinement is not None:
             return self.refinement.floats(stored)
         return to_float(stored, self.dtype)
+
+    def of_slices(self, boxes: Sequence[Box]) -> np.ndarray | None:
+        """Return the gains of the slices that boxes are of (channels, 1, blocks), if any."""
+        return None if self.slices is None else self.slices.of_boxes(self.grid, boxes)
 
     def _gains(
         self, cursor: Cursor, tokens: Mapping[tuple[bool, Sizes], tuple[int, int]]

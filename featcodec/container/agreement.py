@@ -10,6 +10,7 @@ from .dump import quoted
 from .group import GroupHeader, Lossy
 from .index import Index, PartEntry, TensorEntry
 from .repeats import RepeatedRows
+from .slices import PackedGains
 
 SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"  # letters of a layout
 
@@ -52,6 +53,8 @@ def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[in
             wanted = f"profile number {header.lossy.profile}"
             raise Corrupt(f"group {number} needs {wanted}; the file names {len(index.profiles)}")
         _check_channels(header.lossy, tensors)
+        if header.lossy.slices is not None:
+            _check_gains(header.lossy, header.lossy.slices, tensors)
 
 
 def _check_rows(index: Index, headers: Sequence[GroupHeader]) -> None:
@@ -136,3 +139,11 @@ def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:
     for part in lossy.parts:
         if part.model is not None:
             part.model.check(channels, limits.KLT_NUMBERS)
+
+
+def _check_gains(lossy: Lossy, gains: PackedGains, tensors: Sequence[TensorEntry]) -> None:
+    """Raise LimitExceeded for more gains of tensors or samples than a group may have."""
+    axes = [axis for axis, letter in enumerate(lossy.layout) if letter == SAMPLE]
+    samples = sum(math.prod(tensor.shape[axis] for axis in axes) for tensor in tensors)
+    count = gains.runs * (samples if gains.per_sample else len(tensors))
+    limits.check(count, limits.SLICES, "the number of gains of tensors or samples of a group")

@@ -2,7 +2,7 @@
 
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import elements, limits
 from ..errors import Corrupt
@@ -20,10 +20,12 @@ from .model import (
 from .refined import check_refined
 from .repeats import RepeatedRows
 from .sections import V1, V3, V4, V6
+from .slices import PackedGains
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
-REPEATS, TASK = 4, 8  # added to the coding
+REPEATS, TASK, SLICES = 4, 8, 16  # added to the coding
+CODINGS = (0, 1, 2, 4, 5, 9, 10, 13, 17, 21)  # all that there are
 CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
 LOGARITHMIC, REFINED = 64, 128
 KNOTS = struct.Struct("<24b")
@@ -91,6 +93,7 @@ class Lossy:
     gains: bool = False  # tokens have gains, in their row groups
     refined: bool = False  # what the step leaves out follows, so that nothing is lost
     logarithmic: bool = False  # elements as numbers are coded, not their values
+    slices: PackedGains | None = None  # gains of tensors or samples
 
     @property
     def transform(self) -> str:
@@ -113,7 +116,7 @@ class Lossy:
         versions += [V4] * (self.dependent or self.curve is not None)
         versions += [V6] * (bool(self.constants) or self.gains or self.refined)
         versions += [V3] * self.neural
-        versions += [V6] * several_channels(self.layout)
+        versions += [V6] * (several_channels(self.layout) or self.slices is not None)
         return max(versions)
 
 
@@ -151,7 +154,8 @@ class GroupHeader:
     def pack(self) -> bytes:
         out = Builder()
         coding = LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY
-        out.u8(coding | REPEATS * (self.repeats is not None) | TASK * (self.task_snr is not None))
+        coding |= REPEATS * (self.repeats is not None) | TASK * (self.task_snr is not None)
+        out.u8(coding | SLICES * bool(self.lossy and self.lossy.slices))
         out.u8(elements.CODES[self.dtype])
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
         out.f64(self.snr_db)
@@ -169,11 +173,9 @@ class GroupHeader:
     @classmethod
     def unpack(cls, payload: bytes) -> "GroupHeader":
         cursor = Cursor(payload, "group header")
-        stated = cursor.choice((TASK | REPEATS | LOSSY) + 1, "a coding")
-        repeating, of_task = bool(stated & REPEATS), bool(stated & TASK)
-        coding = stated & ~(REPEATS | TASK)
-        if coding > NEURAL or repeating > (coding != NEURAL) or of_task > (coding != LOSSLESS):
-            raise Corrupt(f"group header has a coding {stated}, which is unknown")
+        stated = cursor.code(CODINGS, "a coding")
+        repeating, of_task, slices = (bool(stated & bit) for bit in (REPEATS, TASK, SLICES))
+        coding = stated & ~(REPEATS | TASK | SLICES)
         dtype = elements.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
@@ -183,6 +185,8 @@ class GroupHeader:
         bits = elements.BITS[dtype]
         repeats = _unpack_repeats(cursor, coding, bits) if repeating else None
         lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL, bits)
+        if lossy and slices:
+            lossy = replace(lossy, slices=PackedGains.unpack(cursor))
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
@@ -223,6 +227,8 @@ def _pack_lossy(out: Builder, lossy: Lossy) -> None:
         part.pack(out)
     if lossy.neural:
         out.svarint(lossy.picture_step)
+    if lossy.slices is not None:
+        lossy.slices.pack(out)
 
 
 def _unpack_lossy(cursor: Cursor, neural: bool, bits: int) -> Lossy:

@@ -12,6 +12,7 @@ from .group import GroupHeader
 from .index import Index
 from .model import ProfileEntry
 from .network import Network
+from .quality import SECTION, GroupQuality, unpack
 from .sections import (
     END,
     END_BYTES,
@@ -86,6 +87,15 @@ class Reader:
                     raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
                 if critical:
                     raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown here")
+
+    def qualities(self) -> list[GroupQuality] | None:
+        """Return what is stated of each group's quality where the user looks; None when nothing."""
+        for position, (kind, length) in enumerate(self.index.sections):
+            if kind == SECTION:
+                _, _, payload = read_section(self.source, self.offsets[position], length)
+                groups = sum(kind == b"GRUP" for kind, _ in self.index.sections)
+                return unpack(payload, groups, len(self.index.tensors))
+        return None
 
     def _note(self) -> str | None:
         """Return what a file notes of how it was made (SPEC §3.1); None when it notes nothing."""

@@ -15,7 +15,7 @@ REFINABLE = ("none", "predicted", "split")  # transforms whose values are multip
 def check_refined(lossy: "Lossy", dtype: str) -> None:
     """Raise Corrupt unless the values of a refined group are elements, whatever the decoder."""
     others = lossy.clamp or lossy.dependent or lossy.neural or lossy.curve is not None
-    others = others or lossy.gains or bool(lossy.constants)
+    others = others or lossy.gains or bool(lossy.constants) or lossy.slices is not None
     known = lossy.refined and lossy.double and not others
     if not known or (lossy.mean, lossy.std) != (0, 1):
         raise Corrupt("a refined group has other flags than double, or is normalised")

@@ -7,7 +7,16 @@ from .agreement import check_groups
 from .dump import to_write
 from .group import GroupHeader
 from .index import Index
-from .sections import END, END_BYTES, FEATURES, V1, signature, write_section
+from .sections import (
+    END,
+    END_BYTES,
+    FEATURES,
+    SECTION,
+    SIGNATURE_BYTES,
+    V1,
+    signature,
+    write_section,
+)
 
 # Position, counts of sections and profiles, version.
 Mark = tuple[int, int, int, tuple[int, int]]
@@ -32,6 +41,14 @@ class Writer:
         self.index.sections.append((kind, length))
         self.position += length
         return len(self.index.sections) - 1
+
+    def payload(self, position: int) -> bytes:
+        """Return the payload of a section that was written."""
+        lengths = [length for _, length in self.index.sections]
+        self.out.seek(SIGNATURE_BYTES + sum(lengths[:position]))
+        data = self.out.read(lengths[position])
+        self.out.seek(self.position)
+        return data[SECTION.size : -4]
 
     def profile(self, digest: bytes) -> int:
         """Name a profile that the file needs; return its position in the list of them."""

@@ -73,7 +73,7 @@ class Decoder:
         number = None if header.lossy is None else header.lossy.profile
         return None if number is None else self.profiles[number]
 
-    def _coder(self, group: Members) -> RowGroupCoder | None:
+    def coder(self, group: Members) -> RowGroupCoder | None:
         """Return the coder of a group; None for one coded bit for bit."""
         grid, lossy = group.grid, group.header.lossy
         if grid is None or lossy is None:
@@ -251,7 +251,7 @@ class Decoder:
         header = group.header
         payload = self.reader.section(header.first_section + number, b"ROWS")
         first, last = group.slabs(number)
-        coder = self._coder(group)
+        coder = self.coder(group)
         if coder is not None:
             if not payload:
                 raise Corrupt(f"row group {number} of group {group.number} is empty")

@@ -10,7 +10,9 @@ import numpy as np
 from ..align.layout import remarks
 from ..coding.profile import Profile
 from ..container.dump import check_dump
-from ..container.sections import FEATURES
+from ..container.group import GroupHeader
+from ..container.quality import SECTION, GroupQuality, pack
+from ..container.sections import FEATURES, SECTION_BYTES
 from ..container.writer import Writer
 from ..errors import InvalidInput
 from ..profiles import NEURAL
@@ -22,11 +24,14 @@ from .exact_groups import ExactGroup, exact_groups, write_exact
 from .features import FeatureEncoder
 from .judge import judge_at
 from .rate_control.rate import at_rate
-from .report import Report, described
+from .report import Lowest, Report, described, hidden
 from .room import check_features
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
+from .worst import Worst
+
+STATED_SHARE = 500  # of a file may say what it reaches where the user looks
 
 
 def encode(
@@ -37,7 +42,7 @@ def encode(
     options: Options | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Write the dump to `out`, which must be seekable, and say what came of it.
+    """Write the dump to `out`, which must be seekable and readable, and say what came of it.
 
     `progress` is told how many values each row group held. Raises InvalidInput for layouts that do
     not fit and Unreachable for rates that cannot be met.
@@ -131,6 +136,7 @@ class DumpEncoder:
             writer.section(b"GRUP", header.pack())
         self._write_beside(writer)
         writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
+        qualities = self._qualities(writer, headers)
         size = writer.finish()
         return Report(
             self.source.data_bytes,
@@ -138,7 +144,22 @@ class DumpEncoder:
             sum(math.prod(t.shape) for t in self.source.tensors),
             min((h.snr_db for h in headers), default=math.inf),
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
+            remarks=tuple(hidden(self.groups, headers, qualities, self._names)),
+            lowest=Lowest.of(self.groups, qualities, self._names),
         )
+
+    @property
+    def _names(self) -> list[str]:
+        return [tensor.name for tensor in self.source.tensors]
+
+    def _qualities(self, writer: Writer, headers: Sequence[GroupHeader]) -> list[GroupQuality]:
+        """Measure what was written, and state it where that takes next to nothing of the file."""
+        numbers = {name: i for i, name in enumerate(self._names)}
+        found = Worst(writer, self.profile, numbers).of(self.groups, headers)
+        payload = pack(found)
+        if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
+            writer.section(SECTION, payload, critical=False)
+        return found
 
     def _write_beside(self, writer: Writer) -> None:
         """Write what a decoder can do without: the profile, and how the file was made."""

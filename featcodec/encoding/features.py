@@ -5,6 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
+from .. import limits
+from ..align.slices import PER_OCTAVE, SliceGains
 from ..align.value import ValueStats
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
@@ -12,7 +16,8 @@ from ..container.writer import Writer
 from ..elements import PRECISION
 from ..entropy.prediction import PredictionError
 from ..request import Options, Quality
-from . import rounding, tuning
+from . import tuning
+from .at_snr import SnrWriter
 from .bounded.choice import bounded_choice
 from .bounded.refined import refined_choice, refined_group
 from .bounded.rounded import error_of, write_rounded
@@ -22,10 +27,10 @@ from .exact_groups import write_exact
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
 from .network import as_tokens
-from .rate_control.snr import TOLERANCE, SnrControl
+from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals, decibels
 from .row_group import Distortion
-from .search.cost import bits_of_error
+from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
@@ -33,8 +38,6 @@ from .tensors.samples import Samples
 from .without_repeats import size_of, without_repeats
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
-# dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
-SCARCE_TOLERANCE, WORTH = 0.02, 0.002
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
@@ -116,7 +119,7 @@ class FeatureEncoder:
                 missed += 2
             else:
                 self.writer.rewind(mark)
-                way = partial(self._at_snr, samples, another, more)
+                way = partial(self._at_snr, samples, another, more, least=snr)
                 header = way()
                 size = math.inf if header is None else size_of(self.writer, mark[0], header)
                 missed = 0 if size < least else missed + 1
@@ -183,34 +186,48 @@ class FeatureEncoder:
         return again
 
     def _at_snr(
-        self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
+        self,
+        samples: Samples,
+        choice: Choice,
+        snr: float,
+        metric: TaskMetric | None = None,
+        least: float | None = None,
     ) -> GroupHeader | None:
         """Write the row groups so that the SNR is reached; None when that cannot be.
 
-        With a metric it is the task SNR.
+        With a metric it is the task SNR. Slices have at most 1 dB less than `least`, the SNR
+        without it.
         """
         of_task = None if metric is None else metric.signal
-        signals = Signals.of(samples.group, choice.stats, of_task)
-        mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
-        row_groups = self._group_writer(samples.group, self.profile)
-        control = SnrControl(choice, snr, _tolerance(choice, samples))
-        budget = signals.counts / 10 ** ((snr + control.aim) / 10)
-        following: Choice | None = choice
-        while following is not None:
-            written = row_groups.write(following, measured, budget=budget)
-            reached = signals.reached(written)
-            if control.accepts(reached):
-                if not measured and rounding.counts(samples, following, reached):
-                    measured = True  # so far above what was asked, rounding counts
-                    self.writer.rewind(mark)
-                    written = row_groups.write(following, measured, budget=budget)
-                    reached = signals.reached(written)
-                if reached >= snr:
-                    self.kept = Kept(samples.group, following, measured, written.each)
-                    return signals.stated(written)
-            self.writer.rewind(mark)
-            following = control.next(reached, written.mean_step)
-        return None
+        attempts = SnrWriter(
+            self._group_writer(samples.group, self.profile),
+            samples,
+            Signals.of(samples.group, choice.stats, of_task),
+            snr,
+            self._slice_control(samples.group, choice, snr if least is None else least),
+            partial(self._refitted, samples, snr),
+        )
+        header = attempts.write(choice)
+        if header is not None and attempts.last is not None:
+            last, written = attempts.last
+            self.kept = Kept(samples.group, last, attempts.measured, written.each)
+        return header
+
+    def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:
+        """Return what keeps slices near an SNR; None where there is one slice, or none counts."""
+        relative = group.gains is not None and group.gains.relative
+        if self.options.pool or choice.picture or choice.of_task or relative:
+            return None
+        slices = Slices.of(group)
+        several = math.prod(slices.counts) > 1 and slices.gains <= limits.SLICES
+        return SliceControl(slices, snr - BELOW) if several else None
+
+    def _refitted(self, samples: Samples, snr: float, slices: SliceGains) -> Choice | None:
+        """Return a choice for slices that are divided by their gains."""
+        scaled = Samples(replace(samples.group, slices=slices), self.options.samples)
+        grown = float(np.exp2(2 * slices.exponents / PER_OCTAVE).mean())
+        chooser = Chooser(scaled, self.profile, self.options)
+        return chooser.choice(snr + 10 * math.log10(grown))
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         return GroupWriter(self.writer, group, profile, self.progress, self.options.row_group)
@@ -248,17 +265,6 @@ class FeatureEncoder:
             max_error=distortion.largest,
             lossy=replace(lossy, clipped=distortion.exceptions),
         )
-
-
-def _tolerance(choice: Choice, samples: Samples) -> float:
-    """Return the dB above the SNR that are near enough.
-
-    At low rates each is worth up to half of the bits, and another attempt at few little time.
-    """
-    bits, values = max(choice.estimate.bits, 1.0), samples.group.values
-    if values > samples.sizes.whole:
-        return SCARCE_TOLERANCE if bits < tuning.SCARCE * values else TOLERANCE
-    return min(WORTH * bits / bits_of_error(1.0, bits, values), TOLERANCE)
 
 
 def sane(stats: ValueStats) -> bool:

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..align.slices import SliceGains
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
 from ..container.group import GroupHeader, Lossy
+from ..container.slices import PackedGains
 from ..container.writer import Writer
 from ..elements import BITS
+from ..entropy import integers
 from ..request import RowGroupSize
 from .choice import Choice, slabs_per_row_group
 from .rate_control.fine_step import ErrorBudget
@@ -53,16 +56,22 @@ class GroupWriter:
     progress: Callable[[int], None] | None = None
     size: RowGroupSize = field(default_factory=RowGroupSize)
     _built: RowGroupCoder | None = None
+    _slices: PackedGains | None = None  # that it is built with
     _errors: np.ndarray | None = None  # of row groups when last written, but for fine steps
 
     def write(
-        self, choice: Choice, measured: bool, bound: float = math.inf, budget: float | None = None
+        self,
+        choice: Choice,
+        measured: bool,
+        bound: float = math.inf,
+        budget: float | None = None,
+        slices: SliceGains | None = None,
     ) -> Written:
-        """Write all row groups.
+        """Write all row groups, with some gains of `slices`.
 
         With a `budget` of squared error, later row groups make up for what earlier ones missed.
         """
-        header = GroupHeader.unpack(self._header(choice).pack())
+        header = GroupHeader.unpack(self._header(choice, slices).pack())
         coder, quantiser = self._coder(header, choice), choice.quantiser
         slabs, per = header.slabs, header.slabs_per_row_group
         exceptions = choice.stats.cut > 0 or math.isfinite(bound)
@@ -80,6 +89,7 @@ class GroupWriter:
                 finer = coder.at_lambda_scale(2 ** ((fine - FINE_ONE) / FINE_PER_LAMBDA_OCTAVE))
             gains = self.group.gains
             decoded = measured or exceptions or self.group.rows is not None or gains is not None
+            decoded |= slices is not None
             row_group = RowGroupEncoder(finer, exceptions, decoded, bound, gains)
             payload, distortion = row_group.encode(start, last, self.group.tensor)
             stored = FINE_ONE if quantiser.on_saturation else fine
@@ -101,13 +111,14 @@ class GroupWriter:
         """Return the coder of a header, with the thresholds of the choice."""
         lossy = header.lossy
         assert lossy is not None
-        if self._built is None:
+        if self._built is None or lossy.slices != self._slices:
+            self._slices = lossy.slices
             profile = None if lossy.profile is None else self.profile
             grid = grid_of(lossy, self.group.shapes, profile, header.repeats)
             self._built = row_group_coder(header.dtype, lossy, grid, profile)
         return deciding_like(self._built.at(lossy), choice)
 
-    def _header(self, choice: Choice) -> GroupHeader:
+    def _header(self, choice: Choice, slices: SliceGains | None) -> GroupHeader:
         """Return the header of row groups that come next in the file; not yet what they reach."""
         group, grid = self.group, self.group.grid(choice.block)
         profile = None
@@ -138,6 +149,7 @@ class GroupWriter:
             picture_step=choice.picture.step if choice.picture else 0,
             refined=choice.refinement is not None,
             logarithmic=choice.refinement is not None and choice.refinement.logarithmic,
+            slices=None if slices is None else packed(slices),
         )
         first = len(self.writer.index.sections)
         per = slabs_per_row_group(grid, self.size, BITS[group.dtype] // 8)
@@ -147,6 +159,12 @@ class GroupWriter:
         )
         self.writer.needs(header.version)
         return header
+
+
+def packed(gains: SliceGains) -> PackedGains:
+    """Return gains as a header has them."""
+    exponents = integers.pack(gains.exponents.ravel())
+    return PackedGains(gains.per_sample, gains.exponents.shape[1], exponents)
 
 
 def deciding_like(coder: RowGroupCoder, choice: Choice) -> RowGroupCoder:

@@ -55,7 +55,10 @@ def can_grow(kept: Kept | None, header: GroupHeader) -> bool:
     group, layout = kept.group, kept.group.layout
     lead = layout.axes[0] == SAMPLE or (layout.axes[0] in GRID and not layout.grid)
     alone = len(group.names) == 1 and group.cut_as is None
-    plain = not (lossy.refined or lossy.neural) and lossy.step == kept.choice.quantiser.step
+    plain = (
+        not (lossy.refined or lossy.neural or lossy.slices)
+        and lossy.step == kept.choice.quantiser.step
+    )
     return lead and alone and plain and (group.gains is None or not group.gains.relative)
 
 

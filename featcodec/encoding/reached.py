@@ -38,9 +38,14 @@ class Signals:
         return self.coded if self.of_task is None else self.of_task
 
     def reached(self, written: Written) -> float:
-        """Return the SNR in dB; with gains of large rows the lower of it and that of values."""
-        reached = decibels(self.counts, written.spent)
-        if self.group.gains is None or self.group.gains.relative:
+        """Return the SNR in dB; of rows where all have gains.
+
+        With gains of large rows it is the lower of that of rows and that of values.
+        """
+        reached, gains = decibels(self.counts, written.spent), self.group.gains
+        if gains is not None and gains.relative:
+            return decibels(written.distortion.rows, written.distortion.relative)
+        if gains is None:
             return reached
         return min(reached, decibels(self.of_values, written.distortion.of_values))
 

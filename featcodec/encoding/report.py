@@ -1,12 +1,92 @@
 """What encoding came to, for programs and for a person."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..align.layout import Layout
 from ..container.group import GroupHeader
+from ..container.quality import GroupQuality
 from .exact_groups import ExactGroup
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
+
+Named = tuple[str, float]  # what has an SNR in dB
+FAR = 10.0  # dB below its group: a mean hides so much only of what is unlike the rest
+
+
+@dataclass(frozen=True)
+class Lowest:
+    """The lowest SNRs of a file, measured on decoded values; None where nothing is lost.
+
+    Nine in ten of the channels of a group have at least that SNR, and nine in ten of its rows, by
+    their own norm; its first tensor names the group.
+    """
+
+    tensor: Named | None = None
+    slice: Named | None = None  # of layers and heads
+    channels: Named | None = None
+    rows: Named | None = None
+
+    @classmethod
+    def of(
+        cls,
+        groups: Sequence[Group | ExactGroup],
+        found: Sequence[GroupQuality],
+        names: Sequence[str],
+    ) -> "Lowest":
+        """Return the lowest of all groups of a dump whose tensors have these names."""
+        pairs = list(zip((_first(group) for group in groups), found, strict=True))
+        figures = [
+            [(names[f.tensor] + f.index, f.snr) for f in some if f is not None]
+            for some in ([q.tensor for q in found], [q.slice for q in found])
+        ]
+        tenths = [
+            [(name, snr) for name, snr in some if snr is not None]
+            for some in ([(n, q.channels) for n, q in pairs], [(n, q.rows) for n, q in pairs])
+        ]
+        return cls(*(min(some, key=lambda n: n[1], default=None) for some in figures + tenths))
+
+    def __str__(self) -> str:
+        """Return one line for a person; empty where nothing is lost."""
+        found = [
+            f"{what} {one[0]} {one[1]:.2f} dB"
+            for what, one in (("tensor", self.tensor), ("layer or head", self.slice))
+            if one is not None
+        ]
+        found += [
+            f"a tenth of the {what} of {one[0]} {one[1]:.2f} dB or less"
+            for what, one in (("channels", self.channels), ("rows", self.rows))
+            if one is not None
+        ]
+        return f"worst: {', '.join(found)}" if found else ""
+
+
+def hidden(
+    groups: Sequence[Group | ExactGroup],
+    headers: Sequence[GroupHeader],
+    found: Sequence[GroupQuality],
+    names: Sequence[str],
+) -> Iterator[str]:
+    """Yield a line for each group whose SNR hides far lower ones."""
+    for group, header, quality in zip(groups, headers, found, strict=True):
+        of_rows = header.lossy is not None and header.lossy.gains
+        least, rows, part = header.snr_db - FAR, quality.rows, quality.slice
+        if rows is not None and rows < least and not of_rows:
+            yield (
+                f"a tenth of the rows of {_first(group)} has {rows:.1f} dB or less, all together"
+                f" {header.snr_db:.1f}: with --row-snr every row counts by its own norm"
+            )
+        if part is not None and part.snr < least:
+            name = names[part.tensor] + part.index
+            yield (
+                f"{name} has {part.snr:.1f} dB, all together {header.snr_db:.1f}: without --pool"
+                " the SNR holds for each layer and head"
+            )
+
+
+def _first(group: Group | ExactGroup) -> str:
+    """Return the name of the first tensor of a group."""
+    return (isinstance(group, Group) and group.parts and group.parts[0].of) or group.names[0]
 
 
 @dataclass(frozen=True)
@@ -21,7 +101,8 @@ class Report:
     values: int
     snr_db: float  # of the worst group; infinite when nothing was lost
     choices: tuple[str, ...] = ()  # a line on each group
-    remarks: tuple[str, ...] = ()  # what was ignored of the metadata, or is left of a rate
+    remarks: tuple[str, ...] = ()  # what was ignored, a mean hides, or is left of a rate
+    lowest: Lowest = Lowest()
 
     @property
     def bpfp(self) -> float:

@@ -1,12 +1,14 @@
 """A range of slabs of a group to the payload of a row group (SPEC §7.6, §7.7, §7.8)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..align.gains import Gains, factors
+from ..align.grids import Box
 from ..align.numbers import to_float, unsigned
+from ..align.slices import scale
 from ..coding.exceptions import Exceptions
 from ..coding.parts.base import Sizes, in_order
 from ..coding.row_group import RowGroupCoder
@@ -23,6 +25,8 @@ class Distortion:
 
     squared: float = 0.0  # each value's divided by the gain of its token
     of_values: float = 0.0  # the same as they are, where there are gains
+    relative: float = 0.0  # of each row over its squared norm, where every row has a gain
+    rows: float = 0.0  # how many these are
     task: float = 0.0  # squared, of latents in the metric of a task
     largest: float = 0.0
     exceptions: int = 0
@@ -31,6 +35,8 @@ class Distortion:
         """Take in that of further slabs."""
         self.squared += other.squared
         self.of_values += other.of_values
+        self.relative += other.relative
+        self.rows += other.rows
         self.task += other.task
         self.largest = max(self.largest, other.largest)
         self.exceptions += other.exceptions
@@ -63,7 +69,7 @@ class RowGroupEncoder:
         grid = self.coder.grid
         for (prefix, sizes), boxes in grid.boxes(first, last).items():
             stored = grid.collect(boxes, tensor, lambda stored: stored)
-            self._add(prefix, sizes, stored, grid.weights(boxes))
+            self._add(prefix, sizes, stored, boxes)
         self.distortion.exceptions = self.kept.count
         coded = symbols.encode(self.arrays, self.coder.seed)
         packed = self.kept.pack() + self._packed_gains() + self.pictures + self._refinement()
@@ -87,14 +93,12 @@ class RowGroupEncoder:
         out.blob(self.coder.refinement.pack(multiples, numbers))
         return bytes(out)
 
-    def _add(
-        self, prefix: bool, sizes: Sizes, stored: np.ndarray, weights: np.ndarray | None
-    ) -> None:
+    def _add(self, prefix: bool, sizes: Sizes, stored: np.ndarray, boxes: Sequence[Box]) -> None:
         """Code the blocks of a class, stored elements (channels, points, blocks).
 
         An error counts as often as its value occurs: by its weight (points, blocks).
         """
-        coder, part = self.coder, self.coder.parts[prefix]
+        coder, part, weights = self.coder, self.coder.parts[prefix], self.coder.grid.weights(boxes)
         exponents = None
         if self.gains is not None:
             exponents = self.gains.exponents(to_float(stored, coder.dtype))
@@ -109,6 +113,9 @@ class RowGroupEncoder:
             self.pictures += packed
             base = decoded.T[:, None].astype(coder.compute_dtype)
             aligned -= base
+        of_slices = coder.of_slices(boxes)
+        if of_slices is not None:
+            scale(aligned, 1 / of_slices, part.transform.centre)
         coded, error = part.encode(aligned, sizes)
         self.arrays += [(found, part.table(number)) for number, found in coded]
         self.distortion.task += error * coder.values.std**2
@@ -116,7 +123,7 @@ class RowGroupEncoder:
             self.distortion.squared += error * coder.values.std**2
             return
         blocks = original.shape[-1]
-        back = coder.reconstruct(part, in_order(coded), sizes, blocks, base, exponents)
+        back = coder.reconstruct(part, in_order(coded), sizes, blocks, base, exponents, of_slices)
         if exponents is not None:
             original = original * factors(exponents, original.dtype)
         change = np.abs(coder.floats(back) - original)
@@ -128,10 +135,21 @@ class RowGroupEncoder:
         if coder.refinement is not None:
             self._refine(back, stored, outside)
         self.distortion.largest = max(self.distortion.largest, float(change.max(initial=0)))
+        if self.gains is not None and self.gains.relative:
+            self._add_rows(original, change, weights)
         if exponents is not None:
             self.distortion.of_values += _energy(change, weights)
             change /= factors(exponents, change.dtype)
         self.distortion.squared += _energy(change, weights)
+
+    def _add_rows(
+        self, original: np.ndarray, change: np.ndarray, weights: np.ndarray | None
+    ) -> None:
+        """Take in the errors of rows, each by its own norm; those of zeros have none."""
+        norms, errors = (np.square(a, dtype=np.float64).sum(axis=0) for a in (original, change))
+        each = (norms > 0) * (1.0 if weights is None else weights)
+        self.distortion.relative += float(np.vdot(errors / np.where(norms > 0, norms, 1), each))
+        self.distortion.rows += float(each.sum())
 
     def _inside(
         self, stored: np.ndarray, exponents: np.ndarray | None

@@ -16,6 +16,10 @@ class Transform(Protocol):
     """
 
     @property
+    def centre(self) -> np.ndarray | None:
+        """The centres of the channels (channels, 1, 1); None where all are 0."""
+
+    @property
     def numbers(self) -> int:
         """The number of matrix entries that it holds."""
 

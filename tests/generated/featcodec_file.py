@@ -37,6 +37,8 @@ class FeatcodecFile(KaitaiStruct):
         lossy_of_task = 9
         network_of_task = 10
         lossy_rows_of_task = 13
+        lossy_slices = 17
+        lossy_rows_slices = 21
 
     class Dtype(IntEnum):
         bool = 0
@@ -737,7 +739,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.coding = KaitaiStream.resolve_enum(FeatcodecFile.Coding, self._io.read_u1())
             _ = self.coding
-            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) ) or ( ((self.is_of_task) and (self._root.signature.major_version >= 6)) )) :
+            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) ) or ( (( ((self.is_of_task) or (self.has_slices)) ) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.coding, self._io, u"/types/grup/seq/0")
             self.dtype = KaitaiStream.resolve_enum(FeatcodecFile.Dtype, self._io.read_u1())
             if not isinstance(self.dtype, FeatcodecFile.Dtype):
@@ -758,13 +760,17 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.layout = FeatcodecFile.Layout(self._io, self, self._root)
 
-            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task)) :
+            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task) or (self.coding == FeatcodecFile.Coding.lossy_rows_slices)) :
                 pass
                 self.repeats = FeatcodecFile.SizedRepeats(self._io, self, self._root)
 
             if  ((self.coding != FeatcodecFile.Coding.exact) and (self.coding != FeatcodecFile.Coding.exact_rows)) :
                 pass
                 self.lossy = FeatcodecFile.Lossy(self._io, self, self._root)
+
+            if self.has_slices:
+                pass
+                self.slices = FeatcodecFile.Slices(self._io, self, self._root)
 
 
 
@@ -780,7 +786,7 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.layout._fetch_instances()
 
-            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task)) :
+            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task) or (self.coding == FeatcodecFile.Coding.lossy_rows_slices)) :
                 pass
                 self.repeats._fetch_instances()
 
@@ -788,6 +794,18 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.lossy._fetch_instances()
 
+            if self.has_slices:
+                pass
+                self.slices._fetch_instances()
+
+
+        @property
+        def has_slices(self):
+            if hasattr(self, '_m_has_slices'):
+                return self._m_has_slices
+
+            self._m_has_slices =  ((self.coding == FeatcodecFile.Coding.lossy_slices) or (self.coding == FeatcodecFile.Coding.lossy_rows_slices)) 
+            return getattr(self, '_m_has_slices', None)
 
         @property
         def is_of_network(self):
@@ -2337,6 +2355,31 @@ class FeatcodecFile(KaitaiStruct):
             self.body._fetch_instances()
 
 
+    class Slices(KaitaiStruct):
+        """Section 6.9."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Slices, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.per_sample = self._io.read_u1()
+            if not self.per_sample <= 1:
+                raise kaitaistruct.ValidationGreaterThanError(1, self.per_sample, self._io, u"/types/slices/seq/0")
+            self.num_runs = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_runs
+            if not _.value > 0:
+                raise kaitaistruct.ValidationExprError(self.num_runs, self._io, u"/types/slices/seq/1")
+            self.gains = FeatcodecFile.Integers(self._io, self, self._root)
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_runs._fetch_instances()
+            self.gains._fetch_instances()
+
+
     class String(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.String, self).__init__(_io)
@@ -2633,4 +2676,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "0d730ce379daf2d02404b0ef1ca072655efd9e457f65022acfd2fff0d3e89b9c"
+KSY_SHA256 = "232b1cf76ee25a92581f9419f5f672ba639bdfe2c65997e307ead95773be26ae"

@@ -169,6 +169,8 @@ def group(data: bytes) -> tuple[Fields, int | None]:
             found += [scales(parser.blob()), tables(parser.blob())]
         else:
             found.append(["blob", model(Parser(parser.blob()))])
+    if coding & 16:
+        found += [*parser.fields("u8", "varint"), integers(parser.blob())]
     return [*found, parser.all()], flags
 
 

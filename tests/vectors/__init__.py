@@ -40,10 +40,11 @@ def by_hand() -> Iterator[Vector]:
         predicted,
         refined,
         repeats,
+        slices,
         split,
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
     topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
-    topics += (low_rank, beside, joined)
+    topics += (low_rank, beside, joined, slices)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

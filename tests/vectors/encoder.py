@@ -84,6 +84,10 @@ def constant_channels(header: GroupHeader) -> bool:
     return header.lossy is not None and bool(header.lossy.constants)
 
 
+def slices(header: GroupHeader) -> bool:
+    return header.lossy is not None and header.lossy.slices is not None
+
+
 def gains(header: GroupHeader) -> bool:
     return header.lossy is not None and header.lossy.gains
 
@@ -100,7 +104,7 @@ def mode(*names: str) -> Callable[[GroupHeader], bool]:
 def encoded() -> dict[str, Encoded]:
     """Return name -> vector; their profiles have to be there."""
     found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
-    return found | _repeated() | _refined() | _cut() | _of_task()
+    return found | _repeated() | _refined() | _cut() | _of_task() | _weak()
 
 
 def _of_task() -> dict[str, Encoded]:
@@ -399,4 +403,23 @@ def _cut() -> dict[str, Encoded]:
         "242-cut-channels": Encoded({"x": joined}, None, {"snr": 20, "layout": "NLD/8+8+8"}),
         "243-merged-channels": Encoded({"kv": heads}, None, {"snr": 12, "layout": "NCLD"}),
         "246-merged-on-grid": Encoded({"x": split}, on_grid, {"snr": 12}),
+    }
+
+
+def _weak() -> dict[str, Encoded]:
+    """Tensors, samples, and heads that are channels, some weaker than others of their group."""
+    rng = np.random.default_rng(30)
+    mixing = rng.normal(size=(4, 12))
+    lines = [rng.normal(size=(30, 4)) @ mixing + rng.normal(size=(30, 12)) / 4 for _ in range(6)]
+    scales = (1, 1.5, 0.6, 1, 0.7, 1.2)
+    sentences = {f"s{i}": np.float32(a * x + 1) for i, (a, x) in enumerate(zip(scales, lines))}
+    spoken = {name: np.repeat(x, 1 + np.arange(30) % 3, axis=0) for name, x in sentences.items()}
+    heads = np.stack(list(sentences.values()))[None]
+    odd = np.concatenate([heads, 0.8 * heads[:, ::-1]])
+    odd[1, 3, 7, 2] = np.nan
+    return {
+        "300-weak-tensors": Encoded(sentences, {"layout": "LD"}, {"snr": 12}, shows=slices),
+        "301-weak-rows": Encoded(spoken, {"layout": "LD"}, {"snr": 12}, shows=slices),
+        "302-weak-samples": Encoded({"kv": odd}, {"layout": "NNLD"}, {"snr": 15}, shows=slices),
+        "303-weak-channels": Encoded({"kv": odd}, {"layout": "NCLD"}, {"snr": 15}, shows=slices),
     }

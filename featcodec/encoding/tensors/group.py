@@ -13,19 +13,18 @@ from ...align.layout import Layout
 from ...align.numbers import elements_of, to_float, unsigned
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
+from ...align.slices import SliceGains
 from ...coding.parts.base import Sizes
 from ...coding.refinement import Refinement
 from ...request import Quality
 from ...tensors import Tensor
+from .large_rows import far_larger
 from .repeats import find
 
 CHUNK = 1 << 21
 RUNS = 64  # a sample is taken from so many places
 PROBE = 64  # tokens that are looked at before all
 LEAST_CHANNELS = 8  # of fewer a token shows no scale of its own
-# Rows are far larger than others where so many times lie between theirs and the next smaller scale,
-# and the median of all; they are no more than one in so many, and hold that part of the energy.
-GAP, ABOVE, FEW, MOST_ENERGY = 4.0, 8.0, 16, 0.5
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,10 @@ class Group:
     constants: tuple[tuple[int, int], ...] = ()  # channels, each of one stored element all over
     gains: Gains | None = None  # that tokens are divided by before they are coded
     truncated: Refinement | None = None  # what truncates all elements before they are looked at
+    slices: SliceGains | None = None  # that samples are divided by
     cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
     parts: Sequence[Tensor] = ()
+    reading: int = 0  # why the layout is this, of READINGS
     expected: int = 1  # times the values that there are will come in all, to be coded alike
 
     @property
@@ -202,20 +203,7 @@ class Group:
         }
         if self.gains is not None:
             arrays = {key: self.gains.divided(values) for key, values in arrays.items()}
+        if self.slices is not None:
+            for key, values in arrays.items():
+                self.slices.divide(values, grid, found[key])
         return arrays, sum(a.size for a in arrays.values()) / self.values
-
-
-def far_larger(scales: np.ndarray, energies: np.ndarray) -> float | None:
-    """Return the least scale of the few rows that are far larger than all others, if there are."""
-    order = np.argsort(scales)
-    scales, energies = scales[order], energies[order]
-    first = len(scales) - len(scales) // FEW
-    if first >= len(scales):
-        return None
-    below = scales[first - 1 : -1]
-    above = scales[first:] >= np.maximum(GAP * below, ABOVE * np.median(scales))
-    gaps = np.flatnonzero(above & (below > 0))
-    if not gaps.size:
-        return None
-    at = first + int(gaps[0])
-    return float(scales[at]) if energies[at:].sum() > MOST_ENERGY * energies.sum() else None

@@ -12,6 +12,7 @@ import numpy as np
 from ...align import layout as layouts
 from ...align.layout import Layout, LayoutError
 from ...container.model import ARCHITECTURES
+from ...container.quality import BY_METADATA, BY_OPTION
 from ...elements import FLOATS
 from ...errors import InvalidInput
 from ...request import Options, Quality
@@ -42,22 +43,9 @@ def group_tensors(
     returns about how many bits a group takes; with it, axes nobody states are those of the
     fewest bits.
     """
-    metadata = source.metadata or {}
-    aligned: dict[str, tuple[str, Layout]] = {}
-    exact: dict[str, str] = {}
-    rules = Rules(options.rules)
+    metadata, rules = source.metadata or {}, Rules(options.rules)
     asked = {tensor.name: rules.of(tensor.name) for tensor in source.tensors}
-    floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
-    kept = {t.name for t in floats if _is_lossless(asked[t.name], lossless)}
-    if len(kept) < len(floats):
-        aligned = {tensor.name: _align(tensor, metadata, options) for tensor in floats}
-        found = {name: layout for name, (_, layout) in aligned.items()}
-        exact = side_tensors(floats, found, {*options.layouts, *rules.lossy_names()})
-        exact |= dict.fromkeys(kept, ASKED)
-        if judge is not None:
-            features = [tensor for tensor in floats if tensor.name not in exact]
-            stated = {t.name: _is_stated(t, metadata, options) for t in features}
-            aligned |= _by_bits(features, aligned, stated, judge, metadata, options)
+    aligned, exact, readings = _aligned(source, options, lossless, judge, asked)
     names = {tensor.name for tensor in source.tensors}
     tensors = [part for tensor in source.tensors for part in _parts(tensor, aligned, exact, names)]
     keys: dict[tuple, list[Tensor]] = {}
@@ -82,9 +70,40 @@ def group_tensors(
             reasons = dict.fromkeys(exact[t.name] for t in alike if t.name in exact)
             groups.append(lossless_group(alike, tuple(reasons)))
         else:
-            groups += _features(key, alike, metadata, judge, pooled)
+            for group in _features(key, alike, metadata, judge, pooled):
+                reading = readings[alike[0].of or alike[0].name]
+                groups.append(replace(group, reading=reading))
     order = {tensor.name: i for i, tensor in enumerate(tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
+
+
+def _aligned(
+    source: Source,
+    options: Options,
+    lossless: bool,
+    judge: Judge | None,
+    asked: Mapping[str, Quality | None],
+) -> tuple[dict[str, tuple[str, Layout]], dict[str, str], dict[str, int]]:
+    """Return by name architecture and layout, why tensors are kept exactly, and why read so."""
+    metadata = source.metadata or {}
+    aligned: dict[str, tuple[str, Layout]] = {}
+    exact: dict[str, str] = {}
+    floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
+    readings = {tensor.name: _reading(tensor, metadata, options) for tensor in floats}
+    kept = {t.name for t in floats if _is_lossless(asked[t.name], lossless)}
+    if len(kept) == len(floats):
+        return aligned, exact, readings
+    aligned = {tensor.name: _align(tensor, metadata, options) for tensor in floats}
+    found = {name: layout for name, (_, layout) in aligned.items()}
+    exact = side_tensors(floats, found, {*options.layouts, *Rules(options.rules).lossy_names()})
+    exact |= dict.fromkeys(kept, ASKED)
+    if judge is not None:
+        features = [tensor for tensor in floats if tensor.name not in exact]
+        stated = {t.name: _is_stated(t, metadata, options) for t in features}
+        best = _by_bits(features, aligned, stated, judge, metadata, options)
+        readings |= {name: 0 for name in best if best[name] != aligned[name]}
+        aligned |= best
+    return aligned, exact, readings
 
 
 def _features(
@@ -188,6 +207,14 @@ def _values(tensors: Sequence[Tensor]) -> int:
 def _is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
     asked = options.layouts.get(tensor.name, options.layouts.get(""))
     return bool(asked or layouts.stated(tensor.shape, metadata))
+
+
+def _reading(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> int:
+    """Return why a tensor is read as it is: the number of READINGS."""
+    if options.layouts.get(tensor.name, options.layouts.get("")):
+        return BY_OPTION
+    text = layouts.stated(tensor.shape, metadata)
+    return BY_METADATA if text and len(layouts.parse(text).axes) == len(tensor.shape) else 0
 
 
 def label_of(metadata: Mapping[str, str], name: str) -> str:

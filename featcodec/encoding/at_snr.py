@@ -1,0 +1,114 @@
+"""Row groups of a group written so that an SNR is reached, by the group and by its slices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..align.slices import SliceGains
+from ..container.group import GroupHeader
+from . import rounding, tuning
+from .choice import Choice
+from .group_writer import GroupWriter, Written
+from .measured import Measuring
+from .rate_control.slices import SliceControl
+from .rate_control.snr import TOLERANCE, SnrControl
+from .reached import Signals
+from .search.cost import bits_of_error
+from .tensors.samples import Samples
+
+# dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
+SCARCE_TOLERANCE, WORTH = 0.02, 0.002
+
+Refit = Callable[[SliceGains], Choice | None]  # a choice for slices divided by their gains
+
+
+@dataclass
+class SnrWriter:
+    """Writes a group again and again until the SNR is reached, and hardly exceeded.
+
+    Then `even` says which slices are to be finer, and all begins anew with gains for these.
+    """
+
+    row_groups: GroupWriter
+    samples: Samples
+    signals: Signals
+    snr: float  # dB
+    even: SliceControl | None
+    refit: Refit
+    slices: SliceGains | None = None
+    measured: bool = False  # the error of decoded values, for that of latents
+    budget: float | None = None
+    last: tuple[Choice, Written] | None = None  # that reached the SNR
+    tolerance: float = field(init=False)
+
+    def write(self, choice: Choice) -> GroupHeader | None:
+        """Return the header of the row groups that were written; None when that cannot be."""
+        self.measured = rounding.counts(self.samples, choice, self.snr)
+        self.tolerance = _tolerance(choice, self.samples)
+        mark = self.row_groups.writer.mark()
+        found: tuple[Choice, SliceGains | None] | None = None
+        following: Choice | None = choice
+        while following is not None:
+            reached = self._reaching(following)
+            if reached is None:  # with gains; what came before them is had again
+                break
+            written, at = reached
+            self.last = at, written
+            found = at, self.slices
+            following = self._finer(written, at)
+            if following is None:
+                return self.signals.stated(written)
+            self.row_groups.writer.rewind(mark)
+        if found is None:
+            return None
+        at, self.slices = found
+        written = self._written(at)
+        self.last = at, written
+        return self.signals.stated(written) if self.signals.reached(written) >= self.snr else None
+
+    def _written(self, choice: Choice) -> Written:
+        return self.row_groups.write(choice, self.measured, budget=self.budget, slices=self.slices)
+
+    def _reaching(self, choice: Choice) -> tuple[Written, Choice] | None:
+        """Write row groups that reach the SNR; return by which choice, None without any."""
+        control = SnrControl(choice, self.snr, self.tolerance)
+        self.budget = self.signals.counts / 10 ** ((self.snr + control.aim) / 10)
+        mark = self.row_groups.writer.mark()
+        following: Choice | None = choice
+        while following is not None:
+            written = self._written(following)
+            reached = self.signals.reached(written)
+            if control.accepts(reached):
+                if not self.measured and rounding.counts(self.samples, following, reached):
+                    self.measured = True  # so far above what was asked, rounding counts
+                    self.row_groups.writer.rewind(mark)
+                    written = self._written(following)
+                    reached = self.signals.reached(written)
+                if reached >= self.snr:
+                    return written, following
+            self.row_groups.writer.rewind(mark)
+            following = control.next(reached, written.mean_step)
+        return None
+
+    def _finer(self, written: Written, choice: Choice) -> Choice | None:
+        """Return the choice for slices of other gains; None when all have enough."""
+        if self.even is None:
+            return None
+        group, header, rows = self.samples.group, written.header, self.row_groups
+        found = Measuring.run(rows.writer, group, header, rows.profile)
+        more = self.even.next(found, written.mean_step)
+        if more is None:
+            return None
+        self.slices = more.gains
+        refitted = self.refit(more.gains) if more.refit else None
+        return refitted or choice.at_step(written.mean_step * more.growth).at_lambda_scale(1.0)
+
+
+def _tolerance(choice: Choice, samples: Samples) -> float:
+    """Return the dB above the SNR that are near enough.
+
+    At low rates each is worth up to half of the bits, and another attempt at few little time.
+    """
+    bits, values = max(choice.estimate.bits, 1.0), samples.group.values
+    if values > samples.sizes.whole:
+        return SCARCE_TOLERANCE if bits < tuning.SCARCE * values else TOLERANCE
+    return min(WORTH * bits / bits_of_error(1.0, bits, values), TOLERANCE)

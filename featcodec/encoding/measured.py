@@ -1,0 +1,122 @@
+"""What a group reaches where the user looks, measured on decoded values."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..align.numbers import to_float
+from ..coding.from_header import grid_of, row_group_coder
+from ..coding.profile import Profile
+from ..container.group import GroupHeader
+from ..container.writer import Writer
+from .slices import Slices
+from .tensors.group import Group
+
+TENTH = 0.1
+MINUTE = 1e-12  # of squares: rounding makes as much of values that do not vary
+LOWEST, HIGHEST, PER_DB = -100, 300, 100  # of the histogram of rows: 0.01 dB are told apart
+
+
+def snrs_of(sums: np.ndarray) -> np.ndarray:
+    """Return SNRs in dB from counts, sums, squares and squared errors (4, ...), of any pivot.
+
+    NaN where neither values vary nor anything is lost.
+    """
+    count, total, squares, noise = sums
+    signal = squares - total**2 / np.maximum(count, 1)
+    signal = np.where(signal <= MINUTE * squares, 0, signal)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: np.ndarray = 10 * np.log10(signal / noise)
+    return found
+
+
+@dataclass
+class Measured:
+    """The sums of slices and of channels of a group, and how many rows have which SNR."""
+
+    slices: np.ndarray  # sums (4, slices of samples, slices of channels), about the mean of all
+    channels: np.ndarray  # sums (4, channels)
+    rows: np.ndarray = field(default_factory=lambda: np.zeros((HIGHEST - LOWEST) * PER_DB + 1))
+
+    @property
+    def tenth_of_channels(self) -> float:
+        """The SNR in dB that nine channels in ten have."""
+        snrs = snrs_of(self.channels)
+        known = np.sort(snrs[~np.isnan(snrs)])
+        return float(known[int(TENTH * len(known))]) if len(known) else math.inf
+
+    @property
+    def tenth_of_rows(self) -> float:
+        """The SNR in dB, by their own norm, that nine rows in ten have."""
+        count = self.rows.sum()
+        if not count:
+            return math.inf
+        at = int(np.searchsorted(np.cumsum(self.rows), math.floor(TENTH * count) + 0.5))
+        return LOWEST + at / PER_DB if at < len(self.rows) - 1 else math.inf
+
+
+@dataclass
+class Measuring:
+    """Compares what was written of a group with its tensors."""
+
+    group: Group
+    slices: Slices
+    header: GroupHeader
+    found: Measured
+
+    @classmethod
+    def run(
+        cls, writer: Writer, group: Group, header: GroupHeader, profile: Profile | None
+    ) -> Measured:
+        """Return what the row groups of a header reach; they are the last that were written."""
+        slices, lossy = Slices.of(group), header.lossy
+        assert lossy is not None
+        profile = None if lossy.profile is None else profile
+        grid = grid_of(lossy, group.shapes, profile, header.repeats)
+        coder = row_group_coder(header.dtype, lossy, grid, profile)
+        found = Measured(np.zeros((4, *slices.counts)), np.zeros((4, grid.channels)))
+        measuring = cls(group, slices, header, found)
+        for number in range(header.row_groups):
+            payload = writer.payload(header.first_section + number)
+            first = number * header.slabs_per_row_group
+            last = min(first + header.slabs_per_row_group, header.slabs)
+            fine = coder.at_fine_step(payload[0])
+            for blocks in fine.decode(memoryview(payload)[1:], first, last):
+                pairs = blocks.grid.occurrences(blocks.values, blocks.boxes, group.tensor)
+                for samples, stored, decoded in pairs:
+                    measuring._add(samples, stored, decoded)
+        return found
+
+    def _add(self, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray) -> None:
+        """Take in elements (channels, points, blocks) of blocks of some samples."""
+        lossy, dtype = self.header.lossy, self.group.dtype
+        assert lossy is not None
+        x, y = (to_float(a, dtype).astype(np.float64) for a in (stored, decoded))
+        inside = np.isfinite(x)
+        if not lossy.gains:  # with gains, bounds are of divided values
+            inside &= (x >= lossy.lower) & (x <= lossy.upper)
+        inside[[channel for channel, _ in lossy.constants]] = False
+        x[~inside], y[~inside] = 0, 0
+        noise = np.square(x - y)
+        self._add_rows(np.square(x).sum(axis=0), noise.sum(axis=0))
+        x -= lossy.mean
+        x[~inside] = 0
+        for sums, values in enumerate((inside, x, np.square(x), noise)):
+            each = values.sum(axis=1)  # (channels, blocks)
+            self.found.channels[sums] += each.sum(axis=1)
+            self._add_slices(sums, each, samples)
+
+    def _add_slices(self, sums: int, values: np.ndarray, samples: np.ndarray) -> None:
+        of_channels, of_samples = self.slices.of_channels, self.slices.of_samples[samples]
+        count, heads = self.slices.counts
+        edges = np.searchsorted(of_channels, np.arange(heads))
+        for head, each in enumerate(np.add.reduceat(values, edges, axis=0)):
+            self.found.slices[sums, :, head] += np.bincount(of_samples, each, count)
+
+    def _add_rows(self, signal: np.ndarray, noise: np.ndarray) -> None:
+        known = signal > 0
+        with np.errstate(divide="ignore"):
+            snrs = 10 * np.log10(signal[known] / noise[known])
+        places = np.clip(np.rint((snrs - LOWEST) * PER_DB), 0, len(self.found.rows) - 1)
+        self.found.rows += np.bincount(places.astype(np.intp), minlength=len(self.found.rows))

@@ -1,0 +1,105 @@
+"""Rate control of slices: gains by which none is far below the SNR of its group."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...align.slices import MOST_EXPONENT, PER_OCTAVE, SliceGains
+from ..measured import Measured, snrs_of
+from ..slices import Slices
+
+BELOW = 1.0  # dB that a slice may be below the SNR of its group
+AIM = 0.05  # dB above that, of slices with gains
+RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
+LEAST_RESPONSE, MOST_RESPONSE = 0.5, 6.0
+ROUNDS = 10
+REFITTED = 4  # the round from which on a model is fitted to what has gains
+SETTLED = 6  # the round behind which no gain is taken back
+HALVINGS = 40
+
+
+@dataclass(frozen=True)
+class Finer:
+    """Gains to try next."""
+
+    gains: SliceGains
+    growth: float  # the factor by which the step may grow, about
+    refit: bool  # whether the model is to be fitted anew, to slices divided by their gains
+
+
+@dataclass
+class SliceControl:
+    """Looks for the gains of the slices that have too little, and of no others.
+
+    They take error from some slices, so that the step of all grows by what is left: the sum of
+    errors stays, and of all ways to keep it this one takes the fewest bits.
+    """
+
+    slices: Slices
+    least: float  # dB that each slice is to have
+    exponents: np.ndarray = field(init=False)  # (slices of samples, of channels)
+    rounds: int = 0
+
+    def __post_init__(self) -> None:
+        self._forget()
+        self.first: tuple[np.ndarray, np.ndarray] | None = None  # SNRs and errors without gains
+
+    def _forget(self) -> None:
+        self.exponents = np.zeros(self.slices.counts, np.int64)
+        self.response = np.full(self.slices.counts, RESPONSE)
+        self.tried: tuple[np.ndarray, np.ndarray] | None = None  # logarithms of steps, and SNRs
+
+    def next(self, found: Measured, step: float) -> Finer | None:
+        """Return the gains after those that reached what was found; None when all is well."""
+        snrs, noise = snrs_of(found.slices), found.slices[3]
+        if self.rounds == ROUNDS or not (snrs < self.least).any():
+            return None
+        self.rounds += 1
+        self.first = self.first or (snrs, noise)
+        # Channels of unlike gains want another basis, and faint slices a table for all they have.
+        refit = self.rounds == (REFITTED if self.slices.counts[1] == 1 else 1)
+        if refit:
+            self._forget()
+            snrs, noise = self.first
+        else:
+            self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs)
+        growth = self._change(snrs, noise)
+        per_sample = self.slices.per_sample
+        exponents = self.exponents[self.slices.of_samples] if per_sample else self.exponents
+        return Finer(SliceGains(per_sample, exponents), growth, refit)
+
+    def _change(self, snrs: np.ndarray, noise: np.ndarray) -> float:
+        """Change the exponents; return by what factor the step may grow, about."""
+        known, most = np.isfinite(snrs), np.full(snrs.shape, math.inf)
+        most[known] = noise[known] * 10 ** ((snrs[known] - self.least - AIM) / 10)
+        grown = _grown(noise, most)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            octaves = 10 * np.log10(most / (grown * noise)) / self.response
+        change = np.floor(PER_OCTAVE * np.nan_to_num(octaves, nan=0.0, posinf=0.0))
+        if self.rounds > SETTLED:  # so that what falls and rises by chance comes to an end
+            change = np.minimum(change, 0)
+        before = self.exponents
+        self.exponents = np.clip(before + change, -MOST_EXPONENT, 0).astype(np.int64)
+        finer = noise * 10 ** (self.response * (self.exponents - before) / PER_OCTAVE / 10)
+        return 2 ** float(10 * math.log10(noise.sum() / finer.sum()) / RESPONSE)
+
+    def _learn(self, steps: np.ndarray, snrs: np.ndarray) -> None:
+        """Take in the SNRs at the logarithms of the steps of slices."""
+        if self.tried is not None:
+            ways = self.tried[0] - steps
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found = (snrs - self.tried[1]) / ways
+            told = (np.abs(ways) > 1 / PER_OCTAVE) & np.isfinite(found)
+            self.response[told] = np.clip(found[told], LEAST_RESPONSE, MOST_RESPONSE)
+        self.tried = steps, snrs
+
+
+def _grown(noise: np.ndarray, most: np.ndarray) -> float:
+    """Return the factor by which errors may grow, each up to its most, so that their sum stays."""
+    low, high = 0.0, 3.0  # octaves
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        enough = float(np.minimum(noise * 2**middle, most).sum()) < float(noise.sum())
+        low, high = (middle, high) if enough else (low, middle)
+    return float(2**low)

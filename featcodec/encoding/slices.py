@@ -1,0 +1,90 @@
+"""The slices of a group that one SNR is to hold for: tensors, layers and heads."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..align.layout import CHANNEL, SAMPLE, Layout
+from .tensors.group import Group
+
+MOST_INDICES = 64  # of an axis of layers or heads
+
+
+@dataclass(frozen=True)
+class Slices:
+    """What the slices of a group are: tensors, and the indices of axes of layers and heads.
+
+    Those are sample axes behind the first, and the first of several channel axes. Samples are of
+    some slice, and so are channels; a pair of both numbers is one slice.
+    """
+
+    of_samples: np.ndarray  # the number of each sample of all tensors, in order
+    of_channels: np.ndarray  # the number of each channel
+    firsts: np.ndarray  # the number of the first slice of each tensor, then that of all
+
+    @classmethod
+    def of(cls, group: Group) -> "Slices":
+        """Return those of a group."""
+        layout, numbers, firsts = group.layout, [], [0]
+        for shape in group.shapes:
+            mine = _numbers(layout, shape)
+            numbers.append(firsts[-1] + mine)
+            firsts.append(firsts[-1] + int(mine.max(initial=0)) + 1)
+        heads = _heads(layout, group.shapes[0])
+        return cls(np.concatenate(numbers), heads, np.array(firsts))
+
+    @property
+    def per_sample(self) -> bool:
+        """Whether samples of one tensor are of several slices."""
+        return int(self.firsts[-1]) > len(self.firsts) - 1
+
+    @property
+    def gains(self) -> int:
+        """How many gains it takes to have one for each slice."""
+        return (len(self.of_samples) if self.per_sample else len(self.firsts) - 1) * self.counts[1]
+
+    @cached_property
+    def counts(self) -> tuple[int, int]:
+        """How many slices there are by samples, and by channels."""
+        return int(self.firsts[-1]), int(self.of_channels.max()) + 1
+
+
+def index_of(layout: Layout, shape: tuple[int, ...], sample: int, channel: int) -> str:
+    """Return the index by which NumPy names a slice of a tensor, from its two numbers there.
+
+    >>> index_of(Layout("NCLD"), (1, 4, 20, 8), 0, 3)
+    '[:, 3]'
+    """
+    found = [":"] * len(shape)
+    samples = [axis for axis, letter in enumerate(layout.axes) if letter == SAMPLE]
+    lengths = [shape[axis] for axis in samples[1:]]
+    if len(samples) > 1 and math.prod(lengths) <= MOST_INDICES:
+        for axis, at in zip(samples[1:], np.unravel_index(sample, lengths), strict=True):
+            found[axis] = str(at)
+    channels = [axis for axis, letter in enumerate(layout.axes) if letter in CHANNEL]
+    if len(channels) > 1 and shape[channels[0]] <= MOST_INDICES:
+        found[channels[0]] = str(channel)
+    while found and found[-1] == ":":
+        del found[-1]
+    return f"[{', '.join(found)}]" if found else ""
+
+
+def _numbers(layout: Layout, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the slices of the samples of a tensor."""
+    lengths = [n for n, letter in zip(shape, layout.axes, strict=True) if letter == SAMPLE]
+    inner = math.prod(lengths[1:])
+    count = math.prod(lengths)
+    if len(lengths) < 2 or inner > MOST_INDICES:
+        return np.zeros(count, np.int64)
+    return np.arange(count) % max(inner, 1)
+
+
+def _heads(layout: Layout, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the slices of the channels."""
+    lengths = [n for n, letter in zip(shape, layout.axes, strict=True) if letter in CHANNEL]
+    channels = math.prod(lengths)
+    if len(lengths) < 2 or lengths[0] > MOST_INDICES:
+        return np.zeros(channels, np.int64)
+    return np.arange(channels) // (channels // lengths[0])

@@ -1,0 +1,89 @@
+"""What a file reaches where the user looks: what it states, and what is reported and warned of."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..coding.profile import Profile
+from ..container.group import GroupHeader
+from ..container.quality import Figure, GroupQuality, known
+from ..container.writer import Writer
+from .exact_groups import ExactGroup
+from .measured import Measured, Measuring, snrs_of
+from .slices import Slices, index_of
+from .tensors.group import Group
+
+Sums = np.ndarray  # count, sum, sum of squares, squared error
+
+
+@dataclass
+class Worst:
+    """Measures the groups of a file on decoded values, as they were written."""
+
+    writer: Writer
+    profile: Profile | None
+    numbers: dict[str, int]  # of the tensors of the dump, by name
+    tensors: dict[int, Sums] = field(default_factory=dict)
+    first: dict[int, int] = field(default_factory=dict)  # the group of the first part of a tensor
+
+    def of(
+        self, groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader]
+    ) -> list[GroupQuality]:
+        """Return the figures of all groups. Tensors in parts count with the group of the first."""
+        found: list[GroupQuality] = []
+        for group, header in zip(groups, headers, strict=True):
+            quality = GroupQuality(group.reading if isinstance(group, Group) else 0)
+            lossy = header.lossy
+            if isinstance(group, Group) and lossy and not (header.exact or lossy.neural):
+                quality = self._of(group, header, len(found))
+            found.append(quality)
+        for number, place in self.first.items():
+            snr, worst = known(float(snrs_of(self.tensors[number]))), found[place].tensor
+            if snr is not None and (worst is None or snr < worst.snr):
+                found[place] = replace(found[place], tensor=Figure(snr, number))
+        return found
+
+    def _of(self, group: Group, header: GroupHeader, place: int) -> GroupQuality:
+        assert header.lossy is not None
+        slices = Slices.of(group)
+        measured = Measuring.run(self.writer, group, header, self.profile)
+        for number, sums in self._sums(group, slices, measured, header.lossy.mean):
+            self.tensors[number] = self.tensors.get(number, 0) + sums
+            self.first.setdefault(number, place)
+        return GroupQuality(
+            group.reading,
+            slice=self._slice(group, slices, measured),
+            channels=known(measured.tenth_of_channels),
+            rows=known(measured.tenth_of_rows),
+        )
+
+    def _sums(
+        self, group: Group, slices: Slices, measured: Measured, pivot: float
+    ) -> Iterator[tuple[int, Sums]]:
+        """Yield the number of each tensor, and the sums of it, or of a part, about zero."""
+        each = np.add.reduceat(measured.slices.sum(axis=2), slices.firsts[:-1], axis=1)
+        count, total, squares, noise = each
+        about_zero = [count, total + count * pivot]
+        about_zero += [squares + 2 * pivot * total + count * pivot**2, noise]
+        for i, sums in enumerate(np.stack(about_zero, axis=1)):
+            yield self._number(group, i), sums
+
+    def _number(self, group: Group, i: int) -> int:
+        return self.numbers[group.parts[i].of if group.parts else group.names[i]]
+
+    def _slice(self, group: Group, slices: Slices, measured: Measured) -> Figure | None:
+        """Return the worst of layers and heads; None where tensors have none."""
+        snrs = snrs_of(measured.slices)
+        if not group.parts and len(slices.firsts) > snrs.size:
+            return None
+        if np.isnan(snrs).all():
+            return None
+        sample, head = np.unravel_index(int(np.nanargmin(snrs)), snrs.shape)
+        snr = known(float(snrs[sample, head]))
+        if snr is None:
+            return None
+        i = int(np.searchsorted(slices.firsts, sample, "right")) - 1
+        inside = index_of(group.layout, group.shapes[i], int(sample - slices.firsts[i]), int(head))
+        part = group.parts[i].name.removeprefix(group.parts[i].of) if group.parts else ""
+        return Figure(snr, self._number(group, i), part + inside)
