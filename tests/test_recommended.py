@@ -158,7 +158,9 @@ def test_without_labels_a_loss_is_that_of_labels_drawn_from_the_clean_outputs() 
     outputs = Outputs(lambda x: x, "classes", {"x": True})
     clean, decoded = (torch.from_numpy(features(i, 400, 5)) for i in (1, 2))
     losses = outputs.losses(outputs.of({"x": clean}), outputs.of({"x": decoded}))
-    labels = torch.multinomial(clean.softmax(1), 2000, replacement=True)
+    told = torch.stack([clean.argmax(1), decoded.argmax(1)], 1)
+    drawn = torch.multinomial(clean.softmax(1).gather(1, told), 2000, replacement=True)
+    labels = told.gather(1, drawn)
     right = [(labels == x.argmax(1, keepdim=True)).double().mean() for x in (clean, decoded)]
     assert float(losses.mean()) == pytest.approx(float(right[0] - right[1]), abs=0.003)
 
@@ -231,6 +233,8 @@ def test_a_recommended_quality_is_found_told_and_taken(
     tensors = json.loads(run("info", "--json", "x.fcz"))["tensors"]
     reached = next(t["task_snr_db"] for t in tensors if t["name"] == "features")
     assert 0 <= reached - entry["recommended_db"] < 0.1
+    assert f"dB for heads:logits, {named}" in run("info", "x.fcz", "-p", "p.fcp")
+    assert "heads:logits" not in run("info", "x.fcz")
     run("decode", "x.fcz", "-p", "p.fcp", "-o", "back.safetensors")
     from score import top1
 

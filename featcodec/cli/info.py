@@ -15,19 +15,25 @@ from ..container.reader import Reader
 from ..container.sections import PROFILE
 from ..container.source import File
 from . import batch, failures, render, streams
-
-SHOWN = 40  # groups, and tensors of a group, unless -v
+from .info_lines import file_lines, profile_lines
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "-p", "--profile", "profiles", multiple=True, metavar="P", help="Says what files serve."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file, one a line.")
 @click.option("-v", "--verbose", is_flag=True, help="Every tensor, however many.")
-def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
-    """Show what a file or a profile holds."""
+def command(files: tuple[str, ...], profiles: tuple[str, ...], as_json: bool, verbose: bool) -> int:
+    """Show what a file or a profile holds.
+
+    Features that are coded for a task serve that task; with their profile, info names it.
+    """
+    tasks = tasks_of(profiles)
 
     def work(path: str) -> list[str]:
-        found = describe(path)
+        found = describe(path, tasks)
         if as_json:
             return [render.as_json(found)]
         lines = profile_lines(found) if "entries" in found else file_lines(found, verbose)
@@ -42,7 +48,23 @@ def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
     return failures.status_of(failed, len(files))
 
 
-def describe(path: str) -> dict[str, Any]:
+Tasks = dict[str, list[str | None]]  # of the entries of profiles, by SHA-256
+
+
+def tasks_of(profiles: Sequence[str]) -> Tasks:
+    """Return the tasks that the entries of profiles are tuned for."""
+    import hashlib
+
+    found: Tasks = {}
+    for path in profiles:
+        with closing(File.open(path)) as file:
+            entries = Reader(file, path, PROFILE).entries()
+            digest = hashlib.sha256(file.read(0, file.size)).hexdigest()
+        found[digest] = [entry.task for entry in entries]
+    return found
+
+
+def describe(path: str, tasks: Tasks | None = None) -> dict[str, Any]:
     """Return what the headers of a file say, as `--json` prints it."""
     with streams.readable(path) as name, closing(File.open(name, path)) as file:
         reader = Reader(file, path, kind=None)
@@ -65,7 +87,7 @@ def describe(path: str) -> dict[str, Any]:
         described: dict[Key, dict[str, Any]] = {}
         for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
             total = reader.bytes_of_rows(group) + next(headers)
-            common = describe_group(reader, group)
+            common = describe_group(reader, group, tasks or {})
             values = sum(tensor.values for tensor in tensors)
             for tensor in tensors:
                 size = total * tensor.values / values if values else 0.0
@@ -116,7 +138,7 @@ def number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
+def describe_group(reader: Reader, group: GroupHeader, tasks: Tasks) -> dict[str, Any]:
     lossy = group.lossy
     if lossy is None or group.exact:
         return {
@@ -128,6 +150,7 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
             "step": None,
             "snr_db": number(group.snr_db),
             "task_snr_db": None,
+            "task": None,
             "max_error": group.max_error,
             "profile": None,
         }
@@ -135,6 +158,9 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
     if lossy.grid:
         layout += f":{lossy.prefix}+{'x'.join(map(str, lossy.grid))}"
     digest = None if lossy.profile is None else reader.index.profiles[lossy.profile].hex()
+    entries = tasks.get(digest or "", ())
+    place = lossy.parts[0].entry
+    of_task = group.task_snr is not None and lossy.parts[0].model is None
     return {
         "layout": layout,
         "architecture": lossy.architecture,
@@ -144,6 +170,7 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
         "step": lossy.step,
         "snr_db": number(group.snr_db),
         "task_snr_db": group.task_snr,
+        "task": entries[place] if of_task and place < len(entries) else None,
         "max_error": number(group.max_error),
         "profile": digest,
     }
@@ -169,127 +196,3 @@ def describe_entry(entry: Any) -> dict[str, Any]:
 
 def describe_network(network: Network) -> dict[str, Any]:
     return {**network.record, "name": network.name, "bytes": len(network.weights)}
-
-
-# --- for a person -------------------------------------------------------------------------------
-
-
-def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
-    tensors = found["tensors"]
-    values = sum(math.prod(t["shape"]) for t in tensors)
-    bpfp = 8 * found["file_bytes"] / values if values else 0.0
-    lines = [
-        f"  featcodec {found['format_version']}, {render.size(found['file_bytes'])},"
-        f" {len(tensors)} tensors, {values:,} values, {bpfp:.3f} bpfp"
-    ]
-    for key, value in (found["metadata"] or {}).items():
-        short = value if len(value) <= 100 else value[:97] + "..."
-        lines.append(f"  {key}: {short}")
-    if found["profile"]:
-        names = found["profile"] if isinstance(found["profile"], list) else [found["profile"]]
-        lines += [f"  needs profile {name}" for name in names]
-    rows = [["tensor", "type", "shape", "layout", "transform", "SNR", "bytes", "bpfp"]]
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for tensor in tensors:
-        groups.setdefault(tensor["group"], []).append(tensor)
-    shown = list(groups.values()) if verbose else list(groups.values())[:SHOWN]
-    for members in shown:
-        if verbose or len(members) <= 3:
-            rows += [tensor_row(tensor) for tensor in members]
-        else:
-            rows.append(group_row(members))
-    if tensors:
-        lines += ["", *("  " + line for line in render.table(rows, {6, 7}))]
-    if len(shown) < len(groups):
-        lines.append(f"  ... and {len(groups) - len(shown)} more groups (-v shows all)")
-    lines += details(shown)
-    return lines
-
-
-def tensor_row(tensor: dict[str, Any]) -> list[str]:
-    exact = tensor["transform"] == "lossless"
-    return [
-        tensor["name"],
-        tensor["dtype"],
-        "x".join(map(str, tensor["shape"])) or "scalar",
-        tensor["layout"] or "-",
-        tensor["transform"],
-        "exact" if exact else render.decibels(tensor["snr_db"] or math.nan),
-        f"{tensor['bytes']:,}",
-        f"{tensor['bpfp']:.3f}",
-    ]
-
-
-def group_row(members: Sequence[dict[str, Any]]) -> list[str]:
-    """Return one row for a group of many tensors."""
-    row = tensor_row(members[0])
-    first, last = (members[i]["name"] for i in (0, -1))
-    row[0] = f"{first} .. {last} ({len(members)})"
-    axes = zip(*(t["shape"] for t in members), strict=False)
-    spans = [(min(axis), max(axis)) for axis in axes]
-    row[2] = "x".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
-    size = sum(t["bytes"] for t in members)
-    values = sum(math.prod(t["shape"]) for t in members)
-    row[6], row[7] = f"{size:,}", f"{8 * size / values if values else 0.0:.3f}"
-    return row
-
-
-def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    """Return a line on bounds, normalisation and step for each group of features."""
-    lines = []
-    for members in groups:
-        tensor = members[0]
-        if tensor["truncation"] is None:
-            continue
-        cut, norm = tensor["truncation"], tensor["normalization"]
-        kept = f", {cut['clipped']:,} values beyond kept exactly" if cut["clipped"] else ""
-        bound = f", largest error {tensor['max_error']:.3g}" if tensor["max_error"] else ""
-        task = f", task SNR {tensor['task_snr_db']:.2f} dB" if tensor["task_snr_db"] else ""
-        lines.append(
-            f"  {tensor_row(tensor)[0]}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
-            f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"
-            f" step {tensor['step']:.4g}{bound}{task}"
-        )
-    return ["", *lines] if lines else []
-
-
-def profile_lines(found: dict[str, Any]) -> list[str]:
-    lines = [
-        f"  featcodec profile {found['format_version']}, {render.size(found['file_bytes'])}",
-        f"  sha256 {found['sha256']}",
-        "",
-    ]
-    if found["network"]:
-        lines += [*network_lines(found["network"]), ""]
-    if not found["entries"]:
-        return lines[:-1]
-    rows = [["entry", "architecture", "layout", "channels", "block", "trained on", "bytes"]]
-    for entry in found["entries"]:
-        rows.append(
-            [
-                entry["name"]
-                + (" (prefix tokens)" if entry["prefix"] else "")
-                + (f", for {entry['task']}" if entry["task"] is not None else "")
-                + (f": task SNR {at:g} dB" if (at := entry["recommended_db"]) else ""),
-                entry["architecture"],
-                entry["layout"],
-                str(entry["channels"]),
-                "x".join(map(str, entry["block"])) or "-",
-                f"{entry['values']:,}",
-                f"{entry['bytes']:,}",
-            ]
-        )
-    return lines + ["  " + line for line in render.table(rows, {3, 5, 6})]
-
-
-def network_lines(network: dict[str, Any]) -> list[str]:
-    """Return what is known of a network's training."""
-    head = f"  network {network['name']}, {render.size(network['bytes'])}"
-    try:  # whoever trained it could note anything, or nothing
-        trained_on = network["trained_on"]
-        values = sum(entry["values"] for entry in trained_on)
-        names = dict.fromkeys(f"{entry['name']} ({entry['architecture']})" for entry in trained_on)
-        steps = f"{network['steps']:,} steps, seed {network['seed']}, {values:,} values of"
-    except (KeyError, TypeError, ValueError):
-        return [head]
-    return [f"{head}: {steps}", *(f"    {name}" for name in names)]
