@@ -211,6 +211,7 @@ CONTEXT_V3, CONTEXT_V4, CONTEXT = CONTEXTS = 2, 6, 7  # the transforms of contex
 WEIGHTED = 9  # the transform of a task metric
 LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
+BESIDE = (b"PROF", b"MADE")  # not critical, in files of features of any version
 
 
 @dataclass
@@ -233,6 +234,7 @@ def read_section(data: bytes, offset: int, known: Container[bytes]) -> Section:
     (crc,) = struct.unpack_from("<I", data, end - 4)
     must(crc == zlib.crc32(data[offset : end - 4]), "the CRC-32 of a section does not match")
     must(flags <= 1, "unknown flags of a section")
+    must(kind not in BESIDE or not flags, f"section {kind!r} is critical")
     must(kind in known or not flags, f"unknown critical section {kind!r}")
     must(flags or kind not in known, f"section {kind!r} is not critical")
     return Section(kind, data[offset + 16 : end - 4], offset, end)
@@ -265,6 +267,7 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
         sound = section.type == type_ and section.end - offset == size
         must(sound, "a section is not the one that INDX lists")
         must(type_ not in known or type_ in BELONG[kind], f"a section {type_!r} in a wrong place")
+        must(type_ not in BESIDE or kind == FEATURES, f"a section {type_!r} in a profile")
         sections.append(section)
         offset = section.end
     must(offset == at, "INDX does not follow the last section")
@@ -272,6 +275,10 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
     within(index.types.count(b"GRUP"), "GROUPS")
     within(index.types.count(b"ENTR"), "PROFILE_ENTRIES")
     must(major < 3 or index.types.count(b"NETW") <= 1, "two networks in a profile")
+    must(index.types.count(b"MADE") <= 1, "two notes on the making of a file")
+    for section in sections:
+        if section.type == b"MADE":
+            utf8(section.payload)
     return major, sections, index
 
 
@@ -3076,7 +3083,11 @@ def read_groups(
     The groups come one by one, so that no more than one model need be kept.
     """
     major, sections, index = read_file(data, FEATURES)
-    at_hand = {hashlib.sha256(p).digest(): p for p in profiles}
+    held = [s.payload for s in sections if s.type == b"PROF"]  # 3.1
+    at_hand = {hashlib.sha256(p).digest(): p for p in held}
+    must(len(at_hand) == len(held), "a profile twice in the file")
+    must(set(at_hand) <= set(index.profiles), "a profile in the file that it does not need")
+    at_hand |= {hashlib.sha256(p).digest(): p for p in profiles}
     for digest in index.profiles:
         must(digest in at_hand, f"the file needs the profile {digest.hex()}")
     read = {digest: read_profile(at_hand[digest]) for digest in set(index.profiles)}

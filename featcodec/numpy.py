@@ -127,7 +127,7 @@ def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[
 
     Args:
         filename: Path of the file.
-        profile: One or several profiles or their paths; built-in ones are found without.
+        profile: One or several, or their paths; those found by their hash go without.
 
     Raises:
         InvalidStream: For a file that is damaged, truncated or of an unknown version.

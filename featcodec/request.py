@@ -116,7 +116,8 @@ class Options:
     by pattern what is asked of tensors apart from the others: snr:DB, row-snr:DB, task-snr:DB,
     max-error:E, lossless or drop; of patterns that match a name the first holds. `samples` says how
     much of a group the encoder looks at, `row_group` how much of it is coded at once. With `pool`,
-    an SNR holds for all layers or heads of a tensor together, without for each.
+    an SNR holds for all layers or heads of a tensor together, without for each. With `embed`, the
+    file holds the profile that it needs; `note` is a text in it on how it was made.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform
@@ -130,3 +131,5 @@ class Options:
     samples: SampleSizes = field(default_factory=SampleSizes)
     pool: bool = False
     row_group: RowGroupSize = field(default_factory=RowGroupSize)
+    embed: bool = False
+    note: str = ""

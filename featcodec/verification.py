@@ -47,7 +47,7 @@ def verify(
         source: The dump.
         written: The bytes of the file.
         quality: What was asked for.
-        profiles: The profiles that the file may need; built-in ones are found without.
+        profiles: The profiles that the file may need; those found by their hash go without.
         rules: What was asked for by name, as in `Options`.
 
     >>> from featcodec import Quality, encode_file

@@ -8,63 +8,51 @@ from typing import Any
 
 import click
 
+from .. import profiles
 from ..container.group import GroupHeader
 from ..container.index import Key, PartEntry, TensorEntry
-from ..container.network import Network
+from ..container.model import ProfileEntry
 from ..container.reader import Reader
 from ..container.sections import PROFILE
-from ..container.source import File
-from . import batch, failures, render, streams
-from .info_lines import file_lines, profile_lines
+from ..container.source import File, Memory
+from ..errors import InvalidInput
+from . import batch, failures, gather, render, streams, targets
+from .info_of_profile import describe_profile, profile_lines
+
+SHOWN = 40  # groups, and tensors of a group, unless -v
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "-p", "--profile", "profiles", multiple=True, metavar="P", help="Says what files serve."
-)
+@gather.inputs((targets.SUFFIX, profiles.SUFFIX), "FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file, one a line.")
 @click.option("-v", "--verbose", is_flag=True, help="Every tensor, however many.")
-def command(files: tuple[str, ...], profiles: tuple[str, ...], as_json: bool, verbose: bool) -> int:
+def command(inputs: gather.Found, as_json: bool, verbose: bool) -> int:
     """Show what a file or a profile holds.
 
-    Features that are coded for a task serve that task; with their profile, info names it.
+    Features that are coded for a task serve that task. It is named where their profile lies in or
+    beside the file, or where decoding finds it.
     """
-    tasks = tasks_of(profiles)
 
-    def work(path: str) -> list[str]:
-        found = describe(path, tasks)
+    def work(one: gather.Input) -> list[str]:
+        path = one.path
+        if one.error:
+            raise InvalidInput(f"{path} {one.error}")
+        found = describe(path)
         if as_json:
             return [render.as_json(found)]
         lines = profile_lines(found) if "entries" in found else file_lines(found, verbose)
         return [path, *lines]
 
     failed = []
-    for path, result in batch.run(work, files, jobs=1, fail_fast=False):
+    for one, result in batch.run(work, inputs, jobs=1, fail_fast=False):
         if isinstance(result, Exception):
-            failed.append(failures.say(result, path, verbose))
+            failed.append(failures.say(result, one.path, verbose))
         else:
             render.show(*result)
-    return failures.status_of(failed, len(files))
+    return failures.status_of(failed, len(inputs))
 
 
-Tasks = dict[str, list[str | None]]  # of the entries of profiles, by SHA-256
-
-
-def tasks_of(profiles: Sequence[str]) -> Tasks:
-    """Return the tasks that the entries of profiles are tuned for."""
-    import hashlib
-
-    found: Tasks = {}
-    for path in profiles:
-        with closing(File.open(path)) as file:
-            entries = Reader(file, path, PROFILE).entries()
-            digest = hashlib.sha256(file.read(0, file.size)).hexdigest()
-        found[digest] = [entry.task for entry in entries]
-    return found
-
-
-def describe(path: str, tasks: Tasks | None = None) -> dict[str, Any]:
+def describe(path: str) -> dict[str, Any]:
     """Return what the headers of a file say, as `--json` prints it."""
     with streams.readable(path) as name, closing(File.open(name, path)) as file:
         reader = Reader(file, path, kind=None)
@@ -73,21 +61,17 @@ def describe(path: str, tasks: Tasks | None = None) -> dict[str, Any]:
             "file_bytes": reader.size,
         }
         if reader.kind == PROFILE:
-            import hashlib
-
-            head["sha256"] = hashlib.sha256(file.read(0, file.size)).hexdigest()
-            entries = [describe_entry(entry) for entry in reader.entries()]
-            found = reader.network()
-            return {**head, "entries": entries, "network": found and describe_network(found)}
+            return {**head, **describe_profile(reader, file)}
         groups = reader.groups()
         members: list[list[TensorEntry]] = [[] for _ in groups]
         for part in itertools.chain.from_iterable(reader.index.parts):
             members[part.group].append(part)
         headers = iter(size for kind, size in reader.index.sections if kind == b"GRUP")
+        tasks = tasks_of(reader, groups, path)
         described: dict[Key, dict[str, Any]] = {}
         for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
             total = reader.bytes_of_rows(group) + next(headers)
-            common = describe_group(reader, group, tasks or {})
+            common = describe_group(reader, group, tasks)
             values = sum(tensor.values for tensor in tensors)
             for tensor in tensors:
                 size = total * tensor.values / values if values else 0.0
@@ -100,16 +84,27 @@ def describe(path: str, tasks: Tasks | None = None) -> dict[str, Any]:
                     "bytes": round(size),
                     "bpfp": 8 * size / tensor.values if tensor.values else 0.0,
                 }
-        profiles = [digest.hex() for digest in reader.index.profiles]
+        needed = [digest.hex() for digest in reader.index.profiles]
+        at = [place_of(reader, digest, file.path) for digest in reader.index.profiles]
         return {
             **head,
-            "profile": profiles[0] if len(profiles) == 1 else profiles or None,
+            "profile": needed[0] if len(needed) == 1 else needed or None,
+            "profile_at": at[0] if len(at) == 1 else at or None,
+            "made": reader.note,
             "metadata": reader.index.metadata,
             "tensors": [
                 describe_tensor(tensor, parts, [described[part.key] for part in parts])
                 for tensor, parts in zip(reader.index.tensors, reader.index.parts, strict=True)
             ],
         }
+
+
+def place_of(reader: Reader, digest: bytes, path: str) -> str | None:
+    """Return where a profile is found that a file needs; None when it is not."""
+    if digest in reader.embedded():
+        return "embedded"
+    found = profiles.find(digest, path)
+    return None if found is None else str(found)
 
 
 def describe_tensor(
@@ -138,6 +133,40 @@ def number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+Tasks = dict[int, list[str | None]]  # of the entries of the profiles of a file, by their places
+
+
+def tasks_of(reader: Reader, groups: Sequence[GroupHeader], path: str) -> Tasks:
+    """Return the tasks of the profiles that are found, where a group is coded for one."""
+    found: Tasks = {}
+    for group in groups:
+        place = group.lossy.profile if group.lossy is not None else None
+        if group.task_snr is None or place is None or place in found:
+            continue
+        found[place] = [entry.task for entry in entries_of(reader, place, path)]
+    return found
+
+
+def entries_of(reader: Reader, place: int, path: str) -> Sequence[ProfileEntry]:
+    """Return the entries of a profile that a file needs, none where it is not found."""
+    digest = reader.index.profiles[place]
+    if (inside := reader.embedded().get(digest)) is not None:
+        return Reader(Memory(inside), "the profile", PROFILE).entries()
+    if (found := profiles.find(digest, beside=path)) is None:
+        return ()
+    with closing(File.open(found)) as file:
+        return Reader(file, str(found), PROFILE).entries()
+
+
+def task_of(group: GroupHeader, tasks: Tasks) -> str | None:
+    """Return the task that a group is coded for, None without one, and where it is not known."""
+    lossy = group.lossy
+    if lossy is None or group.task_snr is None or lossy.profile not in tasks:
+        return None
+    entries, number = tasks[lossy.profile], lossy.parts[0].entry
+    return entries[number] if lossy.parts[0].model is None and number < len(entries) else None
+
+
 def describe_group(reader: Reader, group: GroupHeader, tasks: Tasks) -> dict[str, Any]:
     lossy = group.lossy
     if lossy is None or group.exact:
@@ -158,9 +187,6 @@ def describe_group(reader: Reader, group: GroupHeader, tasks: Tasks) -> dict[str
     if lossy.grid:
         layout += f":{lossy.prefix}+{'x'.join(map(str, lossy.grid))}"
     digest = None if lossy.profile is None else reader.index.profiles[lossy.profile].hex()
-    entries = tasks.get(digest or "", ())
-    place = lossy.parts[0].entry
-    of_task = group.task_snr is not None and lossy.parts[0].model is None
     return {
         "layout": layout,
         "architecture": lossy.architecture,
@@ -170,29 +196,99 @@ def describe_group(reader: Reader, group: GroupHeader, tasks: Tasks) -> dict[str
         "step": lossy.step,
         "snr_db": number(group.snr_db),
         "task_snr_db": group.task_snr,
-        "task": entries[place] if of_task and place < len(entries) else None,
+        "task": task_of(group, tasks),
         "max_error": number(group.max_error),
         "profile": digest,
     }
 
 
-def describe_entry(entry: Any) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "architecture": entry.architecture,
-        "layout": entry.layout,
-        "prefix": entry.prefix,
-        "channels": entry.channels,
-        "values": entry.values,
-        "truncation": {"lower": entry.lower, "upper": entry.upper},
-        "normalization": {"mean": entry.mean, "std": entry.std},
-        "transform": entry.model.transform,
-        "task": entry.task,
-        "recommended_db": entry.recommended or None,
-        "block": list(entry.model.block),
-        "bytes": len(entry.pack()),
-    }
+# --- for a person -------------------------------------------------------------------------------
 
 
-def describe_network(network: Network) -> dict[str, Any]:
-    return {**network.record, "name": network.name, "bytes": len(network.weights)}
+def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
+    tensors = found["tensors"]
+    values = sum(math.prod(t["shape"]) for t in tensors)
+    bpfp = 8 * found["file_bytes"] / values if values else 0.0
+    lines = [
+        f"  featcodec {found['format_version']}, {render.size(found['file_bytes'])},"
+        f" {len(tensors)} tensors, {values:,} values, {bpfp:.3f} bpfp"
+    ]
+    for key, value in (found["metadata"] or {}).items():
+        short = value if len(value) <= 100 else value[:97] + "..."
+        lines.append(f"  {key}: {short}")
+    for name, at in zip(*map(several, (found["profile"], found["profile_at"])), strict=True):
+        lines.append(f"  needs profile {name}")
+        lines.append(
+            f"    {at or 'found nowhere: -p or `featcodec profiles add` says where it is'}"
+        )
+    if found["made"]:
+        lines.append(f"  made with {found['made']}")
+    rows = [["tensor", "type", "shape", "layout", "transform", "SNR", "bytes", "bpfp"]]
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for tensor in tensors:
+        groups.setdefault(tensor["group"], []).append(tensor)
+    shown = list(groups.values()) if verbose else list(groups.values())[:SHOWN]
+    for members in shown:
+        if verbose or len(members) <= 3:
+            rows += [tensor_row(tensor) for tensor in members]
+        else:
+            rows.append(group_row(members))
+    if tensors:
+        lines += ["", *("  " + line for line in render.table(rows, {6, 7}))]
+    if len(shown) < len(groups):
+        lines.append(f"  ... and {len(groups) - len(shown)} more groups (-v shows all)")
+    lines += details(shown)
+    return lines
+
+
+def several(found: Any) -> list[Any]:
+    """Return a list, or what JSON has in its place for one or none, as a list."""
+    return found if isinstance(found, list) else [found]
+
+
+def tensor_row(tensor: dict[str, Any]) -> list[str]:
+    exact = tensor["transform"] == "lossless"
+    return [
+        tensor["name"],
+        tensor["dtype"],
+        "x".join(map(str, tensor["shape"])) or "scalar",
+        tensor["layout"] or "-",
+        tensor["transform"],
+        "exact" if exact else render.decibels(tensor["snr_db"] or math.nan),
+        f"{tensor['bytes']:,}",
+        f"{tensor['bpfp']:.3f}",
+    ]
+
+
+def group_row(members: Sequence[dict[str, Any]]) -> list[str]:
+    """Return one row for a group of many tensors."""
+    row = tensor_row(members[0])
+    first, last = (members[i]["name"] for i in (0, -1))
+    row[0] = f"{first} .. {last} ({len(members)})"
+    axes = zip(*(t["shape"] for t in members), strict=False)
+    spans = [(min(axis), max(axis)) for axis in axes]
+    row[2] = "x".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+    size = sum(t["bytes"] for t in members)
+    values = sum(math.prod(t["shape"]) for t in members)
+    row[6], row[7] = f"{size:,}", f"{8 * size / values if values else 0.0:.3f}"
+    return row
+
+
+def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
+    """Return a line on bounds, normalisation and step for each group of features."""
+    lines = []
+    for members in groups:
+        tensor = members[0]
+        if tensor["truncation"] is None:
+            continue
+        cut, norm = tensor["truncation"], tensor["normalization"]
+        kept = f", {cut['clipped']:,} values beyond kept exactly" if cut["clipped"] else ""
+        bound = f", largest error {tensor['max_error']:.3g}" if tensor["max_error"] else ""
+        task = f", task SNR {tensor['task_snr_db']:.2f} dB" if tensor["task_snr_db"] else ""
+        task += f" for {tensor['task']}" if tensor["task"] is not None else ""
+        lines.append(
+            f"  {tensor_row(tensor)[0]}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
+            f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"
+            f" step {tensor['step']:.4g}{bound}{task}"
+        )
+    return ["", *lines] if lines else []

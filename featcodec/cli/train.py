@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import batch, failures, render, train_task
-from .encode import named
+from . import failures, render, targets, train_task
+from .asked import named
 
 if TYPE_CHECKING:
     from ..coding.profile import Profile
@@ -74,7 +74,7 @@ def command(
     asked_of.check(transform, len(dumps))
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
     read += asked_of.read
-    batch.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
+    targets.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
     with complete(output, force) as out:
         if transform == "neural":
             checkpoint = Path(checkpoint_of(output))

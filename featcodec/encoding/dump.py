@@ -112,6 +112,7 @@ class DumpEncoder:
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
+        self._write_beside(writer)
         writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
         size = writer.finish()
         return Report(
@@ -121,6 +122,13 @@ class DumpEncoder:
             min((h.snr_db for h in headers), default=math.inf),
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
         )
+
+    def _write_beside(self, writer: Writer) -> None:
+        """Write what a decoder can do without: the profile, and how the file was made."""
+        if self.options.embed and self.profile and self.profile.digest in writer.index.profiles:
+            writer.section(b"PROF", self.profile.data, critical=False)
+        if self.options.note:
+            writer.section(b"MADE", self.options.note.encode(), critical=False)
 
 
 def check_options(options: Options, names: Sequence[str]) -> None:

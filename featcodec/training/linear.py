@@ -13,6 +13,7 @@ from ..coding.parts.base import Sizes
 from ..container.model import ProfileEntry
 from ..encoding.fit import fitting
 from ..encoding.fit.fitting import Classes
+from ..encoding.fit.spectrum import ranks_of
 from ..encoding.judge import judge_at
 from ..encoding.room import check_features
 from ..encoding.search.candidate import scale_of
@@ -88,7 +89,7 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     centre = np.rint(scaled).astype(np.int64)
     most = limits.PROFILE_KLT_NUMBERS
     spectrum = pool.spectrum(values.std, FILES * pool.count, GOAL)
-    rank = min(spectrum.rank, fitting.most_axes(len(centre), most))
+    rank = max(ranks_of([spectrum], fitting.most_axes(len(centre), most)), default=0)
     vectors = householder.factor(spectrum.axes, rank, spectrum.magnitudes[:rank])[None]
     whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros((0, 1)))
     whole = fitting.low_rank(whole, most)
@@ -131,6 +132,6 @@ def _banded(moments: Moments | None, centre: np.ndarray, variance: float) -> Gri
         fewer = moments.merged(radial(block, count))
         if len(fewer.tokens) > 1 and fewer.tokens.min() >= LEAST_TOKENS * len(centre):
             spectra = fewer.spectra(GOAL * variance, FILES)
-            rank = min(max(spectrum.rank for spectrum in spectra), len(centre) - 1)
+            rank = max(ranks_of(spectra, len(centre) - 1), default=0)
             return banded_model(fewer.bands, spectra, rank, centre)
     return None
