@@ -113,6 +113,7 @@ def test_each_sample_lies_in_one_half(rows: list[int]) -> None:
     for name, array in arrays.items():
         assert 0 < len(first[name]) < len(array)
         np.testing.assert_array_equal(joined([first, second])[name], array)
+        np.testing.assert_array_equal(tensors(dump.whole)[name], array)
 
 
 @given(st.integers(2, 50))
@@ -122,6 +123,7 @@ def test_tensors_without_an_axis_of_samples_are_samples(count: int) -> None:
     dump = divided(arrays, "LD")
     first, second = (tensors(dump.half(each)) for each in (False, True))
     assert first and second and not first.keys() & second.keys()
+    assert tensors(dump.whole).keys() == arrays.keys()
     assert joined([first, second]).keys() == arrays.keys()
 
 
@@ -310,6 +312,22 @@ def test_what_cannot_be_recommended_is_told_in_one_line(
     said = run("train", fewer, "-o", "p.fcp", "-q", *options, status=status)
     assert message in said
     assert not Path("p.fcp").exists()
+
+
+def test_a_quality_is_recommended_for_sequences_of_any_length() -> None:
+    arrays = {
+        f"{i:02}": (features(i, 5 + i % 7, 8) * [4, *[1] * 7]).astype("f4") for i in range(40)
+    }
+    source = Arrays({name: (a, "F32") for name, a in arrays.items()}, {"layout": "LD"})
+    gradients = {
+        n: np.where(np.arange(8) < 1, 1, 0.03) * features(9, *a.shape) for n, a in arrays.items()
+    }
+    found = Arrays({n: (g.astype("f4"), "F32") for n, g in gradients.items()}, None)
+    task = TaskGradients("t", lambda *_: ("gradients", found), needed=True)
+    judge = ByHeads("t", [Head(lambda _, x: x.mean(0), "embedding")])
+    search = Recommendation(judge, 0.1, Options())
+    entries = search.of([source], task, train([source], Options(), task))
+    assert max(entry.recommended for entry in entries) >= LOWEST
 
 
 def test_a_single_sample_is_not_enough() -> None:

@@ -14,8 +14,9 @@ from ..container.index import Key, PartEntry, TensorEntry
 from ..container.model import ProfileEntry
 from ..container.reader import Reader
 from ..container.sections import PROFILE
-from ..container.source import File, Memory
+from ..container.source import Memory
 from ..errors import InvalidInput
+from ..opening import open_source
 from . import batch, failures, gather, render, streams, targets
 from .info_of_profile import describe_profile, profile_lines
 
@@ -54,7 +55,7 @@ def command(inputs: gather.Found, as_json: bool, verbose: bool) -> int:
 
 def describe(path: str) -> dict[str, Any]:
     """Return what the headers of a file say, as `--json` prints it."""
-    with streams.readable(path) as name, closing(File.open(name, path)) as file:
+    with streams.readable(path) as name, closing(open_source(name, path)) as file:
         reader = Reader(file, path, kind=None)
         head: dict[str, Any] = {
             "format_version": "{}.{}".format(*reader.version),
@@ -154,7 +155,7 @@ def entries_of(reader: Reader, place: int, path: str) -> Sequence[ProfileEntry]:
         return Reader(Memory(inside), "the profile", PROFILE).entries()
     if (found := profiles.find(digest, beside=path)) is None:
         return ()
-    with closing(File.open(found)) as file:
+    with closing(open_source(found)) as file:
         return Reader(file, str(found), PROFILE).entries()
 
 
