@@ -62,13 +62,15 @@ class Outputs:
     def losses(self, clean: list[torch.Tensor], decoded: list[torch.Tensor]) -> torch.Tensor:
         """Return what is expected to be lost of each sample, (samples,), without labels.
 
-        Of classes it is accuracy, were the labels drawn from the clean outputs: what these give to
-        the class told now, less than to the one told before. Of embeddings it is 1 - cosine.
+        Of classes it is accuracy, were the label one of two classes, that told before and that told
+        now, as the clean outputs have it. Of embeddings it is 1 - cosine.
         """
         if self.outputs != "classes":
             return self.divergences(clean, decoded)
-        pairs = zip(clean, decoded, strict=True)
-        found = [p.exp().amax(1) - p.exp().gather(1, q.argmax(1, True))[:, 0] for p, q in pairs]
+        found = []
+        for p, q in zip(clean, decoded, strict=True):
+            before, now = p.exp().amax(1), p.exp().gather(1, q.argmax(1, True))[:, 0]
+            found.append((before - now) / (before + now))
         return torch.cat(found)
 
 

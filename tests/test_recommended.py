@@ -113,6 +113,7 @@ def test_each_sample_lies_in_one_half(rows: list[int]) -> None:
     for name, array in arrays.items():
         assert 0 < len(first[name]) < len(array)
         np.testing.assert_array_equal(joined([first, second])[name], array)
+        np.testing.assert_array_equal(tensors(dump.whole)[name], array)
 
 
 @given(st.integers(2, 50))
@@ -122,6 +123,7 @@ def test_tensors_without_an_axis_of_samples_are_samples(count: int) -> None:
     dump = divided(arrays, "LD")
     first, second = (tensors(dump.half(each)) for each in (False, True))
     assert first and second and not first.keys() & second.keys()
+    assert tensors(dump.whole).keys() == arrays.keys()
     assert joined([first, second]).keys() == arrays.keys()
 
 
@@ -158,7 +160,9 @@ def test_without_labels_a_loss_is_that_of_labels_drawn_from_the_clean_outputs() 
     outputs = Outputs(lambda x: x, "classes", {"x": True})
     clean, decoded = (torch.from_numpy(features(i, 400, 5)) for i in (1, 2))
     losses = outputs.losses(outputs.of({"x": clean}), outputs.of({"x": decoded}))
-    labels = torch.multinomial(clean.softmax(1), 2000, replacement=True)
+    told = torch.stack([clean.argmax(1), decoded.argmax(1)], 1)
+    drawn = torch.multinomial(clean.softmax(1).gather(1, told), 2000, replacement=True)
+    labels = told.gather(1, drawn)
     right = [(labels == x.argmax(1, keepdim=True)).double().mean() for x in (clean, decoded)]
     assert float(losses.mean()) == pytest.approx(float(right[0] - right[1]), abs=0.003)
 
@@ -231,6 +235,7 @@ def test_a_recommended_quality_is_found_told_and_taken(
     tensors = json.loads(run("info", "--json", "x.fcz"))["tensors"]
     reached = next(t["task_snr_db"] for t in tensors if t["name"] == "features")
     assert 0 <= reached - entry["recommended_db"] < 0.1
+    assert f"dB for heads:logits, {named}" in run("info", "x.fcz")
     run("decode", "x.fcz", "-p", "p.fcp", "-o", "back.safetensors")
     from score import top1
 
@@ -307,6 +312,22 @@ def test_what_cannot_be_recommended_is_told_in_one_line(
     said = run("train", fewer, "-o", "p.fcp", "-q", *options, status=status)
     assert message in said
     assert not Path("p.fcp").exists()
+
+
+def test_a_quality_is_recommended_for_sequences_of_any_length() -> None:
+    arrays = {
+        f"{i:02}": (features(i, 5 + i % 7, 8) * [4, *[1] * 7]).astype("f4") for i in range(40)
+    }
+    source = Arrays({name: (a, "F32") for name, a in arrays.items()}, {"layout": "LD"})
+    gradients = {
+        n: np.where(np.arange(8) < 1, 1, 0.03) * features(9, *a.shape) for n, a in arrays.items()
+    }
+    found = Arrays({n: (g.astype("f4"), "F32") for n, g in gradients.items()}, None)
+    task = TaskGradients("t", lambda *_: ("gradients", found), needed=True)
+    judge = ByHeads("t", [Head(lambda _, x: x.mean(0), "embedding")])
+    search = Recommendation(judge, 0.1, Options())
+    entries = search.of([source], task, train([source], Options(), task))
+    assert max(entry.recommended for entry in entries) >= LOWEST
 
 
 def test_a_single_sample_is_not_enough() -> None:

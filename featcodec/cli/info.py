@@ -11,8 +11,10 @@ import click
 from .. import profiles
 from ..container.group import GroupHeader
 from ..container.index import Key, PartEntry, TensorEntry
+from ..container.model import ProfileEntry
 from ..container.reader import Reader
 from ..container.sections import PROFILE
+from ..container.source import Memory
 from ..errors import InvalidInput
 from ..opening import open_source
 from . import batch, failures, gather, render, streams, targets
@@ -27,7 +29,11 @@ SHOWN = 40  # groups, and tensors of a group, unless -v
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file, one a line.")
 @click.option("-v", "--verbose", is_flag=True, help="Every tensor, however many.")
 def command(inputs: gather.Found, as_json: bool, verbose: bool) -> int:
-    """Show what a file or a profile holds."""
+    """Show what a file or a profile holds.
+
+    Features that are coded for a task serve that task. It is named where their profile lies in or
+    beside the file, or where decoding finds it.
+    """
 
     def work(one: gather.Input) -> list[str]:
         path = one.path
@@ -64,10 +70,11 @@ def describe(path: str) -> dict[str, Any]:
             members[part.group].append(part)
         qualities = reader.qualities()
         headers = iter(size for kind, size in reader.index.sections if kind == b"GRUP")
+        tasks = tasks_of(reader, groups, path)
         described: dict[Key, dict[str, Any]] = {}
         for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
             total = reader.bytes_of_rows(group) + next(headers)
-            common = describe_group(reader, group)
+            common = describe_group(reader, group, tasks)
             common |= describe_quality(reader, qualities[number] if qualities else None)
             values = sum(tensor.values for tensor in tensors)
             for tensor in tensors:
@@ -130,7 +137,41 @@ def number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
+Tasks = dict[int, list[str | None]]  # of the entries of the profiles of a file, by their places
+
+
+def tasks_of(reader: Reader, groups: Sequence[GroupHeader], path: str) -> Tasks:
+    """Return the tasks of the profiles that are found, where a group is coded for one."""
+    found: Tasks = {}
+    for group in groups:
+        place = group.lossy.profile if group.lossy is not None else None
+        if group.task_snr is None or place is None or place in found:
+            continue
+        found[place] = [entry.task for entry in entries_of(reader, place, path)]
+    return found
+
+
+def entries_of(reader: Reader, place: int, path: str) -> Sequence[ProfileEntry]:
+    """Return the entries of a profile that a file needs, none where it is not found."""
+    digest = reader.index.profiles[place]
+    if (inside := reader.embedded().get(digest)) is not None:
+        return Reader(Memory(inside), "the profile", PROFILE).entries()
+    if (found := profiles.find(digest, beside=path)) is None:
+        return ()
+    with closing(open_source(found)) as file:
+        return Reader(file, str(found), PROFILE).entries()
+
+
+def task_of(group: GroupHeader, tasks: Tasks) -> str | None:
+    """Return the task that a group is coded for, None without one, and where it is not known."""
+    lossy = group.lossy
+    if lossy is None or group.task_snr is None or lossy.profile not in tasks:
+        return None
+    entries, number = tasks[lossy.profile], lossy.parts[0].entry
+    return entries[number] if lossy.parts[0].model is None and number < len(entries) else None
+
+
+def describe_group(reader: Reader, group: GroupHeader, tasks: Tasks) -> dict[str, Any]:
     lossy = group.lossy
     if lossy is None or group.exact:
         return {
@@ -142,6 +183,7 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
             "step": None,
             "snr_db": number(group.snr_db),
             "task_snr_db": None,
+            "task": None,
             "max_error": group.max_error,
             "profile": None,
         }
@@ -158,6 +200,7 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
         "step": lossy.step,
         "snr_db": number(group.snr_db),
         "task_snr_db": group.task_snr,
+        "task": task_of(group, tasks),
         "max_error": number(group.max_error),
         "profile": digest,
     }
@@ -246,6 +289,7 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
         kept = f", {cut['clipped']:,} values beyond kept exactly" if cut["clipped"] else ""
         bound = f", largest error {tensor['max_error']:.3g}" if tensor["max_error"] else ""
         task = f", task SNR {tensor['task_snr_db']:.2f} dB" if tensor["task_snr_db"] else ""
+        task += f" for {tensor['task']}" if tensor["task"] is not None else ""
         lines.append(
             f"  {tensor_row(tensor)[0]}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
             f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"

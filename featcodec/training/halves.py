@@ -53,7 +53,12 @@ class Divided:
     @cached_property
     def clean(self) -> Tensors:
         """All tensors of the dump."""
-        return {t.name: from_stored(t.array(), t.dtype, t.shape) for t in self.source.tensors}
+        return _read_all(self.source.tensors)
+
+    @cached_property
+    def features(self) -> Tensors:
+        """Its tensors of features."""
+        return _read_all([t for t in self.source.tensors if t.name in self.parts])
 
     def half(self, second: bool) -> "Half":
         """Return the features of one half of the samples as a dump."""
@@ -106,7 +111,7 @@ class Half:
             parts = self._parts.get(tensor.name)
             if parts is None:
                 continue
-            mine = ((parts >= SECOND) == self._second) | (self._second is None)
+            mine = np.asarray(((parts >= SECOND) == self._second) | (self._second is None))
             if not mine.ndim:
                 found += [tensor] * bool(mine)
                 continue
@@ -124,6 +129,10 @@ class Gradients:
     tensors: Sequence[Tensor]
     metadata: dict[str, str] | None = None
     data_bytes: int = 0
+
+
+def _read_all(tensors: Sequence[Tensor]) -> Tensors:
+    return {t.name: from_stored(t.array(), t.dtype, t.shape) for t in tensors}
 
 
 def _rows(tensor: Tensor, axis: int, first: int, last: int) -> Tensor:

@@ -66,7 +66,7 @@ class ByHeads:
         samples = {name: bool(parts.ndim) for name, parts in dump.parts.items()}
         outputs = Outputs(partial(head.function, _stem(dump)), head.outputs, samples)
         if key not in self.known:
-            self.known[key] = outputs.of(dump.clean)
+            self.known[key] = outputs.of(dump.features)
         losses = outputs.losses(self.known[key], outputs.of(decoded)).numpy()
         return Loss(float(losses.mean()), _standard_error(losses), dump.samples)
 

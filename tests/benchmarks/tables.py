@@ -185,7 +185,8 @@ def samples() -> Table:
     levels = [name for name in data("samples")[0] if name.startswith("kl_")]
     rows = []
     for row in data("samples"):
-        varied = {"samples": f"{row['samples']} samples", "draws": f"{row['draws']} draws"}
+        draws = f"{row['draws']} draw{'s' * (row['draws'] != '1')} of each"
+        varied = {"samples": f"{row['samples']} samples", "draws": draws}
         what = varied.get(row["what"], f"a head on {row['what']}")
         found = (f"{float(row[level]):.2f}" if row[level] else "" for level in levels)
         rows.append((DUMPS[row["dump"]], what, *found))
