@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
-from featcodec.container.sections import FEATURES
 from featcodec.container.reader import Reader
+from featcodec.container.sections import FEATURES
 from featcodec.container.writer import Writer
 from featcodec.encoding.choosing import Chooser
 from featcodec.encoding.fit import fitting
