@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -42,47 +42,57 @@ def encode(
     `progress` is told how many values each row group held. Raises InvalidInput for layouts that do
     not fit and Unreachable for rates that cannot be met.
     """
-    options = options or Options()
+    # NaN and extremes are data here; what comes of it is measured.
+    with ONE_THREAD, np.errstate(all="ignore"):
+        encoder = encoder_of(source, out, quality, profile, options or Options(), progress)
+        report = encoder.run()
+    said = report.remarks + _remarks(encoder.source, encoder.options, encoder.groups)
+    if encoder.quality.recommended:
+        said += tuple(
+            f"at the task SNR recommended for {task}" for task in _recommending(encoder.profile)
+        )
+    return replace(report, remarks=said)
+
+
+def encoder_of(
+    source: Source,
+    out: BinaryIO,
+    quality: Quality,
+    profile: Profile | None,
+    options: Options,
+    progress: Callable[[int], None] | None = None,
+) -> "DumpEncoder":
+    """Return the encoder of a dump, whose tensors are grouped for a quality; errors as above."""
     rules = Rules(options.rules)
     source = rules.kept(source)
     check_options(options, [tensor.name for tensor in source.tensors])
     check_dump(source.metadata, source.tensors)
+    asked = (quality, *rules.qualities)
     if options.transform == "neural":
         profile = profile or Profile.load(NEURAL)
-        if any(one.max_error is not None for one in (quality, *rules.qualities)):
+        if any(one.max_error is not None for one in asked):
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
-        if any(one.row_snr is not None for one in (quality, *rules.qualities)):
+        if any(one.row_snr is not None for one in asked):
             raise InvalidInput("the neural transform has no gains of rows; use --transform auto")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
-    asked = (quality, *rules.qualities)
     if any(one.task_snr for one in asked) and not (profile and profile.entries_of(task=True)):
         raise InvalidInput(
             "a task SNR needs a profile with the metric of a task: train one with --gradients or"
             " --head"
         )
-    recommending = {e.task: e for e in profile.entries if e.recommended} if profile else {}
-    if quality.recommended and not recommending:
+    if quality.recommended and not _recommending(profile):
         quality = replace(quality, recommended=False)
-    # NaN and extremes are data here; what comes of it is measured.
-    with ONE_THREAD, np.errstate(all="ignore"):
-        judge = judge_at(quality.decibels, profile, options)
-        if quality.max_error is not None:
-            options = replace(options, pool=True)  # a bound holds for each value anyhow
-        groups: Sequence[Group | ExactGroup] = (
-            exact_groups(source, options, judge)
-            if quality.lossless
-            else group_tensors(source, options, lossless=False, judge=judge)
-        )
-        check_features(groups)
-        encoder = DumpEncoder(source, out, profile, options, groups, progress)
-        if quality.bpfp is None:
-            report = encoder.encode(quality)
-        else:
-            report = at_rate(lambda snr: encoder.encode(_at(snr, profile)), quality.bpfp)
-    followed = tuple(f"at the task SNR recommended for {task}" for task in recommending)
-    remarks = report.remarks + _remarks(source, options, groups) + followed * quality.recommended
-    return replace(report, remarks=remarks)
+    judge = judge_at(quality.decibels, profile, options)
+    if quality.max_error is not None:
+        options = replace(options, pool=True)  # a bound holds for each value anyhow
+    groups: Sequence[Group | ExactGroup] = (
+        exact_groups(source, options, judge)
+        if quality.lossless
+        else group_tensors(source, options, lossless=False, judge=judge)
+    )
+    check_features(groups)
+    return DumpEncoder(source, out, quality, profile, options, groups, progress)
 
 
 @dataclass
@@ -91,10 +101,18 @@ class DumpEncoder:
 
     source: Source
     out: BinaryIO
+    quality: Quality
     profile: Profile | None
     options: Options
     groups: Sequence[Group | ExactGroup]
     progress: Callable[[int], None] | None = None
+    features: FeatureEncoder = field(init=False)  # of the last time that the file was written
+
+    def run(self) -> Report:
+        """Write the file, at a rate as often as that takes."""
+        if self.quality.bpfp is None:
+            return self.encode(self.quality)
+        return at_rate(lambda snr: self.encode(_at(snr, self.profile)), self.quality.bpfp)
 
     def encode(self, quality: Quality) -> Report:
         """Write the whole file at one quality, over what was written before."""
@@ -102,9 +120,9 @@ class DumpEncoder:
         self.out.truncate()
         writer = Writer(self.out, FEATURES)
         writer.index.metadata = self.source.metadata
-        features = FeatureEncoder(writer, self.profile, self.options, self.progress)
+        self.features = FeatureEncoder(writer, self.profile, self.options, self.progress)
         headers = [
-            features.write(group, quality)
+            self.features.write(group, quality)
             if isinstance(group, Group)
             else write_exact(writer, group, self.progress)
             for group in self.groups
@@ -138,6 +156,12 @@ def check_options(options: Options, names: Sequence[str]) -> None:
         for name in asked:
             if name and name not in names:
                 raise InvalidInput(f"--{what} names tensor {name!r}, which the dump does not have")
+
+
+def _recommending(profile: Profile | None) -> list[str]:
+    """Return the tasks for which a profile recommends an SNR."""
+    entries = profile.entries if profile else ()
+    return list(dict.fromkeys(str(entry.task) for entry in entries if entry.recommended))
 
 
 def _at(snr: float, profile: Profile | None) -> Quality:

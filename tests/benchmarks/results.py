@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import records
+import store_tables
 import sweep_tables
 import tables
 
@@ -43,6 +44,8 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "digits": (tables.digits, ("digits",)),
     "experiment": (tables.experiment, ()),
     "neural-speed": (tables.neural_speed, ("neural_speed",)),
+    "probe": (store_tables.probe, ("probe",)),
+    "zarr": (store_tables.zarr, ("zarr",)),
 }
 
 
