@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
+from featcodec.container.reader import Reader
 from featcodec.container.sections import FEATURES
 from featcodec.container.writer import Writer
 from featcodec.encoding.choosing import Chooser
+from featcodec.encoding.fit import fitting
 from featcodec.encoding.group_writer import GroupWriter
 from featcodec.encoding.reached import Signals
 from featcodec.encoding.tensors.group import Group
@@ -52,6 +54,18 @@ def test_the_first_attempt_is_near_the_snr_whatever_channels_are_constant(
     written = GroupWriter(Writer(io.BytesIO(), FEATURES), group, None).write(choice, False)
     reached = Signals.of(group, choice.stats, None).reached(written)
     assert abs(reached - snr) < 0.4  # a quarter of the energy would be 1.2 dB
+
+
+def test_long_sequences_whose_channels_swing_slowly_have_long_blocks() -> None:
+    time, phases = np.arange(12_000)[:, None], np.linspace(0, 6, 16)
+    tones = [np.sin(2 * np.pi * time * tone / 1024 + phases) for tone in (5, 9, 17, 31)]
+    noise = np.random.default_rng(0).standard_normal((12_000, 16))
+    features = (sum(tones) + noise / 30).astype("f4")[None]
+    data = fc.save({"x": features}, layout="NLD", snr=20.0)
+    (group,) = Reader(io.BytesIO(data), "x").groups()
+    assert group.lossy is not None and group.lossy.parts[0].model is not None
+    assert group.lossy.parts[0].model.block[0] > 64
+    assert fitting.blocks_worth_trying([(1000,)], 1000) == fitting.blocks_worth_trying([(1000,)])
 
 
 @given(st.integers(0, 9))

@@ -23,6 +23,7 @@ BLOCKS: dict[int, list[tuple[int, ...]]] = {
     2: [(16, 16), (8, 8)],
     3: [(4, 8, 8)],
 }
+LONG, MANY = (256,), 16  # of lines where there are so many blocks
 RUNS_PAY = 0.98  # of the bytes of a basis
 LEAST_SCALE = -96  # 2 ** -24 deviations
 
@@ -100,9 +101,15 @@ def _fill(moment: np.ndarray, count: np.ndarray, axis: int) -> tuple[np.ndarray,
     return np.take(moment, nearest, axis), np.take(count, nearest, axis)
 
 
-def blocks_worth_trying(grids: list[Sizes]) -> list[Sizes]:
-    """Return longest blocks for a DCT over tokens on these grids, the largest first."""
+def blocks_worth_trying(grids: list[Sizes], tokens: float = 0) -> list[Sizes]:
+    """Return longest blocks for a DCT over tokens on these grids, the largest first.
+
+    Far longer ones of lines are among them where `tokens` make many, for scales to be fitted to.
+    """
     blocks = [longest_block(grids, block) for block in BLOCKS.get(len(grids[0]), [])]
+    if len(grids[0]) == 1:
+        longer = longest_block(grids, LONG)
+        blocks = [longer, *blocks] if tokens >= MANY * math.prod(longer) else blocks
     return [block for block in dict.fromkeys(blocks) if math.prod(block) > 1]
 
 

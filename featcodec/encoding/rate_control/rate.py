@@ -14,7 +14,7 @@ WITHIN = 0.02  # of the rate
 ATTEMPTS = 14
 FIRST, LAST = 1.0, 60.0  # dB between which the first guess lies
 LEAST = 0.02  # dB
-LEAP = 0.02  # dB between two rates: so close, there is none between them
+LEAP = 0.01  # dB between two rates: so close, there is none between them
 
 
 def at_rate(encode: Callable[[float], Report], bpfp: float) -> Report:

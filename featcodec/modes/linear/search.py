@@ -82,7 +82,8 @@ class LinearSearch(ModeSearch):
         """Enter the DCT of blocks worth trying; return the best of them, and those near it."""
         samples, values = race.samples, race.samples.alignment()
         found: list[Trial] = []
-        for block in fitting.blocks_worth_trying(samples.group.grids) or [samples.ones]:
+        tokens = samples.group.values / samples.channels
+        for block in fitting.blocks_worth_trying(samples.group.grids, tokens) or [samples.ones]:
             classes = samples.sample(block, race.sizes.trial, values)[0][False]
             model = fitting.linear_model(block, None, 0, 1, fitting.centre_of(classes))
             found.append(race.consider(Recipe(model, None, values)))
