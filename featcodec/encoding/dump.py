@@ -64,12 +64,13 @@ def encode(
     # NaN and extremes are data here; what comes of it is measured.
     with ONE_THREAD, np.errstate(all="ignore"):
         judge = judge_at(quality.decibels, profile, options)
+        entries = [entry for _, entry in profile.entries_of(task=False)] if profile else []
         if quality.max_error is not None:
             options = replace(options, pool=True)  # a bound holds for each value anyhow
         groups: Sequence[Group | ExactGroup] = (
             exact_groups(source, options, judge)
             if quality.lossless
-            else group_tensors(source, options, lossless=False, judge=judge)
+            else group_tensors(source, options, lossless=False, judge=judge, entries=entries)
         )
         check_features(groups)
         encoder = DumpEncoder(source, out, profile, options, groups, progress)

@@ -1,23 +1,24 @@
 """Profiles in closed form, from any number of dumps read once."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from .. import limits
+from ..align.layout import Layout
 from ..align.value import ValueAlignment
 from ..coding.model import GridModel
 from ..coding.parts.base import Sizes
 from ..container.model import ProfileEntry
 from ..encoding.fit import fitting
-from ..encoding.fit.fitting import Classes
+from ..encoding.fit.fitting import Classes, Energy
 from ..encoding.judge import judge_at
 from ..encoding.room import check_features
-from ..encoding.search.candidate import scale_of
+from ..encoding.search.candidate import separable
 from ..encoding.tensors.group import Group
-from ..encoding.tensors.grouping import group_tensors
+from ..encoding.tensors.grouping import group_tensors, is_stated
 from ..errors import InvalidInput
 from ..modes.banded.fit import EDGES, Moments, banded_model, radial
 from ..request import Options
@@ -25,11 +26,10 @@ from ..tensors import Source
 from ..transform import householder
 from .metric import TaskGradients
 from .pools import Pool, collect, merged
+from .rank import FILES, GOAL, flattery, paying
 from .tables import learn_tables
 
-# A profile is stored once, for many files: its axes are those that pay in so many times the tokens
-# that it is trained on, at 30 dB.
-FILES, GOAL = 4.0, 1e-3
+FLOOR = 0.01  # of the variance: what is less takes no bits at 20 dB
 LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 
 
@@ -44,10 +44,10 @@ def train(
     pools: dict[tuple, Pool] = {}
     judge = judge_at(None, None, options)  # as the encoder reads the dumps that the profile serves
     for source in sources:
-        groups = group_tensors(source, options, lossless=False, judge=judge)
+        groups = group_tensors(source, options, lossless=False, judge=judge, swaps=False)
         check_features(groups)
         features = [group for group in groups if isinstance(group, Group)]
-        for group in features:
+        for group in [*features, *_as_rows(features, source, options)]:
             collect(pools, group)
         if task is not None:
             task.gather(features, source)
@@ -62,6 +62,19 @@ def train(
     if not entries:
         raise InvalidInput("the dumps hold no features to train on")
     return entries
+
+
+def _as_rows(groups: Iterable[Group], source: Source, options: Options) -> Iterator[Group]:
+    """Yield tables whose rows are read as channels, which nobody states, with rows of channels too.
+
+    Another dump may have more rows, and fit only so.
+    """
+    tensors = {tensor.name: tensor for tensor in source.tensors}
+    for group in groups:
+        tensor = tensors.get(group.names[0])
+        rows = {"DL": "LD", "DN": "ND"}.get(group.layout.axes)
+        if rows and tensor and not is_stated(tensor, source.metadata or {}, options):
+            yield replace(group, layout=Layout(rows))
 
 
 def _entries(pool: Pool, prefix: Pool | None) -> list[ProfileEntry]:
@@ -87,8 +100,9 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     scaled = (mean - values.mean) / values.std * (1 << fitting.CENTRE_EXPONENT)
     centre = np.rint(scaled).astype(np.int64)
     most = limits.PROFILE_KLT_NUMBERS
-    spectrum = pool.spectrum(values.std, FILES * pool.count, GOAL)
-    rank = min(spectrum.rank, fitting.most_axes(len(centre), most))
+    variance = pool.moments()[1] / values.std**2
+    found = pool.axes()
+    spectrum, rank = paying(found, variance, pool.count, fitting.most_axes(len(centre), most))
     vectors = householder.factor(spectrum.axes, rank, spectrum.magnitudes[:rank])[None]
     whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros((0, 1)))
     whole = fitting.low_rank(whole, most)
@@ -96,13 +110,16 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     for block in blocks:
         classes = merged(pool.samples[block], values)
         shape = (1,) if pool.prefix else block
-        model = _banded(pool.bands.get(block), centre, values.std**2) or replace(whole, block=shape)
+        banded = _banded(pool.bands.get(block), centre, values.std**2)
+        model = banded or replace(whole, block=shape)
         latents = fitting.latents_of(model, classes, "float32")
-        model = replace(model, scales=fitting.energy_of(latents, shape).scales())
-        # The mean logarithm of the deviations is the rate at high resolution.
-        rate = float(np.maximum(model.scales, scale_of(0.1)).mean())
-        if best is None or rate < best[0]:
-            best = (rate, model, latents)
+        if banded is None:
+            factors = flattery(found, rank).astype(np.float32)[:, None, None]
+            latents = {sizes: a * factors for sizes, a in latents.items()}
+        model = replace(model, scales=_scales(fitting.energy_of(latents, shape)))
+        length = _code_length(latents, shape)
+        if best is None or length < best[0]:
+            best = (length, model, latents)
     assert best is not None
     model = replace(best[1], tables=learn_tables([(best[1], best[2])]))
     return ProfileEntry(
@@ -120,6 +137,25 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
         values.upper,
         model.pack(),
     )
+
+
+def _scales(energy: Energy) -> np.ndarray:
+    """Return scales, those of few latents near what others of their channel and place have."""
+    return energy.towards(separable(energy.scales())).scales()
+
+
+def _code_length(latents: Classes, block: Sizes) -> float:
+    """Return the bits a latent of one half of a sample by the scales of the other half."""
+    firsts = {sizes: a[..., : -(-a.shape[2] // 2)] for sizes, a in latents.items()}
+    others = {sizes: a[..., -(-a.shape[2] // 2) :] for sizes, a in latents.items()}
+    count = sum(a.size for a in others.values())
+    if not count:
+        return math.inf
+    expected = 2.0 ** (_scales(fitting.energy_of(firsts, block)) / 2) + FLOOR
+    energy = fitting.energy_of(others, block)
+    found = energy.moment / np.maximum(energy.count, 1) + FLOOR
+    bits = energy.count * (np.log2(expected) + found / expected / math.log(2)) / 2
+    return float(bits.sum() / (energy.count.sum() * len(energy.moment)))
 
 
 def _banded(moments: Moments | None, centre: np.ndarray, variance: float) -> GridModel | None:

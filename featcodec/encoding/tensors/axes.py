@@ -47,8 +47,13 @@ def best_layouts(
     judge: Judge,
     uneven: Uneven,
     each: bool,
+    trained: Mapping[str, Sequence[Layout]],
+    swaps: bool,
 ) -> dict[str, Layout]:
     """Return the layouts of tensors by name, alike for those of one kind.
+
+    Layouts that a profile was `trained` in are tried where nobody states one. Unless it `swaps`,
+    tokens are never channels because they are few.
 
     What is a row where some are far larger than others stays one: of other layouts, such rows as
     channels or places, one SNR would leave all else with none.
@@ -64,9 +69,11 @@ def best_layouts(
         likely = [layout] if is_stated else _likely(same)
         if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
+        if not is_stated:
+            likely.extend(trained[same[0].name])
         if layout.grid and not is_stated:
             likely.insert(0, Layout(layout.axes))  # there may be so many tokens by accident
-        if not layout.grid:
+        if swaps and not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
         alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]

@@ -1,5 +1,6 @@
 """Tensors of a dump to tensor groups (encoder's choice; any grouping decodes)."""
 
+import contextlib
 import math
 import re
 from collections import Counter
@@ -11,7 +12,7 @@ import numpy as np
 
 from ...align import layout as layouts
 from ...align.layout import Layout, LayoutError
-from ...container.model import ARCHITECTURES
+from ...container.model import ARCHITECTURES, ProfileEntry
 from ...elements import FLOATS
 from ...errors import InvalidInput
 from ...request import Options, Quality
@@ -35,12 +36,15 @@ def group_tensors(
     options: Options,
     lossless: bool,
     judge: Judge | None = None,
+    entries: Sequence[ProfileEntry] = (),
+    swaps: bool = True,
 ) -> list[Group | LosslessGroup]:
     """Return the groups of a dump, in the order of their first tensors.
 
     Floating tensors are features unless the file is `lossless`, or a rule says otherwise. `judge`
     returns about how many bits a group takes; with it, axes nobody states are those of the
-    fewest bits.
+    fewest bits, those of the `entries` of a profile among them. Few tokens may serve as channels
+    where it `swaps`.
     """
     metadata = source.metadata or {}
     aligned: dict[str, tuple[str, Layout]] = {}
@@ -56,8 +60,7 @@ def group_tensors(
         exact |= dict.fromkeys(kept, ASKED)
         if judge is not None:
             features = [tensor for tensor in floats if tensor.name not in exact]
-            stated = {t.name: _is_stated(t, metadata, options) for t in features}
-            aligned |= _by_bits(features, aligned, stated, judge, metadata, options)
+            aligned |= _by_bits(features, aligned, judge, metadata, options, entries, swaps)
     names = {tensor.name for tensor in source.tensors}
     tensors = [part for tensor in source.tensors for part in _parts(tensor, aligned, exact, names)]
     keys: dict[tuple, list[Tensor]] = {}
@@ -153,10 +156,11 @@ def _bits(group: Callable[[list[Tensor]], Group], judge: Judge, tensors: list[Te
 def _by_bits(
     tensors: Sequence[Tensor],
     aligned: Mapping[str, tuple[str, Layout]],
-    stated: Mapping[str, bool],
     judge: Judge,
     metadata: Mapping[str, str],
     options: Options,
+    entries: Sequence[ProfileEntry],
+    swaps: bool,
 ) -> dict[str, tuple[str, Layout]]:
     """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
 
@@ -177,15 +181,32 @@ def _by_bits(
         return group.with_gains.gains is not None
 
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
-    found = best_layouts(tensors, inferred, stated, bits, uneven, not options.pool)
+    stated = {tensor.name: is_stated(tensor, metadata, options) for tensor in tensors}
+    trained = {
+        tensor.name: _trained(tensor, label_of(metadata, tensor.name), entries)
+        for tensor in tensors
+    }
+    found = best_layouts(tensors, inferred, stated, bits, uneven, not options.pool, trained, swaps)
     return {name: (aligned[name][0], layout) for name, layout in found.items()}
+
+
+def _trained(tensor: Tensor, label: str, entries: Sequence[ProfileEntry]) -> tuple[Layout, ...]:
+    """Return the layouts of the entries of a profile by that name which fit a tensor."""
+    found: dict[Layout, None] = {}
+    for entry in entries:
+        layout = Layout(entry.layout, entry.prefix_tokens, entry.grid)
+        with contextlib.suppress(LayoutError):
+            if entry.name == label and layout.token_grid(tensor.shape)[-1] == entry.channels:
+                found[layout] = None
+    return tuple(found)
 
 
 def _values(tensors: Sequence[Tensor]) -> int:
     return sum(math.prod(tensor.shape) for tensor in tensors)
 
 
-def _is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
+def is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
+    """Return whether somebody says what the axes of a tensor are."""
     asked = options.layouts.get(tensor.name, options.layouts.get(""))
     return bool(asked or layouts.stated(tensor.shape, metadata))
 
