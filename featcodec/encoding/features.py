@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from .. import modes
 from ..align.value import ValueStats
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
@@ -90,6 +89,9 @@ class FeatureEncoder:
         after the bits that it takes, about.
         """
         yield choice.estimate.bits, partial(self._reaching, samples, choice, snr)
+        rival = self._rival(samples, choice, snr)
+        if rival is not None:
+            yield rival.estimate.bits, partial(self._reaching, samples, rival, snr)
         few = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
         if choice.picture is not None or not tuning.LEAST_BITS < choice.estimate.bits <= few:
             return
@@ -156,18 +158,32 @@ class FeatureEncoder:
         found = refined_group(group, refined_choice(group, self.options.samples))
         return write_exact(self.writer, found or LosslessGroup.of(group), self.progress)
 
-    def _choice(self, samples: Samples, snr: float, wary: bool = True) -> Choice | None:
+    def _rival(self, samples: Samples, choice: Choice, snr: float) -> Choice | None:
+        """Return the choice without the profile where that may take fewer bits."""
+        if not choice.estimate.contested:
+            return None
+        found = self._choice(samples, snr, trained=False)
+        if found is None or found.estimate == replace(choice.estimate, contested=False):
+            return None
+        few = choice.estimate.bits < tuning.FEW_BITS
+        most = (tuning.RUNG_BITS if few else tuning.DOUBT) * choice.estimate.bits
+        return found if found.estimate.bits < most else None
+
+    def _choice(
+        self, samples: Samples, snr: float, wary: bool = True, trained: bool = True
+    ) -> Choice | None:
         """Return how a group is coded at an SNR, None for bit for bit.
 
-        One that is `wary` sees whether more SNR takes fewer bits.
+        One that is `wary` sees whether more SNR takes fewer bits. Unless `trained`, the profile is
+        left alone.
         """
-        family, sizes, group = self.options.transform, self.options.samples, samples.group
+        family, group = self.options.transform, samples.group
         if family == "neural":
             assert self.profile is not None
             return neural_choice(samples, self.profile.neural, snr)
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
-        entries = self.profile.entries_of(task=False) if self.profile else []
+        entries = self.profile.entries_of(task=False) if self.profile and trained else []
         race = Race(samples, entries, family, snr)
         found = race.run()
         if found is None:
@@ -179,16 +195,6 @@ class FeatureEncoder:
             more = higher.run() if higher.promises(race, found) else None
             if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
                 found = more
-        if (
-            modes.search_of(found.transform).family == "linear"
-            and entries
-            and group.values <= sizes.whole
-        ):
-            # All is known of a small group, so that a profile need never cost anything.
-            without = Race(samples, [], family, snr).run()
-            most = tuning.SAME_BITS * found.estimate.bits
-            if without is not None and without.estimate.bits < most:
-                found = without
         if samples.sparse and snr > tuning.FINE_ABOVE and family == "auto":
             fine = fine_choice(samples, snr)
             found = fine if fine.estimate.bits < tuning.CLEARLY * found.estimate.bits else found

@@ -36,6 +36,7 @@ DOUBT = 1.02  # of the bits of the best: what may still be better when more is s
 SCARCE = 0.1  # bits a value, below which trials are judged badly
 # Of the bits of the best: what more of them is worth another look; how many trials get it.
 CLOSE, CLOSE_SCARCE = (0.1, 3), (0.2, 5)
+CONTESTED = 1.25  # times the bits of the best without a profile are those of the profile, or less
 SATURATION_STEPS = 4  # multiples of the step that may divide the saturation value
 
 # Finalists and the choice.

@@ -117,8 +117,17 @@ class Race:
             choices += self._below(least, sorted(rest, key=lambda trial: trial.bits))
         sound = [choice for choice in choices if choice.sound]
         if not sound:
-            return min(choices, key=lambda choice: choice.estimate.miss)
-        return min(sound, key=lambda choice: choice.estimate.bits)
+            best = min(choices, key=lambda choice: choice.estimate.miss)
+        else:
+            best = min(sound, key=lambda choice: choice.estimate.bits)
+        return replace(best, estimate=replace(best.estimate, contested=self.contested))
+
+    @property
+    def contested(self) -> bool:
+        """Whether the profile's best trial and the best without it may be misjudged."""
+        others = [trial.bits for trial in self.trials if not trial.recipe.of_profile]
+        ratio = self.trained / max(min(others, default=math.inf), 1.0)
+        return 1 / tuning.CONTESTED < ratio < tuning.CONTESTED
 
     def promises(self, lower: "Race", found: Choice) -> bool:
         """Return whether more SNR than in another race may take no more bits than found there.
