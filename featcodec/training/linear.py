@@ -29,7 +29,8 @@ from .pools import Pool, collect, merged
 from .rank import FILES, GOAL, flattery, paying
 from .tables import learn_tables
 
-FLOOR = 0.01  # of the variance: what is less takes no bits at 20 dB
+ERRORS = (0.3, 0.1, 0.01, 0.001)  # of the variance, at which blocks are compared
+TINY = 1e-12
 LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 
 
@@ -145,17 +146,31 @@ def _scales(energy: Energy) -> np.ndarray:
 
 
 def _code_length(latents: Classes, block: Sizes) -> float:
-    """Return the bits a latent of one half of a sample by the scales of the other half."""
-    firsts = {sizes: a[..., : -(-a.shape[2] // 2)] for sizes, a in latents.items()}
-    others = {sizes: a[..., -(-a.shape[2] // 2) :] for sizes, a in latents.items()}
-    count = sum(a.size for a in others.values())
-    if not count:
+    """Return about how many bits other latents take; the logarithm of the mean at some errors.
+
+    That lies in the middle of what the sample takes by its own scales, which flatter it, and of
+    what its second half takes by the scales of the first, which are of half as many latents.
+    """
+    halves = [{sizes: a[..., : -(-a.shape[2] // 2)] for sizes, a in latents.items()}]
+    halves += [{sizes: a[..., -(-a.shape[2] // 2) :] for sizes, a in latents.items()}]
+    if not sum(a.size for a in halves[1].values()):
         return math.inf
-    expected = 2.0 ** (_scales(fitting.energy_of(firsts, block)) / 2) + FLOOR
-    energy = fitting.energy_of(others, block)
-    found = energy.moment / np.maximum(energy.count, 1) + FLOOR
-    bits = energy.count * (np.log2(expected) + found / expected / math.log(2)) / 2
-    return float(bits.sum() / (energy.count.sum() * len(energy.moment)))
+    first, second = (fitting.energy_of(half, block) for half in halves)
+    every = fitting.energy_of(latents, block)
+    return (_logarithm(every, every) + _logarithm(first, second)) / 2
+
+
+def _logarithm(fitted: Energy, other: Energy) -> float:
+    """Return the logarithm of the bits that latents of an energy take by scales of another."""
+    expected = 2.0 ** (_scales(fitted) / 2)
+    found = other.moment / np.maximum(other.count, 1)
+    weight = other.count / (other.count.sum() * len(expected))
+    length = 0.0
+    for error in ERRORS:
+        ratio = (found + error) / (expected + error)
+        bits = (np.log2(expected / error + 1) + (ratio - 1) / math.log(2)) / 2
+        length += math.log(max(float((weight * bits).sum()), TINY)) / len(ERRORS)
+    return length
 
 
 def _banded(moments: Moments | None, centre: np.ndarray, variance: float) -> GridModel | None:

@@ -10,11 +10,6 @@ that they were not chosen on loses by today's constants says how far these are f
 measured. With --csv FILE what is printed is kept as a file of `data/`.
 """
 
-import os
-
-for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
-
 import argparse
 import io
 import math
@@ -29,7 +24,7 @@ from sweep import Beginning, Row
 from featcodec.dumps import Dump
 from featcodec.encoding import tuning
 from featcodec.encoding.dump import encode
-from featcodec.encoding.fit import fitting, spectrum
+from featcodec.encoding.fit import fitting
 from featcodec.modes.context import fit as tables
 from featcodec.modes.context.candidate import ContextCandidate
 from featcodec.modes.interpolated.candidate import InterpolatedCandidate
@@ -37,7 +32,7 @@ from featcodec.modes.plain.candidate import PlainCandidate
 from featcodec.quantise import dependent
 from featcodec.request import Quality
 
-VALUES = 80_000
+VALUES = 50_000
 SNRS = (5, 10, 20, 30)
 HALVES = {
     "A": "mobilenetv2_op61 resnet56_layer2 resnet56_layer3 vit_block4 vit_block6"
@@ -80,15 +75,6 @@ FAMILIES: Mapping[str, Mapping[str, Settings]] = {
         "0.2 and 1.12": margins(0.2, 5, 1.12, 1.04),
     },
     "prices of scales and tables, times 1": {str(f): prices(f) for f in (0.5, 2)},
-    "precision of a KLT, 0.9": {
-        str(value): [(spectrum, "PRECISION", value)] for value in (0.65, 1.25)
-    },
-    "latents that an expected scale is worth, 6": {
-        str(value): [(fitting, "PRIOR", value)] for value in (3.0, 12.0)
-    },
-    "scales below the step of a trellis, 0.75": {
-        str(value): [(tuning, "DEPENDENT_SCALE", value)] for value in (0.0, 1.5)
-    },
 }
 
 
@@ -111,10 +97,10 @@ def measured(paths: Sequence[Path], values: int, family: str, value: str) -> Ite
     for path in paths:
         with Dump(path) as dump:
             source = Beginning.of(dump, values)
-        for snr in SNRS:
-            report = encode(source, io.BytesIO(), Quality(snr=snr))
-            row: Row = {"dump": path.stem, "half": halves[path.stem], "family": family}
-            yield {**row, "value": value, "snr_db": snr, "bpfp": report.bpfp}
+            for snr in SNRS:
+                report = encode(source, io.BytesIO(), Quality(snr=snr))
+                row: Row = {"dump": path.stem, "half": halves[path.stem], "family": family}
+                yield {**row, "value": value, "snr_db": snr, "bpfp": report.bpfp}
 
 
 def best(rows: Sequence[Row], half: str) -> dict[str, str]:
