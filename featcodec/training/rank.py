@@ -9,6 +9,7 @@ from .pools import Axes
 # that it is trained on, at 30 dB.
 FILES, GOAL = 4.0, 1e-3
 TINY = 1e-12  # of the variance
+LEFT = 0.01  # of the variance of each channel
 
 
 def paying(found: Axes, variance: np.ndarray, tokens: int, most: int) -> tuple[Spectrum, int]:
@@ -28,7 +29,7 @@ def paying(found: Axes, variance: np.ndarray, tokens: int, most: int) -> tuple[S
     bits: dict[int, float] = {}
     for rank in {0, most, *np.rint(2 ** (octaves / 2)).astype(int).tolist()}:
         rest = variance - found.axes[:, :rank] ** 2 @ (found.seen[:rank] * total)
-        rest = np.maximum(rest, TINY)
+        rest = np.maximum(rest, LEFT * variance)  # which the sample may not show
         rest *= max(total - along[:rank].sum(), TINY) / rest.sum()
         bits[rank] = tokens * FILES * _rate(along[:rank], rest) + numbers[rank]
     return spectrum, min(bits, key=bits.__getitem__)

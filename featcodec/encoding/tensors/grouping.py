@@ -37,14 +37,14 @@ def group_tensors(
     lossless: bool,
     judge: Judge | None = None,
     entries: Sequence[ProfileEntry] = (),
-    swaps: bool = True,
+    training: bool = False,
 ) -> list[Group | LosslessGroup]:
     """Return the groups of a dump, in the order of their first tensors.
 
     Floating tensors are features unless the file is `lossless`, or a rule says otherwise. `judge`
     returns about how many bits a group takes; with it, axes nobody states are those of the
-    fewest bits, those of the `entries` of a profile among them. Few tokens may serve as channels
-    where it `swaps`.
+    fewest bits, those of the `entries` of a profile among them. For `training`, few tokens never
+    serve as channels, and what differs in statistics is apart, whatever bits that takes in a file.
     """
     metadata = source.metadata or {}
     aligned: dict[str, tuple[str, Layout]] = {}
@@ -60,7 +60,7 @@ def group_tensors(
         exact |= dict.fromkeys(kept, ASKED)
         if judge is not None:
             features = [tensor for tensor in floats if tensor.name not in exact]
-            aligned |= _by_bits(features, aligned, judge, metadata, options, entries, swaps)
+            aligned |= _by_bits(features, aligned, judge, metadata, options, entries, not training)
     names = {tensor.name for tensor in source.tensors}
     tensors = [part for tensor in source.tensors for part in _parts(tensor, aligned, exact, names)]
     keys: dict[tuple, list[Tensor]] = {}
@@ -85,7 +85,7 @@ def group_tensors(
             reasons = dict.fromkeys(exact[t.name] for t in alike if t.name in exact)
             groups.append(lossless_group(alike, tuple(reasons)))
         else:
-            groups += _features(key, alike, metadata, judge, pooled)
+            groups += _features(key, alike, metadata, None if training else judge, pooled)
     order = {tensor.name: i for i, tensor in enumerate(tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
 
@@ -100,7 +100,12 @@ def _features(
     """Yield the groups of tensors that agree in what no group mixes, by their statistics."""
     _, architecture, layout, _, quality = key
     group = partial(
-        _group, architecture=architecture, layout=layout, metadata=metadata, quality=quality
+        _group,
+        architecture=architecture,
+        layout=layout,
+        metadata=metadata,
+        quality=quality,
+        among=alike,
     )
     bits = None if judge is None else partial(_bits, group, judge)
     for same in split_by_statistics(alike, layout.of_parts, bits):
@@ -133,8 +138,9 @@ def _group(
     layout: Layout,
     metadata: Mapping[str, str],
     quality: Quality | None = None,
+    among: Sequence[Tensor] = (),
 ) -> Group:
-    """Return the group of some tensors, or of some parts of tensors of a layout."""
+    """Return the group of some tensors among others, or of some parts of tensors of a layout."""
     return Group(
         tensors[0].dtype,
         architecture,
@@ -143,6 +149,7 @@ def _group(
         [tensor.shape for tensor in tensors],
         _reader(tensors),
         label_of(metadata, tensors[0].of or tensors[0].name),
+        told_apart([tensor.name for tensor in tensors], [tensor.name for tensor in among]),
         quality=quality,
         cut_as=layout if tensors[0].of else None,
         parts=tensors if tensors[0].of else (),
@@ -215,6 +222,25 @@ def label_of(metadata: Mapping[str, str], name: str) -> str:
     """Return what a profile calls features of this kind: model and layer, or the name's stem."""
     named = [metadata[key] for key in ("model", "layer") if metadata.get(key)]
     return " / ".join(named) or re.sub(r"\d+", "#", name)
+
+
+def told_apart(names: Sequence[str], others: Sequence[str]) -> str:
+    """Return what names have in common that others of their stem have not; "" where that is none.
+
+    >>> told_apart(["layer.3.text_1", "layer.3.text_2"], ["layer.3.text_1", "layer.4.text_1"])
+    'layer.3.text_#'
+    """
+    stem = re.sub(r"\d+", "#", names[0])
+    if any(re.sub(r"\d+", "#", name) != stem for name in names):
+        return ""
+    pattern = re.compile(r"(\d+)".join(map(re.escape, stem.split("#"))))
+    matches = [match for match in map(pattern.fullmatch, others) if match]
+    mine = [set(found) for found in zip(*(re.findall(r"\d+", name) for name in names))]
+    every = [set(found) for found in zip(*(match.groups() for match in matches))]
+    if all(len(numbers) > 1 or numbers == of_all for numbers, of_all in zip(mine, every)):
+        return ""
+    kept = (min(n) if len(n) == 1 and n != of_all else "#" for n, of_all in zip(mine, every))
+    return "".join(a + b for a, b in zip(stem.split("#"), (*kept, "")))
 
 
 def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tuple[str, Layout]:
