@@ -9,14 +9,13 @@ from .pools import Axes
 # that it is trained on, at 30 dB.
 FILES, GOAL = 4.0, 1e-3
 TINY = 1e-12  # of the variance
-LEFT = 0.01  # of the variance of each channel
 
 
 def paying(found: Axes, variance: np.ndarray, tokens: int, most: int) -> tuple[Spectrum, int]:
     """Return the spectrum of axes in a profile, and how many of them take the fewest bits.
 
     `variance` (channels,) is that of the channels. Bits are those of the Gaussian rate (reverse
-    water-filling) of axes and of what they leave of each channel, and of the numbers of the axes.
+    water-filling) of axes and of what they leave, as much of each channel, and of their numbers.
     """
     total = float(variance.sum())
     along = np.maximum(found.elsewhere, 0) * total
@@ -28,10 +27,8 @@ def paying(found: Axes, variance: np.ndarray, tokens: int, most: int) -> tuple[S
     octaves = np.arange(0, 2 * np.log2(max(most, 1)), 1)  # halves of them
     bits: dict[int, float] = {}
     for rank in {0, most, *np.rint(2 ** (octaves / 2)).astype(int).tolist()}:
-        rest = variance - found.axes[:, :rank] ** 2 @ (found.seen[:rank] * total)
-        rest = np.maximum(rest, LEFT * variance)  # which the sample may not show
-        rest *= max(total - along[:rank].sum(), TINY) / rest.sum()
-        bits[rank] = tokens * FILES * _rate(along[:rank], rest) + numbers[rank]
+        left = max(1 - float(found.elsewhere[:rank].sum()), TINY)
+        bits[rank] = tokens * FILES * _rate(along[:rank], left * variance) + numbers[rank]
     return spectrum, min(bits, key=bits.__getitem__)
 
 

@@ -65,6 +65,7 @@ def measured(channels: int, rows: int, snr: float, folder: Path) -> dict[str, st
         "rows": rows,
         "seconds": seconds,
         "memory_mb": memory,
+        "judged": rows // JUDGED,
         "profile_bytes": path.stat().st_size,
         "without_bpfp": found[0].bpfp,
         "with_bpfp": found[1].bpfp,

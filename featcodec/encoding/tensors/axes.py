@@ -69,8 +69,6 @@ def best_layouts(
         likely = [layout] if is_stated else _likely(same)
         if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
-        if not is_stated:
-            likely.extend(trained[same[0].name])
         if layout.grid and not is_stated:
             likely.insert(0, Layout(layout.axes))  # there may be so many tokens by accident
         if swaps and not layout.grid:
@@ -81,11 +79,12 @@ def best_layouts(
             stacked = stacked_axes(same)
             alike = with_independent(alike, stacked) or alike if stacked else alike
             alike = joined_tokens(same) or alike
+        known = [] if is_stated else [one for one in trained[same[0].name] if one not in alike]
         if not is_stated:
             alike += perhaps_independent(alike, same)
-            alike = _keeping_rows(alike, same, uneven)
+            alike = _keeping_rows([*alike, *known], same, uneven)
         best = _best(alike or [layout], same, judge)
-        if not is_stated and each:
+        if not is_stated and each and best not in known:
             best = best if best.parts else joined_parts(same, best)
         found |= {tensor.name: best for tensor in same}
     return found
