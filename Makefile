@@ -8,9 +8,9 @@ LOWEST_BIN := .venv-lowest/bin
 # The first python3.X that runs; one may be on the path and refuse to.
 runs = $(firstword $(foreach v,$(1),$(shell python$(v) -c "print('python$(v)')" 2>/dev/null)) python3)
 
-# What is skipped without torch, compressai or matplotlib; and the bytes of the format, read and made.
+# What is skipped without torch, compressai, matplotlib or Ray; and the bytes of the format.
 IN_BOTH := $(addprefix tests/test_,$(addsuffix .py,neural learning eval guide making_vectors vectors \
-    access elements readers dumps verify exact))
+    access elements readers dumps verify exact ray))
 # A worker a core, each of one thread.
 PYTEST := -m pytest --numprocesses auto --dist worksteal
 test test-lowest: export OMP_NUM_THREADS = 1
@@ -32,7 +32,7 @@ test test-lowest: export OPENBLAS_NUM_THREADS = 1
 .venv-lowest/test: pyproject.toml
 	$(LOWEST) -m venv .venv-lowest
 	$(LOWEST_BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	$(LOWEST_BIN)/python -m pip install --quiet --group test --group lowest --editable ".[train,eval]"
+	$(LOWEST_BIN)/python -m pip install --quiet --group test --group lowest --editable ".[train,eval,ray]"
 	touch $@
 
 demo: .venv/demo

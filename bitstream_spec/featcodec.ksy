@@ -62,7 +62,7 @@ types:
             and type != section_type::entr and type != section_type::indx
             and type != section_type::end
             and (type != section_type::netw or _root.signature.major_version < 3))
-        doc: Bit 0, the section is critical, as all sections of this version are.
+        doc: Bit 0, the section is critical, as all sections are but PROF, MADE and unknown ones.
       - id: len_payload
         type: u8
         valid:
@@ -76,6 +76,8 @@ types:
             'section_type::grup': grup
             'section_type::entr': entr
             'section_type::netw': netw
+            'section_type::prof': prof
+            'section_type::made': made
             'section_type::indx': indx
             'section_type::end': end
             _: unknown
@@ -90,6 +92,25 @@ types:
         size-eos: true
         valid:
           expr: _parent.flags == 0
+
+  prof:
+    doc: Section 3.1. A profile in the file that needs it, whole; read it as a file of its own.
+    seq:
+      - id: file
+        size-eos: true
+        valid:
+          expr: _parent.flags == 0 and _root.signature.kind == kind::features
+        doc: A name of a type would refer to this file as its root, so it is bytes.
+
+  made:
+    doc: Section 3.1. How the file was made.
+    seq:
+      - id: text
+        type: str
+        encoding: UTF-8
+        size-eos: true
+        valid:
+          expr: _parent.flags == 0 and _root.signature.kind == kind::features
 
   end:
     doc: Section 3.
@@ -1370,6 +1391,8 @@ enums:
     0x50555247: grup
     0x52544e45: entr
     0x5754454e: netw
+    0x464f5250: prof
+    0x4544414d: made
     0x58444e49: indx
     0x20444e45: end
   kind:

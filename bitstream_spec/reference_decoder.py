@@ -211,6 +211,7 @@ CONTEXT_V3, CONTEXT_V4, CONTEXT = CONTEXTS = 2, 6, 7  # the transforms of contex
 WEIGHTED = 9  # the transform of a task metric
 LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
+BESIDE = (b"PROF", b"MADE")  # not critical, in files of features of any version
 
 
 @dataclass
@@ -233,6 +234,7 @@ def read_section(data: bytes, offset: int, known: Container[bytes]) -> Section:
     (crc,) = struct.unpack_from("<I", data, end - 4)
     must(crc == zlib.crc32(data[offset : end - 4]), "the CRC-32 of a section does not match")
     must(flags <= 1, "unknown flags of a section")
+    must(kind not in BESIDE or not flags, f"section {kind!r} is critical")
     must(kind in known or not flags, f"unknown critical section {kind!r}")
     must(flags or kind not in known, f"section {kind!r} is not critical")
     return Section(kind, data[offset + 16 : end - 4], offset, end)
@@ -265,6 +267,7 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
         sound = section.type == type_ and section.end - offset == size
         must(sound, "a section is not the one that INDX lists")
         must(type_ not in known or type_ in BELONG[kind], f"a section {type_!r} in a wrong place")
+        must(type_ not in BESIDE or kind == FEATURES, f"a section {type_!r} in a profile")
         sections.append(section)
         offset = section.end
     must(offset == at, "INDX does not follow the last section")
@@ -272,6 +275,10 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
     within(index.types.count(b"GRUP"), "GROUPS")
     within(index.types.count(b"ENTR"), "PROFILE_ENTRIES")
     must(major < 3 or index.types.count(b"NETW") <= 1, "two networks in a profile")
+    must(index.types.count(b"MADE") <= 1, "two notes on the making of a file")
+    for section in sections:
+        if section.type == b"MADE":
+            utf8(section.payload)
     return major, sections, index
 
 
@@ -600,11 +607,7 @@ def read_group(
         must(profile and profile.network, "no profile with a network")
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
-    for model in z.models if z.dependent else []:
-        must(model.transform not in (2, 4, 5, 8), "dependent quantisation in the sample domain")
-        first = 78 if model.transform in CONTEXTS else 128
-        full = all(table.magnitude for number, table in model.tables.items() if number >= first)
-        must(full, "an empty table of a quantiser")
+    check_quantisers(z)
     if z.refined or z.logarithmic:
         must(flags & 15 == 2 and z.refined and coding != 2, "flags of a refined group")
         check_refined(z, profile)
@@ -612,6 +615,15 @@ def read_group(
     total = sum(v.samples * rows_of(z, v) for v in z.views)
     must(group.slabs == total, "the number of slabs is wrong")
     return group
+
+
+def check_quantisers(z: Lossy) -> None:
+    """The rules of dependent quantisation (7.10)."""
+    for model in z.models if z.dependent else []:
+        must(model.transform not in (2, 4, 5, 8), "dependent quantisation in the sample domain")
+        first = 78 if model.transform in CONTEXTS else 128
+        full = all(table.magnitude for number, table in model.tables.items() if number >= first)
+        must(full, "an empty table of a quantiser")
 
 
 def read_part(
@@ -2687,12 +2699,13 @@ def decode_message(
     r, p = Reader(data), read_profile(profile)
     flags, kind = r.u8(), r.u8()
     version = flags >> 4
-    must(version in (1, 2), "unknown version of messages")
+    must(version in (1, 2, 3), "unknown version of messages")
     dtype, shape = kind >> 4, r.varints(kind & 15)
     must(is_floating(dtype), "the element type of a message")
     must(within(math.prod(shape), "ROW_GROUP_VALUES") <= most, "a message of too many values")
     within(math.prod(filter(None, shape)), "TENSOR_VALUES")
     if flags & 8:
+        must(version < 3, "a message of version 3 is never bit for bit")
         seed = zlib.crc32(data[: r.at]) if version > 1 else 0
         return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), 1, seed)
     must(version == 1 or r.take(2) == p.sha256[:2], "a message of another profile")
@@ -2708,6 +2721,7 @@ def decode_message(
     z.step = 2.0 ** ((code - 32768) / 1024)
     z.step_scale = 2 * ((code - 32768 + 256) >> 9)
     z.shift = r.svarint() if flags & 4 else 0
+    z.dependent = version == 3
     z.seed = zlib.crc32(data[: r.at], p.seed) if version > 1 else p.seed
     z.models = [entry.model]
     z.views = [view(shape, layout, entry.prefix, entry.grid)]
@@ -2718,6 +2732,7 @@ def decode_message(
         same = [x for x in p.entries if x.of_prefix and (x.name, x.channels, x.mean) == key]
         must(same, "the profile lacks the model of the prefix tokens")
         z.models.append(same[0].model)
+    check_quantisers(z)
     check_slabs(z)
     out = [blank(dtype, shape)]
     decode_rows(r, z, 128, 0, v.samples * rows_of(z, v), out, bool(flags & 2))
@@ -3068,7 +3083,11 @@ def read_groups(
     The groups come one by one, so that no more than one model need be kept.
     """
     major, sections, index = read_file(data, FEATURES)
-    at_hand = {hashlib.sha256(p).digest(): p for p in profiles}
+    held = [s.payload for s in sections if s.type == b"PROF"]  # 3.1
+    at_hand = {hashlib.sha256(p).digest(): p for p in held}
+    must(len(at_hand) == len(held), "a profile twice in the file")
+    must(set(at_hand) <= set(index.profiles), "a profile in the file that it does not need")
+    at_hand |= {hashlib.sha256(p).digest(): p for p in profiles}
     for digest in index.profiles:
         must(digest in at_hand, f"the file needs the profile {digest.hex()}")
     read = {digest: read_profile(at_hand[digest]) for digest in set(index.profiles)}

@@ -64,7 +64,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
             path: Of the file.
             framework: numpy or torch, or np or pt: what tensors come as.
             device: Of torch tensors.
-            profile: One or several profiles or their paths; built-in ones are found without.
+            profile: One or several, or their paths; those found by their hash go without.
             cache: Bytes of decoded values that are kept, at most, so that rows and tensors of a row
                 group are decoded once when they are asked for one after the other; 0 keeps none.
 

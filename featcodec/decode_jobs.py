@@ -24,7 +24,7 @@ from .dumps import Described, DumpWriter
 from .elements import FLOATS
 from .errors import InvalidInput
 from .outputs import descriptor
-from .pool import results
+from .pool import advance, results
 
 CHUNK = 1 << 18  # values converted at once
 
@@ -57,9 +57,7 @@ def decode_to(
     the dump is no archive, which is written in order.
     """
     entries = chosen_entries(decoder.reader, names)
-    if dtype is not None and dtype not in FLOATS:
-        raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
-    described = _described(entries, dtype)
+    described = wanted_of(decoder.reader, names, dtype)
     archive = saving.archive_of(path, described)
     if archive is not None:
         with tempfile.TemporaryFile(dir=Path(out.name).parent) as room:
@@ -77,7 +75,7 @@ def decode_to(
     share = Share(file, plain, tuple(names), dtype, str(out.name), os.fspath(path), 0, jobs)
     others = [replace(share, number=number) for number in range(1, jobs)]
     own = partial(_decode, decoder, writer, entries, dtype, (0, jobs))
-    for _, result in results(_work, others, jobs - 1, own):
+    for _, result in results(_work, others, jobs - 1, own, lambda _, count: advance(count)):
         if isinstance(result, Exception):
             raise result
     return writer.total
@@ -87,13 +85,20 @@ def _work(share: Share) -> None:
     """Decode a share in a process of its own."""
     decoder = Decoder(Reader(share.file, share.file.name), share.profiles)
     entries = chosen_entries(decoder.reader, share.names)
-    described = _described(entries, share.dtype)
+    described = wanted_of(decoder.reader, share.names, share.dtype)
     with Path(share.target).open("r+b") as out:
         writer = _writer(decoder, out, share.path, described, reserved=True)
         _decode(decoder, writer, entries, share.dtype, (share.number, share.of))
 
 
-def _described(entries: Sequence[TensorEntry], dtype: str | None) -> list[Described]:
+def wanted_of(reader: Reader, names: Sequence[str], dtype: str | None) -> list[Described]:
+    """Return the tensors of the dump that a file is decoded to, all when none is named.
+
+    Raises InvalidInput for an unknown tensor or type.
+    """
+    entries = chosen_entries(reader, names)
+    if dtype is not None and dtype not in FLOATS:
+        raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
     kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
     return [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
 
@@ -119,7 +124,14 @@ def _decode(
     place = {entry.name: i for i, entry in enumerate(entries)}
     convert = partial(_converted, wanted=dtype) if dtype else None
     target = lambda entry: writer.tensor(place[entry.name])  # noqa: E731
-    decoder.decode(entries, target, writer.release, convert, share)
+    row_groups = sum(group.header.row_groups for group in decoder.groups)
+    bytes_each = decoder.reader.size // max(row_groups, 1)
+
+    def release() -> None:
+        writer.release()
+        advance(bytes_each)
+
+    decoder.decode(entries, target, release, convert, share)
 
 
 def _converted(stored: np.ndarray, dtype: str, wanted: str) -> np.ndarray:

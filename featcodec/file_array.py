@@ -13,7 +13,7 @@ from .container.source import Source
 from .errors import InvalidInput
 
 DENSE = 2  # times the bytes that are wanted: as many are read at once
-GAP = 1 << 14  # bytes that are sooner read than passed over
+GAP = 1 << 17  # bytes that are sooner read than passed over: a read takes Python some time
 SPAN = 1 << 23  # bytes read at once where there are gaps
 # Before 2.1 NumPy cannot be told that reshaping is never to copy, from 2.5 on shapes are not set.
 TOLD = np.lib.NumpyVersion(np.__version__) >= "2.1.0"

@@ -1,9 +1,10 @@
 """Files in, files out: what the command line and the Python functions share."""
 
 import contextlib
+import math
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,10 +43,10 @@ def encode_file(
     Args:
         source: Path of the dump: a file of safetensors, NumPy (.npz, .npy) or torch.save.
         destination: Path of the file to write; `overwrite` lets it replace one.
-        quality: Of the floating tensors; 20 dB without.
+        quality: Of the floating tensors; without, what a profile recommends, else 20 dB.
         profile: Trained statistics, which decoding needs too; without, they travel in the file.
         options: Layouts, architectures, transforms, and qualities by name.
-        progress: Is told how many values each row group held.
+        progress: Is told how many bytes of the dump each row group held.
         verify: Decode the file and compare it with the dump before it appears; it is on the disk
             then.
 
@@ -64,19 +65,48 @@ def encode_file(
     >>> report.output_bytes < report.input_bytes and report.snr_db >= 10
     True
     """
+    options = options or Options()
+    with encoding(source, destination, quality, profile, options, overwrite, progress, verify) as (
+        report
+    ):
+        return report
+
+
+@contextlib.contextmanager
+def encoding(
+    source: str | os.PathLike[str],
+    destination: str | os.PathLike[str],
+    quality: Quality | None,
+    profile: Profile | None,
+    options: Options,
+    overwrite: bool,
+    progress: Progress | None,
+    verify: bool,
+) -> Iterator[Report]:
+    """Encode a dump as `encode_file` does; the file takes its name at the end of the block.
+
+    The block gets the report, so that what is to be noted of a file is noted before it appears.
+    """
     refuse_input(source, destination)
     quality = quality or Quality.choose()
-    rules = options.rules if options else {}
     with Dump(Path(source)) as dump, complete(destination, overwrite) as out:
-        remarks = _left_out(dump, Rules(rules))
-        report = encode(dump, out, quality, profile, options, progress)
+        remarks = _left_out(dump, Rules(options.rules))
+        report = encode(dump, out, quality, profile, options, _in_bytes(dump, progress))
         if verify:
             out.flush()
             profiles = [profile] if profile else []
-            verification.verify(dump, File(out, "the file"), quality, profiles, rules)
+            verification.verify(dump, File(out, "the file"), quality, profiles, options.rules)
             os.fsync(out.fileno())
         dump.check()
-        return replace(report, remarks=(*remarks, *report.remarks))
+        yield replace(report, remarks=(*remarks, *report.remarks))
+
+
+def _in_bytes(dump: Dump, progress: Progress | None) -> Progress | None:
+    """Return what counts values as bytes of the dump."""
+    if progress is None:
+        return None
+    values = sum(math.prod(tensor.shape) for tensor in dump.tensors)
+    return lambda count: progress(count * dump.data_bytes // max(values, 1))
 
 
 def _left_out(dump: Dump, rules: Rules) -> list[str]:
@@ -108,7 +138,7 @@ def decode_file(
         source: Path of the file.
         destination: Path of the dump to write; `overwrite` lets it replace one. The suffix .npz,
             .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any other safetensors.
-        profiles: The profiles that the file may need; built-in ones are found without.
+        profiles: The profiles that the file may need; those found by their hash go without.
         tensors: Names of the tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
         jobs: Processes that share the row groups; the dump is the same for any number.

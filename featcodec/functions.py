@@ -1,5 +1,6 @@
 """Functions of the user's own, named on the command line."""
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from .errors import InvalidInput
 def named_function(text: str, option: str) -> Callable[..., Any]:
     """Import `MODULE:FUNCTION`, from the current directory too.
 
-    It works on torch tensors. Raises InvalidInput when there is no such function.
+    It works on torch tensors. Raises InvalidInput when there is no such function; what is returned
+    raises it, too, for whatever the function raises.
     """
     try:
         importlib.import_module("torch")
@@ -27,4 +29,13 @@ def named_function(text: str, option: str) -> Callable[..., Any]:
         function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise InvalidInput(f"{option} {text}: {error}") from None
-    return function
+
+    @functools.wraps(function)
+    def called(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise InvalidInput(f"{option} {text} fails: {reason}") from error
+
+    return called

@@ -38,6 +38,7 @@ from .request import Quality
 from .threads import ONE_THREAD
 
 MAX_VALUES = 1 << 24
+EFFORTS = ("fast", "best")
 
 
 class Codec:
@@ -61,7 +62,7 @@ class Codec:
         snr: float | None = None,
         entry: str | None = None,
         *,
-        step: float | None = None,
+        effort: str = "fast",
         max_values: int = MAX_VALUES,
         framework: str = "numpy",
         device: str = "cpu",
@@ -73,8 +74,8 @@ class Codec:
             profile: A profile with linear entries, the same at both ends, its path or its name.
             snr: In dB, of each array.
             entry: Name of the entry to encode with, where the profile has several.
-            step: Of the quantiser, in the unit of the values: one pass, no search, and an SNR that
-                is what comes of it; the squared error of a value is at most about step ** 2 / 12.
+            effort: fast, or best: to meet an SNR in fewer bits along a trellis, which takes several
+                times as long to encode, and somewhat longer to decode. A decoder needs none.
             max_values: How many values an array may have: decoding refuses a message of more
                 before it takes memory for them. Twenty bytes can stand for very many, so state
                 what you expect where messages come from others; decoding takes up to 24 bytes a
@@ -83,13 +84,16 @@ class Codec:
             device: Of torch tensors.
             **quality: In place of `snr`: `bpfp`, the bits per feature point of each message at
                 most, its head counted; `max_error`, that no value exceeds, in the unit of the
-                values; or `lossless=True`.
+                values; `step` of the quantiser, in the unit of the values: one pass, no search,
+                and an SNR that is what comes of it, the squared error of a value being at most
+                about step ** 2 / 12; or `lossless=True`.
 
         Raises:
             InvalidInput: For two qualities, one that is not positive, a name that the profile
                 lacks, a profile with a network alone, a limit beyond that of the format, or an
-                unknown framework.
+                unknown framework or effort.
         """
+        step = quality.pop("step", None)
         if step is not None:
             if not (math.isfinite(step) and step > 0):
                 raise InvalidInput(f"step must be a positive number, not {step}")
@@ -104,7 +108,10 @@ class Codec:
             raise InvalidInput("messages have no gains of rows; use snr")
         if self.quality.task_snr is not None:
             raise InvalidInput("messages have no metric of a task; use snr")
+        if effort not in EFFORTS:
+            raise InvalidInput(f"effort {effort!r}: use one of {', '.join(EFFORTS)}")
         self.step = step
+        self.effort = effort
         self.max_values = max_values
         self._export = Exporter(framework, device)
         self._wanted = entry
@@ -162,7 +169,8 @@ class Codec:
         self._check_size(stored.shape, InvalidInput)
         with ONE_THREAD, np.errstate(all="ignore"):  # extremes are data here, and are measured
             values = Values.of(stored, dtype)
-            return encode(values, self._entries, self.profile, self.quality, self.step)
+            thorough = self.effort == "best"
+            return encode(values, self._entries, self.profile, self.quality, self.step, thorough)
 
     def decode(self, message: "bytes | bytearray | memoryview") -> Any:
         """Return the array of a message, of the shape and type that was encoded.

@@ -59,7 +59,7 @@ def save(
             default about 3 MB of float32.
         **quality: Of all others, one of `snr` (dB), `bpfp` (bits per feature point), `max_error`
             (in the unit of the values), `task_snr` (dB, with a profile of a task) and
-            `lossless=True`; 20 dB without.
+            `lossless=True`; without, what the profile recommends, else 20 dB.
 
     Raises:
         InvalidInput: For arrays of types that safetensors lacks, layouts that do not fit, and more
@@ -127,7 +127,7 @@ def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[
 
     Args:
         filename: Path of the file.
-        profile: One or several profiles or their paths; built-in ones are found without.
+        profile: One or several, or their paths; those found by their hash go without.
 
     Raises:
         InvalidStream: For a file that is damaged, truncated or of an unknown version.

@@ -5,7 +5,9 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -15,10 +17,38 @@ from .errors import FeatcodecError
 from .outputs import PROCESS, abandoned
 
 PATIENCE = 10.0  # seconds that a process has to clean up
+TELL_EVERY = 0.2  # seconds
+
+
+_listener: Callable[[int], object] | None = None  # of how far the task of this process is
 
 
 class WorkerDied(FeatcodecError):
     """The process that worked on a task is gone."""
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """That more of a task is done, in the unit that its work counts in."""
+
+    count: int
+
+
+def advance(count: int) -> None:
+    """Tell whoever waits for the task of this process that more of it is done."""
+    if _listener is not None:
+        _listener(count)
+
+
+@contextlib.contextmanager
+def listening(listener: Callable[[int], object] | None) -> Iterator[None]:
+    """Have a function told of what `advance` is called with in this process."""
+    global _listener
+    before, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = before
 
 
 class Worker:
@@ -65,18 +95,26 @@ def results(
     tasks: Sequence[Any],
     jobs: int,
     meanwhile: Callable[[], object] | None = None,
+    told: Callable[[int, int], object] = lambda position, count: None,
 ) -> Iterator[tuple[int, Any]]:
     """Yield (position, result) of tasks as they are done; each has a `target`, what it writes.
 
     A result is an exception when there was one. Tasks are dropped when the iterator is.
-    `meanwhile` is called once here, when as many processes as there may be are at work.
+    `meanwhile` is called once here, when as many processes as there may be are at work; `told` with
+    a position and what `advance` was told there.
     """
     waiting = list(enumerate(tasks))[::-1]
     workers: list[Worker] = []
     try:
         while waiting or workers:
             while waiting and len(workers) < jobs:
-                workers.append(Worker(work))
+                try:
+                    workers.append(Worker(work))
+                except OSError:  # there is no room for more processes
+                    if not workers:
+                        raise
+                    jobs = len(workers)
+                    break
                 workers[-1].begin(*waiting.pop())
             if meanwhile is not None:
                 meanwhile()
@@ -86,6 +124,9 @@ def results(
                 found = worker.result()
                 if not worker.tag and not isinstance(found, WorkerDied):
                     worker.tag = found
+                    continue
+                if isinstance(found, Advanced):
+                    told(worker.position, found.count)
                     continue
                 yield worker.position, found
                 if not isinstance(found, WorkerDied) and waiting:
@@ -111,13 +152,30 @@ def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
     # The main process alone answers Ctrl-C; it stops the others, which clean up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, end)
+    teller = _Teller(connection)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         connection.send(PROCESS)
         while True:
             task = connection.recv()
             target = task.target
-            connection.send(_done(work, task))
+            with listening(teller.tell):
+                done = _done(work, task)
+            connection.send(done)
+
+
+class _Teller:
+    """Sends what is told it, now and then."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._count, self._last = 0, time.monotonic()
+
+    def tell(self, count: int) -> None:
+        self._count += count
+        if time.monotonic() - self._last >= TELL_EVERY:
+            self._connection.send(Advanced(self._count))
+            self._count, self._last = 0, time.monotonic()
 
 
 def _done(work: Callable[[Any], Any], task: Any) -> Any:

@@ -15,6 +15,8 @@ FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 class Quality:
     """Exactly one of six qualities of the floating tensors; the others are None or False.
 
+    With `recommended` it gives way, where a profile recommends a task SNR for features.
+
     `snr` is in dB, of each group of tensors; `bpfp` is bits per feature point, every byte of the
     file counted; `max_error` is absolute, in the unit of the values; `lossless` is bit for bit;
     `row_snr` is in dB, of the squared error of each row over its squared norm, on the average;
@@ -30,6 +32,7 @@ class Quality:
     lossless: bool = False
     row_snr: float | None = None
     task_snr: float | None = None
+    recommended: bool = False
 
     @classmethod
     def choose(
@@ -41,7 +44,7 @@ class Quality:
         row_snr: float | None = None,
         task_snr: float | None = None,
     ) -> "Quality":
-        """Return the quality asked for, 20 dB when none is.
+        """Return the quality asked for; when none is, what a profile recommends, else 20 dB.
 
         Raises InvalidInput for more than one, and for a number that is not positive.
 
@@ -57,7 +60,7 @@ class Quality:
         if len(asked) > 1:
             raise InvalidInput(f"choose one quality, not {' and '.join('--' + a for a in asked)}")
         if not asked:
-            return cls(snr=DEFAULT_SNR)
+            return cls(snr=DEFAULT_SNR, recommended=True)
         for name, value in numbers.items():
             if value is not None and (not math.isfinite(value) or value <= 0):
                 raise InvalidInput(f"--{name} must be a positive number, not {value}")
@@ -113,7 +116,8 @@ class Options:
     by pattern what is asked of tensors apart from the others: snr:DB, row-snr:DB, task-snr:DB,
     max-error:E, lossless or drop; of patterns that match a name the first holds. `samples` says how
     much of a group the encoder looks at, `row_group` how much of it is coded at once. With `pool`,
-    an SNR holds for all layers or heads of a tensor together, without for each.
+    an SNR holds for all layers or heads of a tensor together, without for each. With `embed`, the
+    file holds the profile that it needs; `note` is a text in it on how it was made.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform
@@ -127,3 +131,5 @@ class Options:
     samples: SampleSizes = field(default_factory=SampleSizes)
     pool: bool = False
     row_group: RowGroupSize = field(default_factory=RowGroupSize)
+    embed: bool = False
+    note: str = ""

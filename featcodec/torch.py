@@ -93,7 +93,7 @@ def load_file(
     Args:
         filename: Path of the file.
         device: Of the tensors: cpu, cuda, ...
-        profile: One or several profiles or their paths; built-in ones are found without.
+        profile: One or several, or their paths; those found by their hash go without.
 
     Raises:
         InvalidStream: For a file that is damaged, truncated or of an unknown version.

@@ -144,14 +144,14 @@ def test_an_error_nobody_foresaw_is_that_of_its_input(
     error: Exception,
     verbose: bool,
 ) -> None:
-    encode_file = files.encode_file
+    encoding = files.encoding
 
     def failing(source: Any, *arguments: Any, **options: Any) -> Any:
         if str(source) == dumps[1]:
             raise error
-        return encode_file(source, *arguments, **options)
+        return encoding(source, *arguments, **options)
 
-    monkeypatch.setattr(files, "encode_file", failing)
+    monkeypatch.setattr(files, "encoding", failing)
     out = tmp_path / "out"
     with pytest.raises(SystemExit) as exit_:
         main(["encode", *dumps, "--output-dir", str(out), "-q", *["-v"] * verbose])

@@ -214,10 +214,13 @@ def test_an_existing_output_is_left_alone_without_force(dump: Path, encoded: Pat
 def test_an_existing_output_is_passed_over_when_asked(
     dump: Path, other: Path, encoded: Path
 ) -> None:
+    assert run("encode", dump, "-f", "--skip-existing").status == 0
     before = encoded.read_bytes()
     done = run("encode", dump, other, "--skip-existing")
     assert done.status == 0
-    assert str(dump) not in done.err and str(other) in done.err
+    skipped, said, total = done.err.splitlines()
+    assert skipped == f"{dump}: skipped, {encoded} is complete"
+    assert said.startswith(f"{other}: ") and total.endswith("; 1 skipped")
     assert encoded.read_bytes() == before
     assert other.with_suffix(".fcz").exists()
 
@@ -240,8 +243,9 @@ def test_files_do_not_depend_on_the_run_or_the_number_of_processes(
     for jobs, folder in zip((1, 2, 1), folders, strict=True):
         done = finish(start("encode", dump, other, "--output-dir", folder, "-j", jobs))
         assert done.status == 0, done.err
-        lines = done.err.splitlines()
+        *lines, total = done.err.splitlines()
         assert [line.partition(":")[0] for line in lines] == [str(dump), str(other)]
+        assert total.startswith("2 of 2 encoded: ")
     for name in names(folders[0]):
         assert len({(folder / name).read_bytes() for folder in folders}) == 1
 
@@ -463,8 +467,9 @@ def test_one_bad_input_does_not_keep_the_others_from_being_done(
         folder = tmp_path / f"out{jobs}"
         done = finish(start("encode", dump, junk, other, "--output-dir", folder, "-j", jobs))
         assert done.status == 1
-        lines = done.err.splitlines()
+        *lines, total = done.err.splitlines()
         assert len(lines) == 3 and lines[1].startswith("featcodec: ")
+        assert total.startswith("2 of 3 encoded: ") and total.endswith("; 1 failed")
         assert names(folder) == {"maps.fcz", "tokens.fcz"}
 
 

@@ -12,14 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from featcodec.align import layout as layouts
 from featcodec.align.numbers import STORED, from_float
 from featcodec.cli.main import main
 from featcodec.errors import InvalidInput, Unreachable
-from featcodec.evaluate import codecs, deltas, measure, peers, pictures, tables
+from featcodec.evaluate import codecs, deltas, judged, measure, peers, pictures, tables
 from featcodec.evaluate.coders import Step
+from featcodec.evaluate.equal_divergence import rate_at
 from featcodec.evaluate.features import Alignment, Features
 from featcodec.evaluate.packers import Raw
 from featcodec.evaluate.results import Journal, Measurement
@@ -296,13 +299,62 @@ def test_a_task_scores_decoded_tensors(dump: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(dump.parent)
     parsed = [codecs.parse("fp16")]
     for name, scored in (("half", True), ("none", False)):
-        task = (f"scoring:{name}", measure.load_task(f"scoring:{name}"))
+        task = (f"scoring:{name}", judged.load_task(f"scoring:{name}"))
         found = Evaluation([dump], parsed, [10.0], dump.parent / "out", task).measure(silent)
         assert [m.metric is not None for m in found] == [scored, scored]
         assert found[0].metric == found[1].metric
     for text in ("scoring", "scoring:nothing", "nowhere:half"):
         with pytest.raises(InvalidInput, match="--task"):
-            measure.load_task(text)
+            judged.load_task(text)
+
+
+def test_a_head_tells_how_far_outputs_are_off(
+    dump: Path, run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("torch", "matplotlib", "bjontegaard"):
+        pytest.importorskip(package)
+    (dump.parent / "rest.py").write_text(
+        "import torch\n"
+        "weights = torch.randn(64, 5, generator=torch.Generator().manual_seed(0))\n"
+        "def logits(stem, x):\n    return x.mean(1) @ weights\n"
+        "def broken(stem, x):\n    return {}[stem]\n"
+    )
+    monkeypatch.chdir(dump.parent)
+    command = ["eval", dump, "--codec", "featcodec", "--codec", "fp16", "--snr", "2,5,10,30"]
+    status, text, said = run(*command, "--head", "rest:logits", "-o", "kl")
+    assert (status, said) == (0, "")
+    assert "divergence" in text and "bpfp at a divergence of 0.01" in text and "metric" not in text
+    rows = json.loads(Path("kl/results.json").read_text())["measurements"]
+    found = {(row["codec"], row["asked_db"]): row["divergence"] for row in rows}
+    assert abs(found.pop(("uncompressed", None))) < 1e-9
+    assert abs(found.pop(("fp16", None))) < 1e-9
+    kept = [found["featcodec", snr] for snr in (2.0, 5.0, 10.0, 30.0)]
+    assert kept == sorted(kept, reverse=True) and kept[0] > 0.001 > kept[-1] > 0
+    assert "rest:logits" in Path("kl/report.html").read_text()
+    status, text, _ = run(*command, "--head", "rest:logits", "--outputs", "embedding", "-o", "cos")
+    assert status == 0 and "divergence" in text
+    status, _, said = run(*command, "--head", "rest:broken", "-o", "broken")
+    assert status == 1 and said.count("\n") == 1 and "--head rest:broken fails: KeyError" in said
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.5, 3), st.floats(0.004, 0.09))
+def test_a_rate_at_a_divergence_lies_on_a_power_law(slope: float, level: float) -> None:
+    points = [(rate, 0.1 * rate**-slope) for rate in (0.1, 1.0, 5.0, 1000.0)]
+    found = rate_at(points, level)
+    assert found is not None and 0.1 * found**-slope == pytest.approx(level)
+    assert rate_at(points, 1e-12) is None
+    worse = [*points, (2000.0, 2 * level)]  # where more bits lose more, no rate keeps the outputs
+    assert rate_at(worse, level) is None
+
+
+def test_a_codec_is_measured_at_task_snrs(dump: Path) -> None:
+    task = Path(__file__).parents[1] / "bitstream_spec" / "vectors" / "task.fcp"
+    found = evaluation(dump, f"featcodec:profile={task},quality=task-snr,name=task").measure(silent)
+    snrs = [m.snr_db for m in found if m.codec == "task"]
+    assert all(snr is not None and abs(snr - 10) > 0.2 for snr in snrs[:1])
+    with pytest.raises(InvalidInput, match="quality is snr or task-snr"):
+        codecs.parse("featcodec:quality=bpfp")
 
 
 # --- what is written ----------------------------------------------------------------------------

@@ -32,8 +32,10 @@ NEEDS = {
     r"import torch|--transform neural|--task |--head ": "torch",
     r"featcodec eval": "bjontegaard",
     r"zstd": "zstandard",
+    r"import ray|--engine ray|ext\.manifest": "ray",
     r"train --transform neural": "compressai",
 }
+TOOLS = ("find", "xargs", "parallel", "make", "cmp")  # programs that an example may call
 # Stand-ins for programs that an example may call: what they do here. The package is that of this
 # folder, whatever an example sets PYTHONPATH to.
 FIND = f'export PYTHONPATH="$PYTHONPATH:{ROOT}"; exec "{sys.executable}"'
@@ -41,7 +43,12 @@ PROGRAMS = {
     "featcodec": f'{FIND} -m featcodec "$@"',
     "python": f'{FIND} "$@"',
     "pip": "true",  # what it is asked for is checked apart
-    "make": f'for target; do grep -q "^$target:" "{ROOT}/Makefile" || exit 2; done',
+    "make": f'if [ "$1" = -f ]; then exec {shutil.which("make")} "$@"; fi;'
+    f' for target; do grep -q "^$target:" "{ROOT}/Makefile" || exit 2; done',
+    # All tasks of an array, one after the other.
+    "sbatch": 'N=$(sed -n "s/^#SBATCH --array=1-//p" "$1"); export SLURM_ARRAY_TASK_COUNT=$N;'
+    " export SLURM_CPUS_PER_TASK=1; for i in $(seq $N); do"
+    ' SLURM_ARRAY_TASK_ID=$i bash -e "$1" || exit 1; done',
     "ssh": 'shift; exec bash -c "$*"',
 }
 
@@ -56,9 +63,11 @@ class Example:
     text: str
 
     def missing(self) -> list[str]:
-        """Return the packages that it needs and that are not installed."""
+        """Return the packages and programs that it needs and that are not installed."""
         wanted = {name for pattern, name in NEEDS.items() if re.search(pattern, self.text)}
-        return sorted(name for name in wanted if not importlib.util.find_spec(name))
+        tools = {tool for tool in TOOLS if re.search(rf"(^|[|(] *){tool} ", self.text, re.M)}
+        absent = {tool for tool in tools if not shutil.which(tool)}
+        return sorted(absent | {name for name in wanted if not importlib.util.find_spec(name)})
 
     def run(self, names: dict[str, Any], environment: dict[str, str]) -> None:
         if self.language == "python":
@@ -93,9 +102,12 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
     monkeypatch.chdir(clone)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # nothing of the user's is found or changed
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     return {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning")  # of Ray
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_example_runs(
     page: Path, environment: dict[str, str], subtests: pytest.Subtests

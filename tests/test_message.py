@@ -35,7 +35,7 @@ from featcodec.errors import (
     Unreachable,
     Unsupported,
 )
-from featcodec.message import MAX_VALUES
+from featcodec.message import EFFORTS, MAX_VALUES
 from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.training.linear import train
@@ -52,15 +52,31 @@ def features(request: pytest.FixtureRequest, digits: Path) -> np.ndarray:
     return load_file(digits / f"{request.param}_eval.safetensors")["features"].astype(np.float32)
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("count", [1, 7])
-def test_an_array_comes_back_at_the_snr(profile: Profile, features: np.ndarray, count: int) -> None:
-    codec = Codec(profile, snr=10)
+def test_an_array_comes_back_at_the_snr(
+    profile: Profile, features: np.ndarray, count: int, effort: str
+) -> None:
+    codec = Codec(profile, snr=10, effort=effort)
     values = features[:count]
     decoded = codec.decode(codec.encode(values))
     assert decoded.shape == values.shape
     assert decoded.dtype == values.dtype
     noise = ((values - decoded) ** 2).sum(dtype=np.float64)
     assert 10 * math.log10(((values - values.mean()) ** 2).sum(dtype=np.float64) / noise) >= 9.999
+
+
+@pytest.mark.parametrize("snr", [1.0, 10.0, 20.0, 40.0])
+def test_more_effort_never_takes_more_bytes_and_takes_fewer_at_20_db(
+    profile: Profile, features: np.ndarray, snr: float
+) -> None:
+    fast, best = (Codec(profile, snr=snr, effort=effort).encode(features) for effort in EFFORTS)
+    assert len(best) <= len(fast) * (0.98 if snr == 20 else 1)
+
+
+def test_an_unknown_effort_is_refused(profile: Profile) -> None:
+    with pytest.raises(InvalidInput, match="effort 'most': use one of fast, best"):
+        Codec(profile, effort="most")
 
 
 def test_a_sample_without_its_sample_axis_is_as_good(profile: Profile, features: np.ndarray):
@@ -189,22 +205,26 @@ def check(values: np.ndarray, decoded: np.ndarray, snr: float) -> None:
 
 
 @settings(max_examples=300)
-@given(found=arrays(), snr=st.sampled_from([1, 3, 5, 10, 15, 20, 30, 50, 5000]))
+@given(
+    found=arrays(),
+    snr=st.sampled_from([1, 3, 5, 10, 15, 20, 30, 50, 5000]),
+    effort=st.sampled_from(EFFORTS),
+)
 def test_any_array_reaches_the_snr_and_exceptions_are_kept(
-    found: tuple[Profile, np.ndarray], snr: float
+    found: tuple[Profile, np.ndarray], snr: float, effort: str
 ) -> None:
     profile, values = found
-    codec = Codec(profile, snr=snr)
+    codec = Codec(profile, snr=snr, effort=effort)
     check(values, codec.decode(codec.encode(values)), snr)
 
 
 @settings(max_examples=100)
-@given(found=arrays(), snr=st.sampled_from([1, 5, 10, 20, 35]))
+@given(found=arrays(), snr=st.sampled_from([1, 5, 10, 20, 35]), effort=st.sampled_from(EFFORTS))
 def test_the_reference_decoder_decodes_it_alike(
-    found: tuple[Profile, np.ndarray], snr: float
+    found: tuple[Profile, np.ndarray], snr: float, effort: str
 ) -> None:
     profile, values = found
-    message = Codec(profile, snr=snr).encode(values)
+    message = Codec(profile, snr=snr, effort=effort).encode(values)
     mine = Codec(profile).decode(message)
     data = packed()[profiles().index(profile)]
     dtype, shape, elements = reference.decode_message(message, data)
@@ -372,7 +392,7 @@ CHANGES: dict[str, st.SearchStrategy] = {
     "entry": NUMBERS,
     "code": st.integers(0, 0xFFFF),
     "shift": NUMBERS | NUMBERS.map(lambda n: -n),
-    "version": st.integers(0, 3),
+    "version": st.integers(0, 4),
 }
 
 
@@ -405,7 +425,9 @@ def good_messages() -> list[tuple[Profile, bytes]]:
     found = []
     for which, shape, _ in SHAPES:
         values = rng.normal(size=shape)
-        found.append((profiles()[which], Codec(profiles()[which], snr=9).encode(values)))
+        for effort in EFFORTS:
+            codec = Codec(profiles()[which], snr=20, effort=effort)
+            found.append((profiles()[which], codec.encode(values)))
         if values.size:
             values.flat[0] = math.nan
             found.append((profiles()[which], Codec(profiles()[which], snr=9).encode(values)))

@@ -17,12 +17,14 @@ from featcodec.cli.main import main
 from featcodec.container.reader import Reader
 from featcodec.container.source import Memory
 from featcodec.dumps import Dump
+from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.errors import InvalidInput, VerificationFailed
 from featcodec.numpy import Arrays
 from featcodec.request import Options, Quality
 from featcodec.training.gradients import draws_of
 from featcodec.training.linear import train
 from featcodec.training.metric import TaskGradients
+from featcodec.training.stated import StatedMetric
 from featcodec.transform.weighted import Weighing, Weighted
 from featcodec.verification import verify
 
@@ -321,12 +323,50 @@ def test_draws_are_read_from_a_file_one_after_the_other(tmp_path: Path) -> None:
     gradients = np.stack([values + i for i in range(3)])
     save_file({"x": values}, tmp_path / "x.safetensors", {"layout": "NLD"})
     save_file({"x": gradients}, tmp_path / "g.safetensors")
-    from featcodec.encoding.tensors.grouping import group_tensors
-
     (group,) = group_tensors(Dump(tmp_path / "x.safetensors"), Options(), lossless=False)
     draws = list(draws_of(group, Dump(tmp_path / "g.safetensors"), "g"))
     for draw, wanted in zip(draws, gradients, strict=True):
         np.testing.assert_array_equal(np.asarray(draw.tensor(0)), wanted)
+
+
+def products(found: np.ndarray, channel: int) -> np.ndarray:
+    """Return the mean product (channels, channels) of gradients with an axis of channels."""
+    flat = np.moveaxis(found, channel, -1).reshape(-1, found.shape[channel]).astype(np.float64)
+    return flat.T @ flat / len(flat)
+
+
+@given(st.integers(0, 99), st.booleans(), st.sampled_from([("NCHW", 1), ("NLD", 2), ("DL", 0)]))
+@settings(max_examples=20, deadline=None)
+def test_a_metric_given_outright_is_that_of_its_gradients(
+    seed: int, matrix: bool, layout: tuple[str, int]
+) -> None:
+    text, axis = layout
+    shape = tuple({"N": 60, "C": CHANNELS, "D": CHANNELS, "L": 900}.get(a, 8) for a in text)
+    weights = rng(seed).uniform(0, 3, CHANNELS)
+    turn = np.linalg.qr(rng(seed).normal(size=(CHANNELS, CHANNELS)))[0]
+    metric = (turn * weights) @ turn.T if matrix else weights
+    given_ = Arrays({"any": (metric.astype(np.float32), "F32")}, None)
+    source = Arrays({"x": (rng(1).normal(size=shape).astype(np.float32), "F32")}, {"layout": text})
+    groups = group_tensors(source, Options(), lossless=False)
+    _, found = StatedMetric(given_, "m")(source, groups)
+    (tensor,) = found.tensors
+    assert tensor.shape[1:] == shape
+    wanted = metric if matrix else np.diag(metric)
+    atol = 6 * wanted.max() / (tensor.array().size / CHANNELS) ** 0.5
+    np.testing.assert_allclose(products(tensor.array(), 1 + axis), wanted, atol=atol)
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=2, max_size=4), st.floats(1e-3, 1e3))
+@settings(max_examples=30, deadline=None)
+def test_heads_count_as_their_weights_say(weights: list[float], scale: float) -> None:
+    pytest.importorskip("torch")
+    from featcodec.training.head import balanced
+
+    heads = [{"x": scale**i * features(i, 4), "y": features(9 + i, 3)} for i in range(len(weights))]
+    found = balanced(heads, weights)
+    squares = [sum(float(np.vdot(a, a)) for a in each.values()) for each in found]
+    shares = np.array(squares) / sum(squares)
+    np.testing.assert_allclose(shares, weights / np.sum(weights), rtol=1e-4)
 
 
 # ---- The command line ---------------------------------------------------------------------------
@@ -355,10 +395,70 @@ def test_a_profile_of_a_task_from_the_shell(digits: Path, tmp_path: Path, run: R
     assert error.var() < 0.02 * values.astype(np.float64).mean(axis=(2, 3)).var()
 
 
+def test_a_metric_given_outright_from_the_shell(tmp_path: Path, run: Run) -> None:
+    values, weights = features(1), np.full(CHANNELS, 0.001, np.float32)
+    weights[0] = 1
+    paths = [str(tmp_path / name) for name in ("x.safetensors", "w.safetensors", "p.fcp")]
+    save_file({"x": values}, paths[0], {"layout": "NLD", "model": "m"})
+    save_file({"weights": weights}, paths[1])
+    run("train", paths[0], "--metric", paths[1], "-o", paths[2])
+    profile = Profile.load(paths[2])
+    assert [e.task for e in profile.entries] == [None, "w.safetensors"]
+    other = features(3)
+    data = fc.save({"x": other}, {"layout": "NLD", "model": "m"}, profile=profile, task_snr=12)
+    error = np.square(fc.load(data, profile=profile)["x"] - other).mean(axis=(0, 1))
+    assert 8 * error[0] < error[1:].min()
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ({"w": np.ones(7, np.float32)}, r"is F32 \[7\]; for 'x' it must be floats of shape \[8\]"),
+        ({"w": np.ones((8, 7), np.float32)}, r"shape \[8\] or \[8, 8\]"),
+        ({"w": np.arange(8)}, "it must be floats"),
+        ({"a": np.ones(8, np.float32), "b": np.ones(8, np.float32)}, "no metric of tensor 'x'"),
+        (
+            {"w": np.linspace(-1, 1, 8, dtype=np.float32)},
+            "weights from -1 to 1; none may be below 0",
+        ),
+        ({"w": np.zeros(8, np.float32)}, "one must be above"),
+        ({"w": np.triu(np.ones((8, 8), np.float32))}, "must be finite and symmetric"),
+        ({"w": np.full(8, np.inf, np.float32)}, "must be finite"),
+    ],
+)
+def test_a_metric_that_does_not_fit_is_told_in_one_line(
+    tmp_path: Path, run: Run, metric: dict[str, np.ndarray], message: str
+) -> None:
+    save_file({"x": features(1, 40)}, tmp_path / "x.safetensors", {"layout": "NLD"})
+    save_file(metric, tmp_path / "w.safetensors")
+    dump, found, out = (tmp_path / name for name in ("x.safetensors", "w.safetensors", "p"))
+    said = run("train", dump, "--metric", found, "-o", out, status=1)
+    assert re.search(message, said) and said.count("\n") == 1
+    assert not out.exists()
+
+
+def test_several_heads_share_a_profile(
+    digits: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "means.py").write_text("def means(dump, x):\n    return x.mean((2, 3))\n")
+    monkeypatch.syspath_prepend(str(digits))
+    monkeypatch.chdir(tmp_path)
+    heads = ["--head", "heads:logits", "--head", "means:means=0.5"]
+    kinds = ["--outputs", "classes", "--outputs", "embedding"]
+    run("train", digits / "cnn_train.safetensors", *heads, *kinds, "--draws", 1, "-o", "p.fcp")
+    assert Profile.load("p.fcp").entries[1].task == "heads:logits, means:means=0.5"
+
+
 @pytest.mark.parametrize(
     "options",
     [
         ["--gradients", "g", "--head", "a:b"],
+        ["--metric", "g", "--head", "a:b"],
+        ["--head", "a:b=0"],
+        ["--head", "a:b=much"],
+        ["--head", "a:b", *["--outputs", "classes"] * 2],
+        ["--metric", "g", "--transform", "neural"],
         ["--gradients", "g", "--transform", "neural"],
         ["--gradients", "no-folder"],
     ],

@@ -36,7 +36,8 @@ def profiles(folder: Path) -> list[Path]:
 
 
 def has_network(folder: Path) -> bool:
-    return any(b"NETW" in path.read_bytes() for path in profiles(folder))
+    held = [folder / "in.fcz"] if "embedded" in folder.name else []
+    return any(b"NETW" in path.read_bytes() for path in [*profiles(folder), *held])
 
 
 def known_to_the_package(folder: Path) -> list[Profile]:

@@ -1,8 +1,8 @@
-"""Several inputs: where outputs go, and jobs in parallel."""
+"""Several inputs: jobs in parallel, what is said of them, and what comes of them together."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,90 +11,251 @@ import click
 
 from .. import pool
 from ..errors import InvalidInput
-from ..outputs import descriptor, identity
+from . import failures, render
+from .bundle import Decorator, bundled
 from .failures import attempt
-from .streams import STREAM
+from .progress import Progress, terminal
+from .targets import Planned
 
-SUFFIX = ".fcz"
-DUMP_SUFFIX = ".safetensors"
-DUMP_SUFFIXES = (DUMP_SUFFIX, ".npz", ".npy", ".pt", ".pth", ".ckpt")
-Named = tuple[str, str]  # what a file is, and its path
+SHOWN = 20  # inputs of which a line each is said; of more with -v
 
 
-def outputs(
-    inputs: Sequence[str],
-    output: str | None,
-    folder: str | None,
-    rename: Callable[[str], str],
-    force: bool,
-    read: Sequence[Named] = (),
-    written: Sequence[Named] = (),
-) -> list[str]:
-    """Return the output of each input, or raise a usage error.
+@dataclass(frozen=True)
+class Done:
+    """What came of an input, in bytes."""
 
-    `read` and `written` are further files, none of which may be an output.
+    input_bytes: int
+    output_bytes: int | None = None  # None where nothing is written
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An input that was left alone."""
+
+    why: str
+
+
+@dataclass
+class Batch:
+    """Tasks, each with a `source` and a `target`, and how they are to be done.
+
+    A task that goes wrong, whatever the reason, costs its own result.
     """
-    if output is not None and folder is not None:
-        raise click.UsageError("use -o or --output-dir, not both")
-    if output is not None and len(inputs) > 1:
-        raise click.UsageError("-o takes one input; use --output-dir for several")
-    if inputs.count(STREAM) > 1:
-        raise click.UsageError("standard input can be read once only")
-    if output is None and folder is None and STREAM in inputs:
-        output = STREAM
-        if len(inputs) > 1:
-            raise click.UsageError("standard input goes with no other input")
-    if output is not None and descriptor(output) == 1:
-        output = STREAM
-    if output == STREAM and sys.stdout is not None and sys.stdout.isatty() and not force:
-        raise click.UsageError("refusing to write binary data to a terminal; use -o or redirect")
-    if STREAM in inputs and sys.stdin is not None and sys.stdin.isatty():
-        raise click.UsageError("refusing to read binary data from a terminal; name a file")
-    targets = [output] if output is not None else [rename(path) for path in inputs]
-    if folder is not None:
-        targets = [str(Path(folder) / Path(target).name) for target in targets]
-    sources = [("input", path) for path in inputs]
-    refuse_clashes([*sources, *read], [*(("output", path) for path in targets), *written])
-    if folder is not None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    return targets
+
+    verb: str  # of the closing line: encoded
+    jobs: int = 1
+    quiet: bool = False
+    verbose: bool = False
+    fail_fast: bool = False
+    no_progress: bool = False
+    engine: str = "processes"
+    ray_address: str | None = None
+    told: Callable[[Any, Any], object] = lambda task, result: None  # of each result
+    failed: list[str] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    skipped: int = 0
+    done: int = 0
+    read: int = 0  # bytes of the inputs that are done
+    written: int | None = None  # and of their outputs
+
+    def run(
+        self,
+        work: Callable[[Any], Any],
+        tasks: Sequence[Any],
+        tell: Callable[[Any, Any], list[str]],
+        planned: Sequence[Planned] = (),
+    ) -> int:
+        """Do the tasks, say what came of each with `tell`, and return the exit status.
+
+        A result has `input_bytes` and `output_bytes`, or is Skipped or an exception. Those of
+        `planned` of which nothing can come are failures.
+        """
+        self.remarks = Remarks()
+        bad = [one for one in planned if one.error]
+        total = len(tasks) + len(bad)
+        self.shown = self.verbose or total <= SHOWN
+        for one in bad:
+            self._fail(one, InvalidInput(f"{one.source} {one.error}"))
+            if self.fail_fast:
+                return failures.status_of(self.statuses, total)
+        shown = not (self.no_progress or self.quiet)
+        sizes = [size_of(task.source) for task in tasks]
+        progress = Progress(len(tasks), sum(sizes), terminal(shown))
+        try:
+            spread = None
+            if self.engine == "ray":
+                from ..ext import ray
+
+                spread = partial(ray.results, address=self.ray_address)
+            of_all = run(work, tasks, self.jobs, self.fail_fast, progress, sizes, spread)
+            for task, result in of_all:
+                self._take(task, result, tell, progress.clear)
+        finally:
+            progress.clear()
+        self._close(total, progress)
+        return failures.status_of(self.statuses, total)
+
+    def _take(
+        self,
+        task: Any,
+        result: Any,
+        tell: Callable[[Any, Any], list[str]],
+        clear: Callable[[], object],
+    ) -> None:
+        """Say what came of a task, after `clear` where there is anything to say."""
+        if isinstance(result, Exception):
+            clear()
+            self._fail(task, result)
+            return
+        if isinstance(result, Skipped):
+            self.skipped += 1
+            lines = [f"{task.source}: skipped, {result.why}"] * self.shown
+        else:
+            self._count(result)
+            lines = tell(task, result)
+            remarks = [one for one in getattr(result, "remarks", ()) if self.remarks.new(one)]
+            lines = [*(f"{task.source}: {one}" for one in remarks), *lines * self.shown]
+        if lines and not self.quiet:
+            clear()
+            render.tell(*lines)
+        self.told(task, result)
+
+    def _count(self, result: Any) -> None:
+        self.done += 1
+        self.read += result.input_bytes
+        if result.output_bytes is not None:
+            self.written = (self.written or 0) + result.output_bytes
+
+    def _fail(self, task: Any, error: Exception) -> None:
+        error = failures.known(error)
+        self.statuses.append(failures.say(error, task.source, self.verbose))
+        self.failed.append(task.source)
+        self.told(task, error)
+
+    def _close(self, total: int, progress: Progress) -> None:
+        """Say what came of all together, and which failed."""
+        if self.quiet or total == 1 or (self.fail_fast and self.failed):
+            return
+        parts = [f"{self.done:,} of {total:,} {self.verb}"]
+        parts[0] += f": {render.size(self.read)}" * bool(self.done)
+        if self.written is not None:
+            smaller = self.written < self.read
+            times = f"  {render.ratio(self.read, self.written)}" * smaller
+            parts[0] += f" -> {render.size(self.written)}{times}"
+        of_dumps = max(self.read, self.written or 0) / max(progress.seconds, 1e-6)
+        rate = f", {render.size(of_dumps)}/s" if self.done else ""
+        parts.append(f"{render.duration(progress.seconds)}{rate}")
+        parts += [f"{self.skipped:,} skipped"] * bool(self.skipped)
+        parts += [f"{len(self.failed):,} failed"] * bool(self.failed)
+        render.tell(*self.remarks.closing(), "; ".join(parts))
+        if self.failed and not self.shown:
+            render.tell(*(f"failed: {source}" for source in self.failed[:SHOWN]))
+            if len(self.failed) > SHOWN:
+                render.tell(f"... and {len(self.failed) - SHOWN:,} more")
 
 
-def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:
-    """Raise a usage error when a file that is written is one that is read, or written twice."""
-    streams = {"input": "/dev/stdin", "output": "/dev/stdout"}
-    known: dict[object, Named] = {}
-    for number, (what, path) in enumerate([*read, *written]):
-        same = identity(streams.get(what, path) if path == STREAM else path)
-        if number >= len(read) and same in known:
-            other, name = known[same]
-            raise click.UsageError(f"{what} {path} is the same file as {other} {name}")
-        if same is not None:
-            known[same] = (what, path)
+class Remarks:
+    """What is to be said of several inputs, once for those of which it is the same."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def new(self, remark: str) -> bool:
+        self._counts[remark] = self._counts.get(remark, 0) + 1
+        return self._counts[remark] == 1
+
+    def closing(self) -> Iterator[str]:
+        for remark, count in self._counts.items():
+            if count > 1:
+                yield f"so of {count - 1:,} more: {remark}"
 
 
 def run(
-    work: Callable[[Any], Any], tasks: Sequence[Any], jobs: int, fail_fast: bool
+    work: Callable[[Any], Any],
+    tasks: Sequence[Any],
+    jobs: int,
+    fail_fast: bool,
+    progress: Progress | None = None,
+    sizes: Sequence[int] = (),
+    spread: Callable[..., Iterator[tuple[int, Any]]] | None = None,
 ) -> Iterator[tuple[Any, Any]]:
     """Yield (task, result) in the order of the tasks; a result may be an exception.
 
-    After a failure with `fail_fast`, or an interruption, what is not done is dropped.
+    `spread` does what `pool.results` does, on other machines. After a failure with `fail_fast`, or
+    an interruption, what is not done is dropped.
     """
-    one_by_one = ((i, attempt(work, task)) for i, task in enumerate(tasks))
+    progress = progress or Progress(len(tasks), 0, None)
+    sizes = sizes or [0] * len(tasks)
+
+    def told(position: int, count: int) -> None:
+        progress.advance(position, count, sizes[position])
+
+    def one_by_one() -> Iterator[tuple[int, Any]]:
+        for i, task in enumerate(tasks):
+            with pool.listening(partial(told, i)):
+                result = attempt(work, task)
+            yield i, result
+
     jobs = min(jobs, len(tasks))
-    found = pool.results(partial(attempt, work), tasks, jobs) if jobs > 1 else one_by_one
+    if spread is not None:
+        found = spread(partial(attempt, work), tasks)
+    elif jobs > 1:
+        found = pool.results(partial(attempt, work), tasks, jobs, told=told)
+    else:
+        found = one_by_one()
     done: dict[int, Any] = {}
     for position, task in enumerate(tasks):
         while position not in done:
             number, result = next(found)
             done[number] = result
+            progress.finish(number, sizes[number], isinstance(result, Skipped))
         result = done.pop(position)
         yield task, result
         if fail_fast and isinstance(result, Exception):
             return
 
 
+def size_of(path: str) -> int:
+    """Return how large an input is, 0 where that is not known."""
+    try:
+        return Path(path).stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
 def job_count(jobs: int) -> int:
     if jobs < 0:
         raise InvalidInput("-j takes a number of processes, 0 for one a core")
     return jobs or os.cpu_count() or 1
+
+
+def options(verb: str) -> Decorator:
+    """Add options to a command, which takes `work_on`; the closing line says what was `verb`."""
+    return bundled(
+        "work_on",
+        lambda jobs, **how: Batch(verb, job_count(jobs), **how),
+        jobs=click.option(
+            "-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core."
+        ),
+        engine=click.option(
+            "--engine",
+            type=click.Choice(["processes", "ray"]),
+            default="processes",
+            show_default=True,
+            help="What does several inputs at once; ray: workers of a cluster, in place of -j.",
+        ),
+        ray_address=click.option(
+            "--ray-address", metavar="A", help="Of a cluster; without, this machine is one."
+        ),
+        fail_fast=click.option("--fail-fast", is_flag=True, help="Stop at the first failure."),
+        no_progress=click.option(
+            "--no-progress", is_flag=True, help="No progress line, not even on a terminal."
+        ),
+        quiet=click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+        verbose=click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            help="Say more: of each input, and where an internal error comes from.",
+        ),
+    )

@@ -1,12 +1,11 @@
 """`featcodec decode`."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
-from . import batch, failures, render, streams
+from . import batch, complete, estimate, existing, gather, render, streams, targets
 from .streams import STREAM
 
 
@@ -20,17 +19,20 @@ class Task:
     tensors: tuple[str, ...]
     dtype: str | None
     force: bool
+    skip_existing: bool
     jobs: int  # within the file
 
 
 def work(task: Task) -> Any:
-    """Decode one file and return the bytes written."""
+    """Decode one file, or leave it alone."""
     from ..coding.profile import Profile
     from ..files import decode_file
 
+    if skipped := standing(task):
+        return skipped
     profiles = [Profile.load(path) for path in task.profiles]
     with streams.readable(task.source) as source, streams.writable(task.target) as target:
-        return decode_file(
+        written = decode_file(
             source,
             target,
             profiles=profiles,
@@ -39,41 +41,44 @@ def work(task: Task) -> Any:
             overwrite=task.force,
             jobs=task.jobs,
         )
+        return batch.Done(batch.size_of(source), written)
+
+
+def standing(task: Task) -> batch.Skipped | None:
+    """Return that an output exists and may stand; raise InvalidInput for one that is in the way."""
+    if not task.skip_existing or STREAM in (task.source, task.target):
+        return None
+    return existing.decoded(task.source, task.target, (task.tensors, task.dtype), task.force)
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("-o", "--output", metavar="OUT", help="Output file; - for standard output.")
-@click.option("--output-dir", metavar="DIR", help="Folder for the outputs.")
+@gather.inputs((targets.SUFFIX,), "FILE")
+@targets.options
 @click.option(
     "-p",
     "--profile",
     "profiles",
     multiple=True,
     metavar="P",
-    help="Profile file; give it as often as there are profiles.",
+    help="Profile that is found nowhere else; give it as often as there are some.",
+    shell_complete=complete.profile,
 )
 @click.option("--tensor", "tensors", multiple=True, metavar="NAME", help="Only this tensor.")
 @click.option("--dtype", metavar="D", help="Convert floating tensors: F32, F16, BF16, ...")
-@click.option("-j", "--jobs", type=int, default=1, metavar="N", help="Processes; 0: one a core.")
-@click.option("-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal.")
-@click.option("--skip-existing", is_flag=True, help="Leave inputs alone whose output exists.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@failures.verbose_option
+@click.option(
+    "--skip-existing",
+    is_flag=True,
+    help="Leave inputs alone whose output is complete and holds the same tensors.",
+)
+@batch.options("decoded")
 def command(
-    files: tuple[str, ...],
-    output: str | None,
-    output_dir: str | None,
+    inputs: gather.Found,
+    where: targets.Where,
     profiles: tuple[str, ...],
     tensors: tuple[str, ...],
     dtype: str | None,
-    jobs: int,
-    force: bool,
     skip_existing: bool,
-    fail_fast: bool,
-    quiet: bool,
-    verbose: bool,
+    work_on: batch.Batch,
 ) -> int:
     """Decode files back to dumps.
 
@@ -81,25 +86,27 @@ def command(
     safetensors.
     """
     known = [("--profile", profile) for profile in profiles]
-    targets = batch.outputs(files, output, output_dir, dump_name, force, known)
+    planned = targets.outputs(inputs, where, dump_name, known)
     dtype = dtype.upper() if dtype else None
-    jobs = batch.job_count(jobs)
-    within = jobs if len(files) == 1 else 1  # processes of a batch have none of their own
+    within = work_on.jobs if len(planned) == 1 else 1  # processes of a batch have none of their own
     tasks = [
-        Task(source, target, profiles, tensors, dtype, force, within)
-        for source, target in zip(files, targets, strict=True)
-        if not (skip_existing and Path(target).exists())
+        Task(one.source, one.target, profiles, tensors, dtype, where.force, skip_existing, within)
+        for one in planned
+        if not one.error
     ]
-    failed = []
-    for task, result in batch.run(work, tasks, jobs, fail_fast):
-        if isinstance(result, Exception):
-            failed.append(failures.say(result, task.source, verbose))
-        elif not quiet and task.target != STREAM:
-            render.tell(f"{task.target}: {render.size(result)}")
-    return failures.status_of(failed, len(tasks))
+    if where.dry_run:
+        return estimate.show(planned, tasks, work_on.jobs, standing, estimate.decoding)
+    targets.make_folders(planned, where)
+    return work_on.run(work, tasks, lines_of, planned)
+
+
+def lines_of(task: Task, result: batch.Done) -> list[str]:
+    """Return what is said of a file that is decoded."""
+    shown = task.target != STREAM
+    return [f"{task.target}: {render.size(result.output_bytes or 0)}"] * shown
 
 
 def dump_name(path: str) -> str:
-    if not path.endswith(batch.SUFFIX):
-        raise click.UsageError(f"{path} does not end in {batch.SUFFIX}; name the output with -o")
-    return path.removesuffix(batch.SUFFIX) + batch.DUMP_SUFFIX
+    if not path.endswith(targets.SUFFIX):
+        raise click.UsageError(f"{path} does not end in {targets.SUFFIX}; name the output with -o")
+    return path.removesuffix(targets.SUFFIX) + targets.DUMP_SUFFIX

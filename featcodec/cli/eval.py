@@ -44,6 +44,14 @@ def decibels(_ctx: click.Context, _param: click.Parameter, value: str) -> list[f
     help="Signal to noise ratios to measure at.",
 )
 @click.option("--task", metavar="MODULE:FUNCTION", help="Scores decoded dumps, see above.")
+@click.option("--head", metavar="MODULE:FUNCTION", help="Rest of the network, see above.")
+@click.option(
+    "--outputs",
+    type=click.Choice(["classes", "embedding"]),
+    default="classes",
+    show_default=True,
+    help="What --head returns.",
+)
 @click.option("--anchor", metavar="NAME", help="Codec of the deltas (default: the first).")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the results.")
 @click.option("--no-progress", is_flag=True, help="No progress, not even on a terminal.")
@@ -53,6 +61,8 @@ def command(
     specifications: tuple[str, ...],
     snrs: list[float],
     task: str | None,
+    head: str | None,
+    outputs: str,
     anchor: str | None,
     output: str,
     no_progress: bool,
@@ -66,7 +76,7 @@ def command(
 
     \b
     SPEC is one of
-      featcodec[:profile=FILE,transform=NAME]
+      featcodec[:profile=FILE,transform=NAME,quality=task-snr]
       fp16  bf16  int8  fp16+zstd                       one rate each
       step+zstd  step+pcodec  step+jxl                  uniform step, then lossless
       deadzone+zstd  deadzone+jxl                       the same with a dead zone
@@ -77,11 +87,17 @@ def command(
     A task is a function of a dump's name without its suffix and of the dictionary of its decoded
     tensors (torch); it returns a number, or None where it has no task. Its module may lie in the
     current directory. For each codec the least rate is shown from which on it loses at most 0.01.
+
+    A head is a function of a dump's name and of a torch tensor of features, as for train. Its
+    outputs for decoded features diverge from those for the dump: by the KL divergence in nats of
+    logits of classes [N, K], by 1 - cosine of embeddings. A few hundred samples tell codecs apart
+    by that, hardly by an accuracy. With quality=task-snr, --snr holds task SNRs of a profile.
     """
     from ..evaluate.codecs import parse
-    from ..evaluate.measure import load_task
+    from ..evaluate.judged import Head, load_task
     from ..evaluate.packages import load
     from ..evaluate.run import Evaluation
+    from ..functions import named_function
 
     for package in PACKAGES:
         load(package, "featcodec eval", "eval")
@@ -91,7 +107,8 @@ def command(
     if anchor not in labels:
         raise click.UsageError(f"--anchor {anchor}: no codec has this name")
     scorer = (task, load_task(task)) if task else None
-    evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), scorer)
+    behind = Head(head, named_function(head, "--head"), outputs) if head else None
+    evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), scorer, behind)
     points = len(dumps) * sum(1 for _ in evaluation.points())
     with progress(points, no_progress) as advance:
         measurements = evaluation.measure(advance)
@@ -116,17 +133,24 @@ def progress(points: int, hidden: bool) -> Iterator[Callable[[str], None]]:
 def report(measurements: list, deltas: list) -> None:
     """Print the tables, and what could not be measured."""
     from ..evaluate import tables
+    from ..evaluate.equal_divergence import equal_divergence
     from ..evaluate.sufficient import sufficient
 
     scored = any(m.metric is not None for m in measurements)
+    missing = {"metric"} if not scored else set()
+    missing |= {"divergence"} if all(m.divergence is None for m in measurements) else set()
     rows = tables.measured(measurements)
-    columns = [i for i in range(len(rows[0])) if scored or rows[0][i] != "metric"]
+    columns = [i for i in range(len(rows[0])) if rows[0][i] not in missing]
     lines = render.table([[row[i] for i in columns] for row in rows], set(range(2, len(columns))))
     if deltas:
         rows = [row if scored else row[:-1] for row in tables.compared(deltas)]
         lines += ["", *render.table(rows, set(range(3, len(rows[0]))))]
     if scored:
         rows = tables.enough(sufficient(measurements))
+        lines += ["", *render.table(rows, set(range(2, len(rows[0]))))]
+    alike = equal_divergence(measurements)
+    if alike:
+        rows = tables.equal(alike)
         lines += ["", *render.table(rows, set(range(2, len(rows[0]))))]
     render.show(*lines)
     for line in tables.failures(measurements):

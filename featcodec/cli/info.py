@@ -8,25 +8,30 @@ from typing import Any
 
 import click
 
+from .. import profiles
 from ..container.group import GroupHeader
 from ..container.index import Key, PartEntry, TensorEntry
-from ..container.network import Network
 from ..container.reader import Reader
 from ..container.sections import PROFILE
 from ..container.source import File
-from . import batch, failures, render, streams
+from ..errors import InvalidInput
+from . import batch, failures, gather, render, streams, targets
+from .info_of_profile import describe_profile, profile_lines
 
 SHOWN = 40  # groups, and tensors of a group, unless -v
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@gather.inputs((targets.SUFFIX, profiles.SUFFIX), "FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file, one a line.")
 @click.option("-v", "--verbose", is_flag=True, help="Every tensor, however many.")
-def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
+def command(inputs: gather.Found, as_json: bool, verbose: bool) -> int:
     """Show what a file or a profile holds."""
 
-    def work(path: str) -> list[str]:
+    def work(one: gather.Input) -> list[str]:
+        path = one.path
+        if one.error:
+            raise InvalidInput(f"{path} {one.error}")
         found = describe(path)
         if as_json:
             return [render.as_json(found)]
@@ -34,12 +39,12 @@ def command(files: tuple[str, ...], as_json: bool, verbose: bool) -> int:
         return [path, *lines]
 
     failed = []
-    for path, result in batch.run(work, files, jobs=1, fail_fast=False):
+    for one, result in batch.run(work, inputs, jobs=1, fail_fast=False):
         if isinstance(result, Exception):
-            failed.append(failures.say(result, path, verbose))
+            failed.append(failures.say(result, one.path, verbose))
         else:
             render.show(*result)
-    return failures.status_of(failed, len(files))
+    return failures.status_of(failed, len(inputs))
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -51,12 +56,7 @@ def describe(path: str) -> dict[str, Any]:
             "file_bytes": reader.size,
         }
         if reader.kind == PROFILE:
-            import hashlib
-
-            head["sha256"] = hashlib.sha256(file.read(0, file.size)).hexdigest()
-            entries = [describe_entry(entry) for entry in reader.entries()]
-            found = reader.network()
-            return {**head, "entries": entries, "network": found and describe_network(found)}
+            return {**head, **describe_profile(reader, file)}
         groups = reader.groups()
         members: list[list[TensorEntry]] = [[] for _ in groups]
         for part in itertools.chain.from_iterable(reader.index.parts):
@@ -78,16 +78,27 @@ def describe(path: str) -> dict[str, Any]:
                     "bytes": round(size),
                     "bpfp": 8 * size / tensor.values if tensor.values else 0.0,
                 }
-        profiles = [digest.hex() for digest in reader.index.profiles]
+        needed = [digest.hex() for digest in reader.index.profiles]
+        at = [place_of(reader, digest, file.path) for digest in reader.index.profiles]
         return {
             **head,
-            "profile": profiles[0] if len(profiles) == 1 else profiles or None,
+            "profile": needed[0] if len(needed) == 1 else needed or None,
+            "profile_at": at[0] if len(at) == 1 else at or None,
+            "made": reader.note,
             "metadata": reader.index.metadata,
             "tensors": [
                 describe_tensor(tensor, parts, [described[part.key] for part in parts])
                 for tensor, parts in zip(reader.index.tensors, reader.index.parts, strict=True)
             ],
         }
+
+
+def place_of(reader: Reader, digest: bytes, path: str) -> str | None:
+    """Return where a profile is found that a file needs; None when it is not."""
+    if digest in reader.embedded():
+        return "embedded"
+    found = profiles.find(digest, path)
+    return None if found is None else str(found)
 
 
 def describe_tensor(
@@ -149,27 +160,6 @@ def describe_group(reader: Reader, group: GroupHeader) -> dict[str, Any]:
     }
 
 
-def describe_entry(entry: Any) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "architecture": entry.architecture,
-        "layout": entry.layout,
-        "prefix": entry.prefix,
-        "channels": entry.channels,
-        "values": entry.values,
-        "truncation": {"lower": entry.lower, "upper": entry.upper},
-        "normalization": {"mean": entry.mean, "std": entry.std},
-        "transform": entry.model.transform,
-        "task": entry.task,
-        "block": list(entry.model.block),
-        "bytes": len(entry.pack()),
-    }
-
-
-def describe_network(network: Network) -> dict[str, Any]:
-    return {**network.record, "name": network.name, "bytes": len(network.weights)}
-
-
 # --- for a person -------------------------------------------------------------------------------
 
 
@@ -184,9 +174,13 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
     for key, value in (found["metadata"] or {}).items():
         short = value if len(value) <= 100 else value[:97] + "..."
         lines.append(f"  {key}: {short}")
-    if found["profile"]:
-        names = found["profile"] if isinstance(found["profile"], list) else [found["profile"]]
-        lines += [f"  needs profile {name}" for name in names]
+    for name, at in zip(*map(several, (found["profile"], found["profile_at"])), strict=True):
+        lines.append(f"  needs profile {name}")
+        lines.append(
+            f"    {at or 'found nowhere: -p or `featcodec profiles add` says where it is'}"
+        )
+    if found["made"]:
+        lines.append(f"  made with {found['made']}")
     rows = [["tensor", "type", "shape", "layout", "transform", "SNR", "bytes", "bpfp"]]
     groups: dict[int, list[dict[str, Any]]] = {}
     for tensor in tensors:
@@ -203,6 +197,11 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
         lines.append(f"  ... and {len(groups) - len(shown)} more groups (-v shows all)")
     lines += details(shown)
     return lines
+
+
+def several(found: Any) -> list[Any]:
+    """Return a list, or what JSON has in its place for one or none, as a list."""
+    return found if isinstance(found, list) else [found]
 
 
 def tensor_row(tensor: dict[str, Any]) -> list[str]:
@@ -250,44 +249,3 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
             f" step {tensor['step']:.4g}{bound}{task}"
         )
     return ["", *lines] if lines else []
-
-
-def profile_lines(found: dict[str, Any]) -> list[str]:
-    lines = [
-        f"  featcodec profile {found['format_version']}, {render.size(found['file_bytes'])}",
-        f"  sha256 {found['sha256']}",
-        "",
-    ]
-    if found["network"]:
-        lines += [*network_lines(found["network"]), ""]
-    if not found["entries"]:
-        return lines[:-1]
-    rows = [["entry", "architecture", "layout", "channels", "block", "trained on", "bytes"]]
-    for entry in found["entries"]:
-        rows.append(
-            [
-                entry["name"]
-                + (" (prefix tokens)" if entry["prefix"] else "")
-                + (f", for {entry['task']}" if entry["task"] is not None else ""),
-                entry["architecture"],
-                entry["layout"],
-                str(entry["channels"]),
-                "x".join(map(str, entry["block"])) or "-",
-                f"{entry['values']:,}",
-                f"{entry['bytes']:,}",
-            ]
-        )
-    return lines + ["  " + line for line in render.table(rows, {3, 5, 6})]
-
-
-def network_lines(network: dict[str, Any]) -> list[str]:
-    """Return what is known of a network's training."""
-    head = f"  network {network['name']}, {render.size(network['bytes'])}"
-    try:  # whoever trained it could note anything, or nothing
-        trained_on = network["trained_on"]
-        values = sum(entry["values"] for entry in trained_on)
-        names = dict.fromkeys(f"{entry['name']} ({entry['architecture']})" for entry in trained_on)
-        steps = f"{network['steps']:,} steps, seed {network['seed']}, {values:,} values of"
-    except (KeyError, TypeError, ValueError):
-        return [head]
-    return [f"{head}: {steps}", *(f"    {name}" for name in names)]

@@ -23,10 +23,13 @@ COMMANDS = {
     "decode": "Decode files back to dumps.",
     "info": "Show what a file or a profile holds.",
     "verify": "Check files for damage.",
+    "embed": "Put into files the profiles that they need.",
     "train": "Fit a profile to dumps.",
-    "profiles": "List the built-in profiles.",
+    "profiles": "List profiles; keep your own where decoding finds them.",
     "eval": "Compare codecs on dumps: rate, distortion, accuracy, speed.",
     "guide": "Print a page of the guide, or list its topics.",
+    "completion": "Print what a shell reads to complete words.",
+    "man": "Print the manual page.",
 }
 
 
@@ -34,7 +37,7 @@ class LazyGroup(click.Group):
     """Imports the module of a command only when that command runs."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:  # versions of click differ in what they make of that
+        if not args and not ctx.resilient_parsing:  # versions of click differ in what they do
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)

@@ -18,6 +18,15 @@ def size(count: float) -> str:
     return f"{count:.3g} TB"
 
 
+def duration(seconds: float) -> str:
+    """Return a time with the unit that a person would take."""
+    for unit, length, most in (("s", 1, 100), ("min", 60, 100), ("h", 3600, 72)):
+        if seconds < length * most:
+            count = seconds / length
+            return f"{count:.1f} {unit}" if count < 9.95 else f"{count:.0f} {unit}"
+    return f"{seconds / 86400:.0f} days"
+
+
 def printable(text: str) -> str:
     """Return text without what could move the cursor: control characters as escapes."""
     if text.isprintable():

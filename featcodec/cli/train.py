@@ -1,13 +1,14 @@
 """`featcodec train`."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from . import batch, failures, render
-from .encode import named
+from . import failures, render, targets, train_task
+from .asked import named
 
 if TYPE_CHECKING:
     from ..coding.profile import Profile
@@ -23,27 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--layout", multiple=True, callback=named, metavar="[NAME=]LAYOUT", help="As for encode."
 )
-@click.option(
-    "--gradients",
-    metavar="PATH",
-    help="linear: gradients of a task, a folder of dumps named as those of features, or one dump.",
-)
-@click.option("--head", metavar="MODULE:FUNCTION", help="linear: makes the gradients, see above.")
-@click.option(
-    "--outputs",
-    type=click.Choice(["classes", "embedding"]),
-    default="classes",
-    show_default=True,
-    help="What --head returns.",
-)
-@click.option(
-    "--draws",
-    type=click.IntRange(1),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="Gradients of --head for each sample.",
-)
+@train_task.options
 @click.option("--from", "start", metavar="P", help="neural: go on from the network of a profile.")
 @click.option("--steps", type=click.IntRange(1), metavar="N", help="neural: steps (12000).")
 @click.option("--seed", type=int, metavar="N", help="Of --head; neural: of all chance (0).")
@@ -56,10 +37,7 @@ def command(
     output: str,
     transform: str,
     layout: dict[str, str],
-    gradients: str | None,
-    head: str | None,
-    outputs: str,
-    draws: int,
+    asked_of: train_task.Asked,
     start: str | None,
     steps: int | None,
     seed: int | None,
@@ -76,33 +54,33 @@ def command(
     With --gradients or --head the profile learns what the outputs of a network react to, and
     encode takes --task-snr with it. A head is a function of a dump's name without its suffix and
     of a torch tensor of features: it returns the outputs of the rest of the network, logits of
-    classes [N, K], or embeddings [N, K] ([K] of a tensor without a sample axis).
+    classes [N, K], or embeddings [N, K] ([K] of a tensor without a sample axis). With --metric
+    what counts is given outright: under the name of a tensor, or as the only one, weights [C] of
+    the squared errors of channels, or a symmetric matrix [C, C].
+
+    With --keep the profile recommends the least task SNR at which --task loses no more, found on
+    samples held out in turn; encode without a quality takes it. Without --task no labels are
+    needed: LOSS is of the accuracy, or of the cosine, that outputs of --head let expect.
     """
     from ..coding.profile import Profile
     from ..outputs import complete
     from ..request import Options
-    from . import train_network, train_task
+    from . import train_network
 
-    of_head = head is not None and transform == "linear"
-    asked = train_network.Asked(start, steps, None if of_head else seed, device)
-    options = Options(layouts=layout)
+    asked, options = train_network.Asked(start, steps, seed, device), Options(layouts=layout)
     if transform == "linear":
-        asked.refuse()
-    asked_of = train_task.Asked(gradients, head, outputs, draws, seed or 0)
+        replace(asked, seed=None if asked_of.drawn else seed).refuse()
+    asked_of = replace(asked_of, seed=seed or 0)
     asked_of.check(transform, len(dumps))
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
-    read += [("--gradients", gradients)] if gradients else []
-    batch.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
+    read += asked_of.read
+    targets.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
     with complete(output, force) as out:
-        sources = opened(dumps)
         if transform == "neural":
             checkpoint = Path(checkpoint_of(output))
-            data = train_network.train(sources, options, asked, checkpoint, quiet)
+            data = train_network.train(opened(dumps), options, asked, checkpoint, quiet)
         else:
-            from ..training.linear import train
-
-            with asked_of.gradients_of(dumps, quiet) as task:
-                data = Profile.pack(train(sources, options, task))
+            data = Profile.pack(asked_of.train(dumps, options, quiet))
         out.write(data)
     profile = Profile.parse(data)
     if not quiet:
@@ -116,6 +94,7 @@ def tell(profile: "Profile") -> None:
     for entry in profile.entries:
         part = " (prefix tokens)" if entry.prefix else ""
         tuned = f", for {entry.task}" if entry.task is not None else ""
+        tuned += f", recommended task SNR {entry.recommended:g} dB" if entry.recommended else ""
         render.tell(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}{tuned}")
 
 

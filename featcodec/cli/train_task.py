@@ -1,15 +1,21 @@
 """The part of `featcodec train` that tunes a profile to a task."""
 
+import contextlib
+import functools
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from ..container.model import ProfileEntry
+    from ..request import Options
+    from ..training.head import Head
     from ..training.metric import TaskGradients
 
 
@@ -18,37 +24,129 @@ class Asked:
     """The options of a task."""
 
     gradients: str | None
-    head: str | None
-    outputs: str
+    metric: str | None
+    heads: Sequence[str]
+    outputs: Sequence[str]
     draws: int
-    seed: int
+    score: str | None
+    keep: float | None
+    seed: int = 0
+
+    @property
+    def drawn(self) -> bool:
+        """Whether gradients are drawn by chance."""
+        return bool(self.heads or self.metric)
+
+    @property
+    def read(self) -> list[tuple[str, str]]:
+        """The options that name files to read, and the files."""
+        given = {"--gradients": self.gradients, "--metric": self.metric}
+        return [(option, path) for option, path in given.items() if path]
 
     def check(self, transform: str, dumps: int) -> None:
         """Raise UsageError for options that do not go together."""
-        if self.gradients and self.head:
-            raise click.UsageError("choose one of --gradients and --head")
-        if (self.gradients or self.head) and transform != "linear":
-            raise click.UsageError("--gradients and --head are for --transform linear")
+        ways = {"gradients": self.gradients, "metric": self.metric, "head": self.heads}
+        asked = [f"--{name}" for name, value in ways.items() if value]
+        if len(asked) > 1:
+            raise click.UsageError(f"choose one of {' and '.join(asked)}")
+        if asked and transform != "linear":
+            raise click.UsageError(f"{asked[0]} is for --transform linear")
+        if len(self.outputs) not in (1, len(self.heads)):
+            raise click.UsageError("--outputs is given once, or once for each --head")
+        for name in self.heads:
+            self._weight(name)
         if self.gradients and dumps > 1 and not Path(self.gradients).is_dir():
             raise click.UsageError(
                 f"--gradients {self.gradients} is no folder; for several dumps give a folder that"
                 " holds gradients under their names"
             )
+        if self.keep is None:
+            if self.score:
+                raise click.UsageError(
+                    "--task needs --keep, the loss that is allowed, such as 0.01"
+                )
+            return
+        if not 0 < self.keep < math.inf:
+            raise click.UsageError(f"--keep must be a positive number, not {self.keep:g}")
+        if not asked:
+            raise click.UsageError("--keep recommends a task SNR: add --head or --gradients")
+        if not (self.score or self.heads):
+            raise click.UsageError("--keep needs --task, which scores features, or --head")
+
+    def train(self, dumps: Sequence[str], options: "Options", quiet: bool) -> "list[ProfileEntry]":
+        """Return the entries of a linear profile of dumps, with a metric when one is asked for."""
+        from ..training.linear import train
+        from .train import opened
+
+        with self._gradients_of(dumps, quiet) as task:
+            entries = train(opened(dumps), options, task)
+        if self.keep is None:
+            return entries
+        assert task is not None
+        return self._recommending(dumps, options, quiet, task, entries)
+
+    def _recommending(
+        self,
+        dumps: Sequence[str],
+        options: "Options",
+        quiet: bool,
+        task: "TaskGradients",
+        entries: "list[ProfileEntry]",
+    ) -> "list[ProfileEntry]":
+        from ..dumps import Dump
+        from ..functions import named_function
+        from ..training.judges import ByHeads, ByScore
+        from ..training.recommend import Recommendation
+        from . import render
+
+        judge: ByHeads | ByScore
+        if self.score:
+            judge = ByScore(self.score, named_function(self.score, "--task"))
+        else:
+            judge = ByHeads(", ".join(self.heads), self._loaded())
+        tell = (lambda _: None) if quiet else (lambda line: render.tell(f"  {line}"))
+        with contextlib.ExitStack() as stack:
+            sources = [stack.enter_context(Dump(path)) for path in dumps]
+            search = Recommendation(judge, float(self.keep or 0), options, tell)
+            return search.of(sources, task, entries)
 
     @contextmanager
-    def gradients_of(self, dumps: Sequence[str], quiet: bool) -> "Iterator[TaskGradients | None]":
+    def _gradients_of(self, dumps: Sequence[str], quiet: bool) -> "Iterator[TaskGradients | None]":
         """Provide the gradients for dumps of features, None when no task is asked for."""
-        if not (self.gradients or self.head):
+        if not (self.gradients or self.metric or self.heads):
             yield None
             return
         from ..training.metric import TaskGradients
 
+        needed = self.keep is not None
         if self.gradients:
-            yield TaskGradients(Path(self.gradients).name, self._read)
+            name = self._named(Path(self.gradients).name)
+            yield TaskGradients(name, self._read, needed=needed)
             return
-        assert self.head is not None
+        if self.metric:
+            from ..dumps import Dump
+            from ..training.stated import StatedMetric
+
+            stated = StatedMetric(Dump(self.metric), self.metric, self.seed)
+            yield TaskGradients(
+                self._named(Path(self.metric).name), stated, made=True, needed=needed
+            )
+            return
+        from ..functions import named_function
+
+        named_function(self._weight(self.heads[0])[0], "--head")  # says so where torch is missing
+        from ..training.head import HeadGradients
+
         with _progress(dumps, quiet) as advance:
-            yield TaskGradients(self.head, self._by_head(advance))
+            of = HeadGradients(self._loaded(), self.draws, self.seed, advance)
+            yield TaskGradients(self._named(", ".join(self.heads)), of, made=True, needed=needed)
+
+    def _named(self, name: str) -> str:
+        """Return what is known of a task: by whom it is named, and what is kept of it."""
+        if self.keep is None:
+            return name
+        kept = f"{self.keep:g} of {self.score} lost" if self.score else f"{self.keep:g} lost"
+        return f"{name}, at most {kept}"
 
     def _read(self, source: Any, _groups: Any) -> tuple[str, Any]:
         """Return name and dump of the gradients of a dump of features."""
@@ -59,13 +157,80 @@ class Asked:
             path = path / Path(source.path).name
         return str(path), Dump(path)
 
-    def _by_head(self, advance: Any) -> Any:
+    def _loaded(self) -> "list[Head]":
+        """Return the heads with their weights and outputs."""
         from ..functions import named_function
+        from ..training.head import Head
 
-        function = named_function(self.head or "", "--head")
-        from ..training.head import HeadGradients
+        outputs = self.outputs if len(self.outputs) > 1 else [self.outputs[0]] * len(self.heads)
+        found = []
+        for text, kind in zip(self.heads, outputs, strict=True):
+            name, weight = self._weight(text)
+            found.append(Head(named_function(name, "--head"), kind, weight))
+        return found
 
-        return HeadGradients(function, self.outputs, self.draws, self.seed, advance)
+    @staticmethod
+    def _weight(text: str) -> tuple[str, float]:
+        """Return the name of a head and its weight, of MODULE:FUNCTION[=WEIGHT]."""
+        name, _, weight = text.partition("=")
+        try:
+            found = float(weight or 1)
+        except ValueError:
+            found = 0.0
+        if not 0 < found < math.inf:
+            raise click.UsageError(f"--head {text}: the weight must be a positive number")
+        return name, found
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a task to a command, which takes them as `asked_of`."""
+    names = [each.name for each in fields(Asked) if each.name != "seed"]
+
+    @functools.wraps(command)
+    def packed(**given: Any) -> Any:
+        asked = Asked(**{name: given.pop(name) for name in names})
+        return command(asked_of=asked, **given)
+
+    added = (
+        click.option(
+            "--gradients",
+            metavar="PATH",
+            help="linear: gradients of a task, in one dump or in a folder of dumps of these names.",
+        ),
+        click.option(
+            "--metric", metavar="PATH", help="linear: a dump of weights of channels, see above."
+        ),
+        click.option(
+            "--head",
+            "heads",
+            multiple=True,
+            metavar="MODULE:FUNCTION[=W]",
+            help="linear: makes the gradients, see above; several count by their weights.",
+        ),
+        click.option(
+            "--outputs",
+            multiple=True,
+            type=click.Choice(["classes", "embedding"]),
+            default=["classes"],
+            show_default=True,
+            help="What --head returns; for each one where they differ.",
+        ),
+        click.option(
+            "--draws",
+            type=click.IntRange(1),
+            default=4,
+            show_default=True,
+            metavar="N",
+            help="Gradients of --head for each sample.",
+        ),
+        click.option(
+            "--task", "score", metavar="MODULE:FUNCTION", help="With --keep: as for eval."
+        ),
+        click.option("--keep", type=float, metavar="LOSS", help="Recommend a quality, see above."),
+    )
+    for add in reversed(added):
+        packed = add(packed)
+    return packed
 
 
 @contextmanager

@@ -1,46 +1,64 @@
 """`featcodec verify`: structure and checksums, without decoding unless asked."""
 
 from contextlib import closing
+from dataclasses import dataclass
 
 import click
 
 from ..container.reader import Reader
 from ..container.sections import PROFILE
 from ..container.source import File
-from . import batch, failures, render, streams
+from ..profiles import SUFFIX as PROFILE_SUFFIX
+from . import batch, complete, gather, streams, targets
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file to check."""
+
+    source: str
+    profiles: tuple[str, ...] | None  # to decode it with
+    target = ""
+
+
+def work(task: Task) -> batch.Done:
+    """Check one file; with profiles, even none, decode it too."""
+    return batch.Done(check(task.source, task.profiles))
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@gather.inputs((targets.SUFFIX, PROFILE_SUFFIX), "FILE")
 @click.option("--decode", is_flag=True, help="Also decode every value.")
-@click.option("-p", "--profile", "profiles", multiple=True, metavar="P", help="For --decode.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@failures.verbose_option
+@click.option(
+    "-p",
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="P",
+    help="For --decode.",
+    shell_complete=complete.profile,
+)
+@batch.options("sound")
 def command(
-    files: tuple[str, ...], decode: bool, profiles: tuple[str, ...], quiet: bool, verbose: bool
+    inputs: gather.Found, decode: bool, profiles: tuple[str, ...], work_on: batch.Batch
 ) -> int:
     """Check files for damage: every checksum, and with --decode every symbol."""
-
-    def work(path: str) -> None:
-        check(path, profiles if decode else None)
-
-    failed = []
-    for path, result in batch.run(work, files, jobs=1, fail_fast=False):
-        if isinstance(result, Exception):
-            failed.append(failures.say(result, path, verbose))
-        elif not quiet:
-            render.tell(f"{path}: sound")
-    return failures.status_of(failed, len(files))
+    planned = [targets.Planned(one.path, "", one.error) for one in inputs]
+    tasks = [Task(one.source, profiles if decode else None) for one in planned if not one.error]
+    return work_on.run(work, tasks, lambda task, _: [f"{task.source}: sound"], planned)
 
 
-def check(path: str, profiles: tuple[str, ...] | None) -> None:
-    """Raise when a file is damaged; decode it too when `profiles` are given, even none."""
+def check(path: str, profiles: tuple[str, ...] | None) -> int:
+    """Raise when a file is damaged; decode it too when `profiles` are given, even none.
+
+    Returns its size.
+    """
     with streams.readable(path) as name, closing(File.open(name, path)) as file:
         reader = Reader(file, path, kind=None)
         reader.check_sections()
         if reader.kind == PROFILE:
             reader.entries()
-            return
+            return reader.size
         reader.groups()
         if profiles is not None:
             from ..coding.profile import Profile
@@ -50,3 +68,4 @@ def check(path: str, profiles: tuple[str, ...] | None) -> None:
             for group in decoder.groups:
                 for number in range(group.header.row_groups):
                     decoder.pieces(group, number)
+        return reader.size

@@ -9,16 +9,20 @@ from ..align.grids import Box, GroupGrid, Sizes
 from ..align.layout import Layout, LayoutError
 from ..align.value import ValueAlignment
 from ..container.model import ProfileEntry
+from ..errors import damaged
 from .from_header import FARTHEST
 from .kept import Kept
-from .message_head import FIRST, UNCLAMPED, Head
+from .message_head import DEPENDENT, FIRST, UNCLAMPED, Head
 from .model import GridModel
 from .parts.at_once import AtOnceCoder, Runs
+from .parts.base import PartCoder
+from .parts.dependent import DependentCoder
 from .profile import Profile
 from .row_group import RowGroupCoder
 
 KEPT_COEFFICIENTS = 1 << 22  # of the coding orders of an entry that are kept
 KEPT_SHAPES = 64  # of arrays of an entry
+KEPT_SCALES = 32  # of steps, whose coding orders along a trellis are kept
 
 
 class MessageGrid(GroupGrid):
@@ -48,6 +52,9 @@ class Entry:
         default_factory=lambda: Kept(KEPT_SHAPES, lambda _: 1), compare=False
     )
     _parts: dict[tuple[str, bool], AtOnceCoder] = field(default_factory=dict, compare=False)
+    _trellis: Kept[DependentCoder] = field(
+        default_factory=lambda: Kept(KEPT_SCALES, lambda _: 1), compare=False
+    )
 
     def grid_of(self, shape: tuple[int, ...]) -> MessageGrid | None:
         """Return the blocks of an array, with or without its sample axis; None: it does not fit."""
@@ -81,16 +88,29 @@ class Entry:
             self._parts[dtype, prefix] = found
         return found
 
+    def part(self, dtype: str, prefix: bool, head: Head) -> PartCoder:
+        """Return the coder of the grid, or of prefix tokens, at the step of a head."""
+        scale = head.step_scale - min(max(head.shift, -FARTHEST), FARTHEST)
+        simple = self._part(dtype, prefix)
+        if head.version != DEPENDENT:
+            return replace(simple, step=head.step, step_scale=scale)
+
+        def make() -> DependentCoder:
+            with damaged("the entry of a message"):
+                return DependentCoder(
+                    simple.transform, simple.scales, simple.tables, 1.0, scale, dtype
+                )
+
+        found = self._trellis.get((dtype, prefix, scale), make)
+        return replace(found, step=head.step)
+
     def coder(
         self, grid: GroupGrid, head: Head, bounds: tuple[float, float], seed: int = 0
     ) -> RowGroupCoder:
         """Return the coder of a message."""
         dtype = "float64" if head.dtype == "F64" else "float32"
-        shift = min(max(head.shift, -FARTHEST), FARTHEST)
         parts = {
-            prefix: replace(
-                self._part(dtype, prefix), step=head.step, step_scale=head.step_scale - shift
-            )
+            prefix: self.part(dtype, prefix, head)
             for prefix in ((False, True) if grid.layout.prefix else (False,))
         }
         values = ValueAlignment(*bounds, self.head.mean, self.head.std)

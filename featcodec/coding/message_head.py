@@ -7,7 +7,7 @@ from .. import elements
 from ..container.wire import Builder, Cursor
 from ..errors import Corrupt, Unsupported
 
-FIRST, VERSION = 1, 2  # the oldest version read, the version written
+FIRST, VERSION, DEPENDENT = 1, 2, 3  # the last is as the one before, along a trellis
 UNCLAMPED, EXCEPTIONS, SHIFTED, LOSSLESS = 1, 2, 4, 8
 RANK = 15  # axes of an array at most
 SHAPE_VALUES = 1 << 59  # product of its axes at most, those of length 0 left out
@@ -56,9 +56,9 @@ class Head:
         """Read a head; raise Unsupported for an unknown version."""
         first = cursor.u8()
         version, flags = first >> 4, first & 15
-        if not FIRST <= version <= VERSION:
+        if not FIRST <= version <= DEPENDENT:
             raise Unsupported(
-                f"a message of version {version}; this featcodec reads {FIRST} to {VERSION}"
+                f"a message of version {version}; this featcodec reads {FIRST} to {DEPENDENT}"
             )
         kind = cursor.u8()
         dtype = elements.name_of(kind >> 4)
@@ -66,6 +66,8 @@ class Head:
             raise Corrupt(f"a message has element type {dtype}; only floating types are allowed")
         shape = tuple(cursor.varints(kind & 15))
         if flags & LOSSLESS:
+            if version == DEPENDENT:
+                raise Corrupt(f"a message of version {version} is never bit for bit")
             return cls(flags, dtype, shape, version=version)
         tag = bytes(cursor.take(TAG_BYTES)) if version > FIRST else b""
         entry = cursor.varint()

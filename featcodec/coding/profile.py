@@ -5,8 +5,8 @@ import io
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from .. import limits, modes
@@ -16,7 +16,7 @@ from ..container.reader import Reader
 from ..container.sections import PROFILE, V3
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput, damaged
-from ..profiles import built_in
+from ..profiles import find, named
 from .kept import Kept
 from .model import GridModel
 from .picture import NeuralModel
@@ -27,7 +27,7 @@ class Profile:
     """The entries of a profile and the digest of its file.
 
     `featcodec train` makes one; `entries` holds its linear models, `network` its learned codec,
-    `digest` the SHA-256 (32 bytes) by which files name it.
+    `digest` the SHA-256 (32 bytes) by which files name it, `data` the bytes of its file.
 
     >>> from featcodec import Profile
     >>> profile = Profile.load("backbone.fcp")
@@ -38,6 +38,7 @@ class Profile:
     entries: Sequence[ProfileEntry]
     digest: bytes
     network: Network | None = None
+    data: bytes = field(default=b"", repr=False, compare=False)  # of the file
 
     @property
     def seed(self) -> int:
@@ -45,8 +46,9 @@ class Profile:
         return zlib.crc32(self.digest)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out what is unpacked: it is many times as large."""
-        return {name: value for name, value in vars(self).items() if name != "_models"}
+        """Leave out the bytes of the file, and what is unpacked: it is many times as large."""
+        left_out = ("_models", "data")
+        return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def entries_of(self, task: bool) -> list[tuple[int, ProfileEntry]]:
         """Return the entries with the metric of a task or those without, with their numbers."""
@@ -70,7 +72,8 @@ class Profile:
         """Read a profile.
 
         Args:
-            path: The name of a built-in one, such as caufc, else the path of a file.
+            path: The name of a built-in one, such as caufc, or of one that `featcodec profiles`
+                lists, else the path of a file.
 
         Raises:
             InvalidInput: When there is none or it is not one.
@@ -80,7 +83,7 @@ class Profile:
         True
         """
         try:
-            data = Path(built_in().get(os.fspath(path), path)).read_bytes()
+            data = Path(named().get(os.fspath(path), path)).read_bytes()
         except OSError as error:
             raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
         try:
@@ -89,19 +92,19 @@ class Profile:
             raise InvalidInput(f"profile {path} cannot be used: {error}") from None
 
     @classmethod
-    def built_in(cls, digest: bytes) -> "Profile | None":
-        """Return the built-in profile with a SHA-256, or None."""
-        for path in built_in().values():
-            data = path.read_bytes()
-            if hashlib.sha256(data).digest() == digest:
-                return cls.parse(data, path.stem)
-        return None
+    def find(cls, digest: bytes, beside: str | None = None) -> "Profile | None":
+        """Return the profile with a SHA-256, or None.
+
+        It lies beside a file, on the search path or in the user's folder, or is built in.
+        """
+        path = find(digest, beside)
+        return None if path is None else _kept(path, digest)
 
     @classmethod
     def parse(cls, data: bytes, name: str = "profile") -> "Profile":
         """Return the profile of a file's bytes; InvalidStream, which tells its name, for others."""
         reader = Reader(io.BytesIO(data), name, PROFILE)
-        return cls(reader.entries(), hashlib.sha256(data).digest(), reader.network())
+        return cls(reader.entries(), hashlib.sha256(data).digest(), reader.network(), data)
 
     @cached_property
     def neural(self) -> NeuralModel:
@@ -126,3 +129,9 @@ class Profile:
             writer.section(b"NETW", network.pack())
         writer.finish()
         return out.getvalue()
+
+
+@lru_cache(4)
+def _kept(path: Path, _digest: bytes) -> Profile:
+    """Return a profile that was found: files that need the same one share it."""
+    return Profile.load(path)

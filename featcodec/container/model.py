@@ -158,6 +158,11 @@ class ProfileEntry:
         """The task whose metric the model has; None without one."""
         return self.model.fields.for_task
 
+    @property
+    def recommended(self) -> float:
+        """The task SNR in dB that keeps the task; 0 when none is known."""
+        return self.model.fields.recommends
+
     @classmethod
     def unpack(cls, data: bytes) -> "ProfileEntry":
         cursor = Cursor(data, "profile entry")

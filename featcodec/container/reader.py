@@ -26,6 +26,7 @@ from .sections import (
 from .source import Source, source_of
 
 KNOWN = {FEATURES: {b"ROWS", b"GRUP"}, PROFILE: {b"ENTR", b"NETW"}}
+BESIDE = {b"PROF", b"MADE"}  # of files of features; not critical
 STRUCTURE = {b"INDX", b"END ", *KNOWN[FEATURES], *KNOWN[PROFILE]}
 
 
@@ -54,6 +55,7 @@ class Reader:
         lengths = (length for _, length in self.index.sections)
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
         self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < V3 else set()))
+        self.note = self._note()
 
     def _end_marker(self) -> int:
         if self.size < SIGNATURE_BYTES + END_BYTES:
@@ -73,7 +75,9 @@ class Reader:
     def _refuse_unknown(self, known: set[bytes]) -> None:
         """Refuse critical sections of unknown type; others are skipped."""
         for position, (kind, length) in enumerate(self.index.sections):
-            if kind not in known:
+            if kind in BESIDE and self.kind == PROFILE:
+                raise Corrupt(f"{self.name} is a profile, and holds {kind!r}")
+            if kind not in known | BESIDE:
                 if kind in STRUCTURE - ({b"NETW"} if self.version < V3 else set()):
                     raise Corrupt(f"{self.name} has {kind!r} where it cannot stand")
                 found, critical, _ = read_section(self.source, self.offsets[position], length)
@@ -82,6 +86,17 @@ class Reader:
                 if critical:
                     raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown here")
 
+    def _note(self) -> str | None:
+        """Return what a file notes of how it was made (SPEC §3.1); None when it notes nothing."""
+        kinds = [kind for kind, _ in self.index.sections]
+        for kind, most in ((b"PROF", len(self.index.profiles)), (b"MADE", 1)):
+            if kinds.count(kind) > most:
+                raise Corrupt(f"{self.name} has {kinds.count(kind)} {kind!r}; it may have {most}")
+        try:
+            return next((payload.decode() for payload in self._all(b"MADE")), None)
+        except UnicodeDecodeError:
+            raise Corrupt(f"{self.name} notes how it was made, and not in UTF-8") from None
+
     def section(self, position: int, kind: bytes) -> bytes:
         """Return the payload of section number `position`, which must be of that kind."""
         if not 0 <= position < len(self.index.sections):
@@ -89,8 +104,10 @@ class Reader:
             raise Corrupt(f"{self.name} refers to section {position}; it has {count}")
         listed, length = self.index.sections[position]
         found, critical, payload = read_section(self.source, self.offsets[position], length)
-        if not (found == listed == kind and critical):
+        if not (found == listed == kind):
             raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
+        if critical == (kind in BESIDE):
+            raise Corrupt(f"{self.name} has {kind!r} that is {'' if critical else 'not '}critical")
         return payload
 
     def _all(self, kind: bytes) -> list[bytes]:
@@ -128,8 +145,26 @@ class Reader:
             raise Corrupt(f"{self.name} holds {len(found)} networks; it may hold one")
         return found[0] if found else None
 
+    def embedded(self) -> dict[bytes, bytes]:
+        """Return the profiles that a file holds, by their SHA-256 (SPEC §3.1)."""
+        payloads = self._all(b"PROF")
+        if not payloads:
+            return {}
+        from hashlib import sha256  # slow to load, and rarely needed
+
+        found = {sha256(payload).digest(): payload for payload in payloads}
+        if len(found) < len(payloads):
+            raise Corrupt(f"{self.name} holds a profile twice")
+        for digest in found:
+            if digest not in self.index.profiles:
+                raise Corrupt(
+                    f"{self.name} holds the profile {digest.hex()}, which it does not need"
+                )
+        return found
+
     def check_sections(self) -> None:
         """Read every section and its checksum."""
         for position, (kind, _) in enumerate(self.index.sections):
-            if kind in STRUCTURE:
+            if kind in STRUCTURE | BESIDE:
                 self.section(position, kind)
+        self.embedded()

@@ -24,11 +24,11 @@ class Writer:
         self.position = out.write(signature(kind, V1))
         self._headers: list[bytes] = []  # of groups
 
-    def section(self, kind: bytes, payload: bytes) -> int:
+    def section(self, kind: bytes, payload: bytes, critical: bool = True) -> int:
         """Write one section; return its position in the list of sections."""
         if kind == b"GRUP":
             self._headers.append(payload)
-        length = write_section(self.out, kind, payload)
+        length = write_section(self.out, kind, payload, critical)
         self.index.sections.append((kind, length))
         self.position += length
         return len(self.index.sections) - 1

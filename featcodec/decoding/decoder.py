@@ -33,18 +33,24 @@ class Decoder:
     """
 
     def __init__(self, reader: Reader, profiles: Sequence[Profile] = (), room: int = 0) -> None:
-        """Raise ProfileMissing when the file needs a profile that is not among `profiles`."""
+        """Raise ProfileMissing when the file needs a profile that is found nowhere.
+
+        It is among `profiles`, in the file, or where `featcodec.profiles` looks for it.
+        """
         self.reader = reader
         known: dict[bytes, Profile | None] = {profile.digest: profile for profile in profiles}
+        for digest, data in reader.embedded().items():
+            known[digest] = Profile.parse(data, f"the profile in {reader.name}")
+        beside = getattr(reader.source, "path", "") or None
         self.profiles: list[Profile] = []
         for digest in reader.index.profiles:
             if digest not in known:
-                known[digest] = Profile.built_in(digest)
+                known[digest] = Profile.find(digest, beside)
             profile = known[digest]
             if profile is None:
                 raise ProfileMissing(
                     f"{reader.name} needs the profile with SHA-256 {digest.hex()};"
-                    " name its file with --profile"
+                    " name its file with --profile, or add it with `featcodec profiles add`"
                 )
             self.profiles.append(profile)
         headers = reader.groups()

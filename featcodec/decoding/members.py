@@ -70,10 +70,15 @@ class Members:
         """Whether values have places in tensors of their shapes, not in flat ones."""
         return self.grid is not None or self.elements is not None
 
+    @property
+    def per(self) -> int:
+        """How many slabs a row group has; a header may state more than there are."""
+        return min(self.header.slabs_per_row_group, max(self.header.slabs, 1))
+
     def slabs(self, number: int) -> tuple[int, int]:
         """Return the slabs first <= s < last of a row group."""
-        first = number * self.header.slabs_per_row_group
-        return first, min(first + self.header.slabs_per_row_group, self.header.slabs)
+        first = number * self.per
+        return first, min(first + self.per, self.header.slabs)
 
     def tensors(self, number: int) -> range:
         """Return the positions of the tensors with slabs in a row group."""
@@ -83,7 +88,7 @@ class Members:
 
     def row_groups(self, i: int) -> Sequence[int]:
         """Return the row groups that hold values of a tensor."""
-        per = self.header.slabs_per_row_group
+        per = self.per
         if self.reduced is not None:
             rows = slice(*self.reduced.rows.starts[i : i + 2])
             return row_groups(self.reduced.rows, self.reduced.spans, rows, per)
@@ -95,7 +100,7 @@ class Members:
 
         Of that axis they decode a window; of one of elements, where a slab is an element.
         """
-        entry, per = self.entries[i], self.header.slabs_per_row_group
+        entry, per = self.entries[i], self.per
         if self.reduced is not None:
             rows = self.reduced.rows
             wanted = rows.range_of(i, entry.shape, first, last)

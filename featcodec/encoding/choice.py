@@ -45,7 +45,6 @@ class Estimate:
     # dB by which the SNR is missed: it jumps where a step lets the saturation value fall on another
     # symbol.
     miss: float = 0.0
-    contested: bool = False  # a profile and none take nearly as many
 
 
 @dataclass(frozen=True)

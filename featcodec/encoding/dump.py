@@ -61,6 +61,9 @@ def encode(
             "a task SNR needs a profile with the metric of a task: train one with --gradients or"
             " --head"
         )
+    recommending = {e.task: e for e in profile.entries if e.recommended} if profile else {}
+    if quality.recommended and not recommending:
+        quality = replace(quality, recommended=False)
     # NaN and extremes are data here; what comes of it is measured.
     with ONE_THREAD, np.errstate(all="ignore"):
         judge = judge_at(quality.decibels, profile, options)
@@ -78,7 +81,10 @@ def encode(
             report = encoder.encode(quality)
         else:
             report = at_rate(lambda snr: encoder.encode(_at(snr, profile)), quality.bpfp)
-    return replace(report, remarks=_remarks(source, options, groups))
+    followed = tuple(f"at the task SNR recommended for {task}" for task in recommending)
+    return replace(
+        report, remarks=_remarks(source, options, groups) + followed * quality.recommended
+    )
 
 
 @dataclass
@@ -107,6 +113,7 @@ class DumpEncoder:
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
+        self._write_beside(writer)
         writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
         size = writer.finish()
         return Report(
@@ -116,6 +123,13 @@ class DumpEncoder:
             min((h.snr_db for h in headers), default=math.inf),
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
         )
+
+    def _write_beside(self, writer: Writer) -> None:
+        """Write what a decoder can do without: the profile, and how the file was made."""
+        if self.options.embed and self.profile and self.profile.digest in writer.index.profiles:
+            writer.section(b"PROF", self.profile.data, critical=False)
+        if self.options.note:
+            writer.section(b"MADE", self.options.note.encode(), critical=False)
 
 
 def check_options(options: Options, names: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """One group of features to a header and row groups: how it is coded, and its quality met."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,20 +11,20 @@ from ..container.group import GroupHeader
 from ..container.writer import Writer
 from ..elements import PRECISION
 from ..entropy.prediction import PredictionError
-from ..errors import InvalidInput
 from ..request import Options, Quality
 from . import rounding, tuning
-from .bounded.choice import bounded_choice, fine_choice
+from .bounded.choice import bounded_choice
 from .bounded.refined import refined_choice, refined_group
 from .bounded.rounded import error_of, write_rounded
 from .choice import Choice
+from .choosing import Chooser
 from .exact_groups import write_exact
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
-from .network import as_tokens, neural_choice
+from .network import as_tokens
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals, decibels
-from .search.race import Race
+from .search.cost import bits_of_error
 from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
@@ -32,7 +32,8 @@ from .tensors.samples import Samples
 from .without_repeats import size_of, without_repeats
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
-SCARCE_TOLERANCE = 0.02  # dB
+# dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
+SCARCE_TOLERANCE, WORTH = 0.02, 0.002
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
@@ -63,8 +64,8 @@ class FeatureEncoder:
         if snr is not None and snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
         neural = self.options.transform == "neural"
-        if quality.task_snr is not None:
-            return self._for_task(group, quality.task_snr)
+        if quality.task_snr is not None or (quality.recommended and not neural):
+            return self._for_task(group, quality)
         group = group if neural else group.with_constants
         if quality.snr is not None and not neural:
             group = group.with_gains
@@ -77,63 +78,62 @@ class FeatureEncoder:
             bound = quality.max_error
             return self._smaller(group, lambda: self._within_bound(samples, bound))
         assert snr is not None
-        choice = self._choice(samples, snr)
+        chooser = Chooser(samples, self.profile, self.options)
+        choice = chooser.choice(snr)
         if choice is None:
             return self._exact(group)
-        return self._smaller(group, lambda: self._smallest(self._ways(samples, choice, snr)))
+        return self._smaller(group, lambda: self._smallest(chooser, choice, snr))
 
-    def _ways(self, samples: Samples, choice: Choice, snr: float) -> Iterator[tuple[float, Way]]:
-        """Yield ways to write a group at an SNR or, where symbols are few, at higher ones.
+    def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
+        """Write a group at an SNR or, where symbols are few, at a higher one of fewer bytes.
 
-        Few symbols reach an SNR in leaps: one leap further may take no more of them. Each comes
-        after the bits that it takes, about.
+        Few symbols reach an SNR in leaps: one leap further may take no more of them. The search
+        ends after some in a row that were no smaller; those that look far larger are not written,
+        and count twice.
         """
-        yield choice.estimate.bits, partial(self._reaching, samples, choice, snr)
-        rival = self._rival(samples, choice, snr)
+        samples, mark = chooser.samples, self.writer.mark()
+        way: Way = partial(self._reaching, samples, choice, snr)
+        header, best, missed = way(), way, 0
+        least = math.inf if header is None else size_of(self.writer, mark[0], header)
+        rival = chooser.rival(choice, snr)
         if rival is not None:
-            yield rival.estimate.bits, partial(self._reaching, samples, rival, snr)
+            self.writer.rewind(mark)
+            way = partial(self._reaching, samples, rival, snr)
+            header = way()
+            size = math.inf if header is None else size_of(self.writer, mark[0], header)
+            best, least = (way, size) if size < least else (best, least)
         few = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
-        if choice.picture is not None or not tuning.LEAST_BITS < choice.estimate.bits <= few:
-            return
-        for more in tuning.RUNGS:
-            another = self._choice(samples, more, wary=False) if more > snr else None
-            if another is not None:
-                yield another.estimate.bits, partial(self._at_snr, samples, another, more)
-
-    def _smallest(self, ways: Iterator[tuple[float, Way]]) -> GroupHeader | None:
-        """Write a group in each way until some in a row were no smaller, and keep the smallest.
-
-        Those that take far more by their estimates are not written, and count twice.
-        """
-        mark, least, missed, last = self.writer.mark(), math.inf, 0, None
-        most = math.inf  # bits of what is worth writing
-        best: Way | None = None
-        for bits, way in ways:
-            if bits > tuning.RUNG_BITS * most:
+        scarce = choice.picture is None and tuning.LEAST_BITS < choice.estimate.bits <= few
+        for more in (rung for rung in tuning.RUNGS if scarce and rung > snr):
+            another = chooser.higher(more, tuning.RUNG_BITS * 8 * least)
+            if another is None:
                 missed += 2
             else:
                 self.writer.rewind(mark)
+                way = partial(self._at_snr, samples, another, more)
                 header = way()
-                rows = self.writer.position - mark[0]
-                size = math.inf if header is None else rows + len(header.pack())
-                missed, last = 0 if size < least else missed + 1, way
-                if size < least:
-                    best, least, most = way, size, max(8 * size, bits)
+                size = math.inf if header is None else size_of(self.writer, mark[0], header)
+                missed = 0 if size < least else missed + 1
+                best, least = (way, size) if size < least else (best, least)
             if missed >= tuning.RUNGS_TRIED:
                 break
-        if best is None or best is last:
+        if best is way:
             return header
         self.writer.rewind(mark)
         return best()
 
-    def _for_task(self, group: Group, snr: float) -> GroupHeader:
+    def _for_task(self, group: Group, quality: Quality) -> GroupHeader:
         """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
         samples, metric, choice = Samples(group.with_constants, self.options.samples), None, None
         if self.options.transform != "neural" and sane(samples.stats):
             metric = TaskMetric.of(samples, self.profile)
-            choice = None if metric is None else metric.choice(snr)
-        if choice is None:
-            return self._write(group, Quality(snr=snr))
+        snr = quality.task_snr
+        if quality.recommended:
+            snr = metric.recommended if metric else None
+        if metric is not None and snr:
+            choice = metric.choice(snr)
+        if choice is None or snr is None:
+            return self._write(group, Quality(snr=quality.task_snr or quality.snr))
         of_task = partial(self._reaching, samples, choice, snr, metric)
         return self._smaller(samples.group, of_task)
 
@@ -149,7 +149,8 @@ class FeatureEncoder:
             if found is not None:
                 break
             wanted = snr + more
-            another = metric.choice(wanted) if metric else self._choice(samples, wanted)
+            chooser = Chooser(samples, self.profile, self.options)
+            another = metric.choice(wanted) if metric else chooser.choice(wanted)
             if another is not None:
                 found = self._at_snr(samples, another, snr, metric)
         return found
@@ -157,48 +158,6 @@ class FeatureEncoder:
     def _exact(self, group: Group) -> GroupHeader:
         found = refined_group(group, refined_choice(group, self.options.samples))
         return write_exact(self.writer, found or LosslessGroup.of(group), self.progress)
-
-    def _rival(self, samples: Samples, choice: Choice, snr: float) -> Choice | None:
-        """Return the choice without the profile where that may take fewer bits."""
-        if not choice.estimate.contested:
-            return None
-        found = self._choice(samples, snr, trained=False)
-        if found is None or found.estimate == replace(choice.estimate, contested=False):
-            return None
-        few = choice.estimate.bits < tuning.FEW_BITS
-        most = (tuning.RUNG_BITS if few else tuning.DOUBT) * choice.estimate.bits
-        return found if found.estimate.bits < most else None
-
-    def _choice(
-        self, samples: Samples, snr: float, wary: bool = True, trained: bool = True
-    ) -> Choice | None:
-        """Return how a group is coded at an SNR, None for bit for bit.
-
-        One that is `wary` sees whether more SNR takes fewer bits. Unless `trained`, the profile is
-        left alone.
-        """
-        family, group = self.options.transform, samples.group
-        if family == "neural":
-            assert self.profile is not None
-            return neural_choice(samples, self.profile.neural, snr)
-        if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
-            raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
-        entries = self.profile.entries_of(task=False) if self.profile and trained else []
-        race = Race(samples, entries, family, snr)
-        found = race.run()
-        if found is None:
-            return None
-        scarce = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * group.values
-        if wary and scarce and snr < tuning.COARSE_BELOW:
-            # So few symbols that more of them may take fewer bits.
-            higher = Race(samples, entries, family, snr + tuning.RUNG)
-            more = higher.run() if higher.promises(race, found) else None
-            if more is not None and more.sound and more.estimate.bits < found.estimate.bits:
-                found = more
-        if samples.sparse and snr > tuning.FINE_ABOVE and family == "auto":
-            fine = fine_choice(samples, snr)
-            found = fine if fine.estimate.bits < tuning.CLEARLY * found.estimate.bits else found
-        return found
 
     def _smaller(self, group: Group, lossy: Callable[[], GroupHeader | None]) -> GroupHeader:
         """Write a group with loss, or bit for bit when that is no larger."""
@@ -227,9 +186,7 @@ class FeatureEncoder:
         signals = Signals.of(samples.group, choice.stats, of_task)
         mark, measured = self.writer.mark(), rounding.counts(samples, choice, snr)
         row_groups = self._group_writer(samples.group, self.profile)
-        # At low rates a decibel is worth up to half of the bits, and another attempt little time.
-        scarce = choice.estimate.bits < tuning.SCARCE * samples.group.values
-        control = SnrControl(choice, snr, SCARCE_TOLERANCE if scarce else TOLERANCE)
+        control = SnrControl(choice, snr, _tolerance(choice, samples))
         budget = signals.counts / 10 ** ((snr + control.aim) / 10)
         following: Choice | None = choice
         while following is not None:
@@ -283,6 +240,17 @@ class FeatureEncoder:
             max_error=distortion.largest,
             lossy=replace(lossy, clipped=distortion.exceptions),
         )
+
+
+def _tolerance(choice: Choice, samples: Samples) -> float:
+    """Return the dB above the SNR that are near enough.
+
+    At low rates each is worth up to half of the bits, and another attempt at few little time.
+    """
+    bits, values = max(choice.estimate.bits, 1.0), samples.group.values
+    if values > samples.sizes.whole:
+        return SCARCE_TOLERANCE if bits < tuning.SCARCE * values else TOLERANCE
+    return min(WORTH * bits / bits_of_error(1.0, bits, values), TOLERANCE)
 
 
 def sane(stats: ValueStats) -> bool:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
@@ -12,7 +14,7 @@ from ..container.writer import Writer
 from ..elements import BITS
 from ..request import RowGroupSize
 from .choice import Choice, slabs_per_row_group
-from .rate_control.fine_step import fine_step
+from .rate_control.fine_step import ErrorBudget
 from .row_group import Distortion, RowGroupEncoder
 from .tensors.group import Group
 from .tensors.repeats import stated
@@ -50,6 +52,7 @@ class GroupWriter:
     progress: Callable[[int], None] | None = None
     size: RowGroupSize = field(default_factory=RowGroupSize)
     _built: RowGroupCoder | None = None
+    _errors: np.ndarray | None = None  # of row groups when last written, but for fine steps
 
     def write(
         self, choice: Choice, measured: bool, bound: float = math.inf, budget: float | None = None
@@ -64,16 +67,13 @@ class GroupWriter:
         exceptions = choice.stats.cut > 0 or math.isfinite(bound)
         total = Distortion()
         # A few differ too much for one to make up for another, and all can be coded once more.
-        even = slabs >= MANY * per
-        fines = 0  # their sum, each as often as it has slabs
-        for start in range(0, slabs, per):
+        even = budget is not None and slabs >= MANY * per
+        starts = range(0, slabs, per)
+        lengths = np.diff([*starts, slabs])
+        spending = ErrorBudget(budget or math.inf, lengths, self._errors)
+        for start in starts:
             last = min(start + per, slabs)
-            fine = FINE_ONE
-            if budget is not None and start > 0 and even:
-                shares = (start / slabs, last / slabs)
-                spent = total.task if choice.of_task else total.squared
-                fine = fine_step(spent, budget, *shares, fines / start)
-            fines += fine * (last - start)
+            fine = spending.fine if even else FINE_ONE
             finer = coder.at_fine_step(fine)
             if quantiser.on_saturation:  # the step is to stay, thresholds do as much
                 finer = coder.at_lambda_scale(2 ** ((fine - FINE_ONE) / FINE_PER_LAMBDA_OCTAVE))
@@ -84,12 +84,14 @@ class GroupWriter:
             stored = FINE_ONE if quantiser.on_saturation else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
+            spending.add(distortion.task if choice.of_task else distortion.squared, fine)
             if self.progress:
                 self.progress(self.group.values * (last - start) // slabs)
         if self.group.rows is not None:  # what counts is how many are kept in the file
             assert header.lossy is not None
             header = replace(header, lossy=replace(header.lossy, clipped=total.exceptions))
-        usual = (fines / slabs - FINE_ONE) / FINE_PER_OCTAVE
+        self._errors = spending.at_one_step if any(spending.errors) else None
+        usual = float(np.array(spending.fines) @ lengths / slabs - FINE_ONE) / FINE_PER_OCTAVE
         mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
         return Written(header, total, mean_step, choice.of_task)
 

@@ -48,6 +48,11 @@ class TaskMetric:
         return None
 
     @property
+    def recommended(self) -> float:
+        """The task SNR in dB that the profile recommends; 0 without one."""
+        return self.entries[0][1].recommended
+
+    @property
     def values(self) -> ValueAlignment:
         return self.samples.alignment(self.entries[0][1])
 

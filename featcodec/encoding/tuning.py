@@ -31,9 +31,12 @@ RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 # The race of trials.
 # Of the bits of a trial: more shows that trials are misjudged; so much more, that all are.
 MISJUDGED, FAR_MISJUDGED = 1.5, 2.0
-FITTED = 1.06  # of the bits of the best trial: what is fitted to all of a small group
+FITTED = 1.03  # of the bits of the best trial: what is fitted to all of a small group
 DOUBT = 1.02  # of the bits of the best: what may still be better when more is seen
+BEHIND = 1.15  # of the bits of the best, by what trials turned out to be: more is not fitted
+DOUBTFUL = 1.2  # of the bits that are wanted: trials of few symbols are off by so much
 SCARCE = 0.1  # bits a value, below which trials are judged badly
+HARDLY = 0.02  # bits a value, below which a small sample shows none
 # Of the bits of the best: what more of them is worth another look; how many trials get it.
 CLOSE, CLOSE_SCARCE = (0.1, 3), (0.2, 5)
 CONTESTED = 1.25  # times the bits of the best without a profile are those of the profile, or less

@@ -39,19 +39,27 @@ class Featcodec:
 
     fixed = False
 
-    def __init__(self, label: str, profile: str | None = None, transform: str = "auto") -> None:
-        self.label = label
+    def __init__(
+        self,
+        label: str,
+        profile: str | None = None,
+        transform: str = "auto",
+        quality: str = "snr",
+    ) -> None:
+        """The SNRs wanted are task SNRs when `quality` is task-snr, which needs a profile."""
+        self.label, self.of_task = label, quality == "task-snr"
         self.profile = Profile.load(profile) if profile else None
         self.options = Options(transform=transform)
         digest = self.profile.digest.hex() if self.profile else ""
+        of_task = "" if quality == "snr" else f",quality={quality}"
         self.identity = {
-            "codec": f"featcodec:transform={transform}",
+            "codec": f"featcodec:transform={transform}{of_task}",
             "profile": digest,
             "featcodec": __version__,
         }
 
     def tune(self, features: Features, snr: float | None) -> Quality:
-        return Quality(snr=snr)
+        return Quality(task_snr=snr) if self.of_task else Quality(snr=snr)
 
     def encode(self, features: Features, setting: Quality) -> bytes:
         out = io.BytesIO()
@@ -74,7 +82,8 @@ class Featcodec:
 def parse(text: str) -> Codec:
     """Return the codec of a specification `CODEC[:OPTION=VALUE,...]`.
 
-    All take `name`, their label in tables and plots; featcodec takes `profile` and `transform` too.
+    All take `name`, their label in tables and plots; featcodec takes `profile`, `transform`, and
+    `quality`, snr or task-snr.
     Raises InvalidInput for what is unknown and for a package that is missing.
     """
     from . import peers
@@ -82,9 +91,11 @@ def parse(text: str) -> Codec:
     kind, _, rest = text.partition(":")
     pairs = [pair.partition("=") for pair in rest.split(",")] if rest else []
     options = {name: value for name, _, value in pairs}
-    known = {"name", "profile", "transform"} if kind == "featcodec" else {"name"}
+    known = {"name", "profile", "transform", "quality"} if kind == "featcodec" else {"name"}
     if set(options) - known or not all(options.values()) or len(options) < len(pairs):
         raise InvalidInput(f"codec {text!r}: {kind} takes {', '.join(sorted(known))}, each once")
+    if options.get("quality", "snr") not in ("snr", "task-snr"):
+        raise InvalidInput(f"codec {text!r}: quality is snr or task-snr")
     label = options.pop("name", text)
     if kind == "featcodec":
         return Featcodec(label, **options)

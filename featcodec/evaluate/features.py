@@ -12,6 +12,7 @@ from ..align.layout import Layout
 from ..align.numbers import STORED, from_float, to_float
 from ..encoding.tensors.group import Group, stats_of
 from ..encoding.tensors.grouping import group_tensors
+from ..encoding.tensors.wholes import has_samples, wholes
 from ..errors import InvalidInput
 from ..request import Options
 from ..tensors import Source
@@ -124,9 +125,12 @@ class Features:
     def __init__(self, source: Source) -> None:
         """Read all features into memory; InvalidInput when there are none."""
         self.source = source
-        groups = group_tensors(source, Options(), lossless=False)
+        found = group_tensors(source, Options(), lossless=False)
+        groups = [group for group in found if isinstance(group, Group)]
         with np.errstate(all="ignore"):  # NaN and extremes are data here
-            self.groups = [FeatureGroup(group) for group in groups if isinstance(group, Group)]
+            self.groups = [FeatureGroup(group) for group in groups]
+        # By tensor: whether its first axis is that of samples.
+        self.samples = {name: has_samples(group) for group in groups for name, _ in wholes(group)}
         if not self.groups:
             raise InvalidInput("the dump holds no features")
         self.values = sum(plane.size for group in self.groups for plane in group.planes)

@@ -3,18 +3,18 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from ..dumps import Dump
 from ..errors import FeatcodecError, InvalidInput, Unreachable
-from ..functions import named_function
 from ..numpy import Arrays
 from .codecs import Codec
 from .features import Features
+from .judged import Head, Judge, Task
 from .results import Measurement
 
 T = TypeVar("T")
@@ -22,40 +22,34 @@ T = TypeVar("T")
 RUNS = 3
 ENOUGH = 1.0  # seconds of runs, after which there are no more
 
-Task = Callable[[str, dict[str, Any]], float | None]
-
-
-def load_task(text: str) -> Task:
-    """Import the task `MODULE:FUNCTION`.
-
-    The function takes a dump's stem and its tensors by name, as torch tensors, and returns a float,
-    or None where it has no task. Raises InvalidInput when there is no such function.
-    """
-    task: Task = named_function(text, "--task")
-    return task
-
 
 class Bench:
     """A dump with its features, on which codecs are measured."""
 
-    def __init__(self, path: Path, task: Task | None) -> None:
+    def __init__(self, path: Path, task: Task | None = None, head: Head | None = None) -> None:
         self.name = path.stem
         self.dump = Dump(path)
         self.features = Features(self.dump)
-        self.task = task
+        self.judge = Judge(self.dump, self.features.samples, task, head)
 
     def uncompressed(self) -> Measurement:
-        """Return the rate and the metric of the dump itself; InvalidInput when the task fails."""
+        """Return the rate and the metric of the dump itself.
+
+        Raises InvalidInput when the task or the head fails.
+        """
         names = {name for group in self.features.groups for name in group.names}
         size = sum(t.read().nbytes for t in self.dump.tensors if t.name in names)
-        try:
-            metric = self._score({})
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise InvalidInput(f"the task fails on {self.name} uncompressed: {reason}") from error
-        return Measurement(
-            self.name, "uncompressed", None, self.features.values, size, metric=metric
-        )
+        found: dict[str, float | None] = {}
+        for what, judged in (("task", self.judge.score), ("head", self.judge.divergence)):
+            try:
+                found[what] = judged({})
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                raise InvalidInput(
+                    f"the {what} fails on {self.name} uncompressed: {reason}"
+                ) from error
+        head = self.name, "uncompressed", None, self.features.values, size
+        return Measurement(*head, metric=found["task"], divergence=found["head"])
 
     def measure(self, codec: Codec, snr: float | None) -> Measurement:
         """Return what a codec comes to at a wanted SNR in dB; Unreachable where it cannot."""
@@ -77,22 +71,11 @@ class Bench:
             self.features.values,
             len(data),
             reached if math.isfinite(reached) else None,
-            self._score(decoded),
+            self.judge.score(decoded),
+            self.judge.divergence(decoded),
             megabytes / packing,
             megabytes / unpacking,
         )
-
-    def _score(self, decoded: Mapping[str, np.ndarray]) -> float | None:
-        if self.task is None:
-            return None
-        from ..torch import from_stored
-
-        tensors = {
-            t.name: from_stored(decoded.get(t.name, t.read()), t.dtype, t.shape)
-            for t in self.dump.tensors
-        }
-        metric = self.task(self.name, tensors)
-        return None if metric is None else float(metric)
 
     def warm_up(self, codec: Codec) -> None:
         """Let a codec load what it loads when it is first used."""

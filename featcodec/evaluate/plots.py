@@ -14,7 +14,22 @@ GRID = "#b0b0ae"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK, "#9a8f00")
 MARKERS = "os^DvPX*"
 LINES = ("-", "--", "-.", ":")
-AXES = {"snr_db": "SNR (dB)", "metric": "task metric"}
+AXES = {
+    "snr_db": "SNR (dB)",
+    "metric": "task metric",
+    "divergence": "divergence of outputs",
+    "bpfp": "bits per feature point",
+    "asked_db": "quality asked for (dB)",
+}
+# Of each dump: what is drawn against what, where there is such; the first of all dumps, too.
+PANELS = (
+    ("snr_db", "bpfp"),
+    ("metric", "bpfp"),
+    ("divergence", "bpfp"),
+    ("metric", "asked_db"),
+    ("divergence", "asked_db"),
+)
+LEAST_DIVERGENCE = 1e-6  # that is drawn
 COLUMNS = 4  # of small multiples
 HEADROOM = 1.5  # of the highest SNR that was asked for
 WIDE = 100  # times from the lowest rate to the highest
@@ -45,45 +60,58 @@ def draw(measurements: Sequence[Measurement], codecs: Sequence[str]) -> dict[str
     """Return figures by name: one for each dump, and small multiples of several dumps."""
     matplotlib = load("matplotlib", "featcodec eval", "eval")
     dumps = list(dict.fromkeys(m.dump for m in measurements))
-    scored = [d for d in dumps if any(m.dump == d and m.metric is not None for m in measurements)]
+    known = {
+        (m.dump, quality)
+        for m in measurements
+        for quality in AXES
+        if _value(m, quality) is not None
+    }
     figures = {}
     with matplotlib.rc_context(STYLE):
-        if len(dumps) > 1:
-            for quality, shown in (("snr_db", dumps), ("metric", scored)):
-                panels = [(dump, quality) for dump in shown]
-                if panels:
-                    figures[f"overview_{quality}"] = _figure(panels, measurements, codecs)
+        for quality, along in PANELS if len(dumps) > 1 else ():
+            panels = [(dump, quality, along) for dump in dumps if (dump, quality) in known]
+            if panels and along == "bpfp":
+                figures[f"overview_{quality}"] = _figure(panels, measurements, codecs)
         for dump in dumps:
-            panels = [(dump, quality) for quality in AXES if quality != "metric" or dump in scored]
+            panels = [(dump, *axes) for axes in PANELS if (dump, axes[0]) in known]
+            panels = panels or [(dump, *PANELS[0])]
             figures[dump] = _figure(panels, measurements, codecs)
     return figures
 
 
+Panel = tuple[str, str, str]  # dump, what is drawn, against what
+
+
+def _value(m: Measurement, quality: str) -> float | None:
+    found: float | None = getattr(m, quality)
+    return max(found, LEAST_DIVERGENCE) if quality == "divergence" and found is not None else found
+
+
 def _figure(
-    panels: Sequence[tuple[str, str]], measurements: Sequence[Measurement], codecs: Sequence[str]
+    panels: Sequence[Panel], measurements: Sequence[Measurement], codecs: Sequence[str]
 ) -> Any:
-    """Return a figure of panels (dump, quality against rate) with one legend."""
+    """Return a figure of panels with one legend."""
     columns = min(len(panels), COLUMNS)
     rows = math.ceil(len(panels) / columns)
     size = 3.3 if len(panels) > 2 else 4.4
     figure_type = load("matplotlib.figure", "featcodec eval", "eval").Figure
     figure = figure_type(figsize=(size * columns, 0.82 * size * rows + 0.6), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    named = {dump for dump, _ in panels}
+    named = {dump for dump, _, _ in panels}
     if len(named) == 1:
         figure.suptitle(panels[0][0], fontsize=10, fontweight="bold")
     for place, axes in enumerate(grid.flat):
         if place >= len(panels):
             axes.set_axis_off()
             continue
-        dump, quality = panels[place]
-        _panel(axes, [m for m in measurements if m.dump == dump], codecs, quality)
+        dump, quality, along = panels[place]
+        _panel(axes, [m for m in measurements if m.dump == dump], codecs, quality, along)
         if len(named) > 1:
             axes.set_title(dump)
         if place % columns == 0 or quality != panels[place - 1][1]:
             axes.set_ylabel(AXES[quality])
-        if place + columns >= len(panels):
-            axes.set_xlabel("bits per feature point")
+        if place + columns >= len(panels) or len(named) == 1:
+            axes.set_xlabel(AXES[along])
     handles: dict[str, Any] = {}
     for axes in grid.flat:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -95,14 +123,16 @@ def _figure(
 
 
 def _panel(
-    axes: Any, measurements: Sequence[Measurement], codecs: Sequence[str], quality: str
+    axes: Any, measurements: Sequence[Measurement], codecs: Sequence[str], quality: str, along: str
 ) -> None:
     """Draw the curves of one dump."""
     curves = [
         sorted(
-            (m.bpfp, getattr(m, quality))
+            (x, y)
             for m in measurements
-            if m.codec == codec and m.bpfp is not None and getattr(m, quality) is not None
+            if m.codec == codec
+            and (x := _value(m, along)) is not None
+            and (y := _value(m, quality)) is not None
         )
         for codec in codecs
     ]
@@ -113,7 +143,7 @@ def _panel(
             continue
         again = number + number // len(COLOURS)  # a colour comes back with another marker
         axes.plot(
-            [rate for rate, _ in curve],
+            [x for x, _ in curve],
             [min(value, top) for _, value in curve],
             color=COLOURS[number % len(COLOURS)],
             marker=MARKERS[again % len(MARKERS)],
@@ -133,7 +163,10 @@ def _panel(
     for m in measurements:
         if m.codec == "uncompressed" and quality == "metric" and m.metric is not None:
             axes.axhline(m.metric, color=INK, linewidth=0.8, linestyle=(0, (1, 2)), label=m.codec)
-    _rate_axis(axes, [rate for curve in curves for rate, _ in curve])
+    if quality == "divergence":
+        axes.set_yscale("log")
+    if along == "bpfp":
+        _rate_axis(axes, [rate for curve in curves for rate, _ in curve])
 
 
 def _rate_axis(axes: Any, rates: Sequence[float]) -> None:

@@ -14,7 +14,7 @@ from ..errors import InvalidInput
 
 COLUMNS = (
     "dump", "codec", "asked_db", "values", "size", "bpfp", "snr_db", "metric",
-    "encode_mb_s", "decode_mb_s", "error",
+    "divergence", "encode_mb_s", "decode_mb_s", "error",
 )  # fmt: skip
 
 
@@ -29,6 +29,7 @@ class Measurement:
     size: int | None = None  # bytes, all of them
     snr_db: float | None = None  # of the worst group; None: exact
     metric: float | None = None  # of the task
+    divergence: float | None = None  # of the outputs of a head: KL in nats, or 1 - cosine
     encode_mb_s: float | None = None  # 10^6 bytes of float32 a second
     decode_mb_s: float | None = None
     error: str | None = None

@@ -14,7 +14,9 @@ from ..files import complete
 from . import page, plots
 from .codecs import Codec
 from .deltas import Delta, deltas
-from .measure import Bench, Task
+from .equal_divergence import equal_divergence
+from .judged import Head, Task
+from .measure import Bench
 from .results import Journal, Measurement, to_csv
 from .sufficient import sufficient
 
@@ -31,11 +33,13 @@ class Evaluation:
         snrs: Sequence[float],
         folder: Path,
         task: tuple[str, Task] | None = None,
+        head: Head | None = None,
     ) -> None:
         """`task` is its specification and its function. Raises InvalidInput for dumps that
         cannot be read and for equal names.
         """
         self.dumps, self.codecs, self.snrs, self.task = dumps, codecs, snrs, task
+        self.head = head
         for what, names in (
             ("dumps", [path.stem for path in dumps]),
             ("codecs", ["uncompressed", *(codec.label for codec in codecs)]),
@@ -70,12 +74,12 @@ class Evaluation:
                 "bytes": path.stat().st_size,
                 "codec": codec.identity if codec else "uncompressed",
                 "snr": snr,
-                "task": self.task[0] if self.task else None,
+                **self._about(),
             }
             progress(f"{path.stem}  {label}  {'' if snr is None else f'{snr:g} dB'}")
             known = self.journal.get(key, path.stem, label)
             if known is None:
-                bench = bench or Bench(path, self.task[1] if self.task else None)
+                bench = bench or Bench(path, self.task[1] if self.task else None, self.head)
                 known, sure = self._attempt(bench, codec, snr)
                 if sure:
                     self.journal.add(key, known)
@@ -103,9 +107,9 @@ class Evaluation:
         """Write tables, plots and the page to the folder; return the deltas."""
         curves = [codec.label for codec in self.codecs if not codec.fixed]
         found = deltas(measurements, curves, anchor)
-        about = {
+        about: dict[str, Any] = {
             "snr_db": list(self.snrs),
-            "task": self.task[0] if self.task else None,
+            **self._about(),
             "anchor": anchor,
             "codecs": {codec.label: codec.identity for codec in self.codecs},
         }
@@ -114,6 +118,7 @@ class Evaluation:
             "measurements": [m.record() for m in measurements],
             "deltas": [asdict(delta) for delta in found],
             "sufficient": [asdict(each) for each in sufficient(measurements)],
+            "equal_divergence": [asdict(each) for each in equal_divergence(measurements)],
         }
         figures = plots.draw(measurements, [codec.label for codec in self.codecs])
         self._file("results.csv", to_csv(measurements))
@@ -122,6 +127,13 @@ class Evaluation:
             self._file(f"{name}.png", plots.png(figure))
             self._file(f"{name}.svg", plots.svg(figure))
         self._file("report.html", page.page(about, measurements, found, figures).encode())
+        return found
+
+    def _about(self) -> dict[str, str | None]:
+        """Return what features are judged by."""
+        found: dict[str, str | None] = {"task": self.task[0] if self.task else None}
+        if self.head:
+            found |= {"head": self.head.name, "outputs": self.head.outputs}
         return found
 
     def _file(self, name: str, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from .deltas import Delta
+from .equal_divergence import Equal
 from .results import Measurement
 from .sufficient import LOSS, Sufficient
 
@@ -11,7 +12,8 @@ NONE = "-"
 
 def measured(measurements: Sequence[Measurement]) -> list[list[str]]:
     """Return a header and a row a measurement."""
-    head = ["dump", "codec", "asked dB", "bpfp", "SNR dB", "metric", "encode MB/s", "decode MB/s"]
+    head = ["dump", "codec", "asked dB", "bpfp", "SNR dB", "metric", "divergence"]
+    head += ["encode MB/s", "decode MB/s"]
     return [head, *(_row(m) for m in measurements)]
 
 
@@ -24,6 +26,7 @@ def _row(m: Measurement) -> list[str]:
         _number(m.bpfp, ".4f"),
         "exact" if exact else _number(m.snr_db, ".2f"),
         _number(m.metric, ".4f"),
+        _number(m.divergence, ".3g"),
         _number(m.encode_mb_s, ".1f"),
         _number(m.decode_mb_s, ".1f"),
     ]
@@ -63,6 +66,18 @@ def enough(found: Sequence[Sufficient]) -> list[list[str]]:
             ]
             for s in found
         ),
+    ]
+
+
+def equal(found: Sequence[Equal]) -> list[list[str]]:
+    """Return a header and a row for each dump and codec, a column for each divergence."""
+    levels = sorted({each.divergence for each in found}, reverse=True)
+    rates = {(each.dump, each.codec, each.divergence): each.bpfp for each in found}
+    head = ["dump", "codec", *(f"bpfp at a divergence of {level:g}" for level in levels)]
+    rows = dict.fromkeys((each.dump, each.codec) for each in found)
+    return [
+        head,
+        *([*row, *(_number(rates.get((*row, level)), ".4f") for level in levels)] for row in rows),
     ]
 
 

@@ -15,6 +15,11 @@ class Fields:
         return None
 
     @property
+    def recommends(self) -> float:
+        """The task SNR in dB that keeps that task, of a model with its metric; 0 when unknown."""
+        return 0.0
+
+    @property
     def klts(self) -> int:
         """The number of KLTs in the basis."""
         return 1

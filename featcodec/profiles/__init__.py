@@ -1,10 +1,91 @@
-"""The profiles that come with the package."""
+"""Where profiles are found: beside a file, on a search path, in the user's folder, built in.
 
+All that is asked for by its SHA-256 is the same wherever it lies; the order is that of the places.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 NEURAL = "caufc"  # what the neural transform takes when no profile is named
+SUFFIX = ".fcp"
+SEARCH_PATH = "FEATCODEC_PROFILE_PATH"  # folders and files, separated as in PATH
+
+_found: dict[bytes, Path] = {}  # where a profile was found last: a folder may hold very many files
 
 
 def built_in() -> dict[str, Path]:
     """Return the files of the built-in profiles by name."""
-    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.fcp"))}
+    return _in(Path(__file__).parent)
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's profiles, which may not exist yet."""
+    if sys.platform == "win32":
+        data = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    else:
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "featcodec" / "profiles"
+
+
+def named() -> dict[str, Path]:
+    """Return all profiles that have a name, by it: built-in ones, and those of the places named."""
+    found = built_in()
+    for place in _places():
+        found |= {name: path for name, path in _in(place).items() if name not in found}
+    return found
+
+
+def find(digest: bytes, beside: str | os.PathLike[str] | None = None) -> Path | None:
+    """Return the file of the profile with a SHA-256, or None.
+
+    `beside` is the file that needs it: the profile may lie in its folder.
+    """
+    for path in _candidates(digest, beside):
+        if digest_of(path) == digest:
+            _found[digest] = path
+            return path
+    return None
+
+
+def digest_of(path: Path) -> bytes | None:
+    """Return the SHA-256 of a file, or None when it cannot be read."""
+    try:
+        known = path.stat()
+        return _digest(path, known.st_size, known.st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(4096)
+def _digest(path: Path, _size: int, _changed: int) -> bytes:
+    import hashlib  # slow to load
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _candidates(digest: bytes, beside: str | os.PathLike[str] | None) -> Iterator[Path]:
+    if digest in _found:
+        yield _found[digest]
+    if beside is not None:
+        yield from _in(Path(beside).parent).values()
+    for place in _places():
+        yield from _in(place).values()
+    yield from built_in().values()
+
+
+def _places() -> list[Path]:
+    named = os.environ.get(SEARCH_PATH, "").split(os.pathsep)
+    return [*(Path(place) for place in named if place), user_folder()]
+
+
+def _in(place: Path) -> dict[str, Path]:
+    """Return the profiles of a folder by name, or the one that a path is of."""
+    try:
+        paths = sorted(place.glob(f"*{SUFFIX}")) if place.is_dir() else [place]
+        return {path.stem: path for path in paths if path.is_file()}
+    except OSError:  # a folder that may not be read
+        return {}

@@ -13,6 +13,7 @@ from ..coding.parts.base import Sizes
 from ..elements import FLOATS
 from ..encoding.fit import fitting
 from ..encoding.tensors.group import Group
+from ..encoding.tensors.wholes import wholes
 from ..errors import InvalidInput
 from ..modes.banded.fit import EDGES, Moments, radial
 from ..tensors import Source, Tensor
@@ -146,13 +147,6 @@ def draws_of(group: Group, source: Source, name: str) -> Iterator[Group]:
     for draw in range(draws := counts.pop()):
         read = partial(_draw, found, group, draws, draw)
         yield replace(group, dtype=found[0].dtype, tensor=read, rows=None)
-
-
-def wholes(group: Group) -> list[tuple[str, Sizes]]:
-    """Return names and shapes of the tensors that a group's are, or are parts of."""
-    if group.parts:
-        return [(part.of, part.whole) for part in group.parts]
-    return list(zip(group.names, group.shapes, strict=True))
 
 
 def _draw(tensors: list[Tensor], group: Group, draws: int, draw: int, i: int) -> Any:

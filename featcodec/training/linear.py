@@ -14,6 +14,7 @@ from ..coding.parts.base import Sizes
 from ..container.model import ProfileEntry
 from ..encoding.fit import fitting
 from ..encoding.fit.fitting import Classes, Energy
+from ..encoding.fit.spectrum import ranks_of
 from ..encoding.judge import judge_at
 from ..encoding.room import check_features
 from ..encoding.search.candidate import separable
@@ -136,7 +137,7 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> Fitted:
     scaled = (mean - values.mean) / values.std * (1 << fitting.CENTRE_EXPONENT)
     centre = np.rint(scaled).astype(np.int64)
     most = limits.PROFILE_KLT_NUMBERS
-    variance = pool.moments()[1] / values.std**2
+    variance = float(pool.moments()[1].sum()) / values.std**2
     found = pool.axes()
     spectrum, rank = paying(found, variance, pool.count, fitting.most_axes(len(centre), most))
     vectors = householder.factor(spectrum.axes, rank, spectrum.magnitudes[:rank])[None]
@@ -218,6 +219,6 @@ def _banded(moments: Moments | None, centre: np.ndarray, variance: float) -> Gri
         fewer = moments.merged(radial(block, count))
         if len(fewer.tokens) > 1 and fewer.tokens.min() >= LEAST_TOKENS * len(centre):
             spectra = fewer.spectra(GOAL * variance, FILES)
-            rank = min(max(spectrum.rank for spectrum in spectra), len(centre) - 1)
+            rank = max(ranks_of(spectra, len(centre) - 1), default=0)
             return banded_model(fewer.bands, spectra, rank, centre)
     return None

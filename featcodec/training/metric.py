@@ -17,21 +17,24 @@ from ..tensors import Source
 from ..transform import householder
 from .gradients import Gathered, Reactions, gather
 from .pools import Pool
-from .strength import chosen
+from .strength import NONE, chosen
 from .tables import learn_tables
 from .weighing import Axes, Part, Strength
 
 MAGNITUDE = 64.0  # of the reflectors' integers
 
 
-def weighted_entries(parts: Sequence[Part], task: str) -> list[ProfileEntry]:
-    """Return an entry with a metric for a grid and, behind it, for its prefix tokens.
+def weighted_entries(
+    parts: Sequence[Part], task: str, known: Strength | None = None, needed: bool = False
+) -> tuple[Strength | None, list[ProfileEntry]]:
+    """Return the strength of a metric, unless it is known, and entries with the metric.
 
-    There are none where no gradient is, and where no metric saves bits.
+    One is for a grid, the one behind it for its prefix tokens. There are none where no gradient is;
+    where no metric saves bits, they weigh nothing when they are needed, and there are none else.
     """
-    found = chosen(parts)
-    if found is None:
-        return []
+    found = chosen(parts, known)
+    if found is None or (found[1] == NONE and not needed):
+        return None, []
     block, strength = found
     usual = usual_square([part.gathered for part in parts], block)
     models = []
@@ -50,7 +53,7 @@ def weighted_entries(parts: Sequence[Part], task: str) -> list[ProfileEntry]:
         model = replace(model, own=own, scales=fitting.energy_of(scaled, model.block).scales())
         model = replace(model, tables=learn_tables([(model, scaled)]))
         entries.append(replace(part.plain, model=model.pack()))
-    return entries
+    return strength, entries
 
 
 def usual_square(gathered: Sequence[Gathered], block: Sizes) -> float:
@@ -96,6 +99,9 @@ class TaskGradients:
 
     task: str  # the name
     of: Gradients
+    made: bool = False  # of the features at hand; others are read, for all features of a dump
+    needed: bool = False  # an entry, even where no metric saves bits
+    strengths: dict[tuple, Strength] = field(default_factory=dict)  # chosen, by kind
     reactions: Reactions = field(default_factory=dict)
 
     def gather(self, groups: Sequence[Group], source: Source) -> None:
@@ -111,4 +117,10 @@ class TaskGradients:
         mine = [self.reactions.get((*kind, prefix)) for prefix in (False, True)]
         triples = zip(pools, mine, plain, strict=False)
         parts = [Part(p, g, e) for p, g, e in triples if p is not None and g is not None]
-        return weighted_entries(parts, self.task) if parts else []
+        if not parts:
+            return []
+        known = self.strengths.get(kind)
+        strength, entries = weighted_entries(parts, self.task, known, self.needed)
+        if strength is not None:
+            self.strengths[kind] = strength
+        return entries

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..encoding.fit.spectrum import Spectrum, water_level
+from ..encoding.fit.spectrum import Spectrum, ranks_of
 from .pools import Axes
 
 # A profile is stored once, for many files: its axes are those that pay in so many times the tokens
@@ -11,34 +11,16 @@ FILES, GOAL = 4.0, 1e-3
 TINY = 1e-12  # of the variance
 
 
-def paying(found: Axes, variance: np.ndarray, tokens: int, most: int) -> tuple[Spectrum, int]:
-    """Return the spectrum of axes in a profile, and how many of them take the fewest bits.
+def paying(found: Axes, variance: float, tokens: int, most: int) -> tuple[Spectrum, int]:
+    """Return the spectrum of axes in a profile, and how many of them pay elsewhere.
 
-    `variance` (channels,) is that of the channels. Bits are those of the Gaussian rate (reverse
-    water-filling) of axes and of what they leave, as much of each channel, and of their numbers.
+    `variance` is the sum of that of all channels.
     """
-    total = float(variance.sum())
-    along = np.maximum(found.elsewhere, 0) * total
-    outside = np.maximum(total - along.sum(), 0)[None]
+    along = np.maximum(found.elsewhere, 0) * variance
+    outside = np.maximum(variance - along.sum(), 0)[None]
     every = np.array([tokens * FILES])
     spectrum = Spectrum.at(found.axes, along[:, None], outside, every, GOAL)
-    numbers = np.concatenate([[0], np.cumsum(spectrum.bits)])
-    most = min(most, len(along))
-    octaves = np.arange(0, 2 * np.log2(max(most, 1)), 1)  # halves of them
-    bits: dict[int, float] = {}
-    for rank in {0, most, *np.rint(2 ** (octaves / 2)).astype(int).tolist()}:
-        left = max(1 - float(found.elsewhere[:rank].sum()), TINY)
-        bits[rank] = tokens * FILES * _rate(along[:rank], left * variance) + numbers[rank]
-    return spectrum, min(bits, key=bits.__getitem__)
-
-
-def _rate(axes: np.ndarray, rest: np.ndarray) -> float:
-    """Return the bits of a token: of latents of some axes, and of what these leave of channels."""
-    others = max(1 - len(axes) / len(rest), TINY)  # latents for each channel
-    variances = np.concatenate([axes, rest / others])
-    weights = np.concatenate([np.ones(len(axes)), np.full(len(rest), others)])
-    level = water_level(variances, weights, np.zeros(1), GOAL)
-    return float(weights @ np.log2(np.maximum(variances / level, 1)) / 2)
+    return spectrum, max(ranks_of([spectrum], min(most, len(along))), default=0)
 
 
 def flattery(found: Axes, rank: int) -> np.ndarray:

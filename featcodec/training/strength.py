@@ -137,15 +137,18 @@ def weighed(errors: np.ndarray, gradients: np.ndarray) -> float:
     return float(np.vdot(products, products)) / len(flat)
 
 
-def chosen(parts: Sequence[Part]) -> tuple[Sizes, Strength] | None:
-    """Return the longest block and the strength of fewest bits, None when no metric saves any."""
+def chosen(parts: Sequence[Part], known: Strength | None = None) -> tuple[Sizes, Strength] | None:
+    """Return the longest block and the strength of fewest bits, None without any gradient.
+
+    Where no metric saves bits the strength is NONE. One that is known is not looked for.
+    """
     # Dumps of other lengths have other longest blocks: those with the most values count.
-    whole, known = parts[0].gathered.whole, parts[0].pool.samples
-    block = max((b for b in whole.products if b in known), key=lambda b: whole.total(b)[1])
+    whole, samples = parts[0].gathered.whole, parts[0].pool.samples
+    block = max((b for b in whole.products if b in samples), key=lambda b: whole.total(b)[1])
     if not sum(part.gathered.fitted.total(block)[0] for part in parts) > 0:
         return None
-    if not all(part.gathered.held_out.get(block) for part in parts):
-        return block, START
+    if known is not None or not all(part.gathered.held_out.get(block) for part in parts):
+        return block, known or START
     simulation, best = Simulation.of(parts, block), START
     bits = simulation.bits(best)
     for name, values in (("channels", FLOORS), ("places", PLACES)):
@@ -153,4 +156,4 @@ def chosen(parts: Sequence[Part]) -> tuple[Sizes, Strength] | None:
             other = replace(best, **{name: value})
             if other != best and (less := simulation.bits(other)) < bits + math.log(PAYS):
                 best, bits = other, less
-    return (block, best) if bits < simulation.bits(NONE) + math.log(PAYS) else None
+    return block, (best if bits < simulation.bits(NONE) + math.log(PAYS) else NONE)

@@ -7,10 +7,9 @@ divergence in nats of class outputs, or 1 - cosine of embeddings, from those of 
 """
 
 import io
-import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,57 +19,39 @@ import torch
 
 from featcodec import Profile
 from featcodec.dumps import Dump
-from featcodec.elements import FLOATS
 from featcodec.encoding.dump import encode
+from featcodec.evaluate.equal_divergence import rate_at
+from featcodec.evaluate.features import Features
+from featcodec.fidelity import Outputs
 from featcodec.functions import named_function
 from featcodec.request import Quality
 from featcodec.torch import from_stored, load
 
 FIDELITIES = {"classes": (0.1, 0.03, 0.01), "embedding": (0.01, 0.001)}
 STEP, MOST = 3.0, 60.0  # dB
-BATCH = 100
 
 
 @dataclass
-class Outputs:
-    """The head on a dump, and the outputs of its clean features."""
+class Clean:
+    """A dump, the head behind it, and the outputs for its clean features."""
 
     dump: Dump
     head: Any
     kind: str
 
     def __post_init__(self) -> None:
-        features = {
-            t.name: from_stored(np.asarray(t.read()), t.dtype, t.shape)
-            for t in self.dump.tensors
-            if t.dtype in FLOATS and len(t.shape) > 1
-        }
-        self.values = sum(tensor.numel() for tensor in features.values())
-        self.names = list(features)
-        self.samples = (self.dump.metadata or {}).get("layout", "N").startswith("N")
-        self.clean = self.of(features)
-
-    @torch.no_grad()
-    def of(self, tensors: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Return log probabilities, or unit vectors (samples, K)."""
-        stem, found = self.dump.path.stem, []
-        for name in self.names:
-            x = tensors[name].float()
-            parts = x.split(BATCH) if self.samples else [x]
-            found += [self.head(stem, part) for part in parts]
-        y = torch.cat(found) if self.samples else torch.stack(found)
-        if self.kind == "classes":
-            return torch.log_softmax(y, 1)
-        return torch.nn.functional.normalize(y, dim=1)
+        features = Features(self.dump)
+        self.values = features.values
+        self.outputs = Outputs(partial(self.head, self.dump.path.stem), self.kind, features.samples)
+        self.clean = self.outputs.of(
+            {t.name: from_stored(t.array(), t.dtype, t.shape) for t in self.dump.tensors}
+        )
 
     def loss(self, tensors: dict[str, torch.Tensor]) -> float:
-        y = self.of(tensors)
-        if self.kind == "classes":
-            return float((self.clean.exp() * (self.clean - y)).sum(1).mean())
-        return 1 - float((self.clean * y).sum(1).mean())
+        return float(self.outputs.divergences(self.clean, self.outputs.of(tensors)).mean())
 
 
-def curve(outputs: Outputs, profile: Profile, quality: str) -> list[tuple[float, float]]:
+def curve(outputs: Clean, profile: Profile, quality: str) -> list[tuple[float, float]]:
     """Return (bits a value, loss) at SNRs or task SNRs, up to the highest fidelity."""
     points: list[tuple[float, float]] = []
     decibels = 1.0
@@ -79,19 +60,9 @@ def curve(outputs: Outputs, profile: Profile, quality: str) -> list[tuple[float,
         encode(outputs.dump, out, Quality(**{quality: decibels}), profile)
         data = out.getvalue()
         loss = outputs.loss(load(data, profile=profile))
-        points.append((8 * len(data) / outputs.values, max(loss, 1e-12)))
+        points.append((8 * len(data) / outputs.values, loss))
         decibels += STEP
     return points
-
-
-def rate_at(points: Sequence[tuple[float, float]], loss: float) -> float:
-    """Return the rate from which on no more is lost, between points in logarithms; NaN for none."""
-    ordered = sorted(points)
-    for (low, more), (high, less) in reversed(list(itertools.pairwise(ordered))):
-        if more > loss >= less:
-            share = math.log(more / loss) / math.log(more / less)
-            return low * (high / low) ** share
-    return math.nan
 
 
 @click.command()
@@ -105,10 +76,10 @@ def main(dumps: tuple[Path, ...], head: str, outputs: str, profiles: Path) -> No
     for path in dumps:
         profile = Profile.load(profiles / f"{path.stem}.fcp")
         with Dump(path) as dump:
-            of = Outputs(dump, function, outputs)
+            of = Clean(dump, function, outputs)
             plain, task = (curve(of, profile, quality) for quality in ("snr", "task_snr"))
         for loss in FIDELITIES[outputs]:
-            rates = rate_at(plain, loss), rate_at(task, loss)
+            rates = [rate_at(points, loss) or math.nan for points in (plain, task)]
             ratios.append(rates[1] / rates[0])
             click.echo(f"{path.stem:24} {loss:6g} {rates[0]:.4f} {rates[1]:.4f} {ratios[-1]:.3f}")
     click.echo(f"geometric mean {math.exp(float(np.mean(np.log(ratios)))):.3f}")

@@ -33,6 +33,8 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "halves-judged": (halves_tables.judged, ("halves",)),
     "accuracy": (tables.accuracy, ("tasks",)),
     "enough": (tables.enough, ("tasks",)),
+    "recommended": (tables.recommended, ("recommended",)),
+    "samples": (tables.samples, ("samples",)),
     "bounded": (tables.bounded, ("bounded",)),
     "lossless": (tables.lossless, ("lossless",)),
     "bounds": (tables.bounds, ("bounds",)),

@@ -177,6 +177,29 @@ def accuracy() -> Table:
     return table(("features", "metric", *(f"{snr} dB" for snr in SNRS)), rows)
 
 
+def recommended() -> Table:
+    rows = []
+    for row in data("recommended"):
+        lost = 100 * (float(row["uncompressed"]) - float(row["metric"]))
+        at = f"{float(row['task_snr_db']):g} dB"
+        shown = (row["uncompressed"], row["metric"], f"{lost:.1f}")
+        rows.append((DUMPS[row["dump"]], at, f"{float(row['bpfp']):.4f}", *shown))
+    head = ("features", "task SNR", "bits a value", "metric", "then", "points lost")
+    return table(head, rows)
+
+
+def samples() -> Table:
+    levels = [name for name in data("samples")[0] if name.startswith("kl_")]
+    rows = []
+    for row in data("samples"):
+        varied = {"samples": f"{row['samples']} samples", "draws": f"{row['draws']} draws"}
+        what = varied.get(row["what"], f"a head on {row['what']}")
+        found = (f"{float(row[level]):.2f}" if row[level] else "" for level in levels)
+        rows.append((DUMPS[row["dump"]], what, *found))
+    head = (f"KL {level.removeprefix('kl_')}" for level in levels)
+    return table(("features", "profile", *head), rows)
+
+
 def bounded() -> Table:
     return beside("bounded", {"1e-1": "0.1 std", "1e-2": "0.01 std", "1e-3": "0.001 std"})
 

@@ -77,6 +77,8 @@ class FeatcodecFile(KaitaiStruct):
 
     class SectionType(IntEnum):
         end = 541347397
+        made = 1162101069
+        prof = 1179603536
         grup = 1347768903
         entr = 1381256773
         rows = 1398230866
@@ -1200,6 +1202,25 @@ class FeatcodecFile(KaitaiStruct):
 
 
 
+    class Made(KaitaiStruct):
+        """Section 3.1. How the file was made."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Made, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.text = (self._io.read_bytes_full()).decode(u"UTF-8")
+            _ = self.text
+            if not  ((self._parent.flags == 0) and (self._root.signature.kind == FeatcodecFile.Kind.features)) :
+                raise kaitaistruct.ValidationExprError(self.text, self._io, u"/types/made/seq/0")
+
+
+        def _fetch_instances(self):
+            pass
+
+
     class Metadatum(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Metadatum, self).__init__(_io)
@@ -1637,6 +1658,25 @@ class FeatcodecFile(KaitaiStruct):
             self.neighbours._fetch_instances()
             self.octaves._fetch_instances()
             self.rows._fetch_instances()
+
+
+    class Prof(KaitaiStruct):
+        """Section 3.1. A profile in the file that needs it, whole; read it as a file of its own."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Prof, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.file = self._io.read_bytes_full()
+            _ = self.file
+            if not  ((self._parent.flags == 0) and (self._root.signature.kind == FeatcodecFile.Kind.features)) :
+                raise kaitaistruct.ValidationExprError(self.file, self._io, u"/types/prof/seq/0")
+
+
+        def _fetch_instances(self):
+            pass
 
 
     class Refinement(KaitaiStruct):
@@ -2114,11 +2154,21 @@ class FeatcodecFile(KaitaiStruct):
                 self._raw_payload = self._io.read_bytes(self.len_payload)
                 _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
                 self.payload = FeatcodecFile.Indx(_io__raw_payload, self, self._root)
+            elif _on == FeatcodecFile.SectionType.made:
+                pass
+                self._raw_payload = self._io.read_bytes(self.len_payload)
+                _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
+                self.payload = FeatcodecFile.Made(_io__raw_payload, self, self._root)
             elif _on == FeatcodecFile.SectionType.netw:
                 pass
                 self._raw_payload = self._io.read_bytes(self.len_payload)
                 _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
                 self.payload = FeatcodecFile.Netw(_io__raw_payload, self, self._root)
+            elif _on == FeatcodecFile.SectionType.prof:
+                pass
+                self._raw_payload = self._io.read_bytes(self.len_payload)
+                _io__raw_payload = KaitaiStream(BytesIO(self._raw_payload))
+                self.payload = FeatcodecFile.Prof(_io__raw_payload, self, self._root)
             elif _on == FeatcodecFile.SectionType.rows:
                 pass
                 self._raw_payload = self._io.read_bytes(self.len_payload)
@@ -2147,7 +2197,13 @@ class FeatcodecFile(KaitaiStruct):
             elif _on == FeatcodecFile.SectionType.indx:
                 pass
                 self.payload._fetch_instances()
+            elif _on == FeatcodecFile.SectionType.made:
+                pass
+                self.payload._fetch_instances()
             elif _on == FeatcodecFile.SectionType.netw:
+                pass
+                self.payload._fetch_instances()
+            elif _on == FeatcodecFile.SectionType.prof:
                 pass
                 self.payload._fetch_instances()
             elif _on == FeatcodecFile.SectionType.rows:
@@ -2577,4 +2633,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "28ee65aeb5ab9eefe53567b9562ee61944dc663ac477f23b5db6c82545f2de2e"
+KSY_SHA256 = "0d730ce379daf2d02404b0ef1ca072655efd9e457f65022acfd2fff0d3e89b9c"

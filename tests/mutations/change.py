@@ -25,7 +25,7 @@ def mutated(random: random.Random, file: File) -> bytes:
         elif kind == 1:
             change_sections(random, file)
         elif kind <= 4 or not file.sections:
-            change(random, file.index)
+            change(random, random.choice([file.index, file.cuts or file.index]))
         else:
             groups = [s for s in file.sections if s[0] == b"GRUP"] or file.sections
             change(random, random.choice(groups if kind <= 9 else file.sections)[2])

@@ -11,6 +11,7 @@ from featcodec.container.wire import Builder, Cursor, Unpacker
 Field = list[Any]
 Fields = list[Field]
 
+CURVE, CONSTANTS, GAINS, REFINED = 8, 16, 32, 128  # flags of a group with loss
 WIDTHS = {"u8": 1, "u16": 2, "u32": 4}
 
 
@@ -90,11 +91,30 @@ def prediction(data: bytes) -> Field:
     return ["blob", [*head, integers(parser.blob()), integers(parser.blob())]]
 
 
+def interpolation(data: bytes) -> Field:
+    parser = Parser(data)
+    return ["blob", [parser.field("u8"), *(integers(parser.blob()) for _ in range(10))]]
+
+
+def metric(parser: Parser) -> Fields:
+    head = parser.fields("blob", "f64", "varint")
+    return [*head, integers(parser.blob()), integers(parser.blob())]
+
+
+def runs_of_reflectors(data: bytes) -> Field:
+    parser, found = Parser(data), []
+    while parser.left:
+        found += [parser.field("varint"), integers(parser.blob())]
+    return ["blob", found]
+
+
 def model(parser: Parser) -> Fields:
     found = [parser.field("u8"), *axes(parser), *parser.fields("varint", "u8", "u8")]
     transform = found[0][1]
     if transform == 3:
         found += [parser.field("varint"), integers(parser.blob())]
+    if transform == 9:
+        found += metric(parser)
     if transform == 4:
         found.append(prediction(parser.blob()))
     if transform == 5:
@@ -103,28 +123,44 @@ def model(parser: Parser) -> Fields:
         found.append(integers(parser.blob()))
     if transform == 7:
         found.append(own_tables(parser.blob()))
-    found += [integers(parser.blob()), integers(parser.blob())]
+    if transform == 8:
+        found.append(interpolation(parser.blob()))
+    basis = runs_of_reflectors if transform == 10 else integers
+    found += [integers(parser.blob()), basis(parser.blob())]
     return [*found, scales(parser.blob()), tables(parser.blob())]
 
 
-def group(data: bytes) -> Fields:
+def repeats(data: bytes) -> Field:
+    parser = Parser(inflate(data))
+    found = parser.fields("u8", "varint")
+    counts, distances = (parser.fields(*["varint"] * n * found[1][1]) for n in (2, 1))
+    constants = parser.fields(*["varint"] * sum(distance == 0 for _, distance in distances))
+    return ["blob", [["deflated", [*found, *counts, *distances, *constants]]]]
+
+
+def group(data: bytes) -> tuple[Fields, int | None]:
+    """Return the fields of a header, and the flags of a group with loss."""
     parser = Parser(data)
     found = parser.fields("u8", "u8", "varint", "varint", "varint", "f64", "f64")
-    if found[0][1] & 4:
-        if found[0][1] == 4:
+    coding = found[0][1]
+    if coding & 8:
+        found.append(parser.field("f64"))
+    if coding & 4:
+        if coding == 4:
             found.append(parser.field("blob"))
-        inner = Parser(inflate(parser.blob()))
-        runs = inner.fields("u8", "varint")
-        runs += inner.fields(*["varint"] * 3 * runs[-1][1])
-        found.append(["blob", [["deflated", runs]]])
-    if found[0][1] in (0, 4):
-        return found
+        found.append(repeats(parser.blob()))
+    if coding in (0, 4):
+        return found, None
     found += [parser.field("u8"), parser.field("blob")]
     prefix = parser.field("varint")
     found += [prefix, *axes(parser), *parser.fields("f64", "f64", "varint", "f64", "f64", "f64")]
     found += parser.fields("svarint", "u8")
-    if found[-1][1] & 8:
+    flags = found[-1][1]
+    if flags & CURVE:
         found += [parser.field("f64"), parser.raw(24)]
+    if flags & CONSTANTS:
+        count = parser.field("varint")
+        found += [count, *parser.fields(*["varint"] * 2 * count[1])]
     found.append(parser.field("varint"))
     for _ in range(2 if prefix[1] else 1):
         found.append(parser.field("u8"))
@@ -133,12 +169,18 @@ def group(data: bytes) -> Fields:
             found += [scales(parser.blob()), tables(parser.blob())]
         else:
             found.append(["blob", model(Parser(parser.blob()))])
-    return [*found, parser.all()]
+    return [*found, parser.all()], flags
 
 
-def rows(data: bytes, lossy: bool) -> Fields:
+def refinement(data: bytes) -> Field:
     parser = Parser(data)
-    if lossy:
+    small = parser.blob()
+    return ["blob", [["blob", bit_for_bit(small) if small else []], parser.all()]]
+
+
+def rows(data: bytes, flags: int | None) -> Fields:
+    parser = Parser(data)
+    if flags is not None:
         found = [parser.field("u8")]
         packed = parser.blob()
         exceptions: Field = ["blob", b""]
@@ -147,8 +189,22 @@ def rows(data: bytes, lossy: bool) -> Fields:
             count = inner.field("varint")
             gaps = inner.fields(*["varint"] * count[1])
             exceptions = ["blob", [["deflated", [count, *gaps, inner.all()]]]]
-        return [*found, exceptions, *symbols(parser)]
+        found.append(exceptions)
+        if flags & GAINS:
+            found.append(integers(parser.blob()))
+        if flags & REFINED:
+            found.append(refinement(parser.blob()))
+        return [*found, *symbols(parser)]
+    return bit_for_bit(data)
+
+
+def bit_for_bit(data: bytes) -> Fields:
+    parser = Parser(data)
     found = [parser.field("u32")]
+    if data[4:5] == b"\5":
+        found += parser.fields("u8", "varint", "varint", "varint")
+        found.append(["blob", [["zlib", [["bytes", zlib.decompress(parser.blob())]]]]])
+        return found + bit_for_bit(bytes(4) + bytes(parser.rest()))[1:]
     if data[4:5] == b"\3":
         found += parser.fields("u8")
         head = Parser(zlib.decompress(parser.blob()))
@@ -162,8 +218,8 @@ def rows(data: bytes, lossy: bool) -> Fields:
     return [*found, parser.all()]
 
 
-def index(data: bytes) -> Fields:
-    """Return the fields up to the list of sections, which is made anew."""
+def index(data: bytes) -> tuple[Fields, Fields]:
+    """Return the fields before and behind the list of sections, which is made anew."""
     parser = Parser(inflate(data))
     found = [parser.field("u8")]
     if found[0][1]:
@@ -179,7 +235,22 @@ def index(data: bytes) -> Fields:
     found += ranks
     for axis in range(max((rank for _, rank in ranks), default=0)):
         found += parser.fields(*["varint"] * sum(rank > axis for _, rank in ranks))
-    return found + parser.fields(*["varint"] * count[1])
+    found += parser.fields(*["varint"] * count[1])
+    sections = parser.varint()
+    parser.take(4 * sections)
+    parser.fields(*["varint"] * sections)
+    return found, cuts(parser, [rank for _, rank in ranks]) if parser.left else []
+
+
+def cuts(parser: Parser, ranks: list[int]) -> Fields:
+    found = [parser.field("varint")]
+    for _ in range(found[0][1]):
+        number = parser.field("varint")
+        found.append(number)
+        for _ in range(ranks[number[1]]):
+            parts = parser.field("varint")
+            found += [parts, *parser.fields(*["varint"] * (parts[1] if parts[1] > 1 else 0))]
+    return [*found, parser.all()]  # the groups, of which axes say how many there are
 
 
 def together(fields: Fields) -> bytes:

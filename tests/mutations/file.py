@@ -10,7 +10,7 @@ from .fields import Field, Fields, group, index, rows, together
 
 
 class File:
-    """The sections of a file, type, flags and fields, and its index."""
+    """The sections of a file, type, flags and fields, its index, and the cuts of it."""
 
     def __init__(self, data: bytes) -> None:
         assert data[:8] == MAGIC
@@ -22,19 +22,17 @@ class File:
             kind, flags, size = SECTION.unpack_from(data, at)
             payloads.append((kind, flags, data[at + 16 : at + 16 + size]))
             at += 20 + size
-        lossy = {}
+        flags_of: dict[int, int | None] = {}
         for kind, _, payload in payloads:
             if kind == b"GRUP":
-                head = group(payload)
-                count = -(-head[2][1] // head[3][1])
-                lossy |= dict.fromkeys(
-                    range(head[4][1], head[4][1] + count), head[0][1] not in (0, 4)
-                )
+                head, lossy = group(payload)
+                first, count = head[4][1], -(-head[2][1] // head[3][1])
+                flags_of |= dict.fromkeys(range(first, first + count), lossy)
         for position, (kind, flags, payload) in enumerate(payloads[:-2]):
-            known = {b"GRUP": lambda p: group(p), b"ROWS": lambda p: rows(p, lossy[position])}  # noqa: B023
+            known = {b"GRUP": lambda p: group(p)[0], b"ROWS": lambda p: rows(p, flags_of[position])}  # noqa: B023
             whole = known.get(kind, lambda p: [["bytes", p]])(payload)
             self.sections.append([kind, flags, whole])
-        self.index = index(payloads[-2][2])
+        self.index, self.cuts = index(payloads[-2][2])
 
     def bytes(self, alter: Callable[[Fields], None] | None = None) -> bytes:
         """Return the file put together, with what `alter` makes of the list of sections."""
@@ -50,6 +48,6 @@ class File:
         listed += [["varint", length] for length in lengths]
         if alter is not None:
             alter(listed)
-        packed = section(b"INDX", 1, together([["deflated", [*self.index, *listed]]]))
+        packed = section(b"INDX", 1, together([["deflated", [*self.index, *listed, *self.cuts]]]))
         end = struct.pack("<QQ", len(out), len(out) + len(packed) + 36)
         return out + packed + section(b"END ", 1, end)

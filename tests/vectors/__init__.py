@@ -21,6 +21,7 @@ def by_hand() -> Iterator[Vector]:
     """Yield all vectors whose bytes are always the same, those first that others need."""
     from . import (
         bands,
+        beside,
         contexts,
         curves,
         cuts,
@@ -43,5 +44,5 @@ def by_hand() -> Iterator[Vector]:
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
     topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
-    topics += (low_rank,)
+    topics += (low_rank, beside)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

@@ -2,7 +2,7 @@
 
 A valid one has the message (`in.msg`), the stored elements that it decodes to (`out.npy`) and their
 type (`expect.json`); all are of the profile `digits.fcp`. `cnn` and `vit` are of version 1, which
-is written no more.
+is written no more, those along a trellis of version 3.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import numpy as np
 
 from featcodec import Codec, Profile
 from featcodec.arrays import to_stored
-from featcodec.coding.message_head import EXCEPTIONS, SHIFTED, UNCLAMPED, Head
+from featcodec.coding.message_head import DEPENDENT, EXCEPTIONS, SHIFTED, UNCLAMPED, Head
 from featcodec.container.wire import Cursor
 
 from .features import digits
@@ -41,11 +41,15 @@ def encoded() -> Iterator[tuple[str, np.ndarray]]:
     yield "312-empty", np.zeros((0, 64, 4, 4), np.float64)
     yield "313-cnn-alone", cnn[:1]
     yield "314-zeros", np.zeros((2, 3), np.float32)
+    yield "315-trellis-cnn", cnn
+    yield "316-trellis-vit", vit
+    yield "317-trellis-exceptions", odd
 
 
 def encode(name: str, array: np.ndarray) -> Vector:
     """Return a message as the encoder makes it today, with what it decodes to."""
-    codec = Codec(Profile.load(VECTORS / "digits.fcp"), snr=10)
+    snr, effort = (20, "best") if "trellis" in name else (10, "fast")
+    codec = Codec(Profile.load(VECTORS / "digits.fcp"), snr=snr, effort=effort)
     message = codec.encode(array)
     elements, dtype = to_stored(codec.decode(message))
     out = BytesIO()
@@ -76,7 +80,7 @@ def faults(message: bytes, odd: bytes, exact: bytes) -> dict[str, tuple[str, byt
     many = tuple(1 << 20 if axis == 0 else n for axis, n in enumerate(head.shape))
     return {
         "330-other-profile": ("made with another profile", changed(tag=b"\0\0")),
-        "331-version": ("an unknown version of messages", changed(version=3)),
+        "331-version": ("an unknown version of messages", changed(version=4)),
         "332-version-1": ("the seeds of version 1", changed(version=1, tag=b"")),
         "333-integers": ("the type is no floating one", changed(dtype="I32")),
         "334-other-type": ("the head is not the one coded", changed(dtype="BF16")),
@@ -96,6 +100,8 @@ def faults(message: bytes, odd: bytes, exact: bytes) -> dict[str, tuple[str, byt
         "348-exact-many-values": ("more values than 2^24", exactly(shape=(1 << 40,))),
         "349-exact-trailing": ("bytes too many", exact + b"\0"),
         "350-exact-with-loss": ("bit for bit, but not said to be", exactly(flags=0, tag=head.tag)),
+        "352-exact-trellis": ("never bit for bit in that version", exactly(version=DEPENDENT)),
+        "353-trellis": ("the head is not the one coded", changed(version=DEPENDENT)),
         "351-exact-shape": ("2^60 without the axis of length 0", exactly(shape=(0, 1 << 60))),
     }
 

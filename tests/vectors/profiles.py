@@ -40,12 +40,12 @@ def task() -> bytes:
 
     Needs torch, and tests/digits on the path.
     """
-    from featcodec.training.head import HeadGradients
+    from featcodec.training.head import Head, HeadGradients
     from featcodec.training.metric import TaskGradients
 
     from ..digits.heads import logits
 
-    gradients = TaskGradients("digits", HeadGradients(logits, "classes", draws=4, seed=0))
+    gradients = TaskGradients("digits", HeadGradients([Head(logits, "classes")], draws=4, seed=0))
     return Profile.pack(train(dumps(), Options(), gradients))
 
 

@@ -8,6 +8,7 @@ variance and of the number of tokens, and weak axes are cheap.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ SMALL, FULL, SEVERAL = 256, 1024, 8
 WORK = 1 << 28
 OVERSAMPLING, ROUNDS = 8, 2  # of the subspace iteration
 PRECISION = 0.9  # of the root mean square of integers that theory wants
+FEWER = 0.6  # of the axes that seem best
 LEVELS = 1 << 14  # variances that a water level is computed from
 BISECTIONS = 30
 
@@ -124,10 +126,38 @@ class Spectrum:
         return (channels - np.arange(count)) * (np.log2(1 + 12 * self.magnitudes**2) / 2 + 0.15)
 
     @property
-    def rank(self) -> int:
-        """The number of axes whose latents are worth more than their numbers."""
-        gain = np.log2(np.maximum(self.variance / self.level, 1)) / 2 @ self.tokens
-        return int(np.count_nonzero(gain > self.bits))
+    def totals(self) -> np.ndarray:
+        """The bits of latents, with their error at its price, and of axes, by how many are used.
+
+        What an axis would hold lies in all the others without it, and there it may be too little
+        for any to be coded: at low rates that costs error, not bits.
+        """
+        channels, count = self.axes.shape
+        others = channels - np.arange(count + 1)[:, None]
+        rest = np.concatenate([self.variance, ((channels - count) * self.rest)[None]])
+        left = rest[::-1].cumsum(axis=0)[::-1] / np.maximum(others, 1)
+        used = np.zeros(rest.shape)
+        used[1:] = self._price(self.variance).cumsum(axis=0)
+        numbers = np.concatenate([[0.0], self.bits.cumsum()])
+        found: np.ndarray = (used + others * self._price(left)) @ self.tokens + numbers
+        return found
+
+    def _price(self, variance: np.ndarray) -> np.ndarray:
+        """Return the bits of a latent, with its error where 1 / level is worth 1 / 2 ln 2 bits."""
+        ratio = variance / self.level
+        coded = np.log2(np.maximum(ratio, 1)) / 2
+        return coded + np.minimum(ratio, 1) / (2 * math.log(2))
+
+
+def ranks_of(spectra: Sequence[Spectrum], most: int) -> list[int]:
+    """Return numbers of axes of each, with one of which all take about the fewest bits.
+
+    None where none pays. The first has one to spare, because too few cost more than too many, but
+    what strengths a sample shows flatters weak axes: the others are fewer.
+    """
+    best = int(np.argmin(sum(spectrum.totals for spectrum in spectra)))
+    most = min(best + 1, most)
+    return list(dict.fromkeys((most, int(FEWER * most) or 1))) if best else []
 
 
 def water_level(

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ...coding.message_entry import Entry
 from ...coding.message_head import LOSSLESS, Head
@@ -11,6 +12,7 @@ from ...errors import InvalidInput, Unreachable
 from ...request import Quality
 from .. import tuning
 from .step import At
+from .trellis import along_trellis
 from .trial import Trial
 from .values import Values
 
@@ -23,11 +25,13 @@ def encode(
     profile: Profile,
     quality: Quality,
     step: float | None = None,
+    thorough: bool = False,
 ) -> bytes:
     """Return the message of an array, bit for bit when loss would not make it shorter.
 
-    `step`, in the unit of the values, is taken in place of the quality. Raises InvalidInput when
-    the values differ and no entry fits, Unreachable for a rate that is too low.
+    `step`, in the unit of the values, is taken in place of the quality. An SNR is met along a
+    trellis too when `thorough`. Raises InvalidInput when the values differ and no entry fits,
+    Unreachable for a rate that is too low.
     """
     if quality.lossless or not values.varied:
         return _exact(values)
@@ -43,7 +47,8 @@ def encode(
     target = values.power * 10 ** (-quality.snr / 10)
     if not target > 0:
         return _exact(values)
-    return _least(trials, lambda trial: trial.at_error(target)) or _exact(values)
+    better = partial(along_trellis, target=target) if thorough else None
+    return _least(trials, lambda trial: trial.at_error(target), better) or _exact(values)
 
 
 def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[Trial]:
@@ -58,10 +63,14 @@ def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[
     return [Trial.of(values, entry, grid, profile) for entry, grid in fitting]
 
 
-def _least(trials: Sequence[Trial], solve: Callable[[Trial], At | None]) -> bytes | None:
+def _least(
+    trials: Sequence[Trial],
+    solve: Callable[[Trial], At | None],
+    better: Callable[[Trial, At], bytes | None] | None = None,
+) -> bytes | None:
     """Return the message of the trial of the fewest bits; only that is coded.
 
-    None when no trial meets what is asked.
+    `better` may find another message for it. None when no trial meets what is asked.
     """
     solved = [(trial, solve(trial)) for trial in trials]
     found = [(trial, at) for trial, at in solved if at is not None]
@@ -69,6 +78,9 @@ def _least(trials: Sequence[Trial], solve: Callable[[Trial], At | None]) -> byte
         return None
     trial, at = min(found, key=lambda pair: pair[0].bits(pair[1])) if found[1:] else found[0]
     message = trial.message(at)
+    another = better(trial, at) if better else None
+    if another is not None:
+        message = min(message, another, key=len)
     if len(message) > tuning.WORTHWHILE * trial.values.stored.nbytes:
         return min(message, _exact(trial.values), key=len)
     return message

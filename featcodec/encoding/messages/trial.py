@@ -1,6 +1,7 @@
 """An array under one entry of a profile: its latents, their error at a step, and its message."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,12 +11,13 @@ from ...coding.exceptions import Exceptions
 from ...coding.message_entry import Entry, MessageGrid, seed_of
 from ...coding.message_head import EXCEPTIONS, SHIFTED, TAG_BYTES, UNCLAMPED, Head, code_of
 from ...coding.parts.at_once import AtOnceCoder
-from ...coding.parts.base import NextSymbols
+from ...coding.parts.base import NextSymbols, PartCoder
 from ...coding.profile import Profile
 from ...coding.row_group import RowGroupCoder
 from ...entropy import symbols as coded_symbols
+from ...entropy.tables import Table
 from .latents import Latents, Symbols
-from .step import LAST, At, fitted, start_of
+from .step import CLOSE, LAST, At, fitted, start_of
 from .values import Values
 
 MOST_SHIFT = 120  # quarter octaves: a step beyond has no code
@@ -33,6 +35,7 @@ class Trial:
 
     values: Values
     profile: Profile
+    entry: Entry
     head: Head
     coder: RowGroupCoder
     latents: list[tuple[bool, Latents]]
@@ -54,15 +57,16 @@ class Trial:
         if shift:
             head = replace(head, flags=head.flags | SHIFTED, shift=shift)
             coder = entry.coder(grid, head, bounds)
-        return cls(values, profile, head, coder, latents)
+        return cls(values, profile, entry, head, coder, latents)
 
     def at_error(self, target: float) -> At | None:
         """Return the largest step found at which the squared error is at most `target`."""
         goal = target / self.coder.values.std**2
         start = self._start(start_of([latents.values for _, latents in self.latents], goal))
-        measured = self._measured(target)
-        for _ in range(ROUNDS):
-            found = fitted(self.error, goal, start)
+        measured = self.measured(target)
+        for number in range(ROUNDS):
+            rough = measured and not number  # how far decoded values err otherwise, is not known
+            found = fitted(self.error, goal, start, NEARLY if rough else CLOSE)
             if found is None:
                 break
             if not measured:
@@ -95,7 +99,7 @@ class Trial:
         """Return the code of a step in the unit of the values."""
         return At.of(self._start(step / self.coder.values.std))
 
-    def _measured(self, target: float) -> bool:
+    def measured(self, target: float) -> bool:
         """Return whether decoded values err otherwise than their latents."""
         values = self.values
         if values.usual is not None or values.rounding_counts(target):
@@ -120,9 +124,12 @@ class Trial:
 
     def message(self, at: At) -> bytes:
         """Return the message."""
-        head = replace(self.head, code=at.code)
-        packed = head.pack()
         arrays = [pair for found in self._quantised(at) for pair in found.arrays()]
+        return self.packed(replace(self.head, code=at.code), arrays)
+
+    def packed(self, head: Head, arrays: list[tuple[np.ndarray, Table]]) -> bytes:
+        """Return the message of a head and symbols with their tables."""
+        packed = head.pack()
         coded = coded_symbols.encode(arrays, seed_of(head, packed, self.profile))
         return packed + self._exceptions() + coded
 
@@ -154,7 +161,10 @@ class Trial:
 
     def error(self, position: int) -> float:
         """Return the squared error of the latents."""
-        return sum(found.error for found in self._quantised(At.of(position)))
+        at = At.of(position)
+        if self._last is not None and self._last[0] == at:
+            return sum(found.error for found in self._last[1])
+        return sum(latents.error(self._part(prefix, at)) for prefix, latents in self.latents)
 
     def _squared(self, position: int) -> float:
         return self._change(At.of(position))[0]
@@ -163,13 +173,22 @@ class Trial:
         return self._change(At.of(position))[1] ** 2
 
     def _change(self, at: At) -> tuple[float, float]:
-        """Return the squared and the largest error of decoded usual values."""
+        found = self._quantised(at)
+        parts = {prefix: self._part(prefix, at) for prefix, _ in self.latents}
+        return self.change(parts, [in_order(symbols) for symbols in found])
+
+    def change(
+        self, parts: Mapping[bool, PartCoder], symbols: Sequence[NextSymbols]
+    ) -> tuple[float, float]:
+        """Return the squared and the largest error of decoded usual values.
+
+        They are decoded by coders of the parts, from the symbols of each class of blocks.
+        """
         squared, largest, grid = 0.0, 0.0, self.coder.grid
         classes = grid.boxes(0, grid.slabs).items()
-        for ((prefix, sizes), boxes), found in zip(classes, self._quantised(at), strict=True):
-            back = self.coder.reconstruct(
-                self._part(prefix, at), in_order(found), sizes, found.blocks, None
-            )
+        for ((prefix, sizes), boxes), following in zip(classes, symbols, strict=True):
+            blocks = sum(box.count for box in boxes)
+            back = self.coder.reconstruct(parts[prefix], following, sizes, blocks, None)
             values = grid.collect(boxes, lambda _: self.values.values, lambda a: a)
             change = np.abs(to_float(back, self.values.dtype) - values)
             if self.values.usual is not None:

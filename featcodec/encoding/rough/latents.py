@@ -14,7 +14,7 @@ from ...entropy import family
 from ...transform import dct, householder
 from ..fit import fitting
 from ..fit.fitting import Classes
-from ..fit.spectrum import Spectrum
+from ..fit.spectrum import Spectrum, ranks_of
 from ..search.candidate import scale_of, separable
 from ..search.entries import matching
 from ..tensors.samples import Samples
@@ -83,7 +83,7 @@ def _axes(
     centre = fitting.centre_of(some)
     axes = fitting.klt(some, centre)
     spectrum = Spectrum.of(axes, centre, some, samples.ones, share, target)
-    rank = min(spectrum.rank, samples.channels - 1)
+    rank = max(ranks_of([spectrum], samples.channels - 1), default=0)
     if not rank:
         return None, 0.0
     rounded = householder.factor(axes, rank, spectrum.magnitudes[:rank])

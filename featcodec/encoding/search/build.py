@@ -32,6 +32,11 @@ class CandidateBuilder:
         """Return the wanted mean squared error of aligned values."""
         return self.target * (self.samples.std / values.std) ** 2
 
+    def budget(self, recipe: "Recipe", wanted: int) -> int:
+        """Return how many values a sample for a recipe has, of about so many."""
+        search = modes.search_of(recipe.model.transform)
+        return self.samples.budget(recipe.model.block, wanted, search.least_blocks)
+
     def candidate(self, recipe: "Recipe", budget: int) -> Candidate:
         """Return the candidate of a recipe, fitted to a sample of about so many values."""
         model, values = recipe.model, recipe.values

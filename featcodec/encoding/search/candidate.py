@@ -66,6 +66,10 @@ class Candidate:
         scales = self.energy.scales()
         return self.at(step, scale_of(step), scales, self.model.tables)
 
+    def nearly(self, step: float) -> PartCoder:
+        """Return a coder that errs as that with scales and tables as they will be stored."""
+        return self.tuned(step)[0]
+
     def step_scales(self, step: float) -> tuple[int, int]:
         """Return the step in quarter octaves as it is for the choice of tables, and as stored."""
         if not self.dependent:

@@ -1,7 +1,7 @@
 """What a candidate costs at an error: bits of all of a part, side information included."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...coding.parts.base import PartCoder
 from ...container.wire import Builder
@@ -67,20 +67,20 @@ def bits_at(
     return bits + candidate.side_bits(), excess
 
 
-def lambda_for(candidate: Candidate, step: float, target: float, tables: bool = False) -> float:
+def lambda_for(
+    candidate: Candidate, step: float, target: float, coder: Callable[[float], PartCoder]
+) -> float:
     """Return the lmbda at which a candidate has a mean squared error at a given step.
 
-    With `tables`, those fitted at each lmbda count: of few symbols they leave far more as zeros.
+    `coder` is its coder at a step, rough or with tables: of few symbols those leave far more as
+    zeros.
     """
 
     def error(lmbda: float) -> float:
         candidate.lmbda = lmbda
-        if tables:
-            counts = candidate.count(candidate.tuned(step)[0])
-            return counts.error / counts.total
-        return fitting.squared_error(candidate.rough(step), candidate.latents) / candidate.size
+        return fitting.squared_error(coder(step), candidate.latents) / candidate.size
 
-    return solve_lambda(error, target)
+    return solve_lambda(error, target, candidate.lmbda)
 
 
 def stored_bits(candidate: Candidate, coder: PartCoder) -> float:

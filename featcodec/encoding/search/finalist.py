@@ -23,18 +23,22 @@ DEPENDENT_STEP = 1.0  # of the bits that a trellis saves: by so much its step is
 
 
 def finished(of: "Race", trial: "Trial") -> Choice:
-    """Return the choice of a trial, with dependent quantisation where that may serve."""
+    """Return the choice of a trial, with dependent quantisation where that serves its mode."""
     search = modes.search_of(trial.recipe.model.transform)
     # Spacings of two kinds cannot both divide a saturation value.
     if search.trellis_gain is None or trial.recipe.on_saturation:
         return _finish(of, trial)
     choice = _finish(of, trial, dependent=True)
+    return choice if choice.sound else _finish(of, trial)
+
+
+def with_quantiser(of: "Race", trial: "Trial", choice: Choice) -> Choice:
+    """Return the choice of a trial, or that with scalar quantisation where that takes less."""
+    search = modes.search_of(trial.recipe.model.transform)
     certain = max(tuning.TRELLIS * of.samples.group.values, search.certain_bits)
-    if choice.sound and choice.estimate.bits > certain:
+    if not choice.quantiser.dependent or choice.estimate.bits > certain:
         return choice
-    scalar = _finish(of, trial)
-    better = scalar.estimate.bits < choice.estimate.bits
-    return scalar if better or not choice.sound else choice
+    return min(choice, _finish(of, trial), key=lambda found: found.estimate.bits)
 
 
 def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:

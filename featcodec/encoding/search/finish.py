@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...align.curve import Curve
 from ...align.value import ValueAlignment
@@ -20,7 +20,7 @@ CURVE_BITS = 8.0 * 32  # in the header
 UNREACHED = 1.05  # of the error: more cannot be mended by the step alone
 COARSE = 0.06  # of the variance, an error that may leave hardly any symbols
 SMALLER, SMALLER_STEPS = 0.75, 8
-NEAR_STEP = 0.01  # of its logarithm: what so small a change does to scales and tables is little
+AGREES = 0.02  # of the logarithm of the error: what so little of it does to tables is little
 ROUNDS = 5  # of tuning to the step that what was tuned needs
 
 
@@ -31,6 +31,7 @@ class Tuned:
     coders: Mapping[bool, PartCoder]
     left: float = 1.0  # of the squared error, by the correction
     curve: Curve | None = None  # in normalised units
+    errors: dict[tuple[float, float], float] = field(default_factory=dict)  # by step and lmbda
 
     @property
     def step(self) -> float:
@@ -80,24 +81,15 @@ class Finish:
     def choice(self, step: float) -> Choice:
         """Return the choice that reaches the goal, from a step near that."""
         if self.on_saturation:
-            self.grid.lmbda = cost.lambda_for(self.grid, step, self.goal)
+            self.grid.lmbda = cost.lambda_for(self.grid, step, self.goal, self.grid.rough)
         if self.grid.bounds is not None:
             self._judge(step)
-        if self.clamp:
-            found = self._corrected(step)
+        if self.on_saturation:
+            found = self._strict(self._tune(step))
         else:
-            found = self._tune(step)
-            if self.on_saturation:
-                found = self._strict(found)
-            else:
-                if self.samples.group.values > self.samples.sizes.trial or True in self.candidates:
-                    # The step moves scales and tables a little, and they the error.
-                    settled = self._settle(found, precision=0.02)
-                    near = abs(math.log(settled.step / found.step)) < NEAR_STEP
-                    found = settled if near else self._tune(settled.step)
-                found = self._settle(found)
-                if self._error(found) > UNREACHED * self.goal > COARSE * self._variance:
-                    found = self._reaching(step)
+            found = self._agreeing(step)
+            if self._error(found) > UNREACHED * self.goal > COARSE * self._variance:
+                found = self._reaching(step)
         missed = self._error(found) / self.goal
         # A lower error is none: the bits say what it costs.
         miss = max(10 * math.log10(max(missed, 1e-300)), 0.0)
@@ -133,11 +125,12 @@ class Finish:
         if not self.curved:
             self.grid.lmbda = LAMBDA
 
-    def _corrected(self, step: float) -> Tuned:
+    def _agreeing(self, step: float) -> Tuned:
         """Return the best that was tuned on the way to the step that reaches the goal.
 
-        Correction makes the step so much larger that scales and tables want to follow. They do so
-        in leaps, with the step in half octaves: there may be no step that they agree with.
+        The error of what is tuned at a step follows it more steeply than that of one tuning at
+        other steps. Scales and tables follow in leaps, with the step in half octaves: there may be
+        no step that they agree with.
         """
         tried: dict[int, tuple[float, Tuned]] = {}
 
@@ -150,9 +143,11 @@ class Finish:
                 tried[found.step_scale] = (miss, found)
             return reached
 
-        solve_step(error, self.goal, step, precision=0.02, rounds=ROUNDS)
-        settled = [self._correct(self._settle(found)) for _, found in tried.values()]
-        return min(map(self._settle, settled), key=self._bits)
+        solve_step(error, self.goal, step, precision=AGREES, rounds=ROUNDS)
+        settled = [self._settle(found) for _, found in tried.values()]
+        if self.clamp:
+            settled = [self._settle(self._correct(found)) for found in settled]
+        return min(settled, key=self._bits)
 
     def _tune(self, step: float) -> Tuned:
         """Fit scales, tables and correction at a step."""
@@ -187,13 +182,16 @@ class Finish:
     def _strict(self, found: Tuned) -> Tuned:
         """Return the same with the lmbda that reaches the goal."""
         error = lambda lmbda: self._error(found.at_lambda(lmbda))  # noqa: E731
-        return found.at_lambda(solve_lambda(error, self.goal))
+        return found.at_lambda(solve_lambda(error, self.goal, found.lmbda))
 
     def _error(self, found: Tuned) -> float:
         """Return the mean squared error of the sample."""
-        parts = [(found.coders[prefix], c.latents) for prefix, c in self.candidates.items()]
-        total = sum(candidate.size for candidate in self.candidates.values())
-        return sum(fitting.squared_error(*part) for part in parts) / total * found.left
+        key = (found.step, found.lmbda)
+        if key not in found.errors:
+            parts = [(found.coders[prefix], c.latents) for prefix, c in self.candidates.items()]
+            total = sum(candidate.size for candidate in self.candidates.values())
+            found.errors[key] = sum(fitting.squared_error(*part) for part in parts) / total
+        return found.errors[key] * found.left
 
     def _bits(self, found: Tuned) -> float:
         bits = sum(cost.stored_bits(self.candidates[p], c) for p, c in found.coders.items())

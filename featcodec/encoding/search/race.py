@@ -5,7 +5,7 @@ fitted to the largest; `finalist` makes it a choice.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from ... import modes
@@ -44,6 +44,7 @@ class Trial:
     recipe: Recipe
     bits: float  # for the whole group
     step: float
+    budget: int  # of the sample, in values
 
     @property
     def exhausted(self) -> bool:
@@ -61,7 +62,8 @@ class Race:
     snr: float
     trials: list[Trial] = field(default_factory=list)
     trained: float = math.inf  # bits of the best of the profile
-    klts: list[Trial] = field(default_factory=list)  # with one KLT of the group's own, that help
+    klt: Trial | None = None  # with one KLT of the group's own, that helps
+    close: list[Trial] = field(default_factory=list)  # to the best, as they turned out
 
     def __post_init__(self) -> None:
         self.target = 10 ** (-self.snr / 10)  # mean squared error, of the variance
@@ -90,8 +92,15 @@ class Race:
         return self.consider_at(recipe, start)
 
     def consider_at(self, recipe: Recipe, step: float) -> Trial:
-        """Try a recipe on the small sample from a step, or at it when that is to stay."""
-        self.trials.append(self._try(recipe, step, self.sizes.trial))
+        """Try a recipe on a sample from a step, or at it when that is to stay.
+
+        It is the small one, unless that shows too few bits to compare KLTs by.
+        """
+        scarce = self.least < tuning.HARDLY * self.samples.group.values
+        scarce = scarce and recipe.model.vectors.size > 0
+        self.trials.append(
+            self._try(recipe, step, self.sizes.final if scarce else self.sizes.trial)
+        )
         return self.trials[-1]
 
     @property
@@ -109,25 +118,36 @@ class Race:
         if not first:
             return None
         finalists = self._finalists(self._second_look(first))
-        choices = [self._finished(trial) for trial in finalists]
-        least = min((choice.estimate.bits for choice in choices if choice.sound), default=math.inf)
-        if least > tuning.MISJUDGED * min(trial.bits for trial in finalists):
+        final = Final(self)
+        final.run(finalists)
+        if final.least > tuning.MISJUDGED * min(trial.bits for trial in finalists):
             # At very low rates a small sample may have nothing to code, and looks like a bargain.
-            rest = [trial for trial in first if trial not in finalists]
-            choices += self._below(least, sorted(rest, key=lambda trial: trial.bits))
-        sound = [choice for choice in choices if choice.sound]
-        if not sound:
-            best = min(choices, key=lambda choice: choice.estimate.miss)
-        else:
-            best = min(sound, key=lambda choice: choice.estimate.bits)
-        return replace(best, estimate=replace(best.estimate, contested=self.contested))
+            rest = [t for t in first if t not in finalists and t.bits < final.least]
+            final.run(sorted(rest, key=lambda trial: trial.bits))
+        self.close = final.close()
+        return final.best()
 
     @property
     def contested(self) -> bool:
-        """Whether the profile's best trial and the best without it may be misjudged."""
+        """Whether the best trials of the profile and without it are nearly alike."""
         others = [trial.bits for trial in self.trials if not trial.recipe.of_profile]
         ratio = self.trained / max(min(others, default=math.inf), 1.0)
         return 1 / tuning.CONTESTED < ratio < tuning.CONTESTED
+
+    def run_near(self, other: "Race", most: float) -> Choice | None:
+        """Return the smallest choice of recipes that were close to the best at another SNR.
+
+        None where trials show far more bits than `most`.
+        """
+        close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in other.close]
+        close = [trial for trial in close if math.isfinite(trial.bits) and not trial.exhausted]
+        self.trials = close
+        if self.least > tuning.DOUBTFUL * most:
+            return None
+        final = Final(self)
+        final.run(self._finalists(close))
+        self.close = final.close()
+        return final.best()
 
     def promises(self, lower: "Race", found: Choice) -> bool:
         """Return whether more SNR than in another race may take no more bits than found there.
@@ -152,15 +172,17 @@ class Race:
         self.trained = self.least
 
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
+        size = self.build.budget(recipe, budget)
         candidate = self.build.candidate(recipe, budget)
         goal = self.goal(recipe.values)
         if recipe.on_saturation:
-            candidate.lmbda = cost.lambda_for(candidate, start, goal, tables=True)
+            candidate.lmbda = cost.lambda_for(candidate, start, goal, candidate.nearly)
             recipe = replace(recipe, lmbda=candidate.lmbda)
-            return Trial(recipe, cost.bits_at(candidate, goal, start, stays=True)[0], start)
+            bits = cost.bits_at(candidate, goal, start, stays=True)[0]
+            return Trial(recipe, bits, start, size)
         bits, step = cost.total_bits(candidate, goal, start)
         gain = modes.search_of(recipe.model.transform).trellis_gain or 1
-        return Trial(recipe, bits * gain, step)
+        return Trial(recipe, bits * gain, step, size)
 
     def _second_look(self, first: list[Trial]) -> list[Trial]:
         """Return the trials near the best, the best of a profile or without one among them."""
@@ -171,9 +193,15 @@ class Race:
         near.sort(key=lambda trial: trial.bits)
         close = list(dict.fromkeys((*near[:looks], *_rival(near), *_other_block(near, looks))))
         if len(close) > 1 and self.samples.group.values > 2 * self.sizes.trial:
-            close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in close]
+            close = [self._looked_at_again(trial) for trial in close]
             close.sort(key=lambda trial: trial.bits)
         return close
+
+    def _looked_at_again(self, trial: Trial) -> Trial:
+        """Return a trial on the larger sample, the same where that is what it was tried on."""
+        if trial.budget == self.build.budget(trial.recipe, self.sizes.final):
+            return trial
+        return self._try(trial.recipe, trial.step, self.sizes.final)
 
     def _finalists(self, close: list[Trial]) -> list[Trial]:
         """Return those to be fitted to the large sample; of a large group, hardly more than one."""
@@ -185,18 +213,48 @@ class Race:
         near = [trial for trial in close if trial is best or trial.bits < tuning.DOUBT * best.bits]
         return [best, *_rival(near)]
 
-    def _below(self, least: float, trials: list[Trial]) -> Iterator[Choice]:
-        """Yield choices while what is left may be smaller than the least that is sound."""
-        for trial in trials:
-            if trial.bits > least:
-                return
-            choice = self._finished(trial)
-            yield choice
-            if choice.sound:
-                least = min(least, choice.estimate.bits)
 
-    def _finished(self, trial: Trial) -> Choice:
-        return finalist.finished(self, trial)
+@dataclass
+class Final:
+    """Trials of a race that are made choices, while another of them may be the smallest."""
+
+    race: Race
+    finished: list[tuple[Trial, Choice]] = field(default_factory=list)
+
+    @property
+    def sound(self) -> list[tuple[Trial, Choice]]:
+        """What can meet the SNR."""
+        return [(trial, choice) for trial, choice in self.finished if choice.sound]
+
+    @property
+    def least(self) -> float:
+        """The bits of the smallest that can meet the SNR."""
+        return min((choice.estimate.bits for _, choice in self.sound), default=math.inf)
+
+    def run(self, trials: Sequence[Trial]) -> None:
+        """Make choices of trials but those behind; samples misjudge those of one mode alike."""
+        for trial in trials:
+            off = [c.estimate.bits / max(t.bits, 1.0) for t, c in self.sound if _alike(t, trial)]
+            if min(off, default=1.0) * trial.bits < tuning.BEHIND * self.least:
+                self.finished.append((trial, finalist.finished(self.race, trial)))
+
+    def close(self) -> list[Trial]:
+        """Return the trials whose choices are near the best, the best first."""
+        found = sorted(self.sound, key=lambda pair: pair[1].estimate.bits)
+        most = tuning.BEHIND * self.least
+        return [trial for trial, choice in found if choice.estimate.bits < most]
+
+    def best(self) -> Choice:
+        """Return the smallest choice, with the quantiser that suits it; if need be the nearest."""
+        if not self.sound:
+            return min((choice for _, choice in self.finished), key=lambda c: c.estimate.miss)
+        trial, choice = min(self.sound, key=lambda pair: pair[1].estimate.bits)
+        return finalist.with_quantiser(self.race, trial, choice)
+
+
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """Return the trial of the fewest bits."""
+    return min(trials, key=lambda trial: trial.bits)
 
 
 def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
@@ -209,15 +267,20 @@ def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
     return others[:1] if len(seen) == 1 else []
 
 
+def _alike(one: Trial, other: Trial) -> bool:
+    """Return whether two trials are of one mode."""
+    search, another = (modes.search_of(t.recipe.model.transform) for t in (one, other))
+    return search is another
+
+
 def _unlike(trials: list[Trial]) -> list[Trial]:
-    """Return those that differ in transform, block or profile from better ones, or take as few."""
-    found: dict[tuple, list[Trial]] = {}
+    """Return those that differ from better ones in mode, in block, or in being of a profile."""
+    found: dict[tuple, Trial] = {}
     for trial in trials:
         model = trial.recipe.model
-        alike = found.setdefault((model.transform, model.block, trial.recipe.of_profile), [])
-        if not alike or trial.bits < tuning.SAME_BITS * alike[0].bits:
-            alike.append(trial)
-    return [trial for alike in found.values() for trial in alike]
+        search = modes.search_of(model.transform)
+        found.setdefault((search, model.block, trial.recipe.of_profile), trial)
+    return list(found.values())
 
 
 def _rival(trials: list[Trial]) -> list[Trial]:

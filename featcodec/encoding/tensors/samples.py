@@ -107,6 +107,12 @@ class Samples:
             return ValueAlignment(*bounds, self.stats.mean, self.std)
         return ValueAlignment(*bounds, entry.mean, entry.std)
 
+    def budget(self, block: Sizes, wanted: int, least: int = LEAST_BLOCKS) -> int:
+        """Return how many values a sample of about so many has, of at least so many blocks."""
+        budget = min(max(wanted, least * self.channels * math.prod(block)), self.sizes.fit)
+        small = self.group.values <= self.sizes.whole
+        return self.group.values if budget == self.sizes.fit and small else budget
+
     def sample(
         self,
         block: Sizes,
@@ -120,9 +126,7 @@ class Samples:
         They are of `least` blocks at least. What is fitted to a sample flatters it: a `disjoint`
         sample is for that.
         """
-        budget = min(max(budget, least * self.channels * math.prod(block)), self.sizes.fit)
-        if budget == self.sizes.fit and self.group.values <= self.sizes.whole:
-            budget = self.group.values
+        budget = self.budget(block, budget, least)
         key = (block, budget, values.mean, values.std, disjoint)
         if key not in self._samples:
             arrays, fraction = self.group.sample(block, budget, disjoint)

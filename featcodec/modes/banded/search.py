@@ -2,7 +2,7 @@
 
 import math
 
-from ...encoding.fit.spectrum import FULL
+from ...encoding.fit.spectrum import FULL, ranks_of
 from ...encoding.search.race import Race, Recipe
 from ..linear.search import fitted_to
 from ..search import ModeSearch
@@ -19,14 +19,15 @@ class BandedSearch(ModeSearch):
     trellis_gain = 0.95
 
     def enter(self, race: Race) -> None:
-        whole = race.klts
-        if not whole or math.prod(whole[0].recipe.model.block) == 1:
+        whole = race.klt
+        if whole is None or math.prod(whole.recipe.model.block) == 1:
             return
-        model, values = whole[0].recipe.model, whole[0].recipe.values
-        ranks = [trial.recipe.model.vectors.shape[2] for trial in whole]
-        best = min(trial.bits for trial in whole)
+        model, values = whole.recipe.model, whole.recipe.values
+        if model.channels > FULL:
+            return
+        most = model.vectors.shape[2]
         # No basis of another band takes less than half a bit a number, whatever its axes are.
-        if model.channels > FULL or min(ranks) * model.channels / 2 > GAIN * best:
+        if model.channels / 2 > GAIN * whole.bits:
             return
         moments = Moments(radial(model.block, 3), model.channels)
         for sizes, a in fitted_to(race, model.block, values).items():
@@ -36,12 +37,12 @@ class BandedSearch(ModeSearch):
             fewer = moments.merged(radial(model.block, wanted))
             spectra = fewer.spectra(race.goal(values), more)
             banded = []
-            for count in ranks:
+            for count in ranks_of(spectra, most):
                 bits = sum(float(spectrum.bits[:count].sum()) for spectrum in spectra)
-                if bits * (wanted - 1) / wanted < GAIN * best:
+                if bits * (wanted - 1) / wanted < GAIN * whole.bits:
                     made = banded_model(fewer.bands, spectra, count, model.centre)
                     banded.append(race.consider(Recipe(made, None, values)).bits)
-            if banded and not NEAR[0] < min(banded) / best < NEAR[1]:
+            if banded and not NEAR[0] < min(banded) / whole.bits < NEAR[1]:
                 return
 
 

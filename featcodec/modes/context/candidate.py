@@ -28,17 +28,22 @@ class ContextCandidate(Candidate):
     def rough(self, step: float) -> PartCoder:
         return self._fitted(step, rounds=1)[0]
 
+    def nearly(self, step: float) -> PartCoder:
+        return self._fitted(step, rounds=2)[0]
+
     def tuned(self, step: float) -> tuple[PartCoder, float]:
         """Return a coder, with tables of its own where they pay, and all its bits."""
-        return self._fitted(step, rounds=2)
+        return self._fitted(step, rounds=2, by_shape=True)
 
-    def _fitted(self, step: float, rounds: int) -> tuple[ContextCoder, float]:
+    def _fitted(
+        self, step: float, rounds: int, by_shape: bool = False
+    ) -> tuple[ContextCoder, float]:
         default = self._default(step)
         coder = default
         # Thresholds depend on the tables, and the tables on the symbols. Shapes are told apart only
         # where that may pay for their tables.
-        for last in [False] * (rounds - 1) + [rounds > 1]:
-            shaped = ShapeCounts.empty() if last else None
+        for last in [False] * (rounds - 1) + [True]:
+            shaped = ShapeCounts.empty() if last and by_shape else None
             counts, expected, offsets = self._counted(coder, shaped)
             own, bits = fitting.choose_tables(default, counts, self.fraction, empty=False)
             if shaped:

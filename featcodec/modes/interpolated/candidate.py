@@ -1,5 +1,6 @@
 """Dense maps as a candidate: weights, tables and offsets fitted to a sample."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,8 +8,10 @@ import numpy as np
 from ...coding.parts.base import Coded, PartCoder, Sizes
 from ...container.group import Part
 from ...encoding.fit import fitting
+from ...encoding.fit.fitting import Classes
 from ...encoding.search.candidate import Candidate, scale_of
 from ...entropy import fit, integers
+from ...entropy.interpolation import Weights
 from ...entropy.located import CLASSES, NUMBERS
 from ...entropy.tables import MAX_MAGNITUDE, bits
 from ...quantise.scalar import Thresholds, quantise
@@ -19,7 +22,8 @@ from .tables import fit_tables
 
 START = Thresholds(0.58, 0.52)  # before there are tables
 PRIOR = 4  # values at offset 0 that a fit counts in
-FITTED = 1 << 19  # symbols that weights are fitted to
+FITTED = 1 << 19  # latents that weights and tables are fitted to
+CLOSE_STEP = 0.03  # of its logarithm, where weights hardly change
 SIZE = 2 * MAX_MAGNITUDE + 1
 
 
@@ -27,6 +31,7 @@ class InterpolatedCandidate(Candidate):
     """The sample domain: expected values and their spreads choose the tables."""
 
     LAMBDAS = (0.1,)
+    known: tuple[float, Weights] | None = None  # a step, and weights fitted at it
 
     def rough(self, step: float) -> PartCoder:
         """Return a coder that quantises alone, which shows the error of a step well enough."""
@@ -45,10 +50,10 @@ class InterpolatedCandidate(Candidate):
         return self._fitted(step)[1]
 
     def _fitted(self, step: float) -> tuple[InterpolatedCoder, float]:
-        symbols = {sizes: quantise(a, step, START) for sizes, a in self.latents.items()}
         every = max(self.size // FITTED, 1)
-        some = {sizes: a[..., ::every] for sizes, a in symbols.items()}
-        weights = fit_weights(some, self.fraction / every, self.positive, axis_of(some))
+        some = {sizes: a[..., ::every] for sizes, a in self.latents.items()}
+        fraction = self.fraction * sum(a.size for a in some.values()) / self.size
+        weights = self._weights(step, some, fraction)
         own = Own(
             weights,
             np.zeros(CLASSES, np.int64),
@@ -57,13 +62,21 @@ class InterpolatedCandidate(Candidate):
         )
         coder = self._coder(step, own)
         for _ in range(2):  # tables follow the symbols, and symbols the tables
-            found = self._counted(coder)
-            tweaks, zeros = fit_tables(found.counts, self.fraction, self.positive)
+            found = self._counted(coder, some)
+            tweaks, zeros = fit_tables(found.counts, fraction, self.positive)
             coder = self._coder(step, Own(weights, tweaks, zeros, found.offsets))
         total = 0.0
         for number in np.flatnonzero(found.counts.any(axis=1)).tolist():
             total += float(found.counts[number] @ _bits_of(coder, number))
-        return coder, total / self.fraction
+        return coder, total / fraction
+
+    def _weights(self, step: float, some: Classes, fraction: float) -> Weights:
+        """Return weights for symbols at a step, those of one close to it where they are known."""
+        if self.known is None or abs(math.log(step / self.known[0])) > CLOSE_STEP:
+            symbols = {sizes: quantise(a, step, START) for sizes, a in some.items()}
+            weights = fit_weights(symbols, fraction, self.positive, axis_of(symbols))
+            self.known = step, weights
+        return self.known[1]
 
     def _coder(self, step: float, own: Own) -> InterpolatedCoder:
         return InterpolatedCoder(
@@ -78,11 +91,11 @@ class InterpolatedCandidate(Candidate):
             positive=self.positive,
         )
 
-    def _counted(self, coder: InterpolatedCoder) -> "_Counted":
+    def _counted(self, coder: InterpolatedCoder, some: Classes) -> "_Counted":
         counts = np.zeros(NUMBERS * SIZE, np.int64)
         sums = np.zeros((2, CLASSES * KINDS))
         error = 0.0
-        for sizes, latents in self.latents.items():
+        for sizes, latents in some.items():
             for step, mine, symbols in coder.decided(latents, sizes):
                 rest = np.clip(symbols - step.bases, -MAX_MAGNITUDE, MAX_MAGNITUDE)
                 rest += np.multiply(step.numbers, SIZE, dtype=np.int32) + MAX_MAGNITUDE
@@ -102,7 +115,7 @@ class InterpolatedCandidate(Candidate):
 
     def count(self, coder: PartCoder) -> fitting.Counts:
         assert isinstance(coder, InterpolatedCoder)
-        found = self._counted(coder)
+        found = self._counted(coder, self.latents)
         counts = fitting.Counts({}, {}, found.error, self.size)
         for number in np.flatnonzero(found.counts.any(axis=1)).tolist():
             seen = np.flatnonzero(found.counts[number])

@@ -7,17 +7,16 @@ from ...align.value import ValueAlignment
 from ...coding.parts.base import Sizes
 from ...encoding.fit import fitting
 from ...encoding.fit.fitting import Classes
-from ...encoding.fit.spectrum import Spectrum, leading_axes
-from ...encoding.search.race import Race, Recipe, Trial
+from ...encoding.fit.spectrum import Spectrum, leading_axes, ranks_of
+from ...encoding.search.race import Race, Recipe, Trial, best_of
 from ..search import ModeSearch
 
-HELPFUL, BANDED = 1.1, 2  # of the bits without a KLT: bands are tried when so many take no more
+HELPFUL = 1.1  # of the bits without a KLT: bands are tried when that takes no more
 NEAR = 1.03  # of the bits of the best block without a KLT: what may be better with one
 WELL_TRAINED = 0.97  # of all other bits: with so good a profile a large group tries no KLT
 LEAST_TOKENS = 0.25  # for each channel, where a KLT is to pay
 FAR = 1.5  # of the least bits: of other ranks none takes so many fewer
-FEWER = 8  # times fewer axes are tried where a KLT does not pay, and half where it does
-MORE = 1.1  # of the axes: fewer more are not another rank
+FEWER = 8  # times fewer axes are tried where a KLT does not pay
 
 
 class LinearSearch(ModeSearch):
@@ -43,45 +42,34 @@ class LinearSearch(ModeSearch):
         for shape in dict.fromkeys((*blocks, samples.ones)):
             spectrum = spectrum_of(race, axes, centre, shape)
             if best is None:
-                tried = self._climb(race, spectrum, centre, shape, least)
-                best = tried[0]
+                best = self._enter_ranks(race, spectrum, centre, shape, least)
                 if best.bits > FAR * race.least:
                     return
-                banded = [t for t in tried[:BANDED] if t.bits < least] or tried[:1]
-                race.klts += [t for t in banded if t.bits < HELPFUL * least]
+                race.klt = best if best.bits < HELPFUL * least else None
             else:
                 self._consider(race, spectrum, centre, shape, best.recipe.model.vectors.shape[2])
 
-    def _climb(
+    def _enter_ranks(
         self, race: Race, spectrum: Spectrum, centre: np.ndarray, shape: Sizes, without: float
-    ) -> list[Trial]:
-        """Enter KLTs of more and of fewer axes while that pays; return them, the best first.
+    ) -> Trial:
+        """Enter KLTs of the ranks that a spectrum shows, or of fewer axes where they do not pay.
 
-        What a KLT is to be better than takes `without` bits.
+        What it is to be better than takes `without` bits. Spectra know ranks better than trials do,
+        but not how unlike channels are without a KLT.
         """
         most = fitting.most_axes(len(centre), limits.KLT_NUMBERS)
         most = min(most, spectrum.axes.shape[1])
-        start = min(max(spectrum.rank, 1), most)
         bits = np.cumsum(spectrum.bits)
-        while start > 1 and bits[start - 1] > race.least:
-            start //= 2
-        tried = [self._consider(race, spectrum, centre, shape, start)]
-        if tried[0].bits > FAR * race.least:
-            return tried
-        # Of few axes more may pay though these do not yet.
-        for up in (True, False) if tried[0].bits < NEAR * without else (False,):
-            rank, last = start, tried[0]
-            while True:
-                fewer = rank // (2 if last.bits < without else FEWER)
-                rank, before = (min(2 * rank, most) if up else fewer), rank
-                alike = before <= rank < MORE * before
-                if rank == 0 or alike or bits[rank - 1] > race.least:
-                    break
-                last = self._consider(race, spectrum, centre, shape, rank)
-                tried.append(last)
-                if last.bits > min(trial.bits for trial in tried):
-                    break
-        return sorted(tried, key=lambda trial: trial.bits)
+        affordable = int(np.count_nonzero(bits[:most] < race.least))
+        ranks = ranks_of([spectrum], max(affordable, 1)) or [1]
+        tried = [self._consider(race, spectrum, centre, shape, rank) for rank in ranks]
+        rank = ranks[-1]
+        while without <= tried[-1].bits < FAR * race.least and tried[-1] is best_of(tried):
+            rank //= FEWER
+            if not rank:
+                break
+            tried.append(self._consider(race, spectrum, centre, shape, rank))
+        return best_of(tried)
 
     def _consider(
         self, race: Race, spectrum: Spectrum, centre: np.ndarray, shape: Sizes, rank: int

@@ -27,6 +27,10 @@ class WeightedFields(Fields):
         return self.task
 
     @property
+    def recommends(self) -> float:
+        return self.recommended
+
+    @property
     def klts(self) -> int:
         """The axes of the metric of each band, then the KLT of each."""
         return 2 * self.bands

@@ -1,0 +1,131 @@
+"""What `encode` is asked for of all dumps alike: a quality, and how they are coded."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from ..errors import InvalidInput
+from ..request import DEFAULT_SNR, FAMILIES, RowGroupSize
+from .bundle import bundled
+
+
+def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Split [NAME=]VALUE options; the empty name stands for all tensors."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, _, text = value.rpartition("=")
+        if name in found:
+            raise click.UsageError(f"--{param.name} is given twice for {name or 'all tensors'}")
+        found[name] = text
+    return found
+
+
+def checked(**quality: Any) -> dict[str, Any]:
+    """Refuse two qualities, or one that makes no sense, before anything is read."""
+    asked = [name for name, value in quality.items() if value]
+    if len(asked) > 1:
+        names = " and ".join("--" + name.replace("_", "-") for name in asked)
+        raise click.UsageError(f"choose one quality, not {names}")
+    for name, value in quality.items():
+        if not isinstance(value, (bool, type(None))) and not (math.isfinite(value) and value > 0):
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} must be a positive number, not {value}")
+    return quality
+
+
+quality = bundled(
+    "quality",
+    checked,
+    snr=click.option(
+        "--snr",
+        type=float,
+        metavar="DB",
+        help="Signal to noise ratio (20; with -p as it recommends).",
+    ),
+    bpfp=click.option(
+        "--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file."
+    ),
+    max_error=click.option(
+        "--max-error", type=float, metavar="E", help="Absolute error no value exceeds."
+    ),
+    row_snr=click.option(
+        "--row-snr", type=float, metavar="DB", help="SNR of rows, each by its own norm."
+    ),
+    task_snr=click.option(
+        "--task-snr", type=float, metavar="DB", help="SNR by what a task reacts to, with -p."
+    ),
+    lossless=click.option("--lossless", is_flag=True, help="Bit for bit."),
+)
+
+coding = bundled(
+    "coding",
+    dict,
+    embed=click.option(
+        "--embed-profile", "embed", is_flag=True, help="The file holds the profile that it needs."
+    ),
+    transform=click.option(
+        "--transform",
+        type=click.Choice(FAMILIES),
+        default="auto",
+        show_default=True,
+        help="neural needs torch, and a profile with a network (default: caufc).",
+    ),
+    layouts=click.option(
+        "--layout",
+        "layouts",
+        multiple=True,
+        callback=named,
+        metavar="[NAME=]LAYOUT",
+        help="Axes such as NCHW, NLD, LD; NLD:1+8x8 for a CLS token and an 8x8 grid.",
+    ),
+    architectures=click.option(
+        "--architecture",
+        "architectures",
+        multiple=True,
+        callback=named,
+        metavar="[NAME=]TAG",
+        help="cnn, transformer or generic.",
+    ),
+    pool=click.option(
+        "--pool",
+        is_flag=True,
+        help="The SNR holds for all layers or heads together, not for each.",
+    ),
+    row_group=click.option(
+        "--row-group",
+        metavar="SIZE",
+        help="What is decoded at once: samples, 16, or bytes, 64kB"
+        " (default: about 3 MB of float32).",
+    ),
+)
+
+
+def options_of(coding: Mapping[str, Any], rules: Mapping[str, str]) -> dict[str, Any]:
+    """Return the arguments of `Options`; refuse a size that makes no sense before any reading."""
+    options = {**coding, "rules": dict(rules)}
+    text = options.pop("row_group")
+    if text is None:
+        return options
+    try:
+        return {**options, "row_group": RowGroupSize.parse(text)}
+    except InvalidInput as error:
+        raise click.UsageError(f"--row-group: {error}") from None
+
+
+def settings(
+    quality: Mapping[str, Any],
+    coding: Mapping[str, Any],
+    rules: Mapping[str, str],
+    profile: str | None,
+) -> dict[str, Any]:
+    """Return what decides how a file comes out, without what is as usual.
+
+    `profile` is the SHA-256 of one.
+    """
+    asked = {name: value for name, value in quality.items() if value}
+    in_order = [[pattern, text] for pattern, text in rules.items()]  # the first that matches holds
+    asked = asked or ({"recommended": True} if profile else {"snr": DEFAULT_SNR})
+    found = {**asked, "profile": profile, **coding, "rules": in_order}
+    return {name: value for name, value in found.items() if value and value != "auto"}

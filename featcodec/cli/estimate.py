@@ -1,0 +1,170 @@
+"""`--dry-run`: what would be done, and an estimate of size and time from samples."""
+
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidInput
+from . import batch, failures, render, streams
+from .targets import Planned
+
+if TYPE_CHECKING:
+    from ..tensors import Source, Tensor
+
+SECONDS = 5.0  # that samples take, about
+SAMPLES = 16  # at most
+AT_MOST = 16 << 20  # bytes of one
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What came of a part of an input."""
+
+    input_bytes: float  # of the input that the part stands for
+    output_bytes: float
+    seconds: float
+
+
+def show(
+    planned: Sequence[Planned],
+    tasks: Sequence[Any],
+    jobs: int,
+    standing: Callable[[Any], Any],
+    measure: Callable[[Any], Sample],
+) -> int:
+    """Say what would become of each input, then what of all; return the exit status."""
+    statuses = [
+        failures.say(InvalidInput(f"{one.source} {one.error}"), one.source, False)
+        for one in planned
+        if one.error
+    ]
+    wanted, skipped = [], 0
+    for task in tasks:
+        found = failures.attempt(would, (task, standing))
+        if isinstance(found, Exception):
+            statuses.append(failures.say(found, task.source, False))
+        elif found is not None:
+            skipped += 1
+            render.show(f"{task.source}: skipped, {found.why}")
+        else:
+            wanted.append(task)
+            render.show(f"{task.source} -> {task.target}")
+    total = sum(batch.size_of(task.source) for task in wanted)
+    parts = [f"{len(wanted):,} of {len(planned):,} inputs: {render.size(total)}"]
+    parts += [estimated(wanted, total, jobs, measure)]
+    parts += [f"{skipped:,} skipped"] * bool(skipped)
+    parts += [f"{len(statuses):,} cannot be done"] * bool(statuses)
+    render.tell("; ".join(filter(None, parts)))
+    return failures.status_of(statuses, len(planned))
+
+
+def would(asked: tuple[Any, Callable[[Any], Any]]) -> Any:
+    """Return None for a task that would be done, or why not; raise what it would fail with."""
+    task, standing = asked
+    if task.source != streams.STREAM and not os.access(task.source, os.R_OK):
+        raise InvalidInput(f"{task.source}: no such file, or it may not be read")
+    found = standing(task)
+    exists = task.target != streams.STREAM and Path(task.target).is_file()
+    if found is None and exists and not task.force:
+        raise InvalidInput(f"{task.target} exists; use --force to overwrite it")
+    return found
+
+
+def estimated(tasks: Sequence[Any], total: int, jobs: int, measure: Callable[[Any], Sample]) -> str:
+    """Return size and time that the inputs would take, from some of them spread over all."""
+    found: list[Sample] = []
+    start = time.perf_counter()
+    for task in tasks[:: max(len(tasks) // SAMPLES, 1)]:
+        if time.perf_counter() - start > SECONDS:
+            break
+        sample = failures.attempt(measure, task) if Path(task.source).is_file() else None
+        if isinstance(sample, Sample):
+            found.append(sample)
+    read = sum(sample.input_bytes for sample in found)
+    if not read:
+        return ""
+    size = total * sum(sample.output_bytes for sample in found) / read
+    workers = max(min(jobs, os.cpu_count() or 1, len(tasks)), 1)
+    seconds = total * sum(sample.seconds for sample in found) / read / workers
+    times = f" ({render.ratio(total, round(size))})" if size < total else ""
+    samples = f"{len(found)} sample{'s' * (len(found) > 1)}"
+    return f"about {render.size(size)}{times} in {render.duration(seconds)}, by {samples}"
+
+
+def encoding(task: Any) -> Sample:
+    """Encode the first samples of a dump, to nowhere."""
+    from ..dumps import Dump
+    from ..encoding.dump import encode
+    from ..request import Options, Quality
+    from ..rules import Rules
+    from .encode import loaded
+
+    asked = task.asked
+    profile = loaded(asked.profile, asked.digest) if asked.profile else None
+    start = time.perf_counter()
+    with Dump(task.source) as dump, tempfile.TemporaryFile() as out:
+        options = Options(**asked.options)
+        kept: Any = Rules(options.rules).kept(dump)
+        part = min(AT_MOST / max(dump.data_bytes, 1), 1.0)
+        head = Head(kept, part)
+        report = encode(head, out, Quality.choose(**asked.quality), profile, options)
+    seconds = time.perf_counter() - start
+    share = head.data_bytes / max(dump.data_bytes, 1)
+    return Sample(dump.data_bytes * share, report.output_bytes, seconds)
+
+
+class Head:
+    """The first part of a dump, along the leading axis of its tensors."""
+
+    def __init__(self, source: "Source", part: float) -> None:
+        from ..elements import BITS, nbytes
+
+        self.metadata = source.metadata
+        self.tensors: list[Tensor] = []
+        self.data_bytes = 0
+        for tensor in source.tensors:
+            rows = tensor.shape[0] if tensor.shape else 0
+            fewer = -(-rows * part // 1)
+            if fewer < rows and BITS[tensor.dtype] >= 8:
+                tensor = first(tensor, max(int(fewer), 1))
+            self.tensors.append(tensor)
+            self.data_bytes += nbytes(tensor.dtype, math.prod(tensor.shape))
+
+
+def first(tensor: "Tensor", rows: int) -> "Tensor":
+    """Return the first rows of a tensor as one."""
+    shape = (rows, *tensor.shape[1:])
+    count = math.prod(shape)
+    return replace(tensor, shape=shape, read=lambda: tensor.read()[:count])
+
+
+def decoding(task: Any) -> Sample:
+    """Decode the first row groups of a file."""
+    from ..coding.profile import Profile
+    from ..container.reader import Reader
+    from ..container.source import File
+    from ..decode_jobs import wanted_of
+    from ..decoding.decoder import Decoder
+    from ..elements import nbytes
+
+    start = time.perf_counter()
+    with closing(File.open(task.source)) as file:
+        profiles = [Profile.load(path) for path in task.profiles]
+        decoder = Decoder(Reader(file, task.source), profiles)
+        described = wanted_of(decoder.reader, task.tensors, task.dtype)
+        whole = sum(nbytes(dtype, math.prod(shape)) for _, dtype, shape in described)
+        all_of_it = sum(nbytes(e.dtype, e.values) for e in decoder.reader.index.tensors)
+        done = 0
+        numbers = [(one, n) for one in decoder.groups for n in range(one.header.row_groups)]
+        for group, number in numbers:
+            done += sum(piece.values.nbytes for piece in decoder.pieces(group, number))
+            if done >= AT_MOST:
+                break
+    seconds = (time.perf_counter() - start) * max(all_of_it / max(done, 1), 1)
+    return Sample(file.size, whole, seconds)

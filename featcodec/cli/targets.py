@@ -1,0 +1,141 @@
+"""Where the outputs of a batch go, and what must not be one."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from ..outputs import descriptor, identity
+from .bundle import bundled
+from .complete import any_file, any_folder
+from .gather import Input
+from .streams import STREAM
+
+SUFFIX = ".fcz"
+DUMP_SUFFIX = ".safetensors"
+DUMP_SUFFIXES = (DUMP_SUFFIX, ".npz", ".npy", ".pt", ".pth", ".ckpt")
+Named = tuple[str, str]  # what a file is, and its path
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An input and its output."""
+
+    source: str
+    target: str
+    error: str = ""  # why nothing can come of it
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where outputs are to go."""
+
+    output: str | None
+    folder: str | None
+    force: bool
+    dry_run: bool
+
+
+options = bundled(
+    "where",
+    Where,
+    output=click.option(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="Output file; - for standard output.",
+        shell_complete=any_file,
+    ),
+    folder=click.option(
+        "--output-dir",
+        "folder",
+        metavar="DIR",
+        help="Folder for the outputs, and for the tree of what is found or listed.",
+        shell_complete=any_folder,
+    ),
+    force=click.option(
+        "-f", "--force", is_flag=True, help="Overwrite outputs; write to a terminal."
+    ),
+    dry_run=click.option(
+        "--dry-run", is_flag=True, help="Only say what would be done, and estimate size and time."
+    ),
+)
+
+
+def outputs(
+    inputs: Sequence[Input],
+    where: Where,
+    rename: Callable[[str], str],
+    read: Sequence[Named] = (),
+    written: Sequence[Named] = (),
+) -> list[Planned]:
+    """Return the output of each input, or raise a usage error.
+
+    `read` and `written` are further files, none of which may be an output.
+    """
+    where = _resolved(where, [one.path for one in inputs])
+    planned = [_plan(one, where, rename, len(inputs) == 1) for one in inputs]
+    sources = [("input", one.source) for one in planned]
+    targets = [("output", one.target) for one in planned if not one.error]
+    refuse_clashes([*sources, *read], [*targets, *written])
+    return planned
+
+
+def _resolved(where: Where, inputs: Sequence[str]) -> Where:
+    """Return the same with `output` as standard output where that is meant."""
+    output, folder = where.output, where.folder
+    if output is not None and folder is not None:
+        raise click.UsageError("use -o or --output-dir, not both")
+    if output is not None and len(inputs) > 1:
+        raise click.UsageError("-o takes one input; use --output-dir for several")
+    if inputs.count(STREAM) > 1:
+        raise click.UsageError("standard input can be read once only")
+    if output is None and folder is None and STREAM in inputs:
+        output = STREAM
+        if len(inputs) > 1:
+            raise click.UsageError("standard input goes with no other input")
+    if output is not None and descriptor(output) == 1:
+        output = STREAM
+    if output == STREAM and sys.stdout is not None and sys.stdout.isatty() and not where.force:
+        raise click.UsageError("refusing to write binary data to a terminal; use -o or redirect")
+    if STREAM in inputs and sys.stdin is not None and sys.stdin.isatty():
+        raise click.UsageError("refusing to read binary data from a terminal; name a file")
+    return replace(where, output=output)
+
+
+def _plan(one: Input, where: Where, rename: Callable[[str], str], alone: bool) -> Planned:
+    if one.error or where.output is not None:
+        return Planned(one.path, where.output or "", one.error)
+    try:
+        target = rename(one.path if where.folder is None else one.place)
+    except click.UsageError as error:
+        if alone:
+            raise
+        return Planned(one.path, "", error.format_message())
+    return Planned(one.path, target if where.folder is None else str(Path(where.folder, target)))
+
+
+def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:
+    """Raise a usage error when a file that is written is one that is read, or written twice."""
+    streams = {"input": "/dev/stdin", "output": "/dev/stdout"}
+    known: dict[object, Named] = {}
+    for number, (what, path) in enumerate([*read, *written]):
+        same = identity(streams.get(what, path) if path == STREAM else path)
+        if number >= len(read) and same in known:
+            other, name = known[same]
+            raise click.UsageError(f"{what} {path} is the same file as {other} {name}")
+        if same is not None:
+            known[same] = (what, path)
+
+
+def make_folders(planned: Sequence[Planned], where: Where) -> None:
+    """Make the folder that outputs are to go to, and those below it that they lie in."""
+    if where.folder is None:
+        return
+    Path(where.folder).mkdir(parents=True, exist_ok=True)
+    for folder in {Path(one.target).parent for one in planned if not one.error}:
+        with contextlib.suppress(OSError):  # its outputs say so, each by itself
+            folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,88 @@
+"""How a group is coded at an SNR, and at higher ones that might take no more bits."""
+
+from dataclasses import dataclass
+
+from ..coding.profile import Profile
+from ..errors import InvalidInput
+from ..request import Options
+from . import tuning
+from .bounded.choice import fine_choice
+from .choice import Choice
+from .network import neural_choice
+from .search.race import Race
+from .tensors.samples import Samples
+
+
+@dataclass
+class Chooser:
+    """Chooses how a group is coded, with its profile, by what the options allow."""
+
+    samples: Samples
+    profile: Profile | None
+    options: Options
+    last: Race | None = None  # that had the smallest choice
+
+    def choice(self, snr: float) -> Choice | None:
+        """Return how the group is coded at an SNR, None for bit for bit."""
+        samples, group, family = self.samples, self.samples.group, self.options.transform
+        if family == "neural":
+            assert self.profile is not None
+            return neural_choice(samples, self.profile.neural, snr)
+        if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
+            raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
+        found = self._run(Race(samples, self._entries, family, snr))
+        if found is None:
+            return None
+        return self._or_fine(self._or_higher(found, snr), snr)
+
+    def rival(self, choice: Choice, snr: float) -> Choice | None:
+        """Return the choice without the profile where that may take fewer bits, once written."""
+        if self.last is None or not self.last.contested:
+            return None
+        found = Chooser(self.samples, None, self.options).choice(snr)
+        few = choice.estimate.bits < tuning.FEW_BITS
+        most = (tuning.RUNG_BITS if few else tuning.DOUBT) * choice.estimate.bits
+        if found is None or found.estimate == choice.estimate or found.estimate.bits > most:
+            return None
+        return found
+
+    def higher(self, snr: float, most: float) -> Choice | None:
+        """Return how the group is coded at a higher SNR than the last, about as it was there.
+
+        None where that takes more than `most` bits.
+        """
+        if self.last is None:
+            return None
+        race = Race(self.samples, self.last.entries, self.last.family, snr)
+        found = race.run_near(self.last, most)
+        self.last = race if found else self.last
+        return found if found and found.estimate.bits <= most else None
+
+    @property
+    def _entries(self) -> list:
+        return self.profile.entries_of(task=False) if self.profile else []
+
+    def _run(self, race: Race) -> Choice | None:
+        self.last = race
+        return race.run()
+
+    def _or_higher(self, found: Choice, snr: float) -> Choice:
+        """Return a choice, or one for more SNR: of so few symbols more may take fewer bits."""
+        race, values = self.last, self.samples.group.values
+        few = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * values
+        if race is None or not few or snr >= tuning.COARSE_BELOW:
+            return found
+        higher = Race(self.samples, race.entries, race.family, snr + tuning.RUNG)
+        more = higher.run() if higher.promises(race, found) else None
+        if more is None or not more.sound or more.estimate.bits >= found.estimate.bits:
+            return found
+        self.last = higher
+        return more
+
+    def _or_fine(self, found: Choice, snr: float) -> Choice:
+        """Return a choice, or one of split symbols where those take clearly fewer bits."""
+        auto = self.options.transform == "auto"
+        if not self.samples.sparse or snr <= tuning.FINE_ABOVE or not auto:
+            return found
+        fine = fine_choice(self.samples, snr)
+        return fine if fine.estimate.bits < tuning.CLEARLY * found.estimate.bits else found
