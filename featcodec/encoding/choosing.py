@@ -20,6 +20,7 @@ class Chooser:
     samples: Samples
     profile: Profile | None
     options: Options
+    first: Race | None = None  # at the SNR that is asked for
     last: Race | None = None  # that had the smallest choice
 
     def choice(self, snr: float) -> Choice | None:
@@ -30,16 +31,19 @@ class Chooser:
             return neural_choice(samples, self.profile.neural, snr)
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
-        found = self._run(Race(samples, self._entries, family, snr))
-        if found is None:
-            return None
-        return self._or_fine(self._or_higher(found, snr), snr)
+        self.first = Race(samples, self._entries, family, snr)
+        return self._of(self.first)
 
-    def rival(self, choice: Choice, snr: float) -> Choice | None:
+    def rival(self, choice: Choice) -> Choice | None:
         """Return the choice without the profile where that may take fewer bits, once written."""
-        if self.last is None or not self.last.contested:
+        trials = [t.bits for t in self.first.trials if t.recipe.of_profile] if self.first else []
+        if self.first is None or not trials:
             return None
-        found = Chooser(self.samples, None, self.options).choice(snr)
+        race = self.first.without_profile()
+        mine, other = (max(bits, tuning.FEW_BITS) for bits in (min(trials), race.least))
+        if not 1 / tuning.CONTESTED < mine / other < tuning.CONTESTED:
+            return None
+        found = Chooser(self.samples, None, self.options)._of(race)
         few = choice.estimate.bits < tuning.FEW_BITS
         most = (tuning.RUNG_BITS if few else tuning.DOUBT) * choice.estimate.bits
         if found is None or found.estimate == choice.estimate or found.estimate.bits > most:
@@ -62,9 +66,11 @@ class Chooser:
     def _entries(self) -> list:
         return self.profile.entries_of(task=False) if self.profile else []
 
-    def _run(self, race: Race) -> Choice | None:
+    def _of(self, race: Race) -> Choice | None:
+        """Return the choice of a race, or of one for more SNR."""
         self.last = race
-        return race.run()
+        found = race.run()
+        return found and self._or_fine(self._or_higher(found, race.snr), race.snr)
 
     def _or_higher(self, found: Choice, snr: float) -> Choice:
         """Return a choice, or one for more SNR: of so few symbols more may take fewer bits."""

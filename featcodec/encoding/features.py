@@ -95,7 +95,7 @@ class FeatureEncoder:
         way: Way = partial(self._reaching, samples, choice, snr)
         header, best, missed = way(), way, 0
         least = math.inf if header is None else size_of(self.writer, mark[0], header)
-        rival = chooser.rival(choice, snr)
+        rival = chooser.rival(choice)
         if rival is not None:
             self.writer.rewind(mark)
             way = partial(self._reaching, samples, rival, snr)
