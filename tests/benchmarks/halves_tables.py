@@ -31,20 +31,31 @@ def percent(changes: Iterable[float]) -> str:
 def families() -> Table:
     rows = []
     for (family, value), cells in changes().items():
-        if family == "all":
-            continue
         shown = [percent(c for cell, c in cells.items() if cell[0] == half) for half in HALVES]
         rows.append((family, value, *shown))
     return table(("constants, and today's", "instead", *(f"bits of {h}" for h in HALVES)), rows)
 
 
 def judged() -> Table:
-    rows = []
+    found: dict[str, dict[str, Cells]] = {}
     for (family, value), cells in changes().items():
-        if family != "all":
-            continue
-        for half in HALVES:
-            mine = {cell: c for cell, c in cells.items() if cell[0] == half}
-            shown = (percent(c for cell, c in mine.items() if cell[2] == snr) for snr in SNRS)
-            rows.append((value, half, *shown, percent(mine.values())))
-    return table(("constants", "bits of", *(f"{snr} dB" for snr in SNRS), "all"), rows)
+        today = dict.fromkeys(cells, 0.0)
+        found.setdefault(family, {"today's": today})[value] = cells
+    rows = []
+    for chosen, judge in (HALVES, HALVES[::-1]):
+        every: Cells = {}
+        for family, values in found.items():
+            best = min(values, key=lambda v: sum(c for k, c in values[v].items() if k[0] == chosen))
+            rows.append((f"{family}: {best}", *_on(values[best], chosen, judge)))
+            for cell, change in values[best].items():
+                every[cell] = every.get(cell, 0.0) + change
+        rows.append((f"**all chosen on {chosen}**", *_on(every, chosen, judge)))
+    return table(("constants", "chosen on", *(f"{snr} dB" for snr in SNRS), "on the other"), rows)
+
+
+def _on(cells: Cells, chosen: str, judge: str) -> list[str]:
+    """Return what bits change by on the half that chose, then on the other by SNR and at all."""
+    own = percent(change for cell, change in cells.items() if cell[0] == chosen)
+    mine = {cell: change for cell, change in cells.items() if cell[0] == judge}
+    shown = (percent(c for cell, c in mine.items() if cell[2] == snr) for snr in SNRS)
+    return [f"{chosen}, {own}", *shown, f"{judge}, {percent(mine.values())}"]

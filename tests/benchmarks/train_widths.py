@@ -12,6 +12,8 @@ import argparse
 import io
 import math
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import costs
@@ -46,20 +48,32 @@ def features(channels: int, rows: int) -> np.ndarray:
     return np.ascontiguousarray(values, np.float16)
 
 
-def measured(channels: int, rows: int, snr: float, folder: Path) -> dict[str, str | float]:
-    """Return what training on features of so many channels takes, and what it saves."""
-    dumps = folder / "train.safetensors", folder / "judged.safetensors"
+def make(channels: int, rows: int, folder: Path) -> None:
+    """Write the features to train on, and those to judge on."""
     every = features(channels, rows + rows // JUDGED)
-    for dump, some in zip(dumps, (every[:rows], every[rows:])):
-        save_file({"features": some}, dump, {"layout": "ND"})
+    for name, some in (("train", every[:rows]), ("judged", every[rows:])):
+        save_file({"features": some}, folder / f"{name}.safetensors", {"layout": "ND"})
+
+
+def rates(snr: float, folder: Path) -> list[float]:
+    """Return the bits a value without the profile, and with it."""
+    profiles = (None, Profile.load(folder / "profile.fcp"))
+    with Dump(folder / "judged.safetensors") as dump:
+        return [encode(dump, io.BytesIO(), Quality(snr=snr), one).bpfp for one in profiles]
+
+
+def measured(channels: int, rows: int, snr: float, folder: Path) -> dict[str, str | float]:
+    """Return what training on features of so many channels takes, and what it saves.
+
+    All else is done in another process: a command counts the memory of what starts it.
+    """
     path = folder / "profile.fcp"
-    seconds, memory = costs.cost("train", "-q", "-f", str(dumps[0]), "-o", str(path), runs=1)
-    with Dump(dumps[1]) as dump:
-        found = [
-            encode(dump, io.BytesIO(), Quality(snr=snr), profile)
-            for profile in (None, Profile.load(path))
-        ]
-    values = every[rows:].size
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+        apart.submit(make, channels, rows, folder).result()
+        seconds, memory = costs.cost(
+            "train", "-q", "-f", str(folder / "train.safetensors"), "-o", str(path), runs=1
+        )
+        without, trained = apart.submit(rates, snr, folder).result()
     return {
         "channels": channels,
         "rows": rows,
@@ -67,9 +81,9 @@ def measured(channels: int, rows: int, snr: float, folder: Path) -> dict[str, st
         "memory_mb": memory,
         "judged": rows // JUDGED,
         "profile_bytes": path.stat().st_size,
-        "without_bpfp": found[0].bpfp,
-        "with_bpfp": found[1].bpfp,
-        "saved_bytes": (found[0].bpfp - found[1].bpfp) * values / 8,
+        "without_bpfp": without,
+        "with_bpfp": trained,
+        "saved_bytes": (without - trained) * (rows // JUDGED) * channels / 8,
     }
 
 
