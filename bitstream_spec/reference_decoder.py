@@ -427,7 +427,7 @@ def check_cut(cut: Cut, layout: str) -> None:
     samples = [i for i, name in enumerate(letter) if name == "N"]
     if samples:
         must(all(cut.kept[samples[0] : samples[-1]]), "an axis between samples that is cut")
-        must(all(len(cut.places[i]) == 1 for i in samples), "a sample axis that is cut")
+        must(all(len(cut.places[i]) == 1 for i in samples[1:]), "an inner sample axis that is cut")
 
 
 def read_names(r: Reader, n: int, text: int) -> list[str]:

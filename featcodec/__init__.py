@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .files import encode_file as encode_file
     from .message import Codec as Codec
     from .request import Quality as Quality
+    from .writing.writer import Writer as Writer
 
 __version__ = "0.1.0"
 
@@ -16,6 +17,7 @@ _LAZY = {
     "Codec": "message",
     "Profile": "coding.profile",
     "Quality": "request",
+    "Writer": "writing.writer",
     "decode_file": "files",
     "encode_file": "files",
     "safe_open": "access",

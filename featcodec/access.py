@@ -1,8 +1,8 @@
 """`safe_open`: tensors of a file one at a time, or by slices that decode what they touch."""
 
+import itertools
 import os
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -13,10 +13,11 @@ from .arrays import Exporter
 from .coding.profile import Profile
 from .container.index import TensorEntry
 from .container.reader import Reader
-from .container.source import File
+from .container.source import Source
 from .decoding.decoder import Decoder
 from .elements import nbytes
 from .errors import InvalidInput
+from .opening import Where, open_source
 
 CACHE = 256 << 20  # bytes
 
@@ -28,7 +29,7 @@ def profiles_of(given: Any) -> list[Profile]:
     if isinstance(given, Profile):
         return [given]
     if isinstance(given, (str, os.PathLike)):
-        return [Profile.load(Path(given))]
+        return [Profile.load(given)]
     return [profile for one in given for profile in profiles_of(one)]
 
 
@@ -51,7 +52,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: Where,
         framework: str = "numpy",
         device: str = "cpu",
         *,
@@ -61,7 +62,8 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         """Read the headers of a file; values are decoded when they are asked for.
 
         Args:
-            path: Of the file.
+            path: Of the file; or its URI, such as s3://bucket/key, of which the byte ranges are
+                read that are needed; or a binary file object that can be sought.
             framework: numpy or torch, or np or pt: what tensors come as.
             device: Of torch tensors.
             profile: One or several, or their paths; those found by their hash go without.
@@ -75,9 +77,9 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         """
         self._export = Exporter(framework, device)
         self._cache = cache
-        self._open(File.open(path), profiles_of(profile))
+        self._open(open_source(path), profiles_of(profile))
 
-    def _open(self, file: File, profiles: list[Profile]) -> None:
+    def _open(self, file: Source, profiles: list[Profile]) -> None:
         self._file = file
         self._decoder = Decoder(Reader(file, file.name), profiles, self._cache // 2)
         self._entries = {entry.name: entry for entry in self._decoder.reader.index.tensors}
@@ -198,6 +200,16 @@ class Slice:
     def get_dtype(self) -> str:
         """Return the safetensors type of the elements, such as F16."""
         return self._entry.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the tensor's values."""
+        return nbytes(self._entry.dtype, self._entry.values)
+
+    def row_groups(self) -> list[range]:
+        """Return the rows of the first axis that are decoded together, in order."""
+        edges = [*self._file._decoder.edges(self._entry), self._entry.shape[0]]
+        return [range(*pair) for pair in itertools.pairwise(edges)]
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)

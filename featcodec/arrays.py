@@ -51,7 +51,7 @@ def stored_of(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
     """
     torch = sys.modules.get("torch")  # whoever has a tensor has imported it
     if torch is not None and isinstance(array, torch.Tensor):
-        from .torch import to_stored as of_torch
+        from .torch.tensors import to_stored as of_torch
 
         return of_torch(array, what)
     return to_stored(np.asarray(array), what)
@@ -70,7 +70,7 @@ class Exporter:
     def __call__(self, stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> Any:
         if self.framework in ("np", "numpy"):
             return from_stored(stored, dtype, shape)
-        from .torch import from_stored as of_torch
+        from .torch.tensors import from_stored as of_torch
 
         return of_torch(stored, dtype, shape).to(self.device)
 

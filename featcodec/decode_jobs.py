@@ -18,7 +18,7 @@ from .align.numbers import STORED, from_float, to_float
 from .coding.profile import Profile
 from .container.index import TensorEntry
 from .container.reader import Reader
-from .container.source import File
+from .container.source import Source
 from .decoding.decoder import Decoder
 from .dumps import Described, DumpWriter
 from .elements import FLOATS
@@ -33,7 +33,7 @@ CHUNK = 1 << 18  # values converted at once
 class Share:
     """The row groups that a process decodes, as plain values that travel to it."""
 
-    file: File
+    file: Source
     profiles: Sequence[Profile]
     names: tuple[str, ...]
     dtype: str | None
@@ -68,7 +68,7 @@ def decode_to(
     writer = _writer(decoder, out, path, described)
     file = decoder.reader.source
     jobs = min(jobs, sum(group.header.row_groups for group in decoder.groups))
-    if jobs <= 1 or not isinstance(file, File) or descriptor(file.path) is not None:
+    if jobs <= 1 or not file.path or descriptor(file.path) is not None:
         _decode(decoder, writer, entries, dtype, (0, 1))
         return writer.total
     plain = [replace(profile) for profile in decoder.profiles]  # not what they unpacked

@@ -12,10 +12,10 @@ import numpy as np
 
 from . import formats
 from .align.numbers import stored_dtype
-from .container.source import File
 from .elements import nbytes
 from .errors import InvalidInput
 from .inputs import npy, npz, safetensors, torch_file
+from .opening import Where, open_local
 from .tensors import Tensor
 
 Described = tuple[str, str, tuple[int, ...]]  # name, type and shape of a tensor
@@ -32,10 +32,11 @@ READERS = {
 class Dump:
     """A file of tensors as a source of them; nothing is read before it is asked for.
 
-    The file is of safetensors, NumPy (.npz, .npy) or torch.save. Use it in a `with` block, or drop
-    it: the file is closed with it. `tensors` has their names, types and shapes in the order of the
-    file, `metadata` its texts, `data_bytes` the size of the file in bytes. `refused` says by name
-    what cannot be coded, and why, `remarks` what else was left out.
+    The file is of safetensors, NumPy (.npz, .npy) or torch.save; one of a store, or an open one, is
+    copied to a temporary file. Use it in a `with` block, or drop it: the file is closed with it.
+    `tensors` has their names, types and shapes in the order of the file, `metadata` its texts,
+    `data_bytes` the size of the file in bytes. `refused` says by name what cannot be coded, and
+    why, `remarks` what else was left out.
 
     >>> from featcodec.dumps import Dump
     >>> with Dump("feats.safetensors") as dump:
@@ -43,18 +44,20 @@ class Dump:
     [('labels', 'I64', (360,)), ('features', 'F16', (360, 17, 64))]
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: Where) -> None:
         """Read the header of the file at `path`; its first bytes tell of what kind it is.
 
-        Raises InvalidInput when there is no such file or it is not sound.
+        `path` may be a URI, or a binary file object. Raises InvalidInput when there is no such file
+        or it is not sound.
         """
-        self.path = Path(path)
-        self._file = File.open(path)
+        self._file = open_local(path)
+        self.path = Path(self._file.name)
         self.data_bytes = self._file.size
         kind = formats.recognise(self._file.read(0, formats.HEAD))
         if kind is not None and kind not in READERS:
-            raise InvalidInput(f"{path} is not a dump but {kind.hint(path)}")
-        contents = READERS[kind or formats.SAFETENSORS](self._file, self.path)
+            name = self._file.name
+            raise InvalidInput(f"{name} is not a dump but {kind.hint(name)}")
+        contents = READERS[kind or formats.SAFETENSORS](self._file)
         self.tensors: Sequence[Tensor] = contents.tensors
         self.metadata = contents.metadata
         self.refused = contents.refused

@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from . import verification
 from .coding.profile import Profile
@@ -18,6 +17,7 @@ from .dumps import Dump
 from .encoding.dump import encode
 from .encoding.report import Report
 from .errors import InvalidInput
+from .opening import Where, open_source
 from .outputs import complete as complete
 from .outputs import refuse_input
 from .request import Options, Quality
@@ -28,8 +28,8 @@ CHUNK = 1 << 18  # values converted at once
 
 
 def encode_file(
-    source: str | os.PathLike[str],
-    destination: str | os.PathLike[str],
+    source: Where,
+    destination: Where,
     quality: Quality | None = None,
     *,
     profile: Profile | None = None,
@@ -41,8 +41,10 @@ def encode_file(
     """Encode a dump to a file that appears only when it is complete.
 
     Args:
-        source: Path of the dump: a file of safetensors, NumPy (.npz, .npy) or torch.save.
-        destination: Path of the file to write; `overwrite` lets it replace one.
+        source: Path of the dump: a file of safetensors, NumPy (.npz, .npy) or torch.save. It may
+            be a URI such as s3://bucket/key, or a binary file object.
+        destination: Path of the file to write; `overwrite` lets it replace one. It may be a URI or
+            a file object, too, which is given all of it at the end.
         quality: Of the floating tensors; without, what a profile recommends, else 20 dB.
         profile: Trained statistics, which decoding needs too; without, they travel in the file.
         options: Layouts, architectures, transforms, and qualities by name.
@@ -74,8 +76,8 @@ def encode_file(
 
 @contextlib.contextmanager
 def encoding(
-    source: str | os.PathLike[str],
-    destination: str | os.PathLike[str],
+    source: Where,
+    destination: Where,
     quality: Quality | None,
     profile: Profile | None,
     options: Options,
@@ -89,7 +91,7 @@ def encoding(
     """
     refuse_input(source, destination)
     quality = quality or Quality.choose()
-    with Dump(Path(source)) as dump, complete(destination, overwrite) as out:
+    with Dump(source) as dump, complete(destination, overwrite) as out:
         remarks = _left_out(dump, Rules(options.rules))
         report = encode(dump, out, quality, profile, options, _in_bytes(dump, progress))
         if verify:
@@ -123,8 +125,8 @@ def _left_out(dump: Dump, rules: Rules) -> list[str]:
 
 
 def decode_file(
-    source: str | os.PathLike[str],
-    destination: str | os.PathLike[str],
+    source: Where,
+    destination: Where,
     *,
     profiles: Sequence[Profile] = (),
     tensors: Sequence[str] = (),
@@ -135,9 +137,10 @@ def decode_file(
     """Decode a file to a dump that appears only when it is complete.
 
     Args:
-        source: Path of the file.
-        destination: Path of the dump to write; `overwrite` lets it replace one. The suffix .npz,
-            .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any other safetensors.
+        source: Path of the file, its URI, or a binary file object that can be sought.
+        destination: Path or URI of the dump to write, or a file object; `overwrite` lets it replace
+            one. The suffix .npz, .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any
+            other safetensors.
         profiles: The profiles that the file may need; those found by their hash go without.
         tensors: Names of the tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
@@ -157,7 +160,10 @@ def decode_file(
     >>> size = decode_file("feats.fcz", "back.safetensors", dtype="F16", overwrite=True)
     """
     refuse_input(source, destination)
-    file = File.open(source)
+    name = destination if isinstance(destination, (str, os.PathLike)) else ""
+    file = open_source(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
         decoder = Decoder(Reader(file, file.name), profiles)
-        return decode_to(decoder, out, destination, tensors, dtype, jobs)
+        size = decode_to(decoder, out, name, tensors, dtype, jobs)
+        file.check()
+        return size

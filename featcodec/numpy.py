@@ -1,11 +1,8 @@
 """Dictionaries of NumPy arrays to bytes and files, and back; the names of safetensors.numpy."""
 
 import io
-import os
-import tempfile
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +10,8 @@ import numpy as np
 from .access import profiles_of, safe_open
 from .arrays import check, shape_of, to_stored
 from .encoding.dump import encode
-from .files import complete
+from .opening import Where
+from .outputs import complete
 from .request import Options, Quality, RowGroupSize
 from .tensors import Tensor
 
@@ -82,7 +80,7 @@ def save(
 
 def save_file(
     tensors: Mapping[str, np.ndarray],
-    filename: str | os.PathLike[str],
+    filename: Where,
     metadata: dict[str, str] | None = None,
     **options: Any,
 ) -> None:
@@ -111,13 +109,10 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, np.ndarray]:
     >>> load(save({"labels": np.arange(3)}))["labels"]
     array([0, 1, 2])
     """
-    with tempfile.TemporaryDirectory(prefix="featcodec-") as folder:
-        path = Path(folder) / "bytes"
-        path.write_bytes(data)
-        return load_file(path, profile=profile)
+    return load_file(io.BytesIO(data), profile=profile)
 
 
-def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[str, np.ndarray]:
+def load_file(filename: Where, *, profile: Any = None) -> dict[str, np.ndarray]:
     """Return the arrays of a file, by name, of the shapes and types that were encoded.
 
     Where the package ml_dtypes is installed, types that NumPy lacks are its types, bfloat16 and
@@ -126,7 +121,7 @@ def load_file(filename: str | os.PathLike[str], *, profile: Any = None) -> dict[
     `astype(np.float32)` makes both alike.
 
     Args:
-        filename: Path of the file.
+        filename: Path of the file, its URI, or a binary file object.
         profile: One or several, or their paths; those found by their hash go without.
 
     Raises:

@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from . import stores
 from .errors import InvalidInput
 
+Target = str | os.PathLike[str] | BinaryIO
 PROCESS = secrets.token_hex(4)  # by which the temporary files of a process are known
 LINKS = 40  # followed at most, as systems do
 MODE = 0o777  # what a file passes on to the one that replaces it
@@ -59,20 +61,37 @@ def identity(path: str | os.PathLike[str]) -> object:
     return found.st_dev, found.st_ino
 
 
-def refuse_input(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+def exists(target: str) -> bool:
+    """Return whether an output, a path or a URI, is there."""
+    return stores.exists(target) if stores.is_uri(target) else Path(target).exists()
+
+
+def within(folder: str, name: str) -> str:
+    """Return the output of a name in a folder, a path or a URI."""
+    return f"{folder.rstrip('/')}/{name}" if stores.is_uri(folder) else str(Path(folder) / name)
+
+
+def refuse_input(source: Target, target: Target) -> None:
     """Raise InvalidInput when an output would replace its input."""
-    same = identity(target)
-    if same is not None and same == identity(source):
+    one, other = (
+        identity(file) if isinstance(file, (str, os.PathLike)) else file
+        for file in (source, target)
+    )
+    if other is not None and one == other:
         raise InvalidInput(f"{target} is the input itself; name another output")
 
 
 @contextlib.contextmanager
-def complete(path: str | os.PathLike[str], overwrite: bool) -> Iterator[BinaryIO]:
+def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a file that takes its name only when the block ends well; else nothing is left.
 
     A file that is replaced passes on its mode and, where that is permitted, its owner; other hard
-    links to it keep what it held.
+    links to it keep what it held. A URI, or an open file, is given all of it at the end.
     """
+    if not isinstance(path, (str, os.PathLike)) or stores.is_uri(path):
+        with _elsewhere(path, overwrite) as out:
+            yield out
+        return
     number = descriptor(path)
     target = Path(os.path.realpath(path))  # what a link points to is written, not the link
     if target.is_dir():
@@ -98,6 +117,28 @@ def complete(path: str | os.PathLike[str], overwrite: bool) -> Iterator[BinaryIO
         if error.filename not in (None, str(path), str(temporary)):
             raise  # it is about another file
         raise InvalidInput(f"{path}: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _elsewhere(target: Target, overwrite: bool) -> Iterator[BinaryIO]:
+    """Open a temporary file that goes to a URI or an open file when the block ends well."""
+    named = isinstance(target, (str, os.PathLike))
+    if named and str(target).lower().startswith(("http://", "https://")):
+        raise InvalidInput(f"{target}: web servers are read and not written; name another output")
+    if named and not overwrite and stores.exists(str(target)):
+        raise InvalidInput(f"{target} exists; use --force to overwrite it")
+    temporary = Path(tempfile.gettempdir()) / temporary_name()
+    try:
+        with open(temporary, "x+b", opener=partial(os.open, mode=0o600)) as out:
+            yield out
+            out.flush()
+            if isinstance(target, (str, os.PathLike)):
+                stores.upload(temporary, str(target))
+            else:
+                out.seek(0)
+                shutil.copyfileobj(out, target)
     finally:
         temporary.unlink(missing_ok=True)
 

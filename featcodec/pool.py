@@ -153,7 +153,7 @@ def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, end)
     teller = _Teller(connection)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         connection.send(PROCESS)
         while True:
@@ -185,7 +185,8 @@ def _done(work: Callable[[Any], Any], task: Any) -> Any:
         return error
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this process when that which started it is gone."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -44,7 +44,7 @@ def archive_of(path: str | os.PathLike[str], tensors: Sequence[Described]) -> Ar
         )
     if suffix in TORCH:
         try:
-            from .torch import check_types, save_weights
+            from .torch.tensors import check_types, save_weights
         except ImportError:
             raise InvalidInput(
                 f"{path} is a torch file, which torch writes: pip install 'featcodec[torch]'"

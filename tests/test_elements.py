@@ -161,9 +161,9 @@ def torch() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def ft(torch: ModuleType) -> ModuleType:
-    import featcodec.torch
+    import featcodec.torch.tensors
 
-    return featcodec.torch
+    return featcodec.torch.tensors
 
 
 def test_torch_has_most_types(ft: ModuleType) -> None:

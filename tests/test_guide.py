@@ -29,9 +29,12 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 # What an example needs beside featcodec itself.
 NEEDS = {
-    r"import torch|--transform neural|--task |--head ": "torch",
+    r"import torch|featcodec.torch|from torch|--transform neural|--task |--head ": "torch",
+    r"import zarr|zarr\.": "zarr",
+    r"featcodec.ext.hf|rows.features": "datasets",
     r"featcodec eval": "bjontegaard",
     r"zstd": "zstandard",
+    r"memory://|file://": "fsspec",
     r"import ray|--engine ray|ext\.manifest": "ray",
     r"train --transform neural": "compressai",
 }
@@ -239,7 +242,20 @@ PUBLIC = {
     "featcodec.rules": ["Rules"],
     "featcodec.verification": ["verify"],
     "featcodec.numpy": ["save", "load", "save_file", "load_file"],
-    "featcodec.torch": ["save", "load", "save_file", "load_file"],
+    "featcodec.joining": ["append_file", "concat_files"],
+    "featcodec.torch": [
+        *("save", "load", "save_file", "load_file", "record"),
+        *("FeatureDataset", "FeatureStream", "RowGroupSampler"),
+    ],
+    "featcodec.ext.hf": ["from_featcodec"],
+    "featcodec.ext.numcodecs": ["Featcodec"],
+    "featcodec.ext.zarr": ["Featcodec"],
+}
+NEEDED = {  # by a module, beside featcodec itself
+    "featcodec.torch": "torch",
+    "featcodec.ext.hf": "datasets",
+    "featcodec.ext.numcodecs": "numcodecs",
+    "featcodec.ext.zarr": "zarr",
 }
 
 
@@ -249,8 +265,7 @@ PUBLIC = {
 def test_a_public_name_has_an_example_that_runs(
     module: str, name: str, digits: Path, profile_file: Path, environment: dict[str, str]
 ) -> None:
-    if module == "featcodec.torch":
-        pytest.importorskip("torch")
+    pytest.importorskip(NEEDED.get(module, "featcodec"))
     found = getattr(importlib.import_module(module), name)
     Path("feats.safetensors").symlink_to(digits / "vit_eval.safetensors")
     Path("backbone.fcp").symlink_to(profile_file)
@@ -264,8 +279,7 @@ def test_a_public_name_has_an_example_that_runs(
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_public_functions_name_their_arguments(module: str) -> None:
-    if module == "featcodec.torch":
-        pytest.importorskip("torch")
+    pytest.importorskip(NEEDED.get(module, "featcodec"))
     for name in PUBLIC[module]:
         found = getattr(importlib.import_module(module), name)
         said = f"{inspect.getdoc(found)} {inspect.getdoc(found.__init__)}"
@@ -277,8 +291,7 @@ def test_public_functions_name_their_arguments(module: str) -> None:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_public_methods_say_what_they_do(module: str) -> None:
-    if module == "featcodec.torch":
-        pytest.importorskip("torch")
+    pytest.importorskip(NEEDED.get(module, "featcodec"))
     for name in PUBLIC[module]:
         found = getattr(importlib.import_module(module), name)
         for method in vars(found) if inspect.isclass(found) else ():

@@ -293,6 +293,7 @@ def test_a_rate_is_kept_and_used_up(slopes: list[float], least: float, wanted: f
     encode = Encoder(bits_by(slopes, least))
     report = at_rate(encode, wanted)
     assert (1 - rate.WITHIN) * wanted - 1e-5 <= report.bpfp <= wanted
+    assert not report.remarks
     assert len(encode.tried) <= rate.ATTEMPTS + 1
 
 
@@ -307,6 +308,10 @@ def test_where_rates_leap_over_the_wanted_one_the_highest_below_is_written(
     report = at_rate(encode, wanted)
     assert report.snr_db == max(snr for snr, bits in encode.tried if bits <= wanted)
     assert where - 1 < report.snr_db < where
+    (remark,) = report.remarks
+    after = min(bits for _, bits in encode.tried if bits > wanted)
+    assert f"of {wanted:g} bpfp {report.bpfp:.3g} are used" in remark
+    assert f"the next better file takes {after:.3g}, at" in remark
 
 
 @given(RATES, st.floats(0.1, 5), st.floats(1.03, 9))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput
+from ..outputs import exists
+from ..stores import is_uri
 from . import batch, failures, render, streams
 from .targets import Planned
 
@@ -67,11 +69,12 @@ def show(
 def would(asked: tuple[Any, Callable[[Any], Any]]) -> Any:
     """Return None for a task that would be done, or why not; raise what it would fail with."""
     task, standing = asked
-    if task.source != streams.STREAM and not os.access(task.source, os.R_OK):
+    here = not is_uri(task.source) and task.source != streams.STREAM
+    if here and not os.access(task.source, os.R_OK):
         raise InvalidInput(f"{task.source}: no such file, or it may not be read")
     found = standing(task)
-    exists = task.target != streams.STREAM and Path(task.target).is_file()
-    if found is None and exists and not task.force:
+    there = task.target != streams.STREAM and exists(task.target)
+    if found is None and there and not task.force:
         raise InvalidInput(f"{task.target} exists; use --force to overwrite it")
     return found
 
@@ -148,13 +151,13 @@ def decoding(task: Any) -> Sample:
     """Decode the first row groups of a file."""
     from ..coding.profile import Profile
     from ..container.reader import Reader
-    from ..container.source import File
     from ..decode_jobs import wanted_of
     from ..decoding.decoder import Decoder
     from ..elements import nbytes
+    from ..opening import open_source
 
     start = time.perf_counter()
-    with closing(File.open(task.source)) as file:
+    with closing(open_source(task.source)) as file:
         profiles = [Profile.load(path) for path in task.profiles]
         decoder = Decoder(Reader(file, task.source), profiles)
         described = wanted_of(decoder.reader, task.tensors, task.dtype)

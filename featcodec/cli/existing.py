@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..container.reader import Reader
-from ..container.source import File
 from ..errors import FeatcodecError, InvalidInput
+from ..opening import open_source
+from ..outputs import exists
 from .batch import Skipped
 
 
@@ -17,10 +18,10 @@ def encoded(target: str, note: str, force: bool) -> Skipped | None:
     It stands when it is complete and notes the settings that are asked for. Raises InvalidInput
     for one that may not stand, without `force`.
     """
-    if not Path(target).exists():
+    if not exists(target):
         return None
     try:
-        with closing(File.open(target)) as file:
+        with closing(open_source(target)) as file:
             found = Reader(file, target).note
     except FeatcodecError as error:
         return refuse(f"{target} exists and is not complete ({error})", force)
@@ -34,12 +35,12 @@ def encoded(target: str, note: str, force: bool) -> Skipped | None:
 
 def decoded(source: str, target: str, wanted: "Wanted", force: bool) -> Skipped | None:
     """Do the same for a dump: it stands when it holds the tensors that a file is decoded to."""
-    if not Path(target).exists():
+    if not exists(target):
         return None
     from ..decode_jobs import wanted_of
     from ..dumps import Dump
 
-    with closing(File.open(source)) as file:
+    with closing(open_source(source)) as file:
         needed = wanted_of(Reader(file, source), *wanted)
     try:
         with Dump(target) as dump:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..errors import InvalidInput
+from ..stores import is_uri
 from .bundle import Decorator, bundled
 from .complete import any_file
 from .streams import STREAM
@@ -101,7 +102,7 @@ def paths_of(name: str, null: bool) -> list[str]:
 
 def relative(path: str) -> str:
     """Return a path as it is mirrored below another folder: never outside of it."""
-    whole = Path(os.path.normpath(path))
+    whole = Path(os.path.normpath(path.partition("://")[2] if is_uri(path) else path))
     return str(Path(*(part for part in whole.parts if part not in (whole.anchor, os.pardir))))
 
 

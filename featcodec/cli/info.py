@@ -13,8 +13,8 @@ from ..container.group import GroupHeader
 from ..container.index import Key, PartEntry, TensorEntry
 from ..container.reader import Reader
 from ..container.sections import PROFILE
-from ..container.source import File
 from ..errors import InvalidInput
+from ..opening import open_source
 from . import batch, failures, gather, render, streams, targets
 from .info_of_profile import describe_profile, profile_lines
 
@@ -49,7 +49,7 @@ def command(inputs: gather.Found, as_json: bool, verbose: bool) -> int:
 
 def describe(path: str) -> dict[str, Any]:
     """Return what the headers of a file say, as `--json` prints it."""
-    with streams.readable(path) as name, closing(File.open(name, path)) as file:
+    with streams.readable(path) as name, closing(open_source(name, path)) as file:
         reader = Reader(file, path, kind=None)
         head: dict[str, Any] = {
             "format_version": "{}.{}".format(*reader.version),

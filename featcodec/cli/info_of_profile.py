@@ -4,11 +4,11 @@ from typing import Any
 
 from ..container.network import Network
 from ..container.reader import Reader
-from ..container.source import File
+from ..container.source import Source
 from . import render
 
 
-def describe_profile(reader: Reader, file: File) -> dict[str, Any]:
+def describe_profile(reader: Reader, file: Source) -> dict[str, Any]:
     """Return what a profile holds, as `--json` prints it."""
     import hashlib  # slow to load
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from ..outputs import descriptor, identity
+from ..outputs import descriptor, identity, within
+from ..stores import is_uri
 from .bundle import bundled
 from .complete import any_file, any_folder
 from .gather import Input
@@ -115,7 +116,7 @@ def _plan(one: Input, where: Where, rename: Callable[[str], str], alone: bool) -
         if alone:
             raise
         return Planned(one.path, "", error.format_message())
-    return Planned(one.path, target if where.folder is None else str(Path(where.folder, target)))
+    return Planned(one.path, target if where.folder is None else within(where.folder, target))
 
 
 def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:
@@ -133,7 +134,7 @@ def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:
 
 def make_folders(planned: Sequence[Planned], where: Where) -> None:
     """Make the folder that outputs are to go to, and those below it that they lie in."""
-    if where.folder is None:
+    if where.folder is None or is_uri(where.folder):
         return
     Path(where.folder).mkdir(parents=True, exist_ok=True)
     for folder in {Path(one.target).parent for one in planned if not one.error}:

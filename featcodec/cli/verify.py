@@ -7,7 +7,7 @@ import click
 
 from ..container.reader import Reader
 from ..container.sections import PROFILE
-from ..container.source import File
+from ..opening import open_source
 from ..profiles import SUFFIX as PROFILE_SUFFIX
 from . import batch, complete, gather, streams, targets
 
@@ -53,7 +53,7 @@ def check(path: str, profiles: tuple[str, ...] | None) -> int:
 
     Returns its size.
     """
-    with streams.readable(path) as name, closing(File.open(name, path)) as file:
+    with streams.readable(path) as name, closing(open_source(name, path)) as file:
         reader = Reader(file, path, kind=None)
         reader.check_sections()
         if reader.kind == PROFILE:

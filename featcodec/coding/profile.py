@@ -17,6 +17,7 @@ from ..container.sections import PROFILE, V3
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput, damaged
 from ..profiles import find, named
+from ..stores import StoredFile, is_uri
 from .kept import Kept
 from .model import GridModel
 from .picture import NeuralModel
@@ -73,7 +74,7 @@ class Profile:
 
         Args:
             path: The name of a built-in one, such as caufc, or of one that `featcodec profiles`
-                lists, else the path of a file.
+                lists, else the path or the URI of a file.
 
         Raises:
             InvalidInput: When there is none or it is not one.
@@ -83,7 +84,11 @@ class Profile:
         True
         """
         try:
-            data = Path(named().get(os.fspath(path), path)).read_bytes()
+            if is_uri(path):
+                file = StoredFile(os.fspath(path), f"profile {path}")
+                data = file.read(0, file.size)
+            else:
+                data = Path(named().get(os.fspath(path), path)).read_bytes()
         except OSError as error:
             raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
         try:

@@ -118,8 +118,9 @@ def _check_samples(part: PartEntry, layout: str) -> None:
     letters = iter(layout)
     found = ["" if isinstance(at, int) else next(letters, "") for at in part.where]
     places = [axis for axis, letter in enumerate(found) if letter == SAMPLE]
-    if places and ("" in found[places[0] : places[-1]] or any(part.axes[axis] for axis in places)):
-        raise Corrupt(f"tensor {quoted(part.name)} is cut along or between its sample axes")
+    inner = any(part.axes[axis] for axis in places[1:])
+    if inner or (places and "" in found[places[0] : places[-1]]):
+        raise Corrupt(f"tensor {quoted(part.name)} is cut along inner sample axes, or between some")
 
 
 def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:

@@ -1,6 +1,7 @@
 """Opens a file by its end marker and index, and returns its sections (SPEC §2)."""
 
 import itertools
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from .. import limits
@@ -110,9 +111,15 @@ class Reader:
             raise Corrupt(f"{self.name} has {kind!r} that is {'' if critical else 'not '}critical")
         return payload
 
+    def expect(self, positions: Iterable[int]) -> None:
+        """Tell the source which sections are read next."""
+        ends = self.offsets[1:]
+        self.source.expect([(self.offsets[i], ends[i]) for i in positions if 0 <= i < len(ends)])
+
     def _all(self, kind: bytes) -> list[bytes]:
-        kinds = (section for section, _ in self.index.sections)
-        return [self.section(i, kind) for i, found in enumerate(kinds) if found == kind]
+        found = [i for i, (section, _) in enumerate(self.index.sections) if section == kind]
+        self.expect(found)
+        return [self.section(i, kind) for i in found]
 
     def groups(self) -> list[GroupHeader]:
         """Return the group headers, in order."""
@@ -164,6 +171,7 @@ class Reader:
 
     def check_sections(self) -> None:
         """Read every section and its checksum."""
+        self.expect(range(len(self.index.sections)))
         for position, (kind, _) in enumerate(self.index.sections):
             if kind in STRUCTURE | BESIDE:
                 self.section(position, kind)

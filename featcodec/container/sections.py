@@ -10,6 +10,7 @@ from ..formats import recognise
 from .source import Source
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
+JOURNAL = b"\x89FCJ\r\n\x1a\n"  # of what a writer has flushed so far
 V1 = (1, 0)  # what a file states unless it needs more
 V3 = (3, 0)  # bands, context modelling and networks
 V4 = (4, 0)  # dependent quantisation, prediction and all else marked (4.0) in the specification
@@ -40,6 +41,9 @@ def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
     """
     if not data:
         raise Truncated(f"{name} is empty")
+    if data[: len(MAGIC)] == JOURNAL:
+        made = f"make a file of it by featcodec recover {name} -o FILE"
+        raise Truncated(f"{name} is what a writer has flushed before its end; {made}")
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
         if data[1:4] == MAGIC[1:4]:
             raise Corrupt(f"{name} was damaged by a transfer in text mode; copy it as binary")

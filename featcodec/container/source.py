@@ -5,9 +5,9 @@ import io
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from ..errors import InvalidInput
 
@@ -15,16 +15,19 @@ AT_ONCE = 1 << 30  # bytes that every system reads in one call
 Identity = tuple[int, int, int]  # inode, size, time of the last change in ns
 
 
-class Memory:
-    """Bytes in memory as a source."""
+class Source:
+    """Bytes at positions, `size` in all; `name` is what messages call them.
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.size = len(data)
+    `path` is that of a file, or its URI, by which other processes open it; others have none.
+    """
+
+    name: str
+    size: int
+    path: str = ""
 
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from a position, fewer at the end."""
-        return self._data[offset : offset + length]
+        raise NotImplementedError
 
     def read_into(self, offset: int, room: memoryview) -> int:
         """Fill `room` from a position; return how many bytes there were."""
@@ -32,8 +35,29 @@ class Memory:
         room[: len(data)] = data
         return len(data)
 
+    def expect(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Be told what is read next, from where to where, in order: neighbours may come at once."""
 
-class File:
+    def check(self) -> None:
+        """Raise InvalidInput when the bytes have changed since they were opened."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+class Memory(Source):
+    """Bytes in memory as a source."""
+
+    def __init__(self, data: bytes, name: str = "the bytes") -> None:
+        self.name = name
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self._data[offset : offset + length]
+
+
+class File(Source):
     """A file as a source. It must not change while it is open.
 
     The last reference closes it. A pickled copy opens the file anew by its path.
@@ -49,7 +73,7 @@ class File:
         self.size = self.identity[1]
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], name: str = "") -> "File":
+    def open(cls, path: str | os.PathLike[str], name: str = "") -> Self:
         """Open a file; raise InvalidInput when that fails."""
         name = name or str(path)
         if Path(path).is_dir():
@@ -96,9 +120,7 @@ class File:
     def read_into(self, offset: int, room: memoryview) -> int:
         """Read into given memory, as `read` does; return how many bytes there were."""
         if not hasattr(os, "preadv"):
-            data = self.read(offset, len(room))
-            room[: len(data)] = data
-            return len(data)
+            return super().read_into(offset, room)
         done = 0
         while done < len(room):
             some = room[done : done + AT_ONCE]
@@ -111,7 +133,6 @@ class File:
         return done
 
     def check(self) -> None:
-        """Raise InvalidInput when the file has changed since it was opened."""
         if self._identify() != self.identity:
             raise InvalidInput(f"{self.name} has changed while it was read")
 
@@ -145,11 +166,28 @@ class File:
             raise InvalidInput(f"{self.name}: the file is closed") from None
 
 
-Source = File | Memory
+class Within(Source):
+    """Bytes of another source as one of their own."""
+
+    def __init__(self, source: Source, offset: int, size: int) -> None:
+        self.name = source.name
+        self._source = source
+        self._offset = offset
+        self.size = size
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self._source.read(self._offset + offset, max(min(length, self.size - offset), 0))
+
+    def read_into(self, offset: int, room: memoryview) -> int:
+        some = room[: max(self.size - offset, 0)]
+        return self._source.read_into(self._offset + offset, some)
+
+    def expect(self, spans: Sequence[tuple[int, int]]) -> None:
+        self._source.expect([(self._offset + i, self._offset + j) for i, j in spans])
 
 
 def source_of(given: Source | BinaryIO, name: str) -> Source:
     """Return bytes in memory, or an open file, as a source."""
-    if isinstance(given, (File, Memory)):
+    if isinstance(given, Source):
         return given
     return Memory(given.getvalue()) if isinstance(given, io.BytesIO) else File(given, name)

@@ -1,6 +1,6 @@
 """Decodes tensors of a file, whole or by a range of the leading axis."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +41,7 @@ class Decoder:
         known: dict[bytes, Profile | None] = {profile.digest: profile for profile in profiles}
         for digest, data in reader.embedded().items():
             known[digest] = Profile.parse(data, f"the profile in {reader.name}")
-        beside = getattr(reader.source, "path", "") or None
+        beside = reader.source.path or None
         self.profiles: list[Profile] = []
         for digest in reader.index.profiles:
             if digest not in known:
@@ -115,12 +115,11 @@ class Decoder:
                     return target(whole).reshape(whole.shape)[entry.where]
                 return target(whole).reshape(entry.shape if group.shaped else -1)
 
-            for number in sorted(
-                {n for key in chosen for n in group.row_groups(group.places[key])}
-            ):
-                seen += 1
-                if (seen - 1) % share[1] != share[0]:
-                    continue
+            numbers = sorted({n for key in chosen for n in group.row_groups(group.places[key])})
+            mine = [n for i, n in enumerate(numbers, seen) if i % share[1] == share[0]]
+            seen += len(numbers)
+            self._expect(group, mine)
+            for number in mine:
                 for piece in self.pieces(group, number):
                     if convert is not None:
                         values = convert(piece.values, group.header.dtype)
@@ -169,10 +168,25 @@ class Decoder:
                 place[...] = rows.reshape(-1).view(found.dtype).reshape(place.shape)
         return found
 
+    def edges(self, entry: TensorEntry) -> list[int]:
+        """Return where along the leading axis of a tensor a row group begins with a row."""
+        found: set[int] = set()
+        for part in self._parts[entry.name]:
+            group, first = self.groups[part.group], 0
+            if isinstance(part, PartEntry):
+                if isinstance(part.where[0], int):
+                    found.add(part.where[0])
+                    continue
+                first = part.where[0].start
+            if first not in found:
+                found.update(first + row for row in group.edges(group.places[part.key]))
+        return sorted(found)
+
     def _put(self, entry: TensorEntry, place: np.ndarray) -> None:
         """Decode a tensor, or part of one, of a single group to a place."""
         group = self.groups[entry.group]
         mine = group.places[entry.key]
+        self._expect(group, group.row_groups(mine))
         for number in group.row_groups(mine):
             for piece in self._kept_pieces(group, number):
                 piece.put(lambda i: place if i == mine else None)
@@ -209,6 +223,7 @@ class Decoder:
         found = np.zeros((max(window.last - window.first, 0), *shape), stored_type(group.header))
         # What the window does not hold of row groups is likely to be asked for next.
         several = len(numbers) > 1 or group.reduced is not None
+        self._expect(group, numbers)
         for number in numbers:
             pieces = self._kept_pieces(group, number) if several else self.pieces(group, number)
             for piece in pieces:
@@ -218,6 +233,10 @@ class Decoder:
             wanted = rows.range_of(mine, group.entries[mine].shape, *asked)
             rows.put_constants(group.constants, lambda i: found, wanted, window)
         return found
+
+    def _expect(self, group: Members, numbers: Iterable[int]) -> None:
+        """Tell the file which row groups are read next."""
+        self.reader.expect(group.header.first_section + number for number in numbers)
 
     def _kept_pieces(self, group: Members, number: int) -> Sequence[Piece]:
         """Return the pieces of one row group, which stay where there is room."""

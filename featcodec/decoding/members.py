@@ -119,6 +119,20 @@ class Members:
         begin, end = max(slabs[0] - start, 0), min(slabs[1] - start, elements(entry))
         return found, Window(begin, end, 0, begin)
 
+    def edges(self, i: int) -> list[int]:
+        """Return the rows of a tensor's leading axis at which what is decoded at once begins."""
+        found, row, rows = [], 0, self.entries[i].shape[0]
+        while row < rows:
+            found.append(row)
+            row = max(self._end(i, row), row + 1)
+        return found
+
+    def _end(self, i: int, row: int) -> int:
+        """Return the row behind those that the row groups of a row hold."""
+        window = self.around(i, row, row + 1)[1]
+        unit = 1 if self.shaped else elements(self.entries[i]) // self.entries[i].shape[0]
+        return window.last // max(unit, 1)
+
 
 def stored_type(header: GroupHeader) -> np.dtype:
     """Return the type of the stored elements of a group."""

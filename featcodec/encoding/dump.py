@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -42,49 +42,78 @@ def encode(
     `progress` is told how many values each row group held. Raises InvalidInput for layouts that do
     not fit and Unreachable for rates that cannot be met.
     """
-    options = options or Options()
+    # NaN and extremes are data here; what comes of it is measured.
+    with ONE_THREAD, np.errstate(all="ignore"):
+        encoder = encoder_of(source, out, quality, profile, options or Options(), progress)
+        report = encoder.run()
+    said = report.remarks + _remarks(encoder.source, encoder.options, encoder.groups)
+    if encoder.quality.recommended:
+        said += tuple(
+            f"at the task SNR recommended for {task}" for task in _recommending(encoder.profile)
+        )
+    return replace(report, remarks=said)
+
+
+def encoder_of(
+    source: Source,
+    out: BinaryIO,
+    quality: Quality,
+    profile: Profile | None,
+    options: Options,
+    progress: Callable[[int], None] | None = None,
+) -> "DumpEncoder":
+    """Return the encoder of a dump, whose tensors are grouped for a quality; errors as above."""
     rules = Rules(options.rules)
     source = rules.kept(source)
     check_options(options, [tensor.name for tensor in source.tensors])
     check_dump(source.metadata, source.tensors)
+    asked = (quality, *rules.qualities)
     if options.transform == "neural":
         profile = profile or Profile.load(NEURAL)
-        if any(one.max_error is not None for one in (quality, *rules.qualities)):
+        if any(one.max_error is not None for one in asked):
             raise InvalidInput("the neural transform bounds no single error; use --transform auto")
-        if any(one.row_snr is not None for one in (quality, *rules.qualities)):
+        if any(one.row_snr is not None for one in asked):
             raise InvalidInput("the neural transform has no gains of rows; use --transform auto")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add --transform neural")
-    asked = (quality, *rules.qualities)
     if any(one.task_snr for one in asked) and not (profile and profile.entries_of(task=True)):
         raise InvalidInput(
             "a task SNR needs a profile with the metric of a task: train one with --gradients or"
             " --head"
         )
-    recommending = {e.task: e for e in profile.entries if e.recommended} if profile else {}
-    if quality.recommended and not recommending:
+    if quality.recommended and not _recommending(profile):
         quality = replace(quality, recommended=False)
-    # NaN and extremes are data here; what comes of it is measured.
-    with ONE_THREAD, np.errstate(all="ignore"):
-        judge = judge_at(quality.decibels, profile, options)
-        entries = [entry for _, entry in profile.entries_of(task=False)] if profile else []
-        if quality.max_error is not None:
-            options = replace(options, pool=True)  # a bound holds for each value anyhow
-        groups: Sequence[Group | ExactGroup] = (
-            exact_groups(source, options, judge)
-            if quality.lossless
-            else group_tensors(source, options, lossless=False, judge=judge, entries=entries)
-        )
-        check_features(groups)
-        encoder = DumpEncoder(source, out, profile, options, groups, progress)
-        if quality.bpfp is None:
-            report = encoder.encode(quality)
-        else:
-            report = at_rate(lambda snr: encoder.encode(_at(snr, profile)), quality.bpfp)
-    followed = tuple(f"at the task SNR recommended for {task}" for task in recommending)
-    return replace(
-        report, remarks=_remarks(source, options, groups) + followed * quality.recommended
-    )
+    if quality.max_error is not None:
+        options = replace(options, pool=True)  # a bound holds for each value anyhow
+    serves = not quality.lossless and quality.max_error is None
+    groups = _grouped(source, quality, profile if serves else None, options)
+    check_features(groups)
+    encoder = DumpEncoder(source, out, quality, profile, options, groups, progress)
+    if profile and serves and options.transform != "neural":
+        others = _grouped(source, quality, None, options)
+        encoder.others = others if _kinds(others) != _kinds(groups) else ()
+    return encoder
+
+
+def _grouped(
+    source: Source, quality: Quality, profile: Profile | None, options: Options
+) -> Sequence[Group | ExactGroup]:
+    judge = judge_at(quality.decibels, profile, options)
+    if quality.lossless:
+        return exact_groups(source, options, judge)
+    if not profile:
+        return group_tensors(source, options, lossless=False, judge=judge)
+    # On so little as a sample of one tensor, a profile looks better than it is.
+    joins = judge_at(quality.decibels, None, options)
+    entries = [entry for _, entry in profile.entries_of(task=False)]
+    return group_tensors(source, options, lossless=False, judge=judge, entries=entries, joins=joins)
+
+
+def _kinds(groups: Sequence[Group | ExactGroup]) -> list[tuple]:
+    """Return what tells one way to group tensors from another."""
+    return [
+        (tuple(g.names), g.layout) if isinstance(g, Group) else (tuple(g.names),) for g in groups
+    ]
 
 
 @dataclass
@@ -93,10 +122,30 @@ class DumpEncoder:
 
     source: Source
     out: BinaryIO
+    quality: Quality
     profile: Profile | None
     options: Options
     groups: Sequence[Group | ExactGroup]
     progress: Callable[[int], None] | None = None
+    others: Sequence[Group | ExactGroup] = ()  # as they are without the profile, where they differ
+    features: FeatureEncoder = field(init=False)  # of the last time that the file was written
+
+    def run(self) -> Report:
+        """Write the file, at a rate as often as that takes.
+
+        Tensors that a profile lets group otherwise are grouped as without it, if that is smaller.
+        """
+        if self.quality.bpfp is not None:
+            return at_rate(lambda snr: self.encode(_at(snr, self.profile)), self.quality.bpfp)
+        report = self.encode(self.quality)
+        if not self.others:
+            return report
+        self.groups, self.others = self.others, self.groups
+        other = self.encode(self.quality)
+        if other.output_bytes <= report.output_bytes:
+            return other
+        self.groups, self.others = self.others, self.groups
+        return self.encode(self.quality)
 
     def encode(self, quality: Quality) -> Report:
         """Write the whole file at one quality, over what was written before."""
@@ -104,9 +153,9 @@ class DumpEncoder:
         self.out.truncate()
         writer = Writer(self.out, FEATURES)
         writer.index.metadata = self.source.metadata
-        features = FeatureEncoder(writer, self.profile, self.options, self.progress)
+        self.features = FeatureEncoder(writer, self.profile, self.options, self.progress)
         headers = [
-            features.write(group, quality)
+            self.features.write(group, quality)
             if isinstance(group, Group)
             else write_exact(writer, group, self.progress)
             for group in self.groups
@@ -140,6 +189,12 @@ def check_options(options: Options, names: Sequence[str]) -> None:
         for name in asked:
             if name and name not in names:
                 raise InvalidInput(f"--{what} names tensor {name!r}, which the dump does not have")
+
+
+def _recommending(profile: Profile | None) -> list[str]:
+    """Return the tasks for which a profile recommends an SNR."""
+    entries = profile.entries if profile else ()
+    return list(dict.fromkeys(str(entry.task) for entry in entries if entry.recommended))
 
 
 def _at(snr: float, profile: Profile | None) -> Quality:

@@ -1,7 +1,7 @@
 """One group of features to a header and row groups: how it is coded, and its quality met."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,6 +24,7 @@ from .lossless import least_exact_bytes
 from .network import as_tokens
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals, decibels
+from .row_group import Distortion
 from .search.cost import bits_of_error
 from .task import TaskMetric
 from .tensors.group import Group
@@ -37,6 +38,16 @@ SCARCE_TOLERANCE, WORTH = 0.02, 0.002
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A group that was written at an SNR, and the choice by which it was."""
+
+    group: Group
+    choice: Choice
+    measured: bool  # the error of decoded values is not that of their latents
+    each: Sequence[tuple[int, Distortion]]  # of the row groups, and their fine steps
+
+
 @dataclass
 class FeatureEncoder:
     """Writes groups of features to a file."""
@@ -45,6 +56,7 @@ class FeatureEncoder:
     profile: Profile | None
     options: Options
     progress: Callable[[int], None] | None = None
+    kept: Kept | None = None  # how the last group at an SNR was written
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
@@ -199,6 +211,7 @@ class FeatureEncoder:
                     written = row_groups.write(following, measured, budget=budget)
                     reached = signals.reached(written)
                 if reached >= snr:
+                    self.kept = Kept(samples.group, following, measured, written.each)
                     return signals.stated(written)
             self.writer.rewind(mark)
             following = control.next(reached, written.mean_step)

@@ -1,7 +1,7 @@
 """A group of features to a header and row groups, coded by the coder that the header stands for."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,6 +31,7 @@ class Written:
     distortion: Distortion
     mean_step: float  # of the row groups
     of_task: bool  # what counts is the error of a task
+    each: Sequence[tuple[int, Distortion]] = ()  # of the row groups, and their fine steps
 
     @property
     def spent(self) -> float:
@@ -65,7 +66,7 @@ class GroupWriter:
         coder, quantiser = self._coder(header, choice), choice.quantiser
         slabs, per = header.slabs, header.slabs_per_row_group
         exceptions = choice.stats.cut > 0 or math.isfinite(bound)
-        total = Distortion()
+        total, each = Distortion(), []
         # A few differ too much for one to make up for another, and all can be coded once more.
         even = budget is not None and slabs >= MANY * per
         starts = range(0, slabs, per)
@@ -84,16 +85,17 @@ class GroupWriter:
             stored = FINE_ONE if quantiser.on_saturation else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
+            each.append((fine, distortion))
             spending.add(distortion.task if choice.of_task else distortion.squared, fine)
             if self.progress:
-                self.progress(self.group.values * (last - start) // slabs)
+                self.progress(self.group.present * (last - start) // slabs)
         if self.group.rows is not None:  # what counts is how many are kept in the file
             assert header.lossy is not None
             header = replace(header, lossy=replace(header.lossy, clipped=total.exceptions))
         self._errors = spending.at_one_step if any(spending.errors) else None
         usual = float(np.array(spending.fines) @ lengths / slabs - FINE_ONE) / FINE_PER_OCTAVE
         mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
-        return Written(header, total, mean_step, choice.of_task)
+        return Written(header, total, mean_step, choice.of_task, each)
 
     def _coder(self, header: GroupHeader, choice: Choice) -> RowGroupCoder:
         """Return the coder of a header, with the thresholds of the choice."""
@@ -103,12 +105,7 @@ class GroupWriter:
             profile = None if lossy.profile is None else self.profile
             grid = grid_of(lossy, self.group.shapes, profile, header.repeats)
             self._built = row_group_coder(header.dtype, lossy, grid, profile)
-        coder = self._built.at(lossy)
-        parts = {
-            prefix: part.deciding_like(choice.parts[prefix][1], choice.quantiser.lambda_scale)
-            for prefix, part in coder.parts.items()
-        }
-        return replace(coder, parts=parts)
+        return deciding_like(self._built.at(lossy), choice)
 
     def _header(self, choice: Choice) -> GroupHeader:
         """Return the header of row groups that come next in the file; not yet what they reach."""
@@ -150,3 +147,12 @@ class GroupWriter:
         )
         self.writer.needs(header.version)
         return header
+
+
+def deciding_like(coder: RowGroupCoder, choice: Choice) -> RowGroupCoder:
+    """Return the coder with the thresholds of a choice."""
+    parts = {
+        prefix: part.deciding_like(choice.parts[prefix][1], choice.quantiser.lambda_scale)
+        for prefix, part in coder.parts.items()
+    }
+    return replace(coder, parts=parts)

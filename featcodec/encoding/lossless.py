@@ -29,7 +29,7 @@ def least_exact_bytes(group: Group) -> float:
     planes = first.view(np.uint8).reshape(-1, first.itemsize).T
     share = len(zlib.compress(planes.tobytes(), 6)) / max(planes.size, 1)
     worthwhile = tuning.WORTHWHILE if share > tuning.REGULAR else tuning.WORTHWHILE_REGULAR
-    return worthwhile * min(share, 1.0) * bytes_of * group.values
+    return worthwhile * min(share, 1.0) * bytes_of * group.present
 
 
 def write_lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:

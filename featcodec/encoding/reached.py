@@ -8,7 +8,8 @@ import numpy as np
 from ..align.value import ValueStats
 from ..container.group import GroupHeader
 from .group_writer import Written
-from .tensors.group import Group, stats_of
+from .tensors.group import Group
+from .tensors.sums import stats_of
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class Report:
     values: int
     snr_db: float  # of the worst group; infinite when nothing was lost
     choices: tuple[str, ...] = ()  # a line on each group
-    remarks: tuple[str, ...] = ()  # what was ignored of the metadata
+    remarks: tuple[str, ...] = ()  # what was ignored of the metadata, or is left of a rate
 
     @property
     def bpfp(self) -> float:

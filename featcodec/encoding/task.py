@@ -72,7 +72,8 @@ class TaskMetric:
 
     def choice(self, snr: float) -> Choice | None:
         """Return how the group is coded in the metric at a task SNR in dB."""
-        mean = self.signal / self.samples.group.values / self.samples.std**2
+        values = self.samples.group.values * self.samples.varying
+        mean = self.signal / values / self.samples.std**2
         if not mean > 0:
             return None
         return Race(self.samples, self.entries, TASK, snr - 10 * math.log10(mean)).run()

@@ -10,8 +10,9 @@ import numpy as np
 from ..align.grids import GroupGrid, Sizes
 from ..align.layout import Layout
 from ..align.numbers import STORED, from_float, to_float
-from ..encoding.tensors.group import Group, stats_of
+from ..encoding.tensors.group import Group
 from ..encoding.tensors.grouping import group_tensors
+from ..encoding.tensors.sums import stats_of
 from ..encoding.tensors.wholes import has_samples, wholes
 from ..errors import InvalidInput
 from ..request import Options

@@ -68,7 +68,7 @@ class Judge:
         return self._outputs.of(self._tensors({}))
 
     def _tensors(self, decoded: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        from ..torch import from_stored
+        from ..torch.tensors import from_stored
 
         return {
             t.name: from_stored(decoded.get(t.name, t.read()), t.dtype, t.shape)

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,11 +131,11 @@ def tensor_of(
     return Tensor(name, dtype, header.shape, read)
 
 
-def read(file: File, path: Path) -> Contents:
+def read(file: File) -> Contents:
     """Return the one array of a .npy file; InvalidInput when it is not sound."""
-    header = header_of(file.read(0, HEADER_BYTES), str(path))
+    header = header_of(file.read(0, HEADER_BYTES), file.name)
     end = header.start + header.nbytes
     if file.size != end:
-        raise InvalidInput(f"{path} has {file.size:,} bytes where its header states {end:,}")
+        raise InvalidInput(f"{file.name} has {file.size:,} bytes where its header states {end:,}")
     elements = FileArray.of(file)[header.start :]
-    return Contents([tensor_of(NAME, header, lambda: elements, cache(Spool), str(path))])
+    return Contents([tensor_of(NAME, header, lambda: elements, cache(Spool), file.name)])

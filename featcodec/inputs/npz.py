@@ -5,7 +5,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from ..container.source import File
@@ -23,16 +22,16 @@ LOCAL_HEADER = 30  # bytes, before name and extra field
 UNSOUND = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 
 
-def read(file: File, path: Path) -> Contents:
+def read(file: File) -> Contents:
     """Return the arrays of a .npz file; InvalidInput when the archive is not sound."""
     try:
         archive = zipfile.ZipFile(_stream(file))
     except UNSOUND as error:
-        raise InvalidInput(f"{path} is not a sound .npz file: {error}") from None
+        raise InvalidInput(f"{file.name} is not a sound .npz file: {error}") from None
     members = [info for info in archive.infolist() if not info.is_dir()]
     names = [info.filename.removesuffix(SUFFIX) for info in members]
     if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise InvalidInput(f"{path} holds {twice[0]!r} twice: name the arrays apart")
+        raise InvalidInput(f"{file.name} holds {twice[0]!r} twice: name the arrays apart")
     spool = cache(Spool)
     tensors, refused = [], {}
     for name, info in zip(names, members, strict=True):

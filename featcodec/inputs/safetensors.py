@@ -1,7 +1,6 @@
 """Safetensors files: tensors lie in them as they are read."""
 
 import json
-from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
@@ -15,16 +14,16 @@ from ..tensors import Tensor
 from .contents import Contents
 
 
-def read(file: File, path: Path) -> Contents:
+def read(file: File) -> Contents:
     """Return what a safetensors file holds; InvalidInput when it is not sound."""
     try:
-        with safe_open(path, framework="numpy") as checked:  # refuses what is malformed
+        with safe_open(file.path, framework="numpy") as checked:  # refuses what is malformed
             names = list(checked.keys())
     except SafetensorError as error:
-        raise InvalidInput(f"{path} is not a sound safetensors file: {error}") from None
+        raise InvalidInput(f"{file.name} is not a sound safetensors file: {error}") from None
     except OSError as error:
-        raise InvalidInput(f"{path}: {error.strerror or error}") from None
-    File.reopen(str(path), str(path), file.identity)  # what was checked is what is read
+        raise InvalidInput(f"{file.name}: {error.strerror or error}") from None
+    File.reopen(file.path, file.name, file.identity)  # what was checked is what is read
     size = int.from_bytes(file.read(0, 8), "little")
     header = json.loads(file.read(8, size))
     data = FileArray.of(file)[8 + size :]

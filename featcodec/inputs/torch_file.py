@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,26 +21,26 @@ DEPTH = 64  # of dictionaries and lists in each other
 SHOWN = 5  # names of what is left out
 
 
-def read(file: File, path: Path) -> Contents:
+def read(file: File) -> Contents:
     """Return the tensors of a file, those of nested dictionaries and lists by dotted names.
 
     Raises InvalidInput without torch, and for a file that needs more than weights to be read.
     """
     try:
-        from .. import torch
+        from ..torch import tensors as torch
     except ImportError:
         raise InvalidInput(
-            f"{path} is a torch file, which torch reads: pip install 'featcodec[torch]'"
+            f"{file.name} is a torch file, which torch reads: pip install 'featcodec[torch]'"
         ) from None
-    loaded = _load(path)
-    File.reopen(str(path), str(path), file.identity)  # what was loaded is what was opened
+    loaded = _load(file)
+    File.reopen(file.path, file.name, file.identity)  # what was loaded is what was opened
     tensors: dict[str, Tensor] = {}
     refused: dict[str, str] = {}
     others: list[str] = []
     spool = cache(Spool)
     for name, leaf in _leaves(loaded, ()):
         if name in tensors or name in refused:
-            raise InvalidInput(f"{path} has two tensors that are called {name!r}: rename one")
+            raise InvalidInput(f"{file.name} has two tensors that are called {name!r}: rename one")
         if not torch.is_tensor(leaf):
             others.append(name or NAME)
             continue
@@ -50,20 +49,20 @@ def read(file: File, path: Path) -> Contents:
         except InvalidInput as error:
             refused[name] = str(error)
     if not tensors and not refused:
-        raise InvalidInput(f"{path} holds no tensors")
+        raise InvalidInput(f"{file.name} holds no tensors")
     return Contents(list(tensors.values()), refused=refused, remarks=_remarks(others))
 
 
-def _load(path: Path) -> Any:
-    from ..torch import load_weights
+def _load(file: File) -> Any:
+    from ..torch.tensors import load_weights
 
     try:
-        return load_weights(path)
+        return load_weights(file.path)
     except Exception as error:  # torch raises whatever a malformed pickle leads to
         found = re.search(r"Unsupported \w+: \w+ [\w.]+|TorchScript", str(error))
         why = found[0] if found else str(error).partition("\n")[0]
         raise InvalidInput(
-            f"{path} is no file of tensors alone ({why}), and nothing else is read from it:"
+            f"{file.name} is no file of tensors alone ({why}), and nothing else is read from it:"
             " save its tensors in a dict"
         ) from None
 
@@ -84,7 +83,7 @@ def _leaves(found: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
 
 
 def _tensor(file: File, name: str, leaf: Any, spool: Callable[[], Spool]) -> Tensor:
-    from ..torch import elements_of, plain, type_of
+    from ..torch.tensors import elements_of, plain, type_of
 
     dtype = type_of(leaf, name)
     stored = elements_of(plain(leaf))

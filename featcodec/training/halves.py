@@ -11,7 +11,7 @@ from ..elements import nbytes
 from ..encoding.tensors.group import Group
 from ..encoding.tensors.wholes import has_samples, wholes
 from ..tensors import Source, Tensor
-from ..torch import from_stored
+from ..torch.tensors import from_stored
 from .pools import kind_of
 
 PARTS = 20  # an even number

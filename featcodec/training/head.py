@@ -13,7 +13,7 @@ from ..encoding.tensors.wholes import has_samples, wholes
 from ..numpy import Arrays
 from ..sensitivity import sensitivity
 from ..tensors import Source
-from ..torch import from_stored
+from ..torch.tensors import from_stored
 
 
 @dataclass(frozen=True)

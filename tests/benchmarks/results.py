@@ -13,6 +13,7 @@ from pathlib import Path
 
 import halves_tables
 import records
+import store_tables
 import sweep_tables
 import tables
 
@@ -48,6 +49,8 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "digits": (tables.digits, ("digits",)),
     "experiment": (tables.experiment, ()),
     "neural-speed": (tables.neural_speed, ("neural_speed",)),
+    "probe": (store_tables.probe, ("probe",)),
+    "zarr": (store_tables.zarr, ("zarr",)),
 }
 
 

@@ -21,7 +21,7 @@ import io
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +30,10 @@ import records
 from featcodec.container.sections import FEATURES
 from featcodec.container.writer import Writer
 from featcodec.dumps import Dump
-from featcodec.encoding.choice import Choice
 from featcodec.encoding.dump import encode
 from featcodec.encoding.features import FeatureEncoder, sane
 from featcodec.encoding.judge import judge_at
-from featcodec.encoding.search.race import Race, Trial
+from featcodec.encoding.search.race import Race
 from featcodec.encoding.tensors.group import Group
 from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.encoding.tensors.samples import Samples
@@ -110,18 +109,6 @@ def coded(source: Beginning, quality: Quality) -> Row:
 # --- estimates ----------------------------------------------------------------------------------
 
 
-@dataclass
-class Recorded(Race):
-    """A race that keeps its finalists."""
-
-    finalists: list[tuple[Trial, Choice]] = field(default_factory=list)
-
-    def _finished(self, trial: Trial) -> Choice:
-        choice = super()._finished(trial)
-        self.finalists.append((trial, choice))
-        return choice
-
-
 def estimates(dump: str, source: Beginning) -> Iterator[Row]:
     """Yield what samples said of the finalists of each group, and what they took."""
     for snr in FINALISTS_AT:
@@ -137,9 +124,10 @@ def finalists(group: Group, snr: float) -> Iterator[Row]:
     samples = Samples(group, Options().samples)
     if not sane(samples.stats):
         return
-    race = Recorded(samples, [], "auto", snr)
-    chosen = race.run()
-    for trial, choice in race.finalists:
+    race = Race(samples, [], "auto", snr)
+    race.run()
+    least = race.final.least
+    for trial, choice in race.final.finished:
         writer = Writer(io.BytesIO(), FEATURES)
         start = writer.position
         header = FeatureEncoder(writer, None, Options())._at_snr(samples, choice, snr)
@@ -150,7 +138,7 @@ def finalists(group: Group, snr: float) -> Iterator[Row]:
             "bits": choice.estimate.bits,
             "true_bits": "" if header is None else 8.0 * size_of(writer, start, header),
             "miss_db": choice.estimate.miss,
-            "chosen": int(choice is chosen),
+            "chosen": int(choice.sound and choice.estimate.bits == least),
         }
 
 

@@ -31,6 +31,7 @@ def by_hand() -> Iterator[Vector]:
         frames,
         hostile,
         interpolated,
+        joined,
         limits,
         low_rank,
         messages,
@@ -44,5 +45,5 @@ def by_hand() -> Iterator[Vector]:
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
     topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
-    topics += (low_rank, beside)
+    topics += (low_rank, beside, joined)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from ...errors import Unreachable
 from ..report import Report
@@ -13,17 +14,20 @@ WITHIN = 0.02  # of the rate
 ATTEMPTS = 14
 FIRST, LAST = 1.0, 60.0  # dB between which the first guess lies
 LEAST = 0.02  # dB
+LEAP = 0.02  # dB between two rates: so close, there is none between them
 
 
 def at_rate(encode: Callable[[float], Report], bpfp: float) -> Report:
     """Encode at the highest SNR whose rate is at most `bpfp` bits a value.
 
-    `encode` writes the file at an SNR in dB. Raises Unreachable when the rate is below any.
+    `encode` writes the file at an SNR in dB. Where rates leap over the wanted one, a remark tells.
+    Raises Unreachable when the rate is below any.
     """
+    reports: dict[float, Report] = {}
     curve = Bracket((1 - WITHIN / 2) * bpfp, 1 / DECIBELS, (0.02, 1.0), reach=20.0, margin=0.05)
     snr = min(max(DECIBELS * bpfp + AT_ONE_BIT, FIRST), LAST)
     for _ in range(ATTEMPTS):
-        report = encode(snr)
+        report = reports[snr] = encode(snr)
         if report.bpfp <= bpfp and (
             report.bpfp >= (1 - WITHIN) * bpfp or math.isinf(report.snr_db)
         ):
@@ -31,7 +35,7 @@ def at_rate(encode: Callable[[float], Report], bpfp: float) -> Report:
         curve.add(snr, report.bpfp)
         lowest = min(point[0] for point in curve.points)
         snr = max(curve.next(), lowest / 3)
-        if snr < LEAST:
+        if snr < LEAST or curve.width < LEAP:
             break
     below = [point for point in curve.points if point[1] <= bpfp]
     if not below:
@@ -40,4 +44,16 @@ def at_rate(encode: Callable[[float], Report], bpfp: float) -> Report:
             f"{bpfp:g} bpfp cannot be reached: at {lowest:.2f} dB the file still takes {rate:.3g};"
             " ask for more bits"
         )
-    return encode(max(below)[0])
+    best = max(below)[0]
+    above = sorted(point[0] for point in curve.points if point[0] > best)
+    remarks = [_left(bpfp, reports[best], reports[after]) for after in above[:1]]
+    return replace(encode(best), remarks=tuple(remarks))
+
+
+def _left(bpfp: float, best: Report, after: Report) -> str:
+    """Return the remark that a rate is not used up, and why."""
+    how = "bit for bit" if math.isinf(after.snr_db) else f"at {after.snr_db:.2f} dB"
+    return (
+        f"of {bpfp:g} bpfp {best.bpfp:.3g} are used, at {best.snr_db:.2f} dB:"
+        f" the next better file takes {after.bpfp:.3g}, {how}"
+    )

@@ -36,13 +36,13 @@ def profile_bits(
         model, values = GridModel.unpack(entry.model, entry.channels), samples.alignment(entry)
         some = _classes(samples, model.block, values)
         latents = fitting.latents_of(model, some, samples.group.compute_dtype)
-        target = 10 ** (-snr / 10) * (samples.std / entry.std) ** 2
+        target = 10 ** (-snr / 10) * samples.varying * (samples.std / entry.std) ** 2
         yield _bits(samples, latents, model.scales, target)
 
 
 def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
     """Yield the bits with a DCT of each block worth trying, with a KLT and without."""
-    target, values = 10 ** (-snr / 10), samples.alignment()
+    target, values = 10 ** (-snr / 10) * samples.varying, samples.alignment()
     blocks = fitting.blocks_worth_trying(samples.group.grids)
     side = SIDE_BITS + CHANNEL_BITS * samples.channels
     found: dict[Sizes, tuple[Classes, float]] = {}

@@ -52,7 +52,7 @@ def sample_domain_bits(samples: Samples, snr: float) -> float:
         ]
         return np.concatenate([each.ravel() for each in found])
 
-    goal = target * (samples.std / values.std) ** 2
+    goal = target * samples.varying * (samples.std / values.std) ** 2
     bits = symbol_bits(flat, contexts_of, goal, start, signs=not values.positive)
     bits *= GAIN * samples.group.values / flat.size
     return bits + SIDE_BITS + CHANNEL_BITS * samples.channels

@@ -29,8 +29,8 @@ class CandidateBuilder:
     target: float  # mean squared error, of the variance
 
     def goal(self, values: ValueAlignment) -> float:
-        """Return the wanted mean squared error of aligned values."""
-        return self.target * (self.samples.std / values.std) ** 2
+        """Return the wanted mean squared error of aligned values, those of constants among them."""
+        return self.target * self.samples.varying * (self.samples.std / values.std) ** 2
 
     def budget(self, recipe: "Recipe", wanted: int) -> int:
         """Return how many values a sample for a recipe has, of about so many."""

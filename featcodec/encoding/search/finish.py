@@ -130,23 +130,25 @@ class Finish:
 
         The error of what is tuned at a step follows it more steeply than that of one tuning at
         other steps. Scales and tables follow in leaps, with the step in half octaves: there may be
-        no step that they agree with.
+        no step that they agree with. Of few symbols tables leap at any step, and any may be best.
         """
-        tried: dict[int, tuple[float, Tuned]] = {}
+        tried: list[Tuned] = []
 
         def error(step: float) -> float:
-            found = self._tune(step)
-            reached = self._error(found)
-            miss = abs(math.log(max(reached, 1e-300) / self.goal))
-            nearest = tried.get(found.step_scale)
-            if nearest is None or miss < nearest[0]:
-                tried[found.step_scale] = (miss, found)
-            return reached
+            tried.append(self._tune(step))
+            return self._error(tried[-1])
 
         solve_step(error, self.goal, step, precision=AGREES, rounds=ROUNDS)
-        settled = [self._settle(found) for _, found in tried.values()]
+        tried.sort(key=lambda found: abs(math.log(max(self._error(found), 1e-300) / self.goal)))
+        if self._bits(tried[0]) > tuning.SCARCE * self.samples.group.values:
+            nearest: dict[int, Tuned] = {}
+            for found in tried:
+                nearest.setdefault(found.step_scale, found)
+            tried = list(nearest.values())
+        settled = [self._settle(found) for found in tried]
         if self.clamp:
             settled = [self._settle(self._correct(found)) for found in settled]
+        settled = [s for s in settled if self._error(s) < UNREACHED * self.goal] or settled[:1]
         return min(settled, key=self._bits)
 
     def _tune(self, step: float) -> Tuned:

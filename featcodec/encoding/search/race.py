@@ -17,9 +17,10 @@ from ...request import SampleSizes
 from .. import tuning
 from ..choice import Choice
 from ..tensors.samples import Samples
-from . import cost, finalist
+from . import cost
 from .build import CandidateBuilder
 from .entries import matching
+from .final import Final
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,12 @@ class Trial:
     budget: int  # of the sample, in values
 
     @property
+    def key(self) -> tuple:
+        """What tells trials of a race apart, whatever their samples."""
+        recipe = self.recipe
+        return id(recipe.model), self.step if recipe.on_saturation else recipe.lmbda
+
+    @property
     def exhausted(self) -> bool:
         """Whether no smaller lambda is left to reach the SNR with."""
         return self.recipe.on_saturation and self.recipe.lmbda < tuning.LEAST_LAMBDA
@@ -62,11 +69,12 @@ class Race:
     snr: float
     trials: list[Trial] = field(default_factory=list)
     klt: Trial | None = None  # with one KLT of the group's own, that helps
-    close: list[Trial] = field(default_factory=list)  # to the best, as they turned out
+    final: Final = field(init=False)
 
     def __post_init__(self) -> None:
         self.target = 10 ** (-self.snr / 10)  # mean squared error, of the variance
         self.build = CandidateBuilder(self.samples, self.target)
+        self.final = Final(self)
 
     @property
     def sizes(self) -> SampleSizes:
@@ -118,13 +126,13 @@ class Race:
         if not first:
             return None
         finalists = self._finalists(self._second_look(first))
-        final = Final(self)
+        final = self.final
         final.run(finalists)
         if final.least > tuning.MISJUDGED * min(trial.bits for trial in finalists):
             # At very low rates a small sample may have nothing to code, and looks like a bargain.
-            rest = [t for t in first if t not in finalists and t.bits < final.least]
+            tried = {trial.key for trial in finalists}
+            rest = [t for t in first if t.key not in tried and t.bits < final.least]
             final.run(sorted(rest, key=lambda trial: trial.bits))
-        self.close = final.close()
         return final.best()
 
     def without_profile(self) -> "Race":
@@ -137,15 +145,14 @@ class Race:
 
         None where trials show far more bits than `most`.
         """
-        close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in other.close]
+        near = other.final.close()
+        close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in near]
         close = [trial for trial in close if math.isfinite(trial.bits) and not trial.exhausted]
         self.trials = close
         if self.least > tuning.DOUBTFUL * most:
             return None
-        final = Final(self)
-        final.run(self._finalists(close))
-        self.close = final.close()
-        return final.best()
+        self.final.run(self._finalists(close))
+        return self.final.best()
 
     def promises(self, lower: "Race", found: Choice) -> bool:
         """Return whether more SNR than in another race may take no more bits than found there.
@@ -187,6 +194,9 @@ class Race:
     def _second_look(self, first: list[Trial]) -> list[Trial]:
         """Return the trials near the best, the best of a profile or without one among them."""
         least = min(trial.bits for trial in first)
+        if least < tuning.HARDLY * self.samples.group.values:
+            first = self._with_best_on_larger(first)
+            least = min(trial.bits for trial in first)
         scarce = least < tuning.SCARCE * self.samples.group.values
         more, looks = tuning.CLOSE_SCARCE if scarce else tuning.CLOSE
         near = [trial for trial in first if trial.bits <= least + more * abs(least)]
@@ -196,6 +206,16 @@ class Race:
             close = [self._looked_at_again(trial) for trial in close]
             close.sort(key=lambda trial: trial.bits)
         return close
+
+    def _with_best_on_larger(self, trials: list[Trial]) -> list[Trial]:
+        """Return trials of which the best is on the larger sample, as some others are."""
+        found = list(trials)
+        while True:
+            best = best_of(found)
+            again = self._looked_at_again(best)
+            if again is best:
+                return found
+            found[found.index(best)] = again
 
     def _looked_at_again(self, trial: Trial) -> Trial:
         """Return a trial on the larger sample, the same where that is what it was tried on."""
@@ -214,44 +234,6 @@ class Race:
         return [best, *_rival(near)]
 
 
-@dataclass
-class Final:
-    """Trials of a race that are made choices, while another of them may be the smallest."""
-
-    race: Race
-    finished: list[tuple[Trial, Choice]] = field(default_factory=list)
-
-    @property
-    def sound(self) -> list[tuple[Trial, Choice]]:
-        """What can meet the SNR."""
-        return [(trial, choice) for trial, choice in self.finished if choice.sound]
-
-    @property
-    def least(self) -> float:
-        """The bits of the smallest that can meet the SNR."""
-        return min((choice.estimate.bits for _, choice in self.sound), default=math.inf)
-
-    def run(self, trials: Sequence[Trial]) -> None:
-        """Make choices of trials but those behind; samples misjudge those of one mode alike."""
-        for trial in trials:
-            off = [c.estimate.bits / max(t.bits, 1.0) for t, c in self.sound if _alike(t, trial)]
-            if min(off, default=1.0) * trial.bits < tuning.BEHIND * self.least:
-                self.finished.append((trial, finalist.finished(self.race, trial)))
-
-    def close(self) -> list[Trial]:
-        """Return the trials whose choices are near the best, the best first."""
-        found = sorted(self.sound, key=lambda pair: pair[1].estimate.bits)
-        most = tuning.BEHIND * self.least
-        return [trial for trial, choice in found if choice.estimate.bits < most]
-
-    def best(self) -> Choice:
-        """Return the smallest choice, with the quantiser that suits it; if need be the nearest."""
-        if not self.sound:
-            return min((choice for _, choice in self.finished), key=lambda c: c.estimate.miss)
-        trial, choice = min(self.sound, key=lambda pair: pair[1].estimate.bits)
-        return finalist.with_quantiser(self.race, trial, choice)
-
-
 def best_of(trials: Sequence[Trial]) -> Trial:
     """Return the trial of the fewest bits."""
     return min(trials, key=lambda trial: trial.bits)
@@ -265,12 +247,6 @@ def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
     seen = {trial.recipe.model.block for trial in trials[:looks]}
     others = [trial for trial in trials if trial.recipe.model.block not in seen]
     return others[:1] if len(seen) == 1 else []
-
-
-def _alike(one: Trial, other: Trial) -> bool:
-    """Return whether two trials are of one mode."""
-    search, another = (modes.search_of(t.recipe.model.transform) for t in (one, other))
-    return search is another
 
 
 def _unlike(trials: list[Trial]) -> list[Trial]:

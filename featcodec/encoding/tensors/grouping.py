@@ -37,14 +37,16 @@ def group_tensors(
     lossless: bool,
     judge: Judge | None = None,
     entries: Sequence[ProfileEntry] = (),
+    joins: Judge | None = None,
     training: bool = False,
 ) -> list[Group | LosslessGroup]:
     """Return the groups of a dump, in the order of their first tensors.
 
     Floating tensors are features unless the file is `lossless`, or a rule says otherwise. `judge`
     returns about how many bits a group takes; with it, axes nobody states are those of the
-    fewest bits, those of the `entries` of a profile among them. For `training`, few tokens never
-    serve as channels, and what differs in statistics is apart, whatever bits that takes in a file.
+    fewest bits, those of the `entries` of a profile among them. Another judge, `joins`, may say
+    which tensors are one group. For `training`, few tokens never serve as channels, and what
+    differs in statistics is apart, whatever bits that takes in a file.
     """
     metadata = source.metadata or {}
     aligned: dict[str, tuple[str, Layout]] = {}
@@ -85,7 +87,7 @@ def group_tensors(
             reasons = dict.fromkeys(exact[t.name] for t in alike if t.name in exact)
             groups.append(lossless_group(alike, tuple(reasons)))
         else:
-            groups += _features(key, alike, metadata, None if training else judge, pooled)
+            groups += _features(key, alike, metadata, None if training else joins or judge, pooled)
     order = {tensor.name: i for i, tensor in enumerate(tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
 

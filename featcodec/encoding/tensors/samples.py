@@ -11,7 +11,8 @@ from ...container.model import ProfileEntry
 from ...request import SampleSizes
 from .. import tuning
 from ..fit.fitting import Classes
-from .group import Group, stats_of
+from .group import Group
+from .sums import stats_of
 
 LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 FEW = 1 << 8  # values show nothing
@@ -70,6 +71,11 @@ class Samples:
         self.some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
 
+    @property
+    def varying(self) -> float:
+        """The share of channels that are not constant: no other has an error, or counts in SNR."""
+        return 1 - len(self.group.constants) / self.channels
+
     def near_bounds(self, distance: float) -> bool:
         """Return whether more than one in a hundred values lie so close to a bound."""
         low, high = self.stats.lower + distance, self.stats.upper - distance
@@ -111,7 +117,7 @@ class Samples:
         """Return how many values a sample of about so many has, of at least so many blocks."""
         budget = min(max(wanted, least * self.channels * math.prod(block)), self.sizes.fit)
         small = self.group.values <= self.sizes.whole
-        return self.group.values if budget == self.sizes.fit and small else budget
+        return self.group.present if budget == self.sizes.fit and small else budget
 
     def sample(
         self,

@@ -7,8 +7,9 @@ import numpy as np
 
 from ...align.value import ValueAlignment
 from ...encoding.network import as_tokens
-from ...encoding.tensors.group import Group, stats_of
+from ...encoding.tensors.group import Group
 from ...encoding.tensors.grouping import group_tensors
+from ...encoding.tensors.sums import stats_of
 from ...errors import InvalidInput
 from ...request import Options
 from ...tensors import Source

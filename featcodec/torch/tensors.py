@@ -1,5 +1,6 @@
 """Dictionaries of torch tensors to bytes and files, and back; the names of safetensors.torch."""
 
+import io
 import os
 import warnings
 from collections.abc import Iterable, Mapping
@@ -12,14 +13,14 @@ try:
 except ImportError as error:
     raise ImportError("featcodec.torch needs torch: pip install 'featcodec[torch]'") from error
 
-from .access import safe_open
-from .align.numbers import stored_dtype
-from .dumps import Described
-from .elements import LIBRARY_NAMES
-from .errors import InvalidInput
-from .files import complete
-from .numpy import Arrays, options_of, save_source
-from .sensitivity import sensitivity as sensitivity
+from ..access import safe_open
+from ..align.numbers import stored_dtype
+from ..dumps import Described
+from ..elements import LIBRARY_NAMES
+from ..errors import InvalidInput
+from ..numpy import Arrays, options_of, save_source
+from ..opening import Where
+from ..outputs import complete
 
 # Older versions of torch lack some; of 4-bit values it has pairs.
 _DTYPES = {
@@ -68,7 +69,7 @@ def save(
 
 def save_file(
     tensors: Mapping[str, torch.Tensor],
-    filename: str | os.PathLike[str],
+    filename: Where,
     metadata: dict[str, str] | None = None,
     **options: Any,
 ) -> None:
@@ -86,12 +87,12 @@ def save_file(
 
 
 def load_file(
-    filename: str | os.PathLike[str], device: str = "cpu", *, profile: Any = None
+    filename: Where, device: str = "cpu", *, profile: Any = None
 ) -> dict[str, torch.Tensor]:
     """Return the tensors of a file, by name, on a device.
 
     Args:
-        filename: Path of the file.
+        filename: Path of the file, its URI, or a binary file object.
         device: Of the tensors: cpu, cuda, ...
         profile: One or several, or their paths; those found by their hash go without.
 
@@ -124,13 +125,7 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, torch.Tensor]:
     >>> load(save({"labels": torch.arange(3)}))["labels"]
     tensor([0, 1, 2])
     """
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory(prefix="featcodec-") as folder:
-        path = Path(folder) / "bytes"
-        path.write_bytes(data)
-        return load_file(path, profile=profile)
+    return load_file(io.BytesIO(data), profile=profile)
 
 
 def from_stored(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:

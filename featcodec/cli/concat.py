@@ -1,0 +1,38 @@
+"""`featcodec concat`: files joined without coding anew."""
+
+import click
+
+from . import complete, render, streams, targets
+from .gather import Input
+from .streams import STREAM
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", shell_complete=complete.any_file
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT",
+    help="Output file; - for standard output.",
+    shell_complete=complete.any_file,
+)
+@click.option("-f", "--force", is_flag=True, help="Overwrite the output; write to a terminal.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def command(files: tuple[str, ...], output: str, force: bool, quiet: bool) -> int:
+    """Join files without coding anew.
+
+    Tensors of one name become one along the leading axis, in the order of the files; all else stays
+    as it is.
+    """
+    from ..joining import concat_files
+
+    where = targets.Where(output, None, force, False)
+    [planned] = targets.outputs([Input(files[0], files[0])], where, str)
+    with streams.writable(planned.target) as target:
+        size = concat_files(files, target, overwrite=force)
+    if not quiet and planned.target != STREAM:
+        render.tell(f"{output}: {render.size(size)}")
+    return 0

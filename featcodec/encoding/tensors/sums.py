@@ -1,0 +1,89 @@
+"""Sums over the values of a group, and the statistics that follow from them."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...align import value
+from .group import Group
+
+
+def stats_of(group: Group, sample: np.ndarray) -> value.ValueStats:
+    """Return bounds, mean and deviation of a group, massive and non-finite values left out.
+
+    `sample` are some of its values, from which the typical range is judged. Values beyond it are
+    massive when they are few and hold more of the variance than all others; else they are features.
+    """
+    finite = _in_reach(sample[np.isfinite(sample)])
+    pivot = float(np.median(finite)) if finite.size else 0.0
+    low, high = value.typical_bounds(finite) if finite.size else (-np.inf, np.inf)
+    found = Sums(pivot, low, high).add_all(group)
+    if found.beyond and not found.massive:
+        found = Sums(pivot, -np.inf, np.inf).add_all(group)
+    return found.stats
+
+
+@dataclass
+class Sums:
+    """Sums over the values within some bounds, and over the finite ones beyond."""
+
+    pivot: float
+    low: float
+    high: float
+    count: int = 0
+    cut: int = 0  # values that are not finite, or beyond the bounds
+    beyond: int = 0
+    total: float = 0.0
+    square: float = 0.0
+    square_beyond: float = 0.0
+    lower: float = np.inf
+    upper: float = -np.inf
+
+    def add_all(self, group: Group) -> "Sums":
+        for chunk in group.chunks():
+            least, most = float(chunk.min()), float(chunk.max())
+            if not (self.low <= least and most <= self.high and math.isfinite(least + most)):
+                chunk = self._inside(chunk)
+                if not chunk.size:
+                    continue
+                least, most = float(chunk.min()), float(chunk.max())
+            self.lower, self.upper = min(self.lower, least), max(self.upper, most)
+            chunk = _in_reach(chunk)
+            shifted = chunk - chunk.dtype.type(self.pivot)
+            self.total += float(shifted.sum())
+            self.square += float(np.vdot(shifted, shifted))
+            self.count += chunk.size
+        return self
+
+    def _inside(self, chunk: np.ndarray) -> np.ndarray:
+        """Return what lies within the bounds; count the rest."""
+        finite = chunk[np.isfinite(chunk)]
+        within = (finite >= self.low) & (finite <= self.high)
+        beyond = finite[~within].astype(np.float64) - self.pivot
+        self.cut += chunk.size - int(np.count_nonzero(within))
+        self.beyond += beyond.size
+        self.square_beyond += float(np.vdot(beyond, beyond))
+        return finite[within]
+
+    @property
+    def massive(self) -> bool:
+        """Whether what lies beyond the bounds is massive activations."""
+        few = self.beyond <= max(value.MASSIVE_VALUES, self.count * value.MASSIVE_SHARE)
+        return few and not self.square_beyond < self.square
+
+    @property
+    def stats(self) -> value.ValueStats:
+        if not self.count:
+            return value.ValueStats(0, 0.0, 0.0, 0.0, 1.0, self.cut)
+        mean = self.total / self.count
+        deviation = math.sqrt(max(self.square / self.count - mean * mean, 0.0))
+        return value.ValueStats(
+            self.count, self.lower, self.upper, self.pivot + mean, deviation, self.cut
+        )
+
+
+def _in_reach(values: np.ndarray) -> np.ndarray:
+    """Return finite values in a precision that holds their squares and differences."""
+    largest = max(-float(values.min(initial=0)), float(values.max(initial=0)))
+    return values if value.LEAST < largest < value.MOST else values.astype(np.float64)

@@ -1,0 +1,67 @@
+"""Whatever names a file to read, opened: a path, a URI, or an open file."""
+
+import io
+import os
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import BinaryIO
+
+from . import stores
+from .container.source import File, Memory, Source
+from .file_object import FileObject, name_of
+from .outputs import temporary_name
+
+Where = str | os.PathLike[str] | BinaryIO
+
+
+def open_source(where: Where, name: str = "") -> Source:
+    """Open a file of which parts are read; raise InvalidInput when that fails.
+
+    Args:
+        where: A path, a URI such as s3://bucket/key, or a binary file object that can be sought.
+        name: What messages call it.
+    """
+    if isinstance(where, io.BytesIO):
+        return Memory(where.getvalue())
+    if not isinstance(where, (str, os.PathLike)):
+        return FileObject(where)
+    return stores.StoredFile(str(where), name) if stores.is_uri(where) else File.open(where, name)
+
+
+class Copy(File):
+    """A temporary file that goes when it is closed, or no more used."""
+
+    def __init__(self, stream: BinaryIO, name: str, path: str = "") -> None:
+        super().__init__(stream, name, path)
+        self._remove = weakref.finalize(self, Path(path).unlink, missing_ok=True)
+
+    def close(self) -> None:
+        super().close()
+        self._remove()
+
+
+def open_local(where: Where) -> File:
+    """Open a file that is read from end to end, maybe several times.
+
+    What has no path here is copied to a temporary file.
+    """
+    if isinstance(where, (str, os.PathLike)) and not stores.is_uri(where):
+        return File.open(where)
+    copy = Path(tempfile.gettempdir()) / temporary_name()
+    try:
+        copy.touch(mode=0o600)
+        if isinstance(where, (str, os.PathLike)):
+            name = str(where)
+            stores.download(name, copy)
+        else:
+            name = name_of(where)
+            if where.seekable():
+                where.seek(0)
+            with copy.open("wb") as out:
+                shutil.copyfileobj(where, out)
+        return Copy.open(copy, name)
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise

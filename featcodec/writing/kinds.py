@@ -1,0 +1,46 @@
+"""What tensors have to have in common with those that were added by their names before."""
+
+from collections.abc import Mapping
+
+from .. import limits
+from ..arrays import shape_of
+from ..container.dump import check_dump, quoted
+from ..errors import InvalidInput
+from ..rules import Rules
+from ..tensors import Tensor
+from .chunk import Stored
+
+
+class Kinds:
+    """Types and further axes of tensors by name."""
+
+    def __init__(self, rules: Mapping[str, str]) -> None:
+        self._rules = Rules(rules)
+        self.known: dict[str, tuple[str, tuple[int, ...]]] = {}  # type and shape
+
+    def checked(self, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
+        """Return the tensors that no rule drops; raise InvalidInput unless all can be added."""
+        kept = {name: one for name, one in tensors.items() if not self._rules.drops(name)}
+        found = {name: (dtype, shape_of(one, dtype)) for name, (one, dtype) in kept.items()}
+        for name, (dtype, shape) in found.items():
+            limits.check_rank(shape, f"tensor {quoted(name)}")
+            if name in self.known:
+                self._check(name, dtype, shape)
+        new = [
+            Tensor(name, *one, lambda: None)
+            for name, one in found.items()
+            if name not in self.known
+        ]
+        check_dump(None, new)
+        self.known |= found
+        return kept
+
+    def _check(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
+        before, known = self.known[name]
+        if not known:
+            raise InvalidInput(f"tensor {quoted(name)} is a scalar, and is there already")
+        if dtype != before or len(shape) != len(known) or shape[1:] != known[1:]:
+            raise InvalidInput(
+                f"tensor {quoted(name)} is {before} of shape {['*', *known[1:]]}; what is added to"
+                f" it is {dtype} of shape {list(shape)}"
+            )

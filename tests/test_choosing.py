@@ -1,0 +1,68 @@
+"""What samples say of a choice is what it comes to."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import featcodec.numpy as fc
+from featcodec.container.sections import FEATURES
+from featcodec.container.writer import Writer
+from featcodec.encoding.choosing import Chooser
+from featcodec.encoding.group_writer import GroupWriter
+from featcodec.encoding.reached import Signals
+from featcodec.encoding.tensors.group import Group
+from featcodec.encoding.tensors.grouping import group_tensors
+from featcodec.encoding.tensors.samples import Samples
+from featcodec.request import Options
+
+
+def group_of(features: np.ndarray, layout: str) -> Group:
+    dump = fc.Arrays({"x": (features, "F32")}, None)
+    (group,) = group_tensors(dump, Options(layouts={"": layout}), lossless=False)
+    assert isinstance(group, Group)
+    return group.with_constants
+
+
+def maps(channels: int, seed: int) -> np.ndarray:
+    """Return smooth maps whose channels are alike."""
+    draw = np.random.default_rng(seed)
+    smooth = draw.standard_normal((8, channels, 8, 8)).cumsum(axis=2).cumsum(axis=3)
+    mixed = np.einsum("oc,nchw->nohw", draw.standard_normal((channels, channels)), smooth)
+    return mixed.astype("f4")
+
+
+@given(st.integers(4, 12), st.floats(5, 20), st.booleans(), st.integers(0, 9))
+@settings(max_examples=6, deadline=None)
+def test_the_first_attempt_is_near_the_snr_whatever_channels_are_constant(
+    constant: int, snr: float, sparse: bool, seed: int
+) -> None:
+    features = maps(16, seed)
+    features = np.maximum(features, 0) if sparse else features
+    features[:, :constant] = 0.5
+    group = group_of(features, "NCHW")
+    assert len(group.constants) >= constant
+    samples = Samples(group, Options().samples)
+    assert samples.varying == pytest.approx(1 - len(group.constants) / 16)
+    choice = Chooser(samples, None, Options()).choice(snr)
+    assert choice is not None
+    written = GroupWriter(Writer(io.BytesIO(), FEATURES), group, None).write(choice, False)
+    reached = Signals.of(group, choice.stats, None).reached(written)
+    assert abs(reached - snr) < 0.4  # a quarter of the energy would be 1.2 dB
+
+
+@given(st.integers(0, 9))
+@settings(max_examples=2, deadline=None)
+def test_a_higher_snr_is_chosen_for_only_where_it_may_take_no_more(seed: int) -> None:
+    chooser = Chooser(Samples(group_of(maps(16, seed), "NCHW"), Options().samples), None, Options())
+    assert chooser.higher(9.0, math.inf) is None  # nothing was chosen before
+    choice = chooser.choice(8.0)
+    assert choice is not None
+    bits = choice.estimate.bits
+    assert chooser.higher(20.0, bits) is None
+    higher = chooser.higher(9.0, 2 * bits)
+    assert higher is not None
+    assert bits < higher.estimate.bits <= 2 * bits
