@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from .. import modes
 from ..coding.profile import Profile
 from ..errors import InvalidInput
 from ..request import Options
@@ -21,6 +20,7 @@ class Chooser:
     samples: Samples
     profile: Profile | None
     options: Options
+    first: Race | None = None  # at the SNR that is asked for
     last: Race | None = None  # that had the smallest choice
 
     def choice(self, snr: float) -> Choice | None:
@@ -31,11 +31,24 @@ class Chooser:
             return neural_choice(samples, self.profile.neural, snr)
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
-        found = self._run(Race(samples, self._entries, family, snr))
-        if found is None:
+        self.first = Race(samples, self._entries, family, snr)
+        return self._of(self.first)
+
+    def rival(self, choice: Choice) -> Choice | None:
+        """Return the choice without the profile where that may take fewer bits, once written."""
+        trials = [t.bits for t in self.first.trials if t.recipe.of_profile] if self.first else []
+        if self.first is None or not trials:
             return None
-        found = self._or_without_profile(self._or_higher(found, snr), snr)
-        return self._or_fine(found, snr)
+        race = self.first.without_profile()
+        mine, other = (max(bits, tuning.FEW_BITS) for bits in (min(trials), race.least))
+        if not 1 / tuning.CONTESTED < mine / other < tuning.CONTESTED:
+            return None
+        found = Chooser(self.samples, None, self.options)._of(race)
+        few = choice.estimate.bits < tuning.FEW_BITS
+        most = (tuning.RUNG_BITS if few else tuning.DOUBT) * choice.estimate.bits
+        if found is None or found.estimate == choice.estimate or found.estimate.bits > most:
+            return None
+        return found
 
     def higher(self, snr: float, most: float) -> Choice | None:
         """Return how the group is coded at a higher SNR than the last, about as it was there.
@@ -53,9 +66,11 @@ class Chooser:
     def _entries(self) -> list:
         return self.profile.entries_of(task=False) if self.profile else []
 
-    def _run(self, race: Race) -> Choice | None:
+    def _of(self, race: Race) -> Choice | None:
+        """Return the choice of a race, or of one for more SNR."""
         self.last = race
-        return race.run()
+        found = race.run()
+        return found and self._or_fine(self._or_higher(found, race.snr), race.snr)
 
     def _or_higher(self, found: Choice, snr: float) -> Choice:
         """Return a choice, or one for more SNR: of so few symbols more may take fewer bits."""
@@ -69,20 +84,6 @@ class Chooser:
             return found
         self.last = higher
         return more
-
-    def _or_without_profile(self, found: Choice, snr: float) -> Choice:
-        """Return a choice, or one without the profile, which need never cost a small group bits."""
-        race, linear = self.last, modes.search_of(found.transform).family == "linear"
-        whole = self.samples.group.values <= self.options.samples.whole  # so that all is known
-        if race is None or not race.entries or not linear or not whole:
-            return found
-        without = Race(self.samples, [], race.family, snr)
-        other = without.run()
-        most = tuning.SAME_BITS * found.estimate.bits
-        if other is None or other.estimate.bits >= most:
-            return found
-        self.last = without
-        return other
 
     def _or_fine(self, found: Choice, snr: float) -> Choice:
         """Return a choice, or one of split symbols where those take clearly fewer bits."""

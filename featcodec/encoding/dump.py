@@ -88,16 +88,37 @@ def encoder_of(
         )
     if quality.recommended and not _recommending(profile):
         quality = replace(quality, recommended=False)
-    judge = judge_at(quality.decibels, profile, options)
     if quality.max_error is not None:
         options = replace(options, pool=True)  # a bound holds for each value anyhow
-    groups: Sequence[Group | ExactGroup] = (
-        exact_groups(source, options, judge)
-        if quality.lossless
-        else group_tensors(source, options, lossless=False, judge=judge)
-    )
+    serves = not quality.lossless and quality.max_error is None
+    groups = _grouped(source, quality, profile if serves else None, options)
     check_features(groups)
-    return DumpEncoder(source, out, quality, profile, options, groups, progress)
+    encoder = DumpEncoder(source, out, quality, profile, options, groups, progress)
+    if profile and serves and options.transform != "neural":
+        others = _grouped(source, quality, None, options)
+        encoder.others = others if _kinds(others) != _kinds(groups) else ()
+    return encoder
+
+
+def _grouped(
+    source: Source, quality: Quality, profile: Profile | None, options: Options
+) -> Sequence[Group | ExactGroup]:
+    judge = judge_at(quality.decibels, profile, options)
+    if quality.lossless:
+        return exact_groups(source, options, judge)
+    if not profile:
+        return group_tensors(source, options, lossless=False, judge=judge)
+    # On so little as a sample of one tensor, a profile looks better than it is.
+    joins = judge_at(quality.decibels, None, options)
+    entries = [entry for _, entry in profile.entries_of(task=False)]
+    return group_tensors(source, options, lossless=False, judge=judge, entries=entries, joins=joins)
+
+
+def _kinds(groups: Sequence[Group | ExactGroup]) -> list[tuple]:
+    """Return what tells one way to group tensors from another."""
+    return [
+        (tuple(g.names), g.layout) if isinstance(g, Group) else (tuple(g.names),) for g in groups
+    ]
 
 
 @dataclass
@@ -111,13 +132,25 @@ class DumpEncoder:
     options: Options
     groups: Sequence[Group | ExactGroup]
     progress: Callable[[int], None] | None = None
+    others: Sequence[Group | ExactGroup] = ()  # as they are without the profile, where they differ
     features: FeatureEncoder = field(init=False)  # of the last time that the file was written
 
     def run(self) -> Report:
-        """Write the file, at a rate as often as that takes."""
-        if self.quality.bpfp is None:
-            return self.encode(self.quality)
-        return at_rate(lambda snr: self.encode(_at(snr, self.profile)), self.quality.bpfp)
+        """Write the file, at a rate as often as that takes.
+
+        Tensors that a profile lets group otherwise are grouped as without it, if that is smaller.
+        """
+        if self.quality.bpfp is not None:
+            return at_rate(lambda snr: self.encode(_at(snr, self.profile)), self.quality.bpfp)
+        report = self.encode(self.quality)
+        if not self.others:
+            return report
+        self.groups, self.others = self.others, self.groups
+        other = self.encode(self.quality)
+        if other.output_bytes <= report.output_bytes:
+            return other
+        self.groups, self.others = self.others, self.groups
+        return self.encode(self.quality)
 
     def encode(self, quality: Quality) -> Report:
         """Write the whole file at one quality, over what was written before."""

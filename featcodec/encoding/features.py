@@ -110,10 +110,16 @@ class FeatureEncoder:
         way: Way = partial(self._reaching, samples, choice, snr)
         header, best, missed = way(), way, 0
         least = math.inf if header is None else size_of(self.writer, mark[0], header)
+        rival = chooser.rival(choice)
+        if rival is not None:
+            self.writer.rewind(mark)
+            way = partial(self._reaching, samples, rival, snr)
+            header = way()
+            size = math.inf if header is None else size_of(self.writer, mark[0], header)
+            best, least = (way, size) if size < least else (best, least)
         few = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
-        if choice.picture is not None or not tuning.LEAST_BITS < choice.estimate.bits <= few:
-            return header
-        for more in (rung for rung in tuning.RUNGS if rung > snr):
+        scarce = choice.picture is None and tuning.LEAST_BITS < choice.estimate.bits <= few
+        for more in (rung for rung in tuning.RUNGS if scarce and rung > snr):
             another = chooser.higher(more, tuning.RUNG_BITS * 8 * least)
             if another is None:
                 missed += 2
@@ -123,8 +129,7 @@ class FeatureEncoder:
                 header = way()
                 size = math.inf if header is None else size_of(self.writer, mark[0], header)
                 missed = 0 if size < least else missed + 1
-                if size < least:
-                    best, least = way, size
+                best, least = (way, size) if size < least else (best, least)
             if missed >= tuning.RUNGS_TRIED:
                 break
         if best is way:

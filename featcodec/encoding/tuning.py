@@ -39,6 +39,7 @@ SCARCE = 0.1  # bits a value, below which trials are judged badly
 HARDLY = 0.02  # bits a value, below which a small sample shows none
 # Of the bits of the best: what more of them is worth another look; how many trials get it.
 CLOSE, CLOSE_SCARCE = (0.1, 3), (0.2, 5)
+CONTESTED = 2.0  # between trials of a profile and without: nearer ones are both written, perhaps
 SATURATION_STEPS = 4  # multiples of the step that may divide the saturation value
 
 # Finalists and the choice.

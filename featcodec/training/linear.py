@@ -1,36 +1,38 @@
 """Profiles in closed form, from any number of dumps read once."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .. import limits
+from ..align.layout import Layout
 from ..align.value import ValueAlignment
 from ..coding.model import GridModel
 from ..coding.parts.base import Sizes
 from ..container.model import ProfileEntry
 from ..encoding.fit import fitting
-from ..encoding.fit.fitting import Classes
+from ..encoding.fit.fitting import Classes, Energy
 from ..encoding.fit.spectrum import ranks_of
 from ..encoding.judge import judge_at
 from ..encoding.room import check_features
-from ..encoding.search.candidate import scale_of
+from ..encoding.search.candidate import separable
 from ..encoding.tensors.group import Group
-from ..encoding.tensors.grouping import group_tensors
+from ..encoding.tensors.grouping import group_tensors, is_stated
 from ..errors import InvalidInput
 from ..modes.banded.fit import EDGES, Moments, banded_model, radial
 from ..request import Options
 from ..tensors import Source
 from ..transform import householder
 from .metric import TaskGradients
-from .pools import Pool, collect, merged
+from .pools import Pool, collect, kind_of, merged
+from .rank import FILES, GOAL, flattery, paying
 from .tables import learn_tables
 
-# A profile is stored once, for many files: its axes are those that pay in so many times the tokens
-# that it is trained on, at 30 dB.
-FILES, GOAL = 4.0, 1e-3
+ERRORS = (0.3, 0.1, 0.01, 0.001)  # of the variance, at which blocks are compared
+TINY = 1e-12
+OF_PART = 16.0  # times what it is trained on: so much is an entry for a part to serve
 LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 
 
@@ -43,29 +45,76 @@ def train(
     InvalidInput when the dumps hold no features to train on, and for gradients that do not fit.
     """
     pools: dict[tuple, Pool] = {}
+    parts: dict[tuple, tuple] = {}  # such as one layer among others, and the kind of all
     judge = judge_at(None, None, options)  # as the encoder reads the dumps that the profile serves
     for source in sources:
-        groups = group_tensors(source, options, lossless=False, judge=judge)
+        groups = group_tensors(source, options, lossless=False, judge=judge, training=True)
         check_features(groups)
         features = [group for group in groups if isinstance(group, Group)]
-        for group in features:
+        for group in [*features, *_as_rows(features, source, options)]:
             collect(pools, group)
+            if group.told:
+                own = replace(group, label=group.told)
+                collect(pools, own)
+                parts[kind_of(own)] = kind_of(group)
         if task is not None:
             task.gather(features, source)
-    entries = []
-    for key in sorted(pools, key=lambda key: key[:2]):
-        if not key[-1]:
-            prefix = pools.get((*key[:-1], True))
-            plain = _entries(pools[key], prefix)
-            entries += plain
-            if task is not None:
-                entries += task.entries(key[:-1], [pools[key], prefix], plain)
+    kinds = sorted((key[:-1] for key in pools if not key[-1]), key=lambda key: key[:2])
+    fitted: dict[tuple, list[Fitted]] = {}
+    for kind in sorted(kinds, key=parts.__contains__):
+        plain = _fitted(pools[(*kind, False)], pools.get((*kind, True)))
+        if kind not in parts or _pays(pools[(*kind, False)], plain, fitted[parts[kind]]):
+            fitted[kind] = plain
+    entries: list[ProfileEntry] = []
+    for kind in (kind for kind in kinds if kind in fitted):
+        mine = [one.entry for one in fitted[kind]]
+        entries += mine
+        if task is not None and kind not in parts:
+            pair = [pools[(*kind, False)], pools.get((*kind, True))]
+            entries += task.entries(kind, pair, mine)
     if not entries:
         raise InvalidInput("the dumps hold no features to train on")
     return entries
 
 
-def _entries(pool: Pool, prefix: Pool | None) -> list[ProfileEntry]:
+@dataclass(frozen=True)
+class Fitted:
+    """An entry, and about how many bits a value it leaves other features of its kind."""
+
+    entry: ProfileEntry
+    bits: float
+
+
+def _pays(pool: Pool, own: Sequence[Fitted], of_all: Sequence[Fitted]) -> bool:
+    """Return whether entries of a part of some features save more than their bytes."""
+    if not own or not of_all:
+        return False
+    entry = of_all[0].entry
+    model = GridModel.unpack(entry.model, entry.channels)
+    if model.block not in pool.samples:
+        return False
+    values = ValueAlignment(entry.lower, entry.upper, entry.mean, entry.std)
+    classes = merged(pool.samples[model.block], values)
+    energy = fitting.energy_of(fitting.latents_of(model, classes, "float32"), model.block)
+    bits = math.exp(_logarithm(model.scales, energy, (own[0].entry.std / entry.std) ** 2))
+    saved = (bits - own[0].bits) * OF_PART * own[0].entry.values
+    return saved > 8 * sum(len(one.entry.pack()) for one in own)
+
+
+def _as_rows(groups: Iterable[Group], source: Source, options: Options) -> Iterator[Group]:
+    """Yield tables whose rows are read as channels, which nobody states, with rows of channels too.
+
+    Another dump may have more rows, and fit only so.
+    """
+    tensors = {tensor.name: tensor for tensor in source.tensors}
+    for group in groups:
+        tensor = tensors.get(group.names[0])
+        rows = {"DL": "LD", "DN": "ND"}.get(group.layout.axes)
+        if rows and tensor and not is_stated(tensor, source.metadata or {}, options):
+            yield replace(group, layout=Layout(rows))
+
+
+def _fitted(pool: Pool, prefix: Pool | None) -> list[Fitted]:
     """Return the entry of a grid and, where there is one, that of its prefix tokens."""
     mean_vector, variance = pool.moments()
     mean = float(mean_vector.mean())
@@ -82,14 +131,15 @@ def _entries(pool: Pool, prefix: Pool | None) -> list[ProfileEntry]:
     return entries
 
 
-def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEntry:
+def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> Fitted:
     group = pool.group
     mean, _ = pool.moments()
     scaled = (mean - values.mean) / values.std * (1 << fitting.CENTRE_EXPONENT)
     centre = np.rint(scaled).astype(np.int64)
     most = limits.PROFILE_KLT_NUMBERS
-    spectrum = pool.spectrum(values.std, FILES * pool.count, GOAL)
-    rank = max(ranks_of([spectrum], fitting.most_axes(len(centre), most)), default=0)
+    variance = float(pool.moments()[1].sum()) / values.std**2
+    found = pool.axes()
+    spectrum, rank = paying(found, variance, pool.count, fitting.most_axes(len(centre), most))
     vectors = householder.factor(spectrum.axes, rank, spectrum.magnitudes[:rank])[None]
     whole = GridModel("linear", (), centre, fitting.CENTRE_EXPONENT, vectors, np.zeros((0, 1)))
     whole = fitting.low_rank(whole, most)
@@ -97,16 +147,19 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
     for block in blocks:
         classes = merged(pool.samples[block], values)
         shape = (1,) if pool.prefix else block
-        model = _banded(pool.bands.get(block), centre, values.std**2) or replace(whole, block=shape)
+        banded = _banded(pool.bands.get(block), centre, values.std**2)
+        model = banded or replace(whole, block=shape)
         latents = fitting.latents_of(model, classes, "float32")
-        model = replace(model, scales=fitting.energy_of(latents, shape).scales())
-        # The mean logarithm of the deviations is the rate at high resolution.
-        rate = float(np.maximum(model.scales, scale_of(0.1)).mean())
-        if best is None or rate < best[0]:
-            best = (rate, model, latents)
+        if banded is None:
+            factors = flattery(found, rank).astype(np.float32)[:, None, None]
+            latents = {sizes: a * factors for sizes, a in latents.items()}
+        model = replace(model, scales=_scales(fitting.energy_of(latents, shape)))
+        length = _code_length(latents, shape)
+        if best is None or length < best[0]:
+            best = (length, model, latents)
     assert best is not None
     model = replace(best[1], tables=learn_tables([(best[1], best[2])]))
-    return ProfileEntry(
+    entry = ProfileEntry(
         group.label,
         group.architecture,
         group.layout.axes,
@@ -121,6 +174,40 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> ProfileEn
         values.upper,
         model.pack(),
     )
+    return Fitted(entry, math.exp(best[0]))
+
+
+def _scales(energy: Energy) -> np.ndarray:
+    """Return scales, those of few latents near what others of their channel and place have."""
+    return energy.towards(separable(energy.scales())).scales()
+
+
+def _code_length(latents: Classes, block: Sizes) -> float:
+    """Return about how many bits other latents take; the logarithm of the mean at some errors.
+
+    That lies in the middle of what the sample takes by its own scales, which flatter it, and of
+    what its second half takes by the scales of the first, which are of half as many latents.
+    """
+    halves = [{sizes: a[..., : -(-a.shape[2] // 2)] for sizes, a in latents.items()}]
+    halves += [{sizes: a[..., -(-a.shape[2] // 2) :] for sizes, a in latents.items()}]
+    if not sum(a.size for a in halves[1].values()):
+        return math.inf
+    first, second = (fitting.energy_of(half, block) for half in halves)
+    every = fitting.energy_of(latents, block)
+    return (_logarithm(_scales(every), every) + _logarithm(_scales(first), second)) / 2
+
+
+def _logarithm(scales: np.ndarray, energy: Energy, variance: float = 1.0) -> float:
+    """Return the logarithm of the bits that latents of an energy take by some scales."""
+    expected = 2.0 ** (scales / 2)
+    found = energy.moment / np.maximum(energy.count, 1)
+    weight = energy.count / (energy.count.sum() * len(expected))
+    length = 0.0
+    for error in variance * np.array(ERRORS):
+        ratio = (found + error) / (expected + error)
+        bits = (np.log2(expected / error + 1) + (ratio - 1) / math.log(2)) / 2
+        length += math.log(max(float((weight * bits).sum()), TINY)) / len(ERRORS)
+    return length
 
 
 def _banded(moments: Moments | None, centre: np.ndarray, variance: float) -> GridModel | None:

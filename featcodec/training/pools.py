@@ -9,7 +9,7 @@ import numpy as np
 from ..align.value import ValueAlignment, typical_bounds
 from ..coding.parts.base import Sizes
 from ..encoding.fit import fitting
-from ..encoding.fit.spectrum import Spectrum, strongest
+from ..encoding.fit.spectrum import strongest
 from ..encoding.tensors.group import Group
 from ..modes.banded.fit import EDGES, Moments, radial
 from ..transform.linear import principal_axes
@@ -18,6 +18,7 @@ KEPT_VALUES = 1 << 22  # a sample of so many values per entry, for scales and ta
 MOST_AXES = 1024  # channels of a KLT for each band: beyond, profiles grow more than rates shrink
 KEPT_ROWS = 1 << 24  # values of tokens of more channels, which axes are fitted to,
 AXES_WORK = 1 << 31  # so many times the number of axes at most
+TINY = 1e-300
 
 
 @dataclass
@@ -39,6 +40,30 @@ class Kept:
 
 
 @dataclass
+class Sums:
+    """First and second moments of some tokens about a pivot."""
+
+    count: int
+    total: np.ndarray  # (channels,)
+    products: np.ndarray  # (channels, channels)
+
+    @classmethod
+    def none(cls, channels: int) -> "Sums":
+        return cls(0, np.zeros(channels), np.zeros((channels, channels)))
+
+    def add(self, values: np.ndarray) -> None:
+        """Take in values (channels, n) less the pivot."""
+        self.count += values.shape[1]
+        self.total += values.sum(axis=1, dtype=np.float64)
+        self.products += values @ values.T
+
+    def about(self, mean: np.ndarray) -> np.ndarray:
+        """Return the products about a mean, which is given less the pivot."""
+        crossed = np.outer(self.total, mean)
+        return self.products - crossed - crossed.T + self.count * np.outer(mean, mean)
+
+
+@dataclass
 class Pool:
     """What is kept of all features of one kind: moments of all, and a sample."""
 
@@ -48,7 +73,7 @@ class Pool:
     pivot: np.ndarray | None = None
     total: np.ndarray | None = None
     squares: np.ndarray | None = None
-    products: np.ndarray | None = None  # of no more than MOST_AXES channels
+    halves: list[Sums] = field(default_factory=list)  # of no more than MOST_AXES channels
     tokens: Kept = field(default_factory=Kept)  # of more
     lower: float = math.inf
     upper: float = -math.inf
@@ -63,15 +88,15 @@ class Pool:
             self.total = np.zeros(len(values))
             self.squares = np.zeros(len(values))
             if len(values) <= MOST_AXES:
-                self.products = np.zeros((len(values), len(values)))
+                self.halves = [Sums.none(len(values)) for _ in range(2)]
         assert self.total is not None and self.squares is not None
         shifted = values - self.pivot.astype(values.dtype)[:, None]
         self.total += shifted.sum(axis=1, dtype=np.float64)
         self.squares += np.einsum("cn,cn->c", shifted, shifted, dtype=np.float64)
-        if self.products is not None:
-            self.products += shifted @ shifted.T
-        else:
+        if not self.halves:
             self.tokens.add(shifted)
+        for half, some in zip(self.halves, np.array_split(shifted, 2, axis=1), strict=False):
+            half.add(some)
         self.count += values.shape[1]
         self.lower = min(self.lower, float(values.min()))
         self.upper = max(self.upper, float(values.max()))
@@ -92,12 +117,16 @@ class Pool:
 
     def covariance(self) -> np.ndarray:
         """Return the covariance of the channels, of many of them that of some tokens."""
+        if not self.halves:
+            rows = self._rows()
+            return (rows @ rows.T).astype(np.float64) / rows.shape[1]
+        some, others = self._products()
+        return (some + others) / self.count
+
+    def _products(self) -> list[np.ndarray]:
+        """Return the sums of products about the mean, of each half."""
         assert self.total is not None
-        mean = self.total / self.count
-        if self.products is not None:
-            return self.products / self.count - np.outer(mean, mean)
-        rows = self._rows()
-        return (rows @ rows.T).astype(np.float64) / rows.shape[1]
+        return [half.about(self.total / self.count) for half in self.halves]
 
     def _rows(self) -> np.ndarray:
         """Return the tokens of many channels that are kept, less their mean."""
@@ -106,19 +135,37 @@ class Pool:
         rows -= (self.total / self.count).astype(rows.dtype)[:, None]
         return rows
 
-    def spectrum(self, unit: float, tokens: float, goal: float) -> Spectrum:
-        """Return the spectrum of the channels in a unit, at an error of so many tokens."""
-        if self.products is not None:
-            variances, axes = principal_axes(self.covariance() / unit**2)
-            outside = np.zeros(1)
-        else:
+    def axes(self) -> "Axes":
+        """Return the principal axes."""
+        if not self.halves:
             rows = self._rows()
-            rows /= rows.dtype.type(unit)
-            some, others = rows[:, ::2], rows[:, 1::2]  # what is fitted to a sample flatters it
-            axes = strongest(some, min(max(AXES_WORK // rows.size, 1), some.shape[1]))
-            variances = ((axes.T @ others) ** 2).mean(axis=1)
-            outside = np.maximum((others**2).mean(axis=1).sum() - variances.sum(), 0)[None]
-        return Spectrum.at(axes, variances[:, None], outside, np.array([tokens]), goal)
+            some, others = np.array_split(rows, 2, axis=1)
+            most = max(AXES_WORK // rows.size, 1)
+            fitted, axes = (strongest(a, min(most, *some.shape)) for a in (some, rows))
+            return Axes(axes, _shares(fitted.T @ others, others), _shares(axes.T @ rows, rows))
+        products, more = self._products()
+        fitted = principal_axes(products)[1]
+        elsewhere = np.einsum("cj,cj->j", fitted, more @ fitted)
+        seen, axes = principal_axes(products + more)
+        return Axes(axes, elsewhere / max(elsewhere.sum(), TINY), seen / max(seen.sum(), TINY))
+
+
+def _shares(latents: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the part of the energy of rows (channels, n) in each of some latents (axes, n)."""
+    return (latents.astype(np.float64) ** 2).sum(axis=1) / max(float(np.vdot(rows, rows)), TINY)
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Principal axes, the strongest first, and the part of the variance along each.
+
+    What is fitted to a sample flatters it: `elsewhere` are the parts in one half of the sample
+    along the axes of the other half.
+    """
+
+    axes: np.ndarray  # (channels, axes)
+    elsewhere: np.ndarray  # (axes,)
+    seen: np.ndarray  # (axes,)
 
 
 def kind_of(group: Group) -> tuple:

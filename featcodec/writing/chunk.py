@@ -86,7 +86,7 @@ def _expect(encoder: DumpEncoder, expected: int) -> None:
     if len(groups) < len(encoder.groups) or len(groups) > 1:
         return
     group, shape = groups[0], groups[0].shapes[0]
-    encoder.groups = [replace(group, expected=expected)]
+    encoder.groups, encoder.others = [replace(group, expected=expected)], ()
     if group.layout.axes[:1] == SAMPLE:
         rows = rows_per_row_group(encoder.options.row_group, shape, BITS[group.dtype] // 8)
         samples = rows * group.layout.token_grid(shape)[0] // shape[0]

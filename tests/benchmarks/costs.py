@@ -17,13 +17,13 @@ import records
 RUNS = 3
 
 
-def cost(*words: str) -> tuple[float, float]:
+def cost(*words: str, runs: int = RUNS) -> tuple[float, float]:
     """Return the seconds and the MB of memory that a command takes."""
     command = [sys.executable, "-m", "featcodec", *words]
     with Path(os.devnull).open("w") as nowhere:
         quiet = [(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
         seconds, memory = [], []
-        for _ in range(RUNS):
+        for _ in range(runs):
             process = os.posix_spawn(sys.executable, command, os.environ, file_actions=quiet)
             _, status, used = os.wait4(process, 0)
             if status:

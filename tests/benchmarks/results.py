@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import halves_tables
 import records
 import store_tables
 import sweep_tables
@@ -27,6 +28,10 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "rates": (tables.rates, ("rates_profile", "rates")),
     "peers": (tables.peers, ("rates_profile", "peers")),
     "others": (tables.others, ("other", "other_peers")),
+    "others-profile": (tables.others_profile, ("other_profile", "other_peers")),
+    "training": (tables.training, ("train_widths",)),
+    "halves": (halves_tables.families, ("halves",)),
+    "halves-judged": (halves_tables.judged, ("halves",)),
     "accuracy": (tables.accuracy, ("tasks",)),
     "enough": (tables.enough, ("tasks",)),
     "recommended": (tables.recommended, ("recommended",)),

@@ -105,7 +105,14 @@ def peers() -> Table:
 
 
 def others() -> Table:
-    ours = curves("other")
+    return of_others(curves("other"))
+
+
+def others_profile() -> Table:
+    return of_others(curves("other_profile"))
+
+
+def of_others(ours: dict[str, Curve]) -> Table:
     best = {(row["dump"], float(row["snr_db"])): row for row in data("other_peers")}
     rows = []
     ratios: dict[int, list[float]] = {snr: [] for snr in SNRS}
@@ -246,6 +253,27 @@ def costs() -> Table:
         rows.append((label, f"{float(row['mb']):.1f} MB", *spent, *memory))
     head = ("features", "dump", "encode", "decode", "info")
     return table((*head, "memory of encoding", "memory of decoding"), rows)
+
+
+def training() -> Table:
+    rows = []
+    for row in data("train_widths"):
+        bits = [float(row[name]) for name in ("without_bpfp", "with_bpfp")]
+        size, saved = float(row["profile_bytes"]), float(row["saved_bytes"])
+        rows.append(
+            (
+                f"{int(row['channels']):,}",
+                f"{int(row['rows']):,}",
+                f"{float(row['seconds']):.1f} s",
+                f"{float(row['memory_mb']):.0f} MB",
+                f"{size / 1e3:.0f} kB",
+                f"{bits[0]:.3f} / {bits[1]:.3f}",
+                f"{saved / 1e3:.1f} kB of {int(row['judged']):,} rows",
+                f"{size / saved * int(row['judged']):,.0f}",
+            )
+        )
+    head = ("channels", "rows", "time", "memory", "profile", "bits a value without / with")
+    return table((*head, "saves", "paid after rows"), rows)
 
 
 def latency() -> Table:

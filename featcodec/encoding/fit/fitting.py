@@ -26,6 +26,7 @@ BLOCKS: dict[int, list[tuple[int, ...]]] = {
 LONG, MANY = (256,), 16  # of lines where there are so many blocks
 RUNS_PAY = 0.98  # of the bytes of a basis
 LEAST_SCALE = -96  # 2 ** -24 deviations
+CHANGE_BITS = 6  # that a change of scales must save: about what it takes
 
 Classes = Mapping[Sizes, np.ndarray]  # aligned values or latents (channels, points, blocks)
 
@@ -184,12 +185,12 @@ def worthwhile(
         return weight * 0.2 * busy * (have - want) ** 2.0
 
     result = base.copy()
-    for axis, price in ((1, 6), (0, 6)):
+    for axis in (1, 0):
         shift = _active_median(wanted - result, loss(result), axis)
         gain = (loss(result) - loss(result + shift)).sum(axis=axis, keepdims=True)
-        result = result + np.where(gain > price, shift, 0)
+        result = result + np.where(gain > CHANGE_BITS, shift, 0)
     if single:
-        result = np.where(loss(result) > 6, wanted, result)
+        result = np.where(loss(result) > CHANGE_BITS, wanted, result)
     return result.reshape(shape)
 
 

@@ -13,7 +13,7 @@ TASK = "task"  # family of the modes whose errors are those of a task; no option
 def matching(
     samples: Samples, entries: Sequence[tuple[int, ProfileEntry]], family: str, prefix: bool
 ) -> list[tuple[int, ProfileEntry]]:
-    """Return the entries of a profile that may serve, only those of the group's name if any."""
+    """Return the entries of a profile that may serve, only those of the group's names if any."""
     axes = len(samples.ones)
     found = [
         (i, e)
@@ -23,5 +23,6 @@ def matching(
         and (prefix or len(e.model.block) == axes)
         and family in ("auto", modes.search_of(e.model.transform).family)
     ]
-    named = [(i, e) for i, e in found if e.name == samples.group.label]
+    names = (samples.group.label, samples.group.told)
+    named = [(i, e) for i, e in found if e.name in names]
     return (named or found)[:MOST]

@@ -68,7 +68,6 @@ class Race:
     family: str  # auto, or the only family of modes allowed
     snr: float
     trials: list[Trial] = field(default_factory=list)
-    trained: float = math.inf  # bits of the best of the profile
     klt: Trial | None = None  # with one KLT of the group's own, that helps
     final: Final = field(init=False)
 
@@ -120,7 +119,8 @@ class Race:
 
     def run(self) -> Choice | None:
         """Return the smallest choice that reaches the SNR on the sample, None if there is none."""
-        self.enter()
+        if not self.trials:
+            self.enter()
         first = [trial for trial in self.trials if math.isfinite(trial.bits)]
         first = [trial for trial in first if not trial.exhausted] or first
         if not first:
@@ -134,6 +134,11 @@ class Race:
             rest = [t for t in first if t.key not in tried and t.bits < final.least]
             final.run(sorted(rest, key=lambda trial: trial.bits))
         return final.best()
+
+    def without_profile(self) -> "Race":
+        """Return the race as it is without the profile, its trials known."""
+        trials = [trial for trial in self.trials if not trial.recipe.of_profile]
+        return replace(self, entries=(), trials=trials)
 
     def run_near(self, other: "Race", most: float) -> Choice | None:
         """Return the smallest choice of recipes that were close to the best at another SNR.
@@ -160,16 +165,18 @@ class Race:
         return self._try(best.recipe, best.step, self.sizes.trial).bits < best.bits
 
     def enter(self) -> None:
-        """Try the recipes of the profile and of all modes on the small sample."""
-        self._enter_profile()
+        """Try the recipes of all modes on the small sample, then those of the profile.
+
+        So the others are tried as if there were none.
+        """
         for search in modes.searches():
             search.enter(self)
+        self._enter_profile()
 
     def _enter_profile(self) -> None:
         for index, entry in matching(self.samples, self.entries, self.family, prefix=False):
             model = GridModel.unpack(entry.model, entry.channels)
             self.consider(Recipe(model, index, self.samples.alignment(entry)))
-        self.trained = self.least
 
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
         size = self.build.budget(recipe, budget)

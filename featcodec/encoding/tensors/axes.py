@@ -47,8 +47,13 @@ def best_layouts(
     judge: Judge,
     uneven: Uneven,
     each: bool,
+    trained: Mapping[str, Sequence[Layout]],
+    swaps: bool,
 ) -> dict[str, Layout]:
     """Return the layouts of tensors by name, alike for those of one kind.
+
+    Layouts that a profile was `trained` in are tried where nobody states one. Unless it `swaps`,
+    tokens are never channels because they are few.
 
     What is a row where some are far larger than others stays one: of other layouts, such rows as
     channels or places, one SNR would leave all else with none.
@@ -66,7 +71,7 @@ def best_layouts(
             likely.insert(0, layout)  # without channels it says only that nothing is known
         if layout.grid and not is_stated:
             likely.insert(0, Layout(layout.axes))  # there may be so many tokens by accident
-        if not layout.grid:
+        if swaps and not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
         alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]
@@ -74,11 +79,12 @@ def best_layouts(
             stacked = stacked_axes(same)
             alike = with_independent(alike, stacked) or alike if stacked else alike
             alike = joined_tokens(same) or alike
+        known = [] if is_stated else [one for one in trained[same[0].name] if one not in alike]
         if not is_stated:
             alike += perhaps_independent(alike, same)
-            alike = _keeping_rows(alike, same, uneven)
+            alike = _keeping_rows([*alike, *known], same, uneven)
         best = _best(alike or [layout], same, judge)
-        if not is_stated and each:
+        if not is_stated and each and best not in known:
             best = best if best.parts else joined_parts(same, best)
         found |= {tensor.name: best for tensor in same}
     return found

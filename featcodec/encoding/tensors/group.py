@@ -38,6 +38,7 @@ class Group:
     shapes: Sequence[tuple[int, ...]]
     tensor: Callable[[int], np.ndarray]  # stored elements of tensor i, read when touched
     label: str  # model and layer, from the metadata
+    told: str = ""  # the name with the numbers that tell its tensors from others of its kind
     wide: bool = False  # values whose squares single precision does not hold
     quality: Quality | None = None  # asked for by name, instead of that of the file
     rows: Rows | None = None  # with repeated ones, which are left out of what is coded

@@ -1,5 +1,6 @@
 """Tensors of a dump to tensor groups (encoder's choice; any grouping decodes)."""
 
+import contextlib
 import math
 import re
 from collections import Counter
@@ -11,7 +12,7 @@ import numpy as np
 
 from ...align import layout as layouts
 from ...align.layout import Layout, LayoutError
-from ...container.model import ARCHITECTURES
+from ...container.model import ARCHITECTURES, ProfileEntry
 from ...container.quality import BY_METADATA, BY_OPTION
 from ...elements import FLOATS
 from ...errors import InvalidInput
@@ -36,16 +37,23 @@ def group_tensors(
     options: Options,
     lossless: bool,
     judge: Judge | None = None,
+    entries: Sequence[ProfileEntry] = (),
+    joins: Judge | None = None,
+    training: bool = False,
 ) -> list[Group | LosslessGroup]:
     """Return the groups of a dump, in the order of their first tensors.
 
     Floating tensors are features unless the file is `lossless`, or a rule says otherwise. `judge`
     returns about how many bits a group takes; with it, axes nobody states are those of the
-    fewest bits.
+    fewest bits, those of the `entries` of a profile among them. Another judge, `joins`, may say
+    which tensors are one group. For `training`, few tokens never serve as channels, and what
+    differs in statistics is apart, whatever bits that takes in a file.
     """
     metadata, rules = source.metadata or {}, Rules(options.rules)
     asked = {tensor.name: rules.of(tensor.name) for tensor in source.tensors}
-    aligned, exact, readings = _aligned(source, options, lossless, judge, asked)
+    aligned, exact, readings = _aligned(
+        source, options, lossless, judge, asked, entries, swaps=not training
+    )
     names = {tensor.name for tensor in source.tensors}
     tensors = [part for tensor in source.tensors for part in _parts(tensor, aligned, exact, names)]
     keys: dict[tuple, list[Tensor]] = {}
@@ -70,7 +78,9 @@ def group_tensors(
             reasons = dict.fromkeys(exact[t.name] for t in alike if t.name in exact)
             groups.append(lossless_group(alike, tuple(reasons)))
         else:
-            for group in _features(key, alike, metadata, judge, pooled):
+            for group in _features(
+                key, alike, metadata, None if training else joins or judge, pooled
+            ):
                 reading = readings[alike[0].of or alike[0].name]
                 groups.append(replace(group, reading=reading))
     order = {tensor.name: i for i, tensor in enumerate(tensors)}
@@ -83,6 +93,8 @@ def _aligned(
     lossless: bool,
     judge: Judge | None,
     asked: Mapping[str, Quality | None],
+    entries: Sequence[ProfileEntry],
+    swaps: bool,
 ) -> tuple[dict[str, tuple[str, Layout]], dict[str, str], dict[str, int]]:
     """Return by name architecture and layout, why tensors are kept exactly, and why read so."""
     metadata = source.metadata or {}
@@ -99,8 +111,7 @@ def _aligned(
     exact |= dict.fromkeys(kept, ASKED)
     if judge is not None:
         features = [tensor for tensor in floats if tensor.name not in exact]
-        stated = {t.name: _is_stated(t, metadata, options) for t in features}
-        best = _by_bits(features, aligned, stated, judge, metadata, options)
+        best = _by_bits(features, aligned, judge, metadata, options, entries, swaps)
         readings |= {name: 0 for name in best if best[name] != aligned[name]}
         aligned |= best
     return aligned, exact, readings
@@ -116,7 +127,12 @@ def _features(
     """Yield the groups of tensors that agree in what no group mixes, by their statistics."""
     _, architecture, layout, _, quality = key
     group = partial(
-        _group, architecture=architecture, layout=layout, metadata=metadata, quality=quality
+        _group,
+        architecture=architecture,
+        layout=layout,
+        metadata=metadata,
+        quality=quality,
+        among=alike,
     )
     bits = None if judge is None else partial(_bits, group, judge)
     for same in split_by_statistics(alike, layout.of_parts, bits):
@@ -149,8 +165,9 @@ def _group(
     layout: Layout,
     metadata: Mapping[str, str],
     quality: Quality | None = None,
+    among: Sequence[Tensor] = (),
 ) -> Group:
-    """Return the group of some tensors, or of some parts of tensors of a layout."""
+    """Return the group of some tensors among others, or of some parts of tensors of a layout."""
     return Group(
         tensors[0].dtype,
         architecture,
@@ -159,6 +176,7 @@ def _group(
         [tensor.shape for tensor in tensors],
         _reader(tensors),
         label_of(metadata, tensors[0].of or tensors[0].name),
+        told_apart([tensor.name for tensor in tensors], [tensor.name for tensor in among]),
         quality=quality,
         cut_as=layout if tensors[0].of else None,
         parts=tensors if tensors[0].of else (),
@@ -172,10 +190,11 @@ def _bits(group: Callable[[list[Tensor]], Group], judge: Judge, tensors: list[Te
 def _by_bits(
     tensors: Sequence[Tensor],
     aligned: Mapping[str, tuple[str, Layout]],
-    stated: Mapping[str, bool],
     judge: Judge,
     metadata: Mapping[str, str],
     options: Options,
+    entries: Sequence[ProfileEntry],
+    swaps: bool,
 ) -> dict[str, tuple[str, Layout]]:
     """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
 
@@ -196,15 +215,32 @@ def _by_bits(
         return group.with_gains.gains is not None
 
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
-    found = best_layouts(tensors, inferred, stated, bits, uneven, not options.pool)
+    stated = {tensor.name: is_stated(tensor, metadata, options) for tensor in tensors}
+    trained = {
+        tensor.name: _trained(tensor, label_of(metadata, tensor.name), entries)
+        for tensor in tensors
+    }
+    found = best_layouts(tensors, inferred, stated, bits, uneven, not options.pool, trained, swaps)
     return {name: (aligned[name][0], layout) for name, layout in found.items()}
+
+
+def _trained(tensor: Tensor, label: str, entries: Sequence[ProfileEntry]) -> tuple[Layout, ...]:
+    """Return the layouts of the entries of a profile by that name which fit a tensor."""
+    found: dict[Layout, None] = {}
+    for entry in entries:
+        layout = Layout(entry.layout, entry.prefix_tokens, entry.grid)
+        with contextlib.suppress(LayoutError):
+            if entry.name == label and layout.token_grid(tensor.shape)[-1] == entry.channels:
+                found[layout] = None
+    return tuple(found)
 
 
 def _values(tensors: Sequence[Tensor]) -> int:
     return sum(math.prod(tensor.shape) for tensor in tensors)
 
 
-def _is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
+def is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
+    """Return whether somebody says what the axes of a tensor are."""
     asked = options.layouts.get(tensor.name, options.layouts.get(""))
     return bool(asked or layouts.stated(tensor.shape, metadata))
 
@@ -221,6 +257,25 @@ def label_of(metadata: Mapping[str, str], name: str) -> str:
     """Return what a profile calls features of this kind: model and layer, or the name's stem."""
     named = [metadata[key] for key in ("model", "layer") if metadata.get(key)]
     return " / ".join(named) or re.sub(r"\d+", "#", name)
+
+
+def told_apart(names: Sequence[str], others: Sequence[str]) -> str:
+    """Return what names have in common that others of their stem have not; "" where that is none.
+
+    >>> told_apart(["layer.3.text_1", "layer.3.text_2"], ["layer.3.text_1", "layer.4.text_1"])
+    'layer.3.text_#'
+    """
+    stem = re.sub(r"\d+", "#", names[0])
+    if any(re.sub(r"\d+", "#", name) != stem for name in names):
+        return ""
+    pattern = re.compile(r"(\d+)".join(map(re.escape, stem.split("#"))))
+    matches = [match for match in map(pattern.fullmatch, others) if match]
+    mine = [set(found) for found in zip(*(re.findall(r"\d+", name) for name in names))]
+    every = [set(found) for found in zip(*(match.groups() for match in matches))]
+    if all(len(numbers) > 1 or numbers == of_all for numbers, of_all in zip(mine, every)):
+        return ""
+    kept = (min(n) if len(n) == 1 and n != of_all else "#" for n, of_all in zip(mine, every))
+    return "".join(a + b for a, b in zip(stem.split("#"), (*kept, "")))
 
 
 def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tuple[str, Layout]:

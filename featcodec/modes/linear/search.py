@@ -13,7 +13,6 @@ from ..search import ModeSearch
 
 HELPFUL = 1.1  # of the bits without a KLT: bands are tried when that takes no more
 NEAR = 1.03  # of the bits of the best block without a KLT: what may be better with one
-WELL_TRAINED = 0.97  # of all other bits: with so good a profile a large group tries no KLT
 LEAST_TOKENS = 0.25  # for each channel, where a KLT is to pay
 FAR = 1.5  # of the least bits: of other ranks none takes so many fewer
 FEWER = 8  # times fewer axes are tried where a KLT does not pay
@@ -32,8 +31,6 @@ class LinearSearch(ModeSearch):
         samples, values = race.samples, race.samples.alignment()
         channels = samples.channels
         if channels < 2 or channels**2 * LEAST_TOKENS > samples.group.values:
-            return
-        if samples.group.values > race.sizes.whole and race.trained < WELL_TRAINED * least:
             return
         wide = fitted_to(race, samples.ones, values)
         centre = fitting.centre_of(wide)

@@ -1,0 +1,161 @@
+"""What profiles are trained on, which entries they keep, and that they never cost anything."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import featcodec.numpy as fc
+from featcodec import Profile
+from featcodec.container.reader import Reader
+from featcodec.encoding.tensors.grouping import told_apart
+from featcodec.numpy import Arrays
+from featcodec.request import Options
+from featcodec.training.linear import train
+from featcodec.training.pools import Axes
+from featcodec.training.rank import flattery, paying
+
+
+def profile_of(
+    *tensors: dict[str, np.ndarray], layout: str | None = None, **metadata: str
+) -> Profile:
+    sources = [
+        Arrays({name: (a, "F32") for name, a in some.items()}, metadata or None) for some in tensors
+    ]
+    options = Options(layouts={"": layout} if layout else {})
+    return Profile.parse(Profile.pack(train(sources, options)))
+
+
+def few_axes(rows: int, channels: int, rank: int, kind: int, seed: int) -> np.ndarray:
+    """Return (rows, channels) of a few axes, those of its kind, and some noise."""
+    axes = np.random.default_rng(kind).normal(size=(rank, channels))
+    rng = np.random.default_rng(1000 + seed)
+    noise = rng.normal(size=(rows, channels)) / 20
+    return (rng.normal(size=(rows, rank)) @ axes + noise).astype("f4")
+
+
+# --- rows and channels --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["LD", "ND", None])
+@pytest.mark.parametrize("channels", [700, 2500])
+def test_a_profile_of_few_rows_serves_other_numbers_of_rows(
+    layout: str | None, channels: int
+) -> None:
+    profile = profile_of({"logits": few_axes(90, channels, 5, 1, 0)}, layout=layout)
+    assert channels in {entry.channels for entry in profile.entries}
+    other = {"logits": few_axes(35, channels, 5, 1, 1)}
+    for snr in (8.0, 16.0):
+        data = fc.save(other, snr=snr, profile=profile)
+        assert len(data) < len(fc.save(other, snr=snr)) / 3
+        error = fc.load(data, profile=profile)["logits"] - other["logits"]
+        assert 10 * np.log10(other["logits"].var() / error.var()) >= snr - 0.01
+
+
+def test_a_layout_that_was_stated_for_training_is_tried_where_none_is() -> None:
+    channels = 9000  # of so many none are inferred
+    profile = profile_of({"x": few_axes(60, channels, 3, 2, 0)}, layout="ND")
+    data = fc.save({"x": few_axes(25, channels, 3, 2, 1)}, snr=12.0, profile=profile)
+    (group,) = Reader(io.BytesIO(data), "x").groups()
+    assert group.lossy is not None and group.lossy.layout == "ND"
+    assert len(data) < 2000
+
+
+def test_axes_of_noise_are_not_kept() -> None:
+    noise = np.random.default_rng(3).normal(size=(300, 1200)).astype("f4")
+    (entry,) = profile_of({"x": noise}, layout="ND").entries
+    assert entry.model.reflectors == 0
+
+
+# --- how many axes ------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 8), st.integers(20, 60), st.integers(2, 40), st.integers(0, 9))
+def test_axes_pay_that_are_strong_and_no_others(
+    rank: int, channels: int, tokens: int, seed: int
+) -> None:
+    axes = np.linalg.qr(np.random.default_rng(seed).normal(size=(channels, channels)))[0]
+    flat = np.full(channels, 1 / channels)
+    strong = np.where(np.arange(channels) < rank, 1000.0, 1.0)
+    strong /= strong.sum()
+    _, kept = paying(Axes(axes, strong, strong), channels, tokens * channels, channels - 1)
+    assert rank <= kept <= rank + 1
+    _, kept = paying(Axes(axes, flat, flat), channels, tokens * channels, channels - 1)
+    assert kept == 0
+
+
+@given(st.integers(1, 30), st.integers(0, 99))
+def test_latents_elsewhere_lie_between_what_was_seen_and_half_of_it_shows(
+    rank: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    seen, elsewhere = (-np.sort(-rng.dirichlet(np.ones(40))) for _ in range(2))
+    factors = flattery(Axes(np.eye(40), elsewhere, seen), rank) ** 2
+    ratio = elsewhere[:rank] / seen[:rank]
+    assert np.all(factors[:rank] <= np.maximum(ratio, 1) * (1 + 1e-9))
+    assert np.all(factors[:rank] >= np.minimum(ratio, 1) * (1 - 1e-9))
+    assert np.ptp(factors[rank:]) == 0
+
+
+# --- layers among others ------------------------------------------------------------------------
+
+
+def test_numbers_that_tell_apart_stay_in_the_name() -> None:
+    names = [f"layer.{i}.text_{j}" for i in range(3) for j in range(4)]
+    assert told_apart(names[:4], names) == "layer.0.text_#"
+    assert told_apart(names[2:3], names) == "layer.0.text_2"
+    assert told_apart(names, names) == ""
+    assert told_apart([names[0], names[5]], names) == ""
+    assert told_apart(["cache.7"], ["cache.7"]) == ""
+    assert told_apart([names[0], "head.1"], [*names, "head.1"]) == ""
+
+
+def test_layers_that_only_names_tell_apart_have_entries_of_their_own_where_these_pay() -> None:
+    def cache(rows: int, seed: int) -> dict[str, np.ndarray]:
+        return {f"past.{i}.key": few_axes(rows, 96, 6, 10 + i, seed)[None] for i in range(4)}
+
+    profile = profile_of(cache(900, 0), layout="NLD:0")
+    assert {"past.0.key", "past.3.key"} <= {entry.name for entry in profile.entries}
+    other = cache(200, 1)
+    pooled = profile_of(*({"past.#": a} for a in cache(900, 0).values()), layout="NLD:0")
+    sizes = [
+        len(fc.save(other, snr=12.0, layout="NLD:0", **more))
+        for more in ({"profile": profile}, {"profile": pooled}, {})
+    ]
+    assert sizes[0] < 0.6 * min(sizes[1:])
+
+
+def test_tensors_of_one_kind_have_one_entry() -> None:
+    tensors = {f"image_{i}": few_axes(400, 48, 4, 20, i)[None] for i in range(6)}
+    (entry,) = profile_of(tensors, layout="NLD:0").entries
+    assert entry.name == "image_#"
+
+
+# --- a profile costs nothing --------------------------------------------------------------------
+
+
+@st.composite
+def features(draw: st.DrawFn) -> np.ndarray:
+    """Draw (rows, channels): dense or of few axes, perhaps sparse, perhaps of unlike channels."""
+    rows, channels = draw(st.sampled_from([(300, 24), (90, 60), (700, 12)]))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    rank = draw(st.sampled_from([2, channels]))
+    values = rng.normal(size=(rows, rank)) @ rng.normal(size=(rank, channels))
+    if draw(st.booleans()):
+        values = np.maximum(values, 0)
+    if draw(st.booleans()):
+        values *= np.exp(rng.normal(size=channels))
+    return (values + 0.01 * rng.normal(size=values.shape)).astype("f4")
+
+
+@settings(deadline=None, max_examples=12)
+@given(features(), features(), st.sampled_from([3.0, 8.0, 15.0, 25.0]))
+def test_no_file_is_larger_with_a_profile(
+    trained: np.ndarray, values: np.ndarray, snr: float
+) -> None:
+    channels = values.shape[1]
+    profile = profile_of({"x": np.resize(trained, (300, channels))}, layout="LD")
+    without = fc.save({"x": values}, snr=snr, layout="LD")
+    assert len(fc.save({"x": values}, snr=snr, layout="LD", profile=profile)) <= len(without)
