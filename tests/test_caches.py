@@ -40,4 +40,5 @@ def test_tables_of_dumps_gone_by_are_forgotten() -> None:
     sizes = {name: size for name, size in caches().items() if size is not None}
     assert sizes["featcodec.entropy.tables.frequencies"] == 2048
     rates = sizes.pop("featcodec.modes.interpolated.tables._rates")  # short arrays
-    assert rates == 8192 and all(size <= 2048 for size in sizes.values())
+    digests = sizes.pop("featcodec.profiles._digest")  # 32 bytes and a path
+    assert rates == 8192 and digests == 4096 and all(size <= 2048 for size in sizes.values())

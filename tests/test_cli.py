@@ -652,6 +652,10 @@ def test_an_interruption_leaves_nothing_behind(tmp_path: Path, jobs: int) -> Non
 # --- info ---------------------------------------------------------------------------------------
 
 
+def test_info_says_nothing_of_a_profile_that_no_file_needs(encoded: Path) -> None:
+    assert b"needs profile" not in run("info", encoded).out
+
+
 def test_info_as_json_has_the_documented_keys(encoded: Path) -> None:
     done = run("info", "--json", encoded)
     assert done.status == 0 and done.out.count(b"\n") == 1

@@ -121,7 +121,7 @@ def test_what_is_done_is_told_without_control_characters(tmp_path: Path) -> None
         save_file({f"x{EVIL}{i}": values}, folder / f"{i}.safetensors", {"model": EVIL})
     dumps = [folder / f"{i}.safetensors" for i in range(2)]
     for words, lines in (
-        (["encode", *dumps, "-v"], 4),
+        (["encode", *dumps, "-v"], 7),
         (["verify", folder / "0.fcz", "--decode"], 1),
         (["decode", folder / "0.fcz", "-o", folder / "back"], 1),
         (["train", *dumps, "-o", folder / "p.fcp"], 2),

@@ -302,7 +302,8 @@ def test_dead_channels_come_back_exactly_and_cost_next_to_nothing(
     found = np.moveaxis(back, 1, -1) if axes == "NCHW" else back
     assert found[..., [0, 6, 7, 27]].tobytes() == np.full((4000, 4), fill, "f2").tobytes()
     reference_found = reference.decode(packed).tensors["x"].data
-    assert np.allclose(np.frombuffer(reference_found, "f2").reshape(back.shape), back, atol=1e-2)
+    other = np.frombuffer(reference_found, "f2").reshape(back.shape)
+    assert np.allclose(other, back, rtol=2**-10, atol=1e-2)  # one may be rounded the other way
 
 
 # --- runs ---------------------------------------------------------------------------------------

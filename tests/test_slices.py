@@ -304,7 +304,7 @@ def test_info_says_how_tensors_were_read_and_where_quality_is_lowest(
         ({}, (), "read from the data"),
     ):
         save_file(large(), source, metadata or None)
-        _, said = run("encode", source, "-o", file, "-f", "--report", report, *options)
+        _, said = run("encode", "-v", source, "-o", file, "-f", "--report", report, *options)
         assert "worst: tensor t" in said and "a tenth of the rows of t0" in said
         shown, _ = run("info", file)
         assert f"layout LD, {reading}" in shown and "worst: tensor t" in shown

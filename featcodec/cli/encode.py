@@ -187,6 +187,6 @@ def lines_of(task: Task, result: Any, verbose: bool) -> list[str]:
     sizes = f"{render.size(result.input_bytes)} -> {render.size(result.output_bytes)}"
     times = render.ratio(result.input_bytes, result.output_bytes)
     reached = f"{result.bpfp:.3f} bpfp  {render.decibels(result.snr_db)}"
-    worst = [f"  {result.lowest}"] if str(result.lowest) else []
+    worst = [f"  {result.lowest}"] if verbose and str(result.lowest) else []
     choices = [f"  {line}" for line in result.choices] if verbose else []
     return [f"{task.source}: {sizes}  {times}  {reached}", *worst, *choices]

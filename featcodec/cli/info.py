@@ -220,7 +220,8 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
     for key, value in (found["metadata"] or {}).items():
         short = value if len(value) <= 100 else value[:97] + "..."
         lines.append(f"  {key}: {short}")
-    for name, at in zip(*map(several, (found["profile"], found["profile_at"])), strict=True):
+    needed = several(found["profile"]) if found["profile"] else []
+    for name, at in zip(needed, several(found["profile_at"])):
         lines.append(f"  needs profile {name}")
         lines.append(
             f"    {at or 'found nowhere: -p or `featcodec profiles add` says where it is'}"

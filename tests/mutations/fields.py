@@ -235,24 +235,31 @@ def index(data: bytes) -> tuple[Fields, Fields]:
     found += parser.fields(*["u8"] * count[1])
     ranks = parser.fields(*["u8"] * count[1])
     found += ranks
+    shapes: list[list[int]] = [[] for _ in ranks]
     for axis in range(max((rank for _, rank in ranks), default=0)):
-        found += parser.fields(*["varint"] * sum(rank > axis for _, rank in ranks))
+        deep = [shape for shape, (_, rank) in zip(shapes, ranks) if rank > axis]
+        lengths = parser.fields(*["varint"] * len(deep))
+        found += lengths
+        for shape, (_, length) in zip(deep, lengths):
+            shape.append(length)
     found += parser.fields(*["varint"] * count[1])
     sections = parser.varint()
     parser.take(4 * sections)
     parser.fields(*["varint"] * sections)
-    return found, cuts(parser, [rank for _, rank in ranks]) if parser.left else []
+    return found, cuts(parser, shapes) if parser.left else []
 
 
-def cuts(parser: Parser, ranks: list[int]) -> Fields:
+def cuts(parser: Parser, shapes: list[list[int]]) -> Fields:
     found = [parser.field("varint")]
     for _ in range(found[0][1]):
-        number = parser.field("varint")
+        number, parts = parser.field("varint"), 1
         found.append(number)
-        for _ in range(ranks[number[1]]):
-            parts = parser.field("varint")
-            found += [parts, *parser.fields(*["varint"] * (parts[1] if parts[1] > 1 else 0))]
-    return [*found, parser.all()]  # the groups, of which axes say how many there are
+        for length in shapes[number[1]]:
+            along = parser.field("varint")
+            parts *= length if along[1] == 1 else max(along[1], 1)
+            found += [along, *parser.fields(*["varint"] * (along[1] if along[1] > 1 else 0))]
+        found += parser.fields(*["varint"] * (parts - 1))
+    return found
 
 
 def together(fields: Fields) -> bytes:
