@@ -328,7 +328,8 @@ def test_a_profile_of_too_many_channels_for_a_matrix_has_few_axes(
     monkeypatch.setattr(limits, "PROFILE_KLT_NUMBERS", 64)
     generator = np.random.default_rng(3)
     for channels in (8, 9):
-        values = generator.normal(size=(90, channels)).astype("f4")
+        mixing = generator.normal(size=(channels, channels))
+        values = (generator.normal(size=(900, channels)) @ mixing).astype("f4")
         dump = fc.Arrays({"x": (values, "F32")}, None)
         entries = train([dump], Options(layouts={"": "ND"}))  # without bands
         (found,) = Profile.parse(Profile.pack(entries)).entries
