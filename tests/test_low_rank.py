@@ -86,6 +86,13 @@ def test_axes_pay_by_their_variance_the_error_and_the_tokens(
     assert found.magnitudes[0] <= at(error, 4 * tokens).magnitudes[0]
 
 
+@given(st.integers(1, 40), st.integers(2, 300), st.floats(1e-6, 0.5))
+def test_no_more_axes_pay_than_there_are(known: int, more: int, error: float) -> None:
+    axes, variance = np.eye(known + more, known), np.ones((known, 1))
+    found = Spectrum.at(axes, variance, np.zeros(1), np.array([1e6]), error)
+    assert max(ranks_of([found], known + more), default=0) <= known == len(found.magnitudes)
+
+
 @given(st.integers(2, 30), st.integers(200, 800), st.floats(0.1, 0.5))
 def test_axes_whose_energy_no_single_channel_shows_pay(
     strong: int, channels: int, error: float

@@ -156,7 +156,7 @@ def ranks_of(spectra: Sequence[Spectrum], most: int) -> list[int]:
     what strengths a sample shows flatters weak axes: the others are fewer.
     """
     best = int(np.argmin(sum(spectrum.totals for spectrum in spectra)))
-    most = min(best + 1, most)
+    most = min(best + 1, most, *(spectrum.axes.shape[1] for spectrum in spectra))
     return list(dict.fromkeys((most, int(FEWER * most) or 1))) if best else []
 
 
