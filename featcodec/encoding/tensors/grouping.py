@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from ...tensors import Source, Tensor
 from .axes import best_layouts
 from .cut import cut
 from .group import Group
+from .labels import label_of, told_apart
 from .lossless import LosslessGroup, lossless_group
 from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
@@ -251,31 +251,6 @@ def _reading(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> i
         return BY_OPTION
     text = layouts.stated(tensor.shape, metadata)
     return BY_METADATA if text and len(layouts.parse(text).axes) == len(tensor.shape) else 0
-
-
-def label_of(metadata: Mapping[str, str], name: str) -> str:
-    """Return what a profile calls features of this kind: model and layer, or the name's stem."""
-    named = [metadata[key] for key in ("model", "layer") if metadata.get(key)]
-    return " / ".join(named) or re.sub(r"\d+", "#", name)
-
-
-def told_apart(names: Sequence[str], others: Sequence[str]) -> str:
-    """Return what names have in common that others of their stem have not; "" where that is none.
-
-    >>> told_apart(["layer.3.text_1", "layer.3.text_2"], ["layer.3.text_1", "layer.4.text_1"])
-    'layer.3.text_#'
-    """
-    stem = re.sub(r"\d+", "#", names[0])
-    if any(re.sub(r"\d+", "#", name) != stem for name in names):
-        return ""
-    pattern = re.compile(r"(\d+)".join(map(re.escape, stem.split("#"))))
-    matches = [match for match in map(pattern.fullmatch, others) if match]
-    mine = [set(found) for found in zip(*(re.findall(r"\d+", name) for name in names))]
-    every = [set(found) for found in zip(*(match.groups() for match in matches))]
-    if all(len(numbers) > 1 or numbers == of_all for numbers, of_all in zip(mine, every)):
-        return ""
-    kept = (min(n) if len(n) == 1 and n != of_all else "#" for n, of_all in zip(mine, every))
-    return "".join(a + b for a, b in zip(stem.split("#"), (*kept, "")))
 
 
 def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tuple[str, Layout]:
