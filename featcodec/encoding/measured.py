@@ -14,6 +14,7 @@ from .slices import Slices
 from .tensors.group import Group
 
 TENTH = 0.1
+AT_ONCE = 1 << 16  # values compared at once: about what a cache holds of them in double precision
 MINUTE = 1e-12  # of squares: rounding makes as much of values that do not vary
 LOWEST, HIGHEST, PER_DB = -100, 300, 100  # of the histogram of rows: 0.01 dB are told apart
 
@@ -85,7 +86,10 @@ class Measuring:
             for blocks in fine.decode(memoryview(payload)[1:], first, last):
                 pairs = blocks.grid.occurrences(blocks.values, blocks.boxes, group.tensor)
                 for samples, stored, decoded in pairs:
-                    measuring._add(samples, stored, decoded)
+                    each = max(AT_ONCE // max(math.prod(stored.shape[:-1]), 1), 1)
+                    for start in range(0, stored.shape[-1], each):
+                        some = slice(start, start + each)
+                        measuring._add(samples[some], stored[..., some], decoded[..., some])
         return found
 
     def _add(self, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray) -> None:
