@@ -172,7 +172,9 @@ def test_a_server_without_byte_ranges_is_told_of(
 
 
 def test_an_epoch_takes_a_request_a_row_group(counted: str) -> None:
-    torch = pytest.importorskip("featcodec.torch")
+    pytest.importorskip("torch")
+    from featcodec import torch
+
     dataset = torch.FeatureDataset([counted] * 2, keys=["features", "labels"])
     REQUESTS.clear()
     stream = torch.FeatureStream(dataset, 50)

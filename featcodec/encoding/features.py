@@ -30,6 +30,7 @@ from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals, decibels
 from .row_group import Distortion
+from .rungs import rungs
 from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
@@ -60,6 +61,7 @@ class FeatureEncoder:
     options: Options
     progress: Callable[[int], None] | None = None
     kept: Kept | None = None  # how the last group at an SNR was written
+    lowest: float = math.inf  # dB of the slice that has least, of what was written last
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
@@ -107,29 +109,33 @@ class FeatureEncoder:
         and count twice.
         """
         samples, mark = chooser.samples, self.writer.mark()
+
+        def cost(header: GroupHeader | None) -> tuple[bool, float]:
+            """Whether some slice has too little, and the size."""
+            size = math.inf if header is None else size_of(self.writer, mark[0], header)
+            return self.lowest < snr - BELOW, size
+
         way: Way = partial(self._reaching, samples, choice, snr)
         header, best, missed = way(), way, 0
-        least = math.inf if header is None else size_of(self.writer, mark[0], header)
+        least = cost(header)
         rival = chooser.rival(choice)
         if rival is not None:
             self.writer.rewind(mark)
             way = partial(self._reaching, samples, rival, snr)
             header = way()
-            size = math.inf if header is None else size_of(self.writer, mark[0], header)
-            best, least = (way, size) if size < least else (best, least)
-        few = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
-        scarce = choice.picture is None and tuning.LEAST_BITS < choice.estimate.bits <= few
-        for more in (rung for rung in tuning.RUNGS if scarce and rung > snr):
-            another = chooser.higher(more, tuning.RUNG_BITS * 8 * least)
+            best, least = (way, cost(header)) if cost(header) < least else (best, least)
+        for more in rungs(samples, choice, snr, header, *least):
+            another = chooser.higher(
+                more, math.inf if least[0] else tuning.RUNG_BITS * 8 * least[1]
+            )
             if another is None:
                 missed += 2
             else:
                 self.writer.rewind(mark)
                 way = partial(self._at_snr, samples, another, more, least=snr)
                 header = way()
-                size = math.inf if header is None else size_of(self.writer, mark[0], header)
-                missed = 0 if size < least else missed + 1
-                best, least = (way, size) if size < least else (best, least)
+                missed = 0 if cost(header) < least else missed + 1
+                best, least = (way, cost(header)) if cost(header) < least else (best, least)
             if missed >= tuning.RUNGS_TRIED:
                 break
         if best is way:
@@ -204,15 +210,17 @@ class FeatureEncoder:
         without it.
         """
         of_task = None if metric is None else metric.signal
+        even = self._slice_control(samples.group, choice, snr if least is None else least)
         attempts = SnrWriter(
             self._group_writer(samples.group, self.profile),
             samples,
             Signals.of(samples.group, choice.stats, of_task),
             snr,
-            self._slice_control(samples.group, choice, snr if least is None else least),
+            even,
             partial(self._refitted, samples, snr),
         )
         header = attempts.write(choice)
+        self.lowest = math.inf if even is None else even.lowest
         if header is not None and attempts.last is not None:
             last, written = attempts.last
             self.kept = Kept(samples.group, last, attempts.measured, written.each)

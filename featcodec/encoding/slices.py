@@ -10,6 +10,7 @@ from ..align.layout import CHANNEL, SAMPLE, Layout
 from .tensors.group import Group
 
 MOST_INDICES = 64  # of an axis of layers or heads
+LEAST_WIDTH = 16  # channels of a head: fewer may be a row of a map that nobody says to be one
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,6 @@ def _heads(layout: Layout, shape: tuple[int, ...]) -> np.ndarray:
     """Return the slices of the channels."""
     lengths = [n for n, letter in zip(shape, layout.axes, strict=True) if letter in CHANNEL]
     channels = math.prod(lengths)
-    if len(lengths) < 2 or lengths[0] > MOST_INDICES:
+    if len(lengths) < 2 or lengths[0] > MOST_INDICES or channels < LEAST_WIDTH * lengths[0]:
         return np.zeros(channels, np.int64)
     return np.arange(channels) // (channels // lengths[0])

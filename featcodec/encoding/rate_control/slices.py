@@ -40,6 +40,7 @@ class SliceControl:
     least: float  # dB that each slice is to have
     exponents: np.ndarray = field(init=False)  # (slices of samples, of channels)
     rounds: int = 0
+    lowest: float = math.inf  # dB of the slice that has least, when last measured
 
     def __post_init__(self) -> None:
         self._forget()
@@ -53,6 +54,7 @@ class SliceControl:
     def next(self, found: Measured, step: float) -> Finer | None:
         """Return the gains after those that reached what was found; None when all is well."""
         snrs, noise = snrs_of(found.slices), found.slices[3]
+        self.lowest = float(np.nanmin(snrs, initial=math.inf))
         if self.rounds == ROUNDS or not (snrs < self.least).any():
             return None
         self.rounds += 1

@@ -34,6 +34,7 @@ LIKELY = {
 }
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
 JUDGED_VALUES = 1 << 22
+SURE_PARTS = 128  # of unlike scale: no more than that surely are layers or heads
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
 
 Judge = Callable[[Layout, Sequence[Tensor]], float]  # the bits of tensors of one group, about
@@ -77,7 +78,10 @@ def best_layouts(
         alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]
         if not is_stated and each:
             stacked = stacked_axes(same)
-            alike = with_independent(alike, stacked) or alike if stacked else alike
+            apart = with_independent(alike, stacked) if stacked else []
+            parts = math.prod(same[0].shape[axis] for axis in stacked)
+            # So many may be channels and rows of maps: bits must tell.
+            alike = [*alike, *apart] if parts > SURE_PARTS else apart or alike
             alike = joined_tokens(same) or alike
         known = [] if is_stated else [one for one in trained[same[0].name] if one not in alike]
         if not is_stated:
