@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import featcodec.numpy as fc
 from featcodec import Profile
 from featcodec.container.reader import Reader
-from featcodec.encoding.tensors.grouping import told_apart
+from featcodec.encoding.tensors.labels import told_apart
 from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.training.linear import train
@@ -151,11 +151,12 @@ def features(draw: st.DrawFn) -> np.ndarray:
 
 
 @settings(deadline=None, max_examples=12)
-@given(features(), features(), st.sampled_from([3.0, 8.0, 15.0, 25.0]))
+@given(features(), features(), st.sampled_from([3.0, 8.0, 15.0, 25.0]), st.sampled_from([1, 3]))
 def test_no_file_is_larger_with_a_profile(
-    trained: np.ndarray, values: np.ndarray, snr: float
+    trained: np.ndarray, values: np.ndarray, snr: float, tensors: int
 ) -> None:
     channels = values.shape[1]
-    profile = profile_of({"x": np.resize(trained, (300, channels))}, layout="LD")
-    without = fc.save({"x": values}, snr=snr, layout="LD")
-    assert len(fc.save({"x": values}, snr=snr, layout="LD", profile=profile)) <= len(without)
+    profile = profile_of({"x_0": np.resize(trained, (300, channels))}, layout="LD")
+    some = {f"x_{i}": part for i, part in enumerate(np.array_split(values, tensors))}
+    without = fc.save(some, snr=snr, layout="LD")
+    assert len(fc.save(some, snr=snr, layout="LD", profile=profile)) <= len(without)

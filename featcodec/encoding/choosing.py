@@ -34,18 +34,21 @@ class Chooser:
         self.first = Race(samples, self._entries, family, snr)
         return self._of(self.first)
 
-    def rival(self, choice: Choice) -> Choice | None:
-        """Return the choice without the profile where that may take fewer bits, once written."""
+    def rival(self, choice: Choice, bits: float) -> Choice | None:
+        """Return the choice without the profile where that may take fewer bits, once written.
+
+        A choice with it, as written, takes so many.
+        """
         trials = [t.bits for t in self.first.trials if t.recipe.of_profile] if self.first else []
         if self.first is None or not trials:
             return None
         race = self.first.without_profile()
-        mine, other = (max(bits, tuning.FEW_BITS) for bits in (min(trials), race.least))
-        if not 1 / tuning.CONTESTED < mine / other < tuning.CONTESTED:
+        mine, other = (bits, race.least) if choice.uses_profile else (race.least, min(trials))
+        if tuning.CONTESTED * max(mine, tuning.FEW_BITS) < other:
             return None
         found = Chooser(self.samples, None, self.options)._of(race)
         few = choice.estimate.bits < tuning.FEW_BITS
-        most = (tuning.RUNG_BITS if few else tuning.DOUBT) * choice.estimate.bits
+        most = (tuning.RUNG_BITS if few else tuning.DOUBT) * max(choice.estimate.bits, bits)
         if found is None or found.estimate == choice.estimate or found.estimate.bits > most:
             return None
         return found

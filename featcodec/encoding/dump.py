@@ -1,6 +1,8 @@
 """A dump to a file: its groups one after the other, then the index."""
 
 import math
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
@@ -143,14 +145,23 @@ class DumpEncoder:
         if self.quality.bpfp is not None:
             return at_rate(lambda snr: self.encode(_at(snr, self.profile)), self.quality.bpfp)
         report = self.encode(self.quality)
-        if not self.others:
-            return report
-        self.groups, self.others = self.others, self.groups
-        other = self.encode(self.quality)
-        if other.output_bytes <= report.output_bytes:
-            return other
-        self.groups, self.others = self.others, self.groups
-        return self.encode(self.quality)
+        return self._smaller(report) if self.others else report
+
+    def _smaller(self, report: Report) -> Report:
+        """Write the other groups, too, and keep the smaller file."""
+        kept = (self.out, self.features, self.groups)
+        with tempfile.TemporaryFile() as spare:
+            self.out, self.groups = spare, self.others
+            other = self.encode(self.quality)
+            if other.output_bytes > report.output_bytes:
+                self.out, self.features, self.groups = kept
+                return report
+            self.out = kept[0]
+            self.out.seek(0)
+            self.out.truncate()
+            spare.seek(0)
+            shutil.copyfileobj(spare, self.out)
+        return other
 
     def encode(self, quality: Quality) -> Report:
         """Write the whole file at one quality, over what was written before."""

@@ -118,7 +118,7 @@ class FeatureEncoder:
         way: Way = partial(self._reaching, samples, choice, snr)
         header, best, missed = way(), way, 0
         least = cost(header)
-        rival = chooser.rival(choice)
+        rival = chooser.rival(choice, 8 * least[1])
         if rival is not None:
             self.writer.rewind(mark)
             way = partial(self._reaching, samples, rival, snr)
@@ -170,7 +170,8 @@ class FeatureEncoder:
             if found is not None:
                 break
             wanted = snr + more
-            chooser = Chooser(samples, self.profile, self.options)
+            profile = self.profile if choice.uses_profile else None
+            chooser = Chooser(samples, profile, self.options)
             another = metric.choice(wanted) if metric else chooser.choice(wanted)
             if another is not None:
                 found = self._at_snr(samples, another, snr, metric)
@@ -217,7 +218,7 @@ class FeatureEncoder:
             Signals.of(samples.group, choice.stats, of_task),
             snr,
             even,
-            partial(self._refitted, samples, snr),
+            partial(self._refitted, samples, snr, self.profile if choice.uses_profile else None),
         )
         header = attempts.write(choice)
         self.lowest = math.inf if even is None else even.lowest
@@ -235,11 +236,13 @@ class FeatureEncoder:
         several = math.prod(slices.counts) > 1 and slices.gains <= limits.SLICES
         return SliceControl(slices, snr - BELOW) if several else None
 
-    def _refitted(self, samples: Samples, snr: float, slices: SliceGains) -> Choice | None:
+    def _refitted(
+        self, samples: Samples, snr: float, profile: Profile | None, slices: SliceGains
+    ) -> Choice | None:
         """Return a choice for slices that are divided by their gains."""
         scaled = Samples(replace(samples.group, slices=slices), self.options.samples)
         grown = float(np.exp2(2 * slices.exponents / PER_OCTAVE).mean())
-        chooser = Chooser(scaled, self.profile, self.options)
+        chooser = Chooser(scaled, profile, self.options)
         return chooser.choice(snr + 10 * math.log10(grown))
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:

@@ -1,6 +1,5 @@
 """Tensors of a dump to tensor groups (encoder's choice; any grouping decodes)."""
 
-import contextlib
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from ...tensors import Source, Tensor
 from .axes import best_layouts
 from .cut import cut
 from .group import Group
-from .labels import label_of, told_apart
+from .labels import has_parts, label_of, told_apart, trained_layouts
 from .lossless import LosslessGroup, lossless_group
 from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
@@ -46,8 +45,9 @@ def group_tensors(
     Floating tensors are features unless the file is `lossless`, or a rule says otherwise. `judge`
     returns about how many bits a group takes; with it, axes nobody states are those of the
     fewest bits, those of the `entries` of a profile among them. Another judge, `joins`, may say
-    which tensors are one group. For `training`, few tokens never serve as channels, and what
-    differs in statistics is apart, whatever bits that takes in a file.
+    which tensors are one group where the profile has no entries of their parts. For `training`, few
+    tokens never serve as channels, and what differs in statistics is apart, whatever bits that
+    takes in a file.
     """
     metadata, rules = source.metadata or {}, Rules(options.rules)
     asked = {tensor.name: rules.of(tensor.name) for tensor in source.tensors}
@@ -78,9 +78,8 @@ def group_tensors(
             reasons = dict.fromkeys(exact[t.name] for t in alike if t.name in exact)
             groups.append(lossless_group(alike, tuple(reasons)))
         else:
-            for group in _features(
-                key, alike, metadata, None if training else joins or judge, pooled
-            ):
+            told = judge if joins is None or has_parts(alike, entries) else joins
+            for group in _features(key, alike, metadata, None if training else told, pooled):
                 reading = readings[alike[0].of or alike[0].name]
                 groups.append(replace(group, reading=reading))
     order = {tensor.name: i for i, tensor in enumerate(tensors)}
@@ -217,22 +216,11 @@ def _by_bits(
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
     stated = {tensor.name: is_stated(tensor, metadata, options) for tensor in tensors}
     trained = {
-        tensor.name: _trained(tensor, label_of(metadata, tensor.name), entries)
+        tensor.name: trained_layouts(tensor, label_of(metadata, tensor.name), entries)
         for tensor in tensors
     }
     found = best_layouts(tensors, inferred, stated, bits, uneven, not options.pool, trained, swaps)
     return {name: (aligned[name][0], layout) for name, layout in found.items()}
-
-
-def _trained(tensor: Tensor, label: str, entries: Sequence[ProfileEntry]) -> tuple[Layout, ...]:
-    """Return the layouts of the entries of a profile by that name which fit a tensor."""
-    found: dict[Layout, None] = {}
-    for entry in entries:
-        layout = Layout(entry.layout, entry.prefix_tokens, entry.grid)
-        with contextlib.suppress(LayoutError):
-            if entry.name == label and layout.token_grid(tensor.shape)[-1] == entry.channels:
-                found[layout] = None
-    return tuple(found)
 
 
 def _values(tensors: Sequence[Tensor]) -> int:

@@ -1,13 +1,23 @@
-"""What features are called: by whoever made the dump, or by the names of their tensors."""
+"""What tensors are called, by which profiles keep their entries, and the entries of those names."""
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
+
+from ...align.layout import Layout, LayoutError
+from ...container.model import ProfileEntry
+from ...tensors import Tensor
+
+
+def stem_of(name: str) -> str:
+    """Return a name without its numbers."""
+    return re.sub(r"\d+", "#", name)
 
 
 def label_of(metadata: Mapping[str, str], name: str) -> str:
     """Return what a profile calls features of this kind: model and layer, or the name's stem."""
     named = [metadata[key] for key in ("model", "layer") if metadata.get(key)]
-    return " / ".join(named) or re.sub(r"\d+", "#", name)
+    return " / ".join(named) or stem_of(name)
 
 
 def told_apart(names: Sequence[str], others: Sequence[str]) -> str:
@@ -16,8 +26,8 @@ def told_apart(names: Sequence[str], others: Sequence[str]) -> str:
     >>> told_apart(["layer.3.text_1", "layer.3.text_2"], ["layer.3.text_1", "layer.4.text_1"])
     'layer.3.text_#'
     """
-    stem = re.sub(r"\d+", "#", names[0])
-    if any(re.sub(r"\d+", "#", name) != stem for name in names):
+    stem = stem_of(names[0])
+    if any(stem_of(name) != stem for name in names):
         return ""
     pattern = re.compile(r"(\d+)".join(map(re.escape, stem.split("#"))))
     matches = [match for match in map(pattern.fullmatch, others) if match]
@@ -27,3 +37,23 @@ def told_apart(names: Sequence[str], others: Sequence[str]) -> str:
         return ""
     kept = (min(n) if len(n) == 1 and n != of_all else "#" for n, of_all in zip(mine, every))
     return "".join(a + b for a, b in zip(stem.split("#"), (*kept, "")))
+
+
+def has_parts(tensors: Sequence[Tensor], entries: Sequence[ProfileEntry]) -> bool:
+    """Return whether a profile has entries for some of the tensors among them, such as a layer."""
+    stems = {stem_of(tensor.name) for tensor in tensors}
+    names = {entry.name for entry in entries} - stems
+    return any(stem_of(name) in stems for name in names)
+
+
+def trained_layouts(
+    tensor: Tensor, label: str, entries: Sequence[ProfileEntry]
+) -> tuple[Layout, ...]:
+    """Return the layouts of the entries of a profile by that name which fit a tensor."""
+    found: dict[Layout, None] = {}
+    for entry in entries:
+        layout = Layout(entry.layout, entry.prefix_tokens, entry.grid)
+        with contextlib.suppress(LayoutError):
+            if entry.name == label and layout.token_grid(tensor.shape)[-1] == entry.channels:
+                found[layout] = None
+    return tuple(found)
