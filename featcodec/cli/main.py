@@ -68,7 +68,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; never a traceback for what a user can cause."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that temporary files go
+    usual = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # temporary files go
     try:
         sys.exit(cli.main(arguments, prog_name="featcodec", standalone_mode=False) or 0)
     except click.UsageError as error:
@@ -85,3 +85,5 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         asked = sys.argv[1:] if arguments is None else arguments
         verbose = "-v" in asked or "--verbose" in asked
         sys.exit(failures.say(failures.known(error), STREAM, verbose))
+    finally:
+        signal.signal(signal.SIGTERM, usual or signal.SIG_DFL)  # what calls this may start processes of its own
