@@ -86,4 +86,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         verbose = "-v" in asked or "--verbose" in asked
         sys.exit(failures.say(failures.known(error), STREAM, verbose))
     finally:
-        signal.signal(signal.SIGTERM, usual or signal.SIG_DFL)  # what calls this may start processes of its own
+        signal.signal(
+            signal.SIGTERM, usual or signal.SIG_DFL
+        )  # what calls this may start processes of its own

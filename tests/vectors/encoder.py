@@ -417,9 +417,10 @@ def _weak() -> dict[str, Encoded]:
     heads = np.stack(list(sentences.values()))[None]
     odd = np.concatenate([heads, 0.8 * heads[:, ::-1]])
     odd[1, 3, 7, 2] = np.nan
+    wide = np.concatenate([odd, odd[..., 3:7]], axis=3)
     return {
         "300-weak-tensors": Encoded(sentences, {"layout": "LD"}, {"snr": 12}, shows=slices),
         "301-weak-rows": Encoded(spoken, {"layout": "LD"}, {"snr": 12}, shows=slices),
         "302-weak-samples": Encoded({"kv": odd}, {"layout": "NNLD"}, {"snr": 15}, shows=slices),
-        "303-weak-channels": Encoded({"kv": odd}, {"layout": "NCLD"}, {"snr": 15}, shows=slices),
+        "303-weak-channels": Encoded({"kv": wide}, {"layout": "NCLD"}, {"snr": 15}, shows=slices),
     }

@@ -42,7 +42,7 @@ def profile_bits(
 
 def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
     """Yield the bits with a DCT of each block worth trying, with a KLT and without."""
-    target, values = 10 ** (-snr / 10) * samples.varying, samples.alignment()
+    values = samples.alignment()
     blocks = fitting.blocks_worth_trying(samples.group.grids)
     side = SIDE_BITS + CHANNEL_BITS * samples.channels
     found: dict[Sizes, tuple[Classes, float]] = {}
@@ -51,24 +51,37 @@ def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
         model = fitting.linear_model(block, None, 0, 1, fitting.centre_of(some))
         model = replace(model, transform="linear")
         latents = fitting.latents_of(model, some, samples.group.compute_dtype)
+        target = target_of(samples, some, snr)
         found[block] = latents, side + _fitted(samples, latents, block, target)
     least = min(found[block][1] for block in blocks or [samples.ones])
     yield least
-    axes, axes_bits = _axes(samples, values, target)
+    axes, axes_bits = _axes(samples, values, snr)
     if axes is not None and axes_bits < least:
         for block, (plain, bits) in found.items():
             if bits < NEAR * least or block == samples.ones:
                 turned = {sizes: np.tensordot(axes.T, a, 1) for sizes, a in plain.items()}
+                target = target_of(samples, _classes(samples, block, values), snr)
                 yield side + axes_bits + _fitted(samples, turned, block, target)
+
+
+def target_of(samples: Samples, classes: Classes, snr: float) -> float:
+    """Return the mean squared error that a normalised sample has at an SNR in dB.
+
+    A sample may lie where values are weak, at the borders of maps: its own variance counts.
+    """
+    constant = [channel for channel, _ in samples.group.constants]
+    varying = [np.delete(a, constant, axis=0) for a in classes.values()]
+    count = sum(a.size for a in varying)
+    mean = sum(float(a.sum(dtype=np.float64)) for a in varying) / max(count, 1)
+    energy = sum(float(np.vdot(a, a)) for a in varying) / max(count, 1) - mean * mean
+    return 10 ** (-snr / 10) * samples.varying * (energy if energy > 0 else 1.0)
 
 
 def _classes(samples: Samples, block: Sizes, values: ValueAlignment) -> Classes:
     return samples.sample(block, samples.sizes.trial, values)[0][False]
 
 
-def _axes(
-    samples: Samples, values: ValueAlignment, target: float
-) -> tuple[np.ndarray | None, float]:
+def _axes(samples: Samples, values: ValueAlignment, snr: float) -> tuple[np.ndarray | None, float]:
     """Return principal axes (channels, channels) of values apart from the sample, and their bits.
 
     Rounded as reflectors are; None where too little is known of them, or none pays.
@@ -82,6 +95,7 @@ def _axes(
         return None, 0.0
     centre = fitting.centre_of(some)
     axes = fitting.klt(some, centre)
+    target = target_of(samples, some, snr)
     spectrum = Spectrum.of(axes, centre, some, samples.ones, share, target)
     rank = max(ranks_of([spectrum], samples.channels - 1), default=0)
     if not rank:

@@ -9,6 +9,7 @@ from ...modes.context.search import BLOCKS
 from ..fit import fitting
 from ..fit.plain import plain_model
 from ..tensors.samples import Samples
+from .latents import target_of
 from .symbols import symbol_bits
 
 LEVELS = 25  # of the mean magnitude of a channel, half octaves
@@ -26,8 +27,7 @@ def serves(samples: Samples, family: str) -> bool:
 
 def sample_domain_bits(samples: Samples, snr: float) -> float:
     """Return the bits of a group by its channels and, on lines and maps, by neighbours."""
-    target = 10 ** (-snr / 10)
-    start = math.sqrt(12 * target)
+    start = math.sqrt(12 * 10 ** (-snr / 10))
     model, values = plain_model(samples, start)
     contexts = len(samples.ones) in BLOCKS and not samples.group.layout.prefix
     block = samples.ones
@@ -52,7 +52,7 @@ def sample_domain_bits(samples: Samples, snr: float) -> float:
         ]
         return np.concatenate([each.ravel() for each in found])
 
-    goal = target * samples.varying * (samples.std / values.std) ** 2
+    goal = target_of(samples, classes, snr)
     bits = symbol_bits(flat, contexts_of, goal, start, signs=not values.positive)
     bits *= GAIN * samples.group.values / flat.size
     return bits + SIDE_BITS + CHANNEL_BITS * samples.channels

@@ -8,8 +8,9 @@ import numpy as np
 from ..rate_control.bracket import Bracket
 from ..search.cost import bits_of_error
 
-ROUNDS = 3  # of steps
-CLOSE = 0.05  # of a logarithm, between the error and the wanted one
+ROUNDS = 3  # of steps, as long as the error is near
+MOST_ROUNDS = 12
+CLOSE, NEAR = 0.05, 0.7  # of a logarithm, between the error and the wanted one
 ZERO = 0.6  # steps, below which a value is zero
 
 # Bins of a histogram: one for each magnitude below 16, eight for each octave above.
@@ -27,11 +28,11 @@ def symbol_bits(
     """Return the bits of values at a mean squared error, near a step that reaches it."""
     curve = Bracket(goal=0.0, slope=1.5, slopes=(0.3, 3.0), reach=2.0)
     size = np.abs(values)
-    for _ in range(ROUNDS):
+    for done in range(1, MOST_ROUNDS + 1):
         magnitudes = np.minimum(size * (1 / step) + (1 - ZERO), LARGEST).astype(np.int64)
         counts, error = _histogram(values, size - magnitudes * step, magnitudes, classes, step)
         excess = math.log(max(error, 1e-300) / target)
-        if abs(excess) < CLOSE:
+        if abs(excess) < (CLOSE if done < ROUNDS else NEAR):
             break
         curve.add(math.log(step), excess)
         step = math.exp(curve.next())

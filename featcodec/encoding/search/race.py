@@ -143,13 +143,13 @@ class Race:
     def run_near(self, other: "Race", most: float) -> Choice | None:
         """Return the smallest choice of recipes that were close to the best at another SNR.
 
-        None where trials show far more bits than `most`.
+        None where none of them reaches it, or trials show far more bits than `most`.
         """
         near = other.final.close()
         close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in near]
         close = [trial for trial in close if math.isfinite(trial.bits) and not trial.exhausted]
         self.trials = close
-        if self.least > tuning.DOUBTFUL * most:
+        if not close or self.least > tuning.DOUBTFUL * most:
             return None
         self.final.run(self._finalists(close))
         return self.final.best()

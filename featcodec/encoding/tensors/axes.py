@@ -14,8 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...align.layout import CHANNEL, MAX_CHANNELS, SAMPLE, Layout, LayoutError
+from ...align.layout import CHANNEL, INDEPENDENT, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
+from .places import are_places, doubts, is_grid
 from .stacked import (
     joined_parts,
     joined_tokens,
@@ -30,7 +31,7 @@ LIKELY = {
     2: ("LD", "DL", "ND", "DN"),
     3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW", "LCD"),
     4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNHW", "CTHW"),
-    5: ("NCTHW", "NNCLD", "NNLCD", "NNNLD"),
+    5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD"),
 }
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
 JUDGED_VALUES = 1 << 22
@@ -70,18 +71,19 @@ def best_layouts(
         likely = [layout] if is_stated else _likely(same)
         if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
-        if layout.grid and not is_stated:
-            likely.insert(0, Layout(layout.axes))  # there may be so many tokens by accident
+        if layout.grid and not is_stated:  # there may be so many tokens by accident
+            likely.insert(1 if is_grid(layout, same) else 0, Layout(layout.axes))
         if swaps and not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
         alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]
         if not is_stated and each:
             stacked = stacked_axes(same)
-            apart = with_independent(alike, stacked) if stacked else []
+            apart = _apart(alike, stacked, same) if stacked else []
             parts = math.prod(same[0].shape[axis] for axis in stacked)
-            # So many may be channels and rows of maps: bits must tell.
-            alike = [*alike, *apart] if parts > SURE_PARTS else apart or alike
+            # So many may be channels, and channels of maps look the same: bits must tell.
+            sure = parts <= SURE_PARTS and not are_places(same, len(same[0].shape) - 1)
+            alike = apart or alike if sure else [*alike, *apart]
             alike = joined_tokens(same) or alike
         known = [] if is_stated else [one for one in trained[same[0].name] if one not in alike]
         if not is_stated:
@@ -92,6 +94,24 @@ def best_layouts(
             best = best if best.parts else joined_parts(same, best)
         found |= {tensor.name: best for tensor in same}
     return found
+
+
+def _apart(
+    layouts: Sequence[Layout], stacked: Sequence[int], tensors: Sequence[Tensor]
+) -> list[Layout]:
+    """Return layouts with stacked axes independent; places are no channels of them.
+
+    Of maps channels are unlike in scale and look stacked too: as long as one axis is channels.
+    """
+    last = len(tensors[0].shape) - 1
+    if not are_places(tensors, last):
+        return with_independent(layouts, stacked)
+    found = []
+    for layout in layouts:
+        channels = _channel_axes(layout)
+        if last not in channels:
+            found += with_independent([layout], [axis for axis in stacked if axis not in channels])
+    return [one for one in dict.fromkeys(found) if INDEPENDENT in one.axes]
 
 
 def _keeping_rows(
@@ -145,7 +165,8 @@ def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> 
     if sum(math.prod(tensor.shape) for tensor in tensors) < LEAST_VALUES:
         return first
     some = _some(tensors)
-    bits = {layout: judge(layout, some) for layout in likely}
+    weights = doubts(likely, some)
+    bits = {layout: weights[layout] * judge(layout, some) for layout in likely}
     bits[first] *= CLEARLY
     return min(bits, key=bits.__getitem__)
 

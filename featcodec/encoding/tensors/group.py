@@ -22,7 +22,9 @@ from .large_rows import far_larger
 from .repeats import find
 
 CHUNK = 1 << 21
+GOLDEN = (5**0.5 - 1) / 2  # the fractions of its multiples are spread evenly
 RUNS = 64  # a sample is taken from so many places
+LEAST_RUNS, LARGER = 4, 4  # one place says little of all: so many are, in a sample so much larger
 PROBE = 64  # tokens that are looked at before all
 LEAST_CHANNELS = 8  # of fewer a token shows no scale of its own
 
@@ -185,16 +187,19 @@ class Group:
         """Return about `budget` values, evenly spread, as arrays of blocks, and their share.
 
         A `disjoint` sample lies between the places of the other one, as far as there is room.
+        Equal distances would hit one row of every map: each run lies somewhere in its part.
         """
         grid = self.grid(block)
         runs = [(0, grid.slabs)]
         if self.present > budget:
             length = max(round(grid.slabs * budget / self.present / RUNS), 1)
-            count = min(max(round(grid.slabs * budget / self.present / length), 1), RUNS)
-            starts = np.linspace(0, grid.slabs - length, count).astype(int)
-            if disjoint:
-                starts = (starts + (grid.slabs - length) // (2 * count)) % (grid.slabs - length + 1)
-            runs = [(int(s), int(s) + length) for s in np.unique(starts)]
+            fit = grid.slabs * budget / self.present / length
+            count = max(min(round(fit), RUNS), min(int(LARGER * fit), LEAST_RUNS), 1)
+            half = grid.slabs / count / 2
+            within = (0.5 + np.arange(count) * GOLDEN) % 1 * max(half - length, 0)
+            starts = (2 * np.arange(count) + disjoint) * half + within
+            starts = np.unique(np.minimum(starts, grid.slabs - length).astype(int))
+            runs = [(int(s), int(s) + length) for s in starts]
         found: dict[tuple[bool, Sizes], list] = {}
         for first, last in runs:
             for key, boxes in grid.boxes(first, last).items():

@@ -10,7 +10,8 @@ import numpy as np
 from ...align.layout import Layout
 from ...align.numbers import to_float
 from ...tensors import Tensor
-from .stacked import CHANCE, MEANS_CHANGE, MINUTE, SCALES_CHANGE, probed
+from .places import MINUTE, probed
+from .stacked import CHANCE, MEANS_CHANGE, SCALES_CHANGE
 
 MOST_CLASSES = 64  # values of a number in the names that may tell layers apart
 LEAST_CLASS = 1 << 14  # values of a layer: so few are not worth a model of their own

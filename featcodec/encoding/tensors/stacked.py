@@ -6,35 +6,33 @@ unlike, one SNR for all would leave the weak ones with none.
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ...align.layout import CHANNEL, INDEPENDENT, MAX_CHANNELS, SAMPLE, Layout
-from ...align.numbers import to_float
 from ...tensors import Tensor
+from .places import MINUTE, is_border, probed
 
 MOST_INDICES = 64  # of an axis of layers or heads
 LEAST_VALUES = 1 << 13  # of an index: fewer are not worth a model of their own
 UNLIKE = 2.0  # the strongest and the weakest index: one SNR does not do for both
 APART = 1.25  # from the index of median scale: as far are a third of all, not a few tokens alone
-PROBED_TENSORS = 16
-PROBED_VALUES = 1 << 18
 LEAST_CHANNELS = 16  # of one of several parts
 MOST_PARTS = 16
 MOST_EQUAL = 8
 EXPLAINED = 0.75  # of the variance of the logarithms of scales: parts explain so much of it
 CHANCE = 4.0  # times what chance explains,
 MEANS_CHANGE, SCALES_CHANGE = 0.02, 0.01  # and so much more, is a change
-MINUTE = 1e-30
 
 
 def stacked_axes(tensors: Sequence[Tensor]) -> list[int]:
     """Return the axes along which tensors of one rank are stacked whose scales are unlike."""
     few = _few(tensors)
     some = list(probed(tensors)) if few else []
-    return [axis for axis in few if np.median([_unlike(x, axis) for x in some]) > 0]
+    unlike = [axis for axis in few if np.median([_unlike(x, axis) for x in some]) > 0]
+    return [axis for axis in unlike if np.median([is_border(x, axis) for x in some]) < 1]
 
 
 def _few(tensors: Sequence[Tensor]) -> list[int]:
@@ -193,19 +191,3 @@ def _best_cut(logs: np.ndarray, first: int, last: int) -> tuple[float, int]:
     step = abs(float(left[best] - right[best]))
     clear = step > math.log(UNLIKE) and gains[best] > part.var() * n / 5
     return (float(gains[best]) if clear else 0.0), first + int(at[best])
-
-
-def probed(
-    tensors: Sequence[Tensor], most: int = PROBED_TENSORS, whole: int | None = None
-) -> Iterator[np.ndarray]:
-    """Yield some values of some tensors, evenly spread along the longest axis.
-
-    An axis `whole` keeps all its places.
-    """
-    for tensor in tensors[:: -(-len(tensors) // most)]:
-        axes = [axis for axis in range(len(tensor.shape)) if axis != whole]
-        longest = max(axes, key=lambda axis: tensor.shape[axis], default=0)
-        step = max(math.prod(tensor.shape) // PROBED_VALUES, 1)
-        each = (*[slice(None)] * longest, slice(None, None, step))
-        values = to_float(np.asarray(tensor.array()[each]), tensor.dtype).astype(np.float64)
-        yield np.nan_to_num(values, posinf=0, neginf=0)
