@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...align.layout import CHANNEL, GRID, Layout
+from ...align.layout import CHANNEL, GRID, INDEPENDENT, Layout
 from ...align.numbers import to_float
 from ...tensors import Tensor
 
@@ -16,7 +16,7 @@ PLACES = 0.3  # correlation of neighbours
 MIRRORED = 0.9  # of the variance of the logarithms of scales: alike from both ends, a border
 ABOVE = 0.01  # the neighbours of the next row, than those beside them
 NO_PLACES = 0.1  # correlation that channels may have too
-DOUBT = 0.25  # of the bits
+DOUBT = 0.5  # of the bits
 PROBED_TENSORS = 16
 PROBED_VALUES = 1 << 18
 MINUTE = 1e-30
@@ -54,20 +54,22 @@ def is_grid(layout: Layout, tensors: Sequence[Tensor]) -> bool:
 def doubts(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> dict[Layout, float]:
     """Return what the bits of layouts are multiplied by where axes do not look like what they are.
 
-    Bits are estimates; of two that are close, the layout whose channels look like places, or whose
-    grid has an axis that looks like none, is hardly right.
+    Bits are estimates; of two that are close, the layout whose channels look like places, or of
+    whose grid one axis looks like none, is hardly right. Rows of samples may be a sequence.
     """
     alike = [max(_likeness(tensors, axis), 0.0) for axis in range(len(tensors[0].shape))]
 
     def of(layout: Layout, kind: str) -> list[float]:
         return [x for x, letter in zip(alike, layout.axes, strict=True) if letter in kind]
 
-    channels = {layout: max(of(layout, CHANNEL), default=None) for layout in layouts}
+    channels = {layout: min(of(layout, CHANNEL), default=None) for layout in layouts}
     least = min((x for x in channels.values() if x is not None), default=0.0)
     found = {}
     for layout, likeness in channels.items():
-        as_places = 0.0 if likeness is None else likeness - least
-        as_none = 1 - min(1.0, min(of(layout, GRID), default=1.0) / NO_PLACES)
+        cut = INDEPENDENT in layout.axes  # into maps of one channel, where an axis may be channels
+        as_places = float(cut) / 2 if likeness is None else likeness - least
+        grid = of(layout, GRID)
+        as_none = 1 - min(1.0, min(grid) / NO_PLACES) if len(grid) > 1 else 0.0
         found[layout] = 1 + DOUBT * (as_places + as_none)
     return found
 
