@@ -13,7 +13,7 @@ import numpy as np
 WEIGHT = 0.75  # chosen as the constants in `encoding.tuning` are
 # Of the squared errors of means: where less is beyond what independent errors leave, and so would
 # be gained, a second pass over all symbols is not worth its time.
-LEAST = 0.5
+LEAST = 0.65
 
 
 def weight_of(errors: Iterable[np.ndarray]) -> float:

@@ -27,7 +27,7 @@ class ContextCandidate(Candidate):
     START = Thresholds(0.6, 0.55)  # before there are tables
 
     def rough(self, step: float) -> PartCoder:
-        return self._fitted(step, rounds=1)[0]
+        return replace(self._fitted(step, rounds=1)[0], balance=0.0)  # whose passes take time
 
     def nearly(self, step: float) -> PartCoder:
         return self._fitted(step, rounds=2)[0]
