@@ -227,7 +227,9 @@ class Slice:
             return rows[(inside, *rest)]
         row = int(lead) + (shape[0] if lead < 0 else 0)
         if not 0 <= row < shape[0]:
-            raise IndexError(f"index {lead} is out of range for {shape[0]} rows")
+            raise IndexError(
+                f"index {lead} is out of range for {shape[0]} row{'s' * (shape[0] != 1)}"
+            )
         return self._file._rows(self._entry, row, row + 1)[(0, *rest)]
 
 

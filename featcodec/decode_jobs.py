@@ -98,7 +98,7 @@ def wanted_of(reader: Reader, names: Sequence[str], dtype: str | None) -> list[D
     """
     entries = chosen_entries(reader, names)
     if dtype is not None and dtype not in FLOATS:
-        raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
+        raise InvalidInput(f"type {dtype!r}: use one of {', '.join(sorted(FLOATS))}")
     kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
     return [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
 

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import os
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -118,7 +117,7 @@ def _left_out(dump: Dump, rules: Rules) -> list[str]:
     """
     for name, why in dump.refused.items():
         if not rules.drops(name):
-            raise InvalidInput(f"{why}; or leave it out with --drop {shlex.quote(name)}")
+            raise InvalidInput(f"{why}; or leave it out with rules={{{name!r}: 'drop'}}")
     names = [*(tensor.name for tensor in dump.tensors), *dump.refused]
     unused = [f"no tensor has a name like {pattern!r}" for pattern in rules.unused(names)]
     return [*dump.remarks, *unused]

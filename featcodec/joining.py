@@ -16,7 +16,6 @@ from .container.index import PartEntry, TensorEntry
 from .container.joining import Coded, check_alike, join, merged
 from .container.reader import Reader
 from .elements import FLOATS
-from .errors import ProfileMissing
 from .opening import open_source
 from .outputs import complete, refuse_input
 from .rules import LOSSLESS
@@ -130,16 +129,13 @@ def _room(path: Path_) -> BinaryIO:
 
 def _profile_of(file: Coded) -> "Profile | None":
     """Return the profile that a file names, if it names one."""
-    from .coding.profile import Profile
+    from .coding.profile import Profile, missing
 
     for digest in file.index.profiles:
         data = file.embedded.get(digest)
         found = Profile.parse(data) if data else Profile.find(digest, file.name)
         if found is None:
-            raise ProfileMissing(
-                f"{file.name} needs the profile with SHA-256 {digest.hex()};"
-                " name its file with --profile, or add it with `featcodec profiles add`"
-            )
+            raise missing(digest, file.name)
         return found
     return None
 

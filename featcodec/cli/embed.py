@@ -38,13 +38,14 @@ def work(task: Task) -> batch.Done | batch.Skipped:
     if not wanted:
         needs = reader.index.profiles
         return batch.Skipped("it holds its profiles" if needs else "it needs no profile")
-    paths = [Path(named().get(name, name)) for name in task.profiles]
-    given = {digest_of(one): one for one in paths}
+    given = dict(map(_read, task.profiles))
     found = {digest: given.get(digest) or find(digest, path) for digest in wanted}
     data = []
     for digest, place in found.items():
         if place is None:
-            what = f"{path} needs the profile with SHA-256 {digest.hex()}"
+            others = " and ".join(one.hex() for one in given)
+            other = f", and what was given has {others}" if given else ""
+            what = f"{path} needs the profile with SHA-256 {digest.hex()}{other}"
             raise ProfileMissing(f"{what}; name its file with --profile")
         data.append(place.read_bytes())
     with Path(path).open("rb") as source, written(path, overwrite=True) as out:
@@ -52,6 +53,18 @@ def work(task: Task) -> batch.Done | batch.Skipped:
         size = embed(out, path, data)
         os.fsync(out.fileno())
     return batch.Done(size - sum(map(len, data)), size)
+
+
+def _read(name: str) -> tuple[bytes, Path]:
+    """Return the SHA-256 and the file of a profile that was given, a name or a path."""
+    path = Path(named().get(name, name))
+    digest = digest_of(path)
+    if digest is None:
+        raise InvalidInput(
+            f"profile {name}: there is none; -p takes a file, or a name that `featcodec profiles`"
+            " lists"
+        )
+    return digest, path
 
 
 @click.command()

@@ -215,7 +215,8 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
     bpfp = 8 * found["file_bytes"] / values if values else 0.0
     lines = [
         f"  featcodec {found['format_version']}, {render.size(found['file_bytes'])},"
-        f" {len(tensors)} tensors, {values:,} values, {bpfp:.3f} bpfp"
+        f" {render.count(len(tensors), 'tensor')}, {render.count(values, 'value')},"
+        f" {bpfp:.3f} bpfp"
     ]
     for key, value in (found["metadata"] or {}).items():
         short = value if len(value) <= 100 else value[:97] + "..."
@@ -241,7 +242,9 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
     if tensors:
         lines += ["", *("  " + line for line in render.table(rows, {6, 7}))]
     if len(shown) < len(groups):
-        lines.append(f"  ... and {len(groups) - len(shown)} more groups (-v shows all)")
+        lines.append(
+            f"  ... and {render.count(len(groups) - len(shown), 'more group')} (-v shows all)"
+        )
     lines += details(shown)
     return lines
 
@@ -287,7 +290,8 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
         if tensor["truncation"] is None:
             continue
         cut, norm = tensor["truncation"], tensor["normalization"]
-        kept = f", {cut['clipped']:,} values beyond kept exactly" if cut["clipped"] else ""
+        beyond = render.count(cut["clipped"], "value")
+        kept = f", {beyond} beyond kept exactly" if cut["clipped"] else ""
         bound = f", largest error {tensor['max_error']:.3g}" if tensor["max_error"] else ""
         task = f", task SNR {tensor['task_snr_db']:.2f} dB" if tensor["task_snr_db"] else ""
         task += f" for {tensor['task']}" if tensor["task"] is not None else ""

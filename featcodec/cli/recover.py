@@ -54,9 +54,9 @@ def command(
     shapes = recover_file(file, output, profiles=known, overwrite=force)
     if not quiet:
         rows = [(name, shape[0] if shape else 1) for name, shape in shapes.items()]
-        for name, count in rows[:SHOWN]:
-            render.tell(f"{output}: {name}: {count} samples")
+        for name, samples in rows[:SHOWN]:
+            render.tell(f"{output}: {name}: {render.count(samples, 'sample')}")
         if len(rows) > SHOWN:
-            render.tell(f"{output}: {len(rows) - SHOWN} tensors more")
+            render.tell(f"{output}: {render.count(len(rows) - SHOWN, 'more tensor')}")
         render.tell(f"remove {file} when you do not need it")
     return 0

@@ -95,7 +95,8 @@ def tell(profile: "Profile") -> None:
         part = " (prefix tokens)" if entry.prefix else ""
         tuned = f", for {entry.task}" if entry.task is not None else ""
         tuned += f", recommended task SNR {entry.recommended:g} dB" if entry.recommended else ""
-        render.tell(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}{tuned}")
+        channels = render.count(entry.channels, "channel")
+        render.tell(f"  {entry.name}{part}: {channels}, {entry.layout}{tuned}")
 
 
 def opened(paths: Iterable[str]) -> "Iterator[Dump]":

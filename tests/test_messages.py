@@ -1,0 +1,134 @@
+"""What is said of mistakes: in Python of arguments, in the shell of options, and of the files."""
+
+import pydoc
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save_file as dump_file
+
+import featcodec
+from featcodec.cli.failures import as_typed
+from featcodec.errors import FeatcodecError, InvalidInput
+from featcodec.numpy import load, save, save_file
+from featcodec.request import Options, Quality
+
+from .test_cli import run
+
+X = np.random.default_rng(0).normal(size=(60, 16)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with dumps, files and profiles."""
+    here: Path = tmp_path_factory.mktemp("messages")
+    dump_file({"x": X}, here / "x.safetensors")
+    dump_file({"x": X, "y": X}, here / "two.safetensors")
+    np.savez(here / "text.npz", x=X, words=np.array(["a"]))
+    for number in (0, 1):
+        dump_file({"x": X * (1 + number)}, here / f"{number}.safetensors")
+        profile = here / "apart" / str(number) / "p.fcp"
+        profile.parent.mkdir(parents=True)
+        run("train", here / f"{number}.safetensors", "-o", profile, "-q")
+    for name, more in (("x", []), ("two", []), ("needy", ["-p", here / "apart" / "0" / "p.fcp"])):
+        source = here / f"{'x' if more else name}.safetensors"
+        assert run("encode", source, "-o", here / f"{name}.fcz", "--snr", "1", *more).status == 0
+    return here
+
+
+def mistakes(here: Path) -> Iterator[Callable[[], object]]:
+    """Yield calls that fail, each by a mistake of a user."""
+    other = featcodec.Profile.load(here / "apart" / "1" / "p.fcp")
+    yield lambda: save({"x": X}, snr=0)
+    yield lambda: save({"x": X}, snr="10")
+    yield lambda: save({"x": X}, max_error=float("nan"))
+    yield lambda: save({"x": X}, row_snr=1, max_error=1)
+    yield lambda: save_file({"x": X}, here)
+    yield lambda: featcodec.encode_file(here / "x.safetensors", here / "x.fcz")
+    yield lambda: featcodec.encode_file(here / "text.npz", here / "text.fcz")
+    yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npy")
+    yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npz", dtype="BF16")
+    yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npz", dtype="float32")
+    yield lambda: featcodec.decode_file(here / "needy.fcz", here / "back", profiles=[other])
+    yield lambda: featcodec.Profile.load("nothing")
+
+
+def test_errors_in_python_name_no_options_of_the_shell(folder: Path) -> None:
+    for mistake in mistakes(folder):
+        with pytest.raises(FeatcodecError) as caught:
+            mistake()
+        assert "--" not in str(caught.value)
+
+
+def test_errors_in_the_shell_name_its_options(folder: Path) -> None:
+    here = folder
+    said = run("encode", here / "x.safetensors").failed(1)
+    assert said.endswith("x.fcz exists; use --force to overwrite it\n")
+    said = run("encode", here / "text.npz").failed(1)
+    assert said.endswith("or leave it out with --drop words\n")
+    said = run("decode", here / "two.fcz", "-o", here / "two.npy").failed(1)
+    assert "choose one with --tensor NAME" in said
+    said = run("decode", here / "two.fcz", "-o", here / "two.npz", "--dtype", "BF16").failed(1)
+    assert "add --dtype F32" in said
+    said = run("decode", here / "needy.fcz", "-o", here / "back").failed(4)
+    assert "name its file with --profile" in said
+
+
+@given(st.text(min_size=1))
+def test_any_tensor_can_be_dropped_as_an_error_says(name: str) -> None:
+    said = as_typed(f"x.npz: it holds text; or leave it out with rules={{{name!r}: 'drop'}}")
+    assert said == f"x.npz: it holds text; or leave it out with --drop {shlex.quote(name)}"
+
+
+@pytest.mark.parametrize("command", ["decode", "embed"])
+def test_a_profile_that_is_not_the_one_needed_is_said_to_be_another(
+    command: str, folder: Path
+) -> None:
+    other = folder / "apart" / "1" / "p.fcp"
+    sha256 = featcodec.Profile.load(other).digest.hex()
+    assert f"what was given has {sha256};" in run(
+        command, folder / "needy.fcz", "-p", other
+    ).failed(4)
+    said = run(command, folder / "needy.fcz", "-p", "nothing").failed(1)
+    assert "profile nothing: " in said and "`featcodec profiles` lists" in said
+
+
+def test_files_of_the_other_kind_are_called_what_they_are(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"x\.fcz holds features, not a profile"):
+        featcodec.Profile.load(folder / "x.fcz")
+    with pytest.raises(FeatcodecError, match=r"p\.fcp holds a profile, not features"):
+        featcodec.safe_open(folder / "apart" / "0" / "p.fcp")
+    with pytest.raises(FeatcodecError, match="the data is empty"):
+        load(b"")
+
+
+def test_an_argument_that_is_none_is_named() -> None:
+    with pytest.raises(TypeError, match="'layouts'; a quality is one of snr, bpfp, max_error"):
+        save({"x": X}, layouts="ND")
+    assert Options().rules == {} and Quality.choose(snr=np.float32(3)).snr == 3
+
+
+def test_one_of_a_thing_is_singular(folder: Path) -> None:
+    dump_file({"x": np.ones(1, np.float32)}, folder / "one.safetensors")
+    assert run("encode", folder / "one.safetensors", "-f").status == 0
+    assert b" 1 tensor, 1 value, " in run("info", folder / "one.fcz").out
+    assert b" 2 tensors, 1,920 values, " in run("info", folder / "two.fcz").out
+    with pytest.raises(InvalidInput, match="layout 'D' has 1 axis, the tensor 2"):
+        save({"x": X}, layout={"x": "D"})
+
+
+def test_a_long_name_leaves_the_lines_of_others_alone(folder: Path) -> None:
+    dump_file({"n" * 3000: X, "x": X}, folder / "long.safetensors")
+    assert run("encode", folder / "long.safetensors", "-f").status == 0
+    lines = run("info", folder / "long.fcz").out.decode().splitlines()
+    assert all(len(line) < 200 for line in lines if "nnn" not in line)
+
+
+def test_what_there_is_is_listed_before_it_is_used() -> None:
+    assert {"Codec", "encode_file", "numpy", "errors", "joining"} <= set(dir(featcodec))
+    assert all(hasattr(featcodec, name) for name in dir(featcodec))
+    assert "encode_file(" in pydoc.render_doc(featcodec)
