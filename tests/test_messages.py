@@ -1,5 +1,6 @@
 """What is said of mistakes: in Python of arguments, in the shell of options, and of the files."""
 
+import io
 import pydoc
 import shlex
 from collections.abc import Callable, Iterator
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save as safetensors_bytes
 from safetensors.numpy import save_file as dump_file
 
 import featcodec
 from featcodec.cli.failures import as_typed
+from featcodec.dumps import Dump
 from featcodec.errors import FeatcodecError, InvalidInput
 from featcodec.numpy import load, save, save_file
 from featcodec.request import Options, Quality
@@ -93,8 +96,8 @@ def test_a_profile_that_is_not_the_one_needed_is_said_to_be_another(
     assert f"what was given has {sha256};" in run(
         command, folder / "needy.fcz", "-p", other
     ).failed(4)
-    said = run(command, folder / "needy.fcz", "-p", "nothing").failed(1)
-    assert "profile nothing: " in said and "`featcodec profiles` lists" in said
+    said = run(command, folder / "needy.fcz", "-p", "nothing").misused()
+    assert "--profile nothing: " in said and "`featcodec profiles` lists" in said
 
 
 def test_files_of_the_other_kind_are_called_what_they_are(folder: Path) -> None:
@@ -132,3 +135,35 @@ def test_what_there_is_is_listed_before_it_is_used() -> None:
     assert {"Codec", "encode_file", "numpy", "errors", "joining"} <= set(dir(featcodec))
     assert all(hasattr(featcodec, name) for name in dir(featcodec))
     assert "encode_file(" in pydoc.render_doc(featcodec)
+
+
+def test_a_layout_that_no_tensor_has_the_rank_of_is_said(folder: Path) -> None:
+    said = run("encode", folder / "x.safetensors", "-f", "--layout", "NCHW").err
+    assert "layout 'NCHW' has 4 axes, which no tensor has, and is ignored" in said
+    for fitting in ("ND", "x=ND"):
+        said = run("encode", folder / "x.safetensors", "-f", "--layout", fitting).err
+        assert "ignored" not in said
+
+
+def test_outputs_of_one_name_are_said_with_the_inputs(folder: Path) -> None:
+    dumps = [folder / "apart" / str(number) / "x.safetensors" for number in (0, 1)]
+    said = run("encode", *dumps, "--output-dir", folder / "out").misused()
+    assert all(str(dump) in said for dump in dumps)
+
+
+@given(length=st.integers(0, 4000), more=st.binary(max_size=9))
+def test_a_dump_that_is_cut_off_or_longer_is_said_to_be(length: int, more: bytes) -> None:
+    whole = safetensors_bytes({"x": X})
+    data = whole[:length] if length < len(whole) else whole + more
+    with pytest.raises(InvalidInput) as caught:
+        Dump(io.BytesIO(data))
+    says = (
+        "is empty" if not data else "is not a dump" if len(data) < 9 else f"has {len(data):,} bytes"
+    )
+    assert says in str(caught.value) and "deserializ" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"hello\n" * 30, b"[1, 2]", bytes(range(200)), b"\0" * 100])
+def test_what_is_no_dump_is_called_so(data: bytes) -> None:
+    with pytest.raises(InvalidInput, match="is not a dump: neither safetensors"):
+        Dump(io.BytesIO(data))

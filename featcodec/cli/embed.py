@@ -14,7 +14,7 @@ from ..container.source import File
 from ..errors import InvalidInput, ProfileMissing
 from ..outputs import complete as written
 from ..profiles import digest_of, find, named
-from . import batch, complete, gather, render, targets
+from . import asked, batch, complete, gather, render, targets
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def _read(name: str) -> tuple[bytes, Path]:
     multiple=True,
     metavar="P",
     help="Profile that is found nowhere else.",
+    callback=asked.profile_there,
     shell_complete=complete.profile,
 )
 @batch.options("made whole")

@@ -2,7 +2,7 @@
 
 import click
 
-from . import complete, failures, render, targets
+from . import asked, complete, failures, render, targets
 
 PART = ".part"
 SHOWN = 8  # tensors of which the rows are said
@@ -24,6 +24,7 @@ SHOWN = 8  # tensors of which the rows are said
     multiple=True,
     metavar="P",
     help="That of the writer.",
+    callback=asked.profile_there,
     shell_complete=complete.profile,
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
