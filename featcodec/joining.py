@@ -49,6 +49,7 @@ def concat_files(sources: Sequence[Path_], destination: Path_, *, overwrite: boo
     >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
     >>> size = concat_files(["feats.fcz", "feats.fcz"], "twice.fcz", overwrite=True)
     """
+    sources = _several(sources)
     for source in sources:
         refuse_input(source, destination)
     with ExitStack() as stack:
@@ -107,7 +108,7 @@ def append_file(
             options = replace(options, transform="neural")
         profile = profile or _profile_of(before)
         files, reports = [before], []
-        for source in dumps:
+        for source in _several(dumps):
             room = stack.enter_context(_room(path))
             with Dump(source) as dump:
                 asked = _as_before(before, dump, options, quality is None)
@@ -119,6 +120,11 @@ def append_file(
         out = stack.enter_context(complete(path, overwrite=True))
         join(files, out, merged(file.index.metadata for file in files))
     return reports
+
+
+def _several(paths: Sequence[Path_] | Path_) -> Sequence[Path_]:
+    """Return a path as one of a list: its letters are no paths."""
+    return [paths] if isinstance(paths, (str, os.PathLike)) else paths
 
 
 def _room(path: Path_) -> BinaryIO:

@@ -125,6 +125,9 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
 def _elsewhere(target: Target, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a temporary file that goes to a URI or an open file when the block ends well."""
     named = isinstance(target, (str, os.PathLike))
+    if not named and not hasattr(target, "write"):
+        kind = type(target).__name__
+        raise InvalidInput(f"a {kind} is no file; give a path, a URI or an open binary file")
     if named and str(target).lower().startswith(("http://", "https://")):
         raise InvalidInput(f"{target}: web servers are read and not written; name another output")
     if named and not overwrite and stores.exists(str(target)):

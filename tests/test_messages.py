@@ -17,7 +17,8 @@ import featcodec
 from featcodec.cli.failures import as_typed
 from featcodec.dumps import Dump
 from featcodec.errors import FeatcodecError, InvalidInput
-from featcodec.numpy import load, save, save_file
+from featcodec.joining import append_file, concat_files
+from featcodec.numpy import load, load_file, save, save_file
 from featcodec.request import Options, Quality
 
 from .test_cli import run
@@ -151,19 +152,59 @@ def test_outputs_of_one_name_are_said_with_the_inputs(folder: Path) -> None:
     assert all(str(dump) in said for dump in dumps)
 
 
-@given(length=st.integers(0, 4000), more=st.binary(max_size=9))
+@given(length=st.integers(0, 4000), more=st.binary(min_size=1, max_size=9))
 def test_a_dump_that_is_cut_off_or_longer_is_said_to_be(length: int, more: bytes) -> None:
     whole = safetensors_bytes({"x": X})
     data = whole[:length] if length < len(whole) else whole + more
     with pytest.raises(InvalidInput) as caught:
         Dump(io.BytesIO(data))
-    says = (
-        "is empty" if not data else "is not a dump" if len(data) < 9 else f"has {len(data):,} bytes"
-    )
-    assert says in str(caught.value) and "deserializ" not in str(caught.value)
+    says = "is empty" if not data else "is not a dump" if len(data) < 9 else "is not a sound"
+    assert says in str(caught.value)
+    assert len(data) < 9 or f"it has {len(data):,} bytes" in str(caught.value)
 
 
 @pytest.mark.parametrize("data", [b"hello\n" * 30, b"[1, 2]", bytes(range(200)), b"\0" * 100])
 def test_what_is_no_dump_is_called_so(data: bytes) -> None:
     with pytest.raises(InvalidInput, match="is not a dump: neither safetensors"):
         Dump(io.BytesIO(data))
+
+
+def test_what_is_no_dictionary_or_no_file_is_refused_in_words(folder: Path, tmp_path: Path) -> None:
+    with featcodec.Writer(tmp_path / "w.fcz") as writer:
+        for keep in (save, writer.add):
+            for given, why in (
+                (X, "a ndarray is no dictionary"),
+                ([X], "a list is no dictionary"),
+                ({1: X}, "the name 1 is no text"),
+            ):
+                with pytest.raises(InvalidInput, match=why):
+                    keep(given)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="a bytes is no file; give a path"):
+        load_file((folder / "x.fcz").read_bytes())  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="a list is no file; give a path"):
+        save_file({"x": X}, [folder])  # type: ignore[arg-type]
+
+
+def test_a_path_alone_is_one_of_a_list(folder: Path, tmp_path: Path) -> None:
+    size = concat_files(folder / "x.fcz", tmp_path / "x.fcz")
+    assert size == (tmp_path / "x.fcz").stat().st_size
+    assert len(append_file(tmp_path / "x.fcz", str(folder / "x.safetensors"))) == 1
+    assert load_file(tmp_path / "x.fcz")["x"].shape == (120, 16)
+
+
+def test_a_tensor_that_there_is_not_is_said_beside_those_that_there_are(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"holds no tensor 'z'; it has 'x', 'y'$"):
+        featcodec.decode_file(folder / "two.fcz", folder / "z.npy", tensors=["z"])
+    data = save({str(number): X[:2] for number in range(30)})
+    with (
+        featcodec.safe_open(io.BytesIO(data)) as file,
+        pytest.raises(InvalidInput, match=r"holds no tensor 'z'; it has '0', .*'7' and 22 more$"),
+    ):
+        file.get_tensor("z")
+
+
+def test_a_message_of_a_list_is_of_its_numbers(folder: Path) -> None:
+    codec = featcodec.Codec(folder / "apart" / "0" / "p.fcp", snr=10)
+    assert codec.decode(codec.encode(X.tolist())).shape == X.shape
+    with pytest.raises(InvalidInput, match="a message holds floats, not int64"):
+        codec.encode([1, 2])

@@ -25,7 +25,8 @@ TYPED = {
     "add dtype='F32'": "add --dtype F32",
     "give it as profile,": "name its file with --profile,",
 }
-DROPPED = re.compile(r"""with rules=\{('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"): 'drop'\}""")
+DROPPED = r"""with rules=\{('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"): 'drop'\}"""  # of a name
+ARGUMENT = re.compile("|".join([DROPPED, *map(re.escape, TYPED)]))
 
 
 class InternalError(FeatcodecError):
@@ -79,9 +80,13 @@ def as_typed(text: str) -> str:
     >>> as_typed("x.fcz exists; use overwrite=True to overwrite it")
     'x.fcz exists; use --force to overwrite it'
     """
-    for argument, option in TYPED.items():
-        text = text.replace(argument, option)
-    return DROPPED.sub(lambda rule: f"with --drop {shlex.quote(ast.literal_eval(rule[1]))}", text)
+
+    def typed(found: re.Match) -> str:
+        if found[1] is None:
+            return TYPED[found[0]]
+        return f"with --drop {shlex.quote(ast.literal_eval(found[1]))}"
+
+    return ARGUMENT.sub(typed, text)
 
 
 def status_of(failures: Sequence[int], tasks: int) -> int:
