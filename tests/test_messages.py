@@ -14,6 +14,7 @@ from safetensors.numpy import save as safetensors_bytes
 from safetensors.numpy import save_file as dump_file
 
 import featcodec
+from featcodec.cli import render
 from featcodec.cli.failures import as_typed
 from featcodec.dumps import Dump
 from featcodec.errors import FeatcodecError, InvalidInput
@@ -21,7 +22,7 @@ from featcodec.joining import append_file, concat_files
 from featcodec.numpy import load, load_file, save, save_file
 from featcodec.request import Options, Quality
 
-from .test_cli import run
+from .test_cli import run, start
 
 X = np.random.default_rng(0).normal(size=(60, 16)).astype(np.float32)
 
@@ -208,3 +209,16 @@ def test_a_message_of_a_list_is_of_its_numbers(folder: Path) -> None:
     assert codec.decode(codec.encode(X.tolist())).shape == X.shape
     with pytest.raises(InvalidInput, match="a message holds floats, not int64"):
         codec.encode([1, 2])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_full_standard_output_is_named(folder: Path) -> None:
+    for command in (["encode", folder / "x.safetensors"], ["decode", folder / "x.fcz"]):
+        with Path("/dev/full").open("wb") as full:
+            process = start(*command, "-o", "-", stdout=full)
+        said = process.communicate()[1].decode()
+        assert process.returncode == 1 and "standard output: No space left on device" in said
+
+
+def test_quality_is_never_minus_nothing() -> None:
+    assert render.decibels(-1e-9) == render.decibels(0.0) == "0.00 dB"

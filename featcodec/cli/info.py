@@ -214,7 +214,7 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
     values = sum(math.prod(t["shape"]) for t in tensors)
     bpfp = 8 * found["file_bytes"] / values if values else 0.0
     lines = [
-        f"  featcodec {found['format_version']}, {render.size(found['file_bytes'])},"
+        f"  format {found['format_version']}, {render.size(found['file_bytes'])},"
         f" {render.count(len(tensors), 'tensor')}, {render.count(values, 'value')},"
         f" {bpfp:.3f} bpfp"
     ]
