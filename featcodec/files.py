@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from . import verification
-from .align.layout import unused
+from .align.layout import parse
 from .coding.profile import Profile
 from .container.reader import Reader
 from .container.source import File
@@ -128,8 +128,10 @@ def _left_out(dump: Dump, rules: Rules) -> list[str]:
 def _unread(dump: Dump, options: Options) -> list[str]:
     """Return what is to be said of a layout that serves no tensor."""
     asked = options.layouts.get("")
-    shapes = [tensor.shape for tensor in dump.tensors if tensor.dtype in FLOATS]
-    return unused(asked, shapes) if asked and shapes else []
+    ranks = {len(tensor.shape) for tensor in dump.tensors if tensor.dtype in FLOATS}
+    if not asked or not ranks or len(parse(asked).axes) in ranks:
+        return []
+    return [f"layout {asked!r} has not as many axes as any tensor, and is ignored"]
 
 
 def decode_file(

@@ -94,7 +94,7 @@ class Layout:
     def token_grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return (samples, grid..., channels) of a tensor of that shape, prefix tokens included."""
         if len(shape) != len(self.axes):
-            axes = _axes(len(self.axes))
+            axes = "1 axis" if len(self.axes) == 1 else f"{len(self.axes)} axes"
             raise LayoutError(f"layout {shortened(self.axes)} has {axes}, the tensor {len(shape)}")
         sizes = {
             role: [n for a, n in zip(self.axes, shape, strict=True) if a in role]
@@ -252,22 +252,6 @@ def remarks(metadata: Mapping[str, str], shapes: Collection[tuple[int, ...]]) ->
         if metadata.get(key) and read(metadata) is None:
             found.append(f"the metadata's {key} {shortened(metadata[key])} is ignored")
     return found
-
-
-def unused(text: str, shapes: Collection[tuple[int, ...]]) -> list[str]:
-    """Return a line where a layout that was given for all tensors has the rank of none.
-
-    >>> unused("NCHW", [(100, 64)])
-    ["layout 'NCHW' has 4 axes, which no tensor has, and is ignored"]
-    """
-    axes = _rank(text)
-    if any(len(shape) == axes for shape in shapes):
-        return []
-    return [f"layout {shortened(text)} has {_axes(axes)}, which no tensor has, and is ignored"]
-
-
-def _axes(count: int) -> str:
-    return "1 axis" if count == 1 else f"{count} axes"
 
 
 def _grid_of(metadata: Mapping[str, str], tokens: int) -> tuple[int, tuple[int, ...]]:
