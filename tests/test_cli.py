@@ -398,7 +398,8 @@ def test_what_is_no_profile_is_refused(
 ) -> None:
     profile = {"missing": "no.fcp", "junk": junk, "features": encoded, "folder": tmp_path}[kind]
     source = dump if command == "encode" else encoded
-    assert "profile" in run(command, source, "-o", tmp_path / "out", "-p", profile).failed(1)
+    done = run(command, source, "-o", tmp_path / "out", "-p", profile)
+    assert "profile" in (done.misused() if kind == "missing" else done.failed(1))
     assert not (tmp_path / "out").exists()
 
 
