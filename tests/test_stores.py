@@ -1,6 +1,7 @@
 """Files of stores by URI, and open files: what is read of them, and when outputs appear."""
 
 import io
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -19,11 +20,13 @@ from featcodec.cli.main import main
 from featcodec.dumps import Dump
 from featcodec.errors import InvalidInput, Truncated
 from featcodec.outputs import PROCESS
+from featcodec.request import Options
 
 fsspec = pytest.importorskip("fsspec")
 memory = pytest.importorskip("fsspec.implementations.memory")
 
 ROWS, ROW_GROUP = 192, 16
+TAIL = 1 << 12
 REQUESTS: list[tuple[Any, ...]] = []
 
 
@@ -72,9 +75,10 @@ def packed(features: np.ndarray) -> bytes:
 @pytest.fixture
 def counted(packed: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URI of a file whose end is a small part of it, in a store that counts."""
-    monkeypatch.setattr(stores, "TAIL", 1 << 12)
+    for name in ("LEAST_TAIL", "MOST_TAIL"):
+        monkeypatch.setattr(stores, name, TAIL)
     monkeypatch.setattr(stores, "GAP", 0)
-    assert len(packed) > 10 * stores.TAIL
+    assert len(packed) > 10 * TAIL
     Counted().pipe("/x.fcz", packed)
     return "counted://x.fcz"
 
@@ -98,6 +102,44 @@ def test_opening_takes_three_requests(counted: str) -> None:
     REQUESTS.clear()
     safe_open(counted)
     assert len(REQUESTS) <= 3
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_headers_larger_than_the_tail_take_one_more(
+    embedded: bool, digits: Path, profile_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = "counted://x.fcz"
+    if embedded:
+        dump, profile = digits / "vit_eval.safetensors", Profile.load(profile_file)
+        encode_file(dump, uri, Quality(snr=10), profile=profile, options=Options(embed=True))
+    else:
+        x = np.random.default_rng(0).normal(size=(40, 64)).astype(np.float32)
+        fn.save_file({f"x{i}": x[:, : 4 + 6 * i] for i in range(10)}, uri, snr=10)  # ten groups
+    size, index = Counted().info("/x.fcz")["size"], 600
+
+    @given(st.integers(index, size))
+    def check(tail: int) -> None:
+        for name in ("LEAST_TAIL", "MOST_TAIL"):
+            monkeypatch.setattr(stores, name, tail)
+        REQUESTS.clear()
+        file = safe_open(uri)
+        assert len(REQUESTS) <= 4
+        ranges = sorted(request for request in REQUESTS if request != ("info",))
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(ranges))
+        assert file.keys()
+
+    check()
+
+
+def test_the_tail_grows_with_the_file() -> None:
+    Counted().pipe("/x.fcz", bytes(1 << 24))
+    taken = []
+    for size in (1 << 16, 1 << 20, 1 << 22, 1 << 24):
+        Counted().pipe("/x.fcz", bytes(size))
+        REQUESTS.clear()
+        stores.StoredFile("counted://x.fcz").read(size - 10, 10)
+        taken.append(REQUESTS[-1][1] - REQUESTS[-1][0])
+    assert taken == [1 << 16, 1 << 18, 1 << 19, 1 << 20]
 
 
 def test_rows_take_one_request_and_no_more_than_their_row_groups(
@@ -139,7 +181,7 @@ def test_decoding_one_tensor_reads_no_other(counted: str, tmp_path: Path) -> Non
     assert run("decode", counted, "--tensor", "labels", "-o", str(tmp_path / "x.npy")) == 0
     assert (np.load(tmp_path / "x.npy") == np.arange(ROWS)).all()
     ranges = [request for request in REQUESTS if request != ("info",)]
-    assert sum(end - start for start, end in ranges) < 3 * stores.TAIL
+    assert sum(end - start for start, end in ranges) < 3 * TAIL
 
 
 def test_many_row_groups_are_read_in_blocks(counted: str, monkeypatch: pytest.MonkeyPatch) -> None:
