@@ -131,6 +131,15 @@ def exists(uri: str) -> bool:
         return bool(store.exists(key))
 
 
+def beside(uri: str, suffix: str) -> list[str]:
+    """Return the URIs of the files of a suffix in the folder of a file."""
+    folder = uri[: uri.rindex("/") + 1]
+    with _named(folder):
+        store, key = _store(folder)
+        names = sorted(found.rpartition("/")[2] for found in store.ls(key, detail=False))
+    return [folder + name for name in names if name.endswith(suffix)]
+
+
 def download(uri: str, path: str | os.PathLike[str]) -> None:
     """Copy a file of a store to a path."""
     with _named(uri):

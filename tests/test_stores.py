@@ -14,7 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featcodec import Profile, Quality, Writer, decode_file, encode_file, safe_open, stores
+from featcodec import (
+    Profile,
+    Quality,
+    Writer,
+    decode_file,
+    encode_file,
+    profiles,
+    safe_open,
+    stores,
+)
 from featcodec import numpy as fn
 from featcodec.cli.main import main
 from featcodec.dumps import Dump
@@ -44,6 +53,10 @@ class Counted(memory.MemoryFileSystem):
     def info(self, path: str, **options: Any) -> Any:
         REQUESTS.append(("info",))
         return super().info(path, **options)
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
+        REQUESTS.append(("ls",))
+        return super().ls(path, detail, **options)
 
     def cat_file(self, path: str, start: Any = None, end: Any = None, **options: Any) -> Any:
         REQUESTS.append((start, end))
@@ -223,6 +236,94 @@ def test_an_epoch_takes_a_request_a_row_group(counted: str) -> None:
     assert sum(len(batch["labels"]) for batch in stream) == 2 * ROWS
     opening, row_groups = 2 * 3, 2 * ROWS // ROW_GROUP
     assert len(REQUESTS) <= opening + row_groups
+
+
+# --- profiles beside files ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def needing(digits: Path, profile_file: Path) -> bytes:
+    """A file that needs a profile."""
+    out = io.BytesIO()
+    profile = Profile.load(profile_file)
+    encode_file(digits / "vit_eval.safetensors", out, Quality(snr=10), profile=profile)
+    return out.getvalue()
+
+
+@pytest.fixture
+def nothing_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv(profiles.SEARCH_PATH, raising=False)
+    monkeypatch.setattr(profiles, "_found", {})
+    profiles._digest_in_store.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_found")
+@pytest.mark.parametrize("folder", ["", "deep/", "a b/c+d/"])
+def test_a_profile_beside_a_file_of_a_store_is_found(
+    folder: str,
+    needing: bytes,
+    profile_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    uri = put(f"memory://{folder}x.fcz", needing)
+    put(f"memory://{folder}below/any.fcp", profile_file.read_bytes())  # is not beside it
+    decode = ("decode", uri, "-o", str(tmp_path / "x.safetensors"))
+    assert run(*decode) == 4 and run("info", uri) == 0
+    capsys.readouterr()
+    put(f"memory://{folder}another.fcp", b"no profile")
+    put(f"memory://{folder}one.fcp", profile_file.read_bytes())
+    assert run("info", uri) == 0
+    assert f"memory://{folder}one.fcp" in capsys.readouterr().out
+    assert run(*decode) == 0 and run("verify", uri, "--decode") == 0
+    assert fn.load_file(uri)["labels"].shape == (360,)
+
+
+@pytest.mark.usefixtures("nothing_found")
+def test_a_profile_of_a_store_is_read_once(needing: bytes, profile_file: Path) -> None:
+    for name in ("a.fcz", "b.fcz"):
+        put(f"counted://{name}", needing)
+    put("counted://one.fcp", profile_file.read_bytes())
+    safe_open("counted://a.fcz")
+    REQUESTS.clear()
+    safe_open("counted://b.fcz")
+    assert len(REQUESTS) <= 3
+
+
+@pytest.mark.usefixtures("nothing_found")
+def test_a_store_is_asked_for_profiles_last(
+    needing: bytes, profile_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("counted://a.fcz", needing)
+    monkeypatch.setenv(profiles.SEARCH_PATH, str(profile_file))
+    REQUESTS.clear()
+    safe_open("counted://a.fcz")
+    assert ("ls",) not in REQUESTS
+
+
+@pytest.mark.usefixtures("nothing_found")
+def test_a_store_that_may_not_be_listed_has_no_profile(
+    needing: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError("access denied")
+
+    put("counted://a.fcz", needing)
+    monkeypatch.setattr(Counted, "ls", refuse)
+    assert run("decode", "counted://a.fcz", "-o", "memory://x.safetensors") == 4
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_files_made_with_another_profile_of_a_store_are_not_skipped(
+    digits: Path, profile_file: Path, tmp_path: Path
+) -> None:
+    profile = put("memory://in/p.fcp", profile_file.read_bytes())
+    command = ("encode", str(digits / "vit_eval.safetensors"), "-o", str(tmp_path / "x.fcz"))
+    assert run(*command, "--skip-existing", "-q") == 0
+    assert run(*command, "--skip-existing", "-q", "-p", profile) == 1  # exists, and is another
+    assert run(*command, "--skip-existing", "-q", "-p", profile, "-f") == 0
+    assert run(*command, "--skip-existing", "-q", "-p", str(profile_file)) == 0
 
 
 # --- there and back -----------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ..container.reader import Reader
 from ..container.source import File
 from ..errors import InvalidInput, ProfileMissing
 from ..outputs import complete as written
-from ..profiles import digest_of, find, named
+from ..profiles import digest_of, find, place_of, read
 from . import batch, complete, gather, render, targets
 
 
@@ -38,15 +38,14 @@ def work(task: Task) -> batch.Done | batch.Skipped:
     if not wanted:
         needs = reader.index.profiles
         return batch.Skipped("it holds its profiles" if needs else "it needs no profile")
-    paths = [Path(named().get(name, name)) for name in task.profiles]
-    given = {digest_of(one): one for one in paths}
+    given = {digest_of(one): one for one in map(place_of, task.profiles)}
     found = {digest: given.get(digest) or find(digest, path) for digest in wanted}
     data = []
     for digest, place in found.items():
         if place is None:
             what = f"{path} needs the profile with SHA-256 {digest.hex()}"
             raise ProfileMissing(f"{what}; name its file with --profile")
-        data.append(place.read_bytes())
+        data.append(read(place))
     with Path(path).open("rb") as source, written(path, overwrite=True) as out:
         shutil.copyfileobj(source, out)
         size = embed(out, path, data)

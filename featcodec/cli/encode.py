@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -178,7 +177,7 @@ def digest_of(profile: str | None) -> str | None:
     """Return the SHA-256 of a profile, None for none and for one that cannot be read."""
     if profile is None:
         return None
-    found = profiles.digest_of(profiles.named().get(profile, Path(profile)))
+    found = profiles.digest_of(profiles.place_of(profile))
     return None if found is None else found.hex()
 
 

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 from .. import limits, modes
 from ..container.model import ProfileEntry
@@ -16,8 +15,7 @@ from ..container.reader import Reader
 from ..container.sections import PROFILE, V3
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput, damaged
-from ..profiles import find, named
-from ..stores import StoredFile, is_uri
+from ..profiles import Place, find, place_of, read
 from .kept import Kept
 from .model import GridModel
 from .picture import NeuralModel
@@ -84,11 +82,7 @@ class Profile:
         True
         """
         try:
-            if is_uri(path):
-                file = StoredFile(os.fspath(path), f"profile {path}")
-                data = file.read(0, file.size)
-            else:
-                data = Path(named().get(os.fspath(path), path)).read_bytes()
+            data = read(place_of(path))
         except OSError as error:
             raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
         try:
@@ -103,7 +97,8 @@ class Profile:
         It lies beside a file, on the search path or in the user's folder, or is built in.
         """
         path = find(digest, beside)
-        return None if path is None else _kept(path, digest)
+        found = None if path is None else _kept(path, digest)
+        return None if found is None or found.digest != digest else found
 
     @classmethod
     def parse(cls, data: bytes, name: str = "profile") -> "Profile":
@@ -137,6 +132,6 @@ class Profile:
 
 
 @lru_cache(4)
-def _kept(path: Path, _digest: bytes) -> Profile:
+def _kept(path: Place, _digest: bytes) -> Profile:
     """Return a profile that was found: files that need the same one share it."""
     return Profile.load(path)
