@@ -131,9 +131,8 @@ class DumpWriter:
         return np.frombuffer(self._map, kind, count, self._offsets[number])
 
     def release(self) -> None:
-        """Let go of the pages that were written."""
+        """Let go of the pages that were written; the system writes them to the disk in its time."""
         if hasattr(mmap, "MADV_DONTNEED"):
-            self._map.flush()
             self._map.madvise(mmap.MADV_DONTNEED)
 
 
