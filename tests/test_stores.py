@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 import subprocess
 import sys
 import tempfile
@@ -300,6 +301,23 @@ def test_a_store_is_asked_for_profiles_last(
     REQUESTS.clear()
     safe_open("counted://a.fcz")
     assert ("ls",) not in REQUESTS
+
+
+@pytest.mark.usefixtures("nothing_found")
+@pytest.mark.parametrize("listed", ["memory://shared/", "memory://shared/one.fcp"])
+def test_a_store_on_the_search_path_has_profiles(
+    listed: str,
+    needing: bytes,
+    profile_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put("memory://shared/one.fcp", profile_file.read_bytes())
+    (tmp_path / "x.fcz").write_bytes(needing)
+    places = ("/nowhere", "memory://nothing/", listed, str(tmp_path))
+    monkeypatch.setenv(profiles.SEARCH_PATH, os.pathsep.join(places))
+    assert profiles.find(Profile.load(profile_file).digest) == "memory://shared/one.fcp"
+    assert fn.load_file(tmp_path / "x.fcz")["labels"].shape == (360,)
 
 
 @pytest.mark.usefixtures("nothing_found")

@@ -5,6 +5,7 @@ All that is asked for by its SHA-256 is the same wherever it lies; the order is 
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -15,7 +16,7 @@ from ..errors import FeatcodecError
 
 NEURAL = "caufc"  # what the neural transform takes when no profile is named
 SUFFIX = ".fcp"
-SEARCH_PATH = "FEATCODEC_PROFILE_PATH"  # folders and files, separated as in PATH
+SEARCH_PATH = "FEATCODEC_PROFILE_PATH"  # folders, files and URIs, separated as in PATH
 
 Place = Path | str  # the path of a file, or its URI
 
@@ -61,8 +62,8 @@ def read(place: Place) -> bytes:
 def find(digest: bytes, beside: str | os.PathLike[str] | None = None) -> Place | None:
     """Return the file of the profile with a SHA-256, or None.
 
-    `beside` is the file that needs it, or its URI: the profile may lie in its folder. That of a
-    store is asked last, and what was found in one is not asked again.
+    `beside` is the file that needs it, or its URI: the profile may lie in its folder. Stores are
+    asked last, and where one has it, it is not asked again.
     """
     for path in _candidates(digest, beside):
         if digest_of(path) == digest:
@@ -100,20 +101,33 @@ def _digest_in_store(uri: str) -> bytes:
 def _candidates(digest: bytes, beside: str | os.PathLike[str] | None) -> Iterator[Place]:
     if digest in _found:
         yield _found[digest]
-    remote = stores.is_uri(beside)
-    if beside is not None and not remote:
+    if beside is not None and not stores.is_uri(beside):
         yield from _in(Path(beside).parent).values()
     for place in _places():
         yield from _in(place).values()
     yield from built_in().values()
-    if remote:
-        with contextlib.suppress(FeatcodecError):  # a store that may not be listed
-            yield from stores.beside(str(beside), SUFFIX)
+    for uri in (str(beside), *_listed()):
+        if stores.is_uri(uri):
+            yield from _in_store(uri)
+
+
+def _listed() -> list[str]:
+    """Return what the search path lists; on POSIX, URIs are not cut at their colons."""
+    found = os.environ.get(SEARCH_PATH, "")
+    return [one for one in re.split(f"{os.pathsep}(?!//)", found) if one]
 
 
 def _places() -> list[Path]:
-    named = os.environ.get(SEARCH_PATH, "").split(os.pathsep)
-    return [*(Path(place) for place in named if place), user_folder()]
+    return [*(Path(one) for one in _listed() if not stores.is_uri(one)), user_folder()]
+
+
+def _in_store(uri: str) -> Iterator[str]:
+    """Yield the profile that a URI is of, or those in the folder that it ends with."""
+    if uri.endswith(SUFFIX):
+        yield uri
+        return
+    with contextlib.suppress(FeatcodecError):  # a store that may not be listed
+        yield from stores.beside(uri, SUFFIX)
 
 
 def _in(place: Path) -> dict[str, Path]:
