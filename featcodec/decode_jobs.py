@@ -27,6 +27,7 @@ from .outputs import descriptor
 from .pool import advance, results
 
 CHUNK = 1 << 18  # values converted at once
+LEAST_VALUES = 24 << 20  # of a dump: another process for fewer takes longer to start than it saves
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def decode_to(
 ) -> int:
     """Write tensors of an open file as a dump of the kind of `path`; return the bytes written.
 
-    With `jobs`, as many processes share the work, where the file has a path that all can open and
-    the dump is no archive, which is written in order.
+    With `jobs`, as many processes share the work of a large dump, where the file has a path that
+    all can open and the dump is no archive, which is written in order.
     """
     entries = chosen_entries(decoder.reader, names)
     described = wanted_of(decoder.reader, names, dtype)
@@ -68,7 +69,8 @@ def decode_to(
     writer = _writer(decoder, out, path, described)
     file = decoder.reader.source
     jobs = min(jobs, sum(group.header.row_groups for group in decoder.groups))
-    if jobs <= 1 or not file.path or descriptor(file.path) is not None:
+    small = sum(entry.values for entry in entries) < LEAST_VALUES
+    if jobs <= 1 or small or not file.path or descriptor(file.path) is not None:
         _decode(decoder, writer, entries, dtype, (0, 1))
         return writer.total
     plain = [replace(profile) for profile in decoder.profiles]  # not what they unpacked

@@ -37,6 +37,7 @@ def encode_file(
     overwrite: bool = False,
     progress: Progress | None = None,
     verify: bool = False,
+    jobs: int = 1,
 ) -> Report:
     """Encode a dump to a file that appears only when it is complete.
 
@@ -51,6 +52,8 @@ def encode_file(
         progress: Is told how many bytes of the dump each row group held.
         verify: Decode the file and compare it with the dump before it appears; it is on the disk
             then.
+        jobs: Processes that share the row groups of a large dump; the file is the same for any
+            number. A script then needs the usual `if __name__ == "__main__":`.
 
     Returns:
         A report with `input_bytes`, `output_bytes`, `values`, `bpfp` (bits per feature point) and
@@ -68,9 +71,8 @@ def encode_file(
     True
     """
     options = options or Options()
-    with encoding(source, destination, quality, profile, options, overwrite, progress, verify) as (
-        report
-    ):
+    how = (quality, profile, options, overwrite, progress, verify, jobs)
+    with encoding(source, destination, *how) as report:
         return report
 
 
@@ -84,6 +86,7 @@ def encoding(
     overwrite: bool,
     progress: Progress | None,
     verify: bool,
+    jobs: int = 1,
 ) -> Iterator[Report]:
     """Encode a dump as `encode_file` does; the file takes its name at the end of the block.
 
@@ -93,7 +96,7 @@ def encoding(
     quality = quality or Quality.choose()
     with Dump(source) as dump, complete(destination, overwrite) as out:
         remarks = _left_out(dump, Rules(options.rules))
-        report = encode(dump, out, quality, profile, options, _in_bytes(dump, progress))
+        report = encode(dump, out, quality, profile, options, _in_bytes(dump, progress), jobs)
         if verify:
             out.flush()
             profiles = [profile] if profile else []

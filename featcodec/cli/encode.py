@@ -45,6 +45,7 @@ class Task:
     source: str
     target: str
     asked: Asked
+    jobs: int = 1  # within the file
 
     @property
     def force(self) -> bool:
@@ -72,6 +73,7 @@ def work(task: Task) -> Any:
             wanted.force,
             pool.advance,
             wanted.verify,
+            task.jobs,
         ) as result,
     ):
         wanted.report.done(task, result)
@@ -159,7 +161,8 @@ def command(
     planned = targets.outputs(inputs, where, target_of, read, written)
     told = report.Report(report_file)
     wanted = Asked(quality, profile, digest, options, note, where.force, verify, told)
-    tasks = [Task(one.source, one.target, wanted) for one in planned if not one.error]
+    within = work_on.within(planned)
+    tasks = [Task(one.source, one.target, wanted, within) for one in planned if not one.error]
     if where.dry_run:
         return estimate.show(planned, tasks, work_on.jobs, standing, estimate.encoding)
     told.check()  # what cannot be written is better known now
