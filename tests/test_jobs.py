@@ -1,6 +1,7 @@
 """Several processes code one file: to the same bytes, and with the same errors."""
 
 import multiprocessing
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 import featcodec.numpy as fc
-from featcodec import Profile
+from featcodec import Profile, decode_jobs
 from featcodec.cli.main import main
 from featcodec.dumps import Dump
 from featcodec.errors import Corrupt, ProfileMissing
 from featcodec.files import decode_file, encode_file
+from featcodec.outputs import PROCESS
 from featcodec.pool import WorkerDied
 from featcodec.request import Options, Quality
 from featcodec.training.linear import train
@@ -67,6 +69,22 @@ def test_the_dump_is_the_same_for_any_number_of_processes(
         found.append(out.read_bytes())
     assert found[0] == found[1]
     assert {path.suffix for path in tmp_path.iterdir()} == {".safetensors"}
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+@pytest.mark.parametrize("folder", [decode_jobs.SHARED, "/nowhere"])
+def test_arrays_are_the_same_for_any_number_of_processes(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int, folder: str
+) -> None:
+    """Wherever the memory is that they share; nothing of it is left behind."""
+    monkeypatch.setattr(decode_jobs, "SHARED", folder)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    found, alone = fc.load_file(packed, jobs=jobs), fc.load_file(packed)
+    assert list(found) == list(alone)
+    for name, array in alone.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+        assert found[name].flags.aligned and found[name].flags.writeable
+    assert not list(Path(folder).glob(f"*{PROCESS}*")) and not list(tmp_path.iterdir())
 
 
 def test_profiles_go_to_all_processes(tmp_path: Path) -> None:
