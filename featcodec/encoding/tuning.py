@@ -46,6 +46,10 @@ CLOSE, CLOSE_SCARCE = (0.1, 3), (0.2, 5)
 CONTESTED = 2.0  # between trials of a profile and without: nearer ones are both written, perhaps
 SATURATION_STEPS = 4  # multiples of the step that may divide the saturation value
 
+# Of so few values, those of which an entry of a profile takes the bits that it expects, but for so
+# many a value, are not tried without it: mostly .1 of what it was trained on, .4 of other features.
+KNOWN_VALUES, KNOWN = 1 << 20, 0.25
+
 # Finalists and the choice.
 TRELLIS = 0.05  # bits a value, below which a trellis may not pay
 KLT_CHANNELS = 1024  # beyond so many a KLT of the group's own is not tried

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from ... import modes
 from ...align.value import ValueAlignment
 from ...coding.model import GridModel
+from ...coding.profile import model_of
 from ...container.model import ProfileEntry
 from ...quantise.scalar import LAMBDA
 from ...request import SampleSizes
@@ -21,6 +22,7 @@ from . import cost
 from .build import CandidateBuilder
 from .entries import matching
 from .final import Final
+from .known import is_known
 
 
 @dataclass(frozen=True)
@@ -167,16 +169,38 @@ class Race:
     def enter(self) -> None:
         """Try the recipes of all modes on the small sample, then those of the profile.
 
-        So the others are tried as if there were none.
+        So the others are tried as if there were none. Where few values are of the kind that the
+        profile was trained on, it is tried alone.
         """
+        recipes = self._of_profile()
+        if self._enter_known(recipes):
+            return
         for search in modes.searches():
             search.enter(self)
-        self._enter_profile()
+        for recipe in recipes:
+            self.consider(recipe)
 
-    def _enter_profile(self) -> None:
-        for index, entry in matching(self.samples, self.entries, self.family, prefix=False):
-            model = GridModel.unpack(entry.model, entry.channels)
-            self.consider(Recipe(model, index, self.samples.alignment(entry)))
+    def _of_profile(self) -> list[Recipe]:
+        found = matching(self.samples, self.entries, self.family, prefix=False)
+        models = [(index, entry, model_of(entry)) for index, entry in found]
+        return [Recipe(m, i, self.samples.alignment(entry)) for i, entry, m in models]
+
+    def _enter_known(self, recipes: Sequence[Recipe]) -> bool:
+        """Try recipes of a profile for what it was trained on; return whether there are such.
+
+        What is sparse may be smaller without a transform, and so may be what has hardly any bits.
+        """
+        group = self.samples.group
+        if group.values > tuning.KNOWN_VALUES or self.samples.sparse:
+            return False
+        for recipe in recipes:
+            candidate = self.build.candidate(recipe, self.sizes.trial)
+            if recipe.model.vectors.size and is_known(recipe.model, candidate.energy, self.target):
+                self.consider(recipe)
+        if self.least > tuning.FEW_BITS and self.trials:
+            return True
+        self.trials = []
+        return False
 
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
         size = self.build.budget(recipe, budget)
