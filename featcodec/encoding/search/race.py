@@ -22,7 +22,7 @@ from . import cost
 from .build import CandidateBuilder
 from .entries import matching
 from .final import Final
-from .known import is_known
+from .known import enter_known
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Race:
         profile was trained on, it is tried alone.
         """
         recipes = self._of_profile()
-        if self._enter_known(recipes):
+        if enter_known(self, recipes):
             return
         for search in modes.searches():
             search.enter(self)
@@ -184,23 +184,6 @@ class Race:
         found = matching(self.samples, self.entries, self.family, prefix=False)
         models = [(index, entry, model_of(entry)) for index, entry in found]
         return [Recipe(m, i, self.samples.alignment(entry)) for i, entry, m in models]
-
-    def _enter_known(self, recipes: Sequence[Recipe]) -> bool:
-        """Try recipes of a profile for what it was trained on; return whether there are such.
-
-        What is sparse may be smaller without a transform, and so may be what has hardly any bits.
-        """
-        group = self.samples.group
-        if group.values > tuning.KNOWN_VALUES or self.samples.sparse:
-            return False
-        for recipe in recipes:
-            candidate = self.build.candidate(recipe, self.sizes.trial)
-            if recipe.model.vectors.size and is_known(recipe.model, candidate.energy, self.target):
-                self.consider(recipe)
-        if self.least > tuning.FEW_BITS and self.trials:
-            return True
-        self.trials = []
-        return False
 
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
         size = self.build.budget(recipe, budget)
