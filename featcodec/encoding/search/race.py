@@ -20,6 +20,7 @@ from ..choice import Choice
 from ..tensors.samples import Samples
 from . import cost
 from .build import CandidateBuilder
+from .candidate import Candidate
 from .entries import matching
 from .final import Final
 from .known import enter_known
@@ -111,6 +112,12 @@ class Race:
             self._try(recipe, step, self.sizes.final if scarce else self.sizes.trial)
         )
         return self.trials[-1]
+
+    def enter_at(self, recipe: Recipe, candidate: Candidate, bits: float) -> None:
+        """Enter a recipe of which about the bits are known, at about its step."""
+        goal = self.goal(recipe.values)
+        step = cost.rough_step(candidate, goal, math.sqrt(12 * goal))
+        self.trials.append(Trial(recipe, bits, step, candidate.size))
 
     @property
     def least(self) -> float:
