@@ -126,7 +126,8 @@ class FeatureEncoder:
             way = partial(self._reaching, samples, rival, snr)
             header = way()
             best, least = (way, cost(header)) if cost(header) < least else (best, least)
-        for more in rungs(samples, choice, snr, header, *least):
+        ladder, tries = rungs(samples, choice, snr, header, *least)
+        for more in ladder:
             another = chooser.higher(
                 more, math.inf if least[0] else tuning.RUNG_BITS * 8 * least[1]
             )
@@ -138,7 +139,7 @@ class FeatureEncoder:
                 header = way()
                 missed = 0 if cost(header) < least else missed + 1
                 best, least = (way, cost(header)) if cost(header) < least else (best, least)
-            if missed >= tuning.RUNGS_TRIED:
+            if missed >= tries:
                 break
         if best is way:
             return header

@@ -15,13 +15,18 @@ def rungs(
     header: GroupHeader | None,
     short: bool,
     size: float,
-) -> Sequence[float]:
-    """Return the higher SNRs that may take fewer bytes, or give slices what they are `short` of."""
-    few = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
-    if choice.picture is None and tuning.LEAST_BITS < choice.estimate.bits <= few:
-        return [rung for rung in tuning.RUNGS if rung > snr]
+) -> tuple[Sequence[float], int]:
+    """Return the higher SNRs that may take fewer bytes, or give slices what they are `short` of.
+
+    And after how many in a row that do not, the search ends.
+    """
+    most = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
+    few = choice.picture is None and tuning.LEAST_BITS < choice.estimate.bits <= most
+    found = {rung for rung in tuning.RUNGS if few and rung > snr}
+    tries = tuning.RUNGS_TRIED
     lossy = None if header is None else header.lossy
-    if lossy is None or lossy.slices is None:
-        return ()
-    costly = 8 * size > tuning.SLICES_COST * choice.estimate.bits
-    return [snr + more for more in tuning.SLICE_RUNGS if short or costly]
+    costly = short or 8 * size > tuning.SLICES_COST * choice.estimate.bits
+    if lossy is not None and lossy.slices is not None and costly:
+        found |= {snr + more for more in tuning.SLICE_RUNGS}
+        tries = len(found) if few else tries  # what gains cost falls in leaps
+    return sorted(found), tries

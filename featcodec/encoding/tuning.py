@@ -22,7 +22,7 @@ MORE_SNR = (0.25, 2.0, 5.0, 10.0)  # dB, for which a choice is made when one doe
 # row that took no fewer it ends, and of the bits so far: estimates above are not written.
 FEW_BITS = 1 << 14
 LEAST_BITS = 1 << 11  # of so few, none are worth the time
-RUNGS = (0.25, 0.5, 1.0, 1.5, 2.0, 2.5, *map(float, range(3, 16)), 20.0, 27.0, 35.0, 45.0)
+RUNGS = (0.25, 0.5, 1.0, 1.5, 2.0, 2.5, *map(float, range(3, 16)), 20.0, 27.0, 35.0, 40.0, 45.0)
 RUNGS_TRIED = 3
 RUNG_BITS = 1.25
 # dB more that all of a group may have in place of gains of its slices, and of the estimate without

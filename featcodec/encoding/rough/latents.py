@@ -66,16 +66,8 @@ def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
 
 
 def target_of(samples: Samples, classes: Classes, snr: float) -> float:
-    """Return the mean squared error that a normalised sample has at an SNR in dB.
-
-    A sample may lie where values are weak, at the borders of maps: its own variance counts.
-    """
-    constant = [channel for channel, _ in samples.group.constants]
-    varying = [np.delete(a, constant, axis=0) for a in classes.values()]
-    count = sum(a.size for a in varying)
-    mean = sum(float(a.sum(dtype=np.float64)) for a in varying) / max(count, 1)
-    energy = sum(float(np.vdot(a, a)) for a in varying) / max(count, 1) - mean * mean
-    return 10 ** (-snr / 10) * samples.varying * (energy if energy > 0 else 1.0)
+    """Return the mean squared error that a normalised sample has at an SNR in dB."""
+    return 10 ** (-snr / 10) * samples.variance_of(classes.values())
 
 
 def _classes(samples: Samples, block: Sizes, values: ValueAlignment) -> Classes:

@@ -32,6 +32,11 @@ class CandidateBuilder:
         """Return the wanted mean squared error of aligned values, those of constants among them."""
         return self.target * self.samples.varying * (self.samples.std / values.std) ** 2
 
+    def goal_on(self, *parts: Candidate) -> float:
+        """Return the mean squared error of the samples of all parts at which they have the SNR."""
+        arrays = [array for part in parts for array in part.values.values()]
+        return self.target * self.samples.variance_of(arrays)
+
     def budget(self, recipe: "Recipe", wanted: int) -> int:
         """Return how many values a sample for a recipe has, of about so many."""
         search = modes.search_of(recipe.model.transform)

@@ -56,7 +56,7 @@ def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
     for candidate in candidates.values():
         candidate.dependent = dependent
         candidate.even = any(c.entry is None for c in candidates.values())
-    goal = of.goal(values)
+    goal = of.build.goal_on(*candidates.values())
     if of.family == TASK and True in candidates:
         step = cost.common_step(list(candidates.values()), goal)
     return Finish(of.samples, values, candidates, goal, trial.recipe.on_saturation).choice(step)

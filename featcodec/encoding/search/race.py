@@ -152,13 +152,16 @@ class Race:
     def run_near(self, other: "Race", most: float) -> Choice | None:
         """Return the smallest choice of recipes that were close to the best at another SNR.
 
-        None where none of them reaches it, or trials show far more bits than `most`.
+        Of all, where none of them reaches it. None where trials show far more bits than `most`.
         """
         near = other.final.close()
         close = [self._try(trial.recipe, trial.step, self.sizes.final) for trial in near]
         close = [trial for trial in close if math.isfinite(trial.bits) and not trial.exhausted]
         self.trials = close
-        if not close or self.least > tuning.DOUBTFUL * most:
+        if not close:
+            self.trials = []
+            return self.run()
+        if self.least > tuning.DOUBTFUL * most:
             return None
         self.final.run(self._finalists(close))
         return self.final.best()
@@ -195,7 +198,7 @@ class Race:
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
         size = self.build.budget(recipe, budget)
         candidate = self.build.candidate(recipe, budget)
-        goal = self.goal(recipe.values)
+        goal = self.build.goal_on(candidate)
         if recipe.on_saturation:
             candidate.lmbda = cost.lambda_for(candidate, start, goal, candidate.nearly)
             recipe = replace(recipe, lmbda=candidate.lmbda)

@@ -54,20 +54,21 @@ def is_grid(layout: Layout, tensors: Sequence[Tensor]) -> bool:
 def doubts(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> dict[Layout, float]:
     """Return what the bits of layouts are multiplied by where axes do not look like what they are.
 
-    Bits are estimates; of two that are close, the layout whose channels look like places, or whose
-    grid has an axis that looks like none, is hardly right.
+    Bits are estimates; of two that are close, the layout whose channels look like places, or of
+    whose grid one axis looks like none, is hardly right. Rows of samples may be a sequence.
     """
     alike = [max(_likeness(tensors, axis), 0.0) for axis in range(len(tensors[0].shape))]
 
     def of(layout: Layout, kind: str) -> list[float]:
         return [x for x, letter in zip(alike, layout.axes, strict=True) if letter in kind]
 
-    channels = {layout: max(of(layout, CHANNEL), default=None) for layout in layouts}
+    channels = {layout: min(of(layout, CHANNEL), default=None) for layout in layouts}
     least = min((x for x in channels.values() if x is not None), default=0.0)
     found = {}
     for layout, likeness in channels.items():
         as_places = 0.0 if likeness is None else likeness - least
-        as_none = 1 - min(1.0, min(of(layout, GRID), default=1.0) / NO_PLACES)
+        grid = of(layout, GRID)
+        as_none = 1 - min(1.0, min(grid) / NO_PLACES) if len(grid) > 1 else 0.0
         found[layout] = 1 + DOUBT * (as_places + as_none)
     return found
 

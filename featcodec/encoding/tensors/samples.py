@@ -1,6 +1,7 @@
 """Normalised samples of a tensor group, and what they show of its values."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -112,6 +113,19 @@ class Samples:
         if entry is None:
             return ValueAlignment(*bounds, self.stats.mean, self.std)
         return ValueAlignment(*bounds, entry.mean, entry.std)
+
+    def variance_of(self, arrays: Iterable[np.ndarray]) -> float:
+        """Return the variance of a normalised sample about its own mean; 0 of constants counts.
+
+        A sample may lie where values are weak, at the borders of maps: what is compared on several
+        samples has the SNR of each.
+        """
+        constant = [channel for channel, _ in self.group.constants]
+        varying = [np.delete(a, constant, axis=0) if constant else a for a in arrays]
+        count = max(sum(a.size for a in varying), 1)
+        mean = sum(float(a.sum(dtype=np.float64)) for a in varying) / count
+        energy = sum(float(np.vdot(a, a)) for a in varying) / count - mean * mean
+        return self.varying * energy if energy > 0 else self.varying
 
     def budget(self, block: Sizes, wanted: int, least: int = LEAST_BLOCKS) -> int:
         """Return how many values a sample of about so many has, of at least so many blocks."""

@@ -9,6 +9,7 @@ from ..search import ModeSearch
 from .fit import Moments, banded_model, radial
 
 GAIN = 0.15  # of the bits with one KLT: the most that further KLTs may take
+LIKE = 1.01  # times the bits with one KLT: of more axes, bands may take fewer bits all the same
 NEAR = (0.85, 1.1)  # of the bits with one KLT: two bands are tried when three take as many
 
 
@@ -25,7 +26,11 @@ class BandedSearch(ModeSearch):
         model, values = whole.recipe.model, whole.recipe.values
         if model.channels > FULL:
             return
-        most = model.vectors.shape[2]
+        most = max(
+            trial.recipe.model.vectors.shape[2]
+            for trial in race.trials
+            if trial.recipe.model.block == model.block and trial.bits <= LIKE * whole.bits
+        )
         # No basis of another band takes less than half a bit a number, whatever its axes are.
         if model.channels / 2 > GAIN * whole.bits:
             return

@@ -96,7 +96,8 @@ def spectrum_of(race: Race, axes: np.ndarray, centre: np.ndarray, block: Sizes) 
     """Return the spectrum of axes in blocks of the group, at the error of a race."""
     values = race.samples.alignment()
     classes, fraction = race.samples.sample(block, race.sizes.fit, values, disjoint=True)
-    return Spectrum.of(axes, centre, classes[False], block, fraction, race.goal(values))
+    goal = race.target * race.samples.variance_of(classes[False].values())
+    return Spectrum.of(axes, centre, classes[False], block, fraction, goal)
 
 
 def fitted_to(race: Race, block: Sizes, values: ValueAlignment) -> Classes:
