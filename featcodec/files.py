@@ -37,7 +37,6 @@ def encode_file(
     overwrite: bool = False,
     progress: Progress | None = None,
     verify: bool = False,
-    jobs: int = 1,
 ) -> Report:
     """Encode a dump to a file that appears only when it is complete.
 
@@ -48,12 +47,10 @@ def encode_file(
             a file object, too, which is given all of it at the end.
         quality: Of the floating tensors; without, what a profile recommends, else 20 dB.
         profile: Trained statistics, which decoding needs too; without, they travel in the file.
-        options: Layouts, architectures, transforms, and qualities by name.
+        options: Layouts, architectures, transforms, qualities by name, and how many processes work.
         progress: Is told how many bytes of the dump each row group held.
         verify: Decode the file and compare it with the dump before it appears; it is on the disk
             then.
-        jobs: Processes that share the row groups of a large dump; the file is the same for any
-            number. A script then needs the usual `if __name__ == "__main__":`.
 
     Returns:
         A report with `input_bytes`, `output_bytes`, `values`, `bpfp` (bits per feature point) and
@@ -71,8 +68,9 @@ def encode_file(
     True
     """
     options = options or Options()
-    how = (quality, profile, options, overwrite, progress, verify, jobs)
-    with encoding(source, destination, *how) as report:
+    with encoding(source, destination, quality, profile, options, overwrite, progress, verify) as (
+        report
+    ):
         return report
 
 
@@ -86,7 +84,6 @@ def encoding(
     overwrite: bool,
     progress: Progress | None,
     verify: bool,
-    jobs: int = 1,
 ) -> Iterator[Report]:
     """Encode a dump as `encode_file` does; the file takes its name at the end of the block.
 
@@ -96,7 +93,7 @@ def encoding(
     quality = quality or Quality.choose()
     with Dump(source) as dump, complete(destination, overwrite) as out:
         remarks = _left_out(dump, Rules(options.rules))
-        report = encode(dump, out, quality, profile, options, _in_bytes(dump, progress), jobs)
+        report = encode(dump, out, quality, profile, options, _in_bytes(dump, progress))
         if verify:
             out.flush()
             profiles = [profile] if profile else []

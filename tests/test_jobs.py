@@ -135,11 +135,11 @@ def test_the_file_is_the_same_for_any_number_of_processes(tmp_path: Path, jobs: 
     dump, found = tmp_path / "x.safetensors", []
     save_file(LARGE, dump)
     layouts = {**LAYOUTS, "layers": "NNLD", "repeated": "LD"}
-    options = Options("auto", layouts, rules=RULES)
     for number in (1, jobs):
         out = tmp_path / f"{number}.fcz"
+        options = Options("auto", layouts, rules=RULES, jobs=number)
         with internals.row_groups(1 << 11 if jobs == 2 else 1 << 10):
-            encode_file(dump, out, Quality(snr=12), options=options, jobs=number)
+            encode_file(dump, out, Quality(snr=12), options=options)
         found.append(out.read_bytes())
     assert found[0] == found[1]
     assert not multiprocessing.active_children()
@@ -153,6 +153,7 @@ def test_a_process_that_is_killed_ends_the_encoding_and_nothing_is_left(tmp_path
         for process in multiprocessing.active_children():
             process.kill()
 
+    options = Options(jobs=2)
     with internals.row_groups(1 << 10), pytest.raises(WorkerDied, match="killed, signal 9"):
-        encode_file(dump, tmp_path / "x.fcz", Quality(snr=12), progress=kill, jobs=2)
+        encode_file(dump, tmp_path / "x.fcz", Quality(snr=12), options=options, progress=kill)
     assert list(tmp_path.iterdir()) == [dump]

@@ -69,11 +69,10 @@ def work(task: Task) -> Any:
             target,
             Quality.choose(**wanted.quality),
             loaded(wanted.profile, wanted.digest) if wanted.profile else None,
-            Options(**wanted.options, note=note),
+            Options(**wanted.options, note=note, jobs=task.jobs),
             wanted.force,
             pool.advance,
             wanted.verify,
-            task.jobs,
         ) as result,
     ):
         wanted.report.done(task, result)

@@ -45,17 +45,17 @@ def encode(
     profile: Profile | None = None,
     options: Options | None = None,
     progress: Callable[[int], None] | None = None,
-    jobs: int = 1,
 ) -> Report:
     """Write the dump to `out`, which must be seekable and readable, and say what came of it.
 
-    `progress` is told how many values each row group held. With `jobs`, as many processes share the
-    row groups of large groups. Raises InvalidInput for layouts that do not fit and Unreachable for
-    rates that cannot be met.
+    `progress` is told how many values each row group held. Raises InvalidInput for layouts that do
+    not fit and Unreachable for rates that cannot be met.
     """
+    options = options or Options()
+    workers = Workers(options.jobs)
     # NaN and extremes are data here; what comes of it is measured.
-    with ONE_THREAD, np.errstate(all="ignore"), contextlib.closing(Workers(jobs)) as workers:
-        encoder = encoder_of(source, out, quality, profile, options or Options(), progress)
+    with ONE_THREAD, np.errstate(all="ignore"), contextlib.closing(workers):
+        encoder = encoder_of(source, out, quality, profile, options, progress)
         encoder.shared_among(workers)
         report = encoder.run()
     said = report.remarks + _remarks(encoder.source, encoder.options, encoder.groups)
