@@ -88,7 +88,7 @@ def command(
     known = [("--profile", profile) for profile in profiles]
     planned = targets.outputs(inputs, where, dump_name, known)
     dtype = dtype.upper() if dtype else None
-    within = work_on.jobs if len(planned) == 1 else 1  # processes of a batch have none of their own
+    within = work_on.within(planned)
     tasks = [
         Task(one.source, one.target, profiles, tensors, dtype, where.force, skip_existing, within)
         for one in planned

@@ -44,6 +44,7 @@ class Task:
     source: str
     target: str
     asked: Asked
+    jobs: int = 1  # within the file
 
     @property
     def force(self) -> bool:
@@ -67,7 +68,7 @@ def work(task: Task) -> Any:
             target,
             Quality.choose(**wanted.quality),
             loaded(wanted.profile, wanted.digest) if wanted.profile else None,
-            Options(**wanted.options, note=note),
+            Options(**wanted.options, note=note, jobs=task.jobs),
             wanted.force,
             pool.advance,
             wanted.verify,
@@ -158,7 +159,8 @@ def command(
     planned = targets.outputs(inputs, where, target_of, read, written)
     told = report.Report(report_file)
     wanted = Asked(quality, profile, digest, options, note, where.force, verify, told)
-    tasks = [Task(one.source, one.target, wanted) for one in planned if not one.error]
+    within = work_on.within(planned)
+    tasks = [Task(one.source, one.target, wanted, within) for one in planned if not one.error]
     if where.dry_run:
         return estimate.show(planned, tasks, work_on.jobs, standing, estimate.encoding)
     told.check()  # what cannot be written is better known now

@@ -45,9 +45,8 @@ class Profile:
         return zlib.crc32(self.digest)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out the bytes of the file, and what is unpacked: it is many times as large."""
-        left_out = ("_models", "data")
-        return {name: value for name, value in vars(self).items() if name not in left_out}
+        """Leave out the bytes of the file."""
+        return {name: value for name, value in vars(self).items() if name != "data"}
 
     def entries_of(self, task: bool) -> list[tuple[int, ProfileEntry]]:
         """Return the entries with the metric of a task or those without, with their numbers."""
@@ -57,14 +56,9 @@ class Profile:
             if modes.MODES[entry.model.transform].of_task == task
         ]
 
-    @cached_property
-    def _models(self) -> Kept[GridModel]:
-        return Kept(limits.PROFILE_KLT_NUMBERS, lambda model: model.numbers)
-
     def model(self, number: int) -> GridModel:
         """Return the model of an entry, unpacked once; raise Corrupt when it is damaged."""
-        entry = self.entries[number]
-        return self._models.get(number, lambda: GridModel.unpack(entry.model, entry.channels))
+        return model_of(self.entries[number])
 
     @classmethod
     def load(cls, path: "str | os.PathLike[str]") -> "Profile":
@@ -129,6 +123,14 @@ class Profile:
             writer.section(b"NETW", network.pack())
         writer.finish()
         return out.getvalue()
+
+
+_models: Kept[GridModel] = Kept(limits.PROFILE_KLT_NUMBERS, lambda model: model.numbers)
+
+
+def model_of(entry: ProfileEntry) -> GridModel:
+    """Return the model of an entry, unpacked once; raise Corrupt when it is damaged."""
+    return _models.get(entry, lambda: GridModel.unpack(entry.model, entry.channels))
 
 
 @lru_cache(4)
