@@ -11,13 +11,13 @@ import numpy as np
 from .align.numbers import stored_dtype
 from .arrays import Exporter
 from .coding.profile import Profile
+from .container.dump import no_tensor
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import Source
 from .decode_jobs import decode_shared
 from .decoding.decoder import Decoder
 from .elements import nbytes
-from .errors import InvalidInput
 from .opening import Where, open_source
 
 CACHE = 256 << 20  # bytes
@@ -171,7 +171,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
 
     def _entry(self, name: str) -> TensorEntry:
         if name not in self._entries:
-            raise InvalidInput(f"{self._decoder.reader.name} holds no tensor {name!r}")
+            raise no_tensor(self._decoder.reader.name, name, list(self._entries))
         return self._entries[name]
 
     def _rows(self, entry: TensorEntry, first: int, last: int) -> Any:
@@ -236,7 +236,9 @@ class Slice:
             return rows[(inside, *rest)]
         row = int(lead) + (shape[0] if lead < 0 else 0)
         if not 0 <= row < shape[0]:
-            raise IndexError(f"index {lead} is out of range for {shape[0]} rows")
+            raise IndexError(
+                f"index {lead} is out of range for {shape[0]} row{'s' * (shape[0] != 1)}"
+            )
         return self._file._rows(self._entry, row, row + 1)[(0, *rest)]
 
 

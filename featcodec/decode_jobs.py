@@ -18,6 +18,7 @@ import numpy as np
 from . import saving
 from .align.numbers import STORED, from_float, to_float
 from .coding.profile import Profile
+from .container.dump import no_tensor
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import Source
@@ -155,7 +156,7 @@ def wanted_of(reader: Reader, names: Sequence[str], dtype: str | None) -> list[D
     """
     entries = chosen_entries(reader, names)
     if dtype is not None and dtype not in FLOATS:
-        raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
+        raise InvalidInput(f"type {dtype!r}: use one of {', '.join(sorted(FLOATS))}")
     kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
     return [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
 
@@ -224,8 +225,8 @@ def chosen_entries(reader: Reader, names: Sequence[str]) -> list[TensorEntry]:
     """Return the tensors of those names in the order of the file, all when none is named."""
     if not names:
         return reader.index.tensors
-    known = {entry.name for entry in reader.index.tensors}
+    known = {entry.name: entry for entry in reader.index.tensors}
     for name in names:
         if name not in known:
-            raise InvalidInput(f"{reader.name} holds no tensor {name!r}")
+            raise no_tensor(reader.name, name, list(known))
     return [entry for entry in reader.index.tensors if entry.name in set(names)]

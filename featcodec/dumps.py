@@ -12,6 +12,7 @@ import numpy as np
 
 from . import formats
 from .align.numbers import stored_dtype
+from .container.source import File
 from .elements import nbytes
 from .errors import InvalidInput
 from .inputs import npy, npz, safetensors, torch_file
@@ -54,11 +55,7 @@ class Dump:
         self._file = open_local(path)
         self.path = Path(self._file.name)
         self.data_bytes = self._file.size
-        kind = formats.recognise(self._file.read(0, formats.HEAD))
-        if kind is not None and kind not in READERS:
-            name = self._file.name
-            raise InvalidInput(f"{name} is not a dump but {kind.hint(name)}")
-        contents = READERS[kind or formats.SAFETENSORS](self._file)
+        contents = READERS[_kind_of(self._file)](self._file)
         self.tensors: Sequence[Tensor] = contents.tensors
         self.metadata = contents.metadata
         self.refused = contents.refused
@@ -73,6 +70,21 @@ class Dump:
     def check(self) -> None:
         """Raise InvalidInput when the file has changed since it was opened."""
         self._file.check()
+
+
+def _kind_of(file: File) -> formats.Kind:
+    """Return what kind of dump a file is; raise InvalidInput for one that is none."""
+    head = file.read(0, formats.HEAD)
+    if not head:
+        raise InvalidInput(f"{file.name} is empty")
+    kind = formats.recognise(head)
+    if kind is None and not formats.SAFETENSORS.matches(head):
+        raise InvalidInput(
+            f"{file.name} is not a dump: neither safetensors, NumPy (.npz, .npy) nor torch"
+        )
+    if kind is not None and kind not in READERS:
+        raise InvalidInput(f"{file.name} is not a dump but {kind.hint(file.name)}")
+    return kind or formats.SAFETENSORS
 
 
 def header_bytes(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .access import profiles_of, safe_open
-from .arrays import check, shape_of, to_stored
+from .arrays import by_name, check, shape_of, to_stored
 from .encoding.dump import encode
 from .opening import Where
 from .outputs import complete
@@ -73,7 +73,7 @@ def save(
     >>> bool(error > 19.99)
     True
     """
-    stored = {name: to_stored(array, f"array {name!r}") for name, array in tensors.items()}
+    stored = {name: to_stored(array, f"array {name!r}") for name, array in by_name(tensors).items()}
     options = options_of(transform, layout, rules, row_group)
     return save_source(Arrays(stored, metadata), profile, options, quality)
 

@@ -207,7 +207,7 @@ def test_a_profile_serves_and_is_needed_to_recover(
         for first in range(0, len(x), 40):
             writer.add({"features": x[first : first + 40]})
         writer.flush()
-        with pytest.raises(ProfileMissing, match="name its file with --profile"):
+        with pytest.raises(ProfileMissing, match="give it as profile"):
             recover_file(tmp_path / "w.fcz.part", tmp_path / "r.fcz")
     back = fc.load_file(tmp_path / "w.fcz", profile=profile_file)["features"]
     assert snr(x, back) > 9.99

@@ -229,7 +229,7 @@ def size_of(path: str) -> int:
 
 def job_count(jobs: int) -> int:
     if jobs < 0:
-        raise InvalidInput("-j takes a number of processes, 0 for one a core")
+        raise click.UsageError(f"-j takes a number of processes, 0 for one a core, not {jobs}")
     return jobs or os.cpu_count() or 1
 
 

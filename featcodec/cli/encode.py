@@ -111,6 +111,7 @@ def loaded(profile: str, _digest: str | None) -> Any:
     "--profile",
     metavar="P",
     help="Profile to code with: a file, or a name that `featcodec profiles` lists.",
+    callback=asked.profile_there,
     shell_complete=complete.profile,
 )
 @asked.coding

@@ -79,7 +79,10 @@ def add(files: tuple[str, ...], name: str | None, force: bool) -> int:
     "names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete.profile
 )
 def remove(names: tuple[str, ...]) -> int:
-    """Remove profiles from your own folder: files that need them decode no more without."""
+    """Remove profiles from your own folder.
+
+    Files that need them decode no more without.
+    """
     for name in names:
         target = own(name)
         if not target.is_file():

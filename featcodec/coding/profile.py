@@ -14,7 +14,7 @@ from ..container.network import Network
 from ..container.reader import Reader
 from ..container.sections import PROFILE, V3
 from ..container.writer import Writer
-from ..errors import FeatcodecError, InvalidInput, damaged
+from ..errors import FeatcodecError, InvalidInput, ProfileMissing, damaged
 from ..profiles import Place, find, place_of, read
 from .kept import Kept
 from .model import GridModel
@@ -78,7 +78,10 @@ class Profile:
         try:
             data = read(place_of(path))
         except OSError as error:
-            raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
+            raise InvalidInput(
+                f"profile {path}: {error.strerror or error}; it is a file, or a name that"
+                " `featcodec profiles` lists"
+            ) from None
         try:
             return cls.parse(data, str(path))
         except FeatcodecError as error:
@@ -105,7 +108,8 @@ class Profile:
         """The unpacked network; raises InvalidInput without one, Corrupt when it is damaged."""
         if self.network is None:
             raise InvalidInput(
-                "the profile holds no network; train one with --transform neural, or use caufc"
+                "the profile holds no network; train one with"
+                " `featcodec train --transform neural`, or use caufc"
             )
         with damaged("the network of a profile"):
             return NeuralModel.parse(self.network.weights, self.network.normalised)
@@ -131,6 +135,16 @@ _models: Kept[GridModel] = Kept(limits.PROFILE_KLT_NUMBERS, lambda model: model.
 def model_of(entry: ProfileEntry) -> GridModel:
     """Return the model of an entry, unpacked once; raise Corrupt when it is damaged."""
     return _models.get(entry, lambda: GridModel.unpack(entry.model, entry.channels))
+
+
+def missing(digest: bytes, name: str, given: Sequence[Profile] = ()) -> ProfileMissing:
+    """Return the error that a file called `name` needs a profile that is found nowhere."""
+    others = " and ".join(profile.digest.hex() for profile in given)
+    other = f", and what was given has {others}" if given else ""
+    return ProfileMissing(
+        f"{name} needs the profile with SHA-256 {digest.hex()}{other}; give it as profile,"
+        " or add it with `featcodec profiles add`"
+    )
 
 
 @lru_cache(4)

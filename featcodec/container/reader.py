@@ -42,7 +42,7 @@ class Reader:
         self.size = self.source.size
         self.version, self.kind = check_signature(self.source.read(0, HEAD), name)
         if kind not in (None, self.kind):
-            raise Corrupt(f"{name} holds a {KINDS[self.kind]} file where {KINDS[kind]} are wanted")
+            raise Corrupt(f"{name} holds {KINDS[self.kind]}, not {KINDS[kind]}")
         index_offset = self._end_marker()
         length = self.size - END_BYTES - index_offset
         limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")

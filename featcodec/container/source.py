@@ -51,7 +51,7 @@ class Source:
 class Memory(Source):
     """Bytes in memory as a source."""
 
-    def __init__(self, data: bytes, name: str = "the bytes") -> None:
+    def __init__(self, data: bytes, name: str = "the data") -> None:
         self.name = name
         self._data = data
         self.size = len(data)

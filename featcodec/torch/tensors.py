@@ -15,6 +15,7 @@ except ImportError as error:
 
 from ..access import safe_open
 from ..align.numbers import stored_dtype
+from ..arrays import by_name
 from ..dumps import Described
 from ..elements import LIBRARY_NAMES
 from ..errors import InvalidInput
@@ -62,7 +63,7 @@ def save(
     >>> load(data)["tokens"].shape
     torch.Size([8, 17, 64])
     """
-    stored = {name: to_stored(tensor, name) for name, tensor in tensors.items()}
+    stored = {name: to_stored(tensor, name) for name, tensor in by_name(tensors).items()}
     options = options_of(transform, layout, rules, row_group)
     return save_source(Arrays(stored, metadata), profile, options, quality)
 
