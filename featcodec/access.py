@@ -15,6 +15,7 @@ from .container.dump import no_tensor
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import Source
+from .decode_jobs import decode_shared
 from .decoding.decoder import Decoder
 from .elements import nbytes
 from .opening import Where, open_source
@@ -131,10 +132,14 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         stored = self._decoder.tensor(entry)
         return self._export(stored, entry.dtype, entry.shape)
 
-    def get_tensors(self) -> dict[str, Any]:
+    def get_tensors(self, jobs: int = 1) -> dict[str, Any]:
         """Return all tensors by name; every row group is decoded once.
 
         Types and errors are those of `get_tensor`.
+
+        Args:
+            jobs: Processes that share the row groups of a large file with a path. The tensors lie
+                in one piece of memory then, which is freed with the last of them.
 
         >>> from featcodec import encode_file, safe_open
         >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
@@ -142,11 +147,15 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         ...     sorted(f.get_tensors())
         ['features', 'labels']
         """
-        stored = {
-            name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
-            for name, entry in self._entries.items()
-        }
-        self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
+        shared = decode_shared(self._decoder, jobs) if jobs > 1 else None
+        if shared is not None:
+            stored = dict(zip(self._entries, shared, strict=True))
+        else:
+            stored = {
+                name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
+                for name, entry in self._entries.items()
+            }
+            self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
         return {
             name: self._export(stored[name], entry.dtype, entry.shape)
             for name, entry in self._entries.items()

@@ -21,6 +21,7 @@ from .tensors import Tensor
 
 Described = tuple[str, str, tuple[int, ...]]  # name, type and shape of a tensor
 
+ALIGNMENT = 64  # bytes
 READERS = {
     formats.SAFETENSORS: safetensors.read,
     formats.NPZ: npz.read,
@@ -107,6 +108,17 @@ def header_bytes(
     return len(text).to_bytes(8, "little") + text, [start + o for o in offsets]
 
 
+def aligned(
+    tensors: Sequence[Described], _metadata: dict[str, str] | None
+) -> tuple[bytes, list[int]]:
+    """Return no header, and offsets of tensors as they lie well in memory."""
+    offsets, position = [], 0
+    for _, dtype, shape in tensors:
+        offsets.append(position)
+        position += -(-nbytes(dtype, math.prod(shape)) // ALIGNMENT) * ALIGNMENT
+    return b"", offsets
+
+
 class DumpWriter:
     """A file of known tensors, filled in any order through a memory map."""
 
@@ -131,7 +143,8 @@ class DumpWriter:
         ]
         self._offsets = offsets
         sizes = [n * k.itemsize for n, k in zip(self._counts, self._kinds, strict=True)]
-        self.total = total = len(head) + sum(sizes)
+        ends = [len(head), *(start + size for start, size in zip(offsets, sizes, strict=True))]
+        self.total = total = max(ends)
         if not reserved:
             _reserve(out, total)
         self._map = mmap.mmap(out.fileno(), total)
@@ -143,9 +156,8 @@ class DumpWriter:
         return np.frombuffer(self._map, kind, count, self._offsets[number])
 
     def release(self) -> None:
-        """Let go of the pages that were written."""
+        """Let go of the pages that were written; the system writes them to the disk in its time."""
         if hasattr(mmap, "MADV_DONTNEED"):
-            self._map.flush()
             self._map.madvise(mmap.MADV_DONTNEED)
 
 

@@ -48,7 +48,7 @@ def encode_file(
             a file object, too, which is given all of it at the end.
         quality: Of the floating tensors; without, what a profile recommends, else 20 dB.
         profile: Trained statistics, which decoding needs too; without, they travel in the file.
-        options: Layouts, architectures, transforms, and qualities by name.
+        options: Layouts, architectures, transforms, qualities by name, and how many processes work.
         progress: Is told how many bytes of the dump each row group held.
         verify: Decode the file and compare it with the dump before it appears; it is on the disk
             then.

@@ -136,7 +136,9 @@ class Options:
     max-error:E, lossless or drop; of patterns that match a name the first holds. `samples` says how
     much of a group the encoder looks at, `row_group` how much of it is coded at once. With `pool`,
     an SNR holds for all layers or heads of a tensor together, without for each. With `embed`, the
-    file holds the profile that it needs; `note` is a text in it on how it was made.
+    file holds the profile that it needs; `note` is a text in it on how it was made. `jobs` is how
+    many processes share the row groups of a large dump that lies in a file: what is written is the
+    same for any number. A script then needs the usual `if __name__ == "__main__":`.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform
@@ -152,3 +154,4 @@ class Options:
     row_group: RowGroupSize = field(default_factory=RowGroupSize)
     embed: bool = False
     note: str = ""
+    jobs: int = 1

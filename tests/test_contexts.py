@@ -17,8 +17,8 @@ from featcodec.entropy import symbols as coded_symbols
 from featcodec.entropy.tables import Table
 from featcodec.errors import InvalidInput
 from featcodec.files import decode_file, encode_file
+from featcodec.modes.context import balance, reconstruction
 from featcodec.modes.context import fit as own_tables
-from featcodec.modes.context import reconstruction
 from featcodec.modes.context.coder import pack_tables, unpack_tables
 from featcodec.modes.context.dependent import DependentContextCoder
 from featcodec.modes.context.scalar import ContextCoder
@@ -262,6 +262,40 @@ def test_sparse_maps_take_fewer_bits(digits: Path, tmp_path: Path, snr: float) -
         assert snr - 0.01 <= reached <= snr + 0.1
     assert sizes["context"] < sizes["none"]
     assert sizes["auto"] <= 1.01 * sizes["context"]
+
+
+@given(SIZES, st.integers(1, 20), st.floats(1e-3, 1e3), st.floats(0, 10), st.integers(0, 2**32))
+def test_means_count_more_where_errors_add_up(
+    sizes: tuple[int, int], maps: int, scale: float, common: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    points = math.prod(sizes)
+    errors = rng.normal(size=(points, maps))
+    errors -= errors.mean(axis=0)
+    alone = balance.weight_of([scale * errors])
+    together = balance.weight_of([scale * (errors + common)])
+    assert alone == 0
+    assert 0 <= together < balance.WEIGHT
+    assert together > 0 or common < 2 or points < 8
+
+
+@pytest.mark.parametrize("snr", [5, 8])
+def test_weak_maps_keep_more_of_their_means(snr: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    strength = rng.gamma(0.3, size=(200, 16, 1, 1))
+    rough = rng.normal(size=(200, 16, 8, 8))
+    maps = np.maximum(strength * (rough + np.roll(rough, 1, 2) + np.roll(rough, 1, 3)), 0)
+
+    def saved() -> tuple[int, float]:
+        """Return the size, and the mean squared error of the means of maps."""
+        data = fc.save({"x": maps}, {"layout": "NCHW"}, snr=snr, transform="context")
+        return len(data), float(np.square((fc.load(data)["x"] - maps).mean(axis=(2, 3))).mean())
+
+    size, error = saved()
+    monkeypatch.setattr(balance, "WEIGHT", 0.0)
+    size_before, error_before = saved()
+    assert error < 0.93 * error_before
+    assert size < 1.005 * size_before
 
 
 def test_tokens_behind_others_have_no_contexts(digits: Path, tmp_path: Path) -> None:

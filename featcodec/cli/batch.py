@@ -58,6 +58,10 @@ class Batch:
     read: int = 0  # bytes of the inputs that are done
     written: int | None = None  # and of their outputs
 
+    def within(self, planned: Sequence[Planned]) -> int:
+        """Return how many processes share one input: all where it is alone, else they have one."""
+        return self.jobs if len(planned) == 1 and self.engine == "processes" else 1
+
     def run(
         self,
         work: Callable[[Any], Any],

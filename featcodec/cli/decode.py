@@ -93,7 +93,7 @@ def command(
     if dtype is not None and dtype not in FLOATS:
         kinds = ", ".join(sorted(FLOATS))
         raise click.UsageError(f"--dtype takes one of {kinds}, not {dtype!r}")
-    within = work_on.jobs if len(planned) == 1 else 1  # processes of a batch have none of their own
+    within = work_on.within(planned)
     tasks = [
         Task(one.source, one.target, profiles, tensors, dtype, where.force, skip_existing, within)
         for one in planned

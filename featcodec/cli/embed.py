@@ -13,7 +13,7 @@ from ..container.reader import Reader
 from ..container.source import File
 from ..errors import InvalidInput, ProfileMissing
 from ..outputs import complete as written
-from ..profiles import digest_of, find, named
+from ..profiles import Place, digest_of, find, place_of, read
 from . import asked, batch, complete, gather, render, targets
 
 
@@ -47,7 +47,7 @@ def work(task: Task) -> batch.Done | batch.Skipped:
             other = f", and what was given has {others}" if given else ""
             what = f"{path} needs the profile with SHA-256 {digest.hex()}{other}"
             raise ProfileMissing(f"{what}; name its file with --profile")
-        data.append(place.read_bytes())
+        data.append(read(place))
     with Path(path).open("rb") as source, written(path, overwrite=True) as out:
         shutil.copyfileobj(source, out)
         size = embed(out, path, data)
@@ -55,16 +55,16 @@ def work(task: Task) -> batch.Done | batch.Skipped:
     return batch.Done(size - sum(map(len, data)), size)
 
 
-def _read(name: str) -> tuple[bytes, Path]:
-    """Return the SHA-256 and the file of a profile that was given, a name or a path."""
-    path = Path(named().get(name, name))
-    digest = digest_of(path)
+def _read(name: str) -> tuple[bytes, Place]:
+    """Return the SHA-256 and the place of a profile that was given, a name, a path or a URI."""
+    place = place_of(name)
+    digest = digest_of(place)
     if digest is None:
         raise InvalidInput(
             f"profile {name}: there is none; -p takes a file, or a name that `featcodec profiles`"
             " lists"
         )
-    return digest, path
+    return digest, place
 
 
 @click.command()

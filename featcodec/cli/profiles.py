@@ -10,8 +10,8 @@ import click
 from .. import profiles as places
 from ..container.reader import Reader
 from ..container.sections import PROFILE
-from ..container.source import File
 from ..errors import FeatcodecError, InvalidInput
+from ..opening import open_source
 from ..outputs import complete as written
 from . import complete, render
 from .info import describe
@@ -103,7 +103,7 @@ def own(name: str) -> Path:
 
 def read(path: str) -> bytes:
     """Return the bytes of a profile; InvalidInput for a file that is none, or damaged."""
-    with closing(File.open(path)) as file:
+    with closing(open_source(path)) as file:
         try:
             reader = Reader(file, path, PROFILE)
             reader.check_sections()

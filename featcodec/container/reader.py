@@ -56,6 +56,8 @@ class Reader:
             raise Corrupt(f"{name} is a profile, and lists {len(self.index.tensors)} tensors")
         lengths = (length for _, length in self.index.sections)
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
+        rows = [i for i, (kind, _) in enumerate(self.index.sections, 1) if kind == b"ROWS"]
+        self.source.expect_end(self.offsets[max(rows, default=0)])  # headers lie behind them
         self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < V3 else set()))
         self.note = self._note()
 

@@ -38,6 +38,9 @@ class Source:
     def expect(self, spans: Sequence[tuple[int, int]]) -> None:
         """Be told what is read next, from where to where, in order: neighbours may come at once."""
 
+    def expect_end(self, offset: int) -> None:
+        """Be told that all from a position to the end is read next."""
+
     def check(self) -> None:
         """Raise InvalidInput when the bytes have changed since they were opened."""
 

@@ -4,6 +4,7 @@ Usage: python tests/benchmarks/fidelity.py DUMP... --head MODULE:FUNCTION --prof
 
 DIR holds a profile of a task for each dump, DUMP's name with the suffix .fcp. Fidelity is the KL
 divergence in nats of class outputs, or 1 - cosine of embeddings, from those of the clean features.
+--csv FILE adds a row for each to a file of `data/`.
 """
 
 import io
@@ -15,6 +16,7 @@ from typing import Any
 
 import click
 import numpy as np
+import records
 import torch
 
 from featcodec import Profile
@@ -25,7 +27,8 @@ from featcodec.evaluate.features import Features
 from featcodec.fidelity import Outputs
 from featcodec.functions import named_function
 from featcodec.request import Quality
-from featcodec.torch import from_stored, load
+from featcodec.torch import load
+from featcodec.torch.tensors import from_stored
 
 FIDELITIES = {"classes": (0.1, 0.03, 0.01), "embedding": (0.01, 0.001)}
 STEP, MOST = 3.0, 60.0  # dB
@@ -70,9 +73,14 @@ def curve(outputs: Clean, profile: Profile, quality: str) -> list[tuple[float, f
 @click.option("--head", required=True, metavar="MODULE:FUNCTION")
 @click.option("--outputs", type=click.Choice(list(FIDELITIES)), default="classes")
 @click.option("--profiles", required=True, type=Path, metavar="DIR")
-def main(dumps: tuple[Path, ...], head: str, outputs: str, profiles: Path) -> None:
+@click.option("--csv", type=Path)
+def main(
+    dumps: tuple[Path, ...], head: str, outputs: str, profiles: Path, csv: Path | None
+) -> None:
     """Print a row a dump and fidelity: loss, bits a value without and with the metric, ratio."""
+    torch.set_num_threads(1)
     function, ratios = named_function(head, "--head"), []
+    rows: list[dict[str, Any]] = records.read(csv)[1] if csv and csv.exists() else []
     for path in dumps:
         profile = Profile.load(profiles / f"{path.stem}.fcp")
         with Dump(path) as dump:
@@ -81,7 +89,11 @@ def main(dumps: tuple[Path, ...], head: str, outputs: str, profiles: Path) -> No
         for loss in FIDELITIES[outputs]:
             rates = [rate_at(points, loss) or math.nan for points in (plain, task)]
             ratios.append(rates[1] / rates[0])
+            row = {"dump": path.stem, "outputs": outputs, "loss": loss}
+            rows.append(row | {"plain": f"{rates[0]:.5f}", "task": f"{rates[1]:.5f}"})
             click.echo(f"{path.stem:24} {loss:6g} {rates[0]:.4f} {rates[1]:.4f} {ratios[-1]:.3f}")
+        if csv:
+            records.write(csv, rows)
     click.echo(f"geometric mean {math.exp(float(np.mean(np.log(ratios)))):.3f}")
 
 

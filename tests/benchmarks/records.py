@@ -1,9 +1,9 @@
 """Measured rows as CSV files, each below a line that says when and with what they were measured.
 
-Usage: python tests/benchmarks/records.py RESULTS.csv OUT.csv
+Usage: python tests/benchmarks/records.py RESULTS.csv... OUT.csv
 
-Keeps the results.csv of `featcodec eval`, without speeds, as a file of `data/`: run it where the
-evaluation ran, since the line names the versions of the packages that are installed.
+Keeps the results.csv of runs of `featcodec eval`, without speeds, as a file of `data/`: run it
+where the evaluations ran, since the line names the versions of the packages that are installed.
 """
 
 import csv
@@ -49,13 +49,16 @@ def read(path: Path) -> tuple[str, list[dict[str, str]]]:
 
 
 def main() -> None:
-    source, target = map(Path, sys.argv[1:])
-    with source.open(newline="") as file:
-        rows = [{key: row[key] for key in KEPT} for row in csv.DictReader(file)]
-    for row in rows:
-        for key in ("bpfp", "snr_db", "metric"):
-            row[key] = float(row[key]) if row[key] else ""
-    write(target, rows, ("zstandard", "imagecodecs"))
+    *sources, target = map(Path, sys.argv[1:])
+    rows = {}  # a dump is uncompressed in every run
+    for source in sources:
+        with source.open(newline="") as file:
+            for row in csv.DictReader(file):
+                kept = {key: row[key] for key in KEPT}
+                for key in ("bpfp", "snr_db", "metric"):
+                    kept[key] = float(row[key]) if row[key] else ""
+                rows.setdefault((row["dump"], row["codec"], row["asked_db"]), kept)
+    write(target, rows.values(), ("zstandard", "imagecodecs"))
 
 
 if __name__ == "__main__":

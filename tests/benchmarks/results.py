@@ -35,6 +35,7 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "accuracy": (tables.accuracy, ("tasks",)),
     "enough": (tables.enough, ("tasks",)),
     "recommended": (tables.recommended, ("recommended",)),
+    "fidelity": (tables.fidelity, ("fidelity",)),
     "samples": (tables.samples, ("samples",)),
     "bounded": (tables.bounded, ("bounded",)),
     "lossless": (tables.lossless, ("lossless",)),

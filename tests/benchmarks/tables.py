@@ -35,6 +35,7 @@ OTHERS = {
 }
 DIGITS = {"cnn_eval": "CNN, 64x4x4", "vit_eval": "ViT, 17x64"}
 CODECS = {
+    "task": "with a profile of the task",
     "profile": "with a profile",
     "featcodec": "without",
     "step+zstd": "step + zstd 19",
@@ -159,11 +160,17 @@ def least(found: Iterable[Point], whole: float) -> Point | None:
 
 def enough() -> Table:
     whole, found = points("tasks")
-    rows = []
+    rows, rates = [], {codec: [] for codec in CODECS}
     for dump, metric in whole.items():
-        best = [least(found[dump, codec], metric) for codec in CODECS]
-        shown = [f"{one[0]:.3f} ({one[2]:g} dB)" if one else "none" for one in best]
+        shown = []
+        for codec in CODECS:
+            best = least(found[dump, codec], metric)
+            shown.append(f"{best[0]:.3f} ({best[2]:g} dB)" if best else "none")
+            rates[codec].append(best[0] if best else math.nan)
         rows.append((DUMPS[dump], f"{metric:.3f}", *shown))
+    means = {codec: mean(bits) for codec, bits in rates.items()}
+    shown = ["" if math.isnan(one) else f"**{one:.3f}**" for one in means.values()]
+    rows.append(("**geometric mean**", "", *shown))
     return table(("features", "metric", *CODECS.values()), rows)
 
 
@@ -186,6 +193,20 @@ def recommended() -> Table:
         rows.append((DUMPS[row["dump"]], at, f"{float(row['bpfp']):.4f}", *shown))
     head = ("features", "task SNR", "bits a value", "metric", "then", "points lost")
     return table(head, rows)
+
+
+def fidelity() -> Table:
+    """Bits at equal divergence of the outputs, of SNRs and of task SNRs."""
+    measures = {"classes": "KL {} nats", "embedding": "1 - cosine {}"}
+    rows, ratios = [], []
+    for row in data("fidelity"):
+        plain, task = float(row["plain"]), float(row["task"])
+        ratios.append(task / plain)
+        at = measures[row["outputs"]].format(row["loss"])
+        shown = f"{plain:.4f}", f"{task:.4f}", f"{ratios[-1]:.2f}"
+        rows.append((DUMPS[row["dump"]], at, *shown))
+    rows.append(("**geometric mean**", "", "", "", f"**{mean(ratios):.2f}**"))
+    return table(("features", "outputs", "at an SNR", "at a task SNR", "ratio"), rows)
 
 
 def samples() -> Table:

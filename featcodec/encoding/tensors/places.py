@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...align.layout import CHANNEL, GRID, Layout
+from ...align.layout import CHANNEL, GRID, INDEPENDENT, Layout
 from ...align.numbers import to_float
 from ...tensors import Tensor
 
@@ -16,7 +16,7 @@ PLACES = 0.3  # correlation of neighbours
 MIRRORED = 0.9  # of the variance of the logarithms of scales: alike from both ends, a border
 ABOVE = 0.01  # the neighbours of the next row, than those beside them
 NO_PLACES = 0.1  # correlation that channels may have too
-DOUBT = 0.25  # of the bits
+DOUBT = 0.5  # of the bits
 PROBED_TENSORS = 16
 PROBED_VALUES = 1 << 18
 MINUTE = 1e-30
@@ -66,7 +66,8 @@ def doubts(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> dict[Layout,
     least = min((x for x in channels.values() if x is not None), default=0.0)
     found = {}
     for layout, likeness in channels.items():
-        as_places = 0.0 if likeness is None else likeness - least
+        cut = INDEPENDENT in layout.axes  # into maps of one channel, where an axis may be channels
+        as_places = float(cut) / 2 if likeness is None else likeness - least
         grid = of(layout, GRID)
         as_none = 1 - min(1.0, min(grid) / NO_PLACES) if len(grid) > 1 else 0.0
         found[layout] = 1 + DOUBT * (as_places + as_none)

@@ -5,6 +5,7 @@ given for a tensor by name says that it is features.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -91,17 +92,27 @@ class _Scalars:
 
 
 def _tiny(features: Sequence[Tensor], layouts: Mapping[str, Layout]) -> list[Tensor]:
-    """Return the tensors of kinds that hold next to none of the values."""
-    kinds: dict[tuple, list[Tensor]] = {}
+    """Return the tensors of kinds that hold next to none of the values.
+
+    They are of one kind by their layout, or by their name but for numbers.
+    """
+    by_layout: dict[tuple, list[Tensor]] = {}
+    by_name: dict[tuple, list[Tensor]] = {}
     for tensor in features:
         layout = layouts[tensor.name]
         key = tensor.dtype, layout, layout.token_grid(tensor.shape)[-1]
-        kinds.setdefault(key, []).append(tensor)
+        by_layout.setdefault(key, []).append(tensor)
+        stem = re.sub(r"\d+", "#", tensor.name)
+        by_name.setdefault((tensor.dtype, len(tensor.shape), stem), []).append(tensor)
     total = sum(math.prod(tensor.shape) for tensor in features)
-    found = []
-    for kind in kinds.values():
-        share = sum(math.prod(tensor.shape) for tensor in kind) / total
-        narrow = all(math.prod(t.shape) <= NARROW * max(t.shape) for t in kind)
-        if share <= (NARROW_SHARE if narrow else TINY_SHARE):
-            found += kind
-    return found
+    rare = [
+        {tensor.name for kind in kinds.values() if _is_tiny(kind, total) for tensor in kind}
+        for kinds in (by_layout, by_name)
+    ]
+    return [tensor for tensor in features if all(tensor.name in names for names in rare)]
+
+
+def _is_tiny(kind: Sequence[Tensor], total: int) -> bool:
+    share = sum(math.prod(tensor.shape) for tensor in kind) / total
+    narrow = all(math.prod(t.shape) <= NARROW * max(t.shape) for t in kind)
+    return share <= (NARROW_SHARE if narrow else TINY_SHARE)

@@ -48,12 +48,20 @@ def _few(tensors: Sequence[Tensor]) -> list[int]:
 
 def _unlike(values: np.ndarray, axis: int) -> bool:
     """Return whether the indices of an axis are of unlike scale."""
-    rest = tuple(other for other in range(values.ndim) if other != axis)
-    scales = np.sort(values.std(axis=rest))
+    scales = np.sort(_scales(values, axis))
+    if not scales.size:
+        return False
     middle = scales[len(scales) // 2]
     far = (scales > APART * middle) | (scales * APART < middle)
     unlike = scales[-1] > UNLIKE * max(scales[0], MINUTE)
     return bool(unlike and 3 * np.count_nonzero(far) >= len(scales))
+
+
+def _scales(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return the deviations of the indices of an axis, without the tokens that are padding."""
+    tokens = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1, values.shape[-1])
+    alive = np.ptp(tokens, axis=2) > 0
+    return np.array([t[kept].std() for t, kept in zip(tokens, alive, strict=True) if kept.any()])
 
 
 def with_independent(layouts: Iterable[Layout], axes: Sequence[int]) -> list[Layout]:

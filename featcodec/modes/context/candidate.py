@@ -10,9 +10,10 @@ from ...container.group import Part
 from ...encoding.fit import fitting
 from ...encoding.search.candidate import Candidate, scale_of
 from ...entropy import contexts, fit, integers
-from ...quantise.dependent import Offsets
+from ...entropy.contexts import Contexts
 from ...quantise.scalar import Thresholds, quantise
 from . import reconstruction
+from .balance import weight_of
 from .coder import Own
 from .dependent import DependentContextCoder
 from .fit import ShapeCounts, choose
@@ -44,13 +45,14 @@ class ContextCandidate(Candidate):
         # where that may pay for their tables.
         for last in [False] * (rounds - 1) + [True]:
             shaped = ShapeCounts.empty() if last and by_shape else None
-            counts, expected, offsets = self._counted(coder, shaped)
+            counts, fitted = self._counted(coder, shaped)
             own, bits = fitting.choose_tables(default, counts, self.fraction, empty=False)
             if shaped:
                 found, fewer = choose(default, counts, shaped, self.fraction)
                 own, bits = (found, fewer) if fewer < bits else (own, bits)
-            coder = replace(default, expected=expected, offsets=offsets).with_tables(own)
-        side = pack_scales(coder.scales), integers.pack(offsets.ravel())
+            coder = fitted.with_tables(own)
+        assert coder.offsets is not None
+        side = pack_scales(coder.scales), integers.pack(coder.offsets.ravel())
         return coder, bits + 8 * sum(map(len, side))
 
     def _default(self, step: float) -> ContextCoder:
@@ -90,15 +92,17 @@ class ContextCandidate(Candidate):
 
     def _counted(
         self, coder: ContextCoder, shaped: ShapeCounts | None = None
-    ) -> tuple[fitting.Counts, dict[int, Offsets], np.ndarray]:
-        """Return counts, the mean reconstruction points of each table, and the best offsets.
+    ) -> tuple[fitting.Counts, ContextCoder]:
+        """Return counts, and the coder with what is best for them.
 
-        Symbols are counted by their shapes, too, where that is asked.
+        These are the mean reconstruction points of each table, the offsets and, where it had none,
+        the weight of the errors of means. Symbols are counted by shapes, too, where that is asked.
         """
         counts = fitting.Counts({}, {}, 0.0, self.size)
         sums: dict[int, np.ndarray] = {}
         sets = reconstruction.SETS if self.dependent else 1
         around = np.zeros((2, sets, reconstruction.CLASSES, reconstruction.KINDS))
+        coded: list[tuple[np.ndarray, Contexts]] = []
         for sizes, latents in self.latents.items():
             rows, known = by_place(latents), coder.contexts(sizes, latents.shape[-1])
             for number, chosen, symbols in coder.decided(rows, known):
@@ -109,15 +113,16 @@ class ContextCandidate(Candidate):
             if shaped:
                 shaped.add(known)
             around += reconstruction.excess(known, rows, coder.step, sets)
-            if coder.offsets is not None:
-                change = reconstruction.from_neighbours(
-                    known, coder.offsets, coder.step, coder.dtype
-                )
-                change -= rows
-                counts.error += float(np.vdot(change, change))
-        expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
+            coded.append((rows, known))
         counts.offsets = dict.fromkeys(sums, (0.0, 0.0))  # those of tables are not used
-        return counts, expected, reconstruction.fit_offsets(around)
+        expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
+        fitted = replace(coder, expected=expected, offsets=reconstruction.fit_offsets(around))
+        if coder.offsets is None:
+            balance = weight_of(fitted.errors(*each) for each in coded)
+            return counts, replace(fitted, balance=balance)
+        errors = (coder.errors(*each) for each in coded)
+        counts.error = sum(float(np.vdot(error, error)) for error in errors)
+        return counts, fitted
 
 
 def excess_of(

@@ -26,6 +26,7 @@ class ContextCoder(PartCoder):
     offsets: np.ndarray | None = None  # of reconstruction points; None: those of the tables (3.0)
     expected: Mapping[int, Offsets] = field(default_factory=dict)  # by table, while encoding
     shaped: np.ndarray | None = None  # which shapes have tables of their own; None: none
+    balance: float = 0.0  # the weight of the errors of means, while encoding; see `balance`
 
     def with_tables(self, tables: Mapping[int, Table]) -> Self:
         """Return this coder with tables of numbers and of shapes."""
@@ -44,7 +45,7 @@ class ContextCoder(PartCoder):
     def deciding_like(self, other: PartCoder, lambda_scale: float) -> PartCoder:
         found = super().deciding_like(other, lambda_scale)
         assert isinstance(found, ContextCoder) and isinstance(other, ContextCoder)
-        return replace(found, expected=other.expected)
+        return replace(found, expected=other.expected, balance=other.balance)
 
     def contexts(self, sizes: Sizes, blocks: int) -> Contexts:
         """Return the contexts of a class of blocks, before any symbol is known."""
@@ -55,13 +56,11 @@ class ContextCoder(PartCoder):
         return shapes.ShapedContexts(sizes[-2:], levels, blocks, self.shaped)
 
     def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
-        assert self.offsets is not None
         known = self.contexts(sizes, latents.shape[-1])
         rows = by_place(latents)
         coded = [(number, symbols) for number, _, symbols in self.decided(rows, known)]
-        change = reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
-        change -= rows
-        return coded, float(np.vdot(change, change))
+        errors = self.errors(rows, known)
+        return coded, float(np.vdot(errors, errors))
 
     def decided(self, rows: np.ndarray, known: Contexts) -> Iterator[Quantised]:
         """Yield (number of table, copies of latents, int32 symbols) in coding order.
@@ -69,20 +68,35 @@ class ContextCoder(PartCoder):
         `rows` are latents (points, columns); `known` knows none of their symbols yet. They are
         decided pass by pass, because earlier passes determine the tables.
         """
+        wanted = rows
+        if self.balance:
+            trial = self.contexts(known.sizes, rows.shape[1] // len(self.scales))
+            for _ in self._passes(rows, rows, trial):
+                pass
+            wanted = rows + self.balance * self.errors(rows, trial).mean(axis=0)
+        yield from self._passes(rows, wanted, known)
+
+    def _passes(self, rows: np.ndarray, wanted: np.ndarray, known: Contexts) -> Iterator[Quantised]:
+        """Decide symbols for what is wanted of the latents."""
         for number, (places, _) in enumerate(known.lattice):
             found = PassSymbols.of(known.shape(number))
-            yield from self._decide(found, rows[places].reshape(-1), known.runs(number))
+            values = rows[places].reshape(-1), wanted[places].reshape(-1)
+            yield from self._decide(found, *values, known.runs(number))
             found.tell(known, number)
 
+    def errors(self, rows: np.ndarray, known: Contexts) -> np.ndarray:
+        """Return what the latents have more than their reconstruction points."""
+        assert self.offsets is not None
+        return rows - reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
+
     def _decide(
-        self, found: "PassSymbols", values: np.ndarray, runs: Sequence[Run]
+        self, found: "PassSymbols", values: np.ndarray, wanted: np.ndarray, runs: Sequence[Run]
     ) -> Iterator[Quantised]:
-        """Quantise the values of a pass, and yield the symbols in coding order."""
+        """Quantise what is wanted of the values of a pass, and yield in coding order."""
         for chosen, where in runs:
-            mine = values.take(where)
-            symbols = quantise(mine, self.step, self.thresholds_of(chosen))
+            symbols = quantise(wanted.take(where), self.step, self.thresholds_of(chosen))
             found.symbols[where] = symbols
-            yield chosen, mine, symbols
+            yield chosen, values.take(where), symbols
 
     def thresholds_of(self, number: int) -> Thresholds:
         """Return the thresholds of symbols of a table."""

@@ -35,16 +35,18 @@ class LinearSearch(ModeSearch):
         wide = fitted_to(race, samples.ones, values)
         centre = fitting.centre_of(wide)
         axes = leading_axes(wide, centre, max(int(least / channels), 1))
-        best: Trial | None = None
+        tried: list[Trial] = []
         for shape in dict.fromkeys((*blocks, samples.ones)):
             spectrum = spectrum_of(race, axes, centre, shape)
-            if best is None:
-                best = self._enter_ranks(race, spectrum, centre, shape, least)
-                if best.bits > FAR * race.least:
+            if not tried:
+                tried.append(self._enter_ranks(race, spectrum, centre, shape, least))
+                if tried[0].bits > FAR * race.least:
                     return
-                race.klt = best if best.bits < HELPFUL * least else None
             else:
-                self._consider(race, spectrum, centre, shape, best.recipe.model.vectors.shape[2])
+                rank = tried[0].recipe.model.vectors.shape[2]
+                tried.append(self._consider(race, spectrum, centre, shape, rank))
+        # What is the best block without a KLT, by little, may be another with one.
+        race.klt = next((trial for trial in tried if trial.bits < HELPFUL * least), None)
 
     def _enter_ranks(
         self, race: Race, spectrum: Spectrum, centre: np.ndarray, shape: Sizes, without: float
