@@ -1,4 +1,9 @@
-"""featcodec: a codec for the intermediate features of neural networks."""
+"""featcodec: a codec for the intermediate features of neural networks.
+
+`featcodec.numpy` and `featcodec.torch` save and load dictionaries of arrays, `featcodec.joining`
+appends to files and joins them, `featcodec.errors` has what is raised. `featcodec guide` in the
+shell has pages with examples.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +27,21 @@ _LAZY = {
     "encode_file": "files",
     "safe_open": "access",
 }
+_MODULES = ("errors", "joining", "numpy", "request")
 __all__ = ["__version__", *_LAZY]
 
 
 def __getattr__(name: str) -> Any:
     # `featcodec info` must start without numpy: nothing heavy is imported before it is asked for.
-    if name in _LAZY:
-        import importlib
+    import importlib
 
+    if name in _LAZY:
         return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names, which help() shows, loaded or not."""
+    return sorted({*__all__, *_MODULES, *(name for name in globals() if name.startswith("__"))})

@@ -11,12 +11,13 @@ import numpy as np
 from .align.numbers import stored_dtype
 from .arrays import Exporter
 from .coding.profile import Profile
+from .container.dump import no_tensor
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import Source
+from .decode_jobs import decode_shared
 from .decoding.decoder import Decoder
 from .elements import nbytes
-from .errors import InvalidInput
 from .opening import Where, open_source
 
 CACHE = 256 << 20  # bytes
@@ -131,10 +132,14 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         stored = self._decoder.tensor(entry)
         return self._export(stored, entry.dtype, entry.shape)
 
-    def get_tensors(self) -> dict[str, Any]:
+    def get_tensors(self, jobs: int = 1) -> dict[str, Any]:
         """Return all tensors by name; every row group is decoded once.
 
         Types and errors are those of `get_tensor`.
+
+        Args:
+            jobs: Processes that share the row groups of a large file with a path. The tensors lie
+                in one piece of memory then, which is freed with the last of them.
 
         >>> from featcodec import encode_file, safe_open
         >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
@@ -142,11 +147,15 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         ...     sorted(f.get_tensors())
         ['features', 'labels']
         """
-        stored = {
-            name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
-            for name, entry in self._entries.items()
-        }
-        self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
+        shared = decode_shared(self._decoder, jobs) if jobs > 1 else None
+        if shared is not None:
+            stored = dict(zip(self._entries, shared, strict=True))
+        else:
+            stored = {
+                name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
+                for name, entry in self._entries.items()
+            }
+            self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
         return {
             name: self._export(stored[name], entry.dtype, entry.shape)
             for name, entry in self._entries.items()
@@ -162,7 +171,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
 
     def _entry(self, name: str) -> TensorEntry:
         if name not in self._entries:
-            raise InvalidInput(f"{self._decoder.reader.name} holds no tensor {name!r}")
+            raise no_tensor(self._decoder.reader.name, name, list(self._entries))
         return self._entries[name]
 
     def _rows(self, entry: TensorEntry, first: int, last: int) -> Any:
@@ -227,7 +236,9 @@ class Slice:
             return rows[(inside, *rest)]
         row = int(lead) + (shape[0] if lead < 0 else 0)
         if not 0 <= row < shape[0]:
-            raise IndexError(f"index {lead} is out of range for {shape[0]} rows")
+            raise IndexError(
+                f"index {lead} is out of range for {shape[0]} row{'s' * (shape[0] != 1)}"
+            )
         return self._file._rows(self._entry, row, row + 1)[(0, *rest)]
 
 

@@ -6,6 +6,7 @@ Arrays of its types are recognised by name; it is imported only to make some.
 
 import math
 import sys
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,18 @@ from .elements import FLOATS, LIBRARY_NAMES
 from .errors import InvalidInput
 
 _TYPES = {name: dtype for dtype, name in LIBRARY_NAMES.items()}
+
+
+def by_name(tensors: Any) -> Mapping[str, Any]:
+    """Return a dictionary of arrays; raise InvalidInput for anything else, and for other names."""
+    if not isinstance(tensors, Mapping):
+        raise InvalidInput(
+            f"a {type(tensors).__name__} is no dictionary; give arrays by name: {{'features': x}}"
+        )
+    for name in tensors:
+        if not isinstance(name, str):
+            raise InvalidInput(f"the name {name!r} is no text; give arrays by name")
+    return tensors
 
 
 def to_stored(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:

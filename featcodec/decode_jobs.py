@@ -3,7 +3,9 @@
 All map the dump and write to it; what a process writes does not depend on how many there are.
 """
 
+import math
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,17 +18,21 @@ import numpy as np
 from . import saving
 from .align.numbers import STORED, from_float, to_float
 from .coding.profile import Profile
+from .container.dump import no_tensor
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import Source
 from .decoding.decoder import Decoder
-from .dumps import Described, DumpWriter
-from .elements import FLOATS
+from .dumps import Described, DumpWriter, aligned
+from .elements import FLOATS, nbytes
 from .errors import InvalidInput
-from .outputs import descriptor
+from .outputs import PROCESS, descriptor
 from .pool import advance, results
 
 CHUNK = 1 << 18  # values converted at once
+SHARED = "/dev/shm"  # a folder of files in memory, where the system has one
+SPARE = 1 << 26  # bytes that are left free there
+LEAST_VALUES = 24 << 20  # of a dump: another process for fewer takes longer to start than it saves
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Share:
     names: tuple[str, ...]
     dtype: str | None
     target: str  # the dump, which is reserved
-    path: str  # what it will be called
+    path: str | None  # what it will be called; None where it is memory that processes share
     number: int
     of: int
 
@@ -53,8 +59,8 @@ def decode_to(
 ) -> int:
     """Write tensors of an open file as a dump of the kind of `path`; return the bytes written.
 
-    With `jobs`, as many processes share the work, where the file has a path that all can open and
-    the dump is no archive, which is written in order.
+    With `jobs`, as many processes share the work of a large dump, where the file has a path that
+    all can open and the dump is no archive, which is written in order.
     """
     entries = chosen_entries(decoder.reader, names)
     described = wanted_of(decoder.reader, names, dtype)
@@ -66,19 +72,70 @@ def decode_to(
             archive(out, ((one, writer.tensor(i)) for i, one in enumerate(described)))
             return out.tell()
     writer = _writer(decoder, out, path, described)
+    jobs = _useful(decoder, entries, jobs)
+    _divide(decoder, writer, tuple(names), dtype, str(out.name), os.fspath(path), jobs)
+    return writer.total
+
+
+def decode_shared(decoder: Decoder, jobs: int) -> list[np.ndarray] | None:
+    """Return the stored elements of all tensors, flat, in memory that some processes fill.
+
+    None where one does as well, or where there is no room for such memory. All share one piece of
+    it, which is freed with the last of them.
+    """
+    jobs = _useful(decoder, decoder.reader.index.tensors, jobs)
+    if jobs == 1:
+        return None
+    described = wanted_of(decoder.reader, (), None)
+    size = sum(nbytes(dtype, math.prod(shape)) for _, dtype, shape in described)
+    prefix = f".featcodec-{PROCESS}-"
+    with tempfile.NamedTemporaryFile(prefix=prefix, suffix=".part", dir=_memory(size)) as room:
+        try:
+            writer = _writer(decoder, cast(BinaryIO, room), None, described)
+        except OSError:
+            return None
+        _divide(decoder, writer, (), None, room.name, None, jobs)
+    return [writer.tensor(i) for i in range(len(described))]
+
+
+def _memory(size: int) -> str | None:
+    """Return a folder of files in memory with room for so many bytes, None without one."""
+    try:
+        return SHARED if shutil.disk_usage(SHARED).free > size + SPARE else None
+    except OSError:
+        return None
+
+
+def _useful(decoder: Decoder, entries: Sequence[TensorEntry], jobs: int) -> int:
+    """Return how many of so many processes it is worth to have."""
     file = decoder.reader.source
-    jobs = min(jobs, sum(group.header.row_groups for group in decoder.groups))
-    if jobs <= 1 or not file.path or descriptor(file.path) is not None:
-        _decode(decoder, writer, entries, dtype, (0, 1))
-        return writer.total
+    small = sum(entry.values for entry in entries) < LEAST_VALUES
+    if small or not file.path or descriptor(file.path) is not None:
+        return 1
+    return max(min(jobs, sum(group.header.row_groups for group in decoder.groups)), 1)
+
+
+def _divide(
+    decoder: Decoder,
+    writer: DumpWriter,
+    names: tuple[str, ...],
+    dtype: str | None,
+    target: str,
+    path: str | None,
+    jobs: int,
+) -> None:
+    """Decode tensors in so many processes, this one among them."""
+    entries = chosen_entries(decoder.reader, names)
+    own = partial(_decode, decoder, writer, entries, dtype, (0, jobs), path is not None)
+    if jobs == 1:
+        own()
+        return
     plain = [replace(profile) for profile in decoder.profiles]  # not what they unpacked
-    share = Share(file, plain, tuple(names), dtype, str(out.name), os.fspath(path), 0, jobs)
+    share = Share(decoder.reader.source, plain, names, dtype, target, path, 0, jobs)
     others = [replace(share, number=number) for number in range(1, jobs)]
-    own = partial(_decode, decoder, writer, entries, dtype, (0, jobs))
     for _, result in results(_work, others, jobs - 1, own, lambda _, count: advance(count)):
         if isinstance(result, Exception):
             raise result
-    return writer.total
 
 
 def _work(share: Share) -> None:
@@ -88,7 +145,8 @@ def _work(share: Share) -> None:
     described = wanted_of(decoder.reader, share.names, share.dtype)
     with Path(share.target).open("r+b") as out:
         writer = _writer(decoder, out, share.path, described, reserved=True)
-        _decode(decoder, writer, entries, share.dtype, (share.number, share.of))
+        part = (share.number, share.of)
+        _decode(decoder, writer, entries, share.dtype, part, share.path is not None)
 
 
 def wanted_of(reader: Reader, names: Sequence[str], dtype: str | None) -> list[Described]:
@@ -98,7 +156,7 @@ def wanted_of(reader: Reader, names: Sequence[str], dtype: str | None) -> list[D
     """
     entries = chosen_entries(reader, names)
     if dtype is not None and dtype not in FLOATS:
-        raise InvalidInput(f"--dtype {dtype}: use one of {', '.join(sorted(FLOATS))}")
+        raise InvalidInput(f"type {dtype!r}: use one of {', '.join(sorted(FLOATS))}")
     kinds = [dtype if dtype and e.dtype in FLOATS else e.dtype for e in entries]
     return [(e.name, kind, e.shape) for e, kind in zip(entries, kinds, strict=True)]
 
@@ -106,11 +164,12 @@ def wanted_of(reader: Reader, names: Sequence[str], dtype: str | None) -> list[D
 def _writer(
     decoder: Decoder,
     out: BinaryIO,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None,
     described: Sequence[Described],
     reserved: bool = False,
 ) -> DumpWriter:
-    head, offsets = saving.layout_of(path)(described, decoder.reader.index.metadata)
+    layout = aligned if path is None else saving.layout_of(path)
+    head, offsets = layout(described, decoder.reader.index.metadata)
     return DumpWriter(out, described, head, offsets, reserved=reserved)
 
 
@@ -120,6 +179,7 @@ def _decode(
     entries: Sequence[TensorEntry],
     dtype: str | None,
     share: tuple[int, int],
+    to_disk: bool = True,
 ) -> None:
     place = {entry.name: i for i, entry in enumerate(entries)}
     convert = partial(_converted, wanted=dtype) if dtype else None
@@ -128,7 +188,8 @@ def _decode(
     bytes_each = decoder.reader.size // max(row_groups, 1)
 
     def release() -> None:
-        writer.release()
+        if to_disk:
+            writer.release()
         advance(bytes_each)
 
     decoder.decode(entries, target, release, convert, share)
@@ -164,8 +225,8 @@ def chosen_entries(reader: Reader, names: Sequence[str]) -> list[TensorEntry]:
     """Return the tensors of those names in the order of the file, all when none is named."""
     if not names:
         return reader.index.tensors
-    known = {entry.name for entry in reader.index.tensors}
+    known = {entry.name: entry for entry in reader.index.tensors}
     for name in names:
         if name not in known:
-            raise InvalidInput(f"{reader.name} holds no tensor {name!r}")
+            raise no_tensor(reader.name, name, list(known))
     return [entry for entry in reader.index.tensors if entry.name in set(names)]

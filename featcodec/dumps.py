@@ -12,6 +12,7 @@ import numpy as np
 
 from . import formats
 from .align.numbers import stored_dtype
+from .container.source import File
 from .elements import nbytes
 from .errors import InvalidInput
 from .inputs import npy, npz, safetensors, torch_file
@@ -20,6 +21,7 @@ from .tensors import Tensor
 
 Described = tuple[str, str, tuple[int, ...]]  # name, type and shape of a tensor
 
+ALIGNMENT = 64  # bytes
 READERS = {
     formats.SAFETENSORS: safetensors.read,
     formats.NPZ: npz.read,
@@ -53,11 +55,7 @@ class Dump:
         self._file = open_local(path)
         self.path = Path(self._file.name)
         self.data_bytes = self._file.size
-        kind = formats.recognise(self._file.read(0, formats.HEAD))
-        if kind is not None and kind not in READERS:
-            name = self._file.name
-            raise InvalidInput(f"{name} is not a dump but {kind.hint(name)}")
-        contents = READERS[kind or formats.SAFETENSORS](self._file)
+        contents = READERS[_kind_of(self._file)](self._file)
         self.tensors: Sequence[Tensor] = contents.tensors
         self.metadata = contents.metadata
         self.refused = contents.refused
@@ -72,6 +70,21 @@ class Dump:
     def check(self) -> None:
         """Raise InvalidInput when the file has changed since it was opened."""
         self._file.check()
+
+
+def _kind_of(file: File) -> formats.Kind:
+    """Return what kind of dump a file is; raise InvalidInput for one that is none."""
+    head = file.read(0, formats.HEAD)
+    if not head:
+        raise InvalidInput(f"{file.name} is empty")
+    kind = formats.recognise(head)
+    if kind is None and not formats.SAFETENSORS.matches(head):
+        raise InvalidInput(
+            f"{file.name} is not a dump: neither safetensors, NumPy (.npz, .npy) nor torch"
+        )
+    if kind is not None and kind not in READERS:
+        raise InvalidInput(f"{file.name} is not a dump but {kind.hint(file.name)}")
+    return kind or formats.SAFETENSORS
 
 
 def header_bytes(
@@ -93,6 +106,17 @@ def header_bytes(
     text += b" " * (-len(text) % 8)
     start = 8 + len(text)
     return len(text).to_bytes(8, "little") + text, [start + o for o in offsets]
+
+
+def aligned(
+    tensors: Sequence[Described], _metadata: dict[str, str] | None
+) -> tuple[bytes, list[int]]:
+    """Return no header, and offsets of tensors as they lie well in memory."""
+    offsets, position = [], 0
+    for _, dtype, shape in tensors:
+        offsets.append(position)
+        position += -(-nbytes(dtype, math.prod(shape)) // ALIGNMENT) * ALIGNMENT
+    return b"", offsets
 
 
 class DumpWriter:
@@ -119,7 +143,8 @@ class DumpWriter:
         ]
         self._offsets = offsets
         sizes = [n * k.itemsize for n, k in zip(self._counts, self._kinds, strict=True)]
-        self.total = total = len(head) + sum(sizes)
+        ends = [len(head), *(start + size for start, size in zip(offsets, sizes, strict=True))]
+        self.total = total = max(ends)
         if not reserved:
             _reserve(out, total)
         self._map = mmap.mmap(out.fileno(), total)
@@ -131,9 +156,8 @@ class DumpWriter:
         return np.frombuffer(self._map, kind, count, self._offsets[number])
 
     def release(self) -> None:
-        """Let go of the pages that were written."""
+        """Let go of the pages that were written; the system writes them to the disk in its time."""
         if hasattr(mmap, "MADV_DONTNEED"):
-            self._map.flush()
             self._map.madvise(mmap.MADV_DONTNEED)
 
 

@@ -53,6 +53,16 @@ class FileArray:
     def dtype(self) -> np.dtype:
         return self._view.dtype
 
+    @property
+    def path(self) -> str:
+        """That of the file, by which other processes read it; they cannot where it has none."""
+        return self._source.path
+
+    def __reduce__(self) -> tuple:
+        offset = _address(self._view) - _address(_NOWHERE)
+        view = self._view
+        return _at, (self._source, offset, view.shape, view.strides, view.dtype)
+
     def view(self, dtype: Any) -> "FileArray":
         return FileArray(self._source, self._view.view(dtype))
 
@@ -79,6 +89,16 @@ class FileArray:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return _read(self._source, self._view).astype(dtype or self.dtype, copy=bool(copy))
+
+
+def _at(
+    source: Source, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype
+) -> FileArray:
+    """Return the array that lies in a file so."""
+    if 0 in shape:
+        return FileArray(source, np.empty(shape, dtype))
+    first = FileArray.of(source)[offset : offset + dtype.itemsize].view(dtype)
+    return FileArray(source, as_strided(first._view, shape, strides, writeable=False))
 
 
 def _read(source: Source, view: np.ndarray) -> np.ndarray:

@@ -18,6 +18,9 @@ class FileObject(Source):
     def __init__(self, stream: BinaryIO) -> None:
         """Raise InvalidInput for what cannot be sought, and for text."""
         self.name = name_of(stream)
+        if not hasattr(stream, "seekable"):
+            kind = type(stream).__name__
+            raise InvalidInput(f"a {kind} is no file; give a path, a URI or an open binary file")
         if isinstance(stream, io.TextIOBase):
             raise InvalidInput(f"{self.name} is open as text; open it with mode 'rb'")
         if not stream.seekable():

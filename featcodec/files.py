@@ -3,17 +3,18 @@
 import contextlib
 import math
 import os
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from . import verification
+from .align.layout import parse
 from .coding.profile import Profile
 from .container.reader import Reader
 from .container.source import File
 from .decode_jobs import decode_to
 from .decoding.decoder import Decoder
 from .dumps import Dump
+from .elements import FLOATS
 from .encoding.dump import encode
 from .encoding.report import Report
 from .errors import InvalidInput
@@ -47,7 +48,7 @@ def encode_file(
             a file object, too, which is given all of it at the end.
         quality: Of the floating tensors; without, what a profile recommends, else 20 dB.
         profile: Trained statistics, which decoding needs too; without, they travel in the file.
-        options: Layouts, architectures, transforms, and qualities by name.
+        options: Layouts, architectures, transforms, qualities by name, and how many processes work.
         progress: Is told how many bytes of the dump each row group held.
         verify: Decode the file and compare it with the dump before it appears; it is on the disk
             then.
@@ -100,7 +101,7 @@ def encoding(
             verification.verify(dump, File(out, "the file"), quality, profiles, options.rules)
             os.fsync(out.fileno())
         dump.check()
-        yield replace(report, remarks=(*remarks, *report.remarks))
+        yield replace(report, remarks=(*remarks, *_unread(dump, options), *report.remarks))
 
 
 def _in_bytes(dump: Dump, progress: Progress | None) -> Progress | None:
@@ -118,10 +119,19 @@ def _left_out(dump: Dump, rules: Rules) -> list[str]:
     """
     for name, why in dump.refused.items():
         if not rules.drops(name):
-            raise InvalidInput(f"{why}; or leave it out with --drop {shlex.quote(name)}")
+            raise InvalidInput(f"{why}; or leave it out with rules={{{name!r}: 'drop'}}")
     names = [*(tensor.name for tensor in dump.tensors), *dump.refused]
     unused = [f"no tensor has a name like {pattern!r}" for pattern in rules.unused(names)]
     return [*dump.remarks, *unused]
+
+
+def _unread(dump: Dump, options: Options) -> list[str]:
+    """Return what is to be said of a layout that serves no tensor."""
+    asked = options.layouts.get("")
+    ranks = {len(tensor.shape) for tensor in dump.tensors if tensor.dtype in FLOATS}
+    if not asked or not ranks or len(parse(asked).axes) in ranks:
+        return []
+    return [f"layout {asked!r} has not as many axes as any tensor, and is ignored"]
 
 
 def decode_file(

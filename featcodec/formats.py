@@ -104,6 +104,7 @@ KINDS = (
     Kind("JSON", (b"{",), advice="name the .safetensors files themselves"),
     Kind("a tar archive", (b"ustar",), at=257, advice=UNPACK),
     Kind("a zip archive", (ZIP,), advice=UNPACK),
+    Kind("an empty archive", (b"PK\x05\x06",), advice="it holds no arrays"),
     Kind("packed by gzip", (b"\x1f\x8b",), advice=UNPACK),
     Kind("packed by zstd", (b"\x28\xb5\x2f\xfd",), advice=UNPACK),
     Kind("packed by xz", (b"\xfd7zXZ\x00",), advice=UNPACK),

@@ -16,7 +16,6 @@ from .container.index import PartEntry, TensorEntry
 from .container.joining import Coded, check_alike, join, merged
 from .container.reader import Reader
 from .elements import FLOATS
-from .errors import ProfileMissing
 from .opening import open_source
 from .outputs import complete, refuse_input
 from .rules import LOSSLESS
@@ -50,6 +49,7 @@ def concat_files(sources: Sequence[Path_], destination: Path_, *, overwrite: boo
     >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
     >>> size = concat_files(["feats.fcz", "feats.fcz"], "twice.fcz", overwrite=True)
     """
+    sources = _several(sources)
     for source in sources:
         refuse_input(source, destination)
     with ExitStack() as stack:
@@ -108,7 +108,7 @@ def append_file(
             options = replace(options, transform="neural")
         profile = profile or _profile_of(before)
         files, reports = [before], []
-        for source in dumps:
+        for source in _several(dumps):
             room = stack.enter_context(_room(path))
             with Dump(source) as dump:
                 asked = _as_before(before, dump, options, quality is None)
@@ -122,6 +122,11 @@ def append_file(
     return reports
 
 
+def _several(paths: Sequence[Path_] | Path_) -> Sequence[Path_]:
+    """Return a path as one of a list: its letters are no paths."""
+    return [paths] if isinstance(paths, (str, os.PathLike)) else paths
+
+
 def _room(path: Path_) -> BinaryIO:
     """Return a file without a name, beside a path of this machine."""
     beside = None if is_uri(path) else Path(path).absolute().parent
@@ -130,16 +135,13 @@ def _room(path: Path_) -> BinaryIO:
 
 def _profile_of(file: Coded) -> "Profile | None":
     """Return the profile that a file names, if it names one."""
-    from .coding.profile import Profile
+    from .coding.profile import Profile, missing
 
     for digest in file.index.profiles:
         data = file.embedded.get(digest)
         found = Profile.parse(data) if data else Profile.find(digest, file.name)
         if found is None:
-            raise ProfileMissing(
-                f"{file.name} needs the profile with SHA-256 {digest.hex()};"
-                " name its file with --profile, or add it with `featcodec profiles add`"
-            )
+            raise missing(digest, file.name)
         return found
     return None
 

@@ -20,7 +20,7 @@ from .coding.message_head import EXCEPTIONS, FIRST, LOSSLESS, RANK, SHAPE_VALUES
 from .coding.profile import Profile
 from .container.sections import V1
 from .container.wire import Cursor
-from .elements import FLOATS
+from .elements import FLOATS, LIBRARY_NAMES
 from .encoding.messages.array import encode
 from .encoding.messages.values import Values
 from .entropy import exact
@@ -163,7 +163,7 @@ class Codec:
         """
         stored, dtype = stored_of(array)
         if dtype not in FLOATS:
-            raise InvalidInput(f"a message holds floats, not {array.dtype}")
+            raise InvalidInput(f"a message holds floats, not {LIBRARY_NAMES[dtype]}")
         if stored.ndim > RANK:
             raise InvalidInput(f"a message holds arrays of at most {RANK} axes, not {stored.ndim}")
         self._check_size(stored.shape, InvalidInput)

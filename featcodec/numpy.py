@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .access import profiles_of, safe_open
-from .arrays import check, shape_of, to_stored
+from .arrays import by_name, check, shape_of, to_stored
 from .encoding.dump import encode
 from .opening import Where
 from .outputs import complete
@@ -73,7 +73,7 @@ def save(
     >>> bool(error > 19.99)
     True
     """
-    stored = {name: to_stored(array, f"array {name!r}") for name, array in tensors.items()}
+    stored = {name: to_stored(array, f"array {name!r}") for name, array in by_name(tensors).items()}
     options = options_of(transform, layout, rules, row_group)
     return save_source(Arrays(stored, metadata), profile, options, quality)
 
@@ -112,7 +112,7 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, np.ndarray]:
     return load_file(io.BytesIO(data), profile=profile)
 
 
-def load_file(filename: Where, *, profile: Any = None) -> dict[str, np.ndarray]:
+def load_file(filename: Where, *, profile: Any = None, jobs: int = 1) -> dict[str, np.ndarray]:
     """Return the arrays of a file, by name, of the shapes and types that were encoded.
 
     Where the package ml_dtypes is installed, types that NumPy lacks are its types, bfloat16 and
@@ -123,6 +123,8 @@ def load_file(filename: Where, *, profile: Any = None) -> dict[str, np.ndarray]:
     Args:
         filename: Path of the file, its URI, or a binary file object.
         profile: One or several, or their paths; those found by their hash go without.
+        jobs: Processes that share a large file; the arrays are the same for any number. A script
+            then needs the usual `if __name__ == "__main__":`.
 
     Raises:
         InvalidStream: For a file that is damaged, truncated or of an unknown version.
@@ -139,7 +141,7 @@ def load_file(filename: Where, *, profile: Any = None) -> dict[str, np.ndarray]:
         names = file.keys()
         for name in names:
             check(file.get_slice(name).get_dtype(), f"tensor {name!r}")
-        return file.get_tensors()
+        return file.get_tensors(jobs)
 
 
 def options_of(

@@ -95,12 +95,12 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
     number = descriptor(path)
     target = Path(os.path.realpath(path))  # what a link points to is written, not the link
     if target.is_dir():
-        raise InvalidInput(f"{path} is a directory; name a file, or use --output-dir")
+        raise InvalidInput(f"{path} is a directory; name a file in it")
     # What is open already, a pipe or a device is written to and never replaced.
     through = number is not None or (Path(path).exists() and not Path(path).is_file())
     before = target.stat() if target.exists() and not through else None
     if before and not overwrite:
-        raise InvalidInput(f"{path} exists; use --force to overwrite it")
+        raise InvalidInput(f"{path} exists; use overwrite=True to overwrite it")
     folder = Path(tempfile.gettempdir()) if through else target.parent
     temporary = folder / temporary_name()
     mode = 0o600 if through else before.st_mode & MODE if before else 0o666
@@ -125,10 +125,13 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
 def _elsewhere(target: Target, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a temporary file that goes to a URI or an open file when the block ends well."""
     named = isinstance(target, (str, os.PathLike))
+    if not named and not hasattr(target, "write"):
+        kind = type(target).__name__
+        raise InvalidInput(f"a {kind} is no file; give a path, a URI or an open binary file")
     if named and str(target).lower().startswith(("http://", "https://")):
         raise InvalidInput(f"{target}: web servers are read and not written; name another output")
     if named and not overwrite and stores.exists(str(target)):
-        raise InvalidInput(f"{target} exists; use --force to overwrite it")
+        raise InvalidInput(f"{target} exists; use overwrite=True to overwrite it")
     temporary = Path(tempfile.gettempdir()) / temporary_name()
     try:
         with open(temporary, "x+b", opener=partial(os.open, mode=0o600)) as out:

@@ -43,33 +43,52 @@ class Quality:
         lossless: bool = False,
         row_snr: float | None = None,
         task_snr: float | None = None,
+        **unknown: object,
     ) -> "Quality":
         """Return the quality asked for; when none is, what a profile recommends, else 20 dB.
 
-        Raises InvalidInput for more than one, and for a number that is not positive.
+        Raises InvalidInput for more than one, and for a number that is not positive; TypeError for
+        a name that is none: callers hand on the arguments of a user.
 
         >>> Quality.choose(bpfp=0.5).bpfp
         0.5
         >>> Quality.choose().snr
         20.0
         """
-        numbers = {"snr": snr, "bpfp": bpfp, "max-error": max_error}
-        numbers |= {"row-snr": row_snr, "task-snr": task_snr}
+        numbers = {"snr": snr, "bpfp": bpfp, "max_error": max_error}
+        numbers |= {"row_snr": row_snr, "task_snr": task_snr}
+        if unknown:
+            known = ", ".join((*numbers, "lossless"))
+            raise TypeError(
+                f"unknown argument {next(iter(unknown))!r}; a quality is one of {known}"
+            )
         asked = [name for name, value in numbers.items() if value is not None]
         asked += ["lossless"] * lossless
         if len(asked) > 1:
-            raise InvalidInput(f"choose one quality, not {' and '.join('--' + a for a in asked)}")
+            raise InvalidInput(f"choose one quality, not {' and '.join(asked)}")
         if not asked:
             return cls(snr=DEFAULT_SNR, recommended=True)
         for name, value in numbers.items():
-            if value is not None and (not math.isfinite(value) or value <= 0):
-                raise InvalidInput(f"--{name} must be a positive number, not {value}")
+            if value is not None and not is_positive(value):
+                raise InvalidInput(f"{name} must be a positive number, not {value!r}")
         return cls(snr, bpfp, max_error, lossless, row_snr, task_snr)
 
     @property
     def decibels(self) -> float | None:
         """The SNR asked for, of values or of rows; None without one."""
         return self.snr if self.row_snr is None else self.row_snr
+
+
+def is_positive(value: object) -> bool:
+    """Return whether something is a finite number above zero.
+
+    >>> is_positive(0.5), is_positive("0.5"), is_positive(float("nan"))
+    (True, False, False)
+    """
+    try:
+        return not isinstance(value, str) and 0 < float(value) < math.inf  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -117,7 +136,9 @@ class Options:
     max-error:E, lossless or drop; of patterns that match a name the first holds. `samples` says how
     much of a group the encoder looks at, `row_group` how much of it is coded at once. With `pool`,
     an SNR holds for all layers or heads of a tensor together, without for each. With `embed`, the
-    file holds the profile that it needs; `note` is a text in it on how it was made.
+    file holds the profile that it needs; `note` is a text in it on how it was made. `jobs` is how
+    many processes share the row groups of a large dump that lies in a file: what is written is the
+    same for any number. A script then needs the usual `if __name__ == "__main__":`.
 
     >>> options = Options(layouts={"": "NCHW", "tokens": "NLD:1+8x8"})
     >>> options.transform
@@ -133,3 +154,4 @@ class Options:
     row_group: RowGroupSize = field(default_factory=RowGroupSize)
     embed: bool = False
     note: str = ""
+    jobs: int = 1

@@ -39,7 +39,7 @@ def archive_of(path: str | os.PathLike[str], tensors: Sequence[Described]) -> Ar
             _check(suffix, name, dtype)
     if suffix == ".npy" and len(tensors) != 1:
         raise InvalidInput(
-            f"{path} holds one array, here are {len(tensors)}: choose one with --tensor NAME, or"
+            f"{path} holds one array, here are {len(tensors)}: choose one with tensors=[NAME], or"
             " name a .npz file"
         )
     if suffix in TORCH:
@@ -56,7 +56,7 @@ def archive_of(path: str | os.PathLike[str], tensors: Sequence[Described]) -> Ar
 
 def _check(suffix: str, name: str, dtype: str) -> None:
     if not is_of_numpy(dtype):
-        remedy = "add --dtype F32, or name" if dtype in FLOATS else "name"
+        remedy = "add dtype='F32', or name" if dtype in FLOATS else "name"
         raise InvalidInput(
             f"tensor {name!r} has type {dtype}, which a {suffix} file cannot hold: {remedy}"
             " a .safetensors file"

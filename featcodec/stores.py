@@ -10,7 +10,9 @@ from typing import Any
 from .container.source import Source
 from .errors import FeatcodecError, InvalidInput
 
-TAIL = 1 << 18  # bytes at the end, index and headers among them, that are read at once
+# The bytes at the end, index and headers among them, that are read at once: a part of the file that
+# models take at most as a rule, and no more than arrives while another request would be answered.
+TAIL_PART, LEAST_TAIL, MOST_TAIL = 8, 1 << 18, 1 << 20
 GAP = 1 << 16  # bytes that are sooner read than asked for around
 BLOCK = 1 << 24  # bytes of neighbours that are read at once
 # Stores that show a file while it is written, and rename it at once; others show it complete.
@@ -32,8 +34,9 @@ class StoredFile(Source):
     """A file of a store as a source: byte ranges are read where they are wanted.
 
     To open a file takes three requests: its size, its first bytes, and its last with index and
-    headers. What is expected next is read together with its neighbours. A pickled copy opens the
-    file anew by its URI; a forked process makes connections of its own.
+    headers; one more where headers are larger. What is expected next is read together with its
+    neighbours. A pickled copy opens the file anew by its URI; a forked process makes connections of
+    its own.
     """
 
     def __init__(self, uri: str, name: str = "") -> None:
@@ -59,6 +62,10 @@ class StoredFile(Source):
     def expect(self, spans: Sequence[tuple[int, int]]) -> None:
         self._expected = spans
 
+    def expect_end(self, offset: int) -> None:
+        if self._end[1] and offset < self._end[0] and self.size - offset <= BLOCK:
+            self._read_end(offset)
+
     def check(self) -> None:
         if self._identify() != self.identity:
             raise InvalidInput(f"{self.name} has changed while it was read")
@@ -71,22 +78,28 @@ class StoredFile(Source):
             if start <= offset and stop <= start + len(data):
                 return data[offset - start : stop - start]
         first, last = self._span(offset, stop)
-        data = self._get(first, last)
         if last == self.size:
-            self._end = first, data
+            first, data = self._read_end(first)
         else:
+            data = self._get(first, last)
             self._block = first, data
         return data[offset - first : stop - first]
 
     def _span(self, first: int, last: int) -> tuple[int, int]:
         """Return what to read for a span: it and neighbours that are expected."""
-        tail = max(self.size - TAIL, 0)
-        if last > tail:
-            return min(first, tail), self.size
         for start, stop in self._expected:
             if first <= start <= last + GAP and stop - first <= BLOCK:
                 last = max(last, stop)
-        return first, last
+        usual = min(max(self.size // TAIL_PART, LEAST_TAIL), MOST_TAIL)
+        tail = self._end[0] if self._end[1] else max(self.size - usual, 0)
+        return (min(first, tail), self.size) if last > tail else (first, last)
+
+    def _read_end(self, first: int) -> tuple[int, bytes]:
+        """Read what is not there yet of all from a position to the end."""
+        start, data = self._end if self._end[1] else (self.size, b"")
+        if first < start:  # or another thread has read it
+            self._end = start, data = first, self._get(first, start) + data
+        return start, data
 
     def _get(self, first: int, last: int) -> bytes:
         with _named(self.name):
@@ -116,6 +129,15 @@ def exists(uri: str) -> bool:
     with _named(uri):
         store, key = _store(uri)
         return bool(store.exists(key))
+
+
+def beside(uri: str, suffix: str) -> list[str]:
+    """Return the URIs of the files of a suffix in the folder of a file."""
+    folder = uri[: uri.rindex("/") + 1]
+    with _named(folder):
+        store, key = _store(folder)
+        names = sorted(found.rpartition("/")[2] for found in store.ls(key, detail=False))
+    return [folder + name for name in names if name.endswith(suffix)]
 
 
 def download(uri: str, path: str | os.PathLike[str]) -> None:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from featcodec.encoding import choice, lossless, tuning, without_repeats
+from featcodec import decode_jobs
+from featcodec.encoding import choice, lossless, tuning, without_repeats, workers
 from featcodec.encoding.tensors import repeats
 from featcodec.modes.banded.search import BandedSearch
 from featcodec.modes.context.search import ContextSearch
@@ -23,6 +24,15 @@ def row_groups(values: int | None = None, exact: int | None = None) -> Iterator[
             patch.setattr(choice, "ROW_GROUP_VALUES", values)
         if exact is not None:
             patch.setattr(lossless, "ROW_GROUP_VALUES", exact)
+        yield
+
+
+@contextmanager
+def workers_always() -> Iterator[None]:
+    """Let processes share a dump, however small it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "LEAST_VALUES", 0)
+        patch.setattr(decode_jobs, "LEAST_VALUES", 0)
         yield
 
 

@@ -328,11 +328,7 @@ def test_a_layout_is_taken_for_tensors_of_its_rank(dump: Path, layout: str) -> N
     [
         ["--layout", "features=NLD"],
         ["--layout", "features=NLD:1+4x4"],
-        ["--layout", "NCXW"],
-        ["--layout", "CCLHWT"],
-        ["--layout", "NCHW:2x2"],
         ["--layout", "nothing=NCHW"],
-        ["--architecture", "quantum"],
         ["--architecture", "nothing=cnn"],
     ],
     ids=" ".join,
@@ -346,7 +342,7 @@ def test_tokens_behind_a_prefix_lie_on_their_grid(other: Path) -> None:
     assert run("encode", other, "--layout", "NLD:1+4x4", "--architecture", "generic").status == 0
     tensor = described(other.with_suffix(".fcz"))
     assert tensor["layout"] == "NLD:1+4x4" and tensor["architecture"] == "generic"
-    for layout in ("NLD:2+4x4", "NLD:0+0x0", "NLD:1+4", "NLD:x"):
+    for layout in ("NLD:2+4x4", "NLD:0+0x0"):
         run("encode", other, "--layout", layout, "-f").failed(1)
 
 
@@ -361,7 +357,7 @@ def test_some_tensors_and_another_type_can_be_asked_for(encoded: Path, tmp_path:
             assert file.get_slice("features").get_dtype() == dtype.upper()
             assert file.get_slice("labels").get_dtype() == "I64"
     for dtype in ("I64", "nothing"):
-        run("decode", encoded, "--dtype", dtype, "-o", tmp_path / "none").failed(1)
+        run("decode", encoded, "--dtype", dtype, "-o", tmp_path / "none").misused()
     assert not (tmp_path / "none").exists()
 
 
@@ -402,7 +398,8 @@ def test_what_is_no_profile_is_refused(
 ) -> None:
     profile = {"missing": "no.fcp", "junk": junk, "features": encoded, "folder": tmp_path}[kind]
     source = dump if command == "encode" else encoded
-    assert "profile" in run(command, source, "-o", tmp_path / "out", "-p", profile).failed(1)
+    done = run(command, source, "-o", tmp_path / "out", "-p", profile)
+    assert "profile" in (done.misused() if kind == "missing" else done.failed(1))
     assert not (tmp_path / "out").exists()
 
 
@@ -504,6 +501,14 @@ def test_the_status_of_several_is_theirs_when_they_agree(
         ["--snr", "ten"],
         ["--transform", "magic"],
         ["--layout", "NCHW", "--layout", "NLD"],
+        ["--layout", "NCXW"],
+        ["--layout", "CCLHWT"],
+        ["--layout", "NCHW:2x2"],
+        ["--layout", "NLD:1+4"],
+        ["--layout", "NLD:x"],
+        ["--architecture", "quantum"],
+        ["--profile", "nothing"],
+        ["-j", "-1"],
         ["--nothing"],
     ],
     ids=" ".join,

@@ -202,6 +202,8 @@ def test_the_index_names_every_page(capsys: pytest.CaptureFixture[str]) -> None:
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     pages = {page.stem for page in guide.FOLDER.glob("*.md")} - {"README"}
     assert len(listed) == len(set(listed)) and set(listed) == pages
+    readme = re.findall(r"^\[.*\]\(featcodec/guide/(.*)\.md\)", PAGES[0].read_text(), re.M)
+    assert readme == listed
 
 
 @pytest.mark.parametrize("topic", guide.topics())

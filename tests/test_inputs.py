@@ -144,7 +144,7 @@ REFUSED = {
 def test_what_is_no_tensor_is_refused_by_name_and_can_be_dropped(why: str, tmp_path: Path) -> None:
     path, out = tmp_path / "x.npz", tmp_path / "x.fcz"
     np.savez(path, x=np.arange(5), bad=REFUSED[why])
-    with pytest.raises(InvalidInput, match=rf"'bad' .*{why}.*--drop bad$"):
+    with pytest.raises(InvalidInput, match=rf"'bad' .*{why}.* with rules={{'bad': 'drop'}}$"):
         encode_file(path, out)
     encode_file(path, out, options=Options(rules={"bad": "drop"}), verify=True)
     decode_file(out, tmp_path / "y.safetensors")
@@ -293,7 +293,7 @@ def test_what_a_kind_of_file_cannot_hold_is_said_before_anything_is_decoded(
     encode_file(tmp_path / "x.safetensors", tmp_path / "x.fcz")
     with pytest.raises(InvalidInput, match=r"'y' has type BF16, which a \.npz file cannot hold"):
         decode_file(tmp_path / "x.fcz", tmp_path / "y.npz", dtype="BF16")
-    with pytest.raises(InvalidInput, match=r"holds one array, here are 2: .*--tensor"):
+    with pytest.raises(InvalidInput, match=r"holds one array, here are 2: .* tensors=\[NAME\]"):
         decode_file(tmp_path / "x.fcz", tmp_path / "y.npy")
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -383,6 +383,6 @@ def test_what_torch_cannot_read_safely_is_not_read(tmp_path: Path) -> None:
 def test_sparse_tensors_of_torch_can_be_dropped(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     torch.save({"a": torch.ones(3, 3), "s": torch.ones(3).to_sparse()}, tmp_path / "x.pt")
-    with pytest.raises(InvalidInput, match=r"'s' is sparse .*--drop s$"):
+    with pytest.raises(InvalidInput, match=r"'s' is sparse .* with rules={'s': 'drop'}$"):
         encode_file(tmp_path / "x.pt", tmp_path / "x.fcz")
     encode_file(tmp_path / "x.pt", tmp_path / "x.fcz", options=Options(rules={"s": "drop"}))

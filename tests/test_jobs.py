@@ -1,5 +1,8 @@
-"""Several processes decode one file: to the same bytes, and with the same errors."""
+"""Several processes code one file: to the same bytes, and with the same errors."""
 
+import multiprocessing
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +12,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 import featcodec.numpy as fc
-from featcodec import Profile
+from featcodec import Profile, decode_jobs
 from featcodec.cli.main import main
 from featcodec.dumps import Dump
 from featcodec.errors import Corrupt, ProfileMissing
 from featcodec.files import decode_file, encode_file
+from featcodec.outputs import PROCESS
+from featcodec.pool import WorkerDied
 from featcodec.request import Options, Quality
 from featcodec.training.linear import train
 
@@ -28,6 +33,13 @@ TENSORS = {
     "empty": np.zeros((0, 8, 6, 6), np.float32),
 }
 LAYOUTS = {"maps": "NCHW", "relu": "NCHW", "tokens": "NLD:1+4x4", "empty": "NCHW"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Dumps that are quick to code are large enough here."""
+    with internals.workers_always():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +69,22 @@ def test_the_dump_is_the_same_for_any_number_of_processes(
         found.append(out.read_bytes())
     assert found[0] == found[1]
     assert {path.suffix for path in tmp_path.iterdir()} == {".safetensors"}
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+@pytest.mark.parametrize("folder", [decode_jobs.SHARED, "/nowhere"])
+def test_arrays_are_the_same_for_any_number_of_processes(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int, folder: str
+) -> None:
+    """Wherever the memory is that they share; nothing of it is left behind."""
+    monkeypatch.setattr(decode_jobs, "SHARED", folder)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    found, alone = fc.load_file(packed, jobs=jobs), fc.load_file(packed)
+    assert list(found) == list(alone)
+    for name, array in alone.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+        assert found[name].flags.aligned and found[name].flags.writeable
+    assert not list(Path(folder).glob(f"*{PROCESS}*")) and not list(tmp_path.iterdir())
 
 
 def test_profiles_go_to_all_processes(tmp_path: Path) -> None:
@@ -90,3 +118,42 @@ def test_damage_is_reported_whoever_finds_it_and_nothing_is_left(
         main(["decode", "-q", "-j", "2", str(broken), "-o", str(out)])
     assert ended.value.code == 3
     assert list(tmp_path.iterdir()) == [broken]
+
+
+SCALES = np.exp2(np.arange(3))[:, None, None]  # of layers
+LARGE = {
+    **TENSORS,
+    "layers": (RNG.normal(size=(60, 3, 9, 16)) * SCALES).astype(np.float32),
+    "repeated": np.repeat(RNG.normal(size=(20, 40)), 3, axis=0).astype(np.float16),
+}
+RULES = {"relu": "max-error:0.05", "tokens": "row-snr:12", "repeated": "snr:30"}
+
+
+@pytest.mark.parametrize("jobs", [2, 4])
+def test_the_file_is_the_same_for_any_number_of_processes(tmp_path: Path, jobs: int) -> None:
+    """Maps, layers with gains, bounded errors, SNRs of rows, repeated rows."""
+    dump, found = tmp_path / "x.safetensors", []
+    save_file(LARGE, dump)
+    layouts = {**LAYOUTS, "layers": "NNLD", "repeated": "LD"}
+    for number in (1, jobs):
+        out = tmp_path / f"{number}.fcz"
+        options = Options("auto", layouts, rules=RULES, jobs=number)
+        with internals.row_groups(1 << 11 if jobs == 2 else 1 << 10):
+            encode_file(dump, out, Quality(snr=12), options=options)
+        found.append(out.read_bytes())
+    assert found[0] == found[1]
+    assert not multiprocessing.active_children()
+
+
+def test_a_process_that_is_killed_ends_the_encoding_and_nothing_is_left(tmp_path: Path) -> None:
+    dump = tmp_path / "x.safetensors"
+    save_file({"maps": TENSORS["maps"]}, dump)
+
+    def kill(_: int) -> None:
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    options = Options(jobs=2)
+    with internals.row_groups(1 << 10), pytest.raises(WorkerDied, match="killed, signal 9"):
+        encode_file(dump, tmp_path / "x.fcz", Quality(snr=12), options=options, progress=kill)
+    assert list(tmp_path.iterdir()) == [dump]

@@ -88,23 +88,24 @@ def test_an_epoch_has_each_sample_once_and_a_row_group_one_worker(
 ) -> None:
     starts = np.concatenate([[0], np.cumsum(sizes)])
     found: list[int] = []
-    users: dict[int, set[tuple[int, int]]] = {}
+    users: dict[int, set[tuple[int, int]]] = {}  # of each row group, in some epochs
     for rank in range(ranks):
         batching = Batching(batch_size, shuffle, 0, mixed, rank=rank, ranks=ranks)
+        for number in range(5):
+            before = Epoch(starts, batching, number, workers)
+            for i in range(len(before)):
+                for j in np.searchsorted(starts, before.batch(i), "right") - 1:
+                    users.setdefault(int(j), set()).add((rank, i % workers))
         epoch = Epoch(starts, batching, 3, workers)
         batches = [epoch.batch(i).tolist() for i in range(len(epoch))]
         each = int(starts[-1]) // ranks
         assert len(batches) == -(-each // batch_size)
         assert sorted(map(len, batches))[1:] == [batch_size] * (len(batches) - 1)
         assert sum(map(len, batches)) == each
-        for i, batch in enumerate(batches):
-            found += batch
-            for number in np.searchsorted(starts, batch, "right") - 1:
-                users.setdefault(int(number) // mixed, set()).add((rank, i % workers))
+        found += [i for batch in batches for i in batch]
     assert len(found) == len(set(found)) == int(starts[-1]) // ranks * ranks
     assert set(found) <= set(range(int(starts[-1])))
-    if not shuffle:  # pools of row groups follow each other, shared at their edges alone
-        assert sum(len(shared) - 1 for shared in users.values()) < ranks * workers
+    assert sum(len(shared) - 1 for shared in users.values()) < ranks * workers  # at their edges
 
 
 def test_orders_differ_by_epoch_and_seed_alone() -> None:
@@ -199,6 +200,20 @@ def test_shares_of_workers_decode_few_row_groups_twice(
         for i in range(worker, len(epoch), workers):
             dataset.batch(epoch.batch(i))
     assert sum(decoded.values()) <= len(decoded) + workers - 1
+
+
+@pytest.mark.parametrize(("workers", "ranks"), [(1, 1), (2, 1), (3, 1), (2, 2)])
+def test_what_the_caches_of_all_workers_hold_is_decoded_once(
+    files: list[Path], decoded: Counter[tuple[str, int, int]], workers: int, ranks: int
+) -> None:
+    for rank in range(ranks):
+        for worker in range(workers):
+            dataset = pickle.loads(pickle.dumps(FeatureDataset(files)))  # in a process of its own
+            for number in range(3):
+                epoch = Epoch(dataset.starts, Batching(5, rank=rank, ranks=ranks), number, workers)
+                for i in range(worker, len(epoch), workers):
+                    dataset.batch(epoch.batch(i))
+    assert decoded.total() <= len(decoded) + workers * ranks - 1
 
 
 @pytest.mark.parametrize("workers", [0, 2])

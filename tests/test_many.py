@@ -403,6 +403,16 @@ def test_one_line_tells_of_all_processes(tree: Path, tmp_path: Path, command: st
     assert b" left" in said and said.decode().splitlines()[-1].startswith("3 of 3 ")
 
 
+@pytest.mark.parametrize("files", [1000, 10_000])
+def test_the_time_left_is_told_when_enough_is_done_to_tell(files: int) -> None:
+    progress = Progress(files, 100 * files, None)
+    for position in range(files):
+        progress.finish(position, 100)
+        line = progress.line()
+        assert (" left" in line) == (100 * (position + 1) >= files)
+        assert line.startswith("100 %") == (position + 1 == files)
+
+
 def test_the_progress_line_goes_before_anything_else_is_said() -> None:
     stream = io.StringIO()
     progress = Progress(2, 100, stream)

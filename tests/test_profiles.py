@@ -1,15 +1,20 @@
 """What profiles are trained on, which entries they keep, and that they never cost anything."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
-from featcodec import Profile
+from featcodec import Profile, modes
 from featcodec.container.reader import Reader
+from featcodec.encoding import tuning
+from featcodec.encoding.fit import fitting
+from featcodec.encoding.search.known import Spectrum
 from featcodec.encoding.tensors.labels import told_apart
 from featcodec.numpy import Arrays
 from featcodec.request import Options
@@ -148,6 +153,39 @@ def features(draw: st.DrawFn) -> np.ndarray:
     if draw(st.booleans()):
         values *= np.exp(rng.normal(size=channels))
     return (values + 0.01 * rng.normal(size=values.shape)).astype("f4")
+
+
+@pytest.mark.parametrize("snr", [10.0, 20.0])
+def test_what_a_profile_knows_is_coded_with_it_and_no_other_way_is_tried(
+    digits: Path, profile: Profile, monkeypatch: pytest.MonkeyPatch, snr: float
+) -> None:
+    """To as few bytes as if all were tried."""
+    values = load_file(digits / "vit_eval.safetensors")["features"].astype("f4")[:200]
+    how = {"snr": snr, "layout": "NLD:1+4x4", "profile": profile}
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "KNOWN", 0.0)
+        tried = fc.save({"x": values}, **how)
+    with monkeypatch.context() as patch:
+        patch.setattr(modes, "searches", lambda: pytest.fail("other modes are tried"))
+        known = fc.save({"x": values}, **how)
+    assert len(known) < 1.005 * len(tried)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_profile_knows_what_it_was_trained_on_by_its_axes(seed: int, turned: bool) -> None:
+    """Axes that are turned make features others, however alike all else is."""
+    rng = np.random.default_rng(seed)
+    spread = np.diag(2.0 ** (-np.arange(40) / 3))
+    axes = np.linalg.qr(rng.normal(size=(40, 40)))[0]
+    trained = rng.normal(size=(1000, 40)) @ spread @ axes
+    others = np.linalg.qr(rng.normal(size=(40, 40)))[0] if turned else axes
+    values = rng.normal(size=(500, 40)) @ spread @ others
+    profile = profile_of({"x": trained.astype("f4")}, layout="LD")
+    entry, model = profile.entries[0], profile.model(0)
+    classes = {(1,): ((values - entry.mean) / entry.std).T[:, None].astype("f4")}
+    energy = fitting.energy_of(fitting.latents_of(model, classes, "float32"), model.block)
+    assert Spectrum.of(model, energy).known == (not turned)
 
 
 @settings(deadline=None, max_examples=12)

@@ -340,10 +340,13 @@ def test_a_rate_below_any_is_refused_with_the_least_that_was_found(
 
 def spend(budget: ErrorBudget, errors: Sequence[float]) -> float:
     """Return the share of a budget that is spent by row groups that err so at one step."""
-    for error in errors:
-        fine = budget.fine
-        assert abs(fine - FINE_ONE) <= FINE_MOST
-        budget.add(error * 2 ** (RESPONSE * (fine - FINE_ONE) / FINE_PER_OCTAVE), fine)
+    for number in range(len(errors) + budget.ahead - 1):
+        if number < len(errors):
+            assert abs(budget.next() - FINE_ONE) <= FINE_MOST
+        done = number - budget.ahead + 1
+        if done >= 0:
+            octaves = (budget.fines[done] - FINE_ONE) / FINE_PER_OCTAVE
+            budget.add(errors[done] * 2 ** (RESPONSE * octaves))
     return sum(budget.errors) / budget.budget
 
 
@@ -373,12 +376,29 @@ def test_a_dump_that_drifts_keeps_the_budget(
         assert max(again.fines) - min(again.fines) <= 1
 
 
+@given(st.floats(0.5, 2), st.integers(2, 16), st.integers(8, 20), st.integers(0, 99))
+def test_row_groups_that_are_coded_at_once_keep_the_budget(
+    times: float, ahead: int, waves: int, seed: int
+) -> None:
+    """What is known before it is looked at changes no step."""
+    count = ahead * waves
+    errors = np.linspace(1, times, count) * np.random.default_rng(seed).uniform(0.98, 1.02, count)
+    budget = ErrorBudget(float(errors.sum()), np.ones(count), ahead=ahead)
+    assert abs(spend(budget, errors.tolist()) - 1) < 0.01
+    again = replace(budget, errors=[], fines=[])
+    for error in budget.errors:
+        again.next()
+        again.add(error)
+    assert again.fines == budget.fines
+
+
 @given(st.floats(0.1, 9), st.integers(1, 19), st.integers(104, 152))
 def test_a_budget_that_is_kept_changes_no_step(whole: float, done: int, usual: int) -> None:
     budget = ErrorBudget(whole, np.ones(20))
     for _ in range(done):
-        budget.add(whole / 20, usual)
-    assert budget.fine == usual
+        budget.fines.append(usual)
+        budget.add(whole / 20)
+    assert budget.next() == usual
 
 
 @given(st.floats(0.1, 3), st.floats(0.1, 3), st.integers(1, 19), st.integers(104, 152))
@@ -389,6 +409,7 @@ def test_the_more_is_spent_the_finer_is_the_next_step(
     for spent in sorted((one, other)):
         budget = ErrorBudget(1.0, np.ones(20))
         for _ in range(done):
-            budget.add(spent / done, usual)
-        fines.append(budget.fine)
+            budget.fines.append(usual)
+            budget.add(spent / done)
+        fines.append(budget.next())
     assert fines[0] >= fines[1]

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import load_file as load_dump
 from safetensors.numpy import save_file as save_dump
 
@@ -18,6 +21,7 @@ import featcodec
 from featcodec.cli.main import main
 from featcodec.dumps import Dump
 from featcodec.errors import InvalidInput
+from featcodec.ext import manifest
 from featcodec.ext.manifest import Manifest
 from featcodec.numpy import load_file
 from featcodec.pool import WorkerDied
@@ -176,16 +180,38 @@ def test_the_command_line_spreads_a_batch(
 
 def test_a_manifest_knows_what_is_done_as_it_is_now(dumps: list[Path], tmp_path: Path) -> None:
     inputs = list(map(str, dumps))
-    with Manifest(tmp_path / "m", {"snr": 10}) as manifest:
-        assert list(manifest.left(inputs)) == inputs
+    with Manifest(tmp_path / "m", {"snr": 10}) as made:
+        assert list(made.left(inputs)) == inputs
         for path in inputs[:7]:
-            manifest.add({"input": path, "status": "done"})
-        manifest.add({"input": inputs[7], "status": "failed", "error": "damaged"})
+            made.add({"input": path, "status": "done"})
+        made.add({"input": inputs[7], "status": "failed", "error": "damaged"})
     again = Manifest(tmp_path / "m", {"snr": 10})
     assert list(again.left(inputs)) == inputs[7:]
     assert list(Manifest(tmp_path / "m", {"snr": 20}).left(inputs)) == inputs
     dumps[2].write_bytes(b"changed")
     assert list(again.left(inputs)) == [inputs[2], *inputs[7:]]
+
+
+def test_inputs_whose_hashes_begin_or_end_alike_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(manifest, "_key", lambda path, _: bytes.fromhex(path))
+    hashes = st.lists(st.sampled_from(b"\x00\x01\xff"), min_size=16, max_size=16).map(bytes)
+
+    @settings(max_examples=30)
+    @given(st.lists(hashes, unique=True, max_size=6), st.lists(hashes, unique=True, max_size=6))
+    def check(done: list[bytes], asked: list[bytes]) -> None:
+        asked = list(dict.fromkeys([*asked, *done[:2]]))
+        with tempfile.TemporaryDirectory() as folder:
+            with Manifest(folder, {}) as made:
+                for key in done:
+                    made.add({"input": key.hex(), "status": "done"})
+            left = [
+                bytes.fromhex(path) for path in Manifest(folder, {}).left(k.hex() for k in asked)
+            ]
+        assert left == [key for key in asked if key not in done]
+
+    check()
 
 
 def test_a_manifest_loses_no_more_than_what_is_not_written_yet(

@@ -87,7 +87,8 @@ def test_rows_take_a_request_a_row_group(
 ) -> None:
     x = np.random.default_rng(0).normal(size=(128, 64, 4, 4)).astype(np.float32)
     fn.save_file({"x": x}, "s3://features/x.fcz", layout="NCHW", snr=30, row_group="16")
-    monkeypatch.setattr(stores, "TAIL", 1 << 12)
+    for name in ("LEAST_TAIL", "MOST_TAIL"):
+        monkeypatch.setattr(stores, name, 1 << 12)
     monkeypatch.setattr(stores, "GAP", 0)
     requests.clear()
     file = safe_open("s3://features/x.fcz")

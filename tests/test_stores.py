@@ -1,6 +1,8 @@
 """Files of stores by URI, and open files: what is read of them, and when outputs appear."""
 
 import io
+import itertools
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,17 +15,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featcodec import Profile, Quality, Writer, decode_file, encode_file, safe_open, stores
+from featcodec import (
+    Profile,
+    Quality,
+    Writer,
+    decode_file,
+    encode_file,
+    profiles,
+    safe_open,
+    stores,
+)
 from featcodec import numpy as fn
 from featcodec.cli.main import main
 from featcodec.dumps import Dump
 from featcodec.errors import InvalidInput, Truncated
 from featcodec.outputs import PROCESS
+from featcodec.request import Options
 
 fsspec = pytest.importorskip("fsspec")
 memory = pytest.importorskip("fsspec.implementations.memory")
 
 ROWS, ROW_GROUP = 192, 16
+TAIL = 1 << 12
 REQUESTS: list[tuple[Any, ...]] = []
 
 
@@ -41,6 +54,10 @@ class Counted(memory.MemoryFileSystem):
     def info(self, path: str, **options: Any) -> Any:
         REQUESTS.append(("info",))
         return super().info(path, **options)
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
+        REQUESTS.append(("ls",))
+        return super().ls(path, detail, **options)
 
     def cat_file(self, path: str, start: Any = None, end: Any = None, **options: Any) -> Any:
         REQUESTS.append((start, end))
@@ -72,9 +89,10 @@ def packed(features: np.ndarray) -> bytes:
 @pytest.fixture
 def counted(packed: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URI of a file whose end is a small part of it, in a store that counts."""
-    monkeypatch.setattr(stores, "TAIL", 1 << 12)
+    for name in ("LEAST_TAIL", "MOST_TAIL"):
+        monkeypatch.setattr(stores, name, TAIL)
     monkeypatch.setattr(stores, "GAP", 0)
-    assert len(packed) > 10 * stores.TAIL
+    assert len(packed) > 10 * TAIL
     Counted().pipe("/x.fcz", packed)
     return "counted://x.fcz"
 
@@ -98,6 +116,44 @@ def test_opening_takes_three_requests(counted: str) -> None:
     REQUESTS.clear()
     safe_open(counted)
     assert len(REQUESTS) <= 3
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_headers_larger_than_the_tail_take_one_more(
+    embedded: bool, digits: Path, profile_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = "counted://x.fcz"
+    if embedded:
+        dump, profile = digits / "vit_eval.safetensors", Profile.load(profile_file)
+        encode_file(dump, uri, Quality(snr=10), profile=profile, options=Options(embed=True))
+    else:
+        x = np.random.default_rng(0).normal(size=(40, 64)).astype(np.float32)
+        fn.save_file({f"x{i}": x[:, : 4 + 6 * i] for i in range(10)}, uri, snr=10)  # ten groups
+    size, index = Counted().info("/x.fcz")["size"], 600
+
+    @given(st.integers(index, size))
+    def check(tail: int) -> None:
+        for name in ("LEAST_TAIL", "MOST_TAIL"):
+            monkeypatch.setattr(stores, name, tail)
+        REQUESTS.clear()
+        file = safe_open(uri)
+        assert len(REQUESTS) <= 4
+        ranges = sorted(request for request in REQUESTS if request != ("info",))
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(ranges))
+        assert file.keys()
+
+    check()
+
+
+def test_the_tail_grows_with_the_file() -> None:
+    Counted().pipe("/x.fcz", bytes(1 << 24))
+    taken = []
+    for size in (1 << 16, 1 << 20, 1 << 22, 1 << 24):
+        Counted().pipe("/x.fcz", bytes(size))
+        REQUESTS.clear()
+        stores.StoredFile("counted://x.fcz").read(size - 10, 10)
+        taken.append(REQUESTS[-1][1] - REQUESTS[-1][0])
+    assert taken == [1 << 16, 1 << 18, 1 << 19, 1 << 20]
 
 
 def test_rows_take_one_request_and_no_more_than_their_row_groups(
@@ -139,7 +195,7 @@ def test_decoding_one_tensor_reads_no_other(counted: str, tmp_path: Path) -> Non
     assert run("decode", counted, "--tensor", "labels", "-o", str(tmp_path / "x.npy")) == 0
     assert (np.load(tmp_path / "x.npy") == np.arange(ROWS)).all()
     ranges = [request for request in REQUESTS if request != ("info",)]
-    assert sum(end - start for start, end in ranges) < 3 * stores.TAIL
+    assert sum(end - start for start, end in ranges) < 3 * TAIL
 
 
 def test_many_row_groups_are_read_in_blocks(counted: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +237,111 @@ def test_an_epoch_takes_a_request_a_row_group(counted: str) -> None:
     assert sum(len(batch["labels"]) for batch in stream) == 2 * ROWS
     opening, row_groups = 2 * 3, 2 * ROWS // ROW_GROUP
     assert len(REQUESTS) <= opening + row_groups
+
+
+# --- profiles beside files ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def needing(digits: Path, profile_file: Path) -> bytes:
+    """A file that needs a profile."""
+    out = io.BytesIO()
+    profile = Profile.load(profile_file)
+    encode_file(digits / "vit_eval.safetensors", out, Quality(snr=10), profile=profile)
+    return out.getvalue()
+
+
+@pytest.fixture
+def nothing_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv(profiles.SEARCH_PATH, raising=False)
+    monkeypatch.setattr(profiles, "_found", {})
+    profiles._digest_in_store.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_found")
+@pytest.mark.parametrize("folder", ["", "deep/", "a b/c+d/"])
+def test_a_profile_beside_a_file_of_a_store_is_found(
+    folder: str,
+    needing: bytes,
+    profile_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    uri = put(f"memory://{folder}x.fcz", needing)
+    put(f"memory://{folder}below/any.fcp", profile_file.read_bytes())  # is not beside it
+    decode = ("decode", uri, "-o", str(tmp_path / "x.safetensors"))
+    assert run(*decode) == 4 and run("info", uri) == 0
+    capsys.readouterr()
+    put(f"memory://{folder}another.fcp", b"no profile")
+    put(f"memory://{folder}one.fcp", profile_file.read_bytes())
+    assert run("info", uri) == 0
+    assert f"memory://{folder}one.fcp" in capsys.readouterr().out
+    assert run(*decode) == 0 and run("verify", uri, "--decode") == 0
+    assert fn.load_file(uri)["labels"].shape == (360,)
+
+
+@pytest.mark.usefixtures("nothing_found")
+def test_a_profile_of_a_store_is_read_once(needing: bytes, profile_file: Path) -> None:
+    for name in ("a.fcz", "b.fcz"):
+        put(f"counted://{name}", needing)
+    put("counted://one.fcp", profile_file.read_bytes())
+    safe_open("counted://a.fcz")
+    REQUESTS.clear()
+    safe_open("counted://b.fcz")
+    assert len(REQUESTS) <= 3
+
+
+@pytest.mark.usefixtures("nothing_found")
+def test_a_store_is_asked_for_profiles_last(
+    needing: bytes, profile_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("counted://a.fcz", needing)
+    monkeypatch.setenv(profiles.SEARCH_PATH, str(profile_file))
+    REQUESTS.clear()
+    safe_open("counted://a.fcz")
+    assert ("ls",) not in REQUESTS
+
+
+@pytest.mark.usefixtures("nothing_found")
+@pytest.mark.parametrize("listed", ["memory://shared/", "memory://shared/one.fcp"])
+def test_a_store_on_the_search_path_has_profiles(
+    listed: str,
+    needing: bytes,
+    profile_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put("memory://shared/one.fcp", profile_file.read_bytes())
+    (tmp_path / "x.fcz").write_bytes(needing)
+    places = ("/nowhere", "memory://nothing/", listed, str(tmp_path))
+    monkeypatch.setenv(profiles.SEARCH_PATH, os.pathsep.join(places))
+    assert profiles.find(Profile.load(profile_file).digest) == "memory://shared/one.fcp"
+    assert fn.load_file(tmp_path / "x.fcz")["labels"].shape == (360,)
+
+
+@pytest.mark.usefixtures("nothing_found")
+def test_a_store_that_may_not_be_listed_has_no_profile(
+    needing: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError("access denied")
+
+    put("counted://a.fcz", needing)
+    monkeypatch.setattr(Counted, "ls", refuse)
+    assert run("decode", "counted://a.fcz", "-o", "memory://x.safetensors") == 4
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_files_made_with_another_profile_of_a_store_are_not_skipped(
+    digits: Path, profile_file: Path, tmp_path: Path
+) -> None:
+    profile = put("memory://in/p.fcp", profile_file.read_bytes())
+    command = ("encode", str(digits / "vit_eval.safetensors"), "-o", str(tmp_path / "x.fcz"))
+    assert run(*command, "--skip-existing", "-q") == 0
+    assert run(*command, "--skip-existing", "-q", "-p", profile) == 1  # exists, and is another
+    assert run(*command, "--skip-existing", "-q", "-p", profile, "-f") == 0
+    assert run(*command, "--skip-existing", "-q", "-p", str(profile_file)) == 0
 
 
 # --- there and back -----------------------------------------------------------------------------

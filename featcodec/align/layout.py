@@ -94,9 +94,8 @@ class Layout:
     def token_grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return (samples, grid..., channels) of a tensor of that shape, prefix tokens included."""
         if len(shape) != len(self.axes):
-            raise LayoutError(
-                f"layout {shortened(self.axes)} has {len(self.axes)} axes, the tensor {len(shape)}"
-            )
+            axes = "1 axis" if len(self.axes) == 1 else f"{len(self.axes)} axes"
+            raise LayoutError(f"layout {shortened(self.axes)} has {axes}, the tensor {len(shape)}")
         sizes = {
             role: [n for a, n in zip(self.axes, shape, strict=True) if a in role]
             for role in (SAMPLE + INDEPENDENT, GRID, CHANNEL)
@@ -241,7 +240,7 @@ def remarks(metadata: Mapping[str, str], shapes: Collection[tuple[int, ...]]) ->
     if layout and not any(fitting):
         found.append(
             f"the metadata's layout {shortened(layout)} fits none of the features and is ignored;"
-            " --layout sets one"
+            " state one that fits"
         )
     architecture = metadata.get("architecture")
     if architecture and _named(metadata) is None:

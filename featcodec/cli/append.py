@@ -20,6 +20,7 @@ from . import asked, by_name, complete, failures, render, streams
     "--profile",
     metavar="P",
     help="Profile to code with (default: that of FILE).",
+    callback=asked.profile_there,
     shell_complete=complete.profile,
 )
 @asked.coding

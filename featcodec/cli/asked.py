@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
+from .. import profiles
+from ..align.layout import ARCHITECTURES, LayoutError, parse
 from ..errors import InvalidInput
 from ..request import DEFAULT_SNR, FAMILIES, RowGroupSize
+from ..stores import is_uri
 from .bundle import bundled
 
 
@@ -20,6 +24,38 @@ def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
             raise click.UsageError(f"--{param.name} is given twice for {name or 'all tensors'}")
         found[name] = text
     return found
+
+
+def layouts(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return layouts by name; refuse what is none for any tensor."""
+    found = named(ctx, param, values)
+    for text in found.values():
+        try:
+            parse(text)
+        except LayoutError as error:
+            raise click.UsageError(f"--layout: {error}") from None
+    return found
+
+
+def tags(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return architectures by name; refuse what is none."""
+    found = named(ctx, param, values)
+    for text in found.values():
+        if text not in ARCHITECTURES:
+            one = ", ".join(ARCHITECTURES)
+            raise click.UsageError(f"--architecture takes one of {one}, not {text!r}")
+    return found
+
+
+def profile_there(_ctx: click.Context, _param: click.Parameter, given: Any) -> Any:
+    """Refuse a profile that is not there, once for all inputs."""
+    names = (given,) if isinstance(given, str) else given or ()
+    for name in names:
+        if not (is_uri(name) or name in profiles.named() or Path(name).exists()):
+            raise click.UsageError(
+                f"--profile {name}: no such file, and no name that `featcodec profiles` lists"
+            )
+    return given
 
 
 def checked(**quality: Any) -> dict[str, Any]:
@@ -76,7 +112,7 @@ coding = bundled(
         "--layout",
         "layouts",
         multiple=True,
-        callback=named,
+        callback=layouts,
         metavar="[NAME=]LAYOUT",
         help="Axes such as NCHW, NLD, LD; NLD:1+8x8 for a CLS token and an 8x8 grid.",
     ),
@@ -84,7 +120,7 @@ coding = bundled(
         "--architecture",
         "architectures",
         multiple=True,
-        callback=named,
+        callback=tags,
         metavar="[NAME=]TAG",
         help="cnn, transformer or generic.",
     ),

@@ -58,6 +58,10 @@ class Batch:
     read: int = 0  # bytes of the inputs that are done
     written: int | None = None  # and of their outputs
 
+    def within(self, planned: Sequence[Planned]) -> int:
+        """Return how many processes share one input: all where it is alone, else they have one."""
+        return self.jobs if len(planned) == 1 and self.engine == "processes" else 1
+
     def run(
         self,
         work: Callable[[Any], Any],
@@ -225,7 +229,7 @@ def size_of(path: str) -> int:
 
 def job_count(jobs: int) -> int:
     if jobs < 0:
-        raise InvalidInput("-j takes a number of processes, 0 for one a core")
+        raise click.UsageError(f"-j takes a number of processes, 0 for one a core, not {jobs}")
     return jobs or os.cpu_count() or 1
 
 

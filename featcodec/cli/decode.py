@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from . import batch, complete, estimate, existing, gather, render, streams, targets
+from ..elements import FLOATS
+from . import asked, batch, complete, estimate, existing, gather, render, streams, targets
 from .streams import STREAM
 
 
@@ -61,6 +62,7 @@ def standing(task: Task) -> batch.Skipped | None:
     multiple=True,
     metavar="P",
     help="Profile that is found nowhere else; give it as often as there are some.",
+    callback=asked.profile_there,
     shell_complete=complete.profile,
 )
 @click.option("--tensor", "tensors", multiple=True, metavar="NAME", help="Only this tensor.")
@@ -88,7 +90,10 @@ def command(
     known = [("--profile", profile) for profile in profiles]
     planned = targets.outputs(inputs, where, dump_name, known)
     dtype = dtype.upper() if dtype else None
-    within = work_on.jobs if len(planned) == 1 else 1  # processes of a batch have none of their own
+    if dtype is not None and dtype not in FLOATS:
+        kinds = ", ".join(sorted(FLOATS))
+        raise click.UsageError(f"--dtype takes one of {kinds}, not {dtype!r}")
+    within = work_on.within(planned)
     tasks = [
         Task(one.source, one.target, profiles, tensors, dtype, where.force, skip_existing, within)
         for one in planned

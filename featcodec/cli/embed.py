@@ -13,8 +13,8 @@ from ..container.reader import Reader
 from ..container.source import File
 from ..errors import InvalidInput, ProfileMissing
 from ..outputs import complete as written
-from ..profiles import digest_of, find, named
-from . import batch, complete, gather, render, targets
+from ..profiles import Place, digest_of, find, place_of, read
+from . import asked, batch, complete, gather, render, targets
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,33 @@ def work(task: Task) -> batch.Done | batch.Skipped:
     if not wanted:
         needs = reader.index.profiles
         return batch.Skipped("it holds its profiles" if needs else "it needs no profile")
-    paths = [Path(named().get(name, name)) for name in task.profiles]
-    given = {digest_of(one): one for one in paths}
+    given = dict(map(_read, task.profiles))
     found = {digest: given.get(digest) or find(digest, path) for digest in wanted}
     data = []
     for digest, place in found.items():
         if place is None:
-            what = f"{path} needs the profile with SHA-256 {digest.hex()}"
+            others = " and ".join(one.hex() for one in given)
+            other = f", and what was given has {others}" if given else ""
+            what = f"{path} needs the profile with SHA-256 {digest.hex()}{other}"
             raise ProfileMissing(f"{what}; name its file with --profile")
-        data.append(place.read_bytes())
+        data.append(read(place))
     with Path(path).open("rb") as source, written(path, overwrite=True) as out:
         shutil.copyfileobj(source, out)
         size = embed(out, path, data)
         os.fsync(out.fileno())
     return batch.Done(size - sum(map(len, data)), size)
+
+
+def _read(name: str) -> tuple[bytes, Place]:
+    """Return the SHA-256 and the place of a profile that was given, a name, a path or a URI."""
+    place = place_of(name)
+    digest = digest_of(place)
+    if digest is None:
+        raise InvalidInput(
+            f"profile {name}: there is none; -p takes a file, or a name that `featcodec profiles`"
+            " lists"
+        )
+    return digest, place
 
 
 @click.command()
@@ -63,6 +76,7 @@ def work(task: Task) -> batch.Done | batch.Skipped:
     multiple=True,
     metavar="P",
     help="Profile that is found nowhere else.",
+    callback=asked.profile_there,
     shell_complete=complete.profile,
 )
 @batch.options("made whole")

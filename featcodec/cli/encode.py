@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -45,6 +44,7 @@ class Task:
     source: str
     target: str
     asked: Asked
+    jobs: int = 1  # within the file
 
     @property
     def force(self) -> bool:
@@ -68,7 +68,7 @@ def work(task: Task) -> Any:
             target,
             Quality.choose(**wanted.quality),
             loaded(wanted.profile, wanted.digest) if wanted.profile else None,
-            Options(**wanted.options, note=note),
+            Options(**wanted.options, note=note, jobs=task.jobs),
             wanted.force,
             pool.advance,
             wanted.verify,
@@ -111,6 +111,7 @@ def loaded(profile: str, _digest: str | None) -> Any:
     "--profile",
     metavar="P",
     help="Profile to code with: a file, or a name that `featcodec profiles` lists.",
+    callback=asked.profile_there,
     shell_complete=complete.profile,
 )
 @asked.coding
@@ -159,7 +160,8 @@ def command(
     planned = targets.outputs(inputs, where, target_of, read, written)
     told = report.Report(report_file)
     wanted = Asked(quality, profile, digest, options, note, where.force, verify, told)
-    tasks = [Task(one.source, one.target, wanted) for one in planned if not one.error]
+    within = work_on.within(planned)
+    tasks = [Task(one.source, one.target, wanted, within) for one in planned if not one.error]
     if where.dry_run:
         return estimate.show(planned, tasks, work_on.jobs, standing, estimate.encoding)
     told.check()  # what cannot be written is better known now
@@ -178,7 +180,7 @@ def digest_of(profile: str | None) -> str | None:
     """Return the SHA-256 of a profile, None for none and for one that cannot be read."""
     if profile is None:
         return None
-    found = profiles.digest_of(profiles.named().get(profile, Path(profile)))
+    found = profiles.digest_of(profiles.place_of(profile))
     return None if found is None else found.hex()
 
 

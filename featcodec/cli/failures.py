@@ -1,5 +1,8 @@
 """What went wrong, in one line, and the exit status it stands for."""
 
+import ast
+import re
+import shlex
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +16,17 @@ from .streams import STREAM
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Say where an internal error comes from."
 )
+
+
+# How arguments that errors name are typed in the shell.
+TYPED = {
+    "use overwrite=True": "use --force",
+    "with tensors=[NAME]": "with --tensor NAME",
+    "add dtype='F32'": "add --dtype F32",
+    "give it as profile,": "name its file with --profile,",
+}
+DROPPED = r"""with rules=\{('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"): 'drop'\}"""  # of a name
+ARGUMENT = re.compile("|".join([DROPPED, *map(re.escape, TYPED)]))
 
 
 class InternalError(FeatcodecError):
@@ -47,7 +61,7 @@ def known(error: Exception) -> Exception:
 def say(error: Exception, source: str, verbose: bool) -> int:
     """Print an error as one line that names the input; return the exit status it stands for."""
     if isinstance(error, FeatcodecError):
-        text, status = str(error), error.exit_status
+        text, status = as_typed(str(error)), error.exit_status
     elif isinstance(error, OSError):
         text, status = f"{error.filename or 'input/output'}: {error.strerror or error}", 1
     else:
@@ -58,6 +72,21 @@ def say(error: Exception, source: str, verbose: bool) -> int:
     if verbose and isinstance(error, InternalError):
         render.tell(*error.trace.splitlines())
     return status
+
+
+def as_typed(text: str) -> str:
+    """Return what an error says with options of the shell for arguments of Python.
+
+    >>> as_typed("x.fcz exists; use overwrite=True to overwrite it")
+    'x.fcz exists; use --force to overwrite it'
+    """
+
+    def typed(found: re.Match) -> str:
+        if found[1] is None:
+            return TYPED[found[0]]
+        return f"with --drop {shlex.quote(ast.literal_eval(found[1]))}"
+
+    return ARGUMENT.sub(typed, text)
 
 
 def status_of(failures: Sequence[int], tasks: int) -> int:

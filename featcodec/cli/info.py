@@ -21,6 +21,7 @@ from . import batch, failures, gather, render, streams, targets
 from .info_of_profile import describe_profile, profile_lines
 from .quality import describe_quality, quality_lines
 
+NOWHERE = "found nowhere: -p or `featcodec profiles add` says where it is"
 SHOWN = 40  # groups, and tensors of a group, unless -v
 
 
@@ -214,18 +215,15 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
     values = sum(math.prod(t["shape"]) for t in tensors)
     bpfp = 8 * found["file_bytes"] / values if values else 0.0
     lines = [
-        f"  featcodec {found['format_version']}, {render.size(found['file_bytes'])},"
-        f" {len(tensors)} tensors, {values:,} values, {bpfp:.3f} bpfp"
+        f"  format {found['format_version']}, {render.size(found['file_bytes'])},"
+        f" {render.count(len(tensors), 'tensor')}, {render.count(values, 'value')}, {bpfp:.3f} bpfp"
     ]
     for key, value in (found["metadata"] or {}).items():
         short = value if len(value) <= 100 else value[:97] + "..."
         lines.append(f"  {key}: {short}")
     needed = several(found["profile"]) if found["profile"] else []
     for name, at in zip(needed, several(found["profile_at"])):
-        lines.append(f"  needs profile {name}")
-        lines.append(
-            f"    {at or 'found nowhere: -p or `featcodec profiles add` says where it is'}"
-        )
+        lines += [f"  needs profile {name}", f"    {at or NOWHERE}"]
     if found["made"]:
         lines.append(f"  made with {found['made']}")
     rows = [["tensor", "type", "shape", "layout", "transform", "SNR", "bytes", "bpfp"]]
@@ -240,8 +238,8 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
             rows.append(group_row(members))
     if tensors:
         lines += ["", *("  " + line for line in render.table(rows, {6, 7}))]
-    if len(shown) < len(groups):
-        lines.append(f"  ... and {len(groups) - len(shown)} more groups (-v shows all)")
+    if left := len(groups) - len(shown):
+        lines.append(f"  ... and {render.count(left, 'more group')} (-v shows all)")
     lines += details(shown)
     return lines
 
@@ -287,7 +285,9 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
         if tensor["truncation"] is None:
             continue
         cut, norm = tensor["truncation"], tensor["normalization"]
-        kept = f", {cut['clipped']:,} values beyond kept exactly" if cut["clipped"] else ""
+        kept = f", {render.count(cut['clipped'], 'value')} beyond kept exactly" * bool(
+            cut["clipped"]
+        )
         bound = f", largest error {tensor['max_error']:.3g}" if tensor["max_error"] else ""
         task = f", task SNR {tensor['task_snr_db']:.2f} dB" if tensor["task_snr_db"] else ""
         task += f" for {tensor['task']}" if tensor["task"] is not None else ""

@@ -44,7 +44,7 @@ def describe_network(network: Network) -> dict[str, Any]:
 
 def profile_lines(found: dict[str, Any]) -> list[str]:
     lines = [
-        f"  featcodec profile {found['format_version']}, {render.size(found['file_bytes'])}",
+        f"  profile, format {found['format_version']}, {render.size(found['file_bytes'])}",
         f"  sha256 {found['sha256']}",
         "",
     ]

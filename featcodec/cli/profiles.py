@@ -10,8 +10,8 @@ import click
 from .. import profiles as places
 from ..container.reader import Reader
 from ..container.sections import PROFILE
-from ..container.source import File
 from ..errors import FeatcodecError, InvalidInput
+from ..opening import open_source
 from ..outputs import complete as written
 from . import complete, render
 from .info import describe
@@ -79,7 +79,10 @@ def add(files: tuple[str, ...], name: str | None, force: bool) -> int:
     "names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete.profile
 )
 def remove(names: tuple[str, ...]) -> int:
-    """Remove profiles from your own folder: files that need them decode no more without."""
+    """Remove profiles from your own folder.
+
+    Files that need them decode no more without.
+    """
     for name in names:
         target = own(name)
         if not target.is_file():
@@ -100,7 +103,7 @@ def own(name: str) -> Path:
 
 def read(path: str) -> bytes:
     """Return the bytes of a profile; InvalidInput for a file that is none, or damaged."""
-    with closing(File.open(path)) as file:
+    with closing(open_source(path)) as file:
         try:
             reader = Reader(file, path, PROFILE)
             reader.check_sections()

@@ -8,6 +8,9 @@ from typing import TextIO
 from . import render
 
 EVERY = 0.1  # seconds
+# Before that much of all is done, or so many seconds have gone by, the rate is that of starting up,
+# and says nothing of the time that is left.
+TELLS, TELLS_AFTER = 0.01, 10.0
 
 
 class Progress:
@@ -52,15 +55,16 @@ class Progress:
         """Return what is shown."""
         under_way = sum(self._under_way.values())
         reached = min(self.bytes + self.passed + under_way, self.total)
-        part = reached / self.total if self.total else self.done / max(self.files, 1)
-        line = f"{100 * part:3.0f} %"
+        part, whole = (reached, self.total) if self.total else (self.done, max(self.files, 1))
+        line = f"{100 * part // whole:3} %"  # 100 when all is done, and not before
         if self.files > 1:
             line += f"  {self.done:,} of {self.files:,} files"
         if self.total:
             line += f"  {render.size(reached)} of {render.size(self.total)}"
         if self.rate:
-            left = (self.total - reached) / self.rate
-            line += f"  {render.size(self.rate)}/s  {render.duration(left)} left"
+            line += f"  {render.size(self.rate)}/s"
+            if part >= TELLS * whole or self.seconds >= TELLS_AFTER:
+                line += f"  {render.duration((self.total - reached) / self.rate)} left"
         return line
 
     def clear(self) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from . import complete, failures, render, targets
+from . import asked, complete, failures, render, targets
 
 PART = ".part"
 SHOWN = 8  # tensors of which the rows are said
@@ -24,6 +24,7 @@ SHOWN = 8  # tensors of which the rows are said
     multiple=True,
     metavar="P",
     help="That of the writer.",
+    callback=asked.profile_there,
     shell_complete=complete.profile,
 )
 @click.option("-f", "--force", is_flag=True, help="Overwrite the output.")
@@ -54,9 +55,9 @@ def command(
     shapes = recover_file(file, output, profiles=known, overwrite=force)
     if not quiet:
         rows = [(name, shape[0] if shape else 1) for name, shape in shapes.items()]
-        for name, count in rows[:SHOWN]:
-            render.tell(f"{output}: {name}: {count} samples")
+        for name, samples in rows[:SHOWN]:
+            render.tell(f"{output}: {name}: {render.count(samples, 'sample')}")
         if len(rows) > SHOWN:
-            render.tell(f"{output}: {len(rows) - SHOWN} tensors more")
+            render.tell(f"{output}: {render.count(len(rows) - SHOWN, 'more tensor')}")
         render.tell(f"remove {file} when you do not need it")
     return 0

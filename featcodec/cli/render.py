@@ -6,6 +6,7 @@ import sys
 
 import click
 
+WIDEST = 100  # characters that a column of a table is made for
 LONGEST = 2000  # characters of an error, so that what a file holds does not flood a terminal
 
 
@@ -16,6 +17,11 @@ def size(count: float) -> str:
             return f"{count:.0f} B" if unit == "B" else f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} TB"
+
+
+def count(number: int, what: str) -> str:
+    """Return how many there are: `1 tensor`, `2,000 tensors`."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def duration(seconds: float) -> str:
@@ -67,7 +73,7 @@ def _encodable(text: str) -> str:
 def decibels(snr: float) -> str:
     if math.isnan(snr):
         return "-"
-    return "exact" if math.isinf(snr) else f"{snr:.2f} dB"
+    return "exact" if math.isinf(snr) else f"{round(snr, 2) + 0.0:.2f} dB"  # never -0.00
 
 
 def ratio(before: int, after: int) -> str:
@@ -75,9 +81,13 @@ def ratio(before: int, after: int) -> str:
 
 
 def table(rows: list[list[str]], right: set[int]) -> list[str]:
-    """Return lines with columns aligned; those in `right` to the right."""
+    """Return lines with columns aligned; those in `right` to the right.
+
+    A cell wider than WIDEST moves what follows it in its own line alone.
+    """
     rows = [list(map(printable, row)) for row in rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    columns = [[len(row[i]) for row in rows] for i in range(len(rows[0]))]
+    widths = [max(w for w in column if w <= WIDEST) for column in columns]  # the head is no wider
     lines = []
     for row in rows:
         cells = [

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import InvalidInput
 from ..outputs import descriptor
 from .batch import Skipped
+from .failures import as_typed
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Report:
         if self.path is None or isinstance(result, Skipped):
             return
         if isinstance(result, Exception):
-            self._append({"input": task.source, "error": str(result)})
+            self._append({"input": task.source, "error": as_typed(str(result))})
         elif not self._shared:
             self._append(of_done(task, result))
 

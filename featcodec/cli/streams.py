@@ -68,6 +68,11 @@ def writable(path: str) -> Iterator[str]:
         if sys.stdout is None:
             raise InvalidInput("standard output is closed")
         yield str(copy)
-        with copy.open("rb") as source:
-            shutil.copyfileobj(source, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        try:
+            with copy.open("rb") as source:
+                shutil.copyfileobj(source, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise InvalidInput(f"standard output: {error.strerror or error}") from None

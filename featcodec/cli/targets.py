@@ -79,6 +79,7 @@ def outputs(
     """
     where = _resolved(where, [one.path for one in inputs])
     planned = [_plan(one, where, rename, len(inputs) == 1) for one in inputs]
+    _refuse_twins(planned)
     sources = [("input", one.source) for one in planned]
     targets = [("output", one.target) for one in planned if not one.error]
     refuse_clashes([*sources, *read], [*targets, *written])
@@ -117,6 +118,18 @@ def _plan(one: Input, where: Where, rename: Callable[[str], str], alone: bool) -
             raise
         return Planned(one.path, "", error.format_message())
     return Planned(one.path, target if where.folder is None else within(where.folder, target))
+
+
+def _refuse_twins(planned: Sequence[Planned]) -> None:
+    """Raise a usage error for two inputs whose outputs have one name."""
+    made_of: dict[str, str] = {}
+    for one in planned:
+        first = made_of.setdefault(one.target, one.source) if not one.error else one.source
+        if first is not one.source:
+            raise click.UsageError(
+                f"output {one.target} is the same file as that of another input: {first} and"
+                f" {one.source} need folders or names of their own"
+            )
 
 
 def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:

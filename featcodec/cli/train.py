@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import failures, render, targets, train_task
-from .asked import named
+from .asked import layouts
 
 if TYPE_CHECKING:
     from ..coding.profile import Profile
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--transform", type=click.Choice(["linear", "neural"]), default="linear", show_default=True
 )
 @click.option(
-    "--layout", multiple=True, callback=named, metavar="[NAME=]LAYOUT", help="As for encode."
+    "--layout", multiple=True, callback=layouts, metavar="[NAME=]LAYOUT", help="As for encode."
 )
 @train_task.options
 @click.option("--from", "start", metavar="P", help="neural: go on from the network of a profile.")
@@ -95,7 +95,8 @@ def tell(profile: "Profile") -> None:
         part = " (prefix tokens)" if entry.prefix else ""
         tuned = f", for {entry.task}" if entry.task is not None else ""
         tuned += f", recommended task SNR {entry.recommended:g} dB" if entry.recommended else ""
-        render.tell(f"  {entry.name}{part}: {entry.channels} channels, {entry.layout}{tuned}")
+        channels = render.count(entry.channels, "channel")
+        render.tell(f"  {entry.name}{part}: {channels}, {entry.layout}{tuned}")
 
 
 def opened(paths: Iterable[str]) -> "Iterator[Dump]":

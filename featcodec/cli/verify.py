@@ -9,7 +9,7 @@ from ..container.reader import Reader
 from ..container.sections import PROFILE
 from ..opening import open_source
 from ..profiles import SUFFIX as PROFILE_SUFFIX
-from . import batch, complete, gather, streams, targets
+from . import asked, batch, complete, gather, streams, targets
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ def work(task: Task) -> batch.Done:
     multiple=True,
     metavar="P",
     help="For --decode.",
+    callback=asked.profile_there,
     shell_complete=complete.profile,
 )
 @batch.options("sound")

@@ -140,7 +140,7 @@ class NeuralCoder:
 
         Raises InputTooLarge for a picture that no reader takes.
         """
-        check = partial(limits.check_input, remedy="encode without --transform neural")
+        check = partial(limits.check_input, remedy="use another transform than neural")
         self.model.size_of(picture.shape, check)
         symbols = self.quantise(self.model.network.analysis(picture))
         return self.pack(symbols), self.picture(symbols, picture.shape)

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 from .. import limits, modes
 from ..container.model import ProfileEntry
@@ -15,9 +14,8 @@ from ..container.network import Network
 from ..container.reader import Reader
 from ..container.sections import PROFILE, V3
 from ..container.writer import Writer
-from ..errors import FeatcodecError, InvalidInput, damaged
-from ..profiles import find, named
-from ..stores import StoredFile, is_uri
+from ..errors import FeatcodecError, InvalidInput, ProfileMissing, damaged
+from ..profiles import Place, find, place_of, read
 from .kept import Kept
 from .model import GridModel
 from .picture import NeuralModel
@@ -47,9 +45,8 @@ class Profile:
         return zlib.crc32(self.digest)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out the bytes of the file, and what is unpacked: it is many times as large."""
-        left_out = ("_models", "data")
-        return {name: value for name, value in vars(self).items() if name not in left_out}
+        """Leave out the bytes of the file."""
+        return {name: value for name, value in vars(self).items() if name != "data"}
 
     def entries_of(self, task: bool) -> list[tuple[int, ProfileEntry]]:
         """Return the entries with the metric of a task or those without, with their numbers."""
@@ -59,14 +56,9 @@ class Profile:
             if modes.MODES[entry.model.transform].of_task == task
         ]
 
-    @cached_property
-    def _models(self) -> Kept[GridModel]:
-        return Kept(limits.PROFILE_KLT_NUMBERS, lambda model: model.numbers)
-
     def model(self, number: int) -> GridModel:
         """Return the model of an entry, unpacked once; raise Corrupt when it is damaged."""
-        entry = self.entries[number]
-        return self._models.get(number, lambda: GridModel.unpack(entry.model, entry.channels))
+        return model_of(self.entries[number])
 
     @classmethod
     def load(cls, path: "str | os.PathLike[str]") -> "Profile":
@@ -84,13 +76,12 @@ class Profile:
         True
         """
         try:
-            if is_uri(path):
-                file = StoredFile(os.fspath(path), f"profile {path}")
-                data = file.read(0, file.size)
-            else:
-                data = Path(named().get(os.fspath(path), path)).read_bytes()
+            data = read(place_of(path))
         except OSError as error:
-            raise InvalidInput(f"profile {path}: {error.strerror or error}") from None
+            raise InvalidInput(
+                f"profile {path}: {error.strerror or error}; it is a file, or a name that"
+                " `featcodec profiles` lists"
+            ) from None
         try:
             return cls.parse(data, str(path))
         except FeatcodecError as error:
@@ -103,7 +94,8 @@ class Profile:
         It lies beside a file, on the search path or in the user's folder, or is built in.
         """
         path = find(digest, beside)
-        return None if path is None else _kept(path, digest)
+        found = None if path is None else _kept(path, digest)
+        return None if found is None or found.digest != digest else found
 
     @classmethod
     def parse(cls, data: bytes, name: str = "profile") -> "Profile":
@@ -116,7 +108,8 @@ class Profile:
         """The unpacked network; raises InvalidInput without one, Corrupt when it is damaged."""
         if self.network is None:
             raise InvalidInput(
-                "the profile holds no network; train one with --transform neural, or use caufc"
+                "the profile holds no network; train one with"
+                " `featcodec train --transform neural`, or use caufc"
             )
         with damaged("the network of a profile"):
             return NeuralModel.parse(self.network.weights, self.network.normalised)
@@ -136,7 +129,25 @@ class Profile:
         return out.getvalue()
 
 
+_models: Kept[GridModel] = Kept(limits.PROFILE_KLT_NUMBERS, lambda model: model.numbers)
+
+
+def model_of(entry: ProfileEntry) -> GridModel:
+    """Return the model of an entry, unpacked once; raise Corrupt when it is damaged."""
+    return _models.get(entry, lambda: GridModel.unpack(entry.model, entry.channels))
+
+
+def missing(digest: bytes, name: str, given: Sequence[Profile] = ()) -> ProfileMissing:
+    """Return the error that a file called `name` needs a profile that is found nowhere."""
+    others = " and ".join(profile.digest.hex() for profile in given)
+    other = f", and what was given has {others}" if given else ""
+    return ProfileMissing(
+        f"{name} needs the profile with SHA-256 {digest.hex()}{other}; give it as profile,"
+        " or add it with `featcodec profiles add`"
+    )
+
+
 @lru_cache(4)
-def _kept(path: Path, _digest: bytes) -> Profile:
+def _kept(path: Place, _digest: bytes) -> Profile:
     """Return a profile that was found: files that need the same one share it."""
     return Profile.load(path)

@@ -50,7 +50,7 @@ def part_shape(where: Where) -> tuple[int, ...]:
 def pack_cuts(out: Builder, cuts: dict[int, Cut]) -> None:
     """Write the cuts of tensors by their number in the index."""
     parts = sum(len(cut.groups) for cut in cuts.values())
-    remedy = "name fewer axes K in --layout"
+    remedy = "name fewer axes K in the layout"
     limits.check_input(parts, limits.PARTS, "the number of parts of all tensors", remedy)
     out.varint(len(cuts))
     for number, cut in sorted(cuts.items()):

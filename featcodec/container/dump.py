@@ -9,6 +9,7 @@ from typing import Protocol
 from .. import elements, limits
 from ..errors import Corrupt, InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
 
+LISTED = 8  # names in an error
 RESERVED = "__metadata__"  # the key of the metadata in a safetensors header
 # Least and most bytes of an entry of a safetensors header, without its name and lengths of axes:
 # `"":{"dtype":"U8","shape":[],"data_offsets":[0,0]},` is the least, long offsets the most.
@@ -32,6 +33,13 @@ class Described(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]: ...
+
+
+def no_tensor(file: str, name: str, names: Sequence[str]) -> InvalidInput:
+    """Return the error that a file has no tensor of a name; `names` are those that it has."""
+    some = ", ".join(map(quoted, names[:LISTED])) or "none"
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return InvalidInput(f"{file} holds no tensor {quoted(name)}; it has {some}{more}")
 
 
 def check_dump(metadata: Mapping[str, str] | None, tensors: Sequence[Described]) -> None:

@@ -42,7 +42,7 @@ class Reader:
         self.size = self.source.size
         self.version, self.kind = check_signature(self.source.read(0, HEAD), name)
         if kind not in (None, self.kind):
-            raise Corrupt(f"{name} holds a {KINDS[self.kind]} file where {KINDS[kind]} are wanted")
+            raise Corrupt(f"{name} holds {KINDS[self.kind]}, not {KINDS[kind]}")
         index_offset = self._end_marker()
         length = self.size - END_BYTES - index_offset
         limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")
@@ -56,6 +56,8 @@ class Reader:
             raise Corrupt(f"{name} is a profile, and lists {len(self.index.tensors)} tensors")
         lengths = (length for _, length in self.index.sections)
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
+        rows = [i for i, (kind, _) in enumerate(self.index.sections, 1) if kind == b"ROWS"]
+        self.source.expect_end(self.offsets[max(rows, default=0)])  # headers lie behind them
         self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < V3 else set()))
         self.note = self._note()
 

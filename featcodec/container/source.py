@@ -38,6 +38,9 @@ class Source:
     def expect(self, spans: Sequence[tuple[int, int]]) -> None:
         """Be told what is read next, from where to where, in order: neighbours may come at once."""
 
+    def expect_end(self, offset: int) -> None:
+        """Be told that all from a position to the end is read next."""
+
     def check(self) -> None:
         """Raise InvalidInput when the bytes have changed since they were opened."""
 
@@ -48,7 +51,7 @@ class Source:
 class Memory(Source):
     """Bytes in memory as a source."""
 
-    def __init__(self, data: bytes, name: str = "the bytes") -> None:
+    def __init__(self, data: bytes, name: str = "the data") -> None:
         self.name = name
         self._data = data
         self.size = len(data)

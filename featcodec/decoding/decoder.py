@@ -11,14 +11,14 @@ from ..align.numbers import stored_dtype, unsigned
 from ..coding.from_header import row_group_coder
 from ..coding.kept import Kept
 from ..coding.pieces import ElementRange, Piece, RowElements
-from ..coding.profile import Profile
+from ..coding.profile import Profile, missing
 from ..coding.row_group import RowGroupCoder
 from ..container.group import GroupHeader
 from ..container.index import Key, PartEntry, TensorEntry
 from ..container.reader import Reader
 from ..elements import FLOATS, nbytes
 from ..entropy import exact
-from ..errors import Corrupt, ProfileMissing, damaged
+from ..errors import Corrupt, damaged
 from ..threads import ONE_THREAD
 from .members import Members, elements, stored_type
 
@@ -48,10 +48,7 @@ class Decoder:
                 known[digest] = Profile.find(digest, beside)
             profile = known[digest]
             if profile is None:
-                raise ProfileMissing(
-                    f"{reader.name} needs the profile with SHA-256 {digest.hex()};"
-                    " name its file with --profile, or add it with `featcodec profiles add`"
-                )
+                raise missing(digest, reader.name, profiles)
             self.profiles.append(profile)
         headers = reader.groups()
         members: list[list[TensorEntry]] = [[] for _ in headers]

@@ -8,7 +8,7 @@ from ..container.group import GroupHeader
 from . import rounding, tuning
 from .choice import Choice
 from .group_writer import GroupWriter, Written
-from .measured import Measuring
+from .measured import measured
 from .rate_control.slices import SliceControl
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals
@@ -94,7 +94,7 @@ class SnrWriter:
         if self.even is None:
             return None
         group, header, rows = self.samples.group, written.header, self.row_groups
-        found = Measuring.run(rows.writer, group, header, rows.profile)
+        found = measured(rows.writer, group, header, rows.profile, rows.workers)
         more = self.even.next(found, written.mean_step)
         if more is None:
             return None

@@ -1,5 +1,6 @@
 """A dump to a file: its groups one after the other, then the index."""
 
+import contextlib
 import math
 import shutil
 import tempfile
@@ -31,6 +32,7 @@ from .room import check_features
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
+from .workers import Workers
 from .worst import Worst
 
 STATED_SHARE = 500  # of a file may say what it reaches where the user looks
@@ -49,9 +51,12 @@ def encode(
     `progress` is told how many values each row group held. Raises InvalidInput for layouts that do
     not fit and Unreachable for rates that cannot be met.
     """
+    options = options or Options()
+    workers = Workers(options.jobs)
     # NaN and extremes are data here; what comes of it is measured.
-    with ONE_THREAD, np.errstate(all="ignore"):
-        encoder = encoder_of(source, out, quality, profile, options or Options(), progress)
+    with ONE_THREAD, np.errstate(all="ignore"), contextlib.closing(workers):
+        encoder = encoder_of(source, out, quality, profile, options, progress)
+        encoder.shared_among(workers)
         report = encoder.run()
     said = report.remarks + _remarks(encoder.source, encoder.options, encoder.groups)
     if encoder.quality.recommended:
@@ -135,7 +140,18 @@ class DumpEncoder:
     groups: Sequence[Group | ExactGroup]
     progress: Callable[[int], None] | None = None
     others: Sequence[Group | ExactGroup] = ()  # as they are without the profile, where they differ
+    workers: Workers = field(default_factory=Workers)
     features: FeatureEncoder = field(init=False)  # of the last time that the file was written
+
+    def shared_among(self, workers: Workers) -> None:
+        """Have processes share the row groups of large groups; a network is for this one alone."""
+        if self.options.transform == "neural":
+            return
+        self.workers = workers
+        self.groups, self.others = (
+            [workers.shared(group) if isinstance(group, Group) else group for group in groups]
+            for groups in (self.groups, self.others)
+        )
 
     def run(self) -> Report:
         """Write the file, at a rate as often as that takes.
@@ -169,7 +185,9 @@ class DumpEncoder:
         self.out.truncate()
         writer = Writer(self.out, FEATURES)
         writer.index.metadata = self.source.metadata
-        self.features = FeatureEncoder(writer, self.profile, self.options, self.progress)
+        self.features = FeatureEncoder(
+            writer, self.profile, self.options, self.progress, self.workers
+        )
         headers = [
             self.features.write(group, quality)
             if isinstance(group, Group)
@@ -199,7 +217,7 @@ class DumpEncoder:
     def _qualities(self, writer: Writer, headers: Sequence[GroupHeader]) -> list[GroupQuality]:
         """Measure what was written, and state it where that takes next to nothing of the file."""
         numbers = {name: i for i, name in enumerate(self._names)}
-        found = Worst(writer, self.profile, numbers).of(self.groups, headers)
+        found = Worst(writer, self.profile, numbers, self.workers).of(self.groups, headers)
         payload = pack(found)
         if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
             writer.section(SECTION, payload, critical=False)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -37,6 +37,7 @@ from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 from .without_repeats import size_of, without_repeats
+from .workers import Workers
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
@@ -60,6 +61,7 @@ class FeatureEncoder:
     profile: Profile | None
     options: Options
     progress: Callable[[int], None] | None = None
+    workers: Workers = field(default_factory=Workers)
     kept: Kept | None = None  # how the last group at an SNR was written
     lowest: float = math.inf  # dB of the slice that has least, of what was written last
 
@@ -247,7 +249,8 @@ class FeatureEncoder:
         return chooser.choice(snr + 10 * math.log10(grown))
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
-        return GroupWriter(self.writer, group, profile, self.progress, self.options.row_group)
+        size, workers = self.options.row_group, self.workers
+        return GroupWriter(self.writer, group, profile, self.progress, size, workers)
 
     def _within_bound(self, samples: Samples, bound: float) -> GroupHeader:
         """Write a group so that no value errs by more than the bound, in the fewest bytes."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..align.gains import Gains
 from ..align.slices import SliceGains
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
@@ -18,11 +19,12 @@ from ..entropy import integers
 from ..request import RowGroupSize
 from .choice import Choice, slabs_per_row_group
 from .rate_control.fine_step import ErrorBudget
-from .row_group import Distortion, RowGroupEncoder
+from .row_group import Distortion, RowGroupEncoder, Tensors
 from .tensors.group import Group
 from .tensors.repeats import stated
+from .workers import MOST_AHEAD, Workers
 
-MANY = 8  # row groups
+MANY = 8  # row groups; of so many times as many, some are coded at once
 FINE_PER_LAMBDA_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
 
 
@@ -42,6 +44,28 @@ class Written:
         return self.distortion.task if self.of_task else self.distortion.squared
 
 
+@dataclass(frozen=True)
+class Coding:
+    """Codes row groups of a group, each by its fine step and its first and last slab."""
+
+    coder: RowGroupCoder
+    on_saturation: bool
+    exceptions: bool
+    decoded: bool
+    bound: float
+    gains: Gains | None
+    tensor: Tensors
+
+    def __call__(self, row_group: tuple[int, int, int]) -> tuple[int, bytes, Distortion]:
+        fine, first, last = row_group
+        finer = self.coder.at_fine_step(fine)
+        if self.on_saturation:  # the step is to stay, thresholds do as much
+            factor = 2 ** ((fine - FINE_ONE) / FINE_PER_LAMBDA_OCTAVE)
+            finer = self.coder.at_lambda_scale(factor)
+        encoder = RowGroupEncoder(finer, self.exceptions, self.decoded, self.bound, self.gains)
+        return fine, *encoder.encode(first, last, self.tensor)
+
+
 @dataclass
 class GroupWriter:
     """Writes a group by choices that differ in step and lambda_scale alone.
@@ -55,6 +79,7 @@ class GroupWriter:
     profile: Profile | None
     progress: Callable[[int], None] | None = None
     size: RowGroupSize = field(default_factory=RowGroupSize)
+    workers: Workers = field(default_factory=Workers)
     _built: RowGroupCoder | None = None
     _slices: PackedGains | None = None  # that it is built with
     _errors: np.ndarray | None = None  # of row groups when last written, but for fine steps
@@ -74,31 +99,24 @@ class GroupWriter:
         header = GroupHeader.unpack(self._header(choice, slices).pack())
         coder, quantiser = self._coder(header, choice), choice.quantiser
         slabs, per = header.slabs, header.slabs_per_row_group
-        exceptions = choice.stats.cut > 0 or math.isfinite(bound)
-        total, each = Distortion(), []
-        # A few differ too much for one to make up for another, and all can be coded once more.
-        even = budget is not None and slabs >= MANY * per
         starts = range(0, slabs, per)
         lengths = np.diff([*starts, slabs])
-        spending = ErrorBudget(budget or math.inf, lengths, self._errors)
-        for start in starts:
-            last = min(start + per, slabs)
-            fine = spending.fine if even else FINE_ONE
-            finer = coder.at_fine_step(fine)
-            if quantiser.on_saturation:  # the step is to stay, thresholds do as much
-                finer = coder.at_lambda_scale(2 ** ((fine - FINE_ONE) / FINE_PER_LAMBDA_OCTAVE))
-            gains = self.group.gains
-            decoded = measured or exceptions or self.group.rows is not None or gains is not None
-            decoded |= slices is not None
-            row_group = RowGroupEncoder(finer, exceptions, decoded, bound, gains)
-            payload, distortion = row_group.encode(start, last, self.group.tensor)
+        # A few differ too much for one to make up for another, and all can be coded once more.
+        even = budget is not None and slabs >= MANY * per
+        ahead = max(min(len(starts) // MANY, MOST_AHEAD), 1) if even else MOST_AHEAD
+        spending = ErrorBudget((even and budget) or math.inf, lengths, self._errors, ahead)
+        coding = self._coding(coder, choice, measured, bound, slices)
+        row_groups = ((spending.next(), start, min(start + per, slabs)) for start in starts)
+        total, each = Distortion(), []
+        coded = self.workers.map(self.group, coding, row_groups, ahead)
+        for length, (fine, payload, distortion) in zip(lengths, coded, strict=True):
             stored = FINE_ONE if quantiser.on_saturation else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
             each.append((fine, distortion))
-            spending.add(distortion.task if choice.of_task else distortion.squared, fine)
+            spending.add(distortion.task if choice.of_task else distortion.squared)
             if self.progress:
-                self.progress(self.group.present * (last - start) // slabs)
+                self.progress(self.group.present * int(length) // slabs)
         if self.group.rows is not None:  # what counts is how many are kept in the file
             assert header.lossy is not None
             header = replace(header, lossy=replace(header.lossy, clipped=total.exceptions))
@@ -106,6 +124,20 @@ class GroupWriter:
         usual = float(np.array(spending.fines) @ lengths / slabs - FINE_ONE) / FINE_PER_OCTAVE
         mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
         return Written(header, total, mean_step, choice.of_task, each)
+
+    def _coding(
+        self,
+        coder: RowGroupCoder,
+        choice: Choice,
+        measured: bool,
+        bound: float,
+        slices: SliceGains | None,
+    ) -> Coding:
+        group, exceptions = self.group, choice.stats.cut > 0 or math.isfinite(bound)
+        decoded = measured or exceptions or group.rows is not None or group.gains is not None
+        decoded |= slices is not None
+        saturates = choice.quantiser.on_saturation
+        return Coding(coder, saturates, exceptions, decoded, bound, group.gains, group.tensor)
 
     def _coder(self, header: GroupHeader, choice: Choice) -> RowGroupCoder:
         """Return the coder of a header, with the thresholds of the choice."""

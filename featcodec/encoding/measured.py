@@ -1,6 +1,7 @@
 """What a group reaches where the user looks, measured on decoded values."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,10 +9,12 @@ import numpy as np
 from ..align.numbers import to_float
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
-from ..container.group import GroupHeader
+from ..coding.row_group import RowGroupCoder
+from ..container.group import GroupHeader, Lossy
 from ..container.writer import Writer
 from .slices import Slices
 from .tensors.group import Group
+from .workers import Workers
 
 TENTH = 0.1
 AT_ONCE = 1 << 16  # values compared at once: about what a cache holds of them in double precision
@@ -40,6 +43,20 @@ class Measured:
     channels: np.ndarray  # sums (4, channels)
     rows: np.ndarray = field(default_factory=lambda: np.zeros((HIGHEST - LOWEST) * PER_DB + 1))
 
+    def add(self, other: "Measured") -> None:
+        """Take in what was found of further row groups."""
+        self.slices += other.slices
+        self.channels += other.channels
+        self.rows += other.rows
+
+    def add_rows(self, signal: np.ndarray, noise: np.ndarray) -> None:
+        """Take in squares of rows, and their squared errors."""
+        known = signal > 0
+        with np.errstate(divide="ignore"):
+            snrs = 10 * np.log10(signal[known] / noise[known])
+        places = np.clip(np.rint((snrs - LOWEST) * PER_DB), 0, len(self.rows) - 1)
+        self.rows += np.bincount(places.astype(np.intp), minlength=len(self.rows))
+
     @property
     def tenth_of_channels(self) -> float:
         """The SNR in dB that nine channels in ten have."""
@@ -57,45 +74,62 @@ class Measured:
         return LOWEST + at / PER_DB if at < len(self.rows) - 1 else math.inf
 
 
-@dataclass
+def measured(
+    writer: Writer,
+    group: Group,
+    header: GroupHeader,
+    profile: Profile | None,
+    workers: Workers,
+) -> Measured:
+    """Return what the row groups of a header reach; they are the last that were written."""
+    slices, lossy = Slices.of(group), header.lossy
+    assert lossy is not None
+    profile = None if lossy.profile is None else profile
+    grid = grid_of(lossy, group.shapes, profile, header.repeats)
+    coder = row_group_coder(header.dtype, lossy, grid, profile)
+    row_groups = (
+        (
+            writer.payload(header.first_section + number),
+            number * header.slabs_per_row_group,
+            min((number + 1) * header.slabs_per_row_group, header.slabs),
+        )
+        for number in range(header.row_groups)
+    )
+    found = Measured(np.zeros((4, *slices.counts)), np.zeros((4, grid.channels)))
+    measuring = Measuring(coder, group.tensor, slices, lossy)
+    for each in workers.map(group, measuring, row_groups):
+        found.add(each)
+    return found
+
+
+@dataclass(frozen=True)
 class Measuring:
-    """Compares what was written of a group with its tensors."""
+    """Compares row groups, each a payload with its first and last slab, with their tensors."""
 
-    group: Group
+    coder: RowGroupCoder
+    tensor: Callable[[int], np.ndarray]
     slices: Slices
-    header: GroupHeader
-    found: Measured
+    lossy: Lossy
 
-    @classmethod
-    def run(
-        cls, writer: Writer, group: Group, header: GroupHeader, profile: Profile | None
-    ) -> Measured:
-        """Return what the row groups of a header reach; they are the last that were written."""
-        slices, lossy = Slices.of(group), header.lossy
-        assert lossy is not None
-        profile = None if lossy.profile is None else profile
-        grid = grid_of(lossy, group.shapes, profile, header.repeats)
-        coder = row_group_coder(header.dtype, lossy, grid, profile)
-        found = Measured(np.zeros((4, *slices.counts)), np.zeros((4, grid.channels)))
-        measuring = cls(group, slices, header, found)
-        for number in range(header.row_groups):
-            payload = writer.payload(header.first_section + number)
-            first = number * header.slabs_per_row_group
-            last = min(first + header.slabs_per_row_group, header.slabs)
-            fine = coder.at_fine_step(payload[0])
-            for blocks in fine.decode(memoryview(payload)[1:], first, last):
-                pairs = blocks.grid.occurrences(blocks.values, blocks.boxes, group.tensor)
-                for samples, stored, decoded in pairs:
-                    each = max(AT_ONCE // max(math.prod(stored.shape[:-1]), 1), 1)
-                    for start in range(0, stored.shape[-1], each):
-                        some = slice(start, start + each)
-                        measuring._add(samples[some], stored[..., some], decoded[..., some])
+    def __call__(self, row_group: tuple[bytes, int, int]) -> Measured:
+        payload, first, last = row_group
+        channels = self.coder.grid.channels
+        found = Measured(np.zeros((4, *self.slices.counts)), np.zeros((4, channels)))
+        fine = self.coder.at_fine_step(payload[0])
+        for blocks in fine.decode(memoryview(payload)[1:], first, last):
+            pairs = blocks.grid.occurrences(blocks.values, blocks.boxes, self.tensor)
+            for samples, stored, decoded in pairs:
+                each = max(AT_ONCE // max(math.prod(stored.shape[:-1]), 1), 1)
+                for start in range(0, stored.shape[-1], each):
+                    some = slice(start, start + each)
+                    self._add(found, samples[some], stored[..., some], decoded[..., some])
         return found
 
-    def _add(self, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray) -> None:
+    def _add(
+        self, found: Measured, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray
+    ) -> None:
         """Take in elements (channels, points, blocks) of blocks of some samples."""
-        lossy, dtype = self.header.lossy, self.group.dtype
-        assert lossy is not None
+        lossy, dtype = self.lossy, self.coder.dtype
         x, y = (to_float(a, dtype).astype(np.float64) for a in (stored, decoded))
         inside = np.isfinite(x)
         if not lossy.gains:  # with gains, bounds are of divided values
@@ -103,24 +137,17 @@ class Measuring:
         inside[[channel for channel, _ in lossy.constants]] = False
         x[~inside], y[~inside] = 0, 0
         noise = np.square(x - y)
-        self._add_rows(np.square(x).sum(axis=0), noise.sum(axis=0))
+        found.add_rows(np.square(x).sum(axis=0), noise.sum(axis=0))
         x -= lossy.mean
         x[~inside] = 0
         for sums, values in enumerate((inside, x, np.square(x), noise)):
             each = values.sum(axis=1)  # (channels, blocks)
-            self.found.channels[sums] += each.sum(axis=1)
-            self._add_slices(sums, each, samples)
+            found.channels[sums] += each.sum(axis=1)
+            self._add_slices(found.slices[sums], each, samples)
 
-    def _add_slices(self, sums: int, values: np.ndarray, samples: np.ndarray) -> None:
+    def _add_slices(self, sums: np.ndarray, values: np.ndarray, samples: np.ndarray) -> None:
         of_channels, of_samples = self.slices.of_channels, self.slices.of_samples[samples]
         count, heads = self.slices.counts
         edges = np.searchsorted(of_channels, np.arange(heads))
         for head, each in enumerate(np.add.reduceat(values, edges, axis=0)):
-            self.found.slices[sums, :, head] += np.bincount(of_samples, each, count)
-
-    def _add_rows(self, signal: np.ndarray, noise: np.ndarray) -> None:
-        known = signal > 0
-        with np.errstate(divide="ignore"):
-            snrs = 10 * np.log10(signal[known] / noise[known])
-        places = np.clip(np.rint((snrs - LOWEST) * PER_DB), 0, len(self.found.rows) - 1)
-        self.found.rows += np.bincount(places.astype(np.intp), minlength=len(self.found.rows))
+            sums[:, head] += np.bincount(of_samples, each, count)

@@ -46,6 +46,11 @@ CLOSE, CLOSE_SCARCE = (0.1, 3), (0.2, 5)
 CONTESTED = 2.0  # between trials of a profile and without: nearer ones are both written, perhaps
 SATURATION_STEPS = 4  # multiples of the step that may divide the saturation value
 
+# So few values are not tried without a profile where an entry knows their spectrum up to so many
+# bits a value, and its axes would take such a part of the bits. Spectra were up to .12 off for what
+# six entries were trained on, and .27 and more for features of other layers.
+KNOWN_VALUES, KNOWN, KNOWN_AXES = 1 << 20, 0.15, 0.1
+
 # Finalists and the choice.
 TRELLIS = 0.05  # bits a value, below which a trellis may not pay
 KLT_CHANNELS = 1024  # beyond so many a KLT of the group's own is not tried

@@ -10,9 +10,10 @@ from ..container.group import GroupHeader
 from ..container.quality import Figure, GroupQuality, known
 from ..container.writer import Writer
 from .exact_groups import ExactGroup
-from .measured import Measured, Measuring, snrs_of
+from .measured import Measured, measured, snrs_of
 from .slices import Slices, index_of
 from .tensors.group import Group
+from .workers import Workers
 
 Sums = np.ndarray  # count, sum, sum of squares, squared error
 
@@ -24,6 +25,7 @@ class Worst:
     writer: Writer
     profile: Profile | None
     numbers: dict[str, int]  # of the tensors of the dump, by name
+    workers: Workers
     tensors: dict[int, Sums] = field(default_factory=dict)
     first: dict[int, int] = field(default_factory=dict)  # the group of the first part of a tensor
 
@@ -47,22 +49,22 @@ class Worst:
     def _of(self, group: Group, header: GroupHeader, place: int) -> GroupQuality:
         assert header.lossy is not None
         slices = Slices.of(group)
-        measured = Measuring.run(self.writer, group, header, self.profile)
-        for number, sums in self._sums(group, slices, measured, header.lossy.mean):
+        found = measured(self.writer, group, header, self.profile, self.workers)
+        for number, sums in self._sums(group, slices, found, header.lossy.mean):
             self.tensors[number] = self.tensors.get(number, 0) + sums
             self.first.setdefault(number, place)
         return GroupQuality(
             group.reading,
-            slice=self._slice(group, slices, measured),
-            channels=known(measured.tenth_of_channels),
-            rows=known(measured.tenth_of_rows),
+            slice=self._slice(group, slices, found),
+            channels=known(found.tenth_of_channels),
+            rows=known(found.tenth_of_rows),
         )
 
     def _sums(
-        self, group: Group, slices: Slices, measured: Measured, pivot: float
+        self, group: Group, slices: Slices, found: Measured, pivot: float
     ) -> Iterator[tuple[int, Sums]]:
         """Yield the number of each tensor, and the sums of it, or of a part, about zero."""
-        each = np.add.reduceat(measured.slices.sum(axis=2), slices.firsts[:-1], axis=1)
+        each = np.add.reduceat(found.slices.sum(axis=2), slices.firsts[:-1], axis=1)
         count, total, squares, noise = each
         about_zero = [count, total + count * pivot]
         about_zero += [squares + 2 * pivot * total + count * pivot**2, noise]
@@ -72,9 +74,9 @@ class Worst:
     def _number(self, group: Group, i: int) -> int:
         return self.numbers[group.parts[i].of if group.parts else group.names[i]]
 
-    def _slice(self, group: Group, slices: Slices, measured: Measured) -> Figure | None:
+    def _slice(self, group: Group, slices: Slices, found: Measured) -> Figure | None:
         """Return the worst of layers and heads; None where tensors have none."""
-        snrs = snrs_of(measured.slices)
+        snrs = snrs_of(found.slices)
         if not group.parts and len(slices.firsts) > snrs.size:
             return None
         if np.isnan(snrs).all():

@@ -99,33 +99,33 @@ def _with_shift(histogram: Histogram, shift: int) -> Table:
     magnitudes[limit - 1] = magnitudes[limit - 1 :].sum()
     magnitudes = magnitudes[:limit]
     nonzero = float(magnitudes.sum())
-    return Table(
-        limit,
-        shift,
-        int(chance_code(total - nonzero, total)),
-        int(chance_code(above, nonzero)),
-        _hazards(magnitudes),
-    )
+    stops, risks, best = _hazards(magnitudes)
+    parts, wholes = [total - nonzero, above, *stops], [total, nonzero, *risks]
+    zero, positive, *codes = chance_code(np.array(parts), np.array(wholes)).tolist()
+    return Table(limit, shift, zero, positive, (*codes[:best], codes[len(codes) // 2 + best]))
 
 
-def _hazards(magnitudes: np.ndarray) -> tuple[int, ...]:
-    """Return the hazards that pay for their byte; `magnitudes` counts 1..M."""
+def _hazards(magnitudes: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return what the hazards of buckets are of, single and pooled, and how many single ones pay.
+
+    A hazard has to pay for its byte; `magnitudes` counts 1..M.
+    """
     at_risk = magnitudes[::-1].cumsum()[::-1]
     buckets = BUCKET[: len(magnitudes)]
     stops = np.bincount(buckets[:-1], magnitudes[:-1], minlength=1)
     risks = np.bincount(buckets[:-1], at_risk[:-1], minlength=1)
     tail_stops, tail_risks = stops[::-1].cumsum()[::-1], risks[::-1].cumsum()[::-1]
-    single = _cost(stops, risks).cumsum()
-    pooled = _cost(tail_stops, tail_risks)
-    totals = pooled + np.concatenate([[0], single[:-1]]) + 8 * np.arange(len(stops))
-    best = int(np.argmin(totals))
-    codes = chance_code(stops, risks)
-    return (*(int(c) for c in codes[:best]), int(chance_code(tail_stops, tail_risks)[best]))
+    stops = np.concatenate([stops, tail_stops])
+    risks = np.concatenate([risks, tail_risks])
+    single, totals = _cost(stops, risks).reshape(2, -1)
+    totals[1:] += single.cumsum()[:-1]
+    totals += 8 * np.arange(len(totals))
+    return stops, risks, int(np.argmin(totals))
 
 
 def _cost(stops: np.ndarray, risks: np.ndarray) -> np.ndarray:
     """Return the bits of `stops` events in `risks` trials."""
-    chance = np.clip(stops / np.maximum(risks, 1), 1e-9, 1 - 1e-9)
+    chance = np.minimum(np.maximum(stops / np.maximum(risks, 1), 1e-9), 1 - 1e-9)
     return -stops * np.log2(chance) - (risks - stops) * np.log2(1 - chance)
 
 
@@ -138,7 +138,9 @@ def cost(histogram: Histogram, table: Table, exactly: bool = False) -> float:
         return float("inf") if histogram.nonzero else 0.0
     if table.shift:
         histogram = histogram.shifted(table.shift)
-    limit = table.magnitude
+    limit, values = table.magnitude, histogram.values
+    if values.size and -limit < values[0] and values[-1] < limit:  # which ascend
+        return float(histogram.counts @ bits(table)[values + limit])
     excess = np.abs(histogram.values) - limit
     escaped = histogram.counts[excess >= 0]
     each = 8 * varint_bytes(excess[excess >= 0]) if exactly else np.full(len(escaped), 12)

@@ -43,7 +43,8 @@ CHANCES = tuple(_chance(code) for code in range(256))
 def chance_code(part: np.ndarray | float, whole: np.ndarray | float) -> np.ndarray:
     """Return the codes of the chances part / whole, after a quarter is added to both counts."""
     odds = (np.asarray(part) + 0.25) / (np.asarray(whole) - np.asarray(part) + 0.25)
-    return np.clip(np.rint(128 + 8 * np.log2(odds)), 0, 255).astype(np.int64)
+    codes = np.rint(128 + 8 * np.log2(odds))
+    return np.minimum(np.maximum(codes, 0), 255).astype(np.int64)
 
 
 def _bucket_of() -> np.ndarray:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..errors import InvalidInput
 from ..outputs import complete
 from . import needed
 
+KEY_BYTES = 16  # of a hash; with 8, ten million inputs share one by a chance of 3 in a million
 PART_ROWS, PART_SECONDS = 4096, 10.0  # that are written at once, at the latest
 SCHEMA = (
     ("input", "string"),
@@ -35,7 +36,7 @@ class Manifest:
 
     Rows are kept until there are PART_ROWS of them, or until PART_SECONDS have gone by; a process
     that is killed loses those alone, and what they tell of is done again. Of inputs that are done
-    it holds 8 bytes each.
+    it holds KEY_BYTES each, so many that no two of them have the same.
 
     >>> from featcodec.ext.manifest import Manifest  # doctest: +SKIP
     >>> with Manifest("manifest", settings={"snr": 10}) as manifest:  # doctest: +SKIP
@@ -66,9 +67,9 @@ class Manifest:
 
     def has(self, path: str) -> bool:
         """Return whether an input is done by these settings, as it is now."""
-        key = np.uint64(_key(path, stamp_of(path)))
-        at = int(np.searchsorted(self._done, key))
-        return at < len(self._done) and bool(self._done[at] == key)
+        key = _keys([_key(path, stamp_of(path))])
+        at = int(np.searchsorted(self._done, key)[0])
+        return bool((self._done[at : at + 1] == key).any())
 
     def add(self, row: Row) -> None:
         """Take in what became of an input; absent fields are null."""
@@ -91,7 +92,7 @@ class Manifest:
 
     def _read(self) -> np.ndarray:
         """Return the keys of the inputs that are done, ascending."""
-        parquet, found = needed("pyarrow.parquet", "ray"), [np.zeros(0, np.uint64)]
+        parquet, found = needed("pyarrow.parquet", "ray"), [_keys([])]
         for part in sorted(self.folder.glob("part-*.parquet")):
             try:
                 table = parquet.read_table(part, columns=["input", "stamp", "status", "settings"])
@@ -103,8 +104,10 @@ class Manifest:
                 for path, stamp, status, settings in zip(*columns)
                 if status == "done" and settings == self.settings
             ]
-            found.append(np.array(keys, np.uint64))
-        return np.unique(np.concatenate(found))
+            found.append(_keys(keys))
+        done = np.concatenate(found)
+        done.sort()
+        return done
 
 
 def settings_of(settings: Mapping[str, Any]) -> str:
@@ -121,6 +124,10 @@ def stamp_of(path: str) -> str:
     return f"{found.st_size} {found.st_mtime_ns}"
 
 
-def _key(path: str, stamp: str) -> int:
-    digest = hashlib.blake2b(f"{path}\0{stamp}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
+def _key(path: str, stamp: str) -> bytes:
+    return hashlib.blake2b(f"{path}\0{stamp}".encode(), digest_size=KEY_BYTES).digest()
+
+
+def _keys(keys: Sequence[bytes]) -> np.ndarray:
+    """Return keys as an array that can be sorted; as all have a length, zeros at ends count."""
+    return np.array(keys, f"S{KEY_BYTES}")

@@ -20,7 +20,8 @@ def read(file: File) -> Contents:
         with safe_open(file.path, framework="numpy") as checked:  # refuses what is malformed
             names = list(checked.keys())
     except SafetensorError as error:
-        raise InvalidInput(f"{file.name} is not a sound safetensors file: {error}") from None
+        why = _cut(file) or str(error).removeprefix("Error while deserializing header: ")
+        raise InvalidInput(f"{file.name} is not a sound safetensors file: {why}") from None
     except OSError as error:
         raise InvalidInput(f"{file.name}: {error.strerror or error}") from None
     File.reopen(file.path, file.name, file.identity)  # what was checked is what is read
@@ -33,6 +34,22 @@ def read(file: File) -> Contents:
     names.sort(key=lambda name: (header[name]["data_offsets"], order[name]))
     tensors = [_tensor(name, header[name], data) for name in names]
     return Contents(tensors, header.get("__metadata__"))
+
+
+def _cut(file: File) -> str:
+    """Return that a file has not the bytes that it states; nothing where that is not the fault."""
+    end = 8 + int.from_bytes(file.read(0, 8), "little")
+    if file.size < end:
+        return f"it has {file.size:,} bytes, its header alone takes {end:,}"
+    try:
+        header = json.loads(file.read(8, end - 8))
+        tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+        stated = end + max((entry["data_offsets"][1] for entry in tensors), default=0)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return ""
+    return (
+        "" if stated == file.size else f"it has {file.size:,} bytes, its header states {stated:,}"
+    )
 
 
 def _tensor(name: str, entry: dict, data: FileArray) -> Tensor:

@@ -3,17 +3,24 @@
 All that is asked for by its SHA-256 is the same wherever it lies; the order is that of the places.
 """
 
+import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from .. import stores
+from ..errors import FeatcodecError
+
 NEURAL = "caufc"  # what the neural transform takes when no profile is named
 SUFFIX = ".fcp"
-SEARCH_PATH = "FEATCODEC_PROFILE_PATH"  # folders and files, separated as in PATH
+SEARCH_PATH = "FEATCODEC_PROFILE_PATH"  # folders, files and URIs, separated as in PATH
 
-_found: dict[bytes, Path] = {}  # where a profile was found last: a folder may hold very many files
+Place = Path | str  # the path of a file, or its URI
+
+_found: dict[bytes, Place] = {}  # where a profile was found last: a folder may hold very many files
 
 
 def built_in() -> dict[str, Path]:
@@ -38,10 +45,25 @@ def named() -> dict[str, Path]:
     return found
 
 
-def find(digest: bytes, beside: str | os.PathLike[str] | None = None) -> Path | None:
+def place_of(profile: str | os.PathLike[str]) -> Place:
+    """Return where the profile lies that has a name, or that a path or a URI is of."""
+    given = os.fspath(profile)
+    return named().get(given) or (given if stores.is_uri(given) else Path(given))
+
+
+def read(place: Place) -> bytes:
+    """Return the bytes of a profile; InvalidInput or OSError where it cannot be read."""
+    if isinstance(place, Path):
+        return place.read_bytes()
+    file = stores.StoredFile(place, f"profile {place}")
+    return file.read(0, file.size)
+
+
+def find(digest: bytes, beside: str | os.PathLike[str] | None = None) -> Place | None:
     """Return the file of the profile with a SHA-256, or None.
 
-    `beside` is the file that needs it: the profile may lie in its folder.
+    `beside` is the file that needs it, or its URI: the profile may lie in its folder. Stores are
+    asked last, and where one has it, it is not asked again.
     """
     for path in _candidates(digest, beside):
         if digest_of(path) == digest:
@@ -50,12 +72,14 @@ def find(digest: bytes, beside: str | os.PathLike[str] | None = None) -> Path | 
     return None
 
 
-def digest_of(path: Path) -> bytes | None:
+def digest_of(path: Place) -> bytes | None:
     """Return the SHA-256 of a file, or None when it cannot be read."""
     try:
+        if isinstance(path, str):
+            return _digest_in_store(path)
         known = path.stat()
         return _digest(path, known.st_size, known.st_mtime_ns)
-    except OSError:
+    except (OSError, FeatcodecError):
         return None
 
 
@@ -67,19 +91,43 @@ def _digest(path: Path, _size: int, _changed: int) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _candidates(digest: bytes, beside: str | os.PathLike[str] | None) -> Iterator[Path]:
+@lru_cache(4096)
+def _digest_in_store(uri: str) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(read(uri)).digest()
+
+
+def _candidates(digest: bytes, beside: str | os.PathLike[str] | None) -> Iterator[Place]:
     if digest in _found:
         yield _found[digest]
-    if beside is not None:
+    if beside is not None and not stores.is_uri(beside):
         yield from _in(Path(beside).parent).values()
     for place in _places():
         yield from _in(place).values()
     yield from built_in().values()
+    for uri in (str(beside), *_listed()):
+        if stores.is_uri(uri):
+            yield from _in_store(uri)
+
+
+def _listed() -> list[str]:
+    """Return what the search path lists; on POSIX, URIs are not cut at their colons."""
+    found = os.environ.get(SEARCH_PATH, "")
+    return [one for one in re.split(f"{os.pathsep}(?!//)", found) if one]
 
 
 def _places() -> list[Path]:
-    named = os.environ.get(SEARCH_PATH, "").split(os.pathsep)
-    return [*(Path(place) for place in named if place), user_folder()]
+    return [*(Path(one) for one in _listed() if not stores.is_uri(one)), user_folder()]
+
+
+def _in_store(uri: str) -> Iterator[str]:
+    """Yield the profile that a URI is of, or those in the folder that it ends with."""
+    if uri.endswith(SUFFIX):
+        yield uri
+        return
+    with contextlib.suppress(FeatcodecError):  # a store that may not be listed
+        yield from stores.beside(uri, SUFFIX)
 
 
 def _in(place: Path) -> dict[str, Path]:

@@ -1,8 +1,9 @@
 """The order of samples in an epoch: shuffled so that row groups are decoded once each.
 
-Row groups are shuffled, and the samples of a few that follow each other are mixed. The batches of
-one worker lie next to each other in that order, so that no two workers decode the same row groups;
-batch j of an epoch is worker j mod W's, as the loaders of torch hand them out.
+Each worker of each rank has a share of the samples, the same in all epochs, so that no two decode
+the same row groups, and what their caches hold together is decoded once. In its share the row
+groups are shuffled, and the samples of a few that follow each other are mixed. Batch j of an epoch
+is worker j mod W's, as the loaders of torch hand them out.
 """
 
 from dataclasses import dataclass, field, replace
@@ -63,21 +64,17 @@ class Epoch:
         self, starts: np.ndarray, batching: Batching, epoch: int = 0, workers: int = 1
     ) -> None:
         """`starts` has the first sample of each row group, then the number of all samples."""
-        self._batching, self._workers = batching, max(workers, 1)
-        self._seed = (batching.seed, epoch)
-        sizes = np.diff(starts)
-        order = np.arange(sizes.size)
+        self._batching, self._workers, self._epoch = batching, max(workers, 1), epoch
+        # Row groups are laid end to end, of which ranks and workers have a stretch each.
+        line = np.arange(len(starts) - 1)
         if batching.shuffle:
-            order = np.random.default_rng(self._seed).permutation(order)
-        self._row_groups = order
-        self._starts = starts
-        # Where in the order the samples of each pool of row groups begin.
-        edges = np.concatenate([[0], np.cumsum(sizes[order])])
-        self._edges = np.append(edges[:-1][:: batching.mixed], edges[-1])
+            line = np.random.default_rng(batching.seed).permutation(line)
+        self._firsts = starts[line]
+        self._line = np.concatenate([[0], np.cumsum(np.diff(starts)[line])])
         self._each = int(starts[-1]) // batching.ranks  # samples of a rank
         whole, rest = divmod(self._each, batching.batch_size)
         self._batches = whole + (rest > 0 and not batching.drop_last)
-        self._pools: dict[int, tuple[int, np.ndarray]] = {}  # the latest of each worker
+        self._shares: dict[int, _Share] = {}
 
     def __len__(self) -> int:
         return self._batches
@@ -85,33 +82,62 @@ class Epoch:
     def batch(self, number: int) -> np.ndarray:
         """Return the samples of a batch, 0 <= number < len."""
         worker, turn = number % self._workers, number // self._workers
-        every, more = divmod(self._batches, self._workers)
-        place = worker * every + min(worker, more) + turn
-        first = place * self._batching.batch_size
-        last = min(first + self._batching.batch_size, self._each)
-        begin = self._batching.rank * self._each
-        return self._span(begin + first, begin + last, worker)
+        if worker not in self._shares:
+            self._shares[worker] = self._share(worker)
+        size = self._batching.batch_size
+        # The last batch has what is left of the samples of the rank.
+        most = self._each - (self._place(worker) + turn) * size
+        return self._shares[worker].samples(turn * size, turn * size + min(size, most))
 
-    def _span(self, first: int, last: int, worker: int) -> np.ndarray:
+    def _place(self, worker: int) -> int:
+        """Return how many batches the workers before have together."""
+        every, more = divmod(self._batches, self._workers)
+        return worker * every + min(worker, more)
+
+    def _share(self, worker: int) -> "_Share":
+        batching = self._batching
+        begin = batching.rank * self._each
+        end = begin + self._each if batching.rank + 1 < batching.ranks else int(self._line[-1])
+        last = self._place(worker + 1)
+        start = begin + self._place(worker) * batching.batch_size
+        # What no batch has is another part of the last share in each epoch.
+        stop = end if last == self._batches else begin + last * batching.batch_size
+        edges = np.clip(self._line, start, stop)
+        shift = self._firsts - self._line[:-1]
+        pieces = np.stack([edges[:-1] + shift, edges[1:] + shift], axis=1)
+        seed = batching.seed, self._epoch, batching.rank, worker
+        return _Share(pieces[edges[:-1] < edges[1:]], batching, seed)
+
+
+class _Share:
+    """The samples of a worker in the order of an epoch."""
+
+    def __init__(self, pieces: np.ndarray, batching: Batching, seed: tuple[int, ...]) -> None:
+        """`pieces` (n, 2) have the first sample of each row group in the share, and the end."""
+        self._shuffle, self._seed = batching.shuffle, seed
+        if self._shuffle:
+            pieces = np.random.default_rng(seed).permutation(pieces)
+        mixed = batching.mixed
+        self._pools = [pieces[i : i + mixed] for i in range(0, len(pieces), mixed)]
+        sizes = [int(np.diff(pool).sum()) for pool in self._pools]
+        self._edges = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        self._latest = -1, np.empty(0, np.int64)
+
+    def samples(self, first: int, last: int) -> np.ndarray:
         """Return the samples at places first <= p < last of the order."""
-        parts = []
+        parts = [np.empty(0, np.int64)]
         pool = int(np.searchsorted(self._edges, first, "right")) - 1
         while first < last:
             start, end = int(self._edges[pool]), min(int(self._edges[pool + 1]), last)
-            if end > first:
-                parts.append(self._pool(pool, worker)[first - start : end - start])
-                first = end
-            pool += 1
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+            parts.append(self._pool(pool)[first - start : end - start])
+            first, pool = end, pool + 1
+        return np.concatenate(parts)
 
-    def _pool(self, number: int, worker: int) -> np.ndarray:
-        """Return the samples of a pool in their order."""
-        if self._pools.get(worker, (-1, None))[0] != number:
-            mixed = self._batching.mixed
-            chosen = self._row_groups[number * mixed : (number + 1) * mixed]
-            samples = [np.arange(self._starts[i], self._starts[i + 1]) for i in chosen]
-            found = np.concatenate(samples)
-            if self._batching.shuffle:
+    def _pool(self, number: int) -> np.ndarray:
+        """Return the samples of row groups that are mixed, in their order."""
+        if self._latest[0] != number:
+            found = np.concatenate([np.arange(*piece) for piece in self._pools[number]])
+            if self._shuffle:
                 found = np.random.default_rng((*self._seed, number)).permutation(found)
-            self._pools[worker] = number, found
-        return self._pools[worker][1]
+            self._latest = number, found
+        return self._latest[1]

@@ -15,6 +15,7 @@ except ImportError as error:
 
 from ..access import safe_open
 from ..align.numbers import stored_dtype
+from ..arrays import by_name
 from ..dumps import Described
 from ..elements import LIBRARY_NAMES
 from ..errors import InvalidInput
@@ -62,7 +63,7 @@ def save(
     >>> load(data)["tokens"].shape
     torch.Size([8, 17, 64])
     """
-    stored = {name: to_stored(tensor, name) for name, tensor in tensors.items()}
+    stored = {name: to_stored(tensor, name) for name, tensor in by_name(tensors).items()}
     options = options_of(transform, layout, rules, row_group)
     return save_source(Arrays(stored, metadata), profile, options, quality)
 
@@ -87,7 +88,7 @@ def save_file(
 
 
 def load_file(
-    filename: Where, device: str = "cpu", *, profile: Any = None
+    filename: Where, device: str = "cpu", *, profile: Any = None, jobs: int = 1
 ) -> dict[str, torch.Tensor]:
     """Return the tensors of a file, by name, on a device.
 
@@ -95,6 +96,7 @@ def load_file(
         filename: Path of the file, its URI, or a binary file object.
         device: Of the tensors: cpu, cuda, ...
         profile: One or several, or their paths; those found by their hash go without.
+        jobs: Processes that share a large file, as for `featcodec.numpy.load_file`.
 
     Raises:
         InvalidStream: For a file that is damaged, truncated or of an unknown version.
@@ -111,7 +113,7 @@ def load_file(
         names = file.keys()
         for name in names:
             _check(file.get_slice(name).get_dtype(), f"tensor {name!r}")
-        found: dict[str, torch.Tensor] = file.get_tensors()
+        found: dict[str, torch.Tensor] = file.get_tensors(jobs)
         return found
 
 

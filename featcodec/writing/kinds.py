@@ -40,7 +40,8 @@ class Kinds:
         if not known:
             raise InvalidInput(f"tensor {quoted(name)} is a scalar, and is there already")
         if dtype != before or len(shape) != len(known) or shape[1:] != known[1:]:
+            rows = ", ".join(map(str, ("*", *known[1:])))
             raise InvalidInput(
-                f"tensor {quoted(name)} is {before} of shape {['*', *known[1:]]}; what is added to"
+                f"tensor {quoted(name)} is {before} of shape [{rows}]; what is added to"
                 f" it is {dtype} of shape {list(shape)}"
             )

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..coding.profile import Profile
-from ..errors import ProfileMissing
+from ..coding.profile import Profile, missing
 from ..request import Options, Quality, RowGroupSize
 
 
@@ -42,9 +41,6 @@ class Wish:
             known = {one.digest: one for one in profiles}
             profile = known.get(digest) or Profile.find(digest, name)
             if profile is None:
-                raise ProfileMissing(
-                    f"{name} needs the profile with SHA-256 {digest.hex()};"
-                    " name its file with --profile, or add it with `featcodec profiles add`"
-                )
+                raise missing(digest, name, profiles)
         quality = Quality(**stated["quality"])
         return cls(quality, profile, Options(**options), stated["metadata"])

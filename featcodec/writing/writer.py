@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from ..access import profiles_of
-from ..arrays import stored_of
+from ..arrays import by_name, stored_of
 from ..errors import FeatcodecError, InvalidInput
 from ..numpy import options_of
 from ..request import Quality
@@ -92,7 +92,8 @@ class Writer:
         """
         if self._closed:
             raise InvalidInput(f"{self.path} is closed")
-        stored = {name: stored_of(array, f"tensor {name!r}") for name, array in tensors.items()}
+        given = by_name(tensors).items()
+        stored = {name: stored_of(array, f"tensor {name!r}") for name, array in given}
         self._growth.add(self._kinds.checked(stored))
 
     def flush(self) -> None:

@@ -5,12 +5,13 @@
 A dump holds `features` and `labels`; every third sample is tested on. The others are copied to
 several files, so that an epoch is long enough to be timed. Every way reads the same batches in the
 same order, from the page cache. What is raw is mapped, and its rows are gathered from the maps.
-Times are the least of the clock and of the processors of all processes: on a busy machine the
-latter hold.
+Workers stay from epoch to epoch, and a cache is that of each. Times are the least of the clock and
+of the processors of all processes: on a busy machine the latter hold.
 """
 
 import argparse
-import resource
+import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -105,8 +106,11 @@ def written(
 
 def times() -> np.ndarray:
     """Return the time of the clock, and that of the processors, in seconds."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return np.array([time.perf_counter(), sum(each.ru_utime + each.ru_stime for each in used)])
+    used = time.process_time()
+    for worker in multiprocessing.active_children():
+        fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+        used += sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+    return np.array([time.perf_counter(), used])
 
 
 def measured(
@@ -122,16 +126,24 @@ def measured(
     for name, paths in ways.items():
         values = starts[-1] * test["features"][0].numel() * 4
         data: Any = Raw(paths, starts)
-        if name in (packed, KEPT):  # where half of the values fit the cache, each epoch decodes
-            cache = int(values) * 2 if name == KEPT else int(values) // 2
+        if name in (packed, KEPT):
+            # Where half of a share fits the cache, each epoch decodes; its edges need some room.
+            each = int(values) // max(workers, 1)
+            cache = each * 3 // 2 if name == KEPT else each // 2
             data = FeatureDataset(paths, KEYS, cache=cache)
         streams[name] = FeatureStream(data, BATCH)
         probes[name] = Probe(data.batch(np.arange(0, starts[-1], 7)[:1000]), classes)
+    loaders = {
+        name: DataLoader(
+            stream, batch_size=None, num_workers=workers, persistent_workers=workers > 0
+        )
+        for name, stream in streams.items()
+    }
     for epoch in range(epochs):  # in turn, so that all meet the same load
         for name, stream in streams.items():
             stream.set_epoch(epoch)
             began = times()
-            for batch in DataLoader(stream, batch_size=None, num_workers=workers):
+            for batch in loaders[name]:
                 probes[name].step(batch)
             seconds[name].append(times() - began)
     for name, paths in ways.items():

@@ -283,5 +283,5 @@ def choose_tables(
 def with_offsets(table: Table, first: float, further: float) -> Table:
     if table.shift:
         return table
-    codes = [int(np.clip(np.rint(128 + 256 * x), 0, 255)) for x in (first, further)]
+    codes = [min(max(round(128 + 256 * x), 0), 255) for x in (first, further)]
     return Table(table.magnitude, 0, table.zero, table.positive, table.hazards, codes[0], codes[1])

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from ...align.value import ValueAlignment
-from ...coding.model import GridModel, pack_scales
+from ...coding.model import pack_scales
 from ...coding.parts.base import Sizes
+from ...coding.profile import model_of
 from ...container.model import ProfileEntry
 from ...entropy import family
 from ...transform import dct, householder
@@ -33,7 +34,7 @@ def profile_bits(
 ) -> Iterator[float]:
     """Yield the bits with each entry of a profile that may serve."""
     for _, entry in matching(samples, entries, "auto", prefix=False):
-        model, values = GridModel.unpack(entry.model, entry.channels), samples.alignment(entry)
+        model, values = model_of(entry), samples.alignment(entry)
         some = _classes(samples, model.block, values)
         latents = fitting.latents_of(model, some, samples.group.compute_dtype)
         target = 10 ** (-snr / 10) * samples.varying * (samples.std / entry.std) ** 2

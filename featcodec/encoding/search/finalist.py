@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ... import modes
 from ...align.value import ValueAlignment
-from ...coding.model import GridModel
+from ...coding.profile import model_of
 from ...quantise.scalar import LAMBDA
 from .. import tuning
 from ..choice import Choice
@@ -74,7 +74,7 @@ def _prefix(
     found = []
     for index, entry in matching(of.samples, of.entries, of.family, prefix=True):
         if (entry.mean, entry.std) == (values.mean, values.std):
-            model = GridModel.unpack(entry.model, entry.channels)
+            model = model_of(entry)
             found.append(of.build.fitted(model, index, classes, fraction))
     if of.family == TASK:
         return found[0]

@@ -149,7 +149,7 @@ class Finish:
         if self.clamp:
             settled = [self._settle(self._correct(found)) for found in settled]
         settled = [s for s in settled if self._error(s) < UNREACHED * self.goal] or settled[:1]
-        return min(settled, key=self._bits)
+        return settled[0] if len(settled) == 1 else min(settled, key=self._bits)
 
     def _tune(self, step: float) -> Tuned:
         """Fit scales, tables and correction at a step."""

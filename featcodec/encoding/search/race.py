@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from ... import modes
 from ...align.value import ValueAlignment
 from ...coding.model import GridModel
+from ...coding.profile import model_of
 from ...container.model import ProfileEntry
 from ...quantise.scalar import LAMBDA
 from ...request import SampleSizes
@@ -19,8 +20,10 @@ from ..choice import Choice
 from ..tensors.samples import Samples
 from . import cost
 from .build import CandidateBuilder
+from .candidate import Candidate
 from .entries import matching
 from .final import Final
+from .known import enter_known
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,12 @@ class Race:
         )
         return self.trials[-1]
 
+    def enter_at(self, recipe: Recipe, candidate: Candidate, bits: float) -> None:
+        """Enter a recipe of which about the bits are known, at about its step."""
+        goal = self.goal(recipe.values)
+        step = cost.rough_step(candidate, goal, math.sqrt(12 * goal))
+        self.trials.append(Trial(recipe, bits, step, candidate.size))
+
     @property
     def least(self) -> float:
         """The bits of the best trial so far."""
@@ -170,16 +179,21 @@ class Race:
     def enter(self) -> None:
         """Try the recipes of all modes on the small sample, then those of the profile.
 
-        So the others are tried as if there were none.
+        So the others are tried as if there were none. Where few values are of the kind that the
+        profile was trained on, it is tried alone.
         """
+        recipes = self._of_profile()
+        if enter_known(self, recipes):
+            return
         for search in modes.searches():
             search.enter(self)
-        self._enter_profile()
+        for recipe in recipes:
+            self.consider(recipe)
 
-    def _enter_profile(self) -> None:
-        for index, entry in matching(self.samples, self.entries, self.family, prefix=False):
-            model = GridModel.unpack(entry.model, entry.channels)
-            self.consider(Recipe(model, index, self.samples.alignment(entry)))
+    def _of_profile(self) -> list[Recipe]:
+        found = matching(self.samples, self.entries, self.family, prefix=False)
+        models = [(index, entry, model_of(entry)) for index, entry in found]
+        return [Recipe(m, i, self.samples.alignment(entry)) for i, entry, m in models]
 
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
         size = self.build.budget(recipe, budget)

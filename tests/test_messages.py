@@ -1,0 +1,224 @@
+"""What is said of mistakes: in Python of arguments, in the shell of options, and of the files."""
+
+import io
+import pydoc
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save as safetensors_bytes
+from safetensors.numpy import save_file as dump_file
+
+import featcodec
+from featcodec.cli import render
+from featcodec.cli.failures import as_typed
+from featcodec.dumps import Dump
+from featcodec.errors import FeatcodecError, InvalidInput
+from featcodec.joining import append_file, concat_files
+from featcodec.numpy import load, load_file, save, save_file
+from featcodec.request import Options, Quality
+
+from .test_cli import run, start
+
+X = np.random.default_rng(0).normal(size=(60, 16)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with dumps, files and profiles."""
+    here: Path = tmp_path_factory.mktemp("messages")
+    dump_file({"x": X}, here / "x.safetensors")
+    dump_file({"x": X, "y": X}, here / "two.safetensors")
+    np.savez(here / "text.npz", x=X, words=np.array(["a"]))
+    for number in (0, 1):
+        dump_file({"x": X * (1 + number)}, here / f"{number}.safetensors")
+        profile = here / "apart" / str(number) / "p.fcp"
+        profile.parent.mkdir(parents=True)
+        run("train", here / f"{number}.safetensors", "-o", profile, "-q")
+    for name, more in (("x", []), ("two", []), ("needy", ["-p", here / "apart" / "0" / "p.fcp"])):
+        source = here / f"{'x' if more else name}.safetensors"
+        assert run("encode", source, "-o", here / f"{name}.fcz", "--snr", "1", *more).status == 0
+    return here
+
+
+def mistakes(here: Path) -> Iterator[Callable[[], object]]:
+    """Yield calls that fail, each by a mistake of a user."""
+    other = featcodec.Profile.load(here / "apart" / "1" / "p.fcp")
+    yield lambda: save({"x": X}, snr=0)
+    yield lambda: save({"x": X}, snr="10")
+    yield lambda: save({"x": X}, max_error=float("nan"))
+    yield lambda: save({"x": X}, row_snr=1, max_error=1)
+    yield lambda: save_file({"x": X}, here)
+    yield lambda: featcodec.encode_file(here / "x.safetensors", here / "x.fcz")
+    yield lambda: featcodec.encode_file(here / "text.npz", here / "text.fcz")
+    yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npy")
+    yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npz", dtype="BF16")
+    yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npz", dtype="float32")
+    yield lambda: featcodec.decode_file(here / "needy.fcz", here / "back", profiles=[other])
+    yield lambda: featcodec.Profile.load("nothing")
+
+
+def test_errors_in_python_name_no_options_of_the_shell(folder: Path) -> None:
+    for mistake in mistakes(folder):
+        with pytest.raises(FeatcodecError) as caught:
+            mistake()
+        assert "--" not in str(caught.value)
+
+
+def test_errors_in_the_shell_name_its_options(folder: Path) -> None:
+    here = folder
+    said = run("encode", here / "x.safetensors").failed(1)
+    assert said.endswith("x.fcz exists; use --force to overwrite it\n")
+    said = run("encode", here / "text.npz").failed(1)
+    assert said.endswith("or leave it out with --drop words\n")
+    said = run("decode", here / "two.fcz", "-o", here / "two.npy").failed(1)
+    assert "choose one with --tensor NAME" in said
+    said = run("decode", here / "two.fcz", "-o", here / "two.npz", "--dtype", "BF16").failed(1)
+    assert "add --dtype F32" in said
+    said = run("decode", here / "needy.fcz", "-o", here / "back").failed(4)
+    assert "name its file with --profile" in said
+
+
+@given(st.text(min_size=1))
+def test_any_tensor_can_be_dropped_as_an_error_says(name: str) -> None:
+    said = as_typed(f"x.npz: it holds text; or leave it out with rules={{{name!r}: 'drop'}}")
+    assert said == f"x.npz: it holds text; or leave it out with --drop {shlex.quote(name)}"
+
+
+@pytest.mark.parametrize("command", ["decode", "embed"])
+def test_a_profile_that_is_not_the_one_needed_is_said_to_be_another(
+    command: str, folder: Path
+) -> None:
+    other = folder / "apart" / "1" / "p.fcp"
+    sha256 = featcodec.Profile.load(other).digest.hex()
+    assert f"what was given has {sha256};" in run(
+        command, folder / "needy.fcz", "-p", other
+    ).failed(4)
+    said = run(command, folder / "needy.fcz", "-p", "nothing").misused()
+    assert "--profile nothing: " in said and "`featcodec profiles` lists" in said
+
+
+def test_files_of_the_other_kind_are_called_what_they_are(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"x\.fcz holds features, not a profile"):
+        featcodec.Profile.load(folder / "x.fcz")
+    with pytest.raises(FeatcodecError, match=r"p\.fcp holds a profile, not features"):
+        featcodec.safe_open(folder / "apart" / "0" / "p.fcp")
+    with pytest.raises(FeatcodecError, match="the data is empty"):
+        load(b"")
+
+
+def test_an_argument_that_is_none_is_named() -> None:
+    with pytest.raises(TypeError, match="'layouts'; a quality is one of snr, bpfp, max_error"):
+        save({"x": X}, layouts="ND")
+    assert Options().rules == {} and Quality.choose(snr=np.float32(3)).snr == 3
+
+
+def test_one_of_a_thing_is_singular(folder: Path) -> None:
+    dump_file({"x": np.ones(1, np.float32)}, folder / "one.safetensors")
+    assert run("encode", folder / "one.safetensors", "-f").status == 0
+    assert b" 1 tensor, 1 value, " in run("info", folder / "one.fcz").out
+    assert b" 2 tensors, 1,920 values, " in run("info", folder / "two.fcz").out
+    with pytest.raises(InvalidInput, match="layout 'D' has 1 axis, the tensor 2"):
+        save({"x": X}, layout={"x": "D"})
+
+
+def test_a_long_name_leaves_the_lines_of_others_alone(folder: Path) -> None:
+    dump_file({"n" * 3000: X, "x": X}, folder / "long.safetensors")
+    assert run("encode", folder / "long.safetensors", "-f").status == 0
+    lines = run("info", folder / "long.fcz").out.decode().splitlines()
+    assert all(len(line) < 200 for line in lines if "nnn" not in line)
+
+
+def test_what_there_is_is_listed_before_it_is_used() -> None:
+    assert {"Codec", "encode_file", "numpy", "errors", "joining"} <= set(dir(featcodec))
+    assert all(hasattr(featcodec, name) for name in dir(featcodec))
+    assert "encode_file(" in pydoc.render_doc(featcodec)
+
+
+def test_a_layout_that_no_tensor_has_the_rank_of_is_said(folder: Path) -> None:
+    said = run("encode", folder / "x.safetensors", "-f", "--layout", "NCHW").err
+    assert "layout 'NCHW' has not as many axes as any tensor, and is ignored" in said
+    for fitting in ("ND", "x=ND"):
+        said = run("encode", folder / "x.safetensors", "-f", "--layout", fitting).err
+        assert "ignored" not in said
+
+
+def test_outputs_of_one_name_are_said_with_the_inputs(folder: Path) -> None:
+    dumps = [folder / "apart" / str(number) / "x.safetensors" for number in (0, 1)]
+    said = run("encode", *dumps, "--output-dir", folder / "out").misused()
+    assert all(str(dump) in said for dump in dumps)
+
+
+@given(length=st.integers(0, 4000), more=st.binary(min_size=1, max_size=9))
+def test_a_dump_that_is_cut_off_or_longer_is_said_to_be(length: int, more: bytes) -> None:
+    whole = safetensors_bytes({"x": X})
+    data = whole[:length] if length < len(whole) else whole + more
+    with pytest.raises(InvalidInput) as caught:
+        Dump(io.BytesIO(data))
+    says = "is empty" if not data else "is not a dump" if len(data) < 9 else "is not a sound"
+    assert says in str(caught.value)
+    assert len(data) < 9 or f"it has {len(data):,} bytes" in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"hello\n" * 30, b"[1, 2]", bytes(range(200)), b"\0" * 100])
+def test_what_is_no_dump_is_called_so(data: bytes) -> None:
+    with pytest.raises(InvalidInput, match="is not a dump: neither safetensors"):
+        Dump(io.BytesIO(data))
+
+
+def test_what_is_no_dictionary_or_no_file_is_refused_in_words(folder: Path, tmp_path: Path) -> None:
+    with featcodec.Writer(tmp_path / "w.fcz") as writer:
+        for keep in (save, writer.add):
+            for given, why in (
+                (X, "a ndarray is no dictionary"),
+                ([X], "a list is no dictionary"),
+                ({1: X}, "the name 1 is no text"),
+            ):
+                with pytest.raises(InvalidInput, match=why):
+                    keep(given)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="a bytes is no file; give a path"):
+        load_file((folder / "x.fcz").read_bytes())  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="a list is no file; give a path"):
+        save_file({"x": X}, [folder])  # type: ignore[arg-type]
+
+
+def test_a_path_alone_is_one_of_a_list(folder: Path, tmp_path: Path) -> None:
+    size = concat_files(folder / "x.fcz", tmp_path / "x.fcz")
+    assert size == (tmp_path / "x.fcz").stat().st_size
+    assert len(append_file(tmp_path / "x.fcz", str(folder / "x.safetensors"))) == 1
+    assert load_file(tmp_path / "x.fcz")["x"].shape == (120, 16)
+
+
+def test_a_tensor_that_there_is_not_is_said_beside_those_that_there_are(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"holds no tensor 'z'; it has 'x', 'y'$"):
+        featcodec.decode_file(folder / "two.fcz", folder / "z.npy", tensors=["z"])
+    data = save({str(number): X[:2] for number in range(30)})
+    with (
+        featcodec.safe_open(io.BytesIO(data)) as file,
+        pytest.raises(InvalidInput, match=r"holds no tensor 'z'; it has '0', .*'7' and 22 more$"),
+    ):
+        file.get_tensor("z")
+
+
+def test_a_message_of_a_list_is_of_its_numbers(folder: Path) -> None:
+    codec = featcodec.Codec(folder / "apart" / "0" / "p.fcp", snr=10)
+    assert codec.decode(codec.encode(X.tolist())).shape == X.shape
+    with pytest.raises(InvalidInput, match="a message holds floats, not int64"):
+        codec.encode([1, 2])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_full_standard_output_is_named(folder: Path) -> None:
+    for command in (["encode", folder / "x.safetensors"], ["decode", folder / "x.fcz"]):
+        with Path("/dev/full").open("wb") as full:
+            process = start(*command, "-o", "-", stdout=full)
+        said = process.communicate()[1].decode()
+        assert process.returncode == 1 and "standard output: No space left on device" in said
+
+
+def test_quality_is_never_minus_nothing() -> None:
+    assert render.decibels(-1e-9) == render.decibels(0.0) == "0.00 dB"
