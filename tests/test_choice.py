@@ -238,3 +238,40 @@ def test_maps_with_weak_borders_and_unlike_channels_are_read_as_maps(
     maps = np.ascontiguousarray(maps if axes == "NCHW" else np.moveaxis(maps, 1, 3), np.float32)
     found, stated = (len(fc.save({"x": maps}, snr=10, layout=read)) for read in (None, axes))
     assert found < 1.05 * stated
+
+
+@pytest.mark.parametrize("layout", [None, "NLD"])
+@pytest.mark.parametrize("length", [63, 64, 100, 130])
+def test_text_as_long_as_a_grid_is_a_sequence(length: int, layout: str | None) -> None:
+    """Padding comes back exactly then, and no file is larger than that of `NLD:0`."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(48, length, 64))
+    for i in range(1, length):
+        values[:, i] = 0.5 * values[:, i - 1] + 0.87 * values[:, i]
+    tokens = np.float32(values @ rng.normal(size=(64, 64)))
+    for row in tokens:
+        row[rng.integers(length // 4, length) :] = 0
+    data = fc.save({"x": tokens}, snr=10, layout=layout)
+    assert not fc.load(data)["x"][tokens == 0].any()
+    assert len(data) <= len(fc.save({"x": tokens}, snr=10, layout="NLD:0"))
+
+
+def test_channels_whose_scales_fall_little_by_little_are_of_one_layer() -> None:
+    rng = np.random.default_rng(0)
+    tokens = np.float32(rng.normal(size=(48, 60, 64)) * np.geomspace(1, 0.02, 64))
+    found = len(fc.save({"x": tokens}, snr=10))
+    assert found < 1.02 * len(fc.save({"x": tokens}, snr=10, layout="NLD:0"))
+
+
+def test_keys_and_values_that_differ_in_correlations_alone_are_coded_apart() -> None:
+    rng = np.random.default_rng(0)
+    mixing = [np.linalg.qr(rng.normal(size=(64, 64)))[0] * np.geomspace(1, 0.03, 64) for _ in "kv"]
+    turned = [each @ np.linalg.qr(rng.normal(size=(64, 64)))[0] for each in mixing]
+    cache = {
+        f"layers.{layer}.{name}": np.float32(rng.normal(size=(1, 600, 64)) @ turned[i])
+        for layer in range(3)
+        for i, name in enumerate("kv")
+    }
+    halves = [{k: x for k, x in cache.items() if k.endswith(name)} for name in "kv"]
+    apart = sum(len(fc.save(half, snr=10)) for half in halves)
+    assert len(fc.save(cache, snr=10)) < 1.03 * apart

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+import featcodec.numpy as fc
 from featcodec.align.numbers import from_float, to_float
 from featcodec.align.slices import SliceGains
 from featcodec.cli.main import main
@@ -274,6 +275,15 @@ def test_a_layer_that_pool_hides_is_warned_of() -> None:
     assert any(line.startswith("h[:, 0] has") and "--pool" in line for line in report.remarks)
     report, *_ = encoded(arrays, Quality(snr=20), layouts=layouts)
     assert not report.remarks
+
+
+@pytest.mark.parametrize("seed", range(4, 8))
+def test_a_model_that_is_fitted_anew_is_the_one_that_codes(seed: int) -> None:
+    """Its gains may be those of the model before it."""
+    values = np.random.default_rng(seed).normal(size=(3, 64, 33, 1)).astype(np.float16)
+    values[1] = 0
+    data = fc.save({"x": values}, snr=20, layout="DNNN")
+    assert fc.load(data)["x"].shape == values.shape
 
 
 # ---- From the shell -----------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class Coding:
 
 @dataclass
 class GroupWriter:
-    """Writes a group by choices that differ in step and lambda_scale alone.
+    """Writes a group by choices, most of which differ in step and lambda_scale alone.
 
     What a choice believes of the group counts for nothing here: a header is packed and read back,
     and its row groups are coded by the coder that a decoder builds from it.
@@ -81,7 +81,7 @@ class GroupWriter:
     size: RowGroupSize = field(default_factory=RowGroupSize)
     workers: Workers = field(default_factory=Workers)
     _built: RowGroupCoder | None = None
-    _slices: PackedGains | None = None  # that it is built with
+    _like: Lossy | None = None  # that it is built with, but for the step
     _errors: np.ndarray | None = None  # of row groups when last written, but for fine steps
 
     def write(
@@ -143,8 +143,9 @@ class GroupWriter:
         """Return the coder of a header, with the thresholds of the choice."""
         lossy = header.lossy
         assert lossy is not None
-        if self._built is None or lossy.slices != self._slices:
-            self._slices = lossy.slices
+        like = replace(lossy, step=1.0, picture_step=0)
+        if self._built is None or like != self._like:
+            self._like = like
             profile = None if lossy.profile is None else self.profile
             grid = grid_of(lossy, self.group.shapes, profile, header.repeats)
             self._built = row_group_coder(header.dtype, lossy, grid, profile)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...align.layout import CHANNEL, INDEPENDENT, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
-from .places import are_places, doubts, is_grid
+from .places import are_places, doubts
 from .stacked import (
     joined_parts,
     joined_tokens,
@@ -71,8 +71,8 @@ def best_layouts(
         likely = [layout] if is_stated else _likely(same)
         if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
-        if layout.grid and not is_stated:  # there may be so many tokens by accident
-            likely.insert(1 if is_grid(layout, same) else 0, Layout(layout.axes))
+        if layout.grid and not is_stated:
+            likely.insert(1, Layout(layout.axes))
         if swaps and not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]

@@ -22,6 +22,7 @@ from .cut import cut
 from .group import Group
 from .labels import has_parts, label_of, told_apart, trained_layouts
 from .lossless import LosslessGroup, lossless_group
+from .places import is_grid
 from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
 
@@ -110,6 +111,7 @@ def _aligned(
     exact |= dict.fromkeys(kept, ASKED)
     if judge is not None:
         features = [tensor for tensor in floats if tensor.name not in exact]
+        aligned |= _without_accidents(features, aligned, metadata, options)
         best = _by_bits(features, aligned, judge, metadata, options, entries, swaps)
         readings |= {name: 0 for name in best if best[name] != aligned[name]}
         aligned |= best
@@ -184,6 +186,31 @@ def _group(
 
 def _bits(group: Callable[[list[Tensor]], Group], judge: Judge, tensors: list[Tensor]) -> float:
     return judge(group(tensors))
+
+
+def _without_accidents(
+    tensors: Sequence[Tensor],
+    aligned: Mapping[str, tuple[str, Layout]],
+    metadata: Mapping[str, str],
+    options: Options,
+) -> dict[str, tuple[str, Layout]]:
+    """Return architecture and layout of sequences that are as long as a grid, but lie on none.
+
+    A grid that somebody states is one.
+    """
+    alike: dict[tuple, list[Tensor]] = {}
+    for tensor in tensors:
+        asked = options.layouts.get(tensor.name, options.layouts.get("")) or ""
+        text = asked or layouts.stated(tensor.shape, metadata)
+        by_length = ":" not in text and "grid" not in metadata
+        if aligned[tensor.name][1].grid and by_length:
+            alike.setdefault((*aligned[tensor.name], tensor.shape[-1]), []).append(tensor)
+    return {
+        tensor.name: (architecture, Layout(layout.axes))
+        for (architecture, layout, _), same in alike.items()
+        if not is_grid(layout, same)
+        for tensor in same
+    }
 
 
 def _by_bits(

@@ -80,6 +80,8 @@ def split_by_statistics(
         for column, ratio in zip(columns, ratios, strict=True):
             if 1 < ratio < UNLIKE and _joins(column, telling, tensors, bits):
                 telling.remove(column)
+            if ratio <= 1 and column is stems and not _joins(column, telling, tensors, bits):
+                telling.append(column)  # keys and values may differ in their correlations alone
     return _classes(tensors, telling).values()
 
 

@@ -21,6 +21,7 @@ UNLIKE = 2.0  # the strongest and the weakest index: one SNR does not do for bot
 APART = 1.25  # from the index of median scale: as far are a third of all, not a few tokens alone
 LEAST_CHANNELS = 16  # of one of several parts
 MOST_PARTS = 16
+BESIDE, LEAP = 8, 0.7  # channels on both sides of a cut have so much of the step between the parts
 MOST_EQUAL = 8
 EXPLAINED = 0.75  # of the variance of the logarithms of scales: parts explain so much of it
 CHANCE = 4.0  # times what chance explains,
@@ -198,4 +199,10 @@ def _best_cut(logs: np.ndarray, first: int, last: int) -> tuple[float, int]:
     best = int(np.argmax(gains))
     step = abs(float(left[best] - right[best]))
     clear = step > math.log(UNLIKE) and gains[best] > part.var() * n / 5
+    near = (
+        slice(int(at[best]) - BESIDE, int(at[best])),
+        slice(int(at[best]), int(at[best]) + BESIDE),
+    )
+    there = abs(float(part[near[0]].mean() - part[near[1]].mean()))
+    clear &= there > LEAP * step  # channels whose scales fall little by little are of one layer
     return (float(gains[best]) if clear else 0.0), first + int(at[best])
