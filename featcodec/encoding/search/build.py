@@ -49,7 +49,7 @@ class CandidateBuilder:
         parts, fraction = self.samples.sample(model.block, budget, values, search.least_blocks)
         final = budget == self.samples.sizes.fit
         made = self.fitted(model, recipe.entry, parts[False], fraction, final)
-        made.lmbda = recipe.lmbda
+        made.lmbda, made.on_saturation = recipe.lmbda, recipe.on_saturation
         made.positive = values.positive
         error = math.sqrt(self.target) * self.samples.std
         if search.blurs_bounds and self.samples.near_bounds(error):

@@ -36,6 +36,7 @@ class Candidate:
     fraction: float  # of the group's values that is in the sample
     single: bool  # the sample is large enough to tell single scales
     lmbda: float = LAMBDA
+    on_saturation: bool = False  # the step divides the saturation value, and lambda is sought
     bounds: tuple[float, float] | None = None  # that many values lie near
     dependent: bool = False  # quantisation; never without a transform
     positive: bool = False  # no value of the group is below the mean

@@ -118,6 +118,8 @@ class ContextCandidate(Candidate):
         expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
         fitted = replace(coder, expected=expected, offsets=reconstruction.fit_offsets(around))
         if coder.offsets is None:
+            if self.on_saturation:  # lambda is sought by the error, which moving values would blur
+                return counts, fitted
             balance = weight_of(fitted.errors(*each) for each in coded)
             return counts, replace(fitted, balance=balance)
         errors = (coder.errors(*each) for each in coded)
