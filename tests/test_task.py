@@ -158,7 +158,7 @@ def test_a_task_snr_needs_a_profile_with_a_metric(maps: np.ndarray, profile: Pro
     for known in (None, profile):
         with pytest.raises(InvalidInput, match="a task SNR needs a profile"):
             fc.save({"features": maps}, profile=known, task_snr=9)
-    with pytest.raises(InvalidInput, match="--snr and --task-snr"):
+    with pytest.raises(InvalidInput, match="not snr and task_snr"):
         fc.save({"features": maps}, profile=profile, snr=3, task_snr=9)
 
 
