@@ -221,13 +221,8 @@ def test_a_profile_is_trained_in_the_layout_in_which_dumps_are_encoded() -> None
     assert len(with_profile) < len(fc.save({"x": values[20:]}, snr=8))
 
 
-@pytest.mark.parametrize("weakest", [0.05, 0.2])
-@pytest.mark.parametrize("channels", [16, 64])
-@pytest.mark.parametrize("axes", ["NCHW", "NHWC"])
-def test_maps_with_weak_borders_and_unlike_channels_are_read_as_maps(
-    axes: str, channels: int, weakest: float
-) -> None:
-    """Nobody says what they are; zero padding and weak channels look like layers."""
+def padded_maps(channels: int, weakest: float) -> np.ndarray:
+    """Maps (samples, channels, 8, 8) with weak borders, channels of unlike scale."""
     rng = np.random.default_rng(0)
     smooth = rng.normal(size=(60 * 64 // channels, channels, 8, 8))
     for axis in (2, 3):
@@ -235,8 +230,26 @@ def test_maps_with_weak_borders_and_unlike_channels_are_read_as_maps(
     border = np.array([weakest, 0.5, 1, 1, 1, 1, 0.5, weakest])
     scales = rng.permutation(np.geomspace(0.05, 5, channels))
     maps = np.maximum(smooth, 0) * scales[:, None, None] * border[:, None] * border
-    maps = np.ascontiguousarray(maps if axes == "NCHW" else np.moveaxis(maps, 1, 3), np.float32)
+    return maps.astype(np.float32)
+
+
+@pytest.mark.parametrize("weakest", [0.05, 0.2])
+@pytest.mark.parametrize("channels", [16, 64])
+@pytest.mark.parametrize("axes", ["NCHW", "NHWC"])
+def test_maps_with_weak_borders_and_unlike_channels_are_read_as_maps(
+    axes: str, channels: int, weakest: float
+) -> None:
+    """Nobody says what they are; zero padding and weak channels look like layers."""
+    maps = padded_maps(channels, weakest)
+    maps = maps if axes == "NCHW" else np.ascontiguousarray(np.moveaxis(maps, 1, 3))
     found, stated = (len(fc.save({"x": maps}, snr=10, layout=read)) for read in (None, axes))
+    assert found < 1.05 * stated
+
+
+def test_a_tensor_of_maps_for_each_sample_is_read_as_all_in_one_are() -> None:
+    maps = padded_maps(64, 0.2)
+    each = {f"image_{i}": maps[i : i + 1] for i in range(len(maps))}
+    found, stated = (len(fc.save(each, snr=10, layout=read)) for read in (None, "NCHW"))
     assert found < 1.05 * stated
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ...align.layout import CHANNEL, GRID, INDEPENDENT, Layout
+from ...align.layout import CHANNEL, GRID, INDEPENDENT, SAMPLE, Layout
 from ...align.numbers import to_float
 from ...tensors import Tensor
 
@@ -58,16 +58,19 @@ def doubts(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> dict[Layout,
     whose grid one axis looks like none, is hardly right. Rows of samples may be a sequence.
     """
     alike = [max(_likeness(tensors, axis), 0.0) for axis in range(len(tensors[0].shape))]
+    single = [all(tensor.shape[axis] == 1 for tensor in tensors) for axis in range(len(alike))]
 
-    def of(layout: Layout, kind: str) -> list[float]:
-        return [x for x, letter in zip(alike, layout.axes, strict=True) if letter in kind]
+    def of(layout: Layout, kind: str, first: int = 0) -> list[float]:
+        axes = zip(alike, layout.axes, single, strict=True)
+        return [x for x, letter, one in list(axes)[first:] if letter in kind and not one]
 
     channels = {layout: min(of(layout, CHANNEL), default=None) for layout in layouts}
     least = min((x for x in channels.values() if x is not None), default=0.0)
     found = {}
     for layout, likeness in channels.items():
-        cut = INDEPENDENT in layout.axes  # into maps of one channel, where an axis may be channels
-        as_places = float(cut) / 2 if likeness is None else likeness - least
+        # Maps of one channel each, where an axis may be channels.
+        apart = min(of(layout, SAMPLE + INDEPENDENT, first=1), default=1.0) < PLACES
+        as_places = float(apart) / 2 if likeness is None else likeness - least
         grid = of(layout, GRID)
         as_none = 1 - min(1.0, min(grid) / NO_PLACES) if len(grid) > 1 else 0.0
         found[layout] = 1 + DOUBT * (as_places + as_none)
