@@ -8,7 +8,7 @@ from ..container.group import GroupHeader
 from . import rounding, tuning
 from .choice import Choice
 from .group_writer import GroupWriter, Written
-from .measured import measured
+from .measured import Measured, measured
 from .rate_control.slices import SliceControl
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals
@@ -38,6 +38,7 @@ class SnrWriter:
     measured: bool = False  # the error of decoded values, for that of latents
     budget: float | None = None
     last: tuple[Choice, Written] | None = None  # that reached the SNR
+    found: Measured | None = None  # what the slices have of what was written last
     tolerance: float = field(init=False)
 
     def write(self, choice: Choice) -> GroupHeader | None:
@@ -97,6 +98,7 @@ class SnrWriter:
         found = measured(rows.writer, group, header, rows.profile, rows.workers)
         more = self.even.next(found, written.mean_step)
         if more is None:
+            self.found = found
             return None
         self.slices = more.gains
         refitted = self.refit(more.gains) if more.refit else None

@@ -217,7 +217,8 @@ class DumpEncoder:
     def _qualities(self, writer: Writer, headers: Sequence[GroupHeader]) -> list[GroupQuality]:
         """Measure what was written, and state it where that takes next to nothing of the file."""
         numbers = {name: i for i, name in enumerate(self._names)}
-        found = Worst(writer, self.profile, numbers, self.workers).of(self.groups, headers)
+        worst = Worst(writer, self.profile, numbers, self.workers, self.features.measured)
+        found = worst.of(self.groups, headers)
         payload = pack(found)
         if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
             writer.section(SECTION, payload, critical=False)

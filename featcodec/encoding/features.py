@@ -26,6 +26,7 @@ from .choosing import Chooser
 from .exact_groups import write_exact
 from .group_writer import GroupWriter
 from .lossless import least_exact_bytes
+from .measured import Measured
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals, decibels
@@ -64,6 +65,8 @@ class FeatureEncoder:
     workers: Workers = field(default_factory=Workers)
     kept: Kept | None = None  # how the last group at an SNR was written
     lowest: float = math.inf  # dB of the slice that has least, of what was written last
+    # What was measured of headers whose slices count.
+    measured: list[tuple[GroupHeader, Measured]] = field(default_factory=list)
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
@@ -228,6 +231,8 @@ class FeatureEncoder:
         if header is not None and attempts.last is not None:
             last, written = attempts.last
             self.kept = Kept(samples.group, last, attempts.measured, written.each)
+        if header is not None and attempts.found is not None:
+            self.measured.append((header, attempts.found))
         return header
 
     def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:

@@ -135,11 +135,15 @@ class Measuring:
         if not lossy.gains:  # with gains, bounds are of divided values
             inside &= (x >= lossy.lower) & (x <= lossy.upper)
         inside[[channel for channel, _ in lossy.constants]] = False
-        x[~inside], y[~inside] = 0, 0
-        noise = np.square(x - y)
+        outside = None if inside.all() else ~inside  # most often there is nothing to leave out
+        if outside is not None:
+            x[outside], y[outside] = 0, 0
+        np.subtract(x, y, out=y)
+        noise = np.square(y, out=y)
         found.add_rows(np.square(x).sum(axis=0), noise.sum(axis=0))
         x -= lossy.mean
-        x[~inside] = 0
+        if outside is not None:
+            x[outside] = 0
         for sums, values in enumerate((inside, x, np.square(x), noise)):
             each = values.sum(axis=1)  # (channels, blocks)
             found.channels[sums] += each.sum(axis=1)
