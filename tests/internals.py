@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from featcodec import decode_jobs
+from featcodec import compiled, decode_jobs
 from featcodec.encoding import choice, lossless, tuning, without_repeats, workers
 from featcodec.encoding.tensors import repeats
 from featcodec.modes.banded.search import BandedSearch
@@ -33,6 +33,14 @@ def workers_always() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers, "LEAST_VALUES", 0)
         patch.setattr(decode_jobs, "LEAST_VALUES", 0)
+        yield
+
+
+@contextmanager
+def loops(are_compiled: bool) -> Iterator[None]:
+    """Have compiled loops do all work, however little, or none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "LOADING", 0.0 if are_compiled else math.inf)
         yield
 
 

@@ -15,6 +15,7 @@ LEARNING = {
     *(f"training/network/{path.name}" for path in NETWORK.glob("*.py")),
 }
 FACET = {f"torch/{path.name}" for path in (PACKAGE / "torch").glob("*.py")} | {"ext/lmcache.py"}
+COMPILED = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("compiled_*.py")}
 ENCODER = ("featcodec.encoding", "featcodec.training")
 HEAVY = ("numpy", "torch", "constriction", "safetensors", "compressai")
 
@@ -100,11 +101,18 @@ def test_no_private_name_crosses_a_module() -> None:
             {*FACET, "fidelity.py", "sensitivity.py", "transform/neural/network.py", *LEARNING},
         ),
         ("compressai", {"training/network/hyperprior.py"}),
+        ("numba", COMPILED),
     ],
 )
 def test_a_library_is_imported_by_the_files_that_may(name: str, allowed: set[str]) -> None:
     users = {str(p.relative_to(PACKAGE)) for p in PACKAGE.rglob("*.py") if reaches(p, name)}
     assert users <= allowed
+
+
+@pytest.mark.parametrize("name", sorted(COMPILED))
+def test_a_compiled_loop_is_loaded_when_it_pays(name: str) -> None:
+    module = f"featcodec.{name.removesuffix('.py').replace('/', '.')}"
+    assert not [path for path in PACKAGE.rglob("*.py") if reaches(path, module)]
 
 
 def test_only_its_command_knows_the_evaluation() -> None:

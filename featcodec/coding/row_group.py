@@ -72,13 +72,13 @@ class RowGroupCoder:
         refined = cursor.blob() if self.refinement is not None else b""
         pieces = []
         with damaged("a row group"):
-            symbols = coded_symbols.SymbolDecoder(cursor.rest(), self.seed)
+            symbols = coded_symbols.decoder(cursor.rest(), size, self.seed)
             for (prefix, sizes), blocks in counts.items():
                 key = (prefix, sizes)
                 part, boxes = self.parts[prefix], classes[key]
                 base, gain = known[key], gains.get(key)
                 fine = self.of_slices(boxes)
-                stored = self.reconstruct(part, symbols.take, sizes, blocks, base, gain, fine)
+                stored = self.reconstruct(part, symbols, sizes, blocks, base, gain, fine)
                 pieces.append(Blocks(stored, self.grid, boxes))
             symbols.end()
             if self.refinement is not None:

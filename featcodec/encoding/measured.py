@@ -10,6 +10,7 @@ from ..align.numbers import to_float
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
+from ..compiled import loops
 from ..container.group import GroupHeader, Lossy
 from ..container.writer import Writer
 from .slices import Slices
@@ -18,6 +19,7 @@ from .workers import Workers
 
 TENTH = 0.1
 AT_ONCE = 1 << 16  # values compared at once: about what a cache holds of them in double precision
+SAVED = 5e-9  # seconds a value, by compiled loops
 MINUTE = 1e-12  # of squares: rounding makes as much of values that do not vary
 LOWEST, HIGHEST, PER_DB = -100, 300, 100  # of the histogram of rows: 0.01 dB are told apart
 
@@ -129,25 +131,19 @@ class Measuring:
         self, found: Measured, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray
     ) -> None:
         """Take in elements (channels, points, blocks) of blocks of some samples."""
-        lossy, dtype = self.lossy, self.coder.dtype
-        x, y = (to_float(a, dtype).astype(np.float64) for a in (stored, decoded))
-        inside = np.isfinite(x)
-        if not lossy.gains:  # with gains, bounds are of divided values
-            inside &= (x >= lossy.lower) & (x <= lossy.upper)
-        inside[[channel for channel, _ in lossy.constants]] = False
-        outside = None if inside.all() else ~inside  # most often there is nothing to leave out
-        if outside is not None:
-            x[outside], y[outside] = 0, 0
-        np.subtract(x, y, out=y)
-        noise = np.square(y, out=y)
-        found.add_rows(np.square(x).sum(axis=0), noise.sum(axis=0))
-        x -= lossy.mean
-        if outside is not None:
-            x[outside] = 0
-        for sums, values in enumerate((inside, x, np.square(x), noise)):
-            each = values.sum(axis=1)  # (channels, blocks)
-            found.channels[sums] += each.sum(axis=1)
-            self._add_slices(found.slices[sums], each, samples)
+        lossy, (x, y) = self.lossy, (to_float(a, self.coder.dtype) for a in (stored, decoded))
+        counted = np.ones(len(x), bool)
+        counted[[channel for channel, _ in lossy.constants]] = False
+        # With gains, bounds are of divided values.
+        bounds = (-math.inf, math.inf) if lossy.gains else (lossy.lower, lossy.upper)
+        compiled = loops("featcodec.encoding.compiled_measured", x.size * SAVED)
+        # NumPy adds up what lies side by side in pairs.
+        summed = compiled.sums if compiled and x.shape[-1] > 1 else sums
+        each, rows = summed(x, y, counted, *bounds, lossy.mean)
+        found.add_rows(*rows)
+        for i, values in enumerate(each):
+            found.channels[i] += values.sum(axis=1)
+            self._add_slices(found.slices[i], values, samples)
 
     def _add_slices(self, sums: np.ndarray, values: np.ndarray, samples: np.ndarray) -> None:
         of_channels, of_samples = self.slices.of_channels, self.slices.of_samples[samples]
@@ -155,3 +151,32 @@ class Measuring:
         edges = np.searchsorted(of_channels, np.arange(heads))
         for head, each in enumerate(np.add.reduceat(values, edges, axis=0)):
             sums[:, head] += np.bincount(of_samples, each, count)
+
+
+def sums(
+    stored: np.ndarray,
+    decoded: np.ndarray,
+    counted: np.ndarray,
+    lower: float,
+    upper: float,
+    mean: float,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return four sums (channels, blocks) over points, and two (points, blocks) over channels.
+
+    Values are (channels, points, blocks), of which finite ones within the bounds count, and only in
+    channels that are `counted`. The first sums are counts, values about the mean, their squares and
+    squared errors; the others are squares and squared errors.
+    """
+    x, y = stored.astype(np.float64), decoded.astype(np.float64)
+    inside = np.isfinite(x)
+    inside &= (x >= lower) & (x <= upper)
+    inside &= counted[:, None, None]
+    outside = None if inside.all() else ~inside  # most often there is nothing to leave out
+    if outside is not None:
+        x[outside], y[outside] = 0, 0
+    noise = np.square(np.subtract(x, y, out=y), out=y)
+    rows = [np.square(x).sum(axis=0), noise.sum(axis=0)]
+    x -= mean
+    if outside is not None:
+        x[outside] = 0
+    return [values.sum(axis=1) for values in (inside, x, np.square(x), noise)], rows

@@ -8,12 +8,15 @@ the channel predict the magnitude of the symbol, and the prediction chooses the 
 
 import math
 from functools import cache, lru_cache
+from types import ModuleType
 
 import numpy as np
 
+from ..compiled import loops
 from .tables import Table, by_table
 
 CLASSES = 26  # of predicted magnitudes, half octaves
+SAVED = 2e-9  # seconds a symbol and pass, by compiled loops
 LARGEST = 127  # magnitude of a neighbour; larger ones count as this
 LEAST_LEVEL, MOST_LEVEL = -14, 9  # of a channel: half octaves of its mean magnitude
 NEIGHBOURS = 4
@@ -147,31 +150,43 @@ class Contexts:
         self.lattice = lattice(sizes)
         row = np.clip(levels, LEAST_LEVEL, MOST_LEVEL) - LEAST_LEVEL
         width = NEIGHBOURS * LARGEST + 1
-        self._row = np.repeat((row * width).astype(np.uint16), blocks)
+        self.row = np.repeat((row * width).astype(np.uint16), blocks)
         points = math.prod(sizes)
-        self.symbols = np.zeros((points, len(self._row)), np.int32)
-        self.magnitudes = np.zeros((points + 1, len(self._row)), np.uint8)
+        self.symbols = np.zeros((points, len(self.row)), np.int32)
+        self.magnitudes = np.zeros((points + 1, len(self.row)), np.uint8)
         # The quantiser of each symbol: 0, the scalar one; 1 and 2, those of SPEC §7.14.
-        self.quantisers = np.zeros((points, len(self._row)), np.uint8)
+        self.quantisers = np.zeros((points, len(self.row)), np.uint8)
 
     def shape(self, number: int) -> tuple[int, int]:
         """Return the numbers of places and columns of a pass."""
-        return len(self.lattice[number][0]), len(self._row)
+        return len(self.lattice[number][0]), len(self.row)
 
     def near(self, number: int) -> list[np.ndarray]:
         """Return the magnitudes (places, columns), uint8, of each neighbour in a pass."""
         return [self.magnitudes[others] for others in self.lattice[number][1]]
+
+    @property
+    def compiled(self) -> ModuleType | None:
+        """Compiled loops, where they pay."""
+        return loops("featcodec.entropy.compiled_contexts", self.symbols.size * SAVED)
 
     def numbers(self, number: int, total: np.ndarray | None = None) -> np.ndarray:
         """Return the table numbers (places, columns) of a pass, uint8.
 
         `total` is the sum of the neighbours, uint16, if it is at hand.
         """
+        others, classes = self.lattice[number][1], self.classes(number)
         if total is None:
+            if len(others) and (compiled := self.compiled):
+                return compiled.numbers(self.magnitudes, others, self.row, classes)
             total = np.zeros(self.shape(number), np.uint16)
-            for others in self.near(number):
-                total += others
-        return _class_of(number).reshape(-1).take(total + self._row)
+            for each in self.near(number):
+                total += each
+        return classes.take(total + self.row)
+
+    def classes(self, number: int) -> np.ndarray:
+        """Return the table numbers of a pass, uint8, by `row` plus the sum of neighbours."""
+        return _class_of(number).reshape(-1)
 
     def runs(self, number: int) -> list[tuple[int, np.ndarray]]:
         """Return the table numbers of a pass and the flat places of their symbols, ascending."""
@@ -229,11 +244,7 @@ BUILT_IN: tuple[tuple[int, int, int, int, tuple[int, ...]], ...] = (
     (92, 111, 146, 135, (94, 96, 96, 97, 98, 100, 103, 104, 105, 107, 106, 102)),
     (117, 107, 146, 135, (88, 90, 90, 91, 92, 94, 96, 100, 102, 105)),
     (127, 108, 144, 130, (83, 85, 85, 86, 86, 87, 89, 92, 96, 101, 104)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    *[(127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98))] * 5,
     (6, 169, 98, 92, (151, 147, 138)),
     (7, 166, 93, 102, (149, 140, 139, 131)),
     (8, 164, 96, 113, (148, 137, 131)),
@@ -256,10 +267,7 @@ BUILT_IN: tuple[tuple[int, int, int, int, tuple[int, ...]], ...] = (
     (88, 94, 146, 135, (80, 83, 84, 86, 88, 91, 96, 102, 106, 108, 107)),
     (111, 89, 141, 131, (71, 73, 75, 76, 78, 81, 85, 90, 97, 104, 105)),
     (127, 78, 147, 125, (68, 68, 70, 71, 71, 72, 75, 79, 86, 95, 102)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    *[(127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97))] * 4,
     (7, 177, 89, 111, (148, 136, 131, 127)),
     (7, 177, 89, 111, (148, 136, 131, 127)),
     (14, 173, 109, 126, (133, 126, 124, 121)),
@@ -282,8 +290,5 @@ BUILT_IN: tuple[tuple[int, int, int, int, tuple[int, ...]], ...] = (
     (67, 89, 148, 136, (67, 70, 72, 75, 79, 85, 93, 104, 112, 113, 110)),
     (84, 84, 144, 133, (56, 61, 62, 64, 67, 70, 77, 87, 100, 110, 109)),
     (102, 66, 139, 122, (42, 47, 43, 49, 54, 55, 62, 68, 80, 98, 105, 109)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    *[(127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105))] * 4,
 )

@@ -67,8 +67,13 @@ def numbered(known: Contexts, number: int) -> tuple[np.ndarray, np.ndarray]:
     if not near:
         numbers = known.numbers(number)
         return numbers, np.zeros_like(numbers)
-    shape, total = shape_of(near, diagonal=0 not in PASSES[number][0][0])
+    shape, total = shape_of(near, _diagonal(number))
     return known.numbers(number, total), shape
+
+
+def _diagonal(number: int) -> bool:
+    """Return whether the neighbours of a pass lie along the diagonals."""
+    return 0 not in PASSES[number][0][0]
 
 
 class ShapedContexts(Contexts):
@@ -90,9 +95,22 @@ class ShapedContexts(Contexts):
         plain = np.arange(of_set.start, of_set.stop)
         shaped = with_shape(plain, first + np.arange(OF_PASS)[:, None])
         found, ranks = np.unique(np.where(own, shaped, plain), return_inverse=True)
+        keys = self._ranked(number, ranks.astype(np.uint8).reshape(own.shape), of_set.start)
+        return [(int(found[key]), places) for key, places in by_table(keys)]
+
+    def _ranked(self, number: int, ranks: np.ndarray, first: int) -> np.ndarray:
+        """Return the ranks (places, columns) of the shapes and numbers of symbols of a pass.
+
+        `ranks` (OF_PASS, CLASSES) are of all, from a first number on.
+        """
+        others, compiled = self.lattice[number][1], self.compiled
+        if compiled and len(others):
+            opposite = others[[0, 3, 1, 2]] if _diagonal(number) else others
+            classes = self.classes(number) - np.uint8(first)
+            keys: np.ndarray = compiled.shaped(self.magnitudes, opposite, self.row, classes, ranks)
+            return keys
         numbers, shape = numbered(self, number)
         index = np.multiply(shape, CLASSES, dtype=np.uint8)
         index += numbers
-        index -= np.uint8(of_set.start)
-        keys = ranks.astype(np.uint8).reshape(-1).take(index)
-        return [(int(found[key]), places) for key, places in by_table(keys)]
+        index -= np.uint8(first)
+        return ranks.reshape(-1).take(index)

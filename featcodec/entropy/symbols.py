@@ -2,9 +2,11 @@
 
 import zlib
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from ..compiled import loops
 from . import rans
 from .errors import SymbolError
 from .tables import Table, frequencies, uniform
@@ -14,6 +16,7 @@ Runs = Sequence[tuple[int, Table]]  # lengths and tables of arrays
 
 _UNIFORM_BITS = 8
 MOST_EXCESS = 1 << 30  # an escape is below
+SAVED = 1e-8  # seconds a value, by compiled loops
 
 
 def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
@@ -59,9 +62,15 @@ class SymbolDecoder:
         self._stated = int.from_bytes(view[body - 4 : body], "little")
         self._crc = seed
         try:
-            self._coder = rans.RansDecoder(view[body:])
+            self._begin(view[body:])
         except ValueError:
             raise SymbolError("the last word of coded symbols is 0") from None
+
+    def _begin(self, words: memoryview) -> None:
+        self._coder = rans.RansDecoder(words)
+
+    def __call__(self, count: int, table: Table | Runs) -> np.ndarray:
+        return self.take(count, table)
 
     def take(self, count: int, table: Table | Runs) -> np.ndarray:
         """Return the next array, (count,) int32; SymbolError when an escape does not fit.
@@ -100,11 +109,38 @@ class SymbolDecoder:
         self._crc = zlib.crc32(symbols.data, self._crc)
         return symbols
 
+    @property
+    def _exhausted(self) -> bool:
+        return self._coder.exhausted
+
     def end(self) -> None:
         """Raise SymbolError unless all was decoded and the CRC-32 matches."""
         left = self._escapes is not None and self._used < len(self._escapes)
-        if self._crc != self._stated or left or not self._coder.exhausted:
+        if self._crc != self._stated or left or not self._exhausted:
             raise SymbolError("the CRC-32 of the symbols does not match, or some are left over")
+
+
+@runtime_checkable
+class ChainDecoder(Protocol):
+    """What decodes all chains at once."""
+
+    def chained(
+        self, runs: Sequence[tuple[int, Table, Table]], length: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the symbols of chains of a length, and which of them are of quantiser 1.
+
+        Runs are counts of symbols and the tables of both quantisers, which code symbols.
+        """
+
+
+def decoder(data: bytes | memoryview, values: int, seed: int = 0) -> SymbolDecoder:
+    """Return the decoder of the symbols of about so many values, the fastest there is.
+
+    It raises SymbolError when `data` cannot be coded symbols.
+    """
+    compiled = loops("featcodec.entropy.compiled_symbols", values * SAVED)
+    found: SymbolDecoder = (compiled.CompiledDecoder if compiled else SymbolDecoder)(data, seed)
+    return found
 
 
 def decode(

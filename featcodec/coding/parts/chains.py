@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...entropy.symbols import ChainDecoder
 from ...entropy.tables import Table, bits
 from ...quantise import dependent
 from ...quantise.dependent import Levels, Offsets, Registers
@@ -35,17 +36,23 @@ def by_quantiser(
     `second` marks the symbols of quantiser 1; `numbered` gives the table number of a quantiser.
     """
     stretches = list(_stretches(runs))
-    lengths = [stop - start for _, start, stop in stretches]
-    keys = np.repeat(np.arange(0, 2 * len(stretches), 2, dtype=np.uint16), lengths)
-    keys += second
-    edges = np.bincount(keys, minlength=2 * len(stretches)).cumsum().tolist()
+    lengths = np.array([stop - start for _, start, stop in stretches], np.int64)
+    compiled = dependent.compiled_loops(second)
+    if compiled:
+        order, counts = compiled.order(lengths, second)
+    else:
+        keys = np.repeat(np.arange(0, 2 * len(stretches), 2, dtype=np.uint16), lengths)
+        keys += second
+        counts = np.bincount(keys, minlength=2 * len(stretches))
+        order = np.argsort(keys, kind="stable")  # a radix sort
+    edges = counts.cumsum().tolist()
     numbers = (numbered(number, q) for number, _, _ in stretches for q in (0, 1))
     arrays = [
         (number, slice(start, stop))
         for number, start, stop in zip(numbers, [0, *edges], edges, strict=False)
         if start < stop
     ]
-    return np.argsort(keys, kind="stable"), arrays  # a radix sort
+    return order, arrays
 
 
 def decode(
@@ -53,8 +60,10 @@ def decode(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return all symbols of the chains, and which of them are of quantiser 1."""
     count = sum(count for _, count in runs)
-    symbols, second = np.empty(count, np.int32), np.empty(count, bool)
     _, length = dependent.chains(count)
+    if isinstance(next_symbols, ChainDecoder):
+        return next_symbols.chained([(n, table(i, 0), table(i, 1)) for i, n in runs], length)
+    symbols, second = np.empty(count, np.int32), np.empty(count, bool)
     registers = Registers(length)
     for number, start, stop in _stretches(runs):
         place = start % length

@@ -14,6 +14,8 @@ from ...quantise.scalar import LAMBDA
 from . import chains
 from .base import Coded, NextSymbols, PartCoder, Quantised, Run, Sizes
 
+MOST_POINTS = 1 << 10  # magnitude of symbols of which all points are worked out
+
 
 @dataclass
 class DependentCoder(PartCoder):
@@ -67,15 +69,30 @@ class DependentCoder(PartCoder):
         symbols, second = chains.decode(
             next_symbols, _counts(runs, blocks), lambda n, q: self.table(family.number(n, q))
         )
+        self._put_points(symbols, second, runs, flat)
+        return self.transform.inverse(latents, sizes)
+
+    def _put_points(
+        self, symbols: np.ndarray, second: np.ndarray, runs: list[Run], latents: np.ndarray
+    ) -> None:
+        """Put the reconstruction points of symbols in their rows of latents (rows, blocks)."""
+        most = max(int(symbols.max(initial=0)), -int(symbols.min(initial=0)))
+        compiled = dependent.compiled_loops(symbols) if most <= MOST_POINTS else None
+        if compiled and symbols.size:
+            each = np.arange(-most, most + 1, dtype=np.int32)
+            found = [self.levels(family.number(n, q), each) for n, _ in runs for q in (0, 1)]
+            points = np.stack(found).reshape(len(runs), 2, -1)
+            counts = np.array([len(rows) for _, rows in runs])
+            compiled.put_points(symbols, second, _rows(runs), counts, points, latents)
+            return
         start = 0
         for number, rows in runs:
-            some = slice(start, start + len(rows) * blocks)
-            found = self.levels(family.number(number, 0), symbols[some])
+            some = slice(start, start + len(rows) * latents.shape[1])
+            points = self.levels(family.number(number, 0), symbols[some])
             other = self.levels(family.number(number, 1), symbols[some])
-            np.copyto(found, other, where=second[some])
-            flat[rows] = found.reshape(len(rows), blocks)
+            np.copyto(points, other, where=second[some])
+            latents[rows] = points.reshape(len(rows), -1)
             start = some.stop
-        return self.transform.inverse(latents, sizes)
 
     def _split(self, sizes: Sizes) -> tuple[list[Run], list[Run]]:
         """Return the runs of the scalar quantiser, and those of the dependent ones."""
@@ -87,7 +104,7 @@ class DependentCoder(PartCoder):
         self, latents: np.ndarray, runs: list[Run]
     ) -> tuple[np.ndarray, np.ndarray, float]:
         """Return symbols of all runs, which of them are of quantiser 1, and the squared error."""
-        rows = np.concatenate([rows for _, rows in runs] or [np.zeros(0, np.intp)])
+        rows = _rows(runs)
         lmbda = dependent.LAMBDA * self.lmbda / LAMBDA
         levels = []
         for number, mine in runs:
@@ -95,6 +112,10 @@ class DependentCoder(PartCoder):
             levels.append((len(mine) * latents.shape[-1], chains.levels(*tables, lmbda)))
         spacing = self.step * dependent.RATIO
         return dependent.quantise(latents[rows].reshape(-1), spacing, levels)
+
+
+def _rows(runs: list[Run]) -> np.ndarray:
+    return np.concatenate([rows for _, rows in runs] or [np.zeros(0, np.intp)])
 
 
 def _counts(runs: list[Run], blocks: int) -> chains.TableCounts:

@@ -4,6 +4,8 @@ Behind a ReLU, a value quantised to 0 was likelier positive when its neighbours 
 offset of a reconstruction point depends on the magnitudes of the four neighbours.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ...entropy import contexts
@@ -48,6 +50,18 @@ def from_neighbours(known: Contexts, offsets: np.ndarray, step: float, dtype: st
     exact = offsets / UNIT
     if len(offsets) > 1:
         exact[-1, :, 1:] -= 0.5
+    compiled = known.compiled
+    if compiled:
+        found: np.ndarray = compiled.points(
+            known.magnitudes,
+            contexts.beside(known.sizes),
+            known.symbols,
+            known.quantisers,
+            _KIND_OF,
+            exact.reshape(len(exact), -1).astype(dtype),
+            _of_quantisers(step, dtype),
+        )
+        return found
     latents = exact.reshape(-1).astype(dtype).take(kinds(known, len(offsets)))
     if known.symbols.min(initial=0) < 0:
         np.negative(latents, out=latents, where=known.symbols < 0)
@@ -76,8 +90,13 @@ def excess(known: Contexts, latents: np.ndarray, step: float, sets: int = 1) -> 
 
 def _spacings(known: Contexts, sets: int, step: float, dtype: np.dtype) -> np.ndarray:
     """Return the spacing of levels; with several sets, that of each symbol."""
-    found = np.array([step, step * RATIO, step * RATIO], dtype)
+    found = _of_quantisers(step, dtype)
     return found[0] if sets == 1 else found.take(known.quantisers)
+
+
+def _of_quantisers(step: float, dtype: Any) -> np.ndarray:
+    """Return the spacing of the levels of each quantiser."""
+    return np.array([step, step * RATIO, step * RATIO], dtype)
 
 
 def fit_offsets(sums: np.ndarray) -> np.ndarray:
