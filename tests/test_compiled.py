@@ -124,10 +124,12 @@ def arrays_of(
 
 @compiles
 @given(ARRAYS, SEEDS)
-def test_arrays_of_symbols_are_decoded_to_the_same(
+def test_arrays_of_symbols_are_coded_to_the_same_and_decoded(
     sizes: list[tuple[int, int, int]], seed: int
 ) -> None:
     arrays, data = arrays_of(sizes, seed)
+
+    assert both(lambda: symbols.encode(arrays, seed)) == (symbols.encode(arrays, seed),) * 2
 
     def decoded() -> list[np.ndarray]:
         decoder = symbols.decoder(data, 0)

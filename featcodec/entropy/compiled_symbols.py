@@ -1,4 +1,4 @@
-"""Decoding of symbol arrays in compiled loops; the same symbols as `SymbolDecoder` returns.
+"""Symbol arrays to bytes and back in compiled loops, as `symbols` does it with a library.
 
 A loop over the symbols of many arrays, with the head of the coder in registers, takes a third of
 the time that a call of the library takes for each array.
@@ -14,6 +14,7 @@ from numba import njit
 from .errors import SymbolError
 from .symbols import Runs, SymbolDecoder
 from .tables import TOTAL_BITS, Table, frequencies
+from .varints import pack
 
 _BITS = np.uint64(TOTAL_BITS)
 _MASK = np.uint64((1 << TOTAL_BITS) - 1)
@@ -170,6 +171,63 @@ def _chains(stream, known, runs, length, out, symbols, second):
                     far[i], before[i] = before[i], now
                     parity[i] = symbols[start - length + i] & 1
     return _FINE
+
+
+@njit(cache=True)
+def _put(stream, low, frequency):
+    """Put a symbol of a frequency; those before it sum to `low`."""
+    words, head = stream
+    state = head[0]
+    if state >> (np.uint64(64) - _BITS) >= frequency:
+        words[np.int64(head[1])] = np.uint32(state & np.uint64(0xFFFFFFFF))
+        head[1] += np.uint64(1)
+        state >>= _WORD
+    head[0] = (state // frequency << _BITS) + low + state % frequency
+
+
+@njit(cache=True)
+def _put_arrays(stream, known, counts, symbols, escapes):
+    """Put arrays, the last symbol first; return how many escapes there are, which come first."""
+    edges, _, sizes, rows = known
+    at, found = len(symbols), 0
+    for number in range(len(rows) - 1, -1, -1):
+        row, first = rows[number], at - counts[number]
+        magnitude, shift = sizes[row, 0], sizes[row, 1]
+        half = np.int64(1) << shift >> 1
+        for begin in range((shift + 7) // 8 * 8 - 8, -1, -8):
+            bits = min(8, shift - begin)
+            frequency = np.uint64(1 << (TOTAL_BITS - bits))
+            for i in range(at - 1, first - 1, -1):
+                low = np.uint64(((symbols[i] + half) >> begin) & ((1 << bits) - 1))
+                _put(stream, low * frequency, frequency)
+        of_table = edges[row]
+        for i in range(at - 1, first - 1, -1):
+            high = (symbols[i] + half) >> shift
+            if abs(high) >= magnitude:
+                escapes[found] = abs(high) - magnitude
+                found += 1
+                high = magnitude if high > 0 else -magnitude
+            low = np.uint64(of_table[high + magnitude])
+            _put(stream, low, np.uint64(of_table[high + magnitude + 1]) - low)
+        at = first
+    return found
+
+
+def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int) -> bytes:
+    """Code arrays as `symbols.encode` does."""
+    coded = [(some.ravel(), table) for some, table in arrays if table.magnitude and some.size]
+    found = np.concatenate([np.zeros(0, np.int32), *(some for some, _ in coded)], dtype=np.int32)
+    counts = np.array([len(some) for some, _ in coded], np.int64)
+    bits = [TOTAL_BITS + table.shift for _, table in coded]  # of a symbol, at most
+    words = np.empty(int(counts @ np.array(bits, np.int64)) // 32 + 3, np.uint32)
+    head, escapes = np.zeros(2, np.uint64), np.empty(len(found), np.int64)
+    tables = _known.find([table for _, table in coded])
+    count = _put_arrays((words, head), tables, counts, found, escapes)
+    packed = b"".join(map(pack, escapes[:count][::-1].tolist()))
+    state, used = map(int, head)
+    last = state.to_bytes(8, "little") if state >> 32 else state.to_bytes(4, "little")
+    end = words[:used].astype("<u4").tobytes() + (last if state else b"")
+    return pack(len(packed)) + packed + zlib.crc32(found.data, seed).to_bytes(4, "little") + end
 
 
 class CompiledDecoder(SymbolDecoder):

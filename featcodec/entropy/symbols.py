@@ -16,7 +16,9 @@ Runs = Sequence[tuple[int, Table]]  # lengths and tables of arrays
 
 _UNIFORM_BITS = 8
 MOST_EXCESS = 1 << 30  # an escape is below
-SAVED = 1e-8  # seconds a value, by compiled loops
+LOOPS = "featcodec.entropy.compiled_symbols"
+SAVED, SAVED_ENCODING = 1e-8, 1e-9  # seconds a value, by compiled loops,
+SAVED_AN_ARRAY = 1e-5  # and an array that is coded
 
 
 def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
@@ -24,6 +26,10 @@ def encode(arrays: Sequence[tuple[np.ndarray, Table]], seed: int = 0) -> bytes:
 
     An array whose table has magnitude 0 must hold zeros; it takes no bits and is not checked.
     """
+    size = sum(symbols.size for symbols, _ in arrays)
+    if compiled := loops(LOOPS, size * SAVED_ENCODING + len(arrays) * SAVED_AN_ARRAY):
+        coded: bytes = compiled.encode(arrays, seed)
+        return coded
     coder = rans.RansEncoder()
     escapes = bytearray()
     crc = seed
@@ -138,7 +144,7 @@ def decoder(data: bytes | memoryview, values: int, seed: int = 0) -> SymbolDecod
 
     It raises SymbolError when `data` cannot be coded symbols.
     """
-    compiled = loops("featcodec.entropy.compiled_symbols", values * SAVED)
+    compiled = loops(LOOPS, values * SAVED)
     found: SymbolDecoder = (compiled.CompiledDecoder if compiled else SymbolDecoder)(data, seed)
     return found
 
