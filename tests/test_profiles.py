@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 import featcodec.numpy as fc
 from featcodec import Profile, modes
 from featcodec.container.reader import Reader
-from featcodec.encoding import tuning
+from featcodec.encoding import dump, tuning
 from featcodec.encoding.fit import fitting
 from featcodec.encoding.search.known import Spectrum
 from featcodec.encoding.tensors.labels import told_apart
@@ -169,6 +169,23 @@ def test_what_a_profile_knows_is_coded_with_it_and_no_other_way_is_tried(
         patch.setattr(modes, "searches", lambda: pytest.fail("other modes are tried"))
         known = fc.save({"x": values}, **how)
     assert len(known) < 1.005 * len(tried)
+
+
+@pytest.mark.parametrize("name", ["features", "x"])
+@pytest.mark.parametrize("snr", [10.0, 20.0])
+def test_what_a_profile_knows_is_read_as_it_was_trained_and_no_other_way_is_judged(
+    digits: Path, profile: Profile, monkeypatch: pytest.MonkeyPatch, snr: float, name: str
+) -> None:
+    """To the bytes of a file whose layout was judged."""
+    values = load_file(digits / "vit_eval.safetensors")["features"].astype("f4")[:200]
+    how = {"snr": snr, "profile": profile}
+    with monkeypatch.context() as patch:
+        patch.setattr(dump, "known_to", lambda *_: lambda group: False)
+        judged = fc.save({name: values}, **how)
+    with monkeypatch.context() as patch:
+        patch.setattr(dump, "judge_at", lambda *_: lambda group: pytest.fail("it is judged"))
+        known = fc.save({name: values}, **how)
+    assert known == judged
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -25,13 +25,14 @@ from ..tensors import Source
 from ..threads import ONE_THREAD
 from .exact_groups import ExactGroup, exact_groups, write_exact
 from .features import FeatureEncoder
-from .judge import judge_at
+from .judge import judge_at, known_to
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, described, hidden
 from .room import check_features
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
+from .tensors.known import Known
 from .workers import Workers
 from .worst import Worst
 
@@ -98,17 +99,23 @@ def encoder_of(
     if quality.max_error is not None:
         options = replace(options, pool=True)  # a bound holds for each value anyhow
     serves = not quality.lossless and quality.max_error is None
-    groups = _grouped(source, quality, profile if serves else None, options)
+    known = known_to(profile if serves else None, quality.snr, options)
+    groups = _grouped(source, quality, profile if serves else None, options, known)
     check_features(groups)
     encoder = DumpEncoder(source, out, quality, profile, options, groups, progress)
-    if profile and serves and options.transform != "neural":
+    foreign = [g for g in groups if isinstance(g, Group) and not known(g)]
+    if profile and serves and options.transform != "neural" and foreign:
         others = _grouped(source, quality, None, options)
         encoder.others = others if _kinds(others) != _kinds(groups) else ()
     return encoder
 
 
 def _grouped(
-    source: Source, quality: Quality, profile: Profile | None, options: Options
+    source: Source,
+    quality: Quality,
+    profile: Profile | None,
+    options: Options,
+    known: Known | None = None,
 ) -> Sequence[Group | ExactGroup]:
     judge = judge_at(quality.decibels, profile, options)
     if quality.lossless:
@@ -118,7 +125,9 @@ def _grouped(
     # On so little as a sample of one tensor, a profile looks better than it is.
     joins = judge_at(quality.decibels, None, options)
     entries = [entry for _, entry in profile.entries_of(task=False)]
-    return group_tensors(source, options, lossless=False, judge=judge, entries=entries, joins=joins)
+    return group_tensors(
+        source, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
+    )
 
 
 def _kinds(groups: Sequence[Group | ExactGroup]) -> list[tuple]:

@@ -190,6 +190,10 @@ class Race:
         for recipe in recipes:
             self.consider(recipe)
 
+    def knows(self) -> bool:
+        """Return whether the profile alone is tried."""
+        return enter_known(self, self._of_profile())
+
     def _of_profile(self) -> list[Recipe]:
         found = matching(self.samples, self.entries, self.family, prefix=False)
         models = [(index, entry, model_of(entry)) for index, entry in found]

@@ -20,6 +20,7 @@ from ...tensors import Source, Tensor
 from .axes import best_layouts
 from .cut import cut
 from .group import Group
+from .known import Known, as_known
 from .labels import has_parts, label_of, told_apart, trained_layouts
 from .lossless import LosslessGroup, lossless_group
 from .places import is_grid
@@ -40,20 +41,21 @@ def group_tensors(
     entries: Sequence[ProfileEntry] = (),
     joins: Judge | None = None,
     training: bool = False,
+    known: Known | None = None,
 ) -> list[Group | LosslessGroup]:
     """Return the groups of a dump, in the order of their first tensors.
 
     Floating tensors are features unless the file is `lossless`, or a rule says otherwise. `judge`
     returns about how many bits a group takes; with it, axes nobody states are those of the
     fewest bits, those of the `entries` of a profile among them. Another judge, `joins`, may say
-    which tensors are one group where the profile has no entries of their parts. For `training`, few
-    tokens never serve as channels, and what differs in statistics is apart, whatever bits that
-    takes in a file.
+    which tensors are one group where the profile has no entries of their parts. What is `known` in
+    the layout of an entry is not judged. For `training`, few tokens never serve as channels, and
+    what differs in statistics is apart, whatever bits that takes in a file.
     """
     metadata, rules = source.metadata or {}, Rules(options.rules)
     asked = {tensor.name: rules.of(tensor.name) for tensor in source.tensors}
     aligned, exact, readings = _aligned(
-        source, options, lossless, judge, asked, entries, swaps=not training
+        source, options, lossless, judge, asked, entries, not training, known
     )
     names = {tensor.name for tensor in source.tensors}
     tensors = [part for tensor in source.tensors for part in _parts(tensor, aligned, exact, names)]
@@ -95,6 +97,7 @@ def _aligned(
     asked: Mapping[str, Quality | None],
     entries: Sequence[ProfileEntry],
     swaps: bool,
+    known: Known | None,
 ) -> tuple[dict[str, tuple[str, Layout]], dict[str, str], dict[str, int]]:
     """Return by name architecture and layout, why tensors are kept exactly, and why read so."""
     metadata = source.metadata or {}
@@ -112,7 +115,10 @@ def _aligned(
     if judge is not None:
         features = [tensor for tensor in floats if tensor.name not in exact]
         aligned |= _without_accidents(features, aligned, metadata, options)
-        best = _by_bits(features, aligned, judge, metadata, options, entries, swaps)
+        unstated = [tensor for tensor in features if not is_stated(tensor, metadata, options)]
+        best = as_known(unstated, aligned, metadata, entries, known, _group)
+        features = [tensor for tensor in features if tensor.name not in best]
+        best |= _by_bits(features, aligned, judge, metadata, options, entries, swaps)
         readings |= {name: 0 for name in best if best[name] != aligned[name]}
         aligned |= best
     return aligned, exact, readings

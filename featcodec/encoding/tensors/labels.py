@@ -47,13 +47,16 @@ def has_parts(tensors: Sequence[Tensor], entries: Sequence[ProfileEntry]) -> boo
 
 
 def trained_layouts(
-    tensor: Tensor, label: str, entries: Sequence[ProfileEntry]
+    tensor: Tensor, label: str | None, entries: Sequence[ProfileEntry]
 ) -> tuple[Layout, ...]:
-    """Return the layouts of the entries of a profile by that name which fit a tensor."""
+    """Return the layouts of the entries of a profile by that name, or any, which fit a tensor."""
     found: dict[Layout, None] = {}
     for entry in entries:
         layout = Layout(entry.layout, entry.prefix_tokens, entry.grid)
         with contextlib.suppress(LayoutError):
-            if entry.name == label and layout.token_grid(tensor.shape)[-1] == entry.channels:
+            if (
+                label in (None, entry.name)
+                and layout.token_grid(tensor.shape)[-1] == entry.channels
+            ):
                 found[layout] = None
     return tuple(found)
