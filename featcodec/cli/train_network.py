@@ -61,9 +61,8 @@ def train(
     steps, seed = asked.steps or usual.steps, asked.seed or usual.seed
     plan = replace(usual, steps=steps, seed=seed, device=device)
     start = Profile.load(asked.start) if asked.start else None
-    name = Path(checkpoint.stem).stem  # of the profile, whose checkpoint has one suffix more
     tell = (lambda _: None) if quiet else teller(plan)
-    found = train_network(sources, options, plan, checkpoint, name, start, tell, task=task)
+    found = train_network(sources, options, plan, checkpoint, start, tell, task=task)
     checkpoint.unlink(missing_ok=True)
     return Profile.pack([], found)
 

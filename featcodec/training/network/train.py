@@ -18,7 +18,6 @@ def train_network(
     options: Options,
     plan: loop.Plan,
     checkpoint: Path,
-    name: str,
     start: Profile | None = None,
     tell: Callable[[loop.Progress], None] = lambda _: None,
     normalise: bool = True,
@@ -26,9 +25,8 @@ def train_network(
 ) -> Network:
     """Return the network that a run of training ends with, and what it was trained on.
 
-    With the gradients of a task, they weigh errors.
-
-    Without `normalise`, values are given to it as they are (for measuring what value alignment
+    Its name is that of the checkpoint without suffixes. With the gradients of a task, they weigh
+    errors. Without `normalise`, values are given to it as they are (for measuring what value alignment
     brings). Raises InvalidInput without features, and for a checkpoint of another run.
     """
     features = crops.collect(sources, options, normalise, task)
@@ -41,4 +39,5 @@ def train_network(
         "normalised": normalise,
         "from": start.digest.hex() if start else None,
     }
-    return export.export(trained, features, export.metadata(name, features, record))
+    metadata = export.metadata(Path(checkpoint.stem).stem, features, record)
+    return export.export(trained, features, metadata)
