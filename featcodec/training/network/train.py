@@ -25,8 +25,8 @@ def train_network(
 ) -> Network:
     """Return the network that a run of training ends with, and what it was trained on.
 
-    Its name is that of the checkpoint without suffixes. With the gradients of a task, they weigh
-    errors. Without `normalise`, values are given to it as they are (for measuring what value alignment
+    Its name is that of the checkpoint without suffixes. The gradients of a task weigh errors.
+    Without `normalise`, values are given to it as they are (for measuring what value alignment
     brings). Raises InvalidInput without features, and for a checkpoint of another run.
     """
     features = crops.collect(sources, options, normalise, task)
