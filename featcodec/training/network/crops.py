@@ -1,6 +1,5 @@
 """Random crops of the token matrices of dumps and of the gradients there, to train on."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,7 +27,7 @@ class Features:
     label: str
     architecture: str
     tokens: np.ndarray  # (tokens, channels) float16
-    gradients: np.ndarray | None = None  # (draws, tokens, channels) float16 of mean square 1
+    gradients: np.ndarray | None = None  # (draws, tokens, channels) float16
 
     @classmethod
     def of(cls, group: Group, normalise: bool, draws: Sequence[Group] = ()) -> "Features | None":
@@ -44,16 +43,22 @@ class Features:
 
 
 def _gradients(group: Group, draws: Sequence[Group]) -> np.ndarray:
-    """Return gradients in the places of `aligned_tokens`, scaled to a mean square of 1."""
+    """Return gradients in the places of `aligned_tokens`, each run of tokens of mean square 1.
+
+    Where a network is sure of a sample its gradients are a thousandth of others': all samples are
+    to count alike, so that they tell in which directions, not by how much, outputs react.
+    """
     # The grid is that of the features: it leaves out the rows that they leave out.
     like = [replace(group, dtype=draw.dtype, tensor=draw.tensor) for draw in draws]
-    found = np.stack([_tokens(as_tokens(draw)) for draw in like]).astype(np.float32)
-    square = float(np.mean(found**2, dtype=np.float64))
-    if not 0 < square < np.inf:
-        what = "all zero" if square == 0 else "not finite"
+    found = np.stack([_tokens(as_tokens(draw)) for draw in like]).astype(np.float64)
+    if not np.isfinite(found).all() or not found.any():
+        what = "not finite" if found.any() else "all zero"
         raise InvalidInput(f"the gradients of {group.names[0]!r} are {what}")
-    most = np.finfo(np.float16).max
-    return np.clip(found / np.float32(math.sqrt(square)), -most, most).astype(np.float16)
+    for first in range(0, found.shape[1], SIDE):
+        run = found[:, first : first + SIDE]
+        size = np.sqrt(np.square(run).mean(axis=(1, 2), keepdims=True))
+        run /= np.where(size > 0, size, 1)
+    return found.astype(np.float16)
 
 
 def _tokens(plain: Group) -> np.ndarray:

@@ -70,7 +70,7 @@ class Hyperprior(nn.Module):
     def forward(self, pictures: Tensor, levels: Tensor, gradients: Tensor | None = None) -> Rates:
         """Return the rates of pictures (B, 1, T, C) at levels of quality (B,).
 
-        `gradients` are draws of a task's (B, draws, T, C), of mean square 1.
+        `gradients` are draws of a task's (B, draws, T, C), of mean square 1 about.
         """
         gain = torch.exp2(self.gain[levels])[:, :, None, None]
         latents = self.analysis(pictures) * gain
