@@ -715,9 +715,11 @@ types:
             and _root.signature.kind == kind::features)
             or (_ == transform::weighted and _root.signature.major_version >= 6)
             or (_ == transform::low_rank and _root.signature.major_version >= 6)
+            or (_ == transform::context_means and _root.signature.major_version >= 6
+            and _root.signature.kind == kind::features)
         doc: |
-          No transforms 2 and 4 to 8 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
-          major version 4, 7 below 5, or 8 to 10 below 6.
+          No transforms 2, 4 to 8 and 11 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
+          major version 4, 7 below 5, or 8 to 11 below 6.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -729,14 +731,15 @@ types:
           expr: >-
             ((transform != transform::context_v3 and transform != transform::context_v4)
             or (longest_block.rank == 2 and num_reflectors.value == 0))
-            and ((transform != transform::context and transform != transform::interpolated)
+            and ((transform != transform::context and transform != transform::context_means
+            and transform != transform::interpolated)
             or (longest_block.rank >= 1 and longest_block.rank <= 3
             and num_reflectors.value == 0))
             and ((transform != transform::predicted and transform != transform::split)
             or num_reflectors.value == 0)
         doc: |
           Any; what is checked here are the rules for transforms 2 and 6, which leave out prefix
-          tokens, and those for transforms 4, 5, 7 and 8.
+          tokens, and those for transforms 4, 5, 7, 8 and 11.
       - id: scale_unit
         type: u1
       - id: num_bands
@@ -768,11 +771,24 @@ types:
         doc: Magnitude that values at the bound count as, 0 when they have no kind of their own.
       - id: offsets
         type: integers
-        if: transform == transform::context_v4 or transform == transform::context
+        if: >-
+          transform == transform::context_v4 or transform == transform::context
+          or transform == transform::context_means
         doc: The 48 offsets of section 7.13, or the 144 of section 7.14.
       - id: own_tables
         type: own_tables
-        if: transform == transform::context
+        if: transform == transform::context or transform == transform::context_means
+      - id: means
+        type: integers
+        if: transform == transform::context_means
+        doc: Section 7.18; one for each channel, and sixteen.
+      - id: len_mean_table
+        type: varint
+        if: transform == transform::context_means
+      - id: mean_table
+        type: table
+        size: len_mean_table.value
+        if: transform == transform::context_means
       - id: len_interpolation
         type: varint
         if: transform == transform::interpolated
@@ -796,8 +812,8 @@ types:
         type: tables
         valid:
           expr: >-
-            (transform != transform::context and transform != transform::interpolated)
-            or _.len.value == 0
+            (transform != transform::context and transform != transform::context_means
+            and transform != transform::interpolated) or _.len.value == 0
 
   runs_of_reflectors:
     doc: Section 6.2.
@@ -1447,6 +1463,7 @@ enums:
     8: interpolated
     9: weighted
     10: low_rank
+    11: context_means
   plane_kind:
     0: raw
     1: constant

@@ -208,7 +208,9 @@ SECTIONS = {  # section types known to a major version
     5: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
     6: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
 }
-CONTEXT_V3, CONTEXT_V4, CONTEXT = CONTEXTS = 2, 6, 7  # the transforms of context modelling
+# The transforms of context modelling, and those with shapes.
+CONTEXT_V3, CONTEXT_V4, CONTEXT, CONTEXT_MEANS = CONTEXTS = 2, 6, 7, 11
+SHAPED = CONTEXT, CONTEXT_MEANS
 WEIGHTED = 9  # the transform of a task metric
 LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
@@ -1001,6 +1003,8 @@ class Model:
     peak: int = 0  # 7.12
     offsets: Sequence[int] = ()  # 7.13
     interpolation: Interpolation | None = None  # 7.16
+    means: Sequence[int] = ()  # 7.18
+    mean_table: Table | None = None  # 7.18
     axes_of: list[Basis] = field(default_factory=list)  # 6.7, of each band
     gains: list[list[float]] = field(default_factory=list)  # 6.7, of each band and channel
     place_gains: list[float] = field(default_factory=list)  # 6.7
@@ -1008,7 +1012,7 @@ class Model:
     @property
     def samples(self) -> bool:
         """Whether there is no DCT, whatever the size of a block."""
-        return self.transform in (2, 4, 5, 6, 7, 8)
+        return self.transform in (2, 4, 5, 6, 7, 8, 11)
 
 
 def read_model(
@@ -1019,17 +1023,18 @@ def read_model(
     contexts: bool = False,
     sets: int = 1,
 ) -> Model:
-    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4, 5, 7, 8.
+    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4, 5, 7, 8
+    and 11.
 
     ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of
     offsets (7.13, 7.14).
     """
     r = Reader(data)
     transform = r.u8()
-    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 10}[major]
+    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 11}[major]
     must(known, "unknown transform")
     must(
-        transform not in (4, 5, CONTEXT, 8) or own, "a transform of the sample domain in a profile"
+        transform not in (4, 5, 8, *SHAPED) or own, "a transform of the sample domain in a profile"
     )
     must(transform not in (2, 6) or contexts, "context modelling in a wrong place")
     axes = r.lengths()
@@ -1059,7 +1064,7 @@ def read_model(
         must(all(abs(g) <= 256 for g in gains), "a weight is too large")
     offsets: Sequence[int] = ()
     if transform in CONTEXTS:
-        known = (1, 2, 3) if transform == CONTEXT else (2,)
+        known = (1, 2, 3) if transform in SHAPED else (2,)
         fits = len(axes) in known and math.prod(axes[:-2]) == 1
         must(fits, "context modelling of blocks that are no maps")
         must(not count, "context modelling and reflectors")
@@ -1069,10 +1074,18 @@ def read_model(
     prediction = read_prediction(r.blob(), channels) if transform == 4 else None
     peak = r.varint() if transform == 5 else 0
     must(peak <= 2**20, "the peak is too large")
-    if transform in (CONTEXT_V4, CONTEXT):
+    if transform in (CONTEXT_V4, *SHAPED):
         offsets = read_integers(r.blob(), 48 * sets)
         must(all(-128 <= o <= 128 for o in offsets), "an offset is too large")
-    own_tables = read_own_tables(r.blob()) if transform == CONTEXT else {}
+    own_tables = read_own_tables(r.blob()) if transform in SHAPED else {}
+    means: Sequence[int] = ()
+    mean_table = None
+    if transform == CONTEXT_MEANS:
+        means = read_integers(r.blob(), channels + 16)
+        must(all(abs(m) <= 4096 for m in means), "an expected mean is too large")
+        of_means = Reader(r.blob())
+        mean_table = read_table(of_means)
+        of_means.end()
     interpolation = None
     if transform == 8:
         fits = 1 <= len(axes) <= 3 and math.prod(axes[:-2]) == 1
@@ -1095,7 +1108,7 @@ def read_model(
     must(not packed or transform != 8, "interpolation with scales")
     scales = read_scales(packed, channels, of_scales, unit)
     tables = read_tables(r.blob())
-    must(not tables or transform not in (CONTEXT, 8), "tables in two places, or where none belong")
+    must(not tables or transform not in (8, *SHAPED), "tables in two places, or where none belong")
     tables |= own_tables
     r.end()
     model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
@@ -1105,6 +1118,7 @@ def read_model(
         model.axes_of, model.bases = bases[:n], bases[n:]
         model.gains = [octaves[i * channels : (i + 1) * channels] for i in range(n)]
         model.place_gains = octaves[n * channels :]
+    model.means, model.mean_table = means, mean_table
     return replace(model, offsets=offsets, interpolation=interpolation)
 
 
@@ -1855,7 +1869,7 @@ def read_map(
                     around = [0 if i is None else sizes[first + i][block] for i in near]
                     prediction = p.a * mean + 64 * p.b * sum(around)
                     number = 26 * p.set + bisect_right(THRESHOLDS, prediction)
-                    if model.transform == CONTEXT:
+                    if model.transform in SHAPED:
                         number = with_shape(number, number_of_pass, around, model)
                     where.setdefault(number, []).append((first + y * width + x, block))
         scalar, chained = [], []
@@ -1880,7 +1894,33 @@ def read_map(
             quantisers[i][block] = 1 + quantiser
     if model.offsets:
         latents = from_neighbours(known, sizes, quantisers, model.offsets, size, step)
+    if model.mean_table:
+        arrays += add_means(coded, model, points, sizes, latents, step)
     return arrays, latents
+
+
+def add_means(
+    coded: Symbols,
+    model: Model,
+    points: int,
+    sizes: list[list[int]],
+    latents: list[list[float]],
+    step: float,
+) -> list[array[int]]:
+    """Add the means of 7.18 to the latents of maps of so many points; return their symbols."""
+    assert model.mean_table
+    channels, blocks = len(model.scales), len(latents[0])
+    symbols = array("i", [0]) * (channels * blocks)
+    if model.mean_table.magnitude:
+        symbols = coded.take(channels * blocks, model.mean_table)
+    maps = itertools.product(range(channels), range(blocks))
+    for (c, block), m in zip(maps, symbols, strict=True):
+        inside = range(c * points, (c + 1) * points)
+        length = sum(sizes[i][block] for i in inside).bit_length()
+        expected = (model.means[c] + model.means[channels + min(length, 15)]) / 32
+        for i in inside:
+            latents[i][block] += (m + expected) * 5 / 8 * step / math.sqrt(points)
+    return [symbols] if model.mean_table.magnitude else []
 
 
 # ---- 7.10 Dependent quantisation -----------------------------------------------------------------
@@ -2411,6 +2451,7 @@ READERS = {
     6: read_map,
     7: read_map,
     8: read_interpolated,
+    11: read_map,
 }
 # ---- 7.17 Refinement -----------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ def probabilities(rng: Generator) -> np.ndarray:
 
 Case = tuple[str, Callable[[Generator], np.ndarray], str, dict[str, Any]]
 CASES: tuple[Case, ...] = (
-    ("context", sparse_maps, "NCHW", {"snr": 10}),
+    ("context-means", sparse_maps, "NCHW", {"snr": 10}),
     ("split", sparse_maps, "NCHW", {"max_error": 0.2}),
     ("interpolated", maps_of_like_channels, "NCHW", {"snr": 20}),
     ("banded", maps_of_unlike_bands, "NCHW", {"snr": 10}),

@@ -292,6 +292,11 @@ def test_a_quality_is_recommended_though_no_metric_pays() -> None:
         (["--task", "score:top1", "--head", "heads:logits"], 2, "--task needs --keep"),
         (["--keep", "0.01"], 2, "add --head or --gradients"),
         (["--keep", "0.01", "--gradients", "g"], 2, "--keep needs --task"),
+        (
+            ["--keep", "0.01", "--head", "heads:logits", "--transform", "neural"],
+            2,
+            "--keep is for --transform linear",
+        ),
         (["--keep", "-1", "--head", "heads:logits"], 2, "--keep must be a positive number"),
         (
             ["--keep", "0.01", "--head", "heads:logits", "--task", "of_user:none"],

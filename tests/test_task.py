@@ -458,8 +458,6 @@ def test_several_heads_share_a_profile(
         ["--head", "a:b=0"],
         ["--head", "a:b=much"],
         ["--head", "a:b", *["--outputs", "classes"] * 2],
-        ["--metric", "g", "--transform", "neural"],
-        ["--gradients", "g", "--transform", "neural"],
         ["--gradients", "no-folder"],
     ],
 )

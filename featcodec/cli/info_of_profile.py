@@ -79,6 +79,7 @@ def network_lines(network: dict[str, Any]) -> list[str]:
         values = sum(entry["values"] for entry in trained_on)
         names = dict.fromkeys(f"{entry['name']} ({entry['architecture']})" for entry in trained_on)
         steps = f"{network['steps']:,} steps, seed {network['seed']}, {values:,} values of"
+        head += f", for {network['task']}" if network.get("task") else ""
     except (KeyError, TypeError, ValueError):
         return [head]
     return [f"{head}: {steps}", *(f"    {name}" for name in names)]

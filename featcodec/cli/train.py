@@ -52,11 +52,12 @@ def command(
     PROFILE.checkpoint keeps what is done, and the same command goes on from there.
 
     With --gradients or --head the profile learns what the outputs of a network react to, and
-    encode takes --task-snr with it. A head is a function of a dump's name without its suffix and
-    of a torch tensor of features: it returns the outputs of the rest of the network, logits of
-    classes [N, K], or embeddings [N, K] ([K] of a tensor without a sample axis). With --metric
-    what counts is given outright: under the name of a tensor, or as the only one, weights [C] of
-    the squared errors of channels, or a symmetric matrix [C, C].
+    encode takes --task-snr with it; a network learns to err where they do not. A head is a
+    function of a dump's name without its suffix and of a torch tensor of features: it returns the
+    outputs of the rest of the network, logits of classes [N, K], or embeddings [N, K] ([K] of a
+    tensor without a sample axis). With --metric what counts is given outright: under the name of
+    a tensor, or as the only one, weights [C] of the squared errors of channels, or a symmetric
+    matrix [C, C].
 
     With --keep the profile recommends the least task SNR at which --task loses no more, found on
     samples held out in turn; encode without a quality takes it. Without --task no labels are
@@ -78,7 +79,9 @@ def command(
     with complete(output, force) as out:
         if transform == "neural":
             checkpoint = Path(checkpoint_of(output))
-            data = train_network.train(opened(dumps), options, asked, checkpoint, quiet)
+            with asked_of.gradients_of(dumps, quiet) as task:
+                sources = opened(dumps)
+                data = train_network.train(sources, options, asked, checkpoint, quiet, task)
         else:
             data = Profile.pack(asked_of.train(dumps, options, quiet))
         out.write(data)

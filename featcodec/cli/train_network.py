@@ -31,8 +31,13 @@ class Asked:
                 raise click.UsageError(f"--{option} is for --transform neural")
 
 
-def train(sources: Any, options: Any, asked: Asked, checkpoint: Path, quiet: bool) -> bytes:
-    """Train a network, tell of it, and return the bytes of its profile."""
+def train(
+    sources: Any, options: Any, asked: Asked, checkpoint: Path, quiet: bool, task: Any = None
+) -> bytes:
+    """Train a network, tell of it, and return the bytes of its profile.
+
+    `task` are the gradients that weigh its errors, if any do.
+    """
     from ..coding.profile import Profile
     from ..errors import InvalidInput
 
@@ -51,16 +56,22 @@ def train(sources: Any, options: Any, asked: Asked, checkpoint: Path, quiet: boo
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InvalidInput(f"--device {device}: {str(error).splitlines()[0]}") from None
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(cores())
     usual = Plan()
     steps, seed = asked.steps or usual.steps, asked.seed or usual.seed
     plan = replace(usual, steps=steps, seed=seed, device=device)
     start = Profile.load(asked.start) if asked.start else None
-    name = Path(checkpoint.stem).stem  # of the profile, whose checkpoint has one suffix more
     tell = (lambda _: None) if quiet else teller(plan)
-    found = train_network(sources, options, plan, checkpoint, name, start, tell)
+    found = train_network(sources, options, plan, checkpoint, start, tell, task=task)
     checkpoint.unlink(missing_ok=True)
     return Profile.pack([], found)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def teller(plan: "Plan") -> Any:

@@ -49,8 +49,8 @@ class Asked:
         asked = [f"--{name}" for name, value in ways.items() if value]
         if len(asked) > 1:
             raise click.UsageError(f"choose one of {' and '.join(asked)}")
-        if asked and transform != "linear":
-            raise click.UsageError(f"{asked[0]} is for --transform linear")
+        if self.keep is not None and transform != "linear":
+            raise click.UsageError("--keep is for --transform linear")
         if len(self.outputs) not in (1, len(self.heads)):
             raise click.UsageError("--outputs is given once, or once for each --head")
         for name in self.heads:
@@ -78,7 +78,7 @@ class Asked:
         from ..training.linear import train
         from .train import opened
 
-        with self._gradients_of(dumps, quiet) as task:
+        with self.gradients_of(dumps, quiet) as task:
             entries = train(opened(dumps), options, task)
         if self.keep is None:
             return entries
@@ -111,7 +111,7 @@ class Asked:
             return search.of(sources, task, entries)
 
     @contextmanager
-    def _gradients_of(self, dumps: Sequence[str], quiet: bool) -> "Iterator[TaskGradients | None]":
+    def gradients_of(self, dumps: Sequence[str], quiet: bool) -> "Iterator[TaskGradients | None]":
         """Provide the gradients for dumps of features, None when no task is asked for."""
         if not (self.gradients or self.metric or self.heads):
             yield None
@@ -195,17 +195,15 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--gradients",
             metavar="PATH",
-            help="linear: gradients of a task, in one dump or in a folder of dumps of these names.",
+            help="Gradients of a task, in one dump or in a folder of dumps of these names.",
         ),
-        click.option(
-            "--metric", metavar="PATH", help="linear: a dump of weights of channels, see above."
-        ),
+        click.option("--metric", metavar="PATH", help="A dump of weights of channels, see above."),
         click.option(
             "--head",
             "heads",
             multiple=True,
             metavar="MODULE:FUNCTION[=W]",
-            help="linear: makes the gradients, see above; several count by their weights.",
+            help="Makes the gradients, see above; several count by their weights.",
         ),
         click.option(
             "--outputs",
@@ -226,7 +224,9 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--task", "score", metavar="MODULE:FUNCTION", help="With --keep: as for eval."
         ),
-        click.option("--keep", type=float, metavar="LOSS", help="Recommend a quality, see above."),
+        click.option(
+            "--keep", type=float, metavar="LOSS", help="linear: recommend a quality, see above."
+        ),
     )
     for add in reversed(added):
         packed = add(packed)

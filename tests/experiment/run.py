@@ -92,7 +92,7 @@ def train(features: Path, work: Path, names: list[str], steps: int | None, leave
         checkpoint = work / f"{name}.checkpoint"
         normalise = name != "unaligned"
         found: Network = train_network(
-            sources, Options(), plan, checkpoint, name, tell=tell, normalise=normalise
+            sources, Options(), plan, checkpoint, tell=tell, normalise=normalise
         )
         target.write_bytes(Profile.pack([], found))
 

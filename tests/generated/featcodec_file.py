@@ -99,6 +99,7 @@ class FeatcodecFile(KaitaiStruct):
         interpolated = 8
         weighted = 9
         low_rank = 10
+        context_means = 11
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -1298,13 +1299,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.context_means) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.banded:
@@ -1339,13 +1340,27 @@ class FeatcodecFile(KaitaiStruct):
                 if not _.value <= 1048576:
                     raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/10")
 
-            if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context)) :
+            if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
                 pass
                 self.offsets = FeatcodecFile.Integers(self._io, self, self._root)
 
-            if self.transform == FeatcodecFile.Transform.context:
+            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
                 pass
                 self.own_tables = FeatcodecFile.OwnTables(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.context_means:
+                pass
+                self.means = FeatcodecFile.Integers(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.context_means:
+                pass
+                self.len_mean_table = FeatcodecFile.Varint(self._io, self, self._root)
+
+            if self.transform == FeatcodecFile.Transform.context_means:
+                pass
+                self._raw_mean_table = self._io.read_bytes(self.len_mean_table.value)
+                _io__raw_mean_table = KaitaiStream(BytesIO(self._raw_mean_table))
+                self.mean_table = FeatcodecFile.Table(_io__raw_mean_table, self, self._root)
 
             if self.transform == FeatcodecFile.Transform.interpolated:
                 pass
@@ -1369,11 +1384,11 @@ class FeatcodecFile(KaitaiStruct):
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             _ = self.scales
             if not  ((self.transform != FeatcodecFile.Transform.interpolated) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/18")
+                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/21")
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
-            if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/19")
+            if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/22")
 
 
         def _fetch_instances(self):
@@ -1404,13 +1419,25 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.peak._fetch_instances()
 
-            if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context)) :
+            if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
                 pass
                 self.offsets._fetch_instances()
 
-            if self.transform == FeatcodecFile.Transform.context:
+            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
                 pass
                 self.own_tables._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.context_means:
+                pass
+                self.means._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.context_means:
+                pass
+                self.len_mean_table._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.context_means:
+                pass
+                self.mean_table._fetch_instances()
 
             if self.transform == FeatcodecFile.Transform.interpolated:
                 pass
@@ -2676,4 +2703,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "232b1cf76ee25a92581f9419f5f672ba639bdfe2c65997e307ead95773be26ae"
+KSY_SHA256 = "dbd5f6f99155bd2773da11a4226cfabdb992a9e8a00c3312b3a80134a0e8e15b"

@@ -1,4 +1,4 @@
-"""Context modelling (SPEC §7.9, §7.13, §7.15): files by hand, and faulty ones."""
+"""Context modelling (SPEC §7.9, §7.13, §7.15, §7.18): files by hand, and faulty ones."""
 
 import io
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
 from featcodec.container.group import GroupHeader, Lossy, Part
 from featcodec.container.model import Model
-from featcodec.container.sections import SECTION, V3, V4, V5
+from featcodec.container.sections import SECTION, V3, V4, V5, V6
 from featcodec.container.wire import Builder, deflate
 from featcodec.container.writer import Writer
 from featcodec.entropy import contexts, family, integers, shapes, symbols
 from featcodec.entropy.tables import Table
-from featcodec.modes.context import ContextFields, ShapedFields
+from featcodec.modes.context import ContextFields, MeansFields, ShapedFields
 from featcodec.modes.context import coder as context_coder
 
 from .edit import PLAIN, Change, damaged, lossy, rewrite, signed, unknown_transform, with_model
@@ -34,9 +34,14 @@ def made() -> Iterator[Vector]:
     shaped = {"transform": "context", "fields": ShapedFields(integers.pack(offsets), packed(OWN))}
     yield valid("203-shapes-by-hand", by_hand(shaped, V5, OWN))
     yield valid("204-shapes-line-by-hand", by_hand(shaped, V5, OWN, (15,)))
+    fields = MeansFields(integers.pack(offsets), packed(OWN), *MEANS)
+    means = {"transform": "context-means", "fields": fields}
+    yield valid("340-means-by-hand", by_hand(means, V6, OWN))
+    yield valid("341-means-line-by-hand", by_hand(means, V6, OWN, (15,)))
     yield from faults_of_version_3()
     yield from faults_of_version_4()
     yield from faults_of_version_5()
+    yield from faults_of_means()
 
 
 def offsets_of(offsets: np.ndarray) -> ContextFields:
@@ -64,6 +69,13 @@ OWN = {
     shapes.with_shape(233, 17): Table(2, 0, 1, 2, (3,)),
 }
 
+# Expected means of two channels and of all activities, and the table of symbols.
+TABLE_OF_MEANS = Table(2, 1, 60, 140, (90,))
+MEANS = (
+    integers.pack(np.array([-4096, 4096, *range(-40, 40, 5)])),
+    integers.pack_table(TABLE_OF_MEANS),
+)
+
 
 def by_hand(
     changes: dict[str, Any],
@@ -85,7 +97,7 @@ def by_hand(
         centre_exponent=4,
         centre=integers.pack(np.array([5, -90])),
         scales=pack_scales(scales),
-        tables=b"" if version == V5 else pack_tables(tables),
+        tables=b"" if version >= V5 else pack_tables(tables),
     )
     header = Lossy(
         **PLAIN
@@ -98,9 +110,11 @@ def by_hand(
     for samples in (2, 1):
         levels = (scales.reshape(2, -1)[:, 0] - 4 + 1) >> 1
         known = contexts.Contexts(grid, levels, samples)
-        if version == V5:
+        if version >= V5:
             known = shapes.ShapedContexts(grid, levels, samples, shapes.having(tables))
         arrays = _symbols(rng, known, tables)
+        if version == V6:
+            arrays.append((rng.integers(-9, 10, 2 * samples).astype("i4"), TABLE_OF_MEANS))
         arrays.append((rng.integers(-5, 6, 2 * samples).astype("i4"), family.table(4)))
         rows = Builder()
         rows.u8(150)
@@ -279,3 +293,44 @@ def faults_of_version_5() -> Iterator[Vector]:
         yield fault(name, reason, rewrite(data, change, version=version))
     yield fault("shapes-entry", "transform 7 in an entry of a profile", of_profile, profile)
     yield fault("transform-8", "a transform that is unknown", unknown_transform(maps, 8))
+
+
+def with_means(means: bytes, table: bytes = MEANS[1], **changes: Any) -> Change:
+    """Give a model means of maps, which its symbols do not have."""
+    fields = MeansFields(integers.pack(np.arange(48)), b"", means, table)
+    return with_model(transform="context-means", fields=fields, tables=b"", **changes)
+
+
+def faults_of_means() -> Iterator[Vector]:
+    maps, volume = sound("160-restored-relu"), sound("013-volume")
+    channels = 24
+    large, count = np.full(channels + 16, 4097), np.arange(channels + 15)
+    profile, of_profile = entry_of("context-means", 6, fields=MeansFields(b"", b"", b"", MEANS[1]))
+    cases = {
+        "means-old-version": ("transform 11 in a file of 5.0", with_means(b""), V5, maps),
+        "means-reflector": (
+            "transform 11 with a reflector, of zeros",
+            with_means(b"", reflectors=1),
+            V6,
+            maps,
+        ),
+        "means-cube": ("transform 11 with blocks that are cubes", with_means(b""), V6, volume),
+        "means-large": ("an expected mean of 4097", with_means(integers.pack(large)), V6, maps),
+        "means-few": ("one expected mean too few", with_means(integers.pack(count)), V6, maps),
+        "means-no-table": ("no table of means", with_means(b"", b""), V6, maps),
+        "means-behind": (
+            "a byte behind the table of means",
+            with_means(b"", MEANS[1] + b"\0"),
+            V6,
+            maps,
+        ),
+        "means-symbols": (
+            "symbols without means, of a model that has them",
+            with_means(b""),
+            V6,
+            maps,
+        ),
+    }
+    for name, (reason, change, version, data) in cases.items():
+        yield fault(name, reason, rewrite(data, change, version=version))
+    yield fault("means-entry", "transform 11 in an entry of a profile", of_profile, profile)

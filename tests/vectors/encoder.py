@@ -241,10 +241,17 @@ def _maps() -> dict[str, Encoded]:
     ) -> Encoded:
         return Encoded({"x": array}, metadata, {"snr": snr, "transform": transform}, **more)
 
-    banded, context = {"shows": mode("banded")}, {"shows": mode("context", "context-v4")}
-    curve, shaped = {"shows": is_corrected}, {"shows": mode("context")}
+    banded, context = (
+        {"shows": mode("banded")},
+        {"shows": mode("context", "context-v4", "context-means")},
+    )
+    curve, shaped = {"shows": is_corrected}, {"shows": mode("context", "context-means")}
+    means = {"shows": mode("context-means")}
     sparse = np.maximum(np.random.default_rng(3).normal(size=(4, 8, 40, 40)).cumsum(3), 0)
     sparse = sparse.astype(np.float16)
+    chance = np.random.default_rng(4)
+    weak = chance.gamma(0.3, size=(120, 8, 1, 1)) * chance.normal(size=(120, 8, 8, 8))
+    weak = np.maximum(weak, 0).astype(np.float32)
     lines, volume = sparse[:, :, 0].reshape(4, 8, 40), sparse[:2, :2, :6].reshape(2, 2, 6, 4, 10)
     of_vit = NLD | {"prefix_tokens": "1", "grid": "4,4"}
     return {
@@ -259,6 +266,17 @@ def _maps() -> dict[str, Encoded]:
         "163-restored-blocks": coded(blocks, NCHW, 25, "context", **context),
         "200-shapes-maps": coded(sparse, NCHW, 25, "context", **shaped),
         "201-shapes-lines": coded(lines, {"layout": "NCL"}, 15, "context", **shaped),
+        "342-means-maps": coded(weak, NCHW, 7, "context", **means),
+        "343-means-lines": coded(
+            weak.reshape(120, 8, 64), {"layout": "NCL"}, 7, "context", **means
+        ),
+        "344-means-blocks": coded(
+            weak.reshape(12, 10, 8, 8, 8).transpose(0, 2, 3, 1, 4).reshape(12, 8, 8, 80),
+            NCHW,
+            8,
+            "context",
+            **means,
+        ),
         "202-shapes-volume": coded(volume, {"layout": "NCTHW"}, 15, "context", **shaped),
     }
 

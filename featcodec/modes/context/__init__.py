@@ -1,13 +1,14 @@
-"""Context modelling of lines and maps in the sample domain (SPEC §7.9, §7.13 to §7.15).
+"""Context modelling of lines and maps in the sample domain (SPEC §7.9, §7.13 to §7.15, §7.18).
 
 Decoded neighbours pick the entropy table of each symbol, and set its reconstruction point. With
 `context`, the shape of the neighbourhood picks it too; `context-v4` is for maps where that does not
-pay. `context-v3` takes the reconstruction points of the tables; it is only read.
+pay, `context-means` for maps whose means would err. `context-v3` takes the reconstruction points of
+the tables; it is only read.
 """
 
 from dataclasses import dataclass
 
-from ...container.sections import V3, V4, V5
+from ...container.sections import V3, V4, V5, V6
 from ...container.wire import Builder, Cursor
 from ..mode import Fields, Mode
 
@@ -41,8 +42,26 @@ class ShapedFields(ContextFields):
         return cls(cursor.blob(), cursor.blob())
 
 
+@dataclass(frozen=True)
+class MeansFields(ShapedFields):
+    """What is expected of the means of maps, and the table of what is not."""
+
+    means: bytes  # packed integers
+    mean_table: bytes
+
+    def pack(self, out: Builder) -> None:
+        super().pack(out)
+        out.blob(self.means)
+        out.blob(self.mean_table)
+
+    @classmethod
+    def unpack(cls, cursor: Cursor) -> "MeansFields":
+        return cls(*(cursor.blob() for _ in range(4)))
+
+
 MODES = (
     Mode("context-v3", 2, V3, "context"),
     Mode("context-v4", 6, V4, "context", ContextFields, trellis=True),
     Mode("context", 7, V5, fields=ShapedFields, trellis=True),
+    Mode("context-means", 11, V6, "context", MeansFields, trellis=True),
 )

@@ -1,6 +1,7 @@
 """Maps without a transform as a candidate: scales, tables and offsets fitted to a sample."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -8,16 +9,19 @@ from ...coding.model import pack_scales
 from ...coding.parts.base import PartCoder
 from ...container.group import Part
 from ...encoding.fit import fitting
+from ...encoding.search import cost
 from ...encoding.search.candidate import Candidate, scale_of
 from ...entropy import contexts, fit, integers
 from ...entropy.contexts import Contexts
 from ...quantise.scalar import Thresholds, quantise
 from . import reconstruction
-from .balance import weight_of
 from .coder import Own
 from .dependent import DependentContextCoder
 from .fit import ShapeCounts, choose
+from .means import NUMBER, MeanErrors, fitted
 from .scalar import ContextCoder, by_place
+
+Coded = tuple[np.ndarray, Contexts]  # latents (points, columns) of a class, and their symbols
 
 
 class ContextCandidate(Candidate):
@@ -27,7 +31,7 @@ class ContextCandidate(Candidate):
     START = Thresholds(0.6, 0.55)  # before there are tables
 
     def rough(self, step: float) -> PartCoder:
-        return replace(self._fitted(step, rounds=1)[0], balance=0.0)  # whose passes take time
+        return self._fitted(step, rounds=1)[0]
 
     def nearly(self, step: float) -> PartCoder:
         return self._fitted(step, rounds=2)[0]
@@ -40,20 +44,30 @@ class ContextCandidate(Candidate):
         self, step: float, rounds: int, by_shape: bool = False
     ) -> tuple[ContextCoder, float]:
         default = self._default(step)
-        coder = default
+        coder, coded, of_means = default, list[Coded](), 0.0
         # Thresholds depend on the tables, and the tables on the symbols. Shapes are told apart only
         # where that may pay for their tables.
         for last in [False] * (rounds - 1) + [True]:
             shaped = ShapeCounts.empty() if last and by_shape else None
-            counts, fitted = self._counted(coder, shaped)
+            counts, after, coded = self._counted(coder, shaped)
             own, bits = fitting.choose_tables(default, counts, self.fraction, empty=False)
             if shaped:
                 found, fewer = choose(default, counts, shaped, self.fraction)
                 own, bits = (found, fewer) if fewer < bits else (own, bits)
-            coder = fitted.with_tables(own)
+            coder = after.with_tables(own)
         assert coder.offsets is not None
         side = pack_scales(coder.scales), integers.pack(coder.offsets.ravel())
-        return coder, bits + 8 * sum(map(len, side))
+        # A step that divides the saturation value leaves most values no error to be moved by.
+        if rounds > 1 and not self.on_saturation:
+            values = counts.total / self.fraction
+            saved = partial(cost.bits_of_error, bits=bits, values=values)
+            errors = [
+                MeanErrors.of(coder.errors(*each), each[1], step, len(coder.scales))
+                for each in coded
+            ]
+            means, of_means = fitted(errors, self.fraction, saved)
+            coder = replace(coder, means=means)
+        return coder, bits + of_means + 8 * sum(map(len, side))
 
     def _default(self, step: float) -> ContextCoder:
         """Return a coder with the built-in tables."""
@@ -76,14 +90,18 @@ class ContextCandidate(Candidate):
 
     def count(self, coder: PartCoder) -> fitting.Counts:
         assert isinstance(coder, ContextCoder)
-        return self._counted(coder)[0]
+        counts, _, _ = self._counted(coder)
+        return counts
 
     def part(self, coder: PartCoder) -> Part:
         """Return what the group header stores."""
         assert isinstance(coder, ContextCoder)
         assert coder.offsets is not None
         model = replace(self.model, scales=coder.scales, scale_unit=2)
-        if coder.shaped is None and len(model.block) == 2:
+        if coder.means is not None:
+            own = Own(coder.offsets, coder.tables, coder.means)
+            model = replace(model, transform="context-means", own=own)
+        elif coder.shaped is None and len(model.block) == 2:
             own = Own(coder.offsets)
             model = replace(model, transform="context-v4", tables=coder.tables, own=own)
         else:
@@ -92,8 +110,8 @@ class ContextCandidate(Candidate):
 
     def _counted(
         self, coder: ContextCoder, shaped: ShapeCounts | None = None
-    ) -> tuple[fitting.Counts, ContextCoder]:
-        """Return counts, and the coder with what is best for them.
+    ) -> tuple[fitting.Counts, ContextCoder, list[Coded]]:
+        """Return counts, the coder with what is best for them, and what they are of.
 
         These are the mean reconstruction points of each table, the offsets and, where it had none,
         the weight of the errors of means. Symbols are counted by shapes, too, where that is asked.
@@ -102,7 +120,7 @@ class ContextCandidate(Candidate):
         sums: dict[int, np.ndarray] = {}
         sets = reconstruction.SETS if self.dependent else 1
         around = np.zeros((2, sets, reconstruction.CLASSES, reconstruction.KINDS))
-        coded: list[tuple[np.ndarray, Contexts]] = []
+        coded: list[Coded] = []
         for sizes, latents in self.latents.items():
             rows, known = by_place(latents), coder.contexts(sizes, latents.shape[-1])
             for number, chosen, symbols in coder.decided(rows, known):
@@ -116,15 +134,17 @@ class ContextCandidate(Candidate):
             coded.append((rows, known))
         counts.offsets = dict.fromkeys(sums, (0.0, 0.0))  # those of tables are not used
         expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
-        fitted = replace(coder, expected=expected, offsets=reconstruction.fit_offsets(around))
+        offsets = reconstruction.fit_offsets(around)
+        after = replace(coder, expected=expected, offsets=offsets, means=None)
         if coder.offsets is None:
-            if self.on_saturation:  # lambda is sought by the error, which moving values would blur
-                return counts, fitted
-            balance = weight_of(fitted.errors(*each) for each in coded)
-            return counts, replace(fitted, balance=balance)
-        errors = (coder.errors(*each) for each in coded)
-        counts.error = sum(float(np.vdot(error, error)) for error in errors)
-        return counts, fitted
+            return counts, after, coded
+        for each in coded:
+            of_means, errors = coder.with_means(*each)
+            counts.error += float(np.vdot(errors, errors))
+            if of_means is not None:
+                found, before = fit.Histogram.of(of_means), counts.histograms.get(NUMBER)
+                counts.histograms[NUMBER] = found if before is None else before + found
+        return counts, after, coded
 
 
 def excess_of(

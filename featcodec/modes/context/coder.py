@@ -16,8 +16,9 @@ from ...entropy.tables import Table
 from ...errors import Corrupt, Damage
 from ..coder import CoderArguments, ModeCoder
 from ..mode import Fields
-from . import ContextFields, ShapedFields, reconstruction
+from . import ContextFields, MeansFields, ShapedFields, reconstruction
 from .dependent import DependentContextCoder
+from .means import ACTIVITIES, LARGEST, Means
 from .scalar import ContextCoder
 
 MOST_BYTES = 1 << 20  # of tables, unpacked
@@ -29,6 +30,7 @@ class Own:
 
     offsets: np.ndarray  # of reconstruction points
     tables: Mapping[int, Table] | None = None  # those of shapes among them; None: before 5.0
+    means: Means | None = None  # of maps
 
 
 class ContextModeCoder(ModeCoder):
@@ -53,7 +55,8 @@ class ContextModeCoder(ModeCoder):
         if np.abs(offsets).max() > reconstruction.LARGEST:
             raise Corrupt(f"the offset of a reconstruction point is above {reconstruction.LARGEST}")
         tables = unpack_tables(fields.own_tables) if isinstance(fields, ShapedFields) else None
-        return Own(offsets.reshape(shape), tables)
+        means = unpack_means(fields, channels) if isinstance(fields, MeansFields) else None
+        return Own(offsets.reshape(shape), tables, means)
 
     def pack(self, own: Own | None) -> Fields:
         if own is None:
@@ -61,13 +64,17 @@ class ContextModeCoder(ModeCoder):
         offsets = integers.pack(own.offsets.ravel())
         if own.tables is None:
             return ContextFields(offsets)
-        return ShapedFields(offsets, pack_tables(own.tables))
+        tables = pack_tables(own.tables)
+        if own.means is None:
+            return ShapedFields(offsets, tables)
+        return MeansFields(offsets, tables, *own.means.pack())
 
     def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
         own, kind = model.own, DependentContextCoder if header.dependent else ContextCoder
         if own is None:
             return kind(*arguments, positive=header.positive)
-        coder = kind(*arguments, positive=header.positive, offsets=own.offsets)
+        more = {"offsets": own.offsets, "means": own.means}
+        coder = kind(*arguments, positive=header.positive, **more)
         return coder if own.tables is None else coder.with_tables(own.tables)
 
 
@@ -95,6 +102,17 @@ def unpack_tables(data: bytes) -> dict[int, Table]:
         last = number
     cursor.end()
     return tables
+
+
+def unpack_means(fields: MeansFields, channels: int) -> Means:
+    """Invert `Means.pack`; raise Corrupt, or SymbolError when a rule is broken."""
+    both = integers.unpack(fields.means, channels + ACTIVITIES).astype(np.int64)
+    if np.abs(both).max() > LARGEST:
+        raise Corrupt(f"an expected mean of a map is above {LARGEST}")
+    table, end = integers.unpack_table(fields.mean_table, 0)
+    if end != len(fields.mean_table):
+        raise Corrupt("the table of the means of maps has bytes left over")
+    return Means(both[:channels], both[channels:], table)
 
 
 CODER = ContextModeCoder()

@@ -29,10 +29,10 @@ class DependentContextCoder(ContextCoder):
         return self.step * dependent.RATIO, 0.5 * (quantiser == 2)
 
     def _decide(
-        self, found: PassSymbols, values: np.ndarray, wanted: np.ndarray, runs: Sequence[Run]
+        self, found: PassSymbols, values: np.ndarray, runs: Sequence[Run]
     ) -> Iterator[Quantised]:
         scalar, chained = _split(runs)
-        yield from super()._decide(found, values, wanted, scalar)
+        yield from super()._decide(found, values, scalar)
         where = _laid(chained)
         lmbda = dependent.LAMBDA * self.lmbda / LAMBDA
         levels = []
@@ -41,7 +41,7 @@ class DependentContextCoder(ContextCoder):
             offsets = tuple(self.expected_of(n) for n in numbers)
             levels.append((len(places), chains.levels(*map(self.table, numbers), lmbda, offsets)))
         spacing = self.step * dependent.RATIO
-        symbols, second, _ = dependent.quantise(wanted.take(where), spacing, levels)
+        symbols, second, _ = dependent.quantise(values.take(where), spacing, levels)
         found.symbols[where], found.quantisers[where] = symbols, 1 + second
         order, arrays = chains.by_quantiser(_counts(chained), second, contexts.of_quantiser)
         latents, symbols = values.take(where[order]), symbols.take(order)

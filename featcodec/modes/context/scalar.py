@@ -14,6 +14,7 @@ from ...entropy.tables import Table, bits
 from ...quantise.dependent import Offsets
 from ...quantise.scalar import PLAIN, Thresholds, quantise, thresholds
 from . import reconstruction
+from .means import NUMBER, Means
 
 USUAL: Offsets = (0.15, 0.0, 0.0)
 
@@ -26,7 +27,7 @@ class ContextCoder(PartCoder):
     offsets: np.ndarray | None = None  # of reconstruction points; None: those of the tables (3.0)
     expected: Mapping[int, Offsets] = field(default_factory=dict)  # by table, while encoding
     shaped: np.ndarray | None = None  # which shapes have tables of their own; None: none
-    balance: float = 0.0  # the weight of the errors of means, while encoding; see `balance`
+    means: Means | None = None  # of maps; None: as the reconstruction points have them
 
     def with_tables(self, tables: Mapping[int, Table]) -> Self:
         """Return this coder with tables of numbers and of shapes."""
@@ -34,6 +35,8 @@ class ContextCoder(PartCoder):
         return replace(self, tables=tables, shaped=shapes.having(tables) if shaped else None)
 
     def table(self, number: int) -> Table:
+        if number == NUMBER and self.means is not None:
+            return self.means.table
         found = self.tables.get(number) or self.tables.get(number % shapes.NUMBERS)
         return found or contexts.table(number % shapes.NUMBERS, self.positive)
 
@@ -45,7 +48,7 @@ class ContextCoder(PartCoder):
     def deciding_like(self, other: PartCoder, lambda_scale: float) -> PartCoder:
         found = super().deciding_like(other, lambda_scale)
         assert isinstance(found, ContextCoder) and isinstance(other, ContextCoder)
-        return replace(found, expected=other.expected, balance=other.balance)
+        return replace(found, expected=other.expected)
 
     def contexts(self, sizes: Sizes, blocks: int) -> Contexts:
         """Return the contexts of a class of blocks, before any symbol is known."""
@@ -59,8 +62,19 @@ class ContextCoder(PartCoder):
         known = self.contexts(sizes, latents.shape[-1])
         rows = by_place(latents)
         coded = [(number, symbols) for number, _, symbols in self.decided(rows, known)]
-        errors = self.errors(rows, known)
+        symbols, errors = self.with_means(rows, known)
+        if symbols is not None:
+            coded.append((NUMBER, symbols))
         return coded, float(np.vdot(errors, errors))
+
+    def with_means(self, rows: np.ndarray, known: Contexts) -> tuple[np.ndarray | None, np.ndarray]:
+        """Return the symbols of the means of maps, if there are any, and what errors they leave."""
+        errors = self.errors(rows, known)
+        if self.means is None:
+            return None, errors
+        symbols = self.means.symbols(errors, known, self.step)
+        errors -= self.means.shift(symbols, known, self.step).astype(errors.dtype)
+        return symbols if self.means.table.magnitude else None, errors
 
     def decided(self, rows: np.ndarray, known: Contexts) -> Iterator[Quantised]:
         """Yield (number of table, copies of latents, int32 symbols) in coding order.
@@ -68,20 +82,9 @@ class ContextCoder(PartCoder):
         `rows` are latents (points, columns); `known` knows none of their symbols yet. They are
         decided pass by pass, because earlier passes determine the tables.
         """
-        wanted = rows
-        if self.balance:
-            trial = self.contexts(known.sizes, rows.shape[1] // len(self.scales))
-            for _ in self._passes(rows, rows, trial):
-                pass
-            wanted = rows + self.balance * self.errors(rows, trial).mean(axis=0)
-        yield from self._passes(rows, wanted, known)
-
-    def _passes(self, rows: np.ndarray, wanted: np.ndarray, known: Contexts) -> Iterator[Quantised]:
-        """Decide symbols for what is wanted of the latents."""
         for number, (places, _) in enumerate(known.lattice):
             found = PassSymbols.of(known.shape(number))
-            values = rows[places].reshape(-1), wanted[places].reshape(-1)
-            yield from self._decide(found, *values, known.runs(number))
+            yield from self._decide(found, rows[places].reshape(-1), known.runs(number))
             found.tell(known, number)
 
     def errors(self, rows: np.ndarray, known: Contexts) -> np.ndarray:
@@ -90,13 +93,14 @@ class ContextCoder(PartCoder):
         return rows - reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
 
     def _decide(
-        self, found: "PassSymbols", values: np.ndarray, wanted: np.ndarray, runs: Sequence[Run]
+        self, found: "PassSymbols", values: np.ndarray, runs: Sequence[Run]
     ) -> Iterator[Quantised]:
-        """Quantise what is wanted of the values of a pass, and yield in coding order."""
+        """Quantise the values of a pass, and yield in coding order."""
         for chosen, where in runs:
-            symbols = quantise(wanted.take(where), self.step, self.thresholds_of(chosen))
+            latents = values.take(where)
+            symbols = quantise(latents, self.step, self.thresholds_of(chosen))
             found.symbols[where] = symbols
-            yield chosen, values.take(where), symbols
+            yield chosen, latents, symbols
 
     def thresholds_of(self, number: int) -> Thresholds:
         """Return the thresholds of symbols of a table."""
@@ -119,6 +123,10 @@ class ContextCoder(PartCoder):
                 latents[places] = self._by_tables(found, runs)
         if self.offsets is not None:
             latents = reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
+        if self.means is not None:
+            table = self.means.table
+            symbols = next_symbols(latents.shape[1], table) if table.magnitude else 0
+            latents += self.means.shift(symbols, known, self.step).astype(self.dtype)
         aligned = latents.reshape(points, channels, blocks).transpose(1, 0, 2)
         return self.transform.inverse(np.ascontiguousarray(aligned), sizes)
 

@@ -23,6 +23,9 @@ with warnings.catch_warnings():  # it uses what newer versions of torch deprecat
     from compressai.layers import GDN
 
 
+FLOOR = 0.1  # of the mean squared gradient
+
+
 @dataclass(frozen=True)
 class Shape:
     """The sizes of a network."""
@@ -38,7 +41,7 @@ class Rates:
     """What a batch costs and how far off it is, a number for each picture."""
 
     bits: Tensor  # a value
-    error: Tensor  # mean square, in normalised units
+    error: Tensor  # mean square, in normalised units; with gradients as their task weighs it
 
 
 class Hyperprior(nn.Module):
@@ -64,8 +67,11 @@ class Hyperprior(nn.Module):
         self.hyper_model = EntropyBottleneck(n)
         self.latent_model = GaussianConditional(None)
 
-    def forward(self, pictures: Tensor, levels: Tensor) -> Rates:
-        """Return the rates of pictures (B, 1, T, C) at levels of quality (B,)."""
+    def forward(self, pictures: Tensor, levels: Tensor, gradients: Tensor | None = None) -> Rates:
+        """Return the rates of pictures (B, 1, T, C) at levels of quality (B,).
+
+        `gradients` are draws of a task's (B, draws, T, C), of mean square 1 about.
+        """
         gain = torch.exp2(self.gain[levels])[:, :, None, None]
         latents = self.analysis(pictures) * gain
         hyper = self.hyper_analysis(latents.abs())
@@ -78,7 +84,22 @@ class Hyperprior(nn.Module):
         restored = _rounded(latents) * torch.exp2(self.inverse_gain[levels])[:, :, None, None]
         decoded = self.synthesis(restored)[:, :, : pictures.shape[2], : pictures.shape[3]]
         values = pictures[0].numel()
-        return Rates(bits / values, ((decoded - pictures) ** 2).mean((1, 2, 3)))
+        return Rates(bits / values, distortion(decoded - pictures, gradients))
+
+
+def distortion(errors: Tensor, gradients: Tensor | None) -> Tensor:
+    """Return the mean squared error (B,) of errors (B, 1, T, C), weighed by a task's gradients.
+
+    The metric of a crop is the mean of g g' over its draws, whose expectation is that of all its
+    values: draws of two samples in one crop are independent, and of mean 0. White noise counts
+    as much as without; the floor keeps alive what no output reacts to.
+    """
+    square = (errors**2).mean((1, 2, 3))
+    if gradients is None:
+        return square
+    products = (gradients * errors).flatten(2).sum(2)
+    weighed = (products**2).mean(1) / errors[0].numel()
+    return (weighed + FLOOR * square) / (1 + FLOOR)
 
 
 def deviations(numbers: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ class Plan:
     rate: float = 1e-3  # of learning, at its peak
     seed: int = 0
     device: str = "cpu"
+    task: str | None = None  # whose gradients weigh errors
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,13 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = plan.rate * _schedule(step / plan.steps)
         rng = np.random.default_rng((plan.seed, step))
-        pictures = torch.from_numpy(batch(features, plan.batch, rng)).to(plan.device)[:, None]
+        crops, drawn = batch(features, plan.batch, rng)
+        pictures = torch.from_numpy(crops).to(plan.device)[:, None]
+        gradients = None if drawn is None else torch.from_numpy(drawn).to(plan.device)
         levels = torch.from_numpy(rng.integers(model.shape.levels, size=plan.batch))
         torch.manual_seed(hash((plan.seed, step)) & 0x7FFFFFFF)  # of the noise
         weight = lambdas[levels]
-        rates = model(pictures, levels.to(plan.device))
+        rates = model(pictures, levels.to(plan.device), gradients)
         # Without the root the errors at the highest qualities would drown the others.
         loss = ((rates.bits + weight * rates.error) / weight.sqrt()).mean()
         optimiser.zero_grad()
@@ -110,7 +113,11 @@ def _save(
 def _identity(plan: Plan, features: list[Features]) -> dict:
     """Return what a run must share with its checkpoint; it may go on on another device."""
     options = {key: value for key, value in asdict(plan).items() if key != "device"}
-    return {**options, "features": [[f.label, *f.tokens.shape] for f in features]}
+    return {
+        **options,
+        "features": [[f.label, *f.tokens.shape] for f in features],
+        "draws": [len(f.gradients) for f in features if f.gradients is not None],
+    }
 
 
 def _restore(
