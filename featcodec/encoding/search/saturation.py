@@ -19,7 +19,7 @@ def enter_sample_domain(
     """
     free = [
         race.consider(Recipe(model, None, values, lmbda))
-        for lmbda in lambdas[: 2 if race.samples.concentrated else 1]
+        for lmbda in lambdas[: 2 if race.samples.sparse else 1]
     ]
     if not race.samples.saturation:
         return
