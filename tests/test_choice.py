@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -184,6 +185,33 @@ def test_few_values_that_hold_most_of_the_variance_are_massive() -> None:
     back, rest = fc.load(data)["x"], values > -100
     np.testing.assert_array_equal(back[~rest], values[~rest])
     assert 12 <= snr(values[rest], back[rest]) < 12.3
+
+
+@pytest.mark.parametrize("rows", [5, 120])
+@pytest.mark.parametrize("wanted", [10, 30])
+def test_large_probabilities_are_features_however_few_they_are(rows: int, wanted: float) -> None:
+    rng = np.random.default_rng(rows)
+    logits = rng.normal(size=(rows, 1000))
+    places = np.arange(rows), rng.integers(0, 1000, rows)
+    logits[places] += rng.uniform(14, 20, rows)
+    powers = np.exp(logits)
+    values = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    data, (group,) = encoded({"p": values}, snr=wanted)
+    assert group.lossy is None or not group.lossy.clipped
+    assert snr(values, fc.load(data)["p"]) >= wanted
+    # A place and a value for each row, and what says how they are coded.
+    assert len(data) < 500 + rows * (math.log2(1000) + wanted / 6) / 8 * 1.5
+
+
+def test_lines_that_move_slowly_over_frames_have_no_channels() -> None:
+    rng = np.random.default_rng(1)
+    start = np.repeat(rng.uniform(20, 220, (30, 1)), 20, axis=0)  # of each tone
+    middle = start + np.cumsum(rng.normal(size=(600, 1)), axis=0) % 10
+    values = np.exp(-((np.arange(240) - middle) ** 2) / 18) * rng.uniform(0.3, 1, (600, 1))
+    values = (values + 1e-4 * rng.random(values.shape)).astype(np.float32)
+    data, (group,) = encoded({"p": values}, snr=20)
+    assert group.lossy is not None and not set(group.lossy.layout) & set("CD")
+    assert len(data) < 0.95 * len(fc.save({"p": values}, snr=20, layout="LD"))
 
 
 @pytest.mark.parametrize("wanted", [20, 45, 70])

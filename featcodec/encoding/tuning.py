@@ -30,6 +30,7 @@ RUNG_BITS = 1.25
 SLICE_RUNGS = (2.0, 3.5, 5.0, 7.0)
 SLICES_COST = 1.15
 SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
+NEAR, MOST_NEAR = 1 / 4, 1 / 2  # deviations, and the share of values that lie so close
 RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 
 # The race of trials.

@@ -22,7 +22,11 @@ SIDE_BITS, CHANNEL_BITS = 8.0 * 64, 4.0  # of tables, and of centres and scales
 def serves(samples: Samples, family: str) -> bool:
     """Return whether a family of modes may code a group by neighbours."""
     maps = len(samples.ones) in BLOCKS and not samples.group.layout.prefix
-    return samples.sparse if family == "auto" else family == "context" and maps
+    if family != "auto":
+        return family == "context" and maps
+    # Of values that are only near each other, channels tell more than neighbours where both do.
+    alone = not samples.ones or samples.channels == 1
+    return samples.sparse or (samples.concentrated and alone)
 
 
 def sample_domain_bits(samples: Samples, snr: float) -> float:

@@ -28,7 +28,7 @@ from .stacked import (
 # What axes may be, by rank; the inferred layout comes before them.
 LIKELY = {
     1: ("L",),
-    2: ("LD", "DL", "ND", "DN"),
+    2: ("LD", "DL", "ND", "DN", "NL", "HW"),
     3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW", "LCD"),
     4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNHW", "CTHW"),
     5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD"),

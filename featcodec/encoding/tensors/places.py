@@ -72,7 +72,10 @@ def doubts(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> dict[Layout,
         apart = min(of(layout, SAMPLE + INDEPENDENT, first=1), default=1.0) < PLACES
         as_places = float(apart) / 2 if likeness is None else likeness - least
         grid = of(layout, GRID)
-        as_none = 1 - min(1.0, min(grid) / NO_PLACES) if len(grid) > 1 else 0.0
+        # Without channels neighbours are all that tells of a value.
+        places = PLACES if likeness is None else NO_PLACES
+        judged = len(grid) > 1 or likeness is None
+        as_none = 1 - min(1.0, min(grid, default=0.0) / places) if judged else 0.0
         found[layout] = 1 + DOUBT * (as_places + as_none)
     return found
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -71,6 +72,16 @@ class Samples:
         self.sparse = self.zeros or repeated > tuning.RARE
         self.some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
+
+    @cached_property
+    def concentrated(self) -> bool:
+        """Whether most values lie close together, as probabilities do, and few carry the variance.
+
+        At a step of their own order such values are sparse, though none need be zero.
+        """
+        middle = np.median(self.some)
+        near = np.abs(self.some - middle) < tuning.NEAR * self.std
+        return self.sparse or bool(np.count_nonzero(near) > tuning.MOST_NEAR * self.some.size)
 
     @property
     def varying(self) -> float:

@@ -13,7 +13,9 @@ def stats_of(group: Group, sample: np.ndarray) -> value.ValueStats:
     """Return bounds, mean and deviation of a group, massive and non-finite values left out.
 
     `sample` are some of its values, from which the typical range is judged. Values beyond it are
-    massive when they are few and hold more of the variance than all others; else they are features.
+    massive when they are few, lie apart from the rest and hold more of the variance than all others
+    but less of the magnitude; else they are features. Of probabilities the large ones are all that
+    counts, and a tail may lead there; none between 0 and 1 is massive.
     """
     finite = _in_reach(sample[np.isfinite(sample)])
     pivot = float(np.median(finite)) if finite.size else 0.0
@@ -34,16 +36,20 @@ class Sums:
     count: int = 0
     cut: int = 0  # values that are not finite, or beyond the bounds
     beyond: int = 0
+    near: int = 0  # values within the bounds, but beyond half of them
+    odd: bool = False  # some finite value beyond the bounds is no probability
     total: float = 0.0
     square: float = 0.0
     square_beyond: float = 0.0
+    size: float = 0.0  # sums of magnitudes
+    size_beyond: float = 0.0
     lower: float = np.inf
     upper: float = -np.inf
 
     def add_all(self, group: Group) -> "Sums":
         for chunk in group.chunks():
             least, most = float(chunk.min()), float(chunk.max())
-            if not (self.low <= least and most <= self.high and math.isfinite(least + most)):
+            if not (self._typical(least) and self._typical(most)):
                 chunk = self._inside(chunk)
                 if not chunk.size:
                     continue
@@ -53,6 +59,7 @@ class Sums:
             shifted = chunk - chunk.dtype.type(self.pivot)
             self.total += float(shifted.sum())
             self.square += float(np.vdot(shifted, shifted))
+            self.size += float(np.abs(shifted).sum())
             self.count += chunk.size
         return self
 
@@ -63,14 +70,27 @@ class Sums:
         beyond = finite[~within].astype(np.float64) - self.pivot
         self.cut += chunk.size - int(np.count_nonzero(within))
         self.beyond += beyond.size
+        inside = finite[within]
+        self.near += inside.size - int(np.count_nonzero(self._typical(inside)))
         self.square_beyond += float(np.vdot(beyond, beyond))
-        return finite[within]
+        self.size_beyond += float(np.abs(beyond).sum())
+        outer = finite[~within]
+        self.odd |= bool(np.any((outer < 0) | (outer > 1)))
+        return inside
+
+    def _typical(self, values: np.ndarray | float) -> np.ndarray | bool:
+        """Return whether values are finite and lie within half of the bounds."""
+        low, high = (self.pivot + (bound - self.pivot) / 2 for bound in (self.low, self.high))
+        return np.isfinite(values) & (low <= values) & (values <= high)
 
     @property
     def massive(self) -> bool:
         """Whether what lies beyond the bounds is massive activations."""
-        few = self.beyond <= max(value.MASSIVE_VALUES, self.count * value.MASSIVE_SHARE)
-        return few and not self.square_beyond < self.square
+        if self.beyond > max(value.MASSIVE_VALUES, self.count * value.MASSIVE_SHARE):
+            return False
+        apart = self.odd and self.near <= self.beyond
+        less = self.beyond <= value.MASSIVE_VALUES or not self.size_beyond > self.size
+        return apart and less and not self.square_beyond < self.square
 
     @property
     def stats(self) -> value.ValueStats:

@@ -36,8 +36,11 @@ class ContextSearch(ModeSearch):
         enter_sample_domain(race, model, values, ContextCandidate.LAMBDAS)
 
     def suffices(self, race: Race) -> bool:
-        """Return whether context modelling surely beats a clustering of channels."""
-        if not self._serves(race):
+        """Return whether context modelling surely beats a clustering of channels.
+
+        Of values that are only near each other, places need not tell more than channels do.
+        """
+        if not (self._serves(race) and race.samples.sparse):
             return False
         return math.prod(self._block(race)) >= LEAST_PLACES
 
@@ -48,7 +51,9 @@ class ContextSearch(ModeSearch):
     def _serves(self, race: Race) -> bool:
         samples = race.samples
         maps = len(samples.ones) in BLOCKS and not samples.group.layout.prefix
-        return maps and (race.family == self.family or (race.family == "auto" and samples.sparse))
+        return maps and (
+            race.family == self.family or (race.family == "auto" and samples.concentrated)
+        )
 
 
 SEARCH = ContextSearch()

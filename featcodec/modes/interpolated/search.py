@@ -42,7 +42,7 @@ class InterpolatedSearch(ModeSearch):
 
     def _serves(self, race: Race) -> bool:
         samples = race.samples
-        if not samples.sparse or samples.saturation or samples.group.layout.prefix:
+        if not samples.concentrated or samples.saturation or samples.group.layout.prefix:
             return False
         if not race.allows(self.family) or len(samples.ones) not in (2, 3):
             return False
