@@ -26,7 +26,8 @@ from .decoding.decoder import Decoder
 from .dumps import Described, DumpWriter, aligned
 from .elements import FLOATS, nbytes
 from .errors import InvalidInput
-from .outputs import PROCESS, descriptor
+from .leftovers import PROCESS, hold
+from .outputs import descriptor
 from .pool import advance, results
 
 CHUNK = 1 << 18  # values converted at once
@@ -90,6 +91,7 @@ def decode_shared(decoder: Decoder, jobs: int) -> list[np.ndarray] | None:
     size = sum(nbytes(dtype, math.prod(shape)) for _, dtype, shape in described)
     prefix = f".featcodec-{PROCESS}-"
     with tempfile.NamedTemporaryFile(prefix=prefix, suffix=".part", dir=_memory(size)) as room:
+        hold(room.fileno())
         try:
             writer = _writer(decoder, cast(BinaryIO, room), None, described)
         except OSError:

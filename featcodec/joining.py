@@ -16,6 +16,7 @@ from .container.index import PartEntry, TensorEntry
 from .container.joining import Coded, check_alike, join, merged
 from .container.reader import Reader
 from .elements import FLOATS
+from .leftovers import alone
 from .opening import open_source
 from .outputs import complete, refuse_input
 from .rules import LOSSLESS
@@ -103,7 +104,8 @@ def append_file(
     from .request import Options
 
     options = options or Options()
-    with _opened(path) as before, ExitStack() as stack:
+    here = contextlib.nullcontext() if is_uri(path) else alone(path)
+    with here, _opened(path) as before, ExitStack() as stack:
         if any(header.lossy and header.lossy.neural for header in before.headers):
             options = replace(options, transform="neural")
         profile = profile or _profile_of(before)

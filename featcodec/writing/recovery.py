@@ -19,7 +19,7 @@ from ..container.joining import Coded, join
 from ..container.journal import Elements, Journal, Opened
 from ..container.reader import Reader
 from ..container.source import File, Within
-from ..errors import Truncated
+from ..errors import FeatcodecError, Truncated
 from ..outputs import complete, refuse_input
 from .chunk import Known, Stored, encode_chunk
 from .wish import Wish
@@ -54,6 +54,15 @@ def recover_file(
         wish = Wish.read(journal.wish, list(profiles), file.name)
         with complete(destination, overwrite) as out:
             return _write(journal, wish, out)
+
+
+def has_flushed(part: str | os.PathLike[str]) -> bool:
+    """Return whether a writer has flushed anything to what it left."""
+    try:
+        with closing(File.open(part)) as file:
+            return Journal(file).flushes > 0
+    except FeatcodecError:
+        return False
 
 
 def _write(journal: Journal, wish: Wish, out: BinaryIO) -> dict[str, tuple[int, ...]]:

@@ -1,0 +1,124 @@
+"""Nothing is lost, whatever happens: short forms of what `tests/trust` does for hours."""
+
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from featcodec import encode_file
+from featcodec.errors import InvalidInput
+from featcodec.joining import append_file
+from featcodec.leftovers import hold, leftovers, sweep, temporary_name
+from featcodec.numpy import load_file
+from featcodec.outputs import complete
+
+from .test_cli import run
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks and signals are those of POSIX")
+
+
+def harness(name: str, *words: str) -> str:
+    """Run one of `tests/trust`; return what it found."""
+    command = [sys.executable, "-m", f"tests.trust.{name}", "--seed", "3", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_kill_at_any_instant_loses_nothing() -> None:
+    found = harness("kill", "--kills", "18", "--only", "encode", "append", "writer")
+    assert found.count("6 kills") == 3 and "old" in found
+
+
+def test_a_full_disk_loses_nothing() -> None:
+    allowed = shutil.which("unshare") and shutil.which("mount")
+    mounts = "mount -t tmpfs none /mnt"
+    if not allowed or subprocess.run(["unshare", "-rm", "sh", "-c", mounts]).returncode:
+        words = ["--quota"]  # no file systems of our own: files of a limited size
+    else:
+        words = []
+    found = harness("full", "--times", "2", "--only", "decode", "writer", *words)
+    assert "old" in found
+
+
+def test_inputs_that_change_end_in_one_line_or_the_right_file() -> None:
+    assert harness("changes", "--times", "4", "--only", "encode", "append")
+
+
+# --- leftovers ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Iterator[dict[str, Path]]:
+    """Temporary files and folders: left over, in use, and what only looks like them."""
+    found = {name: tmp_path / temporary_name() for name in ("file", "folder", "used", "link")}
+    found["file"].write_bytes(b"half")
+    found["folder"].mkdir()
+    (found["folder"] / "input").write_bytes(b"half")
+    found["used"].write_bytes(b"half")
+    found["link"].symlink_to("kept")
+    for name in ("kept", ".featcodec-notes.part", "x.fcz.part"):
+        found[name] = tmp_path / name
+        found[name].write_bytes(b"mine")
+    with found["used"].open("rb") as used:
+        hold(used.fileno())
+        yield found
+
+
+def test_leftovers_are_those_that_no_process_holds(left: dict[str, Path], tmp_path: Path) -> None:
+    assert {*leftovers(tmp_path)} == {left["file"], left["folder"]}
+    shown = run("clean", "--dry-run", tmp_path).err
+    assert shown.count("would be removed") == 2 and left["file"].exists()
+    assert run("clean", tmp_path).err.count(", removed") == 2
+    assert {*tmp_path.iterdir()} == {*left.values()} - {left["file"], left["folder"]}
+    assert "nothing is left over" in run("clean", "-r", tmp_path).err
+    assert "is not a folder" in run("clean", left["kept"]).failed(1)
+
+
+def test_the_next_output_in_a_folder_sweeps_it(left: dict[str, Path], tmp_path: Path) -> None:
+    with complete(tmp_path / "x", overwrite=False) as out:
+        assert not left["file"].exists() and not left["folder"].exists() and left["used"].exists()
+        sweep(tmp_path)
+        assert not [*leftovers(tmp_path)], "what is being written is no leftover"
+        out.write(b"whole")
+    assert (tmp_path / "x").read_bytes() == b"whole"
+
+
+# --- several at once ----------------------------------------------------------------------------
+
+
+def test_an_output_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with (
+        pytest.raises(InvalidInput, match="exists; use overwrite=True"),
+        complete(path, overwrite=False) as late,
+    ):
+        late.write(b"late")
+        with complete(path, overwrite=False) as early:
+            early.write(b"early")
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("x", b"early")]
+
+
+def test_what_two_append_at_once_is_all_there(tmp_path: Path) -> None:
+    path = tmp_path / "x.fcz"
+    dumps = [tmp_path / f"{number}.safetensors" for number in range(5)]
+    for number, dump in enumerate(dumps):
+        save_file({"labels": np.full(10, number)}, dump)
+    encode_file(dumps[0], path)
+    threads = [threading.Thread(target=append_file, args=(path, [one])) for one in dumps[1:3]]
+    context = multiprocessing.get_context("spawn")
+    others = [context.Process(target=append_file, args=(path, [one])) for one in dumps[3:]]
+    for one in (*threads, *others):
+        one.start()
+    for one in (*threads, *others):
+        one.join()
+    assert sorted(load_file(path)["labels"].tolist()) == sorted([*range(5)] * 10)

@@ -1,0 +1,137 @@
+"""Coverage-guided fuzzing: whatever the bytes are, they are refused by name, or read alike.
+
+    python -m tests.trust.fuzz file --seconds 3600 --seed 1
+
+Targets: file, profile, message, headers, dump. Inputs are changed field by field, and put together
+again with their index, streams and checksums; checksums of symbols hold whatever they are, so that
+what lies behind them is reached, and both decoders must have come to the same ones. Findings go to
+build/fuzz/TARGET/found, one input of each kind, and the others go on. Needs atheris; without it
+inputs are changed blindly.
+"""
+
+import argparse
+import random
+import re
+import resource
+import sys
+import time
+import traceback
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+try:
+    import atheris
+except ImportError:
+    atheris = None  # type: ignore[assignment]
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 10.0  # of the processor, that an input of some kilobytes may take
+MEMORY = 3 << 30  # bytes of addresses beyond those of the start
+LARGEST = 1 << 16  # bytes of an input
+
+
+def keep(data: bytes, folder: Path, error: BaseException, most: int = 3) -> None:
+    """Store an input that went wrong, a few of each kind."""
+    frames = traceback.extract_tb(error.__traceback__)[-2:]
+    words = re.sub(r"[^a-z]+", "-", str(error).lower())[:40].strip("-")
+    places = [f"{Path(frame.filename).stem}.{frame.name}" for frame in frames]
+    kind = "-".join([type(error).__name__, *places, words])
+    if len(list(folder.glob(f"{kind}-*.bin"))) >= most:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{kind}-{zlib.crc32(data):08x}"
+    (folder / f"{name}.bin").write_bytes(data)
+    (folder / f"{name}.txt").write_text("".join(traceback.format_exception(error)))
+    print(f"found {name}", flush=True)
+
+
+class Fuzzer:
+    """One target: what is done with an input, how inputs are changed, and where they begin."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        from . import targets
+
+        self.target = targets.TARGETS[name]()
+        self.found = folder / name / "found"
+        self.corpus = folder / name / "corpus"
+        self.corpus.mkdir(parents=True, exist_ok=True)
+        for data in self.target.seeds():
+            if len(data) <= LARGEST:
+                (self.corpus / f"{zlib.crc32(data):08x}").write_bytes(data)
+        self.cases = 0
+
+    def one(self, data: bytes) -> None:
+        """Read an input; keep it where anything else happens than what may."""
+        self.cases += 1
+        began = time.process_time()
+        try:
+            self.target.read(data)
+            took = time.process_time() - began
+            assert took < SECONDS, f"{took:.1f} seconds"
+        except Exception as error:
+            keep(data, self.found, error)
+
+    def changed(self, data: bytes, most: int, seed: int) -> bytes:
+        """Return an input with some of its fields changed."""
+        chance = random.Random(seed)
+        if chance.random() < 0.8:
+            try:
+                return self.target.changed(chance, data)[:most]
+            except Exception:  # it cannot be taken apart any more
+                pass
+        if atheris is not None:
+            return bytes(atheris.Mutate(data, most))
+        from ..mutations.change import changed
+
+        return changed(chance, data)[:most]
+
+    def guided(self, seconds: float, seed: int) -> None:
+        """Let coverage choose what is changed."""
+        options = [f"-max_total_time={seconds:.0f}", f"-seed={seed}", f"-max_len={LARGEST}"]
+        options += [
+            "-rss_limit_mb=6000",
+            "-timeout=120",
+            "-print_final_stats=1",
+            "-close_fd_mask=0",
+        ]
+        options += [f"-artifact_prefix={self.found.parent}/", str(self.corpus)]
+        atheris.Setup([sys.argv[0], *options], self.one, custom_mutator=self.changed)
+        atheris.Fuzz()
+
+    def blind(self, seconds: float, seed: int) -> None:
+        """Change the seeds by chance."""
+        chance = random.Random(seed)
+        seeds = sorted(path.read_bytes() for path in self.corpus.iterdir())
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.one(self.changed(chance.choice(seeds), LARGEST, chance.getrandbits(32)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("target")
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz")
+    parser.add_argument("--again", type=Path, nargs="*", help="Read these inputs, and say what is.")
+    asked = parser.parse_args()
+    instrument: Callable = atheris.instrument_imports if atheris and not asked.again else None
+    if instrument is not None:
+        with instrument(include=["featcodec", "bitstream_spec"]):
+            fuzzer = Fuzzer(asked.target, asked.folder)
+    else:
+        fuzzer = Fuzzer(asked.target, asked.folder)
+    for path in asked.again or ():
+        fuzzer.target.read(path.read_bytes())
+    if asked.again:
+        return
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    run = fuzzer.guided if atheris else fuzzer.blind
+    run(asked.seconds, asked.seed)
+
+
+if __name__ == "__main__":
+    main()
