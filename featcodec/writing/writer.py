@@ -129,7 +129,7 @@ class Writer:
         self._closed = True
         with contextlib.suppress(FeatcodecError, OSError):  # there is an error already
             self._growth.end()
-        if has_flushed(self._part):
+        if self._kinds.known and has_flushed(self._part):
             kept = "has what was flushed; featcodec recover makes a file of it"
             error.add_note(f"{self._part} {kept}")
         else:
