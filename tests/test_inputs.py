@@ -1,6 +1,7 @@
 """Dumps of NumPy and torch: the same tensors as in safetensors, or one clear line."""
 
 import io
+import itertools
 import os
 import struct
 import subprocess
@@ -196,6 +197,21 @@ def test_an_unsound_array_is_one_clear_line(what: str, packed: bool, tmp_path: P
 def archive(path: Path) -> None:
     rng = np.random.default_rng(0)
     np.savez(path, a=rng.normal(size=(30, 30)), b=np.arange(50))
+
+
+def test_whatever_the_directory_of_an_archive_says_is_read_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    archive(path)
+    wanted, data = read(path), path.read_bytes()
+    for at in range(data.index(b"PK\1\2"), len(data)):
+        for width, fill in itertools.product((1, 2, 4), (b"\0", b"\xff", b"\x7f")):
+            path.write_bytes((data[:at] + fill * width + data[at + width :])[: len(data)])
+            try:
+                found = read(path)
+            except InvalidInput as error:
+                assert "\n" not in str(error)
+            else:
+                assert {*found.values()} <= {*wanted.values()}
 
 
 @given(place=st.floats(0, 1, exclude_max=True), cut=st.booleans())
