@@ -29,6 +29,7 @@ from .judge import judge_at
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, described, hidden
 from .room import check_features
+from .suspicious import suspicious
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
@@ -206,9 +207,17 @@ class DumpEncoder:
             sum(math.prod(t.shape) for t in self.source.tensors),
             min((h.snr_db for h in headers), default=math.inf),
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
-            remarks=tuple(hidden(self.groups, headers, qualities, self._names)),
+            remarks=(
+                *hidden(self.groups, headers, qualities, self._names),
+                *suspicious(self.groups, headers, self.profile if self._any else None),
+            ),
             lowest=Lowest.of(self.groups, qualities, self._names),
         )
+
+    @property
+    def _any(self) -> bool:
+        """Whether the profile may serve: no other transform is asked for."""
+        return self.options.transform == "auto" and not self.quality.lossless
 
     @property
     def _names(self) -> list[str]:
