@@ -209,15 +209,19 @@ class DumpEncoder:
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
             remarks=(
                 *hidden(self.groups, headers, qualities, self._names),
-                *suspicious(self.groups, headers, self.profile if self._any else None),
+                *suspicious(self.groups, headers, self._tried),
             ),
             lowest=Lowest.of(self.groups, qualities, self._names),
         )
 
     @property
-    def _any(self) -> bool:
-        """Whether the profile may serve: no other transform is asked for."""
-        return self.options.transform == "auto" and not self.quality.lossless
+    def _tried(self) -> Profile | None:
+        """The profile, where all of its entries for SNRs of values were tried."""
+        quality = self.quality
+        others = (quality.max_error, quality.row_snr, quality.task_snr, quality.lossless or None)
+        if self.profile is None or self.options.transform != "auto" or any(others):
+            return None
+        return self.profile if self.profile.entries_of(task=False) else None
 
     @property
     def _names(self) -> list[str]:

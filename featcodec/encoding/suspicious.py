@@ -36,10 +36,11 @@ def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
     """Return how a group differs from what a profile was trained on."""
     assert header.lossy is not None
     name, channels = group.names[0], group.layout.token_grid(group.shapes[0])[-1]
-    alike = [entry for entry in profile.entries if entry.channels == channels]
+    entries = [entry for _, entry in profile.entries_of(task=False)]
+    alike = [entry for entry in entries if entry.channels == channels]
     if not alike:
-        known = ", ".join(map(str, sorted({entry.channels for entry in profile.entries})))
-        return f"{name} has {channels} channels, its entries {known or 'none'}"
+        known = ", ".join(map(str, sorted({entry.channels for entry in entries})))
+        return f"{name} has {channels} channels, its entries {known}"
     entry = min(alike, key=lambda one: abs(one.std - header.lossy.std))  # type: ignore[union-attr]
     return (
         f"{name} has mean {header.lossy.mean:.3g} and deviation {header.lossy.std:.3g}, the nearest"
