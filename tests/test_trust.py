@@ -26,9 +26,9 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks and signals are those of POSIX")
 
 
-def harness(name: str, *words: str) -> str:
+def harness(name: str, *words: object) -> str:
     """Run one of `tests/trust`; return what it found."""
-    command = [sys.executable, "-m", f"tests.trust.{name}", "--seed", "3", *words]
+    command = [sys.executable, "-m", f"tests.trust.{name}", *map(str, words), "--seed", "3"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -52,6 +52,11 @@ def test_a_full_disk_loses_nothing() -> None:
 
 def test_inputs_that_change_end_in_one_line_or_the_right_file() -> None:
     assert harness("changes", "--times", "4", "--only", "encode", "append")
+
+
+def test_whatever_is_read_is_refused_or_read_alike(tmp_path: Path) -> None:
+    found = harness("fuzz", "message", "dump", "--seconds", "1", "--folder", tmp_path)
+    assert found.count(", 0 found") == 2, found
 
 
 # --- leftovers ----------------------------------------------------------------------------------

@@ -1,23 +1,24 @@
 """Coverage-guided fuzzing: whatever the bytes are, they are refused by name, or read alike.
 
-    python -m tests.trust.fuzz file --seconds 3600 --seed 1
+    python -m tests.trust.fuzz file message --seconds 3600 --seed 1
 
-Targets: file, profile, message, headers, dump. Inputs are changed field by field, and put together
-again with their index, streams and checksums; checksums of symbols hold whatever they are, so that
-what lies behind them is reached, and both decoders must have come to the same ones. Findings go to
-build/fuzz/TARGET/found, one input of each kind, and the others go on. Needs atheris; without it
-inputs are changed blindly.
+Inputs are changed field by field, and put together again with their index, streams and checksums;
+checksums of symbols hold whatever they are, so that what lies behind them is reached, and both
+decoders must have come to the same ones. Findings go to build/fuzz/TARGET/found, some inputs of
+each kind, and the others go on. Without atheris inputs are changed blindly. Ends with status 1 when
+anything was found.
 """
 
 import argparse
 import random
 import re
 import resource
+import shutil
+import subprocess
 import sys
 import time
 import traceback
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 try:
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 10.0  # of the processor, that an input of some kilobytes may take
 MEMORY = 3 << 30  # bytes of addresses beyond those of the start
 LARGEST = 1 << 16  # bytes of an input
+TARGETS = ("file", "profile", "message", "headers", "dump")
 
 
 def keep(data: bytes, folder: Path, error: BaseException, most: int = 3) -> None:
@@ -106,32 +108,61 @@ class Fuzzer:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.one(self.changed(chance.choice(seeds), LARGEST, chance.getrandbits(32)))
+        print(f"Done {self.cases} runs")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("target")
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz")
-    parser.add_argument("--again", type=Path, nargs="*", help="Read these inputs, and say what is.")
-    asked = parser.parse_args()
-    instrument: Callable = atheris.instrument_imports if atheris and not asked.again else None
-    if instrument is not None:
-        with instrument(include=["featcodec", "bitstream_spec"]):
-            fuzzer = Fuzzer(asked.target, asked.folder)
+def alone(target: str, folder: Path, seconds: float, seed: int) -> None:
+    """Fuzz one target in this process, which ends with it."""
+    if atheris is not None:
+        with atheris.instrument_imports(include=["featcodec", "bitstream_spec"]):
+            fuzzer = Fuzzer(target, folder)
     else:
-        fuzzer = Fuzzer(asked.target, asked.folder)
-    for path in asked.again or ():
-        fuzzer.target.read(path.read_bytes())
-    if asked.again:
-        return
+        fuzzer = Fuzzer(target, folder)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
-    run = fuzzer.guided if atheris else fuzzer.blind
-    run(asked.seconds, asked.seed)
+    run = fuzzer.blind if atheris is None else fuzzer.guided
+    run(seconds, seed)
+
+
+def apart(target: str, folder: Path, words: list[str]) -> int:
+    """Fuzz one target in a process of its own, and say what came of it; return what was found."""
+    shutil.rmtree(folder / target / "found", ignore_errors=True)
+    command = [sys.executable, "-m", "tests.trust.fuzz", target, *words, "--alone"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    [cases] = re.findall(r"^(?:Done |stat::number_of_executed_units: *)(\d+)", done.stdout, re.M)[
+        -1:
+    ]
+    found = len(list((folder / target / "found").glob("*.bin"))) + (done.returncode != 0)
+    print(f"{target}: {int(cases):,} cases, {seconds:.0f} s of a processor, {found} found")
+    if done.returncode:
+        print(done.stdout[-2000:])
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("targets", nargs="*", default=TARGETS, help=" ".join(TARGETS))
+    parser.add_argument("--seconds", type=float, default=600, help="of each")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.alone:
+        alone(asked.targets[0], asked.folder, asked.seconds, asked.seed)
+        return 0
+    words = [
+        "--seconds",
+        str(asked.seconds),
+        "--seed",
+        str(asked.seed),
+        "--folder",
+        str(asked.folder),
+    ]
+    return int(sum(apart(target, asked.folder, words) for target in asked.targets) > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
