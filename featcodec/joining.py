@@ -4,12 +4,11 @@ import contextlib
 import glob
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from .container.group import GroupHeader
 from .container.index import PartEntry, TensorEntry
@@ -18,7 +17,7 @@ from .container.reader import Reader
 from .elements import FLOATS
 from .leftovers import alone
 from .opening import open_source
-from .outputs import complete, refuse_input
+from .outputs import complete, refuse_input, spare
 from .rules import LOSSLESS
 from .stores import is_uri
 
@@ -132,7 +131,7 @@ def _several(paths: Sequence[Path_] | Path_) -> Sequence[Path_]:
 def _room(path: Path_) -> BinaryIO:
     """Return a file without a name, beside a path of this machine."""
     beside = None if is_uri(path) else Path(path).absolute().parent
-    return cast(BinaryIO, tempfile.TemporaryFile(dir=beside))
+    return spare(beside, path)
 
 
 def _profile_of(file: Coded) -> "Profile | None":

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from . import stores
 from .errors import InvalidInput
@@ -114,9 +114,21 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
             if not through:
                 _rename(temporary, target, overwrite)
         except OSError as error:
-            if error.filename not in (None, str(path), str(temporary)):
+            about = None if error.filename is None else str(error.filename)
+            if about not in (None, str(path), str(temporary)):
                 raise  # it is about another file
             raise InvalidInput(f"{path}: {error.strerror or error}") from None
+
+
+def spare(folder: Path | None, path: object) -> BinaryIO:
+    """Open a file without a name for what comes on the way to an output.
+
+    It lies in a folder, or where temporary files do. Raises InvalidInput, which names the output.
+    """
+    try:
+        return cast(BinaryIO, tempfile.TemporaryFile(dir=folder))
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager
@@ -124,7 +136,8 @@ def _removed(temporary: Path) -> Iterator[Path]:
     try:
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong before says more
+            temporary.unlink(missing_ok=True)
 
 
 def _held(temporary: Path, mode: int, stack: contextlib.ExitStack) -> BinaryIO:

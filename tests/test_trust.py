@@ -39,15 +39,41 @@ def test_a_kill_at_any_instant_loses_nothing() -> None:
     assert found.count("6 kills") == 3 and "old" in found
 
 
-def test_a_full_disk_loses_nothing() -> None:
-    allowed = shutil.which("unshare") and shutil.which("mount")
-    mounts = "mount -t tmpfs none /mnt"
-    if not allowed or subprocess.run(["unshare", "-rm", "sh", "-c", mounts]).returncode:
-        words = ["--quota"]  # no file systems of our own: files of a limited size
-    else:
-        words = []
+@pytest.fixture(scope="module")
+def mounts() -> bool:
+    """Whether a process may mount file systems of its own."""
+    if not (shutil.which("unshare") and shutil.which("mount")):
+        return False
+    command = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs none /mnt"]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def test_a_full_disk_loses_nothing(mounts: bool) -> None:
+    words = [] if mounts else ["--quota"]  # files of a limited size instead
     found = harness("full", "--times", "2", "--only", "decode", "writer", *words)
     assert "old" in found
+
+
+def test_where_nothing_can_be_written_one_line_names_the_output(
+    mounts: bool, tmp_path: Path
+) -> None:
+    if not mounts:
+        pytest.skip("no file systems of our own")
+    save_file({"x": np.ones((40, 8), np.float32)}, tmp_path / "x.safetensors")
+    encode_file(tmp_path / "x.safetensors", tmp_path / "x.fcz")
+    (tmp_path / "disk").mkdir()
+    script = f"""
+        mount -t tmpfs none disk && cp x.fcz disk && mount -o remount,ro disk || exit 9
+        for words in "encode x.safetensors -o disk/y.fcz" "append disk/x.fcz x.safetensors" \\
+            "decode x.fcz -o disk/y.npz" "decode x.fcz -o disk/y.safetensors" \\
+            "concat x.fcz -o disk/y.fcz" "train x.safetensors -o disk/y.fcp"
+        do {sys.executable} -m featcodec $words; echo status $? >&2; done"""
+    command = ["unshare", "-rm", "bash", "-c", script]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr
+    lines = said.splitlines()
+    assert lines[1::2] == ["status 1"] * 6, said
+    assert all("Read-only file system" in line and "disk/" in line for line in lines[::2]), said
+    assert ".featcodec" not in said and "/tmp" not in said
 
 
 def test_inputs_that_change_end_in_one_line_or_the_right_file() -> None:

@@ -1,12 +1,11 @@
 """A file of what a journal holds: what a writer ends with, and what an interrupted one leaves."""
 
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from ..container.journal import Elements, Journal, Opened
 from ..container.reader import Reader
 from ..container.source import File, Within
 from ..errors import FeatcodecError, Truncated
-from ..outputs import complete, refuse_input
+from ..outputs import complete, refuse_input, spare
 from .chunk import Known, Stored, encode_chunk
 from .wish import Wish
 
@@ -68,13 +67,13 @@ def has_flushed(part: str | os.PathLike[str]) -> bool:
 def _write(journal: Journal, wish: Wish, out: BinaryIO) -> dict[str, tuple[int, ...]]:
     """Write the file of a journal; return the shapes of its tensors."""
     files = [_coded(journal, piece) for piece in journal.pieces]
-    with tempfile.TemporaryFile(dir=Path(out.name).parent) as room:
+    with spare(Path(out.name).parent, out.name) as room:
         if journal.waiting or not files:
             known = Known()
             for file in files:
                 known.add(file)
             tensors = {name: _stored(journal, some) for name, some in journal.waiting.items()}
-            _, coded = encode_chunk(tensors, wish, known, cast(BinaryIO, room))
+            _, coded = encode_chunk(tensors, wish, known, room)
             files.append(coded)
         join(files, out, wish.metadata)
     out.flush()
