@@ -376,6 +376,21 @@ def test_tensors_of_torch_have_dotted_names(tmp_path: Path, new: bool) -> None:
         assert torch.equal(back[name].to(torch.complex64), tensor.to(torch.complex64)), name
 
 
+def test_a_torch_file_that_is_cut_off_kills_nobody(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path, x = tmp_path / "x.pt", torch.arange(1 << 20).reshape(1 << 10, 1 << 10)
+    torch.save({"x": x, "turned": x.T, "part": x[5:9]}, path)
+    with Dump(path) as dump:
+        read = {tensor.name: tensor.read for tensor in dump.tensors}
+        arrays = {name: read[name]() for name in ("x", "part")}
+        np.testing.assert_array_equal(np.asarray(arrays["x"]).reshape(x.shape), x.numpy())
+        np.testing.assert_array_equal(np.asarray(arrays["part"]), x[5:9].numpy().ravel())
+        os.truncate(path, 5000)  # who touched a map of it now would be killed
+        for name in read:
+            with pytest.raises(InvalidInput, match=r"x\.pt has changed"):
+                np.asarray(arrays[name] if name in arrays else read[name]())
+
+
 def test_what_torch_cannot_read_safely_is_not_read(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     for name, found in (
