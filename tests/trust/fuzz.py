@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 import traceback
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -30,7 +31,10 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 10.0  # of the processor, that an input of some kilobytes may take
 MEMORY = 3 << 30  # bytes of addresses beyond those of the start
 LARGEST = 1 << 16  # bytes of an input
-TARGETS = ("file", "profile", "message", "headers", "dump")
+KEPT = 1 << 13  # and of one that is kept in the repository
+SHA1 = 40  # letters of the name that libFuzzer gives an input
+CORPUS = Path(__file__).parent / "corpus"
+TARGETS = ("file", "salvage", "profile", "message", "headers", "dump")
 
 
 def keep(data: bytes, folder: Path, error: BaseException, most: int = 3) -> None:
@@ -48,6 +52,27 @@ def keep(data: bytes, folder: Path, error: BaseException, most: int = 3) -> None
     print(f"found {name}", flush=True)
 
 
+def kept(target: str) -> list[bytes]:
+    """Return the inputs that are kept because they reach what no vector does."""
+    path = CORPUS / f"{target}.zip"
+    if not path.exists():
+        return []
+    with zipfile.ZipFile(path) as archive:
+        return [archive.read(name) for name in archive.namelist()]
+
+
+def keep_new(target: str, folder: Path) -> None:
+    """Keep what a corpus has beside its seeds; of large inputs there are enough."""
+    found = {f"{zlib.crc32(data):08x}": data for data in kept(target)}
+    for path in sorted((folder / target / "corpus").iterdir()):
+        if len(path.name) == SHA1 and path.stat().st_size <= KEPT:
+            found[f"{zlib.crc32(path.read_bytes()):08x}"] = path.read_bytes()
+    CORPUS.mkdir(exist_ok=True)
+    with zipfile.ZipFile(CORPUS / f"{target}.zip", "w", zipfile.ZIP_LZMA) as archive:
+        for name, data in sorted(found.items()):
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_LZMA)
+
+
 class Fuzzer:
     """One target: what is done with an input, how inputs are changed, and where they begin."""
 
@@ -58,7 +83,7 @@ class Fuzzer:
         self.found = folder / name / "found"
         self.corpus = folder / name / "corpus"
         self.corpus.mkdir(parents=True, exist_ok=True)
-        for data in self.target.seeds():
+        for data in (*self.target.seeds(), *kept(name)):
             if len(data) <= LARGEST:
                 (self.corpus / f"{zlib.crc32(data):08x}").write_bytes(data)
         self.cases = 0
@@ -91,12 +116,7 @@ class Fuzzer:
     def guided(self, seconds: float, seed: int) -> None:
         """Let coverage choose what is changed."""
         options = [f"-max_total_time={seconds:.0f}", f"-seed={seed}", f"-max_len={LARGEST}"]
-        options += [
-            "-rss_limit_mb=6000",
-            "-timeout=120",
-            "-print_final_stats=1",
-            "-close_fd_mask=0",
-        ]
+        options += ["-rss_limit_mb=6000", "-timeout=120", "-print_final_stats=1"]
         options += [f"-artifact_prefix={self.found.parent}/", str(self.corpus)]
         atheris.Setup([sys.argv[0], *options], self.one, custom_mutator=self.changed)
         atheris.Fuzz()
@@ -148,6 +168,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600, help="of each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "fuzz")
+    parser.add_argument("--keep", action="store_true", help="Keep what reaches something new.")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.alone:
@@ -161,7 +182,12 @@ def main() -> int:
         "--folder",
         str(asked.folder),
     ]
-    return int(sum(apart(target, asked.folder, words) for target in asked.targets) > 0)
+    found = 0
+    for target in asked.targets:
+        found += apart(target, asked.folder, words)
+        if asked.keep:
+            keep_new(target, asked.folder)
+    return int(found > 0)
 
 
 if __name__ == "__main__":
