@@ -10,15 +10,16 @@ anything was found.
 """
 
 import argparse
+import io
 import random
 import re
 import resource
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 import traceback
-import zipfile
 import zlib
 from pathlib import Path
 
@@ -54,11 +55,11 @@ def keep(data: bytes, folder: Path, error: BaseException, most: int = 3) -> None
 
 def kept(target: str) -> list[bytes]:
     """Return the inputs that are kept because they reach what no vector does."""
-    path = CORPUS / f"{target}.zip"
+    path = CORPUS / f"{target}.tar.xz"
     if not path.exists():
         return []
-    with zipfile.ZipFile(path) as archive:
-        return [archive.read(name) for name in archive.namelist()]
+    with tarfile.open(path) as archive:
+        return [(archive.extractfile(one) or io.BytesIO()).read() for one in archive]
 
 
 def keep_new(target: str, folder: Path) -> None:
@@ -68,9 +69,11 @@ def keep_new(target: str, folder: Path) -> None:
         if len(path.name) == SHA1 and path.stat().st_size <= KEPT:
             found[f"{zlib.crc32(path.read_bytes()):08x}"] = path.read_bytes()
     CORPUS.mkdir(exist_ok=True)
-    with zipfile.ZipFile(CORPUS / f"{target}.zip", "w", zipfile.ZIP_LZMA) as archive:
-        for name, data in sorted(found.items()):
-            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_LZMA)
+    with tarfile.open(CORPUS / f"{target}.tar.xz", "w:xz") as archive:
+        for name, data in sorted(found.items(), key=lambda pair: pair[1]):  # what is alike together
+            one = tarfile.TarInfo(name)
+            one.size = len(data)
+            archive.addfile(one, io.BytesIO(data))
 
 
 class Fuzzer:
