@@ -16,7 +16,7 @@ PYTEST := -m pytest --numprocesses auto --dist worksteal
 test test-lowest: export OMP_NUM_THREADS = 1
 test test-lowest: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: demo test test-lowest lint kaitai clean
+.PHONY: demo test test-lowest lint kaitai fuzz kill soak clean
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -49,6 +49,23 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What tests/TRUST.md tells of, for long: SEED, SECONDS (of each target, and of the soak) and KILLS
+# may be given.
+SEED ?= 1
+SECONDS ?= 3600
+KILLS ?= 5000
+fuzz: .venv/test
+	-$(BIN)/python -m pip install --quiet --group fuzz # without it inputs are changed blindly
+	$(BIN)/python -m tests.trust.fuzz --seconds $(SECONDS) --seed $(SEED)
+
+soak: .venv/test
+	$(BIN)/python -m tests.trust.soak --seconds $(SECONDS) --seed $(SEED)
+
+kill: .venv/test
+	$(BIN)/python -m tests.trust.kill --kills $(KILLS) --seed $(SEED)
+	$(BIN)/python -m tests.trust.full --times 50 --seed $(SEED)
+	$(BIN)/python -m tests.trust.changes --times 100 --seed $(SEED)
 
 # The parser of tests/generated from bitstream_spec/featcodec.ksy; needs Node.js and npm.
 kaitai:

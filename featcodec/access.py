@@ -1,6 +1,5 @@
 """`safe_open`: tensors of a file one at a time, or by slices that decode what they touch."""
 
-import itertools
 import os
 from dataclasses import replace
 from types import TracebackType
@@ -14,11 +13,15 @@ from .coding.profile import Profile
 from .container.dump import no_tensor
 from .container.index import TensorEntry
 from .container.reader import Reader
+from .container.salvage import SalvageReader
 from .container.source import Source
 from .decode_jobs import decode_shared
 from .decoding.decoder import Decoder
+from .decoding.salvage import Salvager
 from .elements import nbytes
+from .errors import Corrupt, InvalidInput
 from .opening import Where, open_source
+from .slicing import Slice, without
 
 CACHE = 256 << 20  # bytes
 
@@ -59,6 +62,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         *,
         profile: Any = None,
         cache: int = CACHE,
+        damaged: str = "error",
     ) -> None:
         """Read the headers of a file; values are decoded when they are asked for.
 
@@ -70,27 +74,40 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
             profile: One or several, or their paths; those found by their hash go without.
             cache: Bytes of decoded values that are kept, at most, so that rows and tensors of a row
                 group are decoded once when they are asked for one after the other; 0 keeps none.
+            damaged: What damage costs: "error", whatever is asked for of it; "nan", the values of
+                a damaged row group alone, which become NaN, or 0 in types that have none; "skip",
+                rows of the leading axis that hold such values, which are left out. `Slice.damaged`
+                tells which they are.
 
         Raises:
             InvalidStream: For a file that is damaged, truncated or of an unknown version.
             ProfileMissing: When the file needs a profile that was not given.
-            InvalidInput: For an unknown framework, and a profile that cannot be read.
+            InvalidInput: For an unknown framework or `damaged`, and a profile that cannot be read.
         """
+        if damaged not in ("error", "nan", "skip"):
+            raise InvalidInput(f"damaged {damaged!r}: use error, nan or skip")
         self._export = Exporter(framework, device)
         self._cache = cache
+        self._damaged = damaged
         self._open(open_source(path), profiles_of(profile))
 
     def _open(self, file: Source, profiles: list[Profile]) -> None:
         self._file = file
-        self._decoder = Decoder(Reader(file, file.name), profiles, self._cache // 2)
+        room = self._cache // 2
+        self._salvager: Salvager | None = None
+        if self._damaged == "error":
+            self._decoder = Decoder(Reader(file, file.name), profiles, room)
+        else:
+            self._salvager = Salvager(SalvageReader(file, file.name), profiles, room)
+            self._decoder = self._salvager
         self._entries = {entry.name: entry for entry in self._decoder.reader.index.tensors}
 
     def __getstate__(self) -> tuple:
         plain = [replace(profile) for profile in self._decoder.profiles]  # not what they unpacked
-        return self._export, self._cache, self._file, plain
+        return self._export, self._cache, self._damaged, self._file, plain
 
     def __setstate__(self, state: tuple) -> None:
-        self._export, self._cache, file, profiles = state
+        self._export, self._cache, self._damaged, file, profiles = state
         self._open(file, profiles)
 
     def __enter__(self) -> "safe_open":
@@ -130,7 +147,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         """
         entry = self._entry(name)
         stored = self._decoder.tensor(entry)
-        return self._export(stored, entry.dtype, entry.shape)
+        return self._left(entry, self._export(stored, entry.dtype, entry.shape))
 
     def get_tensors(self, jobs: int = 1) -> dict[str, Any]:
         """Return all tensors by name; every row group is decoded once.
@@ -147,7 +164,8 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         ...     sorted(f.get_tensors())
         ['features', 'labels']
         """
-        shared = decode_shared(self._decoder, jobs) if jobs > 1 else None
+        alone = jobs == 1 or self._salvager is not None
+        shared = None if alone else decode_shared(self._decoder, jobs)
         if shared is not None:
             stored = dict(zip(self._entries, shared, strict=True))
         else:
@@ -157,7 +175,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
             }
             self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
         return {
-            name: self._export(stored[name], entry.dtype, entry.shape)
+            name: self._left(entry, self._export(stored[name], entry.dtype, entry.shape))
             for name, entry in self._entries.items()
         }
 
@@ -178,68 +196,24 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         stored = self._decoder.rows(entry, first, last)
         return self._export(stored, entry.dtype, (last - first, *entry.shape[1:]))
 
+    def _skipped(self, entry: TensorEntry) -> list[range]:
+        """Return the rows that are left out, of what was decoded."""
+        skips = self._salvager is not None and self._damaged == "skip"
+        return self._salvager.damaged(entry) if skips else []  # type: ignore[union-attr]
 
-class Slice:
-    """A tensor of an open file, which takes the indices that arrays take.
+    def _left(self, entry: TensorEntry, tensor: Any) -> Any:
+        """Return what is left of a tensor."""
+        skipped = self._skipped(entry)
+        if not skipped:
+            return tensor
+        if not entry.shape:
+            raise Corrupt(f"{self._file.name}: tensor {entry.name!r} is damaged")
+        return tensor[without(range(entry.shape[0]), skipped)]
 
-    An integer or a slice along the first axis decodes the row groups that it touches, and no
-    others; any other index decodes the tensor. What comes back has the type of `get_tensor`, and is
-    a copy. Raises IndexError beyond the ends, and Corrupt when what
-    is read does not decode.
-
-    >>> from featcodec import encode_file, safe_open
-    >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
-    >>> with safe_open("feats.fcz") as f:
-    ...     features = f.get_slice("features")
-    ...     print(features.get_shape(), features.get_dtype())
-    ...     print(features[5].shape, features[-10:, 0].shape)
-    [360, 17, 64] F16
-    (17, 64) (10, 64)
-    """
-
-    def __init__(self, file: safe_open, entry: TensorEntry) -> None:
-        """`entry` is that of a tensor of the open `file`; `get_slice` makes one by name."""
-        self._file = file
-        self._entry = entry
-
-    def get_shape(self) -> list[int]:
-        """Return the shape of the tensor."""
-        return list(self._entry.shape)
-
-    def get_dtype(self) -> str:
-        """Return the safetensors type of the elements, such as F16."""
-        return self._entry.dtype
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of the tensor's values."""
-        return nbytes(self._entry.dtype, self._entry.values)
-
-    def row_groups(self) -> list[range]:
-        """Return the rows of the first axis that are decoded together, in order."""
-        edges = [*self._file._decoder.edges(self._entry), self._entry.shape[0]]
-        return [range(*pair) for pair in itertools.pairwise(edges)]
-
-    def __getitem__(self, index: Any) -> Any:
-        parts = index if isinstance(index, tuple) else (index,)
-        shape = self._entry.shape
-        if not shape or not parts or not isinstance(parts[0], (int, slice, np.integer)):
-            return self._file.get_tensor(self._entry.name)[index]
-        lead, rest = parts[0], parts[1:]
-        if isinstance(lead, slice):
-            wanted = range(*lead.indices(shape[0]))
-            first = min(wanted, default=0)
-            last = max(wanted, default=-1) + 1
-            rows = self._file._rows(self._entry, first, last)
-            stop = wanted.stop - first if wanted.step > 0 or wanted.stop >= first else None
-            inside = slice(wanted.start - first, stop, wanted.step) if wanted else slice(0, 0)
-            return rows[(inside, *rest)]
-        row = int(lead) + (shape[0] if lead < 0 else 0)
-        if not 0 <= row < shape[0]:
-            raise IndexError(
-                f"index {lead} is out of range for {shape[0]} row{'s' * (shape[0] != 1)}"
-            )
-        return self._file._rows(self._entry, row, row + 1)[(0, *rest)]
+    def _damaged_rows(self, entry: TensorEntry) -> list[range]:
+        if self._salvager is None:
+            return []
+        return self._salvager.survey([entry]).get(entry.name, [])
 
 
 def _stored_count(entry: TensorEntry) -> int:

@@ -26,7 +26,8 @@ from .decoding.decoder import Decoder
 from .dumps import Described, DumpWriter, aligned
 from .elements import FLOATS, nbytes
 from .errors import InvalidInput
-from .outputs import PROCESS, descriptor
+from .leftovers import PROCESS, hold
+from .outputs import descriptor, spare
 from .pool import advance, results
 
 CHUNK = 1 << 18  # values converted at once
@@ -66,8 +67,8 @@ def decode_to(
     described = wanted_of(decoder.reader, names, dtype)
     archive = saving.archive_of(path, described)
     if archive is not None:
-        with tempfile.TemporaryFile(dir=Path(out.name).parent) as room:
-            writer = _writer(decoder, cast(BinaryIO, room), path, described)
+        with spare(Path(out.name).parent, os.fspath(path)) as room:
+            writer = _writer(decoder, room, path, described)
             _decode(decoder, writer, entries, dtype, (0, 1))
             archive(out, ((one, writer.tensor(i)) for i, one in enumerate(described)))
             return out.tell()
@@ -90,6 +91,7 @@ def decode_shared(decoder: Decoder, jobs: int) -> list[np.ndarray] | None:
     size = sum(nbytes(dtype, math.prod(shape)) for _, dtype, shape in described)
     prefix = f".featcodec-{PROCESS}-"
     with tempfile.NamedTemporaryFile(prefix=prefix, suffix=".part", dir=_memory(size)) as room:
+        hold(room.fileno())
         try:
             writer = _writer(decoder, cast(BinaryIO, room), None, described)
         except OSError:

@@ -61,7 +61,7 @@ class FileArray:
     def __reduce__(self) -> tuple:
         offset = _address(self._view) - _address(_NOWHERE)
         view = self._view
-        return _at, (self._source, offset, view.shape, view.strides, view.dtype)
+        return array_at, (self._source, offset, view.shape, view.strides, view.dtype)
 
     def view(self, dtype: Any) -> "FileArray":
         return FileArray(self._source, self._view.view(dtype))
@@ -91,10 +91,10 @@ class FileArray:
         return _read(self._source, self._view).astype(dtype or self.dtype, copy=bool(copy))
 
 
-def _at(
+def array_at(
     source: Source, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype
 ) -> FileArray:
-    """Return the array that lies in a file so."""
+    """Return the array of a shape that lies at an offset of a file, its axes `strides` apart."""
     if 0 in shape:
         return FileArray(source, np.empty(shape, dtype))
     first = FileArray.of(source)[offset : offset + dtype.itemsize].view(dtype)

@@ -4,20 +4,20 @@ import contextlib
 import glob
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from .container.group import GroupHeader
 from .container.index import PartEntry, TensorEntry
 from .container.joining import Coded, check_alike, join, merged
 from .container.reader import Reader
 from .elements import FLOATS
+from .leftovers import alone
 from .opening import open_source
-from .outputs import complete, refuse_input
+from .outputs import complete, refuse_input, spare
 from .rules import LOSSLESS
 from .stores import is_uri
 
@@ -103,7 +103,8 @@ def append_file(
     from .request import Options
 
     options = options or Options()
-    with _opened(path) as before, ExitStack() as stack:
+    here = contextlib.nullcontext() if is_uri(path) else alone(path)
+    with here, _opened(path) as before, ExitStack() as stack:
         if any(header.lossy and header.lossy.neural for header in before.headers):
             options = replace(options, transform="neural")
         profile = profile or _profile_of(before)
@@ -130,7 +131,7 @@ def _several(paths: Sequence[Path_] | Path_) -> Sequence[Path_]:
 def _room(path: Path_) -> BinaryIO:
     """Return a file without a name, beside a path of this machine."""
     beside = None if is_uri(path) else Path(path).absolute().parent
-    return cast(BinaryIO, tempfile.TemporaryFile(dir=beside))
+    return spare(beside, path)
 
 
 def _profile_of(file: Coded) -> "Profile | None":

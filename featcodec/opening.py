@@ -11,7 +11,7 @@ from typing import BinaryIO
 from . import stores
 from .container.source import File, Memory, Source
 from .file_object import FileObject, name_of
-from .outputs import temporary_name
+from .leftovers import held, hold, sweep, temporary_name
 
 Where = str | os.PathLike[str] | BinaryIO
 
@@ -35,6 +35,7 @@ class Copy(File):
 
     def __init__(self, stream: BinaryIO, name: str, path: str = "") -> None:
         super().__init__(stream, name, path)
+        hold(stream.fileno())
         self._remove = weakref.finalize(self, Path(path).unlink, missing_ok=True)
 
     def close(self) -> None:
@@ -50,18 +51,20 @@ def open_local(where: Where) -> File:
     if isinstance(where, (str, os.PathLike)) and not stores.is_uri(where):
         return File.open(where)
     copy = Path(tempfile.gettempdir()) / temporary_name()
+    sweep(copy.parent)
     try:
         copy.touch(mode=0o600)
-        if isinstance(where, (str, os.PathLike)):
-            name = str(where)
-            stores.download(name, copy)
-        else:
-            name = name_of(where)
-            if where.seekable():
-                where.seek(0)
-            with copy.open("wb") as out:
-                shutil.copyfileobj(where, out)
-        return Copy.open(copy, name)
+        with held(copy):
+            if isinstance(where, (str, os.PathLike)):
+                name = str(where)
+                stores.download(name, copy)
+            else:
+                name = name_of(where)
+                if where.seekable():
+                    where.seek(0)
+                with copy.open("wb") as out:
+                    shutil.copyfileobj(where, out)
+            return Copy.open(copy, name)
     except BaseException:
         copy.unlink(missing_ok=True)
         raise

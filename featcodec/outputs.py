@@ -2,27 +2,23 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from . import stores
 from .errors import InvalidInput
+from .leftovers import PROCESS as PROCESS
+from .leftovers import hold, sweep
+from .leftovers import temporary_name as temporary_name
 
 Target = str | os.PathLike[str] | BinaryIO
-PROCESS = secrets.token_hex(4)  # by which the temporary files of a process are known
 LINKS = 40  # followed at most, as systems do
 MODE = 0o777  # what a file passes on to the one that replaces it
-
-
-def temporary_name() -> str:
-    """Return a name that no other file has, and that tells which process it is of."""
-    return f".featcodec-{PROCESS}-{secrets.token_hex(4)}.part"
 
 
 def abandoned(process: str, target: str | os.PathLike[str]) -> None:
@@ -86,7 +82,8 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a file that takes its name only when the block ends well; else nothing is left.
 
     A file that is replaced passes on its mode and, where that is permitted, its owner; other hard
-    links to it keep what it held. A URI, or an open file, is given all of it at the end.
+    links to it keep what it held. Without `overwrite` a file that appears meanwhile is kept, too. A
+    URI, or an open file, is given all of it at the end.
     """
     if not isinstance(path, (str, os.PathLike)) or stores.is_uri(path):
         with _elsewhere(path, overwrite) as out:
@@ -102,23 +99,72 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
     if before and not overwrite:
         raise InvalidInput(f"{path} exists; use overwrite=True to overwrite it")
     folder = Path(tempfile.gettempdir()) if through else target.parent
-    temporary = folder / temporary_name()
+    sweep(folder)
     mode = 0o600 if through else before.st_mode & MODE if before else 0o666
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(_removed(folder / temporary_name()))
+        try:
+            out = _held(temporary, mode, stack)
+            with out:
+                yield out
+                if through:
+                    _copy(out, path if number is None else os.dup(number))
+            if before:
+                _pass_on(before, temporary)
+            if not through:
+                _rename(temporary, target, overwrite)
+        except OSError as error:
+            about = None if error.filename is None else str(error.filename)
+            if about not in (None, str(path), str(temporary)):
+                raise  # it is about another file
+            raise InvalidInput(f"{path}: {error.strerror or error}") from None
+
+
+def spare(folder: Path | None, path: object) -> BinaryIO:
+    """Open a file without a name for what comes on the way to an output.
+
+    It lies in a folder, or where temporary files do. Raises InvalidInput, which names the output.
+    """
     try:
-        with open(temporary, "x+b", opener=partial(os.open, mode=mode)) as out:
-            yield out
-            if through:
-                _copy(out, path if number is None else os.dup(number))
-        if before:
-            _pass_on(before, temporary)
-        if not through:
-            temporary.replace(target)
+        return cast(BinaryIO, tempfile.TemporaryFile(dir=folder))
     except OSError as error:
-        if error.filename not in (None, str(path), str(temporary)):
-            raise  # it is about another file
         raise InvalidInput(f"{path}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _removed(temporary: Path) -> Iterator[Path]:
+    try:
+        yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong before says more
+            temporary.unlink(missing_ok=True)
+
+
+def _held(temporary: Path, mode: int, stack: contextlib.ExitStack) -> BinaryIO:
+    """Make a temporary file that is held until a stack is left, even when it is closed before."""
+    while True:
+        out = open(temporary, "x+b", opener=partial(os.open, mode=mode))  # noqa: SIM115
+        if os.name != "posix":  # open files cannot be renamed there
+            return out
+        holder = os.dup(out.fileno())
+        stack.callback(os.close, holder)
+        hold(holder)
+        if temporary.exists():  # else it was swept before it was held
+            return out
+        out.close()
+
+
+def _rename(temporary: Path, target: Path, overwrite: bool) -> None:
+    """Give a file its name; raise InvalidInput where there is one of it that must not go."""
+    if overwrite:
+        temporary.replace(target)
+        return
+    try:
+        target.hardlink_to(temporary)  # which fails when the name is taken, and never replaces
+    except FileExistsError:
+        raise InvalidInput(f"{target} exists; use overwrite=True to overwrite it") from None
+    except (OSError, NotImplementedError):  # a file system without links
+        temporary.replace(target)
 
 
 @contextlib.contextmanager
@@ -132,9 +178,11 @@ def _elsewhere(target: Target, overwrite: bool) -> Iterator[BinaryIO]:
         raise InvalidInput(f"{target}: web servers are read and not written; name another output")
     if named and not overwrite and stores.exists(str(target)):
         raise InvalidInput(f"{target} exists; use overwrite=True to overwrite it")
-    temporary = Path(tempfile.gettempdir()) / temporary_name()
-    try:
-        with open(temporary, "x+b", opener=partial(os.open, mode=0o600)) as out:
+    folder = Path(tempfile.gettempdir())
+    sweep(folder)
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(_removed(folder / temporary_name()))
+        with _held(temporary, 0o600, stack) as out:
             yield out
             out.flush()
             if isinstance(target, (str, os.PathLike)):
@@ -142,8 +190,6 @@ def _elsewhere(target: Target, overwrite: bool) -> Iterator[BinaryIO]:
             else:
                 out.seek(0)
                 shutil.copyfileobj(out, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _copy(out: BinaryIO, to: str | os.PathLike[str] | int) -> None:

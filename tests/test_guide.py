@@ -242,6 +242,7 @@ PUBLIC = {
     "featcodec.dumps": ["Dump"],
     "featcodec.request": ["Options", "Quality"],
     "featcodec.rules": ["Rules"],
+    "featcodec.salvage": ["salvage_file"],
     "featcodec.verification": ["verify"],
     "featcodec.numpy": ["save", "load", "save_file", "load_file"],
     "featcodec.joining": ["append_file", "concat_files"],

@@ -1,6 +1,7 @@
 """Dumps of NumPy and torch: the same tensors as in safetensors, or one clear line."""
 
 import io
+import itertools
 import os
 import struct
 import subprocess
@@ -198,6 +199,21 @@ def archive(path: Path) -> None:
     np.savez(path, a=rng.normal(size=(30, 30)), b=np.arange(50))
 
 
+def test_whatever_the_directory_of_an_archive_says_is_read_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    archive(path)
+    wanted, data = read(path), path.read_bytes()
+    for at in range(data.index(b"PK\1\2"), len(data)):
+        for width, fill in itertools.product((1, 2, 4), (b"\0", b"\xff", b"\x7f")):
+            path.write_bytes((data[:at] + fill * width + data[at + width :])[: len(data)])
+            try:
+                found = read(path)
+            except InvalidInput as error:
+                assert "\n" not in str(error)
+            else:
+                assert {*found.values()} <= {*wanted.values()}
+
+
 @given(place=st.floats(0, 1, exclude_max=True), cut=st.booleans())
 def test_a_damaged_archive_is_never_coded_as_something_else(
     place: float, cut: bool, tmp_path_factory: pytest.TempPathFactory
@@ -358,6 +374,21 @@ def test_tensors_of_torch_have_dotted_names(tmp_path: Path, new: bool) -> None:
     for name, tensor in wanted.items():
         assert back[name].dtype == tensor.dtype and back[name].shape == tensor.shape
         assert torch.equal(back[name].to(torch.complex64), tensor.to(torch.complex64)), name
+
+
+def test_a_torch_file_that_is_cut_off_kills_nobody(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path, x = tmp_path / "x.pt", torch.arange(1 << 20).reshape(1 << 10, 1 << 10)
+    torch.save({"x": x, "turned": x.T, "part": x[5:9]}, path)
+    with Dump(path) as dump:
+        read = {tensor.name: tensor.read for tensor in dump.tensors}
+        arrays = {name: read[name]() for name in ("x", "part")}
+        np.testing.assert_array_equal(np.asarray(arrays["x"]).reshape(x.shape), x.numpy())
+        np.testing.assert_array_equal(np.asarray(arrays["part"]), x[5:9].numpy().ravel())
+        os.truncate(path, 5000)  # who touched a map of it now would be killed
+        for name in read:
+            with pytest.raises(InvalidInput, match=r"x\.pt has changed"):
+                np.asarray(arrays[name] if name in arrays else read[name]())
 
 
 def test_what_torch_cannot_read_safely_is_not_read(tmp_path: Path) -> None:

@@ -200,14 +200,14 @@ def test_the_line_of_an_output_is_there_before_the_output(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report, seen = tmp_path / "report", []
-    replace = Path.replace
+    rename = outputs._rename
 
-    def watched(self: Path, target: Path) -> Path:
+    def watched(temporary: Path, target: Path, overwrite: bool) -> None:
         last = report.read_text().splitlines()[-1]
         seen.append(json.loads(last)["output"] == str(target))
-        return replace(self, target)
+        rename(temporary, target, overwrite)
 
-    monkeypatch.setattr(outputs.Path, "replace", watched)
+    monkeypatch.setattr(outputs, "_rename", watched)
     run("encode", "-r", tree, "--output-dir", tmp_path / "out", "--report", report)
     assert seen == [True] * 3
 

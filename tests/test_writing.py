@@ -309,7 +309,7 @@ def test_no_flush_follows_one_that_failed(tmp_path: Path, monkeypatch: pytest.Mo
         w.add({"y": np.arange(9)})
         w.flush()
         w.add({"y": np.arange(9)})
-        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        with monkeypatch.context() as patch, pytest.raises(InvalidInput, match="No space"):
             patch.setattr(journal, "write_section", full)
             w.flush()
         w.flush()

@@ -1,13 +1,26 @@
 """`featcodec decode`."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from ..container.salvage import SalvageReader
 from ..elements import FLOATS
+from ..errors import Corrupt, FeatcodecError, Truncated
+from ..opening import open_source
 from . import asked, batch, complete, estimate, existing, gather, render, streams, targets
 from .streams import STREAM
+
+SHOWN = 8  # tensors, and runs of rows of each, that are said to be missing
+
+
+@dataclass(frozen=True)
+class Whole(batch.Done):
+    """A damaged file of which no value is lost."""
+
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,7 @@ class Task:
     force: bool
     skip_existing: bool
     jobs: int  # within the file
+    salvage: bool
 
 
 def work(task: Task) -> Any:
@@ -32,17 +46,64 @@ def work(task: Task) -> Any:
     if skipped := standing(task):
         return skipped
     profiles = [Profile.load(path) for path in task.profiles]
+    if task.salvage:
+        return salvaged(task, profiles)
     with streams.readable(task.source) as source, streams.writable(task.target) as target:
-        written = decode_file(
-            source,
-            target,
-            profiles=profiles,
-            tensors=task.tensors,
-            dtype=task.dtype,
-            overwrite=task.force,
-            jobs=task.jobs,
-        )
+        try:
+            written = decode_file(
+                source,
+                target,
+                profiles=profiles,
+                tensors=task.tensors,
+                dtype=task.dtype,
+                overwrite=task.force,
+                jobs=task.jobs,
+            )
+        except (Corrupt, Truncated) as error:
+            rest = "; --salvage decodes the rest" * has_index(source)
+            raise type(error)(f"{error}{rest}") from None
         return batch.Done(batch.size_of(source), written)
+
+
+def has_index(path: str) -> bool:
+    """Return whether a damaged file has what it takes to decode the rest of it."""
+    with contextlib.closing(open_source(path)) as file:
+        try:
+            return bool(SalvageReader(file, path).index.tensors)
+        except FeatcodecError:
+            return False
+
+
+def salvaged(task: Task, profiles: list[Any]) -> batch.Done:
+    """Decode what is sound of a file; raise Corrupt, which says what is not, when it is written."""
+    from ..salvage import salvage_file
+
+    with streams.readable(task.source) as source:
+        with streams.writable(task.target) as target:
+            found = salvage_file(
+                source,
+                target,
+                profiles=profiles,
+                tensors=task.tensors,
+                dtype=task.dtype,
+                overwrite=task.force,
+            )
+        if found.missing:
+            shown = "the output" if task.target == STREAM else task.target
+            lost = [f"{name!r} lacks {_rows(rows)}" for name, rows in found.missing.items()]
+            more = [f"and {len(lost) - SHOWN:,} more tensors lack some"] * (len(lost) > SHOWN)
+            what = "; ".join([*lost[:SHOWN], *more, *found.remarks])
+            raise Corrupt(f"{source} is damaged: {what}; {shown} has the rest")
+        done = batch.Done(batch.size_of(source), found.output_bytes)
+        remarks = tuple(f"{one}, and no value is lost" for one in found.remarks)
+        return Whole(done.input_bytes, done.output_bytes, remarks)
+
+
+def _rows(rows: list[range]) -> str:
+    """Return rows in words, the first and the last of each run."""
+    runs = [str(r.start) if len(r) == 1 else f"{r.start} to {r.stop - 1}" for r in rows]
+    more = [f"and {len(runs) - SHOWN:,} more runs"] * (len(runs) > SHOWN)
+    return f"row{'s' * (sum(map(len, rows)) != 1)} {', '.join([*runs[:SHOWN], *more])}"
 
 
 def standing(task: Task) -> batch.Skipped | None:
@@ -72,6 +133,11 @@ def standing(task: Task) -> batch.Skipped | None:
     is_flag=True,
     help="Leave inputs alone whose output is complete and holds the same tensors.",
 )
+@click.option(
+    "--salvage",
+    is_flag=True,
+    help="Decode what is sound of a damaged file: NaN, or 0, stands for the rest; status 3.",
+)
 @batch.options("decoded")
 def command(
     inputs: gather.Found,
@@ -80,6 +146,7 @@ def command(
     tensors: tuple[str, ...],
     dtype: str | None,
     skip_existing: bool,
+    salvage: bool,
     work_on: batch.Batch,
 ) -> int:
     """Decode files back to dumps.
@@ -95,7 +162,17 @@ def command(
         raise click.UsageError(f"--dtype takes one of {kinds}, not {dtype!r}")
     within = work_on.within(planned)
     tasks = [
-        Task(one.source, one.target, profiles, tensors, dtype, where.force, skip_existing, within)
+        Task(
+            one.source,
+            one.target,
+            profiles,
+            tensors,
+            dtype,
+            where.force,
+            skip_existing,
+            within,
+            salvage,
+        )
         for one in planned
         if not one.error
     ]

@@ -12,6 +12,7 @@ from ..container.embed import embed
 from ..container.reader import Reader
 from ..container.source import File
 from ..errors import InvalidInput, ProfileMissing
+from ..leftovers import alone
 from ..outputs import complete as written
 from ..profiles import Place, digest_of, find, place_of, read
 from . import asked, batch, complete, gather, render, targets
@@ -31,6 +32,11 @@ class Task:
 
 def work(task: Task) -> batch.Done | batch.Skipped:
     """Write a file anew with the profiles that it needs, unless it holds them."""
+    with alone(task.source):
+        return _embed(task)
+
+
+def _embed(task: Task) -> batch.Done | batch.Skipped:
     path = task.source
     with closing(File.open(path)) as file:
         reader = Reader(file, path)

@@ -25,6 +25,7 @@ COMMANDS = {
     "append": "Add dumps to a file.",
     "concat": "Join files without coding anew.",
     "recover": "Make a file of what an interrupted writer left.",
+    "clean": "Remove what killed processes left.",
     "verify": "Check files for damage.",
     "embed": "Put into files the profiles that they need.",
     "train": "Fit a profile to dumps.",

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import click
 
 from ..errors import FeatcodecError, InvalidInput
-from ..outputs import temporary_name
+from ..leftovers import held, sweep, temporary_name
 
 STREAM = "-"
 
@@ -19,9 +19,11 @@ STREAM = "-"
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
     folder = Path(tempfile.gettempdir()) / temporary_name()
+    sweep(folder.parent)
     folder.mkdir(mode=0o700)
     try:
-        yield folder
+        with held(folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

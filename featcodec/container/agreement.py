@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .. import elements, limits
 from ..errors import Corrupt
@@ -15,11 +15,16 @@ from .slices import PackedGains
 SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"  # letters of a layout
 
 
-def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[int, int]) -> None:
+def check_groups(
+    index: Index,
+    headers: Sequence[GroupHeader],
+    version: tuple[int, int],
+    lost: Collection[int] = (),
+) -> None:
     """Raise Corrupt or LimitExceeded unless index and headers fit a file of that version.
 
     The number of values that tensors state is checked against the row groups of their group before
-    memory is taken for them.
+    memory is taken for them. Of the groups that are `lost`, whose headers are damaged, only that.
     """
     limits.check(len(headers), limits.GROUPS, "the number of tensor groups")
     if index.version > version:
@@ -34,7 +39,7 @@ def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[in
             dtypes = f"{tensor.dtype}, its group {headers[tensor.group].dtype}"
             raise Corrupt(f"tensor {quoted(tensor.name)} has element type {dtypes}")
         members[tensor.group].append(tensor)
-    _check_rows(index, headers)
+    _check_rows(index, headers, members, lost)
     for number, (header, tensors) in enumerate(zip(headers, members, strict=True)):
         if not tensors:
             raise Corrupt(f"group {number} has no tensors")
@@ -57,12 +62,21 @@ def check_groups(index: Index, headers: Sequence[GroupHeader], version: tuple[in
             _check_gains(header.lossy, header.lossy.slices, tensors)
 
 
-def _check_rows(index: Index, headers: Sequence[GroupHeader]) -> None:
-    """Raise Corrupt unless every ROWS section belongs to exactly one group."""
+def _check_rows(
+    index: Index,
+    headers: Sequence[GroupHeader],
+    members: Sequence[Sequence[TensorEntry]],
+    lost: Collection[int],
+) -> None:
+    """Raise Corrupt unless every ROWS section belongs to exactly one group.
+
+    Those of lost groups are what is left; LimitExceeded unless these can hold their values.
+    """
     is_rows = (kind == b"ROWS" for kind, _ in index.sections)
     before = list(itertools.accumulate(is_rows, initial=0))  # ROWS sections before each section
     end = 0
-    spans = sorted((h.first_section, h.row_groups) for h in headers if h.row_groups)
+    known = [header for i, header in enumerate(headers) if i not in lost and header.row_groups]
+    spans = sorted((header.first_section, header.row_groups) for header in known)
     for first, count in spans:
         last = first + count
         if first < end or last >= len(before) or before[last] - before[first] != count:
@@ -71,8 +85,12 @@ def _check_rows(index: Index, headers: Sequence[GroupHeader]) -> None:
             )
         end = last
     stated = sum(count for _, count in spans)
-    if stated != before[-1]:
+    left = before[-1] - stated
+    if left and not lost:
         raise Corrupt(f"the groups state {stated} row groups; the file has {before[-1]}")
+    values = sum(tensor.values for number in lost for tensor in members[number])
+    most = left * limits.ROW_GROUP_VALUES
+    limits.check(values, most, "the number of values of groups whose headers are damaged")
 
 
 def _check_values(header: GroupHeader, tensors: Sequence[TensorEntry]) -> None:

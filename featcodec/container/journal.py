@@ -4,9 +4,10 @@ It has sections as files have them, behind a magic of its own, and no end marker
 the last STAT does not count: a flush holds as a whole or not at all.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,11 @@ class JournalWriter:
             ) from None
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror or error}") from None
-        self._out.write(JOURNAL)
+        with self._named():
+            self._out.write(JOURNAL)
         self._section(WISH, json.dumps({"release": RELEASE, **wish}).encode())
-        self._out.flush()
+        with self._named():
+            self._out.flush()
 
     def raw(self, name: str, dtype: str, shape: tuple[int, ...], elements: bytes) -> None:
         """Write elements that wait for models."""
@@ -119,18 +122,29 @@ class JournalWriter:
     def stat(self, groups: dict[int, dict[str, Any]]) -> None:
         """End a flush: all is on the disk then."""
         self._section(STAT, json.dumps(groups).encode())
-        self._out.flush()
-        os.fsync(self._out.fileno())
+        with self._named():
+            self._out.flush()
+            os.fsync(self._out.fileno())
 
     def close(self) -> None:
-        self._out.close()
+        with self._named():
+            self._out.close()
 
     def _section(self, kind: bytes, payload: bytes) -> None:
         if self._broken:
             raise InvalidInput(f"{self.path} could not be written to; recover it")
         self._broken = True
-        write_section(self._out, kind, payload)
+        with self._named():
+            write_section(self._out, kind, payload)
         self._broken = False  # else what follows would be lost
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name the file in errors of the system."""
+        try:
+            yield
+        except OSError as error:
+            raise InvalidInput(f"{self.path}: {error.strerror or error}") from None
 
 
 class Journal:

@@ -40,18 +40,10 @@ class Reader:
         self.source = source_of(source, name)
         self.name = name
         self.size = self.source.size
-        self.version, self.kind = check_signature(self.source.read(0, HEAD), name)
+        self.version, self.kind = self._signature()
         if kind not in (None, self.kind):
             raise Corrupt(f"{name} holds {KINDS[self.kind]}, not {KINDS[kind]}")
-        index_offset = self._end_marker()
-        length = self.size - END_BYTES - index_offset
-        limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")
-        section, critical, payload = read_section(self.source, index_offset, length)
-        if section != b"INDX" or not critical:
-            raise Corrupt(
-                f"{name} has no index at byte {index_offset}, where its end marker points"
-            )
-        self.index = Index.unpack(payload, index_offset - SIGNATURE_BYTES)
+        self.index = self._index()
         if self.kind == PROFILE and self.index.tensors:
             raise Corrupt(f"{name} is a profile, and lists {len(self.index.tensors)} tensors")
         lengths = (length for _, length in self.index.sections)
@@ -60,6 +52,21 @@ class Reader:
         self.source.expect_end(self.offsets[max(rows, default=0)])  # headers lie behind them
         self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < V3 else set()))
         self.note = self._note()
+
+    def _signature(self) -> tuple[tuple[int, int], int]:
+        """Return the version and the kind of the file."""
+        return check_signature(self.source.read(0, HEAD), self.name)
+
+    def _index(self) -> Index:
+        return self._index_at(offset := self._end_marker(), self.size - END_BYTES - offset)
+
+    def _index_at(self, offset: int, length: int) -> Index:
+        """Return the index that is the section of `length` bytes at an offset."""
+        limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")
+        section, critical, payload = read_section(self.source, offset, length)
+        if section != b"INDX" or not critical:
+            raise Corrupt(f"{self.name} has no index at byte {offset}, where its end marker points")
+        return Index.unpack(payload, offset - SIGNATURE_BYTES)
 
     def _end_marker(self) -> int:
         if self.size < SIGNATURE_BYTES + END_BYTES:
@@ -82,13 +89,17 @@ class Reader:
             if kind in BESIDE and self.kind == PROFILE:
                 raise Corrupt(f"{self.name} is a profile, and holds {kind!r}")
             if kind not in known | BESIDE:
-                if kind in STRUCTURE - ({b"NETW"} if self.version < V3 else set()):
-                    raise Corrupt(f"{self.name} has {kind!r} where it cannot stand")
-                found, critical, _ = read_section(self.source, self.offsets[position], length)
-                if found != kind:
-                    raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
-                if critical:
-                    raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown here")
+                self._refuse_critical(position, kind, length)
+
+    def _refuse_critical(self, position: int, kind: bytes, length: int) -> None:
+        """Refuse a section of unknown type unless it may be skipped."""
+        if kind in STRUCTURE - ({b"NETW"} if self.version < V3 else set()):
+            raise Corrupt(f"{self.name} has {kind!r} where it cannot stand")
+        found, critical, _ = read_section(self.source, self.offsets[position], length)
+        if found != kind:
+            raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
+        if critical:
+            raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown here")
 
     def qualities(self) -> list[GroupQuality] | None:
         """Return what is stated of each group's quality where the user looks; None when nothing."""
@@ -128,10 +139,14 @@ class Reader:
         ends = self.offsets[1:]
         self.source.expect([(self.offsets[i], ends[i]) for i in positions if 0 <= i < len(ends)])
 
-    def _all(self, kind: bytes) -> list[bytes]:
+    def _positions(self, kind: bytes) -> list[int]:
+        """Return which sections are of a kind, and tell the source that they are read next."""
         found = [i for i, (section, _) in enumerate(self.index.sections) if section == kind]
         self.expect(found)
-        return [self.section(i, kind) for i in found]
+        return found
+
+    def _all(self, kind: bytes) -> list[bytes]:
+        return [self.section(i, kind) for i in self._positions(kind)]
 
     def groups(self) -> list[GroupHeader]:
         """Return the group headers, in order."""

@@ -38,18 +38,14 @@ class Decoder:
         It is among `profiles`, in the file, or where `featcodec.profiles` looks for it.
         """
         self.reader = reader
-        known: dict[bytes, Profile | None] = {profile.digest: profile for profile in profiles}
+        known = {profile.digest: profile for profile in profiles}
         for digest, data in reader.embedded().items():
             known[digest] = Profile.parse(data, f"the profile in {reader.name}")
-        beside = reader.source.path or None
         self.profiles: list[Profile] = []
         for digest in reader.index.profiles:
             if digest not in known:
-                known[digest] = Profile.find(digest, beside)
-            profile = known[digest]
-            if profile is None:
-                raise missing(digest, reader.name, profiles)
-            self.profiles.append(profile)
+                known[digest] = self._find(digest, profiles)
+            self.profiles.append(known[digest])
         headers = reader.groups()
         members: list[list[TensorEntry]] = [[] for _ in headers]
         self._parts: dict[str, list[TensorEntry]] = {}
@@ -58,7 +54,7 @@ class Decoder:
             for part in parts:
                 members[part.group].append(part)
         self.groups = [
-            Members(number, headers[number], entries, self._profile(headers[number]))
+            self._members(number, headers[number], entries)
             for number, entries in enumerate(members)
         ]
         self._coders: Kept[RowGroupCoder] = Kept(KEPT_NUMBERS, _numbers)
@@ -66,9 +62,17 @@ class Decoder:
         self._pieces: Kept[Sequence[Piece]] = Kept(room, _bytes, least=0)
         self._rows: Kept[np.ndarray] = Kept(room, lambda rows: rows.nbytes, least=0)
 
-    def _profile(self, header: GroupHeader) -> Profile | None:
-        number = None if header.lossy is None else header.lossy.profile
-        return None if number is None else self.profiles[number]
+    def _find(self, digest: bytes, given: Sequence[Profile]) -> Profile:
+        """Return a profile that was not `given`; raise ProfileMissing when it is nowhere."""
+        found = Profile.find(digest, self.reader.source.path or None)
+        if found is None:
+            raise missing(digest, self.reader.name, given)
+        return found
+
+    def _members(self, number: int, header: GroupHeader, entries: list[TensorEntry]) -> Members:
+        needed = None if header.lossy is None else header.lossy.profile
+        profile = None if needed is None else self.profiles[needed]
+        return Members(number, header, entries, profile)
 
     def coder(self, group: Members) -> RowGroupCoder | None:
         """Return the coder of a group; None for one coded bit for bit."""
@@ -257,15 +261,21 @@ class Decoder:
         with damaged("a row group"):
             floating, version = header.dtype in FLOATS, self.reader.version[0]
             numbers = exact.decode(payload, last - first, kind.itemsize, floating, version)
-        if group.elements is not None:
-            return [RowElements(numbers, group.elements, first)]
-        pieces, starts = [], group.starts
-        for i in group.tensors(number):
-            low, high = max(int(starts[i]), first), min(int(starts[i + 1]), last)
-            if low < high:
-                mine = numbers[low - first : high - first]
-                pieces.append(ElementRange(mine, i, low - int(starts[i]), high - int(starts[i])))
-        return pieces
+        return pieces_of(group, number, numbers)
+
+
+def pieces_of(group: Members, number: int, elements: np.ndarray) -> Sequence[Piece]:
+    """Return the pieces of a row group that is coded bit for bit, given its elements."""
+    first, last = group.slabs(number)
+    if group.elements is not None:
+        return [RowElements(elements, group.elements, first)]
+    pieces, starts = [], group.starts
+    for i in group.tensors(number):
+        low, high = max(int(starts[i]), first), min(int(starts[i + 1]), last)
+        if low < high:
+            mine = elements[low - first : high - first]
+            pieces.append(ElementRange(mine, i, low - int(starts[i]), high - int(starts[i])))
+    return pieces
 
 
 def _numbers(coder: RowGroupCoder) -> int:

@@ -29,6 +29,7 @@ from .judge import judge_at, known_to
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, described, hidden
 from .room import check_features
+from .suspicious import suspicious
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
@@ -215,9 +216,21 @@ class DumpEncoder:
             sum(math.prod(t.shape) for t in self.source.tensors),
             min((h.snr_db for h in headers), default=math.inf),
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
-            remarks=tuple(hidden(self.groups, headers, qualities, self._names)),
+            remarks=(
+                *hidden(self.groups, headers, qualities, self._names),
+                *suspicious(self.groups, headers, self._tried),
+            ),
             lowest=Lowest.of(self.groups, qualities, self._names),
         )
+
+    @property
+    def _tried(self) -> Profile | None:
+        """The profile, where all of its entries for SNRs of values were tried."""
+        quality = self.quality
+        others = (quality.max_error, quality.row_snr, quality.task_snr, quality.lossless or None)
+        if self.profile is None or self.options.transform != "auto" or any(others):
+            return None
+        return self.profile if self.profile.entries_of(task=False) else None
 
     @property
     def _names(self) -> list[str]:

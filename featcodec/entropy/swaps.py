@@ -33,11 +33,14 @@ class Swaps:
 
     def swapped(self, numbers: np.ndarray) -> np.ndarray:
         """Return numbers (n,) with zero and the number of their channel exchanged."""
-        found = numbers.copy()
-        for start in range(0, len(numbers), CHUNK):
+        found, count = numbers.copy(), len(numbers)
+        first, inside = divmod(self.phase, self.distance)
+        # Distances may be beyond what NumPy counts to: then there is one turn at most.
+        turn, distance = min(self.distance - inside, count), min(self.distance, count + 1)
+        for start in range(0, count, CHUNK):
             some = found[start : start + CHUNK]
-            places = np.arange(self.phase + start, self.phase + start + len(some))
-            own = self.numbers[places // self.distance % len(self.numbers)]
+            places = np.arange(start - turn, start - turn + len(some))
+            own = self.numbers[(places // distance + first + 1) % len(self.numbers)]
             some[:] = np.where(some == own, 0, np.where(some == 0, own, some))
         return found
 
@@ -52,7 +55,7 @@ class Swaps:
         """Return the swaps at a position and where they end; raise SymbolError for bad ones."""
         head = []
         for _ in range(4):
-            number, start = varints.read(view, start)
+            number, start = varints.read(view, start, varints.ANY_VARINT)
             head.append(number)
         distance, phase, channels, size = head
         if not distance or not 0 < channels <= MOST_CHANNELS or phase >= distance * channels:

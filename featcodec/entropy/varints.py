@@ -5,6 +5,7 @@ import numpy as np
 from .errors import SymbolError
 
 LONGEST_VARINT = 5  # bytes of a number here
+ANY_VARINT = 10  # of one below 2**64
 
 
 def pack(value: int) -> bytes:
@@ -17,17 +18,19 @@ def pack(value: int) -> bytes:
     return bytes(out)
 
 
-def read(view: memoryview, start: int) -> tuple[int, int]:
+def read(view: memoryview, start: int, longest: int = LONGEST_VARINT) -> tuple[int, int]:
     """Return the varint at a position and where it ends; raise SymbolError for a bad one."""
     value = shift = 0
-    for position in range(start, min(start + LONGEST_VARINT, len(view))):
+    for position in range(start, min(start + longest, len(view))):
         value |= (view[position] & 0x7F) << shift
         shift += 7
         if view[position] < 0x80:
             if position > start and not view[position]:
                 raise SymbolError("a varint ends in a zero byte")
+            if value >> 64:
+                raise SymbolError("a varint is 2**64 or more")
             return value, position + 1
-    raise SymbolError(f"a varint does not end within {LONGEST_VARINT} bytes")
+    raise SymbolError(f"a varint does not end within {longest} bytes")
 
 
 def read_all(data: bytes | memoryview, count: int | None = None) -> tuple[np.ndarray, int]:

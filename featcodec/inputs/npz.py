@@ -1,9 +1,9 @@
 """Archives of NumPy: stored arrays are read where they lie, packed ones once, each by itself."""
 
+import contextlib
 import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -18,17 +18,13 @@ from .stream import Stream
 
 SUFFIX = ".npy"
 LOCAL_HEADER = 30  # bytes, before name and extra field
-# What zipfile raises for what is damaged, encrypted, or packed in a way it does not know.
-UNSOUND = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 
 
 def read(file: File) -> Contents:
     """Return the arrays of a .npz file; InvalidInput when the archive is not sound."""
-    try:
+    with _sound(f"{file.name} is not a sound .npz file"):
         archive = zipfile.ZipFile(_stream(file))
-    except UNSOUND as error:
-        raise InvalidInput(f"{file.name} is not a sound .npz file: {error}") from None
-    members = [info for info in archive.infolist() if not info.is_dir()]
+        members = [info for info in archive.infolist() if not info.is_dir()]
     names = [info.filename.removesuffix(SUFFIX) for info in members]
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise InvalidInput(f"{file.name} holds {twice[0]!r} twice: name the arrays apart")
@@ -89,10 +85,16 @@ class _Member:
         return found
 
     def _opened(self, use: Callable[[Any], Any]) -> Any:
-        try:
-            with self._archive.open(self._info) as stream:
-                return use(stream)
-        except InvalidInput:
-            raise
-        except UNSOUND as error:
-            raise InvalidInput(f"{self._what} cannot be unpacked: {error}") from None
+        with _sound(f"{self._what} cannot be unpacked"), self._archive.open(self._info) as stream:
+            return use(stream)
+
+
+@contextlib.contextmanager
+def _sound(otherwise: str) -> Iterator[None]:
+    """Raise InvalidInput for whatever zipfile raises, which a malformed archive leads to."""
+    try:
+        yield
+    except (InvalidInput, MemoryError):
+        raise
+    except Exception as error:
+        raise InvalidInput(f"{otherwise}: {str(error).partition(chr(10))[0]}") from None

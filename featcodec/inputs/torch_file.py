@@ -11,7 +11,7 @@ from .. import limits
 from ..arrays import shape_of
 from ..container.source import File
 from ..errors import InvalidInput
-from ..file_array import FileArray
+from ..file_array import FileArray, array_at
 from ..tensors import Tensor
 from .contents import Contents
 from .npy import NAME
@@ -32,7 +32,7 @@ def read(file: File) -> Contents:
         raise InvalidInput(
             f"{file.name} is a torch file, which torch reads: pip install 'featcodec[torch]'"
         ) from None
-    loaded = _load(file)
+    loaded, begin = _load(file)
     File.reopen(file.path, file.name, file.identity)  # what was loaded is what was opened
     tensors: dict[str, Tensor] = {}
     refused: dict[str, str] = {}
@@ -45,7 +45,7 @@ def read(file: File) -> Contents:
             others.append(name or NAME)
             continue
         try:
-            tensors[name or NAME] = _tensor(file, name or NAME, leaf, spool)
+            tensors[name or NAME] = _tensor(file, begin, name or NAME, leaf, spool)
         except InvalidInput as error:
             refused[name] = str(error)
     if not tensors and not refused:
@@ -53,7 +53,7 @@ def read(file: File) -> Contents:
     return Contents(list(tensors.values()), refused=refused, remarks=_remarks(others))
 
 
-def _load(file: File) -> Any:
+def _load(file: File) -> tuple[Any, int | None]:
     from ..torch.tensors import load_weights
 
     try:
@@ -82,24 +82,38 @@ def _leaves(found: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         yield from _leaves(value, (*names, name))
 
 
-def _tensor(file: File, name: str, leaf: Any, spool: Callable[[], Spool]) -> Tensor:
+def _tensor(
+    file: File, begin: int | None, name: str, leaf: Any, spool: Callable[[], Spool]
+) -> Tensor:
+    """Return a tensor of a file that is mapped from address `begin` on, if it is mapped."""
     from ..torch.tensors import elements_of, plain, type_of
 
     dtype = type_of(leaf, name)
     stored = elements_of(plain(leaf))
     shape = shape_of(stored, dtype)
     limits.check_rank(shape, f"tensor {name!r}")
-
-    def mapped() -> np.ndarray:
-        file.check()  # what is cut off while it is mapped ends the process
-        return stored.reshape(-1)
+    elements = _in_file(file, begin, stored)
 
     @cache
     def laid_out() -> FileArray:
-        pieces = in_order(stored, stored.dtype)
+        pieces = in_order(elements, stored.dtype)
         return spool().add(pieces, stored.nbytes, f"tensor {name!r}").view(stored.dtype)
 
-    return Tensor(name, dtype, shape, mapped if leaf.is_contiguous() else laid_out)
+    def as_they_are() -> Any:
+        return elements.reshape(-1)
+
+    return Tensor(name, dtype, shape, as_they_are if leaf.is_contiguous() else laid_out)
+
+
+def _in_file(file: File, begin: int | None, stored: np.ndarray) -> Any:
+    """Return mapped elements as those of the file: who touches a map of what is cut off is killed.
+
+    What is not mapped is returned as it is.
+    """
+    offset = stored.__array_interface__["data"][0] - (begin or 0)
+    if begin is None or not stored.size or not 0 <= offset < file.size:
+        return stored
+    return array_at(file, offset, stored.shape, stored.strides, stored.dtype)
 
 
 def _remarks(others: list[str]) -> list[str]:

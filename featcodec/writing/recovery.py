@@ -1,12 +1,11 @@
 """A file of what a journal holds: what a writer ends with, and what an interrupted one leaves."""
 
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 
@@ -19,8 +18,8 @@ from ..container.joining import Coded, join
 from ..container.journal import Elements, Journal, Opened
 from ..container.reader import Reader
 from ..container.source import File, Within
-from ..errors import Truncated
-from ..outputs import complete, refuse_input
+from ..errors import FeatcodecError, Truncated
+from ..outputs import complete, refuse_input, spare
 from .chunk import Known, Stored, encode_chunk
 from .wish import Wish
 
@@ -56,16 +55,25 @@ def recover_file(
             return _write(journal, wish, out)
 
 
+def has_flushed(part: str | os.PathLike[str]) -> bool:
+    """Return whether a writer has flushed anything to what it left."""
+    try:
+        with closing(File.open(part)) as file:
+            return Journal(file).flushes > 0
+    except FeatcodecError:
+        return False
+
+
 def _write(journal: Journal, wish: Wish, out: BinaryIO) -> dict[str, tuple[int, ...]]:
     """Write the file of a journal; return the shapes of its tensors."""
     files = [_coded(journal, piece) for piece in journal.pieces]
-    with tempfile.TemporaryFile(dir=Path(out.name).parent) as room:
+    with spare(Path(out.name).parent, out.name) as room:
         if journal.waiting or not files:
             known = Known()
             for file in files:
                 known.add(file)
             tensors = {name: _stored(journal, some) for name, some in journal.waiting.items()}
-            _, coded = encode_chunk(tensors, wish, known, cast(BinaryIO, room))
+            _, coded = encode_chunk(tensors, wish, known, room)
             files.append(coded)
         join(files, out, wish.metadata)
     out.flush()

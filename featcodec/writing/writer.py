@@ -16,7 +16,7 @@ from ..stores import is_uri
 from .apart import Apart
 from .growth import Growth
 from .kinds import Kinds
-from .recovery import recover_file
+from .recovery import has_flushed, recover_file
 from .wish import Wish
 
 # What `featcodec.numpy.save` takes without being told.
@@ -129,8 +129,8 @@ class Writer:
         self._closed = True
         with contextlib.suppress(FeatcodecError, OSError):  # there is an error already
             self._growth.end()
-        if self._kinds.known:
+        if self._kinds.known and has_flushed(self._part):
             kept = "has what was flushed; featcodec recover makes a file of it"
             error.add_note(f"{self._part} {kept}")
         else:
-            self._part.unlink()
+            self._part.unlink(missing_ok=True)
