@@ -25,12 +25,14 @@ from .choice import Choice
 from .choosing import Chooser
 from .exact_groups import write_exact
 from .group_writer import GroupWriter
+from .layers import evened
 from .lossless import least_exact_bytes
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals, decibels
 from .row_group import Distortion
 from .rungs import rungs
+from .search.race import best_of
 from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
@@ -40,6 +42,7 @@ from .without_repeats import size_of, without_repeats
 from .workers import Workers
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
+LIKE = 1.1  # of the least bits: with layers made alike in scale, a KLT across them may take fewer
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
@@ -101,7 +104,24 @@ class FeatureEncoder:
         choice = chooser.choice(snr)
         if choice is None:
             return self._exact(group)
+        across = None if self.options.pool else self._across_layers(chooser, choice, snr)
+        chooser, choice = across or (chooser, choice)
         return self._smaller(group, lambda: self._smallest(chooser, choice, snr))
+
+    def _across_layers(
+        self, chooser: Chooser, choice: Choice, snr: float
+    ) -> tuple[Chooser, Choice] | None:
+        """Return how layers made alike in scale are coded, where a KLT across them serves best."""
+        group, race = chooser.samples.group, chooser.first
+        across = [trial for trial in race.trials if trial.of_layers] if race else []
+        if not across or race is None or best_of(across).bits > LIKE * race.least:
+            return None
+        another = Chooser(Samples(evened(group), self.options.samples), self.profile, self.options)
+        found = another.choice(snr)
+        if found is None or not found.of_layers:
+            return None
+        better = choice.of_layers or found.estimate.bits < choice.estimate.bits
+        return (another, found) if better else None
 
     def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
         """Write a group at an SNR or, where symbols are few, at a higher one of fewer bytes.
@@ -222,6 +242,7 @@ class FeatureEncoder:
             snr,
             even,
             partial(self._refitted, samples, snr, self.profile if choice.uses_profile else None),
+            samples.group.slices,
         )
         header = attempts.write(choice)
         self.lowest = math.inf if even is None else even.lowest
@@ -237,14 +258,17 @@ class FeatureEncoder:
             return None
         slices = Slices.of(group)
         several = math.prod(slices.counts) > 1 and slices.gains <= limits.SLICES
-        return SliceControl(slices, snr - BELOW) if several else None
+        start = 0 if group.slices is None else group.slices.exponents[0]
+        return SliceControl(slices, snr - BELOW, start) if several else None
 
     def _refitted(
         self, samples: Samples, snr: float, profile: Profile | None, slices: SliceGains
     ) -> Choice | None:
         """Return a choice for slices that are divided by their gains."""
         scaled = Samples(replace(samples.group, slices=slices), self.options.samples)
-        grown = float(np.exp2(2 * slices.exponents / PER_OCTAVE).mean())
+        before = samples.group.slices
+        change = slices.exponents - (0 if before is None else before.exponents)
+        grown = float(np.exp2(2 * change / PER_OCTAVE).mean())
         chooser = Chooser(scaled, profile, self.options)
         return chooser.choice(snr + 10 * math.log10(grown))
 

@@ -17,6 +17,7 @@ from ...errors import InvalidInput
 from ...request import Options, Quality
 from ...rules import Rules
 from ...tensors import Source, Tensor
+from ..layers import evened
 from .axes import best_layouts
 from .cut import cut
 from .group import Group
@@ -227,7 +228,8 @@ def _by_bits(
     def bits(layout: Layout, some: Sequence[Tensor]) -> float:
         architecture = aligned[some[0].name][0]
         if not layout.cuts:
-            return judge(_group(some, architecture, layout, metadata))
+            group = _group(some, architecture, layout, metadata)
+            return judge(group if options.pool else evened(group))
         parts = [part for tensor in some for part in cut(tensor, layout)]
         group = partial(_group, architecture=architecture, layout=layout, metadata=metadata)
         joint = partial(_bits, group, judge)
