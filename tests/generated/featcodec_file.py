@@ -99,6 +99,7 @@ class FeatcodecFile(KaitaiStruct):
         interpolated = 8
         weighted = 9
         low_rank = 10
+        layered = 11
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -1093,6 +1094,44 @@ class FeatcodecFile(KaitaiStruct):
             self.offsets._fetch_instances()
 
 
+    class Layers(KaitaiStruct):
+        """Section 6.10."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Layers, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_layers = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_layers
+            if not  ((_.value >= 2) and (_.value <= 256)) :
+                raise kaitaistruct.ValidationExprError(self.num_layers, self._io, u"/types/layers/seq/0")
+            self.mixing = FeatcodecFile.Integers(self._io, self, self._root)
+            self.nums_reflectors = []
+            for i in range(self.num_layers.value):
+                self.nums_reflectors.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.bases = []
+            for i in range(self.num_layers.value):
+                self.bases.append(FeatcodecFile.RunsOfReflectors(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_layers._fetch_instances()
+            self.mixing._fetch_instances()
+            for i in range(len(self.nums_reflectors)):
+                pass
+                self.nums_reflectors[i]._fetch_instances()
+
+            for i in range(len(self.bases)):
+                pass
+                self.bases[i]._fetch_instances()
+
+
+
     class Layout(KaitaiStruct):
         """Section 5.1. The limit is that of section 10."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -1298,13 +1337,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.layered) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split) and (self.transform != FeatcodecFile.Transform.layered)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.banded:
@@ -1322,6 +1361,10 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.metric = FeatcodecFile.Metric(self._io, self, self._root)
 
+            if self.transform == FeatcodecFile.Transform.layered:
+                pass
+                self.layers = FeatcodecFile.Layers(self._io, self, self._root)
+
             if self.transform == FeatcodecFile.Transform.predicted:
                 pass
                 self.len_prediction = FeatcodecFile.Varint(self._io, self, self._root)
@@ -1337,7 +1380,7 @@ class FeatcodecFile(KaitaiStruct):
                 self.peak = FeatcodecFile.Varint(self._io, self, self._root)
                 _ = self.peak
                 if not _.value <= 1048576:
-                    raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/10")
+                    raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/11")
 
             if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context)) :
                 pass
@@ -1361,6 +1404,9 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform != FeatcodecFile.Transform.low_rank:
                 pass
                 self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+                _ = self.reflectors
+                if not  ((self.transform != FeatcodecFile.Transform.layered) or (_.len.value == 0)) :
+                    raise kaitaistruct.ValidationExprError(self.reflectors, self._io, u"/types/model/seq/17")
 
             if self.transform == FeatcodecFile.Transform.low_rank:
                 pass
@@ -1369,11 +1415,11 @@ class FeatcodecFile(KaitaiStruct):
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             _ = self.scales
             if not  ((self.transform != FeatcodecFile.Transform.interpolated) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/18")
+                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/19")
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
             if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/19")
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/20")
 
 
         def _fetch_instances(self):
@@ -1391,6 +1437,10 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform == FeatcodecFile.Transform.weighted:
                 pass
                 self.metric._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.layered:
+                pass
+                self.layers._fetch_instances()
 
             if self.transform == FeatcodecFile.Transform.predicted:
                 pass
@@ -2676,4 +2726,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "232b1cf76ee25a92581f9419f5f672ba639bdfe2c65997e307ead95773be26ae"
+KSY_SHA256 = "91724f873fb4466c789e0bd310ab3a0ee19011f36dd2636b1b15c6bbe5c11fd5"
