@@ -13,10 +13,11 @@ PROBED = 1 << 18  # values, of which the scales are taken
 LEAST = 2.0 ** (-MOST_EXPONENT / PER_OCTAVE)  # of the strongest layer, that a gain makes up for
 
 
-def evened(group: Group) -> Group:
+def evened(group: Group, apart: float = 0.0) -> Group:
     """Return a group with gains by which its layers are alike in scale, itself without layers.
 
-    So a KLT across layers leaves all with about the same SNR.
+    So a KLT across layers leaves all with about the same SNR. Layers of less than some octaves
+    `apart` stay as they are.
     """
     slices = Slices.of(group)
     layers = slices.counts[1]
@@ -29,6 +30,8 @@ def evened(group: Group) -> Group:
     if not scales.max() > 0:
         return group
     octaves = np.log2(np.maximum(scales / scales.max(), LEAST))
+    if -octaves.min() < apart:
+        return group
     exponents = np.rint(PER_OCTAVE * octaves).astype(np.int64)
     count = slices.gains // layers
     return replace(group, slices=SliceGains(slices.per_sample, np.tile(exponents, (count, 1))))

@@ -7,14 +7,15 @@ import numpy as np
 
 from ...coding.model import GridModel
 from ...coding.parts.base import Sizes
-from ...modes.layered import LAYERS
 from ...modes.layered.coder import Layers
 from ...transform import householder
+from ...transform.linear import principal_axes
 from ..tensors.samples import Samples
 from . import fitting
 from .spectrum import Spectrum, leading_axes, ranks_of
 
 MIXING = 256  # the root mean square of the integers of the KLT across layers
+MOST_LAYERS = 64  # more are places
 LEAST_CHANNELS = 16  # of a layer: fewer may be rows of a map
 TIMES = 8  # as large a sample as of others: a value serves the basis of its own layer alone
 LEAST_TOKENS = 0.25  # for each channel of a layer
@@ -29,7 +30,8 @@ def layers_of(samples: Samples) -> int:
     layers = 1 if axis is None else group.shapes[0][axis]
     each = samples.channels // layers
     enough = samples.group.values >= LEAST_TOKENS * each * samples.channels
-    return layers if layers in LAYERS and each >= LEAST_CHANNELS and enough else 0
+    few = 2 <= layers <= MOST_LAYERS
+    return layers if few and each >= LEAST_CHANNELS and enough else 0
 
 
 def layered_models(samples: Samples, target: float) -> list[GridModel]:
@@ -77,7 +79,7 @@ def _stack(classes: fitting.Classes, layers: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _axes(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return fitting.principal_axes((stack @ stack.T).astype(np.float64) / stack.shape[1])
+    return principal_axes((stack @ stack.T).astype(np.float64) / stack.shape[1])
 
 
 def _gain(stack: np.ndarray, goal: float) -> float:

@@ -127,9 +127,7 @@ class Samples:
         energy = sum(float(np.vdot(a, a)) for a in varying) / count - mean * mean
         return self.varying * energy if energy > 0 else self.varying
 
-    def budget(
-        self, block: Sizes, wanted: int, least: int = LEAST_BLOCKS, times: int = 1
-    ) -> int:
+    def budget(self, block: Sizes, wanted: int, least: int = LEAST_BLOCKS, times: int = 1) -> int:
         """Return how many values a sample of about so many has, of at least so many blocks.
 
         Samples of which each value serves several bases may be so many `times` as large.

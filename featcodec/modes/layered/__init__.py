@@ -34,9 +34,7 @@ class LayeredFields(Fields):
     def unpack(cls, cursor: Cursor) -> "LayeredFields":
         layers = cursor.varint()
         if layers not in LAYERS:
-            raise Corrupt(
-                f"a model has {layers} layers, not {LAYERS.start} to {LAYERS.stop - 1}"
-            )
+            raise Corrupt(f"a model has {layers} layers, not {LAYERS.start} to {LAYERS.stop - 1}")
         mixing, reflectors = cursor.blob(), tuple(cursor.varints(layers))
         return cls(mixing, reflectors, tuple(cursor.blob() for _ in range(layers)))
 

@@ -57,7 +57,8 @@ class LayeredCoder(LinearCoder):
         )
 
     def transform(self, model: GridModel, dtype: str) -> Transform:
-        return Layered(model.centres, *model.own.bases, dtype)
+        mixing, bases = model.own.bases
+        return Layered(model.centres, mixing, bases, dtype)
 
 
 CODER = LayeredCoder()
