@@ -1,9 +1,9 @@
 """Modes, the ways to code a token grid: the registry of transforms, one folder each.
 
 Which mode? `linear` suits dense features, `banded` those whose frequencies differ in covariance,
-`layered` layers of one network side by side, `context` sparse maps, `interpolated` denser ones whose
-channels are alike, and `plain` (transform `none`) what none of them suits. `predicted` and `split` serve a bound on the error, `split` on
-sparse maps.
+`layered` layers of one network side by side, `context` sparse maps, `interpolated` denser ones
+whose channels are alike, and `plain` (transform `none`) what none of them suits. `predicted` and
+`split` serve a bound on the error, `split` on sparse maps.
 
 A folder has three parts. `__init__` states what the format knows of the mode (`mode.Mode`; standard
 library only), `coder` builds its coder from a header (`coder.ModeCoder`), and `search` states the
