@@ -3,6 +3,9 @@
 Layers of a network add to what the layers before them hold, and are alike. Mixed, most are weak.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from ...coding.model import GridModel
@@ -12,7 +15,7 @@ from ...transform import householder
 from ...transform.linear import principal_axes
 from ..tensors.samples import Samples
 from . import fitting
-from .spectrum import Spectrum, leading_axes, ranks_of
+from .spectrum import Spectrum, leading_axes, ranks_of, water_level
 
 MIXING = 256  # the root mean square of the integers of the KLT across layers
 MOST_LAYERS = 64  # more are places
@@ -20,6 +23,7 @@ LEAST_CHANNELS = 16  # of a layer: fewer may be rows of a map
 TIMES = 8  # as large a sample as of others: a value serves the basis of its own layer alone
 LEAST_TOKENS = 0.25  # for each channel of a layer
 GAIN = 0.05  # bits a value, that a KLT across layers is to save at least
+FAINT = 1e-6  # of the variance of the strongest layer: no less is told from nothing
 FEWER = 0.6  # of the reflectors that seem best
 
 
@@ -45,8 +49,7 @@ def layered_models(samples: Samples, target: float) -> list[GridModel]:
     if not layers:
         return []
     some, _ = samples.sample(samples.ones, samples.sizes.trial, values)
-    goal = target * samples.variance_of(some[False].values())
-    if _gain(_stack(some[False], layers)[0], goal) < GAIN:
+    if _gain(_stack(some[False], layers)[0]) < GAIN:
         return []
     budget = min(layers, TIMES) * samples.sizes.fit
     parts, share = samples.sample(
@@ -60,6 +63,8 @@ def layered_models(samples: Samples, target: float) -> list[GridModel]:
         _spectrum(layer, samples.ones, share, goal)
         for layer in mixed.reshape(layers, len(centre) // layers, -1)
     ]
+    level = _level(spectra, goal)
+    spectra = [replace(spectrum, level=level) for spectrum in spectra]
     found = []
     for part in (1.0, FEWER):
         own = Layers(mixing, tuple(_reflectors(spectrum, part) for spectrum in spectra))
@@ -82,11 +87,12 @@ def _axes(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return principal_axes((stack @ stack.T).astype(np.float64) / stack.shape[1])
 
 
-def _gain(stack: np.ndarray, goal: float) -> float:
-    """Return how many bits a value less the layers take when mixed, about."""
+def _gain(stack: np.ndarray) -> float:
+    """Return how many bits a value less the layers take when mixed, at a high rate."""
     apart = np.square(stack, dtype=np.float64).mean(axis=1)
-    ratio = np.maximum(apart, goal) / np.maximum(_axes(stack)[0], goal)
-    return float(np.log2(np.sort(ratio)).mean()) / 2
+    floor = apart.max() * FAINT
+    ratio = np.sort(np.maximum(apart, floor)) / np.sort(np.maximum(_axes(stack)[0], floor))
+    return float(np.log2(ratio).mean()) / 2 if floor > 0 else 0.0
 
 
 def _spectrum(layer: np.ndarray, ones: Sizes, share: float, goal: float) -> Spectrum:
@@ -94,6 +100,15 @@ def _spectrum(layer: np.ndarray, ones: Sizes, share: float, goal: float) -> Spec
     zero, classes = np.zeros(len(layer), np.int64), {ones: layer[:, None]}
     axes = leading_axes(classes, zero, len(layer))[:, : layer.shape[1]]
     return Spectrum.of(axes, zero, classes, ones, share, goal)
+
+
+def _level(spectra: Sequence[Spectrum], goal: float) -> float:
+    """Return the water level of all mixed layers together: weak ones leave error to the others."""
+    variances = np.concatenate([[*s.variance[:, 0], s.rest[0]] for s in spectra])
+    weights = np.concatenate(
+        [[*np.ones(s.axes.shape[1]), np.diff(s.axes.shape[::-1])[0]] for s in spectra]
+    )
+    return water_level(variances, weights, np.zeros(1), goal)
 
 
 def _reflectors(spectrum: Spectrum, part: float) -> np.ndarray:
