@@ -1897,9 +1897,10 @@ def read_map(
                     if model.transform == CONTEXT:
                         number = with_shape(number, number_of_pass, around, model)
                     where.setdefault(number, []).append((first + y * width + x, block))
-        order = sorted(where.items())
-        chained = [item for item in order if z.dependent and item[0] % 26 >= 6]
-        for number, wanted in order[: len(order) - len(chained)]:
+        scalar, chained = [], []
+        for item in sorted(where.items()):
+            (chained if z.dependent and item[0] % 26 >= 6 else scalar).append(item)
+        for number, wanted in scalar:
             table = context_table(number, z, model)
             symbols = coded.take(len(wanted), table)
             values = {k: latent(k, table, step) for k in set(symbols)}

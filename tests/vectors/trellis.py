@@ -37,6 +37,7 @@ def encoded() -> dict[str, Callable[[], bytes]]:
         "174-dependent-by-hand": of_latents,
         "183-dependent-maps-by-hand": of_maps,
         "205-dependent-shapes-by-hand": of_shapes,
+        "206-sparse-shapes-by-hand": of_sparse_shapes,
     }
 
 
@@ -79,6 +80,20 @@ def of_shapes() -> bytes:
     return _of_maps("context", ShapedFields(offsets, coder.pack_tables(own)), b"", V5)
 
 
+def of_sparse_shapes() -> bytes:
+    """Code maps that are nearly all zeros, with tables of the scalar quantiser's shapes alone.
+
+    Numbers of the scalar quantiser lie between those of chains, and come first.
+    """
+    own = {
+        shapes.with_shape(number, shape): Table(3, 0, 180 - shape, 128, (140, 120))
+        for number, shape in itertools.product(range(78), range(18))
+        if number % contexts.CLASSES < contexts.LEAST and (number + shape) % 3
+    }
+    fields = ShapedFields(integers.pack(np.arange(144) % 60), coder.pack_tables(own))
+    return _of_maps("context", fields, b"", V5, (-30, -18, -8), 0.3)
+
+
 OF_MAPS = {
     5: Table(0),
     7: Table(3, 1, 2, 3, (4,)),  # of a number that chains have
@@ -90,11 +105,18 @@ OF_MAPS = {
 }
 
 
-def _of_maps(transform: str, fields: Fields, tables: bytes, version: tuple[int, int]) -> bytes:
+def _of_maps(
+    transform: str,
+    fields: Fields,
+    tables: bytes,
+    version: tuple[int, int],
+    levels: tuple[int, ...] = (-2, 16, 40),
+    spread: float = 1,
+) -> bytes:
     rng = np.random.default_rng(11)
     rng.integers(-128, 129, 144)
     scales = np.zeros((3, 8, 8), np.int64)
-    scales[:, 0, 0] = -2, 16, 40
+    scales[:, 0, 0] = levels
     model = Model(
         transform,
         (8, 8),
@@ -109,7 +131,7 @@ def _of_maps(transform: str, fields: Fields, tables: bytes, version: tuple[int, 
     parts = Part(transform, model), Part(first.transform, first)
     header = Lossy(**PLAIN | ON_GRID | {"grid": (9, 7)}, parts=parts, dependent=True)
     values = rng.laplace(size=(20, 64, 3)) * 2.0 ** rng.integers(-2, 9, 3)
-    return file_of(header, values, 14, (128, 121), version)
+    return file_of(header, values * spread, 14, (128, 121), version)
 
 
 def file_of(
