@@ -116,16 +116,6 @@ class Layout:
         return sum(axis in CHANNEL for axis in self.axes)
 
     @property
-    def layers_axis(self) -> int | None:
-        """The axis of layers or heads: the first of several channel axes.
-
-        >>> Layout("LCD").layers_axis
-        1
-        """
-        found = [axis for axis, letter in enumerate(self.axes) if letter in CHANNEL]
-        return found[0] if len(found) > 1 else None
-
-    @property
     def slabs_are_samples(self) -> bool:
         return self.prefix > 0 or not self.grid_axes
 

@@ -17,6 +17,7 @@ from ..elements import PRECISION
 from ..entropy.prediction import PredictionError
 from ..request import Options, Quality
 from . import tuning
+from .across_layers import across_layers
 from .at_snr import SnrWriter
 from .bounded.choice import bounded_choice
 from .bounded.refined import refined_choice, refined_group
@@ -25,14 +26,12 @@ from .choice import Choice
 from .choosing import Chooser
 from .exact_groups import write_exact
 from .group_writer import GroupWriter
-from .layers import evened
 from .lossless import least_exact_bytes
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals, decibels
 from .row_group import Distortion
 from .rungs import rungs
-from .search.race import best_of
 from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
@@ -42,7 +41,6 @@ from .without_repeats import size_of, without_repeats
 from .workers import Workers
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
-LIKE = 1.1  # of the least bits: with layers made alike in scale, a KLT across them may take fewer
 FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
@@ -104,24 +102,9 @@ class FeatureEncoder:
         choice = chooser.choice(snr)
         if choice is None:
             return self._exact(group)
-        across = None if self.options.pool else self._across_layers(chooser, choice, snr)
+        across = None if self.options.pool else across_layers(chooser, choice, snr)
         chooser, choice = across or (chooser, choice)
         return self._smaller(group, lambda: self._smallest(chooser, choice, snr))
-
-    def _across_layers(
-        self, chooser: Chooser, choice: Choice, snr: float
-    ) -> tuple[Chooser, Choice] | None:
-        """Return how layers made alike in scale are coded, where a KLT across them serves best."""
-        group, race = chooser.samples.group, chooser.first
-        across = [trial for trial in race.trials if trial.of_layers] if race else []
-        if not across or race is None or best_of(across).bits > LIKE * race.least:
-            return None
-        another = Chooser(Samples(evened(group), self.options.samples), self.profile, self.options)
-        found = another.choice(snr)
-        if found is None or not found.of_layers:
-            return None
-        better = choice.of_layers or found.estimate.bits < choice.estimate.bits
-        return (another, found) if better else None
 
     def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
         """Write a group at an SNR or, where symbols are few, at a higher one of fewer bytes.

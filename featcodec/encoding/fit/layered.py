@@ -14,6 +14,7 @@ from ...modes.layered.coder import Layers
 from ...transform import householder
 from ...transform.linear import principal_axes
 from ..tensors.samples import Samples
+from ..tensors.stacked import layers_axis
 from . import fitting
 from .spectrum import Spectrum, leading_axes, ranks_of, water_level
 
@@ -30,7 +31,7 @@ FEWER = 0.6  # of the reflectors that seem best
 def layers_of(samples: Samples) -> int:
     """Return how many layers the channels of a group are, side by side; 0 for none."""
     group = samples.group
-    axis = group.layout.layers_axis
+    axis = layers_axis(group.layout)
     layers = 1 if axis is None else group.shapes[0][axis]
     each = samples.channels // layers
     enough = samples.group.values >= LEAST_TOKENS * each * samples.channels

@@ -20,6 +20,7 @@ from .places import are_places, doubts
 from .stacked import (
     joined_parts,
     joined_tokens,
+    layers_axis,
     perhaps_independent,
     stacked_axes,
     with_independent,
@@ -80,7 +81,7 @@ def best_layouts(
         if not is_stated and each:
             stacked = stacked_axes(same)
             apart = _apart(alike, stacked, same) if stacked else []
-            across = [one for one in alike if apart and one.layers_axis in stacked]
+            across = [one for one in alike if apart and layers_axis(one) in stacked]
             parts = math.prod(same[0].shape[axis] for axis in stacked)
             # So many may be channels, and channels of maps look the same: bits must tell.
             sure = parts <= SURE_PARTS and not are_places(same, len(same[0].shape) - 1)
