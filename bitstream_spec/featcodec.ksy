@@ -717,9 +717,11 @@ types:
             or (_ == transform::low_rank and _root.signature.major_version >= 6)
             or (_ == transform::context_means and _root.signature.major_version >= 6
             and _root.signature.kind == kind::features)
+            or (_ == transform::layered and _root.signature.major_version >= 6
+            and _root.signature.kind == kind::features)
         doc: |
-          No transforms 2, 4 to 8 and 11 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
-          major version 4, 7 below 5, or 8 to 11 below 6.
+          No transforms 2, 4 to 8, 11 and 12 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
+          major version 4, 7 below 5, or 8 to 12 below 6.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -735,8 +737,8 @@ types:
             and transform != transform::interpolated)
             or (longest_block.rank >= 1 and longest_block.rank <= 3
             and num_reflectors.value == 0))
-            and ((transform != transform::predicted and transform != transform::split)
-            or num_reflectors.value == 0)
+            and ((transform != transform::predicted and transform != transform::split
+            and transform != transform::layered) or num_reflectors.value == 0)
         doc: |
           Any; what is checked here are the rules for transforms 2 and 6, which leave out prefix
           tokens, and those for transforms 4, 5, 7, 8 and 11.
@@ -756,6 +758,9 @@ types:
       - id: metric
         type: metric
         if: transform == transform::weighted
+      - id: layers
+        type: layers
+        if: transform == transform::layered
       - id: len_prediction
         type: varint
         if: transform == transform::predicted
@@ -801,6 +806,8 @@ types:
       - id: reflectors
         type: integers
         if: transform != transform::low_rank
+        valid:
+          expr: transform != transform::layered or _.len.value == 0
       - id: runs_of_reflectors
         type: runs_of_reflectors
         if: transform == transform::low_rank
@@ -839,6 +846,24 @@ types:
           expr: _.value >= 1
       - id: reflectors
         type: integers
+
+  layers:
+    doc: Section 6.10.
+    seq:
+      - id: num_layers
+        type: varint
+        valid:
+          expr: _.value >= 2 and _.value <= 256
+      - id: mixing
+        type: integers
+      - id: nums_reflectors
+        type: varint
+        repeat: expr
+        repeat-expr: num_layers.value
+      - id: bases
+        type: runs_of_reflectors
+        repeat: expr
+        repeat-expr: num_layers.value
 
   metric:
     doc: Section 6.7.
@@ -1464,6 +1489,7 @@ enums:
     9: weighted
     10: low_rank
     11: context_means
+    12: layered
   plane_kind:
     0: raw
     1: constant

@@ -213,6 +213,7 @@ CONTEXT_V3, CONTEXT_V4, CONTEXT, CONTEXT_MEANS = CONTEXTS = 2, 6, 7, 11
 SHAPED = CONTEXT, CONTEXT_MEANS
 WEIGHTED = 9  # the transform of a task metric
 LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
+LAYERED = 12  # the transform with a KLT across layers
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 BESIDE = (b"PROF", b"MADE")  # not critical, in files of features of any version
 
@@ -1008,6 +1009,8 @@ class Model:
     axes_of: list[Basis] = field(default_factory=list)  # 6.7, of each band
     gains: list[list[float]] = field(default_factory=list)  # 6.7, of each band and channel
     place_gains: list[float] = field(default_factory=list)  # 6.7
+    mixing: Basis = field(default_factory=list)  # 6.10
+    layers: list[Basis] = field(default_factory=list)  # 6.10, of each mixed layer
 
     @property
     def samples(self) -> bool:
@@ -1023,18 +1026,18 @@ def read_model(
     contexts: bool = False,
     sets: int = 1,
 ) -> Model:
-    """Section 6; ``own`` says whether it stands in a file, where it may have transforms 4, 5, 7, 8
-    and 11.
+    """Section 6; ``own`` says whether it stands in a file, where it may have more transforms.
 
     ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of
     offsets (7.13, 7.14).
     """
     r = Reader(data)
     transform = r.u8()
-    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 11}[major]
+    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 12}[major]
     must(known, "unknown transform")
     must(
-        transform not in (4, 5, 8, *SHAPED) or own, "a transform of the sample domain in a profile"
+        transform not in (4, 5, 8, LAYERED, *SHAPED) or own,
+        "a transform in a profile that is for a group's own models",
     )
     must(transform not in (2, 6) or contexts, "context modelling in a wrong place")
     axes = r.lengths()
@@ -1091,6 +1094,8 @@ def read_model(
         fits = 1 <= len(axes) <= 3 and math.prod(axes[:-2]) == 1
         must(fits and not count, "interpolation with reflectors, or of blocks that are no maps")
         interpolation = read_interpolation(r.blob(), channels)
+    mixing, layers = read_layers(r, channels) if transform == LAYERED else ([], [])
+    must(not (layers and count), "a basis beside those of layers")
     centres = [math.ldexp(c, -q) for c in read_integers(r.blob(), channels)]
     of_bands = (max(bands, default=0) + 1) * (2 if gains else 1)
     if count:
@@ -1098,6 +1103,7 @@ def read_model(
         within(numbers, "KLT_NUMBERS" if own else "PROFILE_KLT_NUMBERS")
     size = count * channels - count * (count - 1) // 2
     packed = r.blob()
+    must(not (layers and packed), "a basis beside those of layers")
     if transform == LOW_RANK and packed:
         flat = read_runs(packed, count, channels)
     else:
@@ -1119,7 +1125,25 @@ def read_model(
         model.gains = [octaves[i * channels : (i + 1) * channels] for i in range(n)]
         model.place_gains = octaves[n * channels :]
     model.means, model.mean_table = means, mean_table
-    return replace(model, offsets=offsets, interpolation=interpolation)
+    found = replace(model, mixing=mixing, layers=layers)
+    return replace(found, offsets=offsets, interpolation=interpolation)
+
+
+def read_layers(r: Reader, channels: int) -> tuple[Basis, list[Basis]]:
+    """Section 6.10: the basis across layers, and that of each mixed layer."""
+    n = r.varint()
+    must(2 <= n <= 256 and channels % n == 0, "the number of layers")
+    each, mixing = channels // n, r.blob()
+    counts = [r.varint() for _ in range(n)]
+    must(max(counts) <= each, "more reflectors than channels of a layer")
+    blobs = [r.blob() for _ in range(n)]
+    within(2 * each * sum(counts), "KLT_NUMBERS")
+    flat = read_integers(mixing, (n - 1) * (n + 2) // 2)
+    bases = [
+        read_basis(read_runs(blob, count, each), count, each)
+        for blob, count in zip(blobs, counts, strict=True)
+    ]
+    return read_basis(flat, n - 1, n), bases
 
 
 def read_runs(data: bytes, count: int, channels: int) -> list[int]:
@@ -1171,7 +1195,10 @@ def reconstruct(
         rows = [[sum(map(mul, line, y)) for line in dct] if any(y) else y for y in rows]
     out = []
     for column in zip(*rows, strict=True):
-        x = column if at else inverse_klt(column, model.bases[0])
+        if model.layers:
+            x = unmixed(column, model)
+        else:
+            x = column if at else inverse_klt(column, model.bases[0])
         if gains:
             each = len(x) // len(gains)
             x = [a * gains[c // each] for c, a in enumerate(x)]
@@ -1253,6 +1280,17 @@ def unbanded(column: Sequence[float], model: Model, place: int) -> Sequence[floa
         weighed = zip(x, model.gains[band], strict=True)
         x = inverse_klt([y / w / model.place_gains[place] for y, w in weighed], model.axes_of[band])
     return x
+
+
+def unmixed(column: Sequence[float], model: Model) -> Sequence[float]:
+    """Section 6.10: the values of all layers of a token, from the latents of mixed ones."""
+    each = len(column) // len(model.layers)
+    mixed = [
+        inverse_klt(column[i * each : (i + 1) * each], basis)
+        for i, basis in enumerate(model.layers)
+    ]
+    of_channels = [inverse_klt(z, model.mixing) for z in zip(*mixed, strict=True)]
+    return [x for layer in zip(*of_channels, strict=True) for x in layer]
 
 
 # ---- 6.3 DCT -------------------------------------------------------------------------------------

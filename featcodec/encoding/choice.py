@@ -75,6 +75,11 @@ class Choice:
         return modes.MODES[self.transform].of_task
 
     @property
+    def of_layers(self) -> bool:
+        """Whether it has a KLT across layers."""
+        return modes.MODES[self.transform].of_layers
+
+    @property
     def sound(self) -> bool:
         """Whether the wanted SNR can be met by a small change of step or thresholds."""
         most = tuning.SATURATION_MISS if self.quantiser.on_saturation else tuning.MISS

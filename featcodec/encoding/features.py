@@ -17,6 +17,7 @@ from ..elements import PRECISION
 from ..entropy.prediction import PredictionError
 from ..request import Options, Quality
 from . import tuning
+from .across_layers import across_layers
 from .at_snr import SnrWriter
 from .bounded.choice import bounded_choice
 from .bounded.refined import refined_choice, refined_group
@@ -104,6 +105,8 @@ class FeatureEncoder:
         choice = chooser.choice(snr)
         if choice is None:
             return self._exact(group)
+        across = None if self.options.pool else across_layers(chooser, choice, snr)
+        chooser, choice = across or (chooser, choice)
         return self._smaller(group, lambda: self._smallest(chooser, choice, snr))
 
     def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
@@ -225,6 +228,7 @@ class FeatureEncoder:
             snr,
             even,
             partial(self._refitted, samples, snr, self.profile if choice.uses_profile else None),
+            samples.group.slices,
         )
         header = attempts.write(choice)
         self.lowest = math.inf if even is None else even.lowest
@@ -242,14 +246,17 @@ class FeatureEncoder:
             return None
         slices = Slices.of(group)
         several = math.prod(slices.counts) > 1 and slices.gains <= limits.SLICES
-        return SliceControl(slices, snr - BELOW) if several else None
+        start = 0 if group.slices is None else group.slices.exponents[0]
+        return SliceControl(slices, snr - BELOW, start) if several else None
 
     def _refitted(
         self, samples: Samples, snr: float, profile: Profile | None, slices: SliceGains
     ) -> Choice | None:
         """Return a choice for slices that are divided by their gains."""
         scaled = Samples(replace(samples.group, slices=slices), self.options.samples)
-        grown = float(np.exp2(2 * slices.exponents / PER_OCTAVE).mean())
+        before = samples.group.slices
+        change = slices.exponents - (0 if before is None else before.exponents)
+        grown = float(np.exp2(2 * change / PER_OCTAVE).mean())
         chooser = Chooser(scaled, profile, self.options)
         return chooser.choice(snr + 10 * math.log10(grown))
 

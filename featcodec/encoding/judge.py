@@ -8,7 +8,7 @@ from ..coding.profile import Profile
 from ..request import Options
 from . import tuning
 from .features import sane
-from .rough.latents import profile_bits, transform_bits
+from .rough.latents import layered_bits, profile_bits, transform_bits
 from .rough.neighbours import sample_domain_bits, serves
 from .search.race import Race
 from .tensors.group import Group
@@ -37,6 +37,7 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
         found: list[float] = []
         if options.transform in ("auto", "linear"):
             found += [*profile_bits(samples, entries, wanted), *transform_bits(samples, wanted)]
+            found += layered_bits(samples, wanted)
         if options.transform == "none" or serves(samples, options.transform):
             found.append(sample_domain_bits(samples, wanted))
         return min(found, default=math.inf)

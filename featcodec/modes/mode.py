@@ -48,6 +48,7 @@ class Mode:
     in_profiles: bool = False  # whether a profile may hold its models
     trellis: bool = False  # whether dependent quantisation is allowed
     of_task: bool = False  # whether the error of latents is that of a task, not of values
+    of_layers: bool = False  # whether it has a KLT across layers
     low_rank: bool = False  # a KLT is the product of two matrices, as wide as it has reflectors
 
     @property

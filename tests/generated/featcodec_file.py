@@ -100,6 +100,7 @@ class FeatcodecFile(KaitaiStruct):
         weighted = 9
         low_rank = 10
         context_means = 11
+        layered = 12
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -1094,6 +1095,44 @@ class FeatcodecFile(KaitaiStruct):
             self.offsets._fetch_instances()
 
 
+    class Layers(KaitaiStruct):
+        """Section 6.10."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Layers, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_layers = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_layers
+            if not  ((_.value >= 2) and (_.value <= 256)) :
+                raise kaitaistruct.ValidationExprError(self.num_layers, self._io, u"/types/layers/seq/0")
+            self.mixing = FeatcodecFile.Integers(self._io, self, self._root)
+            self.nums_reflectors = []
+            for i in range(self.num_layers.value):
+                self.nums_reflectors.append(FeatcodecFile.Varint(self._io, self, self._root))
+
+            self.bases = []
+            for i in range(self.num_layers.value):
+                self.bases.append(FeatcodecFile.RunsOfReflectors(self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_layers._fetch_instances()
+            self.mixing._fetch_instances()
+            for i in range(len(self.nums_reflectors)):
+                pass
+                self.nums_reflectors[i]._fetch_instances()
+
+            for i in range(len(self.bases)):
+                pass
+                self.bases[i]._fetch_instances()
+
+
+
     class Layout(KaitaiStruct):
         """Section 5.1. The limit is that of section 10."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -1299,13 +1338,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.context_means) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.context_means) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.layered) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split) and (self.transform != FeatcodecFile.Transform.layered)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.banded:
@@ -1323,6 +1362,10 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.metric = FeatcodecFile.Metric(self._io, self, self._root)
 
+            if self.transform == FeatcodecFile.Transform.layered:
+                pass
+                self.layers = FeatcodecFile.Layers(self._io, self, self._root)
+
             if self.transform == FeatcodecFile.Transform.predicted:
                 pass
                 self.len_prediction = FeatcodecFile.Varint(self._io, self, self._root)
@@ -1338,7 +1381,7 @@ class FeatcodecFile(KaitaiStruct):
                 self.peak = FeatcodecFile.Varint(self._io, self, self._root)
                 _ = self.peak
                 if not _.value <= 1048576:
-                    raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/10")
+                    raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/11")
 
             if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
                 pass
@@ -1376,6 +1419,9 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform != FeatcodecFile.Transform.low_rank:
                 pass
                 self.reflectors = FeatcodecFile.Integers(self._io, self, self._root)
+                _ = self.reflectors
+                if not  ((self.transform != FeatcodecFile.Transform.layered) or (_.len.value == 0)) :
+                    raise kaitaistruct.ValidationExprError(self.reflectors, self._io, u"/types/model/seq/20")
 
             if self.transform == FeatcodecFile.Transform.low_rank:
                 pass
@@ -1384,11 +1430,11 @@ class FeatcodecFile(KaitaiStruct):
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             _ = self.scales
             if not  ((self.transform != FeatcodecFile.Transform.interpolated) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/21")
+                raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/22")
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
             if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
-                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/22")
+                raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/23")
 
 
         def _fetch_instances(self):
@@ -1406,6 +1452,10 @@ class FeatcodecFile(KaitaiStruct):
             if self.transform == FeatcodecFile.Transform.weighted:
                 pass
                 self.metric._fetch_instances()
+
+            if self.transform == FeatcodecFile.Transform.layered:
+                pass
+                self.layers._fetch_instances()
 
             if self.transform == FeatcodecFile.Transform.predicted:
                 pass
@@ -2703,4 +2753,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "dbd5f6f99155bd2773da11a4226cfabdb992a9e8a00c3312b3a80134a0e8e15b"
+KSY_SHA256 = "7797970472249e7737ad3281f69d6a04a50bbf360cdfc1aa47e3938e46d003c3"

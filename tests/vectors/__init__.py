@@ -32,6 +32,7 @@ def by_hand() -> Iterator[Vector]:
         hostile,
         interpolated,
         joined,
+        layers,
         limits,
         low_rank,
         messages,
@@ -46,5 +47,5 @@ def by_hand() -> Iterator[Vector]:
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
     topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
-    topics += (low_rank, beside, joined, slices)
+    topics += (low_rank, beside, joined, slices, layers)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

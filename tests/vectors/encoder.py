@@ -104,7 +104,7 @@ def mode(*names: str) -> Callable[[GroupHeader], bool]:
 def encoded() -> dict[str, Encoded]:
     """Return name -> vector; their profiles have to be there."""
     found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
-    return found | _repeated() | _refined() | _cut() | _of_task() | _weak()
+    return found | _repeated() | _refined() | _cut() | _of_task() | _weak() | _layers()
 
 
 def _of_task() -> dict[str, Encoded]:
@@ -441,4 +441,23 @@ def _weak() -> dict[str, Encoded]:
         "301-weak-rows": Encoded(spoken, {"layout": "LD"}, {"snr": 12}, shows=slices),
         "302-weak-samples": Encoded({"kv": odd}, {"layout": "NNLD"}, {"snr": 15}, shows=slices),
         "303-weak-channels": Encoded({"kv": wide}, {"layout": "NCLD"}, {"snr": 15}, shows=slices),
+    }
+
+
+def _layers() -> dict[str, Encoded]:
+    """Layers of which each adds to the one before it, as channels; of one scale, and of others."""
+    rng = np.random.default_rng(34)
+    mixing = rng.normal(size=(6, 20))
+    steps = rng.normal(size=(2, 5, 90, 6)) * np.array([1, 0.3, 0.3, 0.2, 0.4])[:, None, None]
+    noise = rng.normal(size=(2, 5, 90, 20)) / 20
+    stream = ((steps.cumsum(axis=1) @ mixing) + noise).astype(np.float32)
+    unlike = stream[0] * np.array([1, 5, 2, 9, 1], np.float32)[:, None, None]
+    unlike[2, 8, 3] = np.nan
+
+    def coded(tensor: np.ndarray, axes: str, snr: float) -> Encoded:
+        return Encoded({"h": tensor}, {"layout": axes}, {"snr": snr}, shows=mode("layered"))
+
+    return {
+        "352-layers": coded(stream.transpose(0, 2, 1, 3), "NLCD", 15),
+        "353-layers-first": coded(unlike, "CLD", 20),
     }

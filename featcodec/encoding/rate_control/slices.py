@@ -38,6 +38,7 @@ class SliceControl:
 
     slices: Slices
     least: float  # dB that each slice is to have
+    start: np.ndarray | int = 0  # exponents (slices of channels) to begin with
     exponents: np.ndarray = field(init=False)  # (slices of samples, of channels)
     rounds: int = 0
     lowest: float = math.inf  # dB of the slice that has least, when last measured
@@ -47,9 +48,16 @@ class SliceControl:
         self.first: tuple[np.ndarray, np.ndarray] | None = None  # SNRs and errors without gains
 
     def _forget(self) -> None:
-        self.exponents = np.zeros(self.slices.counts, np.int64)
+        self.exponents = np.broadcast_to(self.start, self.slices.counts).astype(np.int64)
         self.response = np.full(self.slices.counts, RESPONSE)
         self.tried: tuple[np.ndarray, np.ndarray] | None = None  # logarithms of steps, and SNRs
+
+    @property
+    def gains(self) -> SliceGains:
+        """The gains of now."""
+        per_sample = self.slices.per_sample
+        exponents = self.exponents[self.slices.of_samples] if per_sample else self.exponents
+        return SliceGains(per_sample, exponents)
 
     def next(self, found: Measured, step: float) -> Finer | None:
         """Return the gains after those that reached what was found; None when all is well."""
@@ -67,9 +75,7 @@ class SliceControl:
         else:
             self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs)
         growth = self._change(snrs, noise)
-        per_sample = self.slices.per_sample
-        exponents = self.exponents[self.slices.of_samples] if per_sample else self.exponents
-        return Finer(SliceGains(per_sample, exponents), growth, refit)
+        return Finer(self.gains, growth, refit)
 
     def _change(self, snrs: np.ndarray, noise: np.ndarray) -> float:
         """Change the exponents; return by what factor the step may grow, about."""
@@ -82,7 +88,7 @@ class SliceControl:
         if self.rounds > SETTLED:  # so that what falls and rises by chance comes to an end
             change = np.minimum(change, 0)
         before = self.exponents
-        self.exponents = np.clip(before + change, -MOST_EXPONENT, 0).astype(np.int64)
+        self.exponents = np.clip(before + change, -MOST_EXPONENT, self.start).astype(np.int64)
         finer = noise * 10 ** (self.response * (self.exponents - before) / PER_OCTAVE / 10)
         return 2 ** float(10 * math.log10(noise.sum() / finer.sum()) / RESPONSE)
 

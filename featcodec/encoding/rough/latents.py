@@ -15,6 +15,7 @@ from ...entropy import family
 from ...transform import dct, householder
 from ..fit import fitting
 from ..fit.fitting import Classes
+from ..fit.layered import layered_models
 from ..fit.spectrum import Spectrum, ranks_of
 from ..search.candidate import scale_of, separable
 from ..search.entries import matching
@@ -63,6 +64,16 @@ def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
                 turned = {sizes: np.tensordot(axes.T, a, 1) for sizes, a in plain.items()}
                 target = target_of(samples, _classes(samples, block, values), snr)
                 yield side + axes_bits + _fitted(samples, turned, block, target)
+
+
+def layered_bits(samples: Samples, snr: float) -> Iterator[float]:
+    """Yield the bits with a KLT across layers, where the channels are those of several."""
+    side = SIDE_BITS + CHANNEL_BITS * samples.channels
+    for model in layered_models(samples, 10 ** (-snr / 10))[:1]:
+        some = _classes(samples, samples.ones, samples.alignment())
+        latents = fitting.latents_of(model, some, samples.group.compute_dtype)
+        bits = 8 * len(model.pack().pack()) + side
+        yield bits + _fitted(samples, latents, samples.ones, target_of(samples, some, snr))
 
 
 def target_of(samples: Samples, classes: Classes, snr: float) -> float:

@@ -57,6 +57,11 @@ class Trial:
         return id(recipe.model), self.step if recipe.on_saturation else recipe.lmbda
 
     @property
+    def of_layers(self) -> bool:
+        """Whether there is a KLT across layers."""
+        return modes.MODES[self.recipe.model.transform].of_layers
+
+    @property
     def exhausted(self) -> bool:
         """Whether no smaller lambda is left to reach the SNR with."""
         return self.recipe.on_saturation and self.recipe.lmbda < tuning.LEAST_LAMBDA

@@ -20,6 +20,7 @@ from .places import are_places, doubts
 from .stacked import (
     joined_parts,
     joined_tokens,
+    layers_axis,
     perhaps_independent,
     stacked_axes,
     with_independent,
@@ -29,8 +30,8 @@ from .stacked import (
 LIKELY = {
     1: ("L",),
     2: ("LD", "DL", "ND", "DN", "NL", "HW"),
-    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW", "LCD"),
-    4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNHW", "CTHW"),
+    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW", "LCD", "CLD"),
+    4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNLD", "CNHW", "CTHW"),
     5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD"),
 }
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
@@ -80,10 +81,11 @@ def best_layouts(
         if not is_stated and each:
             stacked = stacked_axes(same)
             apart = _apart(alike, stacked, same) if stacked else []
+            across = [one for one in alike if apart and layers_axis(one) in stacked]
             parts = math.prod(same[0].shape[axis] for axis in stacked)
             # So many may be channels, and channels of maps look the same: bits must tell.
             sure = parts <= SURE_PARTS and not are_places(same, len(same[0].shape) - 1)
-            alike = apart or alike if sure else [*alike, *apart]
+            alike = [*apart, *across] or alike if sure else [*alike, *apart]
             alike = joined_tokens(same) or alike
         known = [] if is_stated else [one for one in trained[same[0].name] if one not in alike]
         if not is_stated:
@@ -120,7 +122,13 @@ def _keeping_rows(
     """Return layouts with the channels of the first if rows of it are far larger than others."""
     if len(layouts) < 2 or layouts[0].cuts or not uneven(layouts[0], tensors):
         return list(layouts)
-    return [one for one in layouts if _channel_axes(one) == _channel_axes(layouts[0])]
+    rows = set(_channel_axes(layouts[0]))
+    return [
+        one
+        for one in layouts
+        if rows == set(_channel_axes(one))
+        or (rows < set(_channel_axes(one)) and uneven(one, tensors))
+    ]
 
 
 def _channel_axes(layout: Layout) -> list[int]:
@@ -145,7 +153,7 @@ def _swapped(layout: Layout, tensors: Sequence[Tensor]) -> list[Layout]:
     shapes = [tensor.shape for tensor in tensors]
     channels = [i for i, axis in enumerate(layout.axes) if axis in CHANNEL]
     tokens = sum(math.prod(shape) for shape in shapes) / max(_channels(layout, shapes), 1)
-    if not channels or tokens >= min(_channels(layout, shapes), math.inf):
+    if len(channels) != 1 or tokens >= min(_channels(layout, shapes), math.inf):
         return []
     found: list[Layout] = []
     for other in range(len(layout.axes)):

@@ -17,6 +17,7 @@ from ...errors import InvalidInput
 from ...request import Options, Quality
 from ...rules import Rules
 from ...tensors import Source, Tensor
+from ..layers import evened
 from .axes import best_layouts
 from .cut import cut
 from .group import Group
@@ -29,6 +30,7 @@ from .side_tensors import side_tensors
 
 Judge = Callable[[Group], float]  # the bits of a group, about
 ASKED = "asked for by name"
+UNLIKE = 1.0  # octaves between layers, for which one SNR for all does not do
 JUDGED_CLASSES = 4  # of those into which parts of tensors fall
 OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
 
@@ -233,7 +235,8 @@ def _by_bits(
     def bits(layout: Layout, some: Sequence[Tensor]) -> float:
         architecture = aligned[some[0].name][0]
         if not layout.cuts:
-            return judge(_group(some, architecture, layout, metadata))
+            whole = _group(some, architecture, layout, metadata)
+            return judge(whole if options.pool else evened(whole, UNLIKE))
         parts = [part for tensor in some for part in cut(tensor, layout)]
         group = partial(_group, architecture=architecture, layout=layout, metadata=metadata)
         joint = partial(_bits, group, judge)

@@ -138,11 +138,15 @@ class Samples:
         energy = sum(float(np.vdot(a, a)) for a in varying) / count - mean * mean
         return self.varying * energy if energy > 0 else self.varying
 
-    def budget(self, block: Sizes, wanted: int, least: int = LEAST_BLOCKS) -> int:
-        """Return how many values a sample of about so many has, of at least so many blocks."""
-        budget = min(max(wanted, least * self.channels * math.prod(block)), self.sizes.fit)
-        small = self.group.values <= self.sizes.whole
-        return self.group.present if budget == self.sizes.fit and small else budget
+    def budget(self, block: Sizes, wanted: int, least: int = LEAST_BLOCKS, times: int = 1) -> int:
+        """Return how many values a sample of about so many has, of at least so many blocks.
+
+        Samples of which each value serves several bases may be so many `times` as large.
+        """
+        most = times * self.sizes.fit
+        budget = min(max(wanted, least * self.channels * math.prod(block)), most)
+        small = self.group.values <= times * self.sizes.whole
+        return self.group.present if budget == most and small else budget
 
     def sample(
         self,
@@ -151,13 +155,14 @@ class Samples:
         values: ValueAlignment,
         least: int = LEAST_BLOCKS,
         disjoint: bool = False,
+        times: int = 1,
     ) -> tuple[dict[bool, Classes], float]:
         """Return normalised samples by part, massive and non-finite values made harmless.
 
         They are of `least` blocks at least. What is fitted to a sample flatters it: a `disjoint`
         sample is for that.
         """
-        budget = self.budget(block, budget, least)
+        budget = self.budget(block, budget, least, times)
         key = (block, budget, values.mean, values.std, disjoint)
         if key not in self._samples:
             arrays, fraction = self.group.sample(block, budget, disjoint)

@@ -36,6 +36,16 @@ def stacked_axes(tensors: Sequence[Tensor]) -> list[int]:
     return [axis for axis in unlike if np.median([is_border(x, axis) for x in some]) < 1]
 
 
+def layers_axis(layout: Layout) -> int | None:
+    """Return the axis of layers or heads that are channels: the first of several such axes.
+
+    >>> layers_axis(Layout("LCD"))
+    1
+    """
+    found = [axis for axis, letter in enumerate(layout.axes) if letter in CHANNEL]
+    return found[0] if len(found) > 1 else None
+
+
 def _few(tensors: Sequence[Tensor]) -> list[int]:
     """Return the axes of few indices, each of many values; the last is none."""
     shapes = [tensor.shape for tensor in tensors]

@@ -1,0 +1,125 @@
+"""Layers side by side in one tensor are mixed by a KLT across them, where they are alike."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import featcodec
+import featcodec.numpy as fc
+from featcodec.align.layout import Layout
+from featcodec.encoding.layers import evened
+from featcodec.encoding.tensors.group import Group
+from featcodec.modes.layered import LayeredFields
+from featcodec.modes.layered.coder import CODER, Layers
+from featcodec.transform.layered import Layered
+
+from .vectors.edit import header_of
+
+SNR = 15.0
+
+
+def stream(layers: int, tokens: int, channels: int, seed: int = 0) -> np.ndarray:
+    """Return (tokens, layers, channels) of layers of which each adds to the one before it."""
+    rng = np.random.default_rng(seed)
+    mixing = rng.normal(size=(layers, channels, channels)) / channels**0.5
+    added = rng.normal(size=(layers, tokens, channels)) * np.arange(1, channels + 1) ** -0.5
+    added[1:] *= 0.3
+    return np.einsum("ltk,lkc->ltc", added, mixing).cumsum(axis=0).transpose(1, 0, 2).astype("f4")
+
+
+def transform_of(data: bytes) -> str:
+    return header_of(data)[2].lossy.transform
+
+
+def snrs(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+    """Return the SNR of each index of an axis."""
+    x, y = (np.moveaxis(a, axis, 0).reshape(a.shape[axis], -1).astype("f8") for a in (x, y))
+    return 10 * np.log10(x.var(axis=1) / ((x - y) ** 2).mean(axis=1))
+
+
+@st.composite
+def layered(draw: st.DrawFn) -> Layers:
+    """Reflectors of layers, of any magnitudes and numbers."""
+    layers, each = draw(st.integers(2, 6)), draw(st.integers(1, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    size = draw(st.sampled_from([0, 1, 9, 300]))
+    counts = draw(st.lists(st.integers(0, each), min_size=layers, max_size=layers))
+
+    def drawn(channels: int, count: int) -> np.ndarray:
+        found = np.tril(rng.integers(-size, size + 1, (channels, count)))
+        return found if found.any() else np.zeros((channels, 0), np.int64)
+
+    mixing = np.tril(rng.integers(-size, size + 1, (layers, layers - 1)))
+    return Layers(mixing, tuple(drawn(each, count) for count in counts))
+
+
+@given(layered(), st.integers(1, 3))
+def test_mixing_layers_keeps_squares_and_comes_back(own: Layers, size: int) -> None:
+    channels = sum(len(vectors) for vectors in own.channels)
+    rng = np.random.default_rng(channels)
+    centre, values = rng.normal(size=channels), rng.normal(size=(channels, size, 4))
+    transform = Layered(centre, *own.bases, "float64")
+    latents = transform.forward(values.copy(), (size,))
+    less = values - centre[:, None, None]
+    np.testing.assert_allclose(np.vdot(latents, latents), np.vdot(less, less))
+    np.testing.assert_allclose(transform.inverse(latents.copy(), (size,)), values, atol=1e-9)
+
+
+@given(layered())
+def test_reflectors_of_layers_are_read_as_they_were_written(own: Layers) -> None:
+    fields = CODER.pack(own)
+    assert isinstance(fields, LayeredFields)
+    model = type("Model", (), {"fields": fields})
+    again = CODER.unpack(model, sum(len(v) for v in own.channels), False)
+    np.testing.assert_array_equal(again.mixing, own.mixing)
+    for found, vectors in zip(again.channels, own.channels, strict=True):
+        np.testing.assert_array_equal(found, vectors)
+
+
+def test_layers_that_add_to_one_another_take_far_fewer_bytes_than_apart() -> None:
+    x = stream(6, 600, 96)
+    data = fc.save({"h": x}, snr=SNR)
+    apart = fc.save({"h": x}, {"layout": "LKD"}, snr=SNR)
+    assert transform_of(data) == "layered"
+    assert len(data) < 0.75 * len(apart)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)], ids=["tokens first", "layers first"])
+def test_each_layer_has_the_quality_whatever_its_scale(axes: tuple[int, ...]) -> None:
+    x = stream(5, 600, 96) * np.array([1, 4, 0.3, 2, 9], "f4")[:, None]
+    x = np.ascontiguousarray(x.transpose(axes))
+    data = fc.save({"h": x}, snr=SNR)
+    assert transform_of(data) == "layered"
+    assert snrs(x, fc.load(data)["h"], axes.index(1)).min() >= SNR - 1
+
+
+def test_layers_that_have_nothing_in_common_are_not_mixed() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(600, 4, 96)) * np.arange(1, 97) ** -0.5
+    x = np.einsum("tlk,lkc->tlc", x, rng.normal(size=(4, 96, 96))).astype("f4")
+    assert transform_of(fc.save({"h": x}, {"layout": "LCD"}, snr=SNR)) != "layered"
+
+
+def test_rows_of_layers_are_read_alone(tmp_path: Path) -> None:
+    x = stream(6, 600, 96)
+    fc.save_file({"h": x}, tmp_path / "h.fcz", {"layout": "LCD"}, snr=SNR, row_group="256kB")
+    data = (tmp_path / "h.fcz").read_bytes()
+    header = header_of(data)[2]
+    assert header.lossy.transform == "layered"
+    assert header.row_groups > 1
+    whole = fc.load(data)["h"]
+    with featcodec.safe_open(tmp_path / "h.fcz") as opened:
+        np.testing.assert_array_equal(opened.get_slice("h")[400:410, 2], whole[400:410, 2])
+
+
+def test_layers_made_alike_have_one_scale() -> None:
+    x = stream(5, 200, 32) * np.array([1, 40, 0.03, 2, 9], "f4")[:, None]
+    group = Group("F32", "generic", Layout("LCD"), ["h"], [x.shape], lambda _: x, "")
+    gains = evened(group).slices
+    assert gains is not None
+    scales = x.std(axis=(0, 2)) / 2 ** (gains.exponents[0] / 16)
+    np.testing.assert_allclose(scales, scales[1], rtol=0.05)
+    assert evened(group, apart=12).slices is None
