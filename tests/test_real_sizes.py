@@ -57,6 +57,13 @@ def tokens(rng: Generator) -> np.ndarray:
     return rng.normal(size=(24, 96, 64)) @ mixture
 
 
+def layers(rng: Generator) -> np.ndarray:
+    """Return (tokens, layers, channels), of which each layer adds a little to the one before it."""
+    mixture = rng.normal(size=(6, 48, 48)) * 0.3 / 48**0.5
+    mixture[0] *= 8
+    return np.einsum("tlk,lkc->tlc", rng.normal(size=(800, 6, 48)), mixture).cumsum(axis=1)
+
+
 def probabilities(rng: Generator) -> np.ndarray:
     powers = np.exp(6 * rng.normal(size=(3000, 40)))
     return powers / powers.sum(axis=1, keepdims=True)
@@ -71,6 +78,7 @@ CASES: tuple[Case, ...] = (
     ("linear", dense_maps, "NCHW", {"snr": 15}),
     ("predicted", dense_maps, "NCHW", {"max_error": 0.02}),
     ("linear", tokens, "NLD", {"snr": 12}),
+    ("layered", layers, "LCD", {"snr": 15}),
     ("none", probabilities, "ND", {"snr": 20}),
 )
 

@@ -14,14 +14,12 @@ from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..container.writer import Writer
 from ..elements import PRECISION
-from ..entropy.prediction import PredictionError
 from ..request import Options, Quality
 from . import tuning
 from .across_layers import across_layers
 from .at_snr import SnrWriter
-from .bounded.choice import bounded_choice
 from .bounded.refined import refined_choice, refined_group
-from .bounded.rounded import error_of, write_rounded
+from .bounded.within import write_within
 from .choice import Choice
 from .choosing import Chooser
 from .exact_groups import write_exact
@@ -30,7 +28,7 @@ from .lossless import least_exact_bytes
 from .measured import Measured
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
-from .reached import Signals, decibels
+from .reached import Signals
 from .row_group import Distortion
 from .rungs import rungs
 from .slices import Slices
@@ -99,7 +97,8 @@ class FeatureEncoder:
             return self._exact(group)
         if quality.max_error is not None:
             bound = quality.max_error
-            return self._smaller(group, lambda: self._within_bound(samples, bound))
+            row_groups = partial(self._group_writer, samples.group, None)
+            return self._smaller(group, lambda: write_within(bound, samples, row_groups))
         assert snr is not None
         chooser = Chooser(samples, self.profile, self.options)
         choice = chooser.choice(snr)
@@ -263,40 +262,6 @@ class FeatureEncoder:
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         size, workers = self.options.row_group, self.workers
         return GroupWriter(self.writer, group, profile, self.progress, size, workers)
-
-    def _within_bound(self, samples: Samples, bound: float) -> GroupHeader:
-        """Write a group so that no value errs by more than the bound, in the fewest bytes."""
-        mark = self.writer.mark()
-        size = size_of(self.writer, mark[0], self._bounded(samples, bound))
-        self.writer.rewind(mark)
-        rounded = write_rounded(self.writer, samples.group, bound)
-        if size_of(self.writer, mark[0], rounded) < size:
-            squared, largest = error_of(samples.group, bound)
-            power = samples.stats.count * samples.stats.std**2
-            return replace(rounded, snr_db=decibels(power, squared), max_error=largest)
-        self.writer.rewind(mark)
-        return self._bounded(samples, bound)
-
-    def _bounded(self, samples: Samples, bound: float) -> GroupHeader:
-        """Write the row groups so that no value errs by more than the bound."""
-        mark = self.writer.mark()
-        try:
-            return self._within(samples, bounded_choice(samples, bound), bound)
-        except PredictionError:  # what holds for the sample fails elsewhere beyond all bounds
-            self.writer.rewind(mark)
-            return self._within(samples, bounded_choice(samples, bound, only_plain=True), bound)
-
-    def _within(self, samples: Samples, choice: Choice, bound: float) -> GroupHeader:
-        row_groups = self._group_writer(samples.group, None)
-        written = row_groups.write(choice, True, bound)
-        distortion, lossy = written.distortion, written.header.lossy
-        assert lossy is not None
-        return replace(
-            written.header,
-            snr_db=decibels(choice.stats.count * choice.stats.std**2, distortion.squared),
-            max_error=distortion.largest,
-            lossy=replace(lossy, clipped=distortion.exceptions),
-        )
 
 
 def sane(stats: ValueStats) -> bool:

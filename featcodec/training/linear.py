@@ -19,7 +19,8 @@ from ..encoding.judge import judge_at
 from ..encoding.room import check_features
 from ..encoding.search.candidate import separable
 from ..encoding.tensors.group import Group
-from ..encoding.tensors.grouping import group_tensors, is_stated
+from ..encoding.tensors.grouping import group_tensors
+from ..encoding.tensors.stated import is_stated
 from ..errors import InvalidInput
 from ..modes.banded.fit import EDGES, Moments, banded_model, radial
 from ..request import Options

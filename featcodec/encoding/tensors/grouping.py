@@ -9,11 +9,9 @@ from functools import partial
 import numpy as np
 
 from ...align import layout as layouts
-from ...align.layout import Layout, LayoutError
-from ...container.model import ARCHITECTURES, ProfileEntry
-from ...container.quality import BY_METADATA, BY_OPTION
+from ...align.layout import Layout
+from ...container.model import ProfileEntry
 from ...elements import FLOATS
-from ...errors import InvalidInput
 from ...request import Options, Quality
 from ...rules import Rules
 from ...tensors import Source, Tensor
@@ -27,6 +25,7 @@ from .lossless import LosslessGroup, lossless_group
 from .places import is_grid
 from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
+from .stated import align, is_stated, reading_of
 
 Judge = Callable[[Group], float]  # the bits of a group, about
 ASKED = "asked for by name"
@@ -106,11 +105,11 @@ def _aligned(
     aligned: dict[str, tuple[str, Layout]] = {}
     exact: dict[str, str] = {}
     floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
-    readings = {tensor.name: _reading(tensor, metadata, options) for tensor in floats}
+    readings = {tensor.name: reading_of(tensor, metadata, options) for tensor in floats}
     kept = {t.name for t in floats if _is_lossless(asked[t.name], lossless)}
     if len(kept) == len(floats):
         return aligned, exact, readings
-    aligned = {tensor.name: _align(tensor, metadata, options) for tensor in floats}
+    aligned = {tensor.name: align(tensor, metadata, options) for tensor in floats}
     found = {name: layout for name, (_, layout) in aligned.items()}
     exact = side_tensors(floats, found, {*options.layouts, *Rules(options.rules).lossy_names()})
     exact |= dict.fromkeys(kept, ASKED)
@@ -261,42 +260,6 @@ def _by_bits(
 
 def _values(tensors: Sequence[Tensor]) -> int:
     return sum(math.prod(tensor.shape) for tensor in tensors)
-
-
-def is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
-    """Return whether somebody says what the axes of a tensor are."""
-    asked = options.layouts.get(tensor.name, options.layouts.get(""))
-    return bool(asked or layouts.stated(tensor.shape, metadata))
-
-
-def _reading(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> int:
-    """Return why a tensor is read as it is: the number of READINGS."""
-    if options.layouts.get(tensor.name, options.layouts.get("")):
-        return BY_OPTION
-    text = layouts.stated(tensor.shape, metadata)
-    return BY_METADATA if text and len(layouts.parse(text).axes) == len(tensor.shape) else 0
-
-
-def _align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tuple[str, Layout]:
-    asked = options.layouts.get(tensor.name, options.layouts.get(""))
-    named = options.architectures.get(tensor.name, options.architectures.get(""))
-    architecture = named or layouts.architecture_of(tensor.shape, metadata, asked)
-    if architecture not in ARCHITECTURES:
-        raise InvalidInput(f"architecture {architecture!r}: use {', '.join(ARCHITECTURES)}")
-    explicit = tensor.name in options.layouts
-    try:
-        return architecture, layouts.choose(tensor.shape, metadata, architecture, asked)
-    except LayoutError as error:
-        if asked and not explicit:
-            # A layout for the whole dump speaks of tensors of its rank; others go their own way.
-            try:
-                rank = len(layouts.parse(asked).axes)
-            except LayoutError:
-                rank = len(tensor.shape)
-            if rank != len(tensor.shape):
-                return architecture, layouts.choose(tensor.shape, {}, architecture, None)
-        where = f"tensor {tensor.name!r} of shape {list(tensor.shape)}"
-        raise InvalidInput(f"{where}: {error}") from None
 
 
 def _reader(tensors: Sequence[Tensor]) -> Callable[[int], np.ndarray]:
