@@ -108,6 +108,13 @@ def runs_of_reflectors(data: bytes) -> Field:
     return ["blob", found]
 
 
+def layers(parser: Parser) -> Fields:
+    found = [parser.field("varint"), integers(parser.blob())]
+    count = found[0][1]
+    found += parser.fields(*["varint"] * count)
+    return [*found, *(runs_of_reflectors(parser.blob()) for _ in range(count))]
+
+
 def model(parser: Parser) -> Fields:
     found = [parser.field("u8"), *axes(parser), *parser.fields("varint", "u8", "u8")]
     transform = found[0][1]
@@ -119,10 +126,14 @@ def model(parser: Parser) -> Fields:
         found.append(prediction(parser.blob()))
     if transform == 5:
         found.append(parser.field("varint"))
-    if transform in (6, 7):
+    if transform in (6, 7, 11):
         found.append(integers(parser.blob()))
-    if transform == 7:
+    if transform in (7, 11):
         found.append(own_tables(parser.blob()))
+    if transform == 11:
+        found += [integers(parser.blob()), ["blob", table(Parser(parser.blob()))]]
+    if transform == 12:
+        found += layers(parser)
     if transform == 8:
         found.append(interpolation(parser.blob()))
     basis = runs_of_reflectors if transform == 10 else integers

@@ -23,6 +23,7 @@ MOST_LAYERS = 64  # more are places
 LEAST_CHANNELS = 16  # of a layer: fewer may be rows of a map
 TIMES = 8  # as large a sample as of others: a value serves the basis of its own layer alone
 LEAST_TOKENS = 0.25  # for each channel of a layer
+ALIKE = 0.5  # correlation of layers next to each other: of ten streams .74 to .97, of tokens .3 too
 GAIN = 0.05  # bits a value, that a KLT across layers is to save at least
 FAINT = 1e-6  # of the variance of the strongest layer: no less is told from nothing
 FEWER = 0.6  # of the reflectors that seem best
@@ -50,7 +51,8 @@ def layered_models(samples: Samples, target: float) -> list[GridModel]:
     if not layers:
         return []
     some, _ = samples.sample(samples.ones, samples.sizes.trial, values)
-    if _gain(_stack(some[False], layers)[0]) < GAIN:
+    few = _stack(some[False], layers)[0]
+    if _likeness(few) < ALIKE or _gain(few) < GAIN:
         return []
     budget = min(layers, TIMES) * samples.sizes.fit
     parts, share = samples.sample(
@@ -86,6 +88,12 @@ def _stack(classes: fitting.Classes, layers: int) -> tuple[np.ndarray, np.ndarra
 
 def _axes(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return principal_axes((stack @ stack.T).astype(np.float64) / stack.shape[1])
+
+
+def _likeness(stack: np.ndarray) -> float:
+    """Return the mean correlation of layers (layers, values) with the one behind them."""
+    rows = stack / np.maximum(np.sqrt(np.square(stack).mean(axis=1, keepdims=True)), 1e-30)
+    return float((rows[1:] * rows[:-1]).mean(dtype=np.float64))
 
 
 def _gain(stack: np.ndarray) -> float:
