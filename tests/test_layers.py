@@ -123,3 +123,22 @@ def test_layers_made_alike_have_one_scale() -> None:
     scales = x.std(axis=(0, 2)) / 2 ** (gains.exponents[0] / 16)
     np.testing.assert_allclose(scales, scales[1], rtol=0.05)
     assert evened(group, apart=12).slices is None
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)], ids=["time first", "layers first"])
+@pytest.mark.parametrize("snr", [5.0, 10.0])
+def test_states_of_unlike_scale_keep_their_quality_and_an_axis_of_one_tells_nothing(
+    snr: float, axes: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(2)
+    cell = rng.normal(size=(1500, 12)) @ rng.normal(size=(12, 64))
+    for i in range(1, len(cell)):
+        cell[i] = 0.98 * cell[i - 1] + 0.2 * cell[i]
+    hidden = (
+        0.3 * np.tanh(cell) * rng.uniform(0.4, 0.6, cell.shape)
+    )  # as an LSTM's, beside its cell
+    x = np.ascontiguousarray(np.stack([hidden, cell], axis=1).transpose(axes), "f4")
+    data = fc.save({"state": x}, snr=snr)
+    assert snrs(x, fc.load(data)["state"], axes.index(1)).min() >= snr - 1
+    with_one = fc.save({"state": x[:, :, None]}, snr=snr)
+    assert len(with_one) == pytest.approx(len(data), abs=20)

@@ -10,6 +10,7 @@ from .slices import Slices
 from .tensors.group import Group
 
 PROBED = 1 << 18  # values, of which the scales are taken
+UNLIKE = 1.0  # octaves between layers, for which one SNR for all does not do
 LEAST = 2.0 ** (-MOST_EXPONENT / PER_OCTAVE)  # of the strongest layer, that a gain makes up for
 
 

@@ -138,8 +138,21 @@ def _channel_axes(layout: Layout) -> list[int]:
 def _likely(tensors: Sequence[Tensor]) -> list[Layout]:
     """Return layouts of tensors of one rank, channels on an axis of one length in all."""
     shapes = [tensor.shape for tensor in tensors]
-    usual = [Layout(axes) for axes in LIKELY.get(len(shapes[0]), ())]
+    rank = len(shapes[0])
+    usual = [Layout(axes) for axes in LIKELY.get(rank, ())]
+    for axis in range(1, rank):  # a first axis of one is a batch, and among the usual ones
+        if rank > 3 and all(shape[axis] == 1 for shape in shapes):
+            usual += [_with_one(axes, axis) for axes in LIKELY.get(rank - 1, ())]
+    usual = list(dict.fromkeys(usual))
     return [layout for layout in usual if _channels(layout, shapes) <= MAX_CHANNELS]
+
+
+def _with_one(axes: str, axis: int) -> Layout:
+    """Return a layout with an axis of one index more, which tells nothing."""
+    try:
+        return Layout(axes[:axis] + SAMPLE + axes[axis:])
+    except LayoutError:  # sample axes that are not side by side
+        return Layout(axes[:axis] + CHANNEL[0] + axes[axis:])
 
 
 def _channels(layout: Layout, shapes: Sequence[tuple[int, ...]]) -> float:

@@ -15,7 +15,7 @@ from ...elements import FLOATS
 from ...request import Options, Quality
 from ...rules import Rules
 from ...tensors import Source, Tensor
-from ..layers import evened
+from ..layers import UNLIKE, evened
 from .axes import best_layouts
 from .cut import cut
 from .group import Group
@@ -29,7 +29,6 @@ from .stated import align, is_stated, reading_of
 
 Judge = Callable[[Group], float]  # the bits of a group, about
 ASKED = "asked for by name"
-UNLIKE = 1.0  # octaves between layers, for which one SNR for all does not do
 JUDGED_CLASSES = 4  # of those into which parts of tensors fall
 OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
 
