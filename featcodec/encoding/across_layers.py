@@ -2,7 +2,7 @@
 
 from .choice import Choice
 from .choosing import Chooser
-from .layers import UNLIKE, evened
+from .layers import evened
 from .search.race import best_of
 from .tensors.samples import Samples
 
@@ -12,19 +12,24 @@ LIKE = 1.1  # of the least bits: with layers made alike in scale, a KLT across t
 def across_layers(chooser: Chooser, choice: Choice, snr: float) -> tuple[Chooser, Choice] | None:
     """Return how layers made alike in scale are coded, where a KLT across them serves best.
 
-    So far the chooser made a choice for layers as they are, at an SNR in dB. Where they are unlike
-    in scale, it says little: one SNR for all leaves the weak ones with none.
+    So far the chooser made a choice for layers as they are, at an SNR in dB.
     """
     race = chooser.first
     across = [trial for trial in race.trials if trial.of_layers] if race else []
-    near = race is not None and across and best_of(across).bits <= LIKE * race.least
-    unlike = evened(chooser.samples.group, UNLIKE).slices is not None
-    if not (near or unlike):
+    if not across or race is None or best_of(across).bits > LIKE * race.least:
         return None
-    scaled = Samples(evened(chooser.samples.group), chooser.options.samples)
-    another = Chooser(scaled, chooser.profile, chooser.options)
+    even = even_layers(chooser, snr)
+    if even is None or not even[1].of_layers:
+        return None
+    better = choice.of_layers or even[1].estimate.bits < choice.estimate.bits
+    return even if better else None
+
+
+def even_layers(chooser: Chooser, snr: float) -> tuple[Chooser, Choice] | None:
+    """Return how layers made alike in scale are coded; None where there are none, or it fails."""
+    group = evened(chooser.samples.group)
+    if group is chooser.samples.group:
+        return None
+    another = Chooser(Samples(group, chooser.options.samples), chooser.profile, chooser.options)
     found = another.choice(snr)
-    if found is None or not (unlike or found.of_layers):
-        return None
-    better = unlike or choice.of_layers or found.estimate.bits < choice.estimate.bits
-    return (another, found) if better else None
+    return None if found is None else (another, found)

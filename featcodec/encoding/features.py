@@ -16,7 +16,7 @@ from ..container.writer import Writer
 from ..elements import PRECISION
 from ..request import Options, Quality
 from . import tuning
-from .across_layers import across_layers
+from .across_layers import across_layers, even_layers
 from .at_snr import SnrWriter
 from .bounded.refined import refined_choice, refined_group
 from .bounded.within import write_within
@@ -106,7 +106,19 @@ class FeatureEncoder:
             return self._exact(group)
         across = None if self.options.pool else across_layers(chooser, choice, snr)
         chooser, choice = across or (chooser, choice)
-        return self._smaller(group, lambda: self._smallest(chooser, choice, snr))
+        return self._smaller(group, lambda: self._even(chooser, choice, snr))
+
+    def _even(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
+        """Write a group at an SNR, its layers made alike in scale where one has too little else."""
+        mark = self.writer.mark()
+        header = self._smallest(chooser, choice, snr)
+        if header is None or self.lowest >= snr - BELOW:
+            return header
+        even = even_layers(chooser, snr)
+        if even is None:
+            return header
+        self.writer.rewind(mark)
+        return self._smallest(*even, snr)
 
     def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
         """Write a group at an SNR or, where symbols are few, at a higher one of fewer bytes.
