@@ -121,10 +121,7 @@ class Measuring:
         for blocks in fine.decode(memoryview(payload)[1:], first, last):
             pairs = blocks.grid.occurrences(blocks.values, blocks.boxes, self.tensor)
             for samples, stored, decoded in pairs:
-                each = max(AT_ONCE // max(math.prod(stored.shape[:-1]), 1), 1)
-                for start in range(0, stored.shape[-1], each):
-                    some = slice(start, start + each)
-                    self._add(found, samples[some], stored[..., some], decoded[..., some])
+                self._add(found, samples, stored, decoded)
         return found
 
     def _add(
@@ -160,23 +157,31 @@ def sums(
     lower: float,
     upper: float,
     mean: float,
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return four sums (channels, blocks) over points, and two (points, blocks) over channels.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return sums (4, channels, blocks) over points, and (2, points, blocks) over channels.
 
     Values are (channels, points, blocks), of which finite ones within the bounds count, and only in
     channels that are `counted`. The first sums are counts, values about the mean, their squares and
     squared errors; the others are squares and squared errors.
     """
-    x, y = stored.astype(np.float64), decoded.astype(np.float64)
-    inside = np.isfinite(x)
-    inside &= (x >= lower) & (x <= upper)
-    inside &= counted[:, None, None]
-    outside = None if inside.all() else ~inside  # most often there is nothing to leave out
-    if outside is not None:
-        x[outside], y[outside] = 0, 0
-    noise = np.square(np.subtract(x, y, out=y), out=y)
-    rows = [np.square(x).sum(axis=0), noise.sum(axis=0)]
-    x -= mean
-    if outside is not None:
-        x[outside] = 0
-    return [values.sum(axis=1) for values in (inside, x, np.square(x), noise)], rows
+    channels, points, blocks = stored.shape
+    each, rows = np.zeros((4, channels, blocks)), np.zeros((2, points, blocks))
+    at_once = max(AT_ONCE // max(points * blocks, 1), 1)
+    for first in range(0, channels, at_once):
+        some = slice(first, first + at_once)
+        x, y = stored[some].astype(np.float64), decoded[some].astype(np.float64)
+        inside = np.isfinite(x)
+        inside &= (x >= lower) & (x <= upper)
+        inside &= counted[some, None, None]
+        outside = None if inside.all() else ~inside  # most often there is nothing to leave out
+        if outside is not None:
+            x[outside], y[outside] = 0, 0
+        noise = np.square(np.subtract(x, y, out=y), out=y)
+        for of_values, of_errors in zip(np.square(x), noise, strict=True):
+            rows[0] += of_values
+            rows[1] += of_errors
+        x -= mean
+        if outside is not None:
+            x[outside] = 0
+        each[:, some] = [values.sum(axis=1) for values in (inside, x, np.square(x), noise)]
+    return each, rows
