@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -23,10 +24,10 @@ from featcodec.decoding.decoder import Decoder
 from featcodec.encoding.dump import encode
 from featcodec.errors import Unreachable
 from featcodec.numpy import Arrays
-from featcodec.request import Options, Quality, SampleSizes
+from featcodec.request import EFFORTS, Options, Quality, SampleSizes, Search
 from featcodec.training.linear import train
 
-SMALL = SampleSizes(trial=1 << 9, final=1 << 10, fit=1 << 11, whole=1 << 12)
+SMALL = Search(SampleSizes(trial=1 << 9, final=1 << 10, fit=1 << 11, whole=1 << 12))
 SHAPES = {
     "NCHW": (60, 8, 6, 5),
     "CHW": (8, 60, 30),
@@ -78,9 +79,10 @@ class Dump:
 
     def encoded(self, profile: Profile | None = None) -> bytes:
         out = io.BytesIO()
-        options = Options(self.transform, {"": self.layout}, samples=SMALL)
         source = Arrays({name: (a, self.dtype) for name, a in self.tensors.items()}, None)
-        encode(source, out, Quality.choose(**dict([self.quality])), profile, options)
+        with patch.dict(EFFORTS, best=SMALL):
+            options = Options(self.transform, {"": self.layout})
+            encode(source, out, Quality.choose(**dict([self.quality])), profile, options)
         return out.getvalue()
 
 

@@ -35,9 +35,9 @@ from featcodec.errors import (
     Unreachable,
     Unsupported,
 )
-from featcodec.message import EFFORTS, MAX_VALUES
+from featcodec.message import MAX_VALUES
 from featcodec.numpy import Arrays
-from featcodec.request import Options
+from featcodec.request import EFFORTS, Options
 from featcodec.training.linear import train
 
 from . import internals

@@ -88,6 +88,11 @@ class Race:
     def sizes(self) -> SampleSizes:
         return self.samples.sizes
 
+    @property
+    def thorough(self) -> bool:
+        """Whether trellises and slow modes are tried."""
+        return self.samples.search.thorough
+
     def allows(self, family: str) -> bool:
         """Return whether a family of modes may be tried."""
         return self.family in ("auto", family)
@@ -191,7 +196,8 @@ class Race:
         if enter_known(self, recipes):
             return
         for search in modes.searches():
-            search.enter(self)
+            if search.quick or self.thorough:
+                search.enter(self)
         for recipe in recipes:
             self.consider(recipe)
 
@@ -214,8 +220,8 @@ class Race:
             bits = cost.bits_at(candidate, goal, start, stays=True)[0]
             return Trial(recipe, bits, start, size)
         bits, step = cost.total_bits(candidate, goal, start)
-        gain = modes.search_of(recipe.model.transform).trellis_gain or 1
-        return Trial(recipe, bits * gain, step, size)
+        gain = modes.search_of(recipe.model.transform).trellis_gain if self.thorough else None
+        return Trial(recipe, bits * (gain or 1), step, size)
 
     def _second_look(self, first: list[Trial]) -> list[Trial]:
         """Return the trials near the best, the best of a profile or without one among them."""
