@@ -40,8 +40,7 @@ def save(
     layout: Mapping[str, str] | str | None = None,
     rules: Mapping[str, str] | None = None,
     row_group: str | None = None,
-    effort: str = "best",
-    **quality: Any,
+    **asked: Any,
 ) -> bytes:
     """Return the file of some arrays as bytes.
 
@@ -56,9 +55,9 @@ def save(
             `max-error:0.01`, `lossless` or `drop`. The first pattern that matches holds.
         row_group: How much is decoded at once at least, in samples, "16", or bytes, "64kB"; by
             default about 3 MB of float32.
-        effort: best, or fast: about twice as fast in some percent more bits, at the same quality.
-        **quality: Of all others, one of `snr` (dB), `bpfp` (bits per feature point), `max_error`
-            (in the unit of the values), `task_snr` (dB, with a profile of a task) and
+        **asked: `effort`, best or fast: about half the time and some percent more bits, at the same
+            quality. And of all other arrays, one of `snr` (dB), `bpfp` (bits per feature point),
+            `max_error` (in the unit of the values), `task_snr` (dB, with a profile of a task) and
             `lossless=True`; without, what the profile recommends, else 20 dB.
 
     Raises:
@@ -76,8 +75,8 @@ def save(
     True
     """
     stored = {name: to_stored(array, f"array {name!r}") for name, array in by_name(tensors).items()}
-    options = options_of(transform, layout, rules, row_group, effort)
-    return save_source(Arrays(stored, metadata), profile, options, quality)
+    options = options_of(transform, layout, rules, row_group, asked.pop("effort", "best"))
+    return save_source(Arrays(stored, metadata), profile, options, asked)
 
 
 def save_file(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..align.numbers import to_float
 from ..coding.from_header import grid_of, row_group_coder
+from ..coding.pieces import Blocks
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..compiled import loops
@@ -84,11 +85,10 @@ def measured(
     workers: Workers,
 ) -> Measured:
     """Return what the row groups of a header reach; they are the last that were written."""
-    slices, lossy = Slices.of(group), header.lossy
-    assert lossy is not None
-    profile = None if lossy.profile is None else profile
-    grid = grid_of(lossy, group.shapes, profile, header.repeats)
-    coder = row_group_coder(header.dtype, lossy, grid, profile)
+    assert header.lossy is not None
+    profile = None if header.lossy.profile is None else profile
+    grid = grid_of(header.lossy, group.shapes, profile, header.repeats)
+    coder = row_group_coder(header.dtype, header.lossy, grid, profile)
     row_groups = (
         (
             writer.payload(header.first_section + number),
@@ -97,9 +97,9 @@ def measured(
         )
         for number in range(header.row_groups)
     )
-    found = Measured(np.zeros((4, *slices.counts)), np.zeros((4, grid.channels)))
-    measuring = Measuring(coder, group.tensor, slices, lossy)
-    for each in workers.map(group, measuring, row_groups):
+    comparing = Comparing.of(group, header)
+    found = comparing.nothing
+    for each in workers.map(group, Measuring(coder, comparing), row_groups):
         found.add(each)
     return found
 
@@ -109,26 +109,51 @@ class Measuring:
     """Compares row groups, each a payload with its first and last slab, with their tensors."""
 
     coder: RowGroupCoder
-    tensor: Callable[[int], np.ndarray]
-    slices: Slices
-    lossy: Lossy
+    comparing: "Comparing"
 
     def __call__(self, row_group: tuple[bytes, int, int]) -> Measured:
         payload, first, last = row_group
-        channels = self.coder.grid.channels
-        found = Measured(np.zeros((4, *self.slices.counts)), np.zeros((4, channels)))
+        found = self.comparing.nothing
         fine = self.coder.at_fine_step(payload[0])
         for blocks in fine.decode(memoryview(payload)[1:], first, last):
-            pairs = blocks.grid.occurrences(blocks.values, blocks.boxes, self.tensor)
-            for samples, stored, decoded in pairs:
-                self._add(found, samples, stored, decoded)
+            self.comparing.add(found, blocks)
         return found
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """Compares decoded blocks of a group with its tensors."""
+
+    tensor: Callable[[int], np.ndarray]
+    slices: Slices
+    lossy: Lossy
+    dtype: str
+    channels: int
+
+    @classmethod
+    def of(cls, group: Group, header: GroupHeader) -> "Comparing":
+        """Return what compares the blocks of a group that a header is of."""
+        assert header.lossy is not None
+        slices = Slices.of(group)
+        return cls(group.tensor, slices, header.lossy, header.dtype, len(slices.of_channels))
+
+    @property
+    def nothing(self) -> Measured:
+        """What no blocks have."""
+        return Measured(np.zeros((4, *self.slices.counts)), np.zeros((4, self.channels)))
+
+    def add(self, found: Measured, blocks: Blocks) -> None:
+        """Take in what decoded blocks have."""
+        for samples, stored, decoded in blocks.grid.occurrences(
+            blocks.values, blocks.boxes, self.tensor
+        ):
+            self._add(found, samples, stored, decoded)
 
     def _add(
         self, found: Measured, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray
     ) -> None:
         """Take in elements (channels, points, blocks) of blocks of some samples."""
-        lossy, (x, y) = self.lossy, (to_float(a, self.coder.dtype) for a in (stored, decoded))
+        lossy, (x, y) = self.lossy, (to_float(a, self.dtype) for a in (stored, decoded))
         counted = np.ones(len(x), bool)
         counted[[channel for channel, _ in lossy.constants]] = False
         # With gains, bounds are of divided values.
