@@ -27,7 +27,7 @@ from featcodec.numpy import Arrays
 from featcodec.request import EFFORTS, Options, Quality, SampleSizes, Search
 from featcodec.training.linear import train
 
-SMALL = Search(SampleSizes(trial=1 << 9, final=1 << 10, fit=1 << 11, whole=1 << 12))
+SMALL = SampleSizes(trial=1 << 9, final=1 << 10, fit=1 << 11, whole=1 << 12)
 SHAPES = {
     "NCHW": (60, 8, 6, 5),
     "CHW": (8, 60, 30),
@@ -64,6 +64,7 @@ class Dump:
     pieces: int  # tensors that the values are cut into
     transform: str
     quality: tuple[str, float | bool]
+    thorough: bool
 
     @cached_property
     def tensors(self) -> dict[str, np.ndarray]:
@@ -80,7 +81,7 @@ class Dump:
     def encoded(self, profile: Profile | None = None) -> bytes:
         out = io.BytesIO()
         source = Arrays({name: (a, self.dtype) for name, a in self.tensors.items()}, None)
-        with patch.dict(EFFORTS, best=SMALL):
+        with patch.dict(EFFORTS, best=Search(SMALL, self.thorough)):
             options = Options(self.transform, {"": self.layout})
             encode(source, out, Quality.choose(**dict([self.quality])), profile, options)
         return out.getvalue()
@@ -132,6 +133,7 @@ def dumps(draw: st.DrawFn) -> Dump:
         draw(st.integers(1, 5)),
         draw(st.sampled_from(transforms)),
         draw(st.sampled_from(QUALITIES)),
+        draw(st.booleans()),
     )
 
 

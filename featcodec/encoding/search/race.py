@@ -23,7 +23,7 @@ from .build import CandidateBuilder
 from .candidate import Candidate
 from .entries import matching
 from .final import Final
-from .known import enter_known
+from .known import known
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,9 @@ class Race:
         profile was trained on, it is tried alone.
         """
         recipes = self._of_profile()
-        if enter_known(self, recipes):
+        for found in known(self, recipes):
+            self.enter_at(*found)
+        if self.trials:
             return
         for search in modes.searches():
             if search.quick or self.thorough:
@@ -203,7 +205,7 @@ class Race:
 
     def knows(self) -> bool:
         """Return whether the profile alone is tried."""
-        return enter_known(self, self._of_profile())
+        return any(True for _ in known(self, self._of_profile()))
 
     def _of_profile(self) -> list[Recipe]:
         found = matching(self.samples, self.entries, self.family, prefix=False)
