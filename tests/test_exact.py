@@ -50,7 +50,7 @@ def test_any_numbers_come_back(
 ) -> None:
     numbers = np.tile(numbers, times)
     data = exact.ExactEncoder(floating, shapes).encode(numbers)
-    back = exact.decode(data, len(numbers), numbers.itemsize, floating, 4)
+    back = exact.decode(data, len(numbers), numbers.itemsize, floating)
     np.testing.assert_array_equal(back, numbers)
 
 
@@ -159,7 +159,7 @@ def test_places_of_many_scales_have_kinds(width: int, cut: int) -> None:
     assert choice is not None
     assert choice.model.kinds.different == (bin_choice.PLACES, bin_choice.KINDS)
     for part, wanted in zip(data, (numbers, numbers[: -5 * 24 * 13]), strict=True):
-        back = exact.decode(part, len(wanted), 4, True, 4)
+        back = exact.decode(part, len(wanted), 4, True)
         np.testing.assert_array_equal(back, wanted)
 
 
@@ -213,7 +213,7 @@ def test_damage_is_found(numbers: np.ndarray) -> None:
         damaged[place] ^= 1 << int(bit)
         for wrong in (bytes(damaged), data[:place]):
             try:  # some bits have no meaning
-                back = exact.decode(wrong, len(numbers), numbers.itemsize, True, 4)
+                back = exact.decode(wrong, len(numbers), numbers.itemsize, True)
             except SymbolError:
                 continue
             assert len(wrong) == len(data)

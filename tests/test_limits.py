@@ -24,10 +24,12 @@ from featcodec import Profile, limits
 from featcodec.cli.main import main
 from featcodec.coding.picture import NeuralCoder
 from featcodec.container.dump import check_dump, header_bytes, surely_fits
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model, ProfileEntry
 from featcodec.container.network import Network
+from featcodec.container.part import Part
 from featcodec.container.repeats import RepeatedRows
 from featcodec.container.sections import FEATURES, V4, V5
 from featcodec.container.slices import PackedGains

@@ -13,8 +13,9 @@ from ..align.reduced import ReducedElements, ReducedGrid
 from ..align.repeats import Rows, Runs
 from ..align.slices import MOST_EXPONENT, SliceGains
 from ..align.value import ValueAlignment
-from ..container.group import Lossy, Part
+from ..container.lossy import Lossy
 from ..container.model import Model
+from ..container.part import Part
 from ..container.repeats import RepeatedRows
 from ..container.slices import PackedGains
 from ..entropy import integers

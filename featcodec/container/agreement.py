@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from .. import elements, limits
 from ..errors import Corrupt
 from .dump import quoted
-from .group import GroupHeader, Lossy
+from .group import GroupHeader
 from .index import Index, PartEntry, TensorEntry
+from .lossy import Lossy
 from .repeats import RepeatedRows
 from .slices import PackedGains
 
@@ -18,18 +19,14 @@ SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"  # letters of a layout
 def check_groups(
     index: Index,
     headers: Sequence[GroupHeader],
-    version: tuple[int, int],
     lost: Collection[int] = (),
 ) -> None:
-    """Raise Corrupt or LimitExceeded unless index and headers fit a file of that version.
+    """Raise Corrupt or LimitExceeded unless index and headers agree.
 
     The number of values that tensors state is checked against the row groups of their group before
     memory is taken for them. Of the groups that are `lost`, whose headers are damaged, only that.
     """
     limits.check(len(headers), limits.GROUPS, "the number of tensor groups")
-    if index.version > version:
-        needs, has = (".".join(map(str, v)) for v in (index.version, version))
-        raise Corrupt(f"the index needs format version {needs}; the file has {has}")
     members: list[list[TensorEntry]] = [[] for _ in headers]
     for tensor in itertools.chain.from_iterable(index.parts):
         if tensor.group >= len(headers):
@@ -43,9 +40,6 @@ def check_groups(
     for number, (header, tensors) in enumerate(zip(headers, members, strict=True)):
         if not tensors:
             raise Corrupt(f"group {number} has no tensors")
-        if header.version > version:
-            needs, has = (".".join(map(str, v)) for v in (header.version, version))
-            raise Corrupt(f"group {number} needs format version {needs}; the file has {has}")
         _check_values(header, tensors)
         layout = header.repeats.layout if header.repeats else ""
         layout = header.lossy.layout if header.lossy else layout

@@ -21,7 +21,6 @@ from .sections import (
     PROFILE,
     SECTION_BYTES,
     SIGNATURE_BYTES,
-    V3,
     check_signature,
     read_section,
 )
@@ -50,7 +49,7 @@ class Reader:
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
         rows = [i for i, (kind, _) in enumerate(self.index.sections, 1) if kind == b"ROWS"]
         self.source.expect_end(self.offsets[max(rows, default=0)])  # headers lie behind them
-        self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < V3 else set()))
+        self._refuse_unknown(KNOWN[self.kind])
         self.note = self._note()
 
     def _signature(self) -> tuple[tuple[int, int], int]:
@@ -93,7 +92,7 @@ class Reader:
 
     def _refuse_critical(self, position: int, kind: bytes, length: int) -> None:
         """Refuse a section of unknown type unless it may be skipped."""
-        if kind in STRUCTURE - ({b"NETW"} if self.version < V3 else set()):
+        if kind in STRUCTURE:
             raise Corrupt(f"{self.name} has {kind!r} where it cannot stand")
         found, critical, _ = read_section(self.source, self.offsets[position], length)
         if found != kind:
@@ -151,7 +150,7 @@ class Reader:
     def groups(self) -> list[GroupHeader]:
         """Return the group headers, in order."""
         headers = [GroupHeader.unpack(payload) for payload in self._all(b"GRUP")]
-        check_groups(self.index, headers, self.version)
+        check_groups(self.index, headers)
         return headers
 
     def bytes_of_rows(self, header: GroupHeader) -> int:
@@ -163,17 +162,10 @@ class Reader:
         """Return the entries of a profile file."""
         count = sum(kind == b"ENTR" for kind, _ in self.index.sections)
         limits.check(count, limits.PROFILE_ENTRIES, "the number of entries of a profile")
-        entries = [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
-        needed = max((entry.version for entry in entries), default=self.version)
-        if needed > self.version:
-            needs, has = (".".join(map(str, v)) for v in (needed, self.version))
-            raise Corrupt(f"{self.name} needs format version {needs}; it states {has}")
-        return entries
+        return [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
 
     def network(self) -> Network | None:
         """Return the network of a profile file, if it has one."""
-        if self.version < V3:  # its type is unknown there
-            return None
         found = [Network.unpack(payload) for payload in self._all(b"NETW")]
         if len(found) > 1:
             raise Corrupt(f"{self.name} holds {len(found)} networks; it may hold one")

@@ -9,7 +9,7 @@ from .agreement import check_groups
 from .group import GroupHeader
 from .index import Index, TensorEntry
 from .reader import Reader
-from .sections import CRITICAL, FEATURES, MAJORS, SECTION, SECTION_BYTES
+from .sections import CRITICAL, FEATURES, SECTION, SECTION_BYTES, VERSION
 from .source import Source
 
 AT_ONCE = 1 << 20  # bytes that are searched for an index
@@ -32,7 +32,7 @@ class SalvageReader(Reader):
             return super()._signature()
         except (Corrupt, Truncated, NotFeatcodec) as error:
             self._refused: InvalidStream | None = error
-            return (MAJORS[-1], 0), FEATURES  # which reads what all versions have in common
+            return VERSION, FEATURES
 
     def _index(self) -> Index:
         refused = getattr(self, "_refused", None)
@@ -101,7 +101,7 @@ class SalvageReader(Reader):
             except InvalidStream as error:
                 self.lost[number] = error
                 headers.append(nothing_of(members.get(number, [])))
-        check_groups(self.index, headers, self.version, self.lost)
+        check_groups(self.index, headers, self.lost)
         return headers
 
 

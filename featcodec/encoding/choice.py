@@ -11,7 +11,7 @@ from ..align.value import ValueAlignment, ValueStats
 from ..coding.parts.base import PartCoder, Sizes
 from ..coding.picture import NeuralModel
 from ..coding.refinement import Refinement
-from ..container.group import Part
+from ..container.part import Part
 from ..request import RowGroupSize
 from . import tuning
 

@@ -11,7 +11,8 @@ from ..align.slices import SliceGains
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
-from ..container.group import GroupHeader, Lossy
+from ..container.group import GroupHeader
+from ..container.lossy import Lossy
 from ..container.slices import PackedGains
 from ..container.writer import Writer
 from ..elements import BITS
@@ -190,7 +191,6 @@ class GroupWriter:
         header = GroupHeader(
             group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats
         )
-        self.writer.needs(header.version)
         return header
 
 

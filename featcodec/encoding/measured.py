@@ -11,7 +11,8 @@ from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..compiled import loops
-from ..container.group import GroupHeader, Lossy
+from ..container.group import GroupHeader
+from ..container.lossy import Lossy
 from ..container.writer import Writer
 from .slices import Slices
 from .tensors.group import Group

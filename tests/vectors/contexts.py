@@ -10,8 +10,10 @@ import numpy as np
 from featcodec import Profile
 from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
+from featcodec.container.part import Part
 from featcodec.container.sections import SECTION, V3, V4, V5, V6
 from featcodec.container.wire import Builder, deflate
 from featcodec.container.writer import Writer

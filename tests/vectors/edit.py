@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from featcodec.container.group import GroupHeader, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.part import Part
 from featcodec.container.reader import Reader
 from featcodec.container.sections import SECTION, SIGNATURE_BYTES
 from featcodec.container.wire import Builder, Cursor

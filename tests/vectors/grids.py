@@ -9,7 +9,8 @@ import numpy as np
 from featcodec.align.grids import GroupGrid
 from featcodec.align.layout import Layout
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.sections import V4
 from featcodec.container.wire import Builder
 from featcodec.container.writer import Writer

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
+from featcodec.container.part import Part
 from featcodec.container.sections import SECTION, V6
 from featcodec.entropy import integers, located, symbols
 from featcodec.entropy.interpolation import NEAR, PASSES, SPREADS, Interpolator, Weights

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
+from featcodec.container.part import Part
 from featcodec.container.sections import V3
 from featcodec.entropy import symbols
 

@@ -12,9 +12,11 @@ from safetensors.numpy import save
 from bitstream_spec import reference_decoder as reference
 from featcodec import Profile
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
 from featcodec.container.network import Network
+from featcodec.container.part import Part
 from featcodec.container.sections import V3
 from featcodec.container.wire import Builder
 from featcodec.container.writer import Writer

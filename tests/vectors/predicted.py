@@ -9,8 +9,10 @@ import numpy as np
 
 from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
+from featcodec.container.part import Part
 from featcodec.container.sections import SECTION, V4
 from featcodec.container.wire import Builder
 from featcodec.entropy import family, integers, symbols

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from featcodec.coding.model import pack_scales, pack_tables
-from featcodec.container.group import Lossy, Part
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
+from featcodec.container.part import Part
 from featcodec.entropy import split
 from featcodec.entropy.tables import Table, by_table
 from featcodec.modes.split import SplitFields

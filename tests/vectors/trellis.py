@@ -13,8 +13,10 @@ import numpy as np
 from featcodec.coding.from_header import grid_of, row_group_coder
 from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
+from featcodec.container.part import Part
 from featcodec.container.sections import V4, V5
 from featcodec.container.writer import Writer
 from featcodec.encoding.row_group import RowGroupEncoder

@@ -8,7 +8,6 @@ the tables; it is only read.
 
 from dataclasses import dataclass
 
-from ...container.sections import V3, V4, V5, V6
 from ...container.wire import Builder, Cursor
 from ..mode import Fields, Mode
 
@@ -60,8 +59,8 @@ class MeansFields(ShapedFields):
 
 
 MODES = (
-    Mode("context-v3", 2, V3, "context"),
-    Mode("context-v4", 6, V4, "context", ContextFields, trellis=True),
-    Mode("context", 7, V5, fields=ShapedFields, trellis=True),
-    Mode("context-means", 11, V6, "context", MeansFields, trellis=True),
+    Mode("context-v3", 2, "context"),
+    Mode("context-v4", 6, "context", ContextFields, trellis=True),
+    Mode("context", 7, fields=ShapedFields, trellis=True),
+    Mode("context-means", 11, "context", MeansFields, trellis=True),
 )

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...coding.model import pack_scales
 from ...coding.parts.base import PartCoder
-from ...container.group import Part
+from ...container.part import Part
 from ...encoding.fit import fitting
 from ...encoding.search import cost
 from ...encoding.search.candidate import Candidate, scale_of

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 from ... import limits
-from ...container.sections import V6
 from ...container.wire import Builder, Cursor
 from ...errors import Corrupt
 from ..mode import Fields, Mode
@@ -59,5 +58,5 @@ class WeightedFields(Fields):
 
 
 MODES = (
-    Mode("weighted", 9, V6, fields=WeightedFields, in_profiles=True, trellis=True, of_task=True),
+    Mode("weighted", 9, fields=WeightedFields, in_profiles=True, trellis=True, of_task=True),
 )
