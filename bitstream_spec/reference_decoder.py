@@ -19,7 +19,7 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from operator import mul
@@ -201,13 +201,7 @@ def inflate(data: bytes, n: int) -> bytes:
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 FEATURES, PROFILE = 0, 1
-SECTIONS = {  # section types known to a major version
-    1: (b"ROWS", b"GRUP", b"ENTR", b"INDX", b"END "),
-    3: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
-    4: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
-    5: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
-    6: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
-}
+KNOWN = (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END ")
 # The transforms of context modelling, and those with shapes.
 CONTEXT_V3, CONTEXT_V4, CONTEXT, CONTEXT_MEANS = CONTEXTS = 2, 6, 7, 11
 SHAPED = CONTEXT, CONTEXT_MEANS
@@ -215,7 +209,7 @@ WEIGHTED = 9  # the transform of a task metric
 LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
 LAYERED = 12  # the transform with a KLT across layers
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
-BESIDE = (b"PROF", b"MADE")  # not critical, in files of features of any version
+BESIDE = (b"PROF", b"MADE")  # not critical, in files of features
 
 
 @dataclass
@@ -228,7 +222,7 @@ class Section:
     end: int
 
 
-def read_section(data: bytes, offset: int, known: Container[bytes]) -> Section:
+def read_section(data: bytes, offset: int) -> Section:
     """Section 3: the section at an offset, its CRC-32 checked."""
     must(offset + 20 <= len(data), "a section runs beyond the end of the file")
     kind, flags, length = struct.unpack_from("<4sIQ", data, offset)
@@ -239,38 +233,36 @@ def read_section(data: bytes, offset: int, known: Container[bytes]) -> Section:
     must(crc == zlib.crc32(data[offset : end - 4]), "the CRC-32 of a section does not match")
     must(flags <= 1, "unknown flags of a section")
     must(kind not in BESIDE or not flags, f"section {kind!r} is critical")
-    must(kind in known or not flags, f"unknown critical section {kind!r}")
-    must(flags or kind not in known, f"section {kind!r} is not critical")
+    must(kind in KNOWN or not flags, f"unknown critical section {kind!r}")
+    must(flags or kind not in KNOWN, f"section {kind!r} is not critical")
     return Section(kind, data[offset + 16 : end - 4], offset, end)
 
 
-def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
-    """Section 2: the major version, all sections before INDX, and INDX."""
+def read_file(data: bytes, kind: int) -> tuple[list[Section], Index]:
+    """Section 2: all sections before INDX, and INDX."""
     must(len(data) >= 52, "the file is truncated")
     must(data[:8] == MAGIC, "not a featcodec file")
     major, _, found, crc = struct.unpack_from("<BBHI", data, 8)
     must(crc == zlib.crc32(data[:12]), "the CRC-32 of the signature does not match")
-    must(major in SECTIONS, f"unknown major version {major}")
-    known = SECTIONS[major]
+    must(major == 7, f"unknown major version {major}")
     must(found in (FEATURES, PROFILE), f"unknown kind {found}")
     must(found == kind, "the file is a profile" if found else "the file is not a profile")
     last = len(data) - 36
     must(data[last : last + 4] == b"END ", "the file is truncated")
-    end = read_section(data, last, known)
+    end = read_section(data, last)
     must(len(end.payload) == 16, "END has a wrong length")
     at, length = struct.unpack("<QQ", end.payload)
     must(length == len(data), "END states another length of the file")
-    indx = read_section(data, at, known)
+    indx = read_section(data, at)
     must(indx.type == b"INDX" and indx.end == last, "INDX does not end where END begins")
     must(at >= 16, "INDX overlaps the signature")
     index = read_index(indx.payload, at - 16)
-    must(major >= 6 or not index.cuts, "cuts in a file below 6.0")
     sections, offset = [], 16
     for type_, size in zip(index.types, index.lengths, strict=True):
-        section = read_section(data, offset, known)
+        section = read_section(data, offset)
         sound = section.type == type_ and section.end - offset == size
         must(sound, "a section is not the one that INDX lists")
-        must(type_ not in known or type_ in BELONG[kind], f"a section {type_!r} in a wrong place")
+        must(type_ not in KNOWN or type_ in BELONG[kind], f"a section {type_!r} in a wrong place")
         must(type_ not in BESIDE or kind == FEATURES, f"a section {type_!r} in a profile")
         sections.append(section)
         offset = section.end
@@ -278,12 +270,12 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
     must(kind == FEATURES or not index.names, "a profile with tensors")
     within(index.types.count(b"GRUP"), "GROUPS")
     within(index.types.count(b"ENTR"), "PROFILE_ENTRIES")
-    must(major < 3 or index.types.count(b"NETW") <= 1, "two networks in a profile")
+    must(index.types.count(b"NETW") <= 1, "two networks in a profile")
     must(index.types.count(b"MADE") <= 1, "two notes on the making of a file")
     for section in sections:
         if section.type == b"MADE":
             utf8(section.payload)
-    return major, sections, index
+    return sections, index
 
 
 # ---- 4. INDX -------------------------------------------------------------------------------------
@@ -525,35 +517,41 @@ class Group:
         return -(-self.slabs // self.per)
 
 
-def read_head(r: Reader, major: int) -> tuple[int, Group]:
-    """The coding, but for the bit of a task, and what the headers of all groups begin with."""
-    coding, dtype = r.u8(), r.u8()
-    known = {1: (0, 1), 3: (0, 1, 2), 4: (0, 1, 2), 5: (0, 1, 2, 4, 5)}
-    must(coding in known.get(major, (0, 1, 2, 4, 5, 9, 10, 13, 17, 21)), "unknown coding")
+# The flags of a group.
+REPEATS, TASK_SNR, CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8, 16, 32
+CONSTANTS, GAINS, SLICES, REFINED, LOGARITHMIC = 64, 128, 256, 512, 1024
+ALLOWED = (REPEATS, 2047, TASK_SNR | CLAMP | DOUBLE | DEPENDENT)  # with each coding
+
+
+def read_head(r: Reader) -> tuple[int, int, Group]:
+    """Coding, flags, and what the headers of all groups begin with."""
+    coding, dtype, flags = r.u8(), r.u8(), r.varint()
+    must(coding <= 2, "unknown coding")
+    must(flags <= 2047, "unknown flags of a group")
+    must(not flags & ~ALLOWED[coding], "a flag that does not go with the coding")
+    must(not (flags & TASK_SNR and flags & SLICES), "a task and gains of tensors or samples")
     must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
     within(min(group.per, group.slabs), "ROW_GROUP_VALUES")
     r.take(16)  # SNR and largest error: what the encoder measured
-    if coding & 8:
+    if flags & TASK_SNR:
         must(math.isfinite(r.f64()), "the task SNR is not finite")
-    return coding & ~8, group
+    return coding, flags, group
 
 
-def read_group(
-    payload: bytes, major: int, shapes: list[list[int]], profiles: list[Profile]
-) -> Group:
+def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile]) -> Group:
     """Section 5, for tensors of the given shapes."""
     r = Reader(payload)
-    stated, group = read_head(r, major)
-    coding, dtype = stated % 8, group.dtype
+    coding, flags, group = read_head(r)
+    dtype = group.dtype
+    layout = r.layout() if coding or flags & REPEATS else ""
     listed = None
-    if coding >= 4:
+    if flags & REPEATS:
         must(BITS[dtype] >= 8 and all(map(math.prod, shapes)), "rows of parts of bytes, or of none")
         within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
-        layout = r.layout() if coding == 4 else ""
-        listed = read_repeats(r.blob(), major, BITS[dtype])
-    if coding in (0, 4):
+        listed = read_repeats(r.blob(), BITS[dtype])
+    if not coding:
         total = sum(stored(dtype, s) // width(dtype) for s in shapes)
         if listed:
             group.repeats = Repeats(listed, layout, 0, [], shapes, group.rows())
@@ -564,7 +562,7 @@ def read_group(
     within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
     must(is_floating(dtype), "an element type that cannot be coded with loss")
     must(r.u8() <= 2, "unknown architecture")
-    layout, prefix, grid = r.layout(), r.varint(), r.lengths()
+    prefix, grid = r.varint(), r.lengths()
     z = group.lossy = Lossy(dtype, layout, prefix, grid)
     z.lower, z.upper = r.f64(), r.f64()
     r.varint()
@@ -572,22 +570,19 @@ def read_group(
     must(all(map(math.isfinite, (z.lower, z.upper, z.mean, z.deviation, z.step))), "not finite")
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
-    flags = r.u8()
-    known = 3 if major < 4 else 15 if major < 6 else 255
-    must(flags & known == flags, "unknown flags of a group")
-    z.refined, z.logarithmic = bool(flags & 128), bool(flags & 64)
-    z.gains = bool(flags & 32)
-    z.clamp = bool(flags & 1)  # bit 1 asks for double precision, which this decoder always uses
-    z.dependent = bool(flags & 4)
-    if flags & 8:
+    z.clamp, z.dependent = bool(flags & CLAMP), bool(flags & DEPENDENT)
+    z.gains, z.refined = bool(flags & GAINS), bool(flags & REFINED)
+    z.logarithmic = bool(flags & LOGARITHMIC)  # DOUBLE: this decoder is always that precise
+    if flags & CURVE:
         z.curve = Curve(r.f64(), struct.unpack("<24b", r.take(24)))
         must(0 < z.curve.width < math.inf, "the width of a correction curve")
-    if flags & 16:
+    if flags & CONSTANTS:
         n = within(r.varint(), "CHANNELS")
         constant, elements = r.varints(n), r.varints(n)
         must(n and all(map(int.__lt__, constant, constant[1:])), "the constant channels")
         must(all(e < 1 << BITS[dtype] for e in elements), "an element of too many bits")
         z.constants = dict(zip(constant, elements, strict=True))
+    gains = read_slices(r) if flags & SLICES else None
     at = r.varint()
     must(at <= len(profiles), "no such profile")
     profile = profiles[at - 1] if at else None
@@ -596,28 +591,26 @@ def read_group(
     if listed:
         group.repeats = Repeats(listed, layout, prefix, grid, shapes, group.rows())
         z.views = group.repeats.views()
-    must(major >= 6 or not several_channels(layout), "several channel axes below 6.0")
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
     channels = z.views[0].channels
     must(max(z.constants, default=0) < channels, "a constant channel that there is not")
     parts = range(2 if prefix else 1)
-    z.models = [read_part(r, major, channels, profile, bool(i), z.dependent) for i in parts]
+    z.models = [read_part(r, channels, profile, bool(i), z.dependent) for i in parts]
     if coding == 2:
         z.picture_step = r.svarint()
         must(abs(z.picture_step) <= 256, "the step of pictures")
-    if stated > 16:
-        must(not z.refined, "gains of tensors in a refined group")
-        z.slices = read_slices(r, channels, shapes, layout, group.repeats)
+    if gains:
+        z.slices = slices_of(gains, channels, shapes, layout, group.repeats)
     r.end()
     if coding == 2:
         must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
-        must(flags < 8, "a network and a correction curve, constants or gains")
         must(profile and profile.network, "no profile with a network")
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
     check_quantisers(z)
     if z.refined or z.logarithmic:
-        must(flags & 15 == 2 and z.refined and coding != 2, "flags of a refined group")
+        others = CLAMP | DEPENDENT | CURVE | CONSTANTS | GAINS | SLICES
+        must(z.refined and flags & DOUBLE and not flags & others, "flags of a refined group")
         check_refined(z, profile)
     check_slabs(z)
     total = sum(v.samples * rows_of(z, v) for v in z.views)
@@ -625,15 +618,26 @@ def read_group(
     return group
 
 
-def read_slices(
-    r: Reader, channels: int, shapes: list[list[int]], layout: str, repeats: Repeats | None
-) -> list[list[list[float]]]:
-    """Section 6.9: the gains of runs of channels, for each tensor and sample that is coded."""
+def read_slices(r: Reader) -> tuple[bool, int, bytes]:
+    """Section 6.9: whether gains are of samples, the number of runs, and the gains, packed."""
     per_sample, runs = r.u8(), r.varint()
-    must(per_sample <= 1 and runs and channels % runs == 0, "gains of samples, or of runs")
+    must(per_sample <= 1 and runs, "gains of samples, or of runs")
+    return bool(per_sample), runs, r.blob()
+
+
+def slices_of(
+    gains: tuple[bool, int, bytes],
+    channels: int,
+    shapes: list[list[int]],
+    layout: str,
+    repeats: Repeats | None,
+) -> list[list[list[float]]]:
+    """The gains of runs of channels, for each tensor and sample that is coded."""
+    per_sample, runs, packed = gains
+    must(channels % runs == 0, "gains of runs")
     counts = [math.prod(n for n, a in zip(s, layout, strict=True) if a == "N") for s in shapes]
     n = within((sum(counts) if per_sample else len(shapes)) * runs, "SLICES")
-    found = read_integers(r.blob(), n)
+    found = read_integers(packed, n)
     must(all(abs(gain) <= 512 for gain in found), "a gain of a tensor or sample")
     rows = [[2 ** (k / 16) for k in found[i : i + runs]] for i in range(0, n, runs)]
     before = list(itertools.accumulate(counts, initial=0))
@@ -657,7 +661,6 @@ def check_quantisers(z: Lossy) -> None:
 
 def read_part(
     r: Reader,
-    major: int,
     channels: int,
     profile: Profile | None,
     of_prefix: bool,
@@ -667,12 +670,9 @@ def read_part(
     must(kind <= 1, "unknown part")
     if not kind:
         sets = 3 if dependent else 1
-        return read_model(r.blob(), channels, major, True, not of_prefix, sets)
+        return read_model(r.blob(), channels, True, not of_prefix, sets)
     transform = r.u8()
     must(transform in (0, 1, 3, WEIGHTED, LOW_RANK), "the transform of an entry")
-    must(transform != LOW_RANK or major >= 6, "a low-rank KLT in a file of an older version")
-    must(transform != 3 or major >= 3, "bands in a file of major version 1")
-    must(transform != WEIGHTED or major >= 6, "a task metric in a file of an older version")
     e = r.varint()
     must(profile and e < len(profile.entries), "no such entry of the profile")
     assert profile
@@ -870,12 +870,12 @@ class RepeatedRows:
     constants: list[int]
 
 
-def read_repeats(data: bytes, major: int, bits: int) -> RepeatedRows:
+def read_repeats(data: bytes, bits: int) -> RepeatedRows:
     r = Deflated(data, 11 + 30 * LIMITS["REPEAT_RUNS"])
     whole, n = r.u8(), within(r.varint(), "REPEAT_RUNS")
     must(whole <= 1 and n, "what is a row, or no runs")
     new, repeated, distances = r.varints(n), r.varints(n), r.varints(n)
-    constants = r.varints(distances.count(0)) if major >= 6 else []
+    constants = r.varints(distances.count(0))
     must(all(c < 1 << bits for c in constants), "an element of too many bits")
     r.end()
     return RepeatedRows(bool(whole), list(zip(new, repeated, distances, strict=True)), constants)
@@ -1021,7 +1021,6 @@ class Model:
 def read_model(
     data: bytes,
     channels: int,
-    major: int,
     own: bool = False,
     contexts: bool = False,
     sets: int = 1,
@@ -1033,8 +1032,7 @@ def read_model(
     """
     r = Reader(data)
     transform = r.u8()
-    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 12}[major]
-    must(known, "unknown transform")
+    must(transform <= 12, "unknown transform")
     must(
         transform not in (4, 5, 8, LAYERED, *SHAPED) or own,
         "a transform in a profile that is for a group's own models",
@@ -2560,11 +2558,11 @@ def refine(r: Reader, z: Lossy, where: list[tuple[int, int]], out: list[array[in
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------
 
 
-def decode_exact(r: Reader, dtype: int, n: int, major: int, seed: int = 0) -> bytes:
-    """The n elements of a row group of a file of that major version; a message has a seed (9.1)."""
+def decode_exact(r: Reader, dtype: int, n: int, seed: int = 0) -> bytes:
+    """The n elements of a row group; a message has a seed (9.1)."""
     crc, size = r.uint(4), width(dtype)
-    swaps = read_swaps(r, size) if major >= 6 and r.peek() == 5 else None
-    if major >= 4 and r.peek() in (3, 4):
+    swaps = read_swaps(r, size) if r.peek() == 5 else None
+    if r.peek() in (3, 4):
         data = decode_bins(r, size, n) if r.u8() == 3 else inflate(r.rest(), n * size)
     else:
         data = decode_planes(r, dtype, n)
@@ -2788,26 +2786,25 @@ class Profile:
 
 
 def read_profile(data: bytes) -> Profile:
-    major, sections, _ = read_file(data, PROFILE)
+    sections, _ = read_file(data, PROFILE)
     digest = hashlib.sha256(data).digest()
-    entries = [read_entry(s.payload, major) for s in sections if s.type == b"ENTR"]
-    networks = [read_network(s.payload) for s in sections if s.type == b"NETW" and major >= 3]
+    entries = [read_entry(s.payload) for s in sections if s.type == b"ENTR"]
+    networks = [read_network(s.payload) for s in sections if s.type == b"NETW"]
     return Profile(digest, zlib.crc32(digest), entries, networks[0] if networks else None)
 
 
-def read_entry(payload: bytes, major: int) -> Entry:
+def read_entry(payload: bytes) -> Entry:
     r = Reader(payload)
     name = r.string()
     must(r.u8() <= 2, "unknown architecture")
     layout, prefix, grid, of_prefix = r.layout(), r.varint(), r.lengths(), r.u8()
-    must(major >= 6 or not several_channels(layout), "several channel axes below 6.0")
     must(of_prefix <= 1, "an entry is neither of the grid nor of the prefix tokens")
     channels = within(r.varint(), "CHANNELS")
     r.varint()
     mean, deviation, lower, upper = r.f64(), r.f64(), r.f64(), r.f64()
     must(all(map(math.isfinite, (mean, deviation, lower, upper))), "not finite")
     must(lower <= upper and deviation > 0, "bounds or deviation")
-    model = read_model(r.rest(), channels, major)
+    model = read_model(r.rest(), channels)
     return Entry(
         name, layout, prefix, grid, bool(of_prefix), channels, mean, deviation, lower, upper, model
     )
@@ -2822,17 +2819,17 @@ def decode_message(
     """The element type, the shape and the bytes of the array of a message, of `most` values."""
     r, p = Reader(data), read_profile(profile)
     flags, kind = r.u8(), r.u8()
-    version = flags >> 4
-    must(version in (1, 2, 3), "unknown version of messages")
+    must(flags >> 5 == 2, "unknown version of messages")
+    flags &= 31
     dtype, shape = kind >> 4, r.varints(kind & 15)
     must(is_floating(dtype), "the element type of a message")
     must(within(math.prod(shape), "ROW_GROUP_VALUES") <= most, "a message of too many values")
     within(math.prod(filter(None, shape)), "TENSOR_VALUES")
     if flags & 8:
-        must(version < 3, "a message of version 3 is never bit for bit")
-        seed = zlib.crc32(data[: r.at]) if version > 1 else 0
-        return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), 1, seed)
-    must(version == 1 or r.take(2) == p.sha256[:2], "a message of another profile")
+        must(flags == 8, "a message bit for bit with other flags")
+        seed = zlib.crc32(data[: r.at])
+        return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), seed)
+    must(r.take(2) == p.sha256[:2], "a message of another profile")
     e, code = r.varint(), r.uint(2)
     must(e < len(p.entries) and not p.entries[e].of_prefix, "no such entry of the profile")
     entry = p.entries[e]
@@ -2845,8 +2842,8 @@ def decode_message(
     z.step = 2.0 ** ((code - 32768) / 1024)
     z.step_scale = 2 * ((code - 32768 + 256) >> 9)
     z.shift = r.svarint() if flags & 4 else 0
-    z.dependent = version == 3
-    z.seed = zlib.crc32(data[: r.at], p.seed) if version > 1 else p.seed
+    z.dependent = bool(flags & 16)
+    z.seed = zlib.crc32(data[: r.at], p.seed)
     z.models = [entry.model]
     z.views = [view(shape, layout, entry.prefix, entry.grid)]
     v = z.views[0]
@@ -3206,7 +3203,7 @@ def read_groups(
 
     The groups come one by one, so that no more than one model need be kept.
     """
-    major, sections, index = read_file(data, FEATURES)
+    sections, index = read_file(data, FEATURES)
     held = [s.payload for s in sections if s.type == b"PROF"]  # 3.1
     at_hand = {hashlib.sha256(p).digest(): p for p in held}
     must(len(at_hand) == len(held), "a profile twice in the file")
@@ -3217,7 +3214,7 @@ def read_groups(
     read = {digest: read_profile(at_hand[digest]) for digest in set(index.profiles)}
     needed = [read[digest] for digest in index.profiles]
     payloads = [s.payload for s in sections if s.type == b"GRUP"]
-    heads = [read_head(Reader(payload), major)[1] for payload in payloads]
+    heads = [read_head(Reader(payload))[2] for payload in payloads]
     shapes: list[list[list[int]]] = [[] for _ in payloads]
     cuts: list[list[Cut]] = [[] for _ in payloads]
     for t, (dtype, shape) in enumerate(zip(index.dtypes, index.shapes, strict=True)):
@@ -3231,8 +3228,7 @@ def read_groups(
     spans = [i for head in heads for i in range(head.first, head.first + head.rows())]
     must(sorted(spans) == rows, "a ROWS section that belongs to no group or to several")
     groups = (
-        checked(read_group(p, major, s, needed), c)
-        for p, s, c in zip(payloads, shapes, cuts, strict=True)
+        checked(read_group(p, s, needed), c) for p, s, c in zip(payloads, shapes, cuts, strict=True)
     )
     return index, sections, groups
 
@@ -3267,7 +3263,6 @@ def put_part(
 def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
     """Decode a file of features."""
     index, sections, groups = read_groups(data, profiles)
-    major = data[8]
     dump = Dump(index.metadata, {}, {})
     members: dict[int, list[tuple[int, Sequence[range] | None]]] = {}
     wholes = {t: bytearray(stored(index.dtypes[t], index.shapes[t])) for t in index.cuts}
@@ -3284,7 +3279,7 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
             if z:
                 dump.symbols[group.first + i] = decode_rows(r, z, r.u8(), low, high, bits)
             else:
-                exact.append(decode_exact(r, group.dtype, high - low, major))
+                exact.append(decode_exact(r, group.dtype, high - low))
         whole = b"".join([to_bytes(b) for b in bits] or exact)
         if group.repeats:
             rows = array(WORDS[width(group.dtype)], whole)

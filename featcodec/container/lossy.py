@@ -107,9 +107,7 @@ class Lossy:
             out.svarint(self.picture_step)
 
     @classmethod
-    def unpack(
-        cls, cursor: Cursor, layout: str, flags: Flags, neural: bool, bits: int
-    ) -> "Lossy":
+    def unpack(cls, cursor: Cursor, layout: str, flags: Flags, neural: bool, bits: int) -> "Lossy":
         """Read what `pack` writes, of elements of so many bits; raise Corrupt for broken rules."""
         architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
         prefix = cursor.varint()
