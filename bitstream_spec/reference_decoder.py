@@ -209,7 +209,7 @@ WEIGHTED = 9  # the transform of a task metric
 LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
 LAYERED = 12  # the transform with a KLT across layers
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
-BESIDE = (b"PROF", b"MADE")  # not critical, in files of features
+BESIDE = (b"prof", b"made")  # in files of features
 
 
 @dataclass
@@ -224,38 +224,36 @@ class Section:
 
 def read_section(data: bytes, offset: int) -> Section:
     """Section 3: the section at an offset, its CRC-32 checked."""
-    must(offset + 20 <= len(data), "a section runs beyond the end of the file")
-    kind, flags, length = struct.unpack_from("<4sIQ", data, offset)
+    must(offset + 16 <= len(data), "a section runs beyond the end of the file")
+    kind, length = struct.unpack_from("<4sQ", data, offset)
     within(length, "SECTION_BYTES")
-    end = offset + 20 + length
+    end = offset + 16 + length
     must(end <= len(data), "a section runs beyond the end of the file")
     (crc,) = struct.unpack_from("<I", data, end - 4)
     must(crc == zlib.crc32(data[offset : end - 4]), "the CRC-32 of a section does not match")
-    must(flags <= 1, "unknown flags of a section")
-    must(kind not in BESIDE or not flags, f"section {kind!r} is critical")
-    must(kind in KNOWN or not flags, f"unknown critical section {kind!r}")
-    must(flags or kind not in KNOWN, f"section {kind!r} is not critical")
-    return Section(kind, data[offset + 16 : end - 4], offset, end)
+    must(kind in KNOWN or b"a" <= kind[:1] <= b"z", f"unknown critical section {kind!r}")
+    return Section(kind, data[offset + 12 : end - 4], offset, end)
 
 
 def read_file(data: bytes, kind: int) -> tuple[list[Section], Index]:
     """Section 2: all sections before INDX, and INDX."""
-    must(len(data) >= 52, "the file is truncated")
+    must(len(data) >= 48, "the file is truncated")
     must(data[:8] == MAGIC, "not a featcodec file")
     major, _, found, crc = struct.unpack_from("<BBHI", data, 8)
     must(crc == zlib.crc32(data[:12]), "the CRC-32 of the signature does not match")
     must(major == 7, f"unknown major version {major}")
     must(found in (FEATURES, PROFILE), f"unknown kind {found}")
     must(found == kind, "the file is a profile" if found else "the file is not a profile")
-    last = len(data) - 36
+    last = len(data) - 32
     must(data[last : last + 4] == b"END ", "the file is truncated")
     end = read_section(data, last)
     must(len(end.payload) == 16, "END has a wrong length")
-    at, length = struct.unpack("<QQ", end.payload)
+    length, of_indx = struct.unpack("<QQ", end.payload)
     must(length == len(data), "END states another length of the file")
+    at = last - of_indx
+    must(at >= 16, "INDX overlaps the signature")
     indx = read_section(data, at)
     must(indx.type == b"INDX" and indx.end == last, "INDX does not end where END begins")
-    must(at >= 16, "INDX overlaps the signature")
     index = read_index(indx.payload, at - 16)
     sections, offset = [], 16
     for type_, size in zip(index.types, index.lengths, strict=True):
@@ -271,9 +269,9 @@ def read_file(data: bytes, kind: int) -> tuple[list[Section], Index]:
     within(index.types.count(b"GRUP"), "GROUPS")
     within(index.types.count(b"ENTR"), "PROFILE_ENTRIES")
     must(index.types.count(b"NETW") <= 1, "two networks in a profile")
-    must(index.types.count(b"MADE") <= 1, "two notes on the making of a file")
+    must(index.types.count(b"made") <= 1, "two notes on the making of a file")
     for section in sections:
-        if section.type == b"MADE":
+        if section.type == b"made":
             utf8(section.payload)
     return sections, index
 
@@ -335,7 +333,7 @@ def read_index(payload: bytes, room: int) -> Index:
             text = within(text + len(key) + n, "HEADER_BYTES")
             index.metadata[key] = utf8(r.take(n))
     count = r.varint()
-    must(20 * count <= room, "more profiles than there is room for groups")
+    must(16 * count <= room, "more profiles than there is room for groups")
     index.profiles = [r.take(32) for _ in range(count)]
     n = r.varint()
     within(text + 49 * n, "HEADER_BYTES")
@@ -356,10 +354,10 @@ def read_index(payload: bytes, room: int) -> Index:
     within(header_bytes(index), "HEADER_BYTES")
     index.groups = r.varints(n)
     m = r.varint()
-    must(20 * m <= room, "more sections than there is room for")
+    must(16 * m <= room, "more sections than there is room for")
     index.types = [r.take(4) for _ in range(m)]
     index.lengths = r.varints(m)
-    must(min(index.lengths, default=20) >= 20, "a section without room for its frame")
+    must(min(index.lengths, default=16) >= 16, "a section without room for its frame")
     groups = index.types.count(b"GRUP")
     if r.left():
         index.cuts = read_cuts(r, index)
@@ -3204,7 +3202,7 @@ def read_groups(
     The groups come one by one, so that no more than one model need be kept.
     """
     sections, index = read_file(data, FEATURES)
-    held = [s.payload for s in sections if s.type == b"PROF"]  # 3.1
+    held = [s.payload for s in sections if s.type == b"prof"]  # 3.1
     at_hand = {hashlib.sha256(p).digest(): p for p in held}
     must(len(at_hand) == len(held), "a profile twice in the file")
     must(set(at_hand) <= set(index.profiles), "a profile in the file that it does not need")

@@ -93,7 +93,7 @@ def join(files: Sequence[Coded], out: BinaryIO, metadata: Mapping[str, str] | No
     embedded = {digest: data for file in files for digest, data in file.embedded.items()}
     for digest in writer.index.profiles:
         if digest in embedded:
-            writer.section(b"PROF", embedded[digest], critical=False)
+            writer.section(b"prof", embedded[digest])
     return writer.finish()
 
 

@@ -22,12 +22,13 @@ from .sections import (
     SECTION_BYTES,
     SIGNATURE_BYTES,
     check_signature,
+    critical,
     read_section,
 )
 from .source import Source, source_of
 
 KNOWN = {FEATURES: {b"ROWS", b"GRUP"}, PROFILE: {b"ENTR", b"NETW"}}
-BESIDE = {b"PROF", b"MADE"}  # of files of features; not critical
+BESIDE = {b"prof", b"made"}  # of files of features
 STRUCTURE = {b"INDX", b"END ", *KNOWN[FEATURES], *KNOWN[PROFILE]}
 
 
@@ -62,8 +63,8 @@ class Reader:
     def _index_at(self, offset: int, length: int) -> Index:
         """Return the index that is the section of `length` bytes at an offset."""
         limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")
-        section, critical, payload = read_section(self.source, offset, length)
-        if section != b"INDX" or not critical:
+        section, payload = read_section(self.source, offset, length)
+        if section != b"INDX":
             raise Corrupt(f"{self.name} has no index at byte {offset}, where its end marker points")
         return Index.unpack(payload, offset - SIGNATURE_BYTES)
 
@@ -73,14 +74,15 @@ class Reader:
         try:
             found = read_section(self.source, self.size - END_BYTES, END_BYTES)
         except Corrupt:
-            found = b"", False, b""
-        section, critical, payload = found
-        if section != b"END " or not critical:
+            found = b"", b""
+        section, payload = found
+        if section != b"END ":
             raise Truncated(f"{self.name} is truncated or damaged at its end: no end marker")
-        offset, total = END.unpack(payload)
-        if total != self.size or not SIGNATURE_BYTES <= offset <= self.size - END_BYTES:
+        total, length = END.unpack(payload)
+        offset = self.size - END_BYTES - length
+        if total != self.size or offset < SIGNATURE_BYTES:
             raise Truncated(f"{self.name} has {self.size} bytes, its end marker states {total}")
-        return int(offset)
+        return offset
 
     def _refuse_unknown(self, known: set[bytes]) -> None:
         """Refuse critical sections of unknown type; others are skipped."""
@@ -94,17 +96,17 @@ class Reader:
         """Refuse a section of unknown type unless it may be skipped."""
         if kind in STRUCTURE:
             raise Corrupt(f"{self.name} has {kind!r} where it cannot stand")
-        found, critical, _ = read_section(self.source, self.offsets[position], length)
+        found, _ = read_section(self.source, self.offsets[position], length)
         if found != kind:
             raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
-        if critical:
+        if critical(kind):
             raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown here")
 
     def qualities(self) -> list[GroupQuality] | None:
         """Return what is stated of each group's quality where the user looks; None when nothing."""
         for position, (kind, length) in enumerate(self.index.sections):
             if kind == SECTION:
-                _, _, payload = read_section(self.source, self.offsets[position], length)
+                _, payload = read_section(self.source, self.offsets[position], length)
                 groups = sum(kind == b"GRUP" for kind, _ in self.index.sections)
                 return unpack(payload, groups, len(self.index.tensors))
         return None
@@ -112,11 +114,11 @@ class Reader:
     def _note(self) -> str | None:
         """Return what a file notes of how it was made (SPEC §3.1); None when it notes nothing."""
         kinds = [kind for kind, _ in self.index.sections]
-        for kind, most in ((b"PROF", len(self.index.profiles)), (b"MADE", 1)):
+        for kind, most in ((b"prof", len(self.index.profiles)), (b"made", 1)):
             if kinds.count(kind) > most:
                 raise Corrupt(f"{self.name} has {kinds.count(kind)} {kind!r}; it may have {most}")
         try:
-            return next((payload.decode() for payload in self._all(b"MADE")), None)
+            return next((payload.decode() for payload in self._all(b"made")), None)
         except UnicodeDecodeError:
             raise Corrupt(f"{self.name} notes how it was made, and not in UTF-8") from None
 
@@ -126,11 +128,9 @@ class Reader:
             count = len(self.index.sections)
             raise Corrupt(f"{self.name} refers to section {position}; it has {count}")
         listed, length = self.index.sections[position]
-        found, critical, payload = read_section(self.source, self.offsets[position], length)
+        found, payload = read_section(self.source, self.offsets[position], length)
         if not (found == listed == kind):
             raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
-        if critical == (kind in BESIDE):
-            raise Corrupt(f"{self.name} has {kind!r} that is {'' if critical else 'not '}critical")
         return payload
 
     def expect(self, positions: Iterable[int]) -> None:
@@ -173,7 +173,7 @@ class Reader:
 
     def embedded(self) -> dict[bytes, bytes]:
         """Return the profiles that a file holds, by their SHA-256 (SPEC §3.1)."""
-        payloads = self._all(b"PROF")
+        payloads = self._all(b"prof")
         if not payloads:
             return {}
         from hashlib import sha256  # slow to load, and rarely needed

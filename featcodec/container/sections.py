@@ -16,9 +16,8 @@ DRAFTS = range(1, 7)  # majors from before there was a release
 FEATURES, PROFILE = 0, 1
 KINDS = ("features", "a profile")
 SIGNATURE = struct.Struct("<8sBBH")  # magic, major, minor, kind; a CRC-32 of these follows
-SECTION = struct.Struct("<4sIQ")  # type, flags, payload length; payload and CRC-32 follow
-END = struct.Struct("<QQ")  # offset of INDX, length of the whole file
-CRITICAL = 1
+SECTION = struct.Struct("<4sQ")  # type, payload length; payload and CRC-32 follow
+END = struct.Struct("<QQ")  # length of the whole file, of INDX
 SIGNATURE_BYTES = SIGNATURE.size + 4
 SECTION_BYTES = SECTION.size + 4
 END_BYTES = SECTION_BYTES + END.size
@@ -67,27 +66,30 @@ def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
     return (major, minor), kind
 
 
-def write_section(out: BinaryIO, kind: bytes, payload: bytes, critical: bool = True) -> int:
+def critical(kind: bytes) -> bool:
+    """Return whether a decoder must know a section of that type; others it may skip."""
+    return not kind[:1].islower()
+
+
+def write_section(out: BinaryIO, kind: bytes, payload: bytes) -> int:
     """Write one section and return how many bytes it took."""
     limits.check_input(len(payload), limits.SECTION_BYTES, f"the size of section {kind.decode()}")
-    head = SECTION.pack(kind, CRITICAL if critical else 0, len(payload))
+    head = SECTION.pack(kind, len(payload))
     out.write(head)
     out.write(payload)
     out.write(struct.pack("<I", zlib.crc32(payload, zlib.crc32(head))))
     return SECTION_BYTES + len(payload)
 
 
-def read_section(source: Source, offset: int, length: int) -> tuple[bytes, bool, bytes]:
-    """Return type, critical bit and payload of the section of `length` bytes at `offset`."""
+def read_section(source: Source, offset: int, length: int) -> tuple[bytes, bytes]:
+    """Return type and payload of the section of `length` bytes at `offset`."""
     data = source.read(offset, length)
     if len(data) < max(length, SECTION_BYTES):
         raise Truncated(f"the file ends within the section at byte {offset}")
-    kind, flags, size = SECTION.unpack_from(data)
+    kind, size = SECTION.unpack_from(data)
     if size != length - SECTION_BYTES:
         stated = f"{size + SECTION_BYTES} bytes, in the index {length}"
         raise Corrupt(f"the section at byte {offset} has {stated}")
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise Corrupt(f"the section at byte {offset} fails its checksum")
-    if flags & ~CRITICAL:
-        raise Unsupported(f"the section at byte {offset} has flags {flags:#x}; only bit 0 is known")
-    return kind, bool(flags & CRITICAL), data[SECTION.size : -4]
+    return kind, data[SECTION.size : -4]

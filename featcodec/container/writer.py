@@ -30,11 +30,11 @@ class Writer:
         self.position = out.write(signature(kind))
         self._headers: list[bytes] = []  # of groups
 
-    def section(self, kind: bytes, payload: bytes, critical: bool = True) -> int:
+    def section(self, kind: bytes, payload: bytes) -> int:
         """Write one section; return its position in the list of sections."""
         if kind == b"GRUP":
             self._headers.append(payload)
-        length = write_section(self.out, kind, payload, critical)
+        length = write_section(self.out, kind, payload)
         self.index.sections.append((kind, length))
         self.position += length
         return len(self.index.sections) - 1
@@ -73,10 +73,10 @@ class Writer:
         Raises InvalidInput for what a reader would refuse.
         """
         self._check()
-        offset = self.position
-        self.position += write_section(self.out, b"INDX", self.index.pack())
+        length = write_section(self.out, b"INDX", self.index.pack())
+        self.position += length
         total = self.position + END_BYTES
-        write_section(self.out, b"END ", END.pack(offset, total))
+        write_section(self.out, b"END ", END.pack(total, length))
         return total
 
     def _check(self) -> None:

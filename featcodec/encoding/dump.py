@@ -243,15 +243,15 @@ class DumpEncoder:
         found = worst.of(self.groups, headers)
         payload = pack(found)
         if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
-            writer.section(SECTION, payload, critical=False)
+            writer.section(SECTION, payload)
         return found
 
     def _write_beside(self, writer: Writer) -> None:
         """Write what a decoder can do without: the profile, and how the file was made."""
         if self.options.embed and self.profile and self.profile.digest in writer.index.profiles:
-            writer.section(b"PROF", self.profile.data, critical=False)
+            writer.section(b"prof", self.profile.data)
         if self.options.note:
-            writer.section(b"MADE", self.options.note.encode(), critical=False)
+            writer.section(b"made", self.options.note.encode())
 
 
 def check_options(options: Options, names: Sequence[str]) -> None:
