@@ -104,8 +104,11 @@ class Reader:
     def u8(self) -> int:
         return self.take(1)[0]
 
-    def f64(self) -> float:
-        return float(struct.unpack("<d", self.take(8))[0])
+    def real(self) -> float:
+        k = self.u8()
+        data = self.take(k)
+        must(k <= 8 and data[:1] != b"\0", "a number has too many bytes, or begins with 0")
+        return float(struct.unpack("<d", bytes(8 - k) + data)[0])
 
     def varint(self) -> int:
         value = 0
@@ -532,9 +535,9 @@ def read_head(r: Reader) -> tuple[int, int, Group]:
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
     within(min(group.per, group.slabs), "ROW_GROUP_VALUES")
-    r.take(16)  # SNR and largest error: what the encoder measured
+    r.real(), r.real()  # SNR and largest error: what the encoder measured
     if flags & TASK_SNR:
-        must(math.isfinite(r.f64()), "the task SNR is not finite")
+        must(math.isfinite(r.real()), "the task SNR is not finite")
     return coding, flags, group
 
 
@@ -562,9 +565,9 @@ def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile])
     must(r.u8() <= 2, "unknown architecture")
     prefix, grid = r.varint(), r.lengths()
     z = group.lossy = Lossy(dtype, layout, prefix, grid)
-    z.lower, z.upper = r.f64(), r.f64()
+    z.lower, z.upper = r.real(), r.real()
     r.varint()
-    z.mean, z.deviation, z.step = r.f64(), r.f64(), r.f64()
+    z.mean, z.deviation, z.step = r.real(), r.real(), r.real()
     must(all(map(math.isfinite, (z.lower, z.upper, z.mean, z.deviation, z.step))), "not finite")
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
@@ -572,7 +575,7 @@ def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile])
     z.gains, z.refined = bool(flags & GAINS), bool(flags & REFINED)
     z.logarithmic = bool(flags & LOGARITHMIC)  # DOUBLE: this decoder is always that precise
     if flags & CURVE:
-        z.curve = Curve(r.f64(), struct.unpack("<24b", r.take(24)))
+        z.curve = Curve(r.real(), struct.unpack("<24b", r.take(24)))
         must(0 < z.curve.width < math.inf, "the width of a correction curve")
     if flags & CONSTANTS:
         n = within(r.varint(), "CHANNELS")
@@ -1052,7 +1055,7 @@ def read_model(
     gains: list[int] = []
     if transform == WEIGHTED:
         r.string()
-        must(0 <= r.f64() < math.inf, "the recommended task SNR")
+        must(0 <= r.real() < math.inf, "the recommended task SNR")
         n = r.varint()
         must(1 <= n <= 16, "the number of bands")
         packed, weights = r.blob(), r.blob()
@@ -1549,6 +1552,12 @@ def read_integers(data: bytes, n: int) -> Sequence[int]:
     if not data:
         return [0] * n
     r = Reader(data)
+    if r.peek() == 128:
+        r.u8()
+        values = [-(u + 1 >> 1) if u & 1 else u >> 1 for u in r.varints(n)]
+        must(all(-(2**31) <= v < 2**31 for v in values), "an integer of more than 32 bits")
+        r.end()
+        return values
     table = read_table(r)
     must(table.magnitude, "a table of integers is empty")
     return coded_symbols(r, [(n, table)], 0)[0]
@@ -2799,7 +2808,7 @@ def read_entry(payload: bytes) -> Entry:
     must(of_prefix <= 1, "an entry is neither of the grid nor of the prefix tokens")
     channels = within(r.varint(), "CHANNELS")
     r.varint()
-    mean, deviation, lower, upper = r.f64(), r.f64(), r.f64(), r.f64()
+    mean, deviation, lower, upper = r.real(), r.real(), r.real(), r.real()
     must(all(map(math.isfinite, (mean, deviation, lower, upper))), "not finite")
     must(lower <= upper and deviation > 0, "bounds or deviation")
     model = read_model(r.rest(), channels)

@@ -49,10 +49,10 @@ class GroupHeader:
         out.u8(elements.CODES[self.dtype])
         out.varint(flags)
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
-        out.f64(self.snr_db)
-        out.f64(self.max_error)
+        out.real(self.snr_db)
+        out.real(self.max_error)
         if self.task_snr is not None:
-            out.f64(self.task_snr)
+            out.real(self.task_snr)
         if self.lossy is not None:
             pack_layout(out, self.lossy.layout)
         elif self.repeats is not None:
@@ -72,7 +72,7 @@ class GroupHeader:
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
             raise Corrupt("the group header states 0 slabs per row group; it must be at least 1")
-        snr_db, max_error = cursor.f64(), cursor.f64()
+        snr_db, max_error = cursor.real(), cursor.real()
         task_snr = _task_snr(cursor) if flags & Flags.TASK_SNR else None
         bits = elements.BITS[dtype]
         repeating = bool(flags & Flags.REPEATS)
@@ -94,7 +94,7 @@ def _repeats(cursor: Cursor, coding: int, layout: str, bits: int) -> RepeatedRow
 
 
 def _task_snr(cursor: Cursor) -> float:
-    snr = cursor.f64()
+    snr = cursor.real()
     if not math.isfinite(snr):
         raise Corrupt(f"the task SNR of the group header is {snr}; it must be finite")
     return snr

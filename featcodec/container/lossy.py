@@ -86,15 +86,15 @@ class Lossy:
         limits.check_input(len(self.grid), limits.RANK, "the rank of a grid", "merge some axes")
         out.u8(len(self.grid))
         out.varints(self.grid)
-        out.f64(self.lower)
-        out.f64(self.upper)
+        out.real(self.lower)
+        out.real(self.upper)
         out.varint(self.clipped)
         for number in (self.mean, self.std, self.step):
-            out.f64(number)
+            out.real(number)
         out.svarint(self.step_scale)
         if self.curve is not None:
             width, knots = self.curve
-            out.f64(width)
+            out.real(width)
             out += KNOTS.pack(*knots)
         if self.constants:
             pack_constants(out, self.constants)
@@ -113,9 +113,9 @@ class Lossy:
         prefix = cursor.varint()
         rank = limits.check(cursor.u8(), limits.RANK, "the rank of a grid")
         grid = tuple(cursor.varints(rank))
-        lower, upper = cursor.f64(), cursor.f64()
+        lower, upper = cursor.real(), cursor.real()
         clipped = cursor.varint()
-        mean, std, step = cursor.f64(), cursor.f64(), cursor.f64()
+        mean, std, step = cursor.real(), cursor.real(), cursor.real()
         check_values("the group header", lower, upper, mean, std)
         check_positive("the group header", "step", step)
         step_scale = cursor.svarint()
@@ -154,7 +154,7 @@ class Lossy:
 
 
 def _curve(cursor: Cursor) -> Curve:
-    width = cursor.f64()
+    width = cursor.real()
     check_positive("the group header", "width of the curve", width)
     return width, KNOTS.unpack(cursor.take(KNOTS.size))
 

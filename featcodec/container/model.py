@@ -137,7 +137,7 @@ class ProfileEntry:
         out.varint(self.channels)
         out.varint(self.values)
         for number in (self.mean, self.std, self.lower, self.upper):
-            out.f64(number)
+            out.real(number)
         out += self.model.pack()
         return bytes(out)
 
@@ -162,7 +162,7 @@ class ProfileEntry:
         grid = tuple(cursor.varints(rank))
         prefix = cursor.flag()
         channels, values = cursor.varint(), cursor.varint()
-        mean, std, lower, upper = (cursor.f64() for _ in range(4))
+        mean, std, lower, upper = (cursor.real() for _ in range(4))
         check_values("a profile entry", lower, upper, mean, std)
         model = Model.unpack(bytes(cursor.rest()))
         if not MODES[model.transform].in_profiles:

@@ -26,6 +26,7 @@ from .tensors.repeats import stated
 from .workers import MOST_AHEAD, Workers
 
 MANY = 8  # row groups; of so many times as many, some are coded at once
+SPARED_BITS = 29  # of a double: what single precision lacks
 FINE_PER_LAMBDA_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
 
 
@@ -167,9 +168,9 @@ class GroupWriter:
             lower=choice.values.lower,
             upper=choice.values.upper,
             clipped=choice.stats.cut,
-            mean=choice.values.mean,
-            std=choice.values.std,
-            step=choice.quantiser.step,
+            mean=short(choice.values.mean, group.dtype),
+            std=short(choice.values.std, group.dtype),
+            step=short(choice.quantiser.step, group.dtype),
             step_scale=choice.quantiser.step_scale,
             clamp=choice.clamp,
             dependent=choice.quantiser.dependent,
@@ -192,6 +193,17 @@ class GroupWriter:
             group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats
         )
         return header
+
+
+def short(value: float, dtype: str) -> float:
+    """Return a number of the header with the precision that a type is worth.
+
+    Truncated towards 0, so that no step grows: it may be what a bound on the error allows.
+    """
+    if BITS[dtype] > 32:
+        return value
+    bits = np.float64(value).view(np.int64) & ~np.int64((1 << SPARED_BITS) - 1)
+    return float(bits.view(np.float64)) or value
 
 
 def packed(gains: SliceGains) -> PackedGains:

@@ -36,14 +36,14 @@ class WeightedFields(Fields):
 
     def pack(self, out: Builder) -> None:
         out.string(self.task, "the name of a task")
-        out.f64(self.recommended)
+        out.real(self.recommended)
         out.varint(self.bands)
         out.blob(self.places)
         out.blob(self.gains)
 
     @classmethod
     def unpack(cls, cursor: Cursor) -> "WeightedFields":
-        task, recommended, bands = cursor.string(), cursor.f64(), cursor.varint()
+        task, recommended, bands = cursor.string(), cursor.real(), cursor.varint()
         if not 0 <= recommended < math.inf:
             raise Corrupt(
                 f"the task SNR a model recommends is {recommended}; it must be finite and not"
