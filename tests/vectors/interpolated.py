@@ -12,7 +12,7 @@ from featcodec.container.group import GroupHeader
 from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
 from featcodec.container.part import Part
-from featcodec.container.sections import SECTION, V6
+from featcodec.container.sections import SECTION
 from featcodec.entropy import integers, located, symbols
 from featcodec.entropy.interpolation import NEAR, PASSES, SPREADS, Interpolator, Weights
 from featcodec.entropy.located import CLASSES, NUMBERS
@@ -22,7 +22,7 @@ from featcodec.modes.interpolated.part import KINDS, Own, sorted_runs
 
 from . import grids
 from .contexts import entry_of
-from .edit import PLAIN, LaxWriter, damaged, header_of, lossy, rewrite, signed, with_model
+from .edit import PLAIN, LaxWriter, damaged, header_of, lossy, rewrite, with_model
 from .store import Vector, fault, sound, valid
 
 SIZE = 3  # channels
@@ -119,10 +119,7 @@ def faults() -> Iterator[Vector]:
         return other
 
     bare = {"fields": fields, "scales": b"", "tables": b""}
-    profile, of_profile = entry_of("interpolated", 6, **bare)
-    yield fault(
-        "interpolated-old-version", "transform 8 in a file of major version 5", signed(maps, 5)
-    )
+    profile, of_profile = entry_of("interpolated", **bare)
     yield fault("interpolated-entry", "transform 8 in an entry of a profile", of_profile, profile)
     yield fault(
         "interpolated-dependent",
@@ -200,7 +197,6 @@ def of_many_channels() -> bytes:
     header = Lossy(**PLAIN | {"layout": "LD"}, parts=(Part("interpolated", model),))
     out = io.BytesIO()
     writer = LaxWriter(out)
-    writer.needs(V6)
     writer.section(b"ROWS", b"\x80\0" + symbols.encode([]))
     writer.section(b"GRUP", GroupHeader("F32", 1, 1, 0, 1.0, np.nan, header).pack())
     writer.index.tensors = [index.TensorEntry("x", "F32", (1, MANY), 0)]

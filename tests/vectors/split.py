@@ -16,7 +16,7 @@ from featcodec.modes.split import SplitFields
 
 from . import grids
 from .contexts import entry_of
-from .edit import PLAIN, rewrite, signed, with_model
+from .edit import PLAIN, rewrite, with_model
 from .store import Vector, fault, sound, valid
 
 TABLES = {14: Table(3, 0, 100, 90, (255, 255)), 200: Table(60, 2, 80, 140, (100, 110, 120))}
@@ -26,9 +26,8 @@ SCALES = np.array([[-30], [9], [88]])
 
 def made() -> Iterator[Vector]:
     maps, volume = sound("134-split-peak"), sound("135-split-volume")
-    profile, of_profile = entry_of("split", 4, fields=SplitFields())
+    profile, of_profile = entry_of("split", fields=SplitFields())
     yield valid("137-split-by-hand", by_hand())
-    yield fault("split-old-version", "transform 5 in a file of major version 3", signed(maps, 3))
     yield fault("split-entry", "transform 5 in an entry of a profile", of_profile, profile)
     yield fault(
         "split-cube",
