@@ -6,12 +6,13 @@ A field is a list [kind, value]; the value of a blob, or of what is packed, may 
 import zlib
 from typing import Any
 
+from featcodec.container.flags import Flags
 from featcodec.container.wire import Builder, Cursor, Unpacker
 
 Field = list[Any]
 Fields = list[Field]
 
-CURVE, CONSTANTS, GAINS, REFINED = 8, 16, 32, 128  # flags of a group with loss
+PLAIN = 128  # the first byte of integers that are varints
 WIDTHS = {"u8": 1, "u16": 2, "u32": 4}
 
 
@@ -59,6 +60,8 @@ def integers(data: bytes) -> Field:
     if not data:
         return ["blob", b""]
     parser = Parser(data)
+    if data[0] == PLAIN:
+        return ["blob", [parser.field("u8"), parser.all()]]
     return ["blob", [*table(parser), *symbols(parser)]]
 
 
@@ -97,7 +100,7 @@ def interpolation(data: bytes) -> Field:
 
 
 def metric(parser: Parser) -> Fields:
-    head = parser.fields("blob", "f64", "varint")
+    head = parser.fields("blob", "real", "varint")
     return [*head, integers(parser.blob()), integers(parser.blob())]
 
 
@@ -152,26 +155,27 @@ def repeats(data: bytes) -> Field:
 def group(data: bytes) -> tuple[Fields, int | None]:
     """Return the fields of a header, and the flags of a group with loss."""
     parser = Parser(data)
-    found = parser.fields("u8", "u8", "varint", "varint", "varint", "f64", "f64")
-    coding = found[0][1]
-    if coding & 8:
-        found.append(parser.field("f64"))
-    if coding & 4:
-        if coding == 4:
-            found.append(parser.field("blob"))
+    found = parser.fields(*["u8"] * 2, *["varint"] * 4, "real", "real")
+    coding, flags = found[0][1], found[2][1]
+    if flags & Flags.TASK_SNR:
+        found.append(parser.field("real"))
+    if coding or flags & Flags.REPEATS:
+        found.append(parser.field("blob"))
+    if flags & Flags.REPEATS:
         found.append(repeats(parser.blob()))
-    if coding in (0, 4):
+    if not coding:
         return found, None
-    found += [parser.field("u8"), parser.field("blob")]
+    found.append(parser.field("u8"))
     prefix = parser.field("varint")
-    found += [prefix, *axes(parser), *parser.fields("f64", "f64", "varint", "f64", "f64", "f64")]
-    found += parser.fields("svarint", "u8")
-    flags = found[-1][1]
-    if flags & CURVE:
-        found += [parser.field("f64"), parser.raw(24)]
-    if flags & CONSTANTS:
+    found += [prefix, *axes(parser), *parser.fields("real", "real", "varint", *["real"] * 3)]
+    found.append(parser.field("svarint"))
+    if flags & Flags.CURVE:
+        found += [parser.field("real"), parser.raw(24)]
+    if flags & Flags.CONSTANTS:
         count = parser.field("varint")
         found += [count, *parser.fields(*["varint"] * 2 * count[1])]
+    if flags & Flags.SLICES:
+        found += [*parser.fields("u8", "varint"), integers(parser.blob())]
     found.append(parser.field("varint"))
     for _ in range(2 if prefix[1] else 1):
         found.append(parser.field("u8"))
@@ -180,8 +184,6 @@ def group(data: bytes) -> tuple[Fields, int | None]:
             found += [scales(parser.blob()), tables(parser.blob())]
         else:
             found.append(["blob", model(Parser(parser.blob()))])
-    if coding & 16:
-        found += [*parser.fields("u8", "varint"), integers(parser.blob())]
     return [*found, parser.all()], flags
 
 
@@ -203,9 +205,9 @@ def rows(data: bytes, flags: int | None) -> Fields:
             gaps = inner.fields(*["varint"] * count[1])
             exceptions = ["blob", [["deflated", [count, *gaps, inner.all()]]]]
         found.append(exceptions)
-        if flags & GAINS:
+        if flags & Flags.GAINS:
             found.append(integers(parser.blob()))
-        if flags & REFINED:
+        if flags & Flags.REFINED:
             found.append(refinement(parser.blob()))
         return [*found, *symbols(parser)]
     return bit_for_bit(data)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-
 from .edit import header_of, lossy, rewrite
 from .store import Vector, fault, sound, stored, valid
 

@@ -74,7 +74,6 @@ def made() -> Iterator[Vector]:
 
 def faults() -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
-    by_rows = raw(1, 0, 1, 0, 0)
     merged, repeated = sound(MERGED), sound(REPEATED)
     long = [(1 << 40, 2)]
 

@@ -32,7 +32,10 @@ def made() -> Iterator[Vector]:
         ),
         "wrong-symbols": ("resealed damage to words", with_byte(data, ROWS, SECTION.size + 60, 77)),
         "wrong-type": ("a ROWS section called XXXX", with_byte(data, ROWS, 0, ord("X"))),
-        "group-dtype": ("a group of another type than its tensors", with_byte(data, GRUP, SECTION.size + 1, 12)),
+        "group-dtype": (
+            "a group of another type than its tensors",
+            with_byte(data, GRUP, SECTION.size + 1, 12),
+        ),
         "group-coding": ("a coding of 3", with_byte(data, GRUP, SECTION.size, 3)),
         "varint-65-bits": (
             "a varint of 2^65",

@@ -1,7 +1,7 @@
 """Messages (SPEC §9.1): those that an encoder makes, and faulty ones.
 
 A valid one has the message (`in.msg`), the stored elements that it decodes to (`out.npy`) and their
-type (`expect.json`); all are of the profile `digits.fcp`. 
+type (`expect.json`); all are of the profile `digits.fcp`.
 """
 
 from collections.abc import Iterator

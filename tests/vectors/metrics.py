@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from featcodec.container.group import GroupHeader
 from featcodec.container.flags import Flags
+from featcodec.container.group import GroupHeader
 from featcodec.entropy import integers
 from featcodec.modes.weighted import WeightedFields
 

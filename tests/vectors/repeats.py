@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from featcodec.container.flags import Flags
 from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
 from featcodec.container.repeats import RepeatedRows
-from featcodec.container.flags import Flags
 from featcodec.container.wire import Builder, deflate
 from featcodec.entropy import exact, integers
 

@@ -1,6 +1,7 @@
 """Faulty vectors of gains of tensors or samples."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
