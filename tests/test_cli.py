@@ -666,7 +666,7 @@ def test_info_as_json_has_the_documented_keys(encoded: Path) -> None:
     assert done.status == 0 and done.out.count(b"\n") == 1
     found = json.loads(done.out)
     assert {"format_version", "file_bytes", "profile", "tensors"} <= found.keys()
-    assert found["format_version"] == "4.0" and found["profile"] is None
+    assert found["format_version"] == "7.0" and found["profile"] is None
     assert found["file_bytes"] == encoded.stat().st_size
     features, labels = sorted(found["tensors"], key=lambda tensor: tensor["name"])
     for tensor in (features, labels):

@@ -31,7 +31,7 @@ from featcodec.container.model import Model, ProfileEntry
 from featcodec.container.network import Network
 from featcodec.container.part import Part
 from featcodec.container.repeats import RepeatedRows
-from featcodec.container.sections import FEATURES, V4, V5
+from featcodec.container.sections import FEATURES
 from featcodec.container.slices import PackedGains
 from featcodec.container.wire import Builder, Unpacker
 from featcodec.container.writer import Writer
@@ -64,7 +64,6 @@ def features(
     out = io.BytesIO()
     writer = Writer(out)
     lossy = Lossy(**{**ZEROS, "layout": layout, **changes}, parts=(Part(model.transform, model),))
-    writer.needs(max(V4, lossy.version))
     writer.section(b"ROWS", NOTHING)
     writer.section(b"GRUP", GroupHeader("F32", slabs, slabs, 0, 1.0, np.nan, lossy).pack())
     writer.index.tensors = [TensorEntry("x", "F32", shape, 0)]
@@ -80,7 +79,6 @@ def repeated(new: tuple[int, ...], repeats: tuple[int, ...], *distances: int) ->
     """Return a file of one tensor of rows that, but for one, repeat others."""
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(V5)
     writer.section(b"ROWS", ExactEncoder(False).encode(np.arange(4, dtype="u1")))
     rows = RepeatedRows("LD", False, new, repeats, distances)
     header = GroupHeader("U8", 4, 4, 0, np.inf, 0.0, repeats=rows)

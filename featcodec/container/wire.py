@@ -17,7 +17,7 @@ class Builder(bytearray):
         self.append(value)
 
     def real(self, value: float) -> None:
-        """IEEE 754 binary64 without the lowest bytes that are 0, behind the number of the others."""
+        """A binary64 without its lowest bytes that are 0, behind the number of the others."""
         data = struct.pack("<d", value).lstrip(b"\0")
         self.append(len(data))
         self += data
