@@ -17,6 +17,7 @@ from bitstream_spec import reference_decoder as reference
 from featcodec import elements, modes
 from featcodec.coding import message_head
 from featcodec.container import model, sections
+from featcodec.container.flags import Flags
 from featcodec.entropy import contexts, dependent_family, family, prediction, split, tables
 from featcodec.entropy.tables import Table
 from featcodec.modes.context import reconstruction
