@@ -45,6 +45,7 @@ from featcodec.request import Options
 from featcodec.training.linear import train
 
 from .vectors.edit import PLAIN
+from .vectors.raw import index_in
 from .vectors.store import VECTORS
 
 ZEROS = PLAIN | {"step_scale": 1000}
@@ -139,8 +140,7 @@ def plain_slab() -> bytes:
 def index_bytes() -> int:
     """How long the index of a file is, unpacked."""
     raw = exact({"x": np.zeros(3, "u1")})
-    at = int.from_bytes(raw[-20:-12], "little")
-    unpacker = Unpacker(raw[at + 16 : -40], "index", 1 << 30)
+    unpacker = Unpacker(index_in(raw), "index", 1 << 30)
     return unpacker.left
 
 

@@ -18,11 +18,6 @@ from .store import VECTORS, Vector, valid
 
 PER = 1 << 12  # values of a row group, so that small vectors have several
 
-# Vectors of encoders that are gone: nothing makes them any more.
-RETIRED = {"021-line", "022-tokens", "023-tokens-in-row-groups"}
-RETIRED |= {"110-context-relu", "111-context-signed", "112-context-exceptions"}
-RETIRED |= {"113-context-blocks"}
-
 Tensors = dict[str, np.ndarray]
 NCHW, NLD, NDL = ({"layout": axes} for axes in ("NCHW", "NLD", "NDL"))
 

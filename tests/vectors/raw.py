@@ -39,6 +39,13 @@ def end(before: int, behind: bytes) -> bytes:
     return section(b"END ", END.pack(before + len(behind) + END_BYTES, len(behind)))
 
 
+def index_in(data: bytes) -> bytes:
+    """Return the payload of INDX in a file."""
+    size, length = END.unpack(data[-4 - END.size : -4])
+    start = size - END_BYTES - length
+    return data[start + SECTION.size : start + length - 4]
+
+
 def index(
     tensors: Sequence[tuple[bytes, int, Sequence[int], int]],
     sections: Sequence[bytes],
