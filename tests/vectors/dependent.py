@@ -5,29 +5,25 @@ from collections.abc import Iterator
 import numpy as np
 
 from featcodec.coding.model import pack_tables
-from featcodec.container.sections import V3, V4
+from featcodec.container.sections import V3
 from featcodec.entropy import contexts
 from featcodec.entropy import dependent_family as family
 from featcodec.entropy.tables import Table
 
-from .contexts import with_offsets
+from .contexts import with_offsets, with_tables
 from .edit import lossy, rewrite, signed, with_flags, with_model
 from .store import Vector, fault, sound
 
 
 def made() -> Iterator[Vector]:
     ours, chained = sound("170-dependent-own"), sound("180-dependent-maps-relu")
-    maps, context = sound("110-context-relu"), sound("160-restored-relu")
+    maps = sound("160-restored-relu")
     empty = pack_tables({family.number(9, 1): Table(0)})
-    empty_of_maps = pack_tables({contexts.of_quantiser(20, 0): Table(0)})
+    empty_of_maps = {contexts.of_quantiser(20, 0): Table(0)}
     cases = {
         "dependent-old-version": (
             "dependent quantisation in a file of major version 3",
             signed(ours, 3),
-        ),
-        "dependent-contexts": (
-            "dependent quantisation and contexts",
-            rewrite(maps, lossy(dependent=True), version=V4),
         ),
         "dependent-empty-table": (
             "an empty table of a quantiser",
@@ -39,7 +35,7 @@ def made() -> Iterator[Vector]:
         ),
         "dependent-maps-offsets": (
             "offsets of restoration for one quantiser of three",
-            rewrite(context, lossy(dependent=True)),
+            rewrite(maps, lossy(dependent=True)),
         ),
         "dependent-maps-scalar": (
             "offsets of restoration for three quantisers of one",
@@ -51,7 +47,7 @@ def made() -> Iterator[Vector]:
         ),
         "dependent-maps-empty-table": (
             "an empty table of a quantiser of maps",
-            rewrite(chained, with_model(tables=empty_of_maps)),
+            rewrite(chained, with_tables(empty_of_maps)),
         ),
         "flag-4": ("a flag that is unknown", with_flags(ours, 16)),
     }
