@@ -581,11 +581,10 @@ types:
         valid:
           expr: >-
             (_parent.flags.value & 16) == 0 or _.kind != part_kind::own
-            or (_.body.as<sized_model>.model.transform != transform::context_v3
-            and _.body.as<sized_model>.model.transform != transform::predicted
+            or (_.body.as<sized_model>.model.transform != transform::predicted
             and _.body.as<sized_model>.model.transform != transform::split
             and _.body.as<sized_model>.model.transform != transform::interpolated)
-        doc: No transforms 2, 4, 5 and 8 with dependent quantisation.
+        doc: No transforms 4, 5 and 8 with dependent quantisation.
       - id: picture_step
         type: svarint
         if: _parent.coding == coding::network
@@ -682,13 +681,9 @@ types:
         valid:
           expr: >-
             _ == transform::none or _ == transform::linear
-            or (_ == transform::context_v3 and _root.signature.major_version >= 3
-            and _root.signature.kind == kind::features)
             or (_ == transform::banded and _root.signature.major_version >= 3)
             or ((_ == transform::predicted or _ == transform::split)
             and _root.signature.major_version >= 4 and _root.signature.kind == kind::features)
-            or (_ == transform::context_v4 and _root.signature.major_version >= 4
-            and _root.signature.kind == kind::features)
             or (_ == transform::context and _root.signature.major_version >= 5
             and _root.signature.kind == kind::features)
             or (_ == transform::interpolated and _root.signature.major_version >= 6
@@ -700,7 +695,7 @@ types:
             or (_ == transform::layered and _root.signature.major_version >= 6
             and _root.signature.kind == kind::features)
         doc: |
-          No transforms 2, 4 to 8, 11 and 12 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
+          No transforms 4, 5, 7, 8, 11 and 12 in a profile, 3 in major version 1, 4 and 5 below
           major version 4, 7 below 5, or 8 to 12 below 6.
       - id: longest_block
         type: grid
@@ -711,17 +706,14 @@ types:
         type: u1
         valid:
           expr: >-
-            ((transform != transform::context_v3 and transform != transform::context_v4)
-            or (longest_block.rank == 2 and num_reflectors.value == 0))
-            and ((transform != transform::context and transform != transform::context_means
+            ((transform != transform::context and transform != transform::context_means
             and transform != transform::interpolated)
             or (longest_block.rank >= 1 and longest_block.rank <= 3
             and num_reflectors.value == 0))
             and ((transform != transform::predicted and transform != transform::split
             and transform != transform::layered) or num_reflectors.value == 0)
         doc: |
-          Any; what is checked here are the rules for transforms 2 and 6, which leave out prefix
-          tokens, and those for transforms 4, 5, 7, 8 and 11.
+          Any; what is checked here are the rules for transforms 4, 5, 7, 8 and 11.
       - id: scale_unit
         type: u1
       - id: num_bands
@@ -756,9 +748,7 @@ types:
         doc: Magnitude that values at the bound count as, 0 when they have no kind of their own.
       - id: offsets
         type: integers
-        if: >-
-          transform == transform::context_v4 or transform == transform::context
-          or transform == transform::context_means
+        if: transform == transform::context or transform == transform::context_means
         doc: The 48 offsets of section 7.13, or the 144 of section 7.14.
       - id: own_tables
         type: own_tables
@@ -1461,11 +1451,9 @@ enums:
   transform:
     0: none
     1: linear
-    2: context_v3
     3: banded
     4: predicted
     5: split
-    6: context_v4
     7: context
     8: interpolated
     9: weighted

@@ -205,9 +205,7 @@ def inflate(data: bytes, n: int) -> bytes:
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 FEATURES, PROFILE = 0, 1
 KNOWN = (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END ")
-# The transforms of context modelling, and those with shapes.
-CONTEXT_V3, CONTEXT_V4, CONTEXT, CONTEXT_MEANS = CONTEXTS = 2, 6, 7, 11
-SHAPED = CONTEXT, CONTEXT_MEANS
+CONTEXT, CONTEXT_MEANS = CONTEXTS = 7, 11  # the transforms of context modelling
 WEIGHTED = 9  # the transform of a task metric
 LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
 LAYERED = 12  # the transform with a KLT across layers
@@ -654,7 +652,7 @@ def slices_of(
 def check_quantisers(z: Lossy) -> None:
     """The rules of dependent quantisation (7.10)."""
     for model in z.models if z.dependent else []:
-        must(model.transform not in (2, 4, 5, 8), "dependent quantisation in the sample domain")
+        must(model.transform not in (4, 5, 8), "dependent quantisation in the sample domain")
         first = 78 if model.transform in CONTEXTS else 128
         full = all(table.magnitude for number, table in model.tables.items() if number >= first)
         must(full, "an empty table of a quantiser")
@@ -671,7 +669,7 @@ def read_part(
     must(kind <= 1, "unknown part")
     if not kind:
         sets = 3 if dependent else 1
-        return read_model(r.blob(), channels, True, not of_prefix, sets)
+        return read_model(r.blob(), channels, True, sets)
     transform = r.u8()
     must(transform in (0, 1, 3, WEIGHTED, LOW_RANK), "the transform of an entry")
     e = r.varint()
@@ -1016,29 +1014,26 @@ class Model:
     @property
     def samples(self) -> bool:
         """Whether there is no DCT, whatever the size of a block."""
-        return self.transform in (2, 4, 5, 6, 7, 8, 11)
+        return self.transform in (4, 5, 7, 8, 11)
 
 
 def read_model(
     data: bytes,
     channels: int,
     own: bool = False,
-    contexts: bool = False,
     sets: int = 1,
 ) -> Model:
     """Section 6; ``own`` says whether it stands in a file, where it may have more transforms.
 
-    ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of
-    offsets (7.13, 7.14).
+    There are so many ``sets`` of offsets (7.13, 7.14).
     """
     r = Reader(data)
     transform = r.u8()
-    must(transform <= 12, "unknown transform")
+    must(transform <= 12 and transform not in (2, 6), "unknown transform")
     must(
-        transform not in (4, 5, 8, LAYERED, *SHAPED) or own,
+        transform not in (4, 5, 8, LAYERED, *CONTEXTS) or own,
         "a transform in a profile that is for a group's own models",
     )
-    must(transform not in (2, 6) or contexts, "context modelling in a wrong place")
     axes = r.lengths()
     points = math.prod(axes)
     must(points, "an empty block")
@@ -1064,10 +1059,8 @@ def read_model(
         must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
         gains = list(read_integers(weights, n * channels + points))
         must(all(abs(g) <= 256 for g in gains), "a weight is too large")
-    offsets: Sequence[int] = ()
     if transform in CONTEXTS:
-        known = (1, 2, 3) if transform in SHAPED else (2,)
-        fits = len(axes) in known and math.prod(axes[:-2]) == 1
+        fits = 1 <= len(axes) <= 3 and math.prod(axes[:-2]) == 1
         must(fits, "context modelling of blocks that are no maps")
         must(not count, "context modelling and reflectors")
     if transform in (4, 5):
@@ -1076,10 +1069,12 @@ def read_model(
     prediction = read_prediction(r.blob(), channels) if transform == 4 else None
     peak = r.varint() if transform == 5 else 0
     must(peak <= 2**20, "the peak is too large")
-    if transform in (CONTEXT_V4, *SHAPED):
+    offsets: Sequence[int] = ()
+    own_tables: dict[int, Table] = {}
+    if transform in CONTEXTS:
         offsets = read_integers(r.blob(), 48 * sets)
         must(all(-128 <= o <= 128 for o in offsets), "an offset is too large")
-    own_tables = read_own_tables(r.blob()) if transform in SHAPED else {}
+        own_tables = read_own_tables(r.blob())
     means: Sequence[int] = ()
     mean_table = None
     if transform == CONTEXT_MEANS:
@@ -1113,7 +1108,9 @@ def read_model(
     must(not packed or transform != 8, "interpolation with scales")
     scales = read_scales(packed, channels, of_scales, unit)
     tables = read_tables(r.blob())
-    must(not tables or transform not in (8, *SHAPED), "tables in two places, or where none belong")
+    must(
+        not tables or transform not in (8, *CONTEXTS), "tables in two places, or where none belong"
+    )
     tables |= own_tables
     r.end()
     model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
@@ -1745,85 +1742,85 @@ PASSES = (
 )
 MEANS = [max(round(64 * 2 ** (e / 2)), 1) for e in range(-14, 10)]  # u
 THRESHOLDS = [round(4096 * 2 ** ((k - 12) / 2)) for k in range(1, 26)]  # T_k
-CONTEXT_TABLES = (  # M, zero, first, further, hazards
-    (4, 171, 99, 94, (152, 147)),
-    (6, 166, 100, 102, (150, 143, 137)),
-    (7, 164, 104, 104, (147, 140, 133)),
-    (9, 162, 107, 109, (142, 138, 132, 127)),
-    (13, 160, 110, 109, (139, 135, 131, 128, 122)),
-    (17, 159, 112, 112, (137, 132, 129, 127, 118)),
-    (22, 155, 114, 114, (135, 131, 127, 125, 119, 119, 114)),
-    (27, 150, 111, 114, (138, 130, 126, 125, 117, 117, 114, 110)),
-    (33, 147, 116, 118, (134, 128, 124, 123, 116, 117, 112, 109)),
-    (34, 143, 117, 117, (135, 129, 124, 121, 116, 117, 112, 109)),
-    (39, 139, 124, 119, (131, 127, 122, 119, 115, 115, 113, 107, 110)),
-    (53, 135, 131, 120, (128, 127, 123, 120, 115, 113, 111, 106, 109)),
-    (54, 132, 138, 125, (122, 124, 121, 119, 115, 113, 110, 106, 107)),
-    (54, 129, 140, 129, (118, 120, 120, 118, 115, 112, 109, 105)),
-    (73, 126, 141, 132, (113, 115, 116, 116, 114, 112, 109, 105, 104, 104, 104, 97)),
-    (76, 123, 142, 133, (108, 110, 111, 112, 112, 111, 109, 106, 105, 104)),
-    (103, 120, 142, 134, (104, 105, 106, 107, 108, 109, 108, 106, 105, 104, 103, 98)),
-    (84, 115, 143, 135, (100, 101, 101, 102, 104, 105, 107, 106, 106, 105)),
-    (92, 111, 146, 135, (94, 96, 96, 97, 98, 100, 103, 104, 105, 107, 106, 102)),
-    (117, 107, 146, 135, (88, 90, 90, 91, 92, 94, 96, 100, 102, 105)),
-    (127, 108, 144, 130, (83, 85, 85, 86, 86, 87, 89, 92, 96, 101, 104)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (6, 169, 98, 92, (151, 147, 138)),
-    (7, 166, 93, 102, (149, 140, 139, 131)),
-    (8, 164, 96, 113, (148, 137, 131)),
-    (12, 161, 100, 114, (143, 132, 129, 130, 123)),
-    (16, 160, 108, 117, (138, 130, 125, 124, 121)),
-    (22, 158, 111, 120, (136, 127, 122, 120, 117)),
-    (28, 156, 121, 123, (131, 125, 121, 119, 114)),
-    (33, 151, 104, 118, (138, 128, 120, 117, 114, 110)),
-    (41, 150, 103, 124, (136, 124, 120, 116, 113, 112, 108)),
-    (43, 142, 108, 114, (141, 130, 122, 119, 114, 112, 109, 106)),
-    (46, 136, 119, 115, (137, 131, 123, 119, 115, 112, 110, 107)),
-    (43, 130, 130, 114, (135, 133, 126, 121, 116, 114, 111, 108)),
-    (44, 125, 143, 118, (127, 131, 128, 123, 118, 115, 112, 109)),
-    (49, 121, 146, 126, (119, 126, 127, 125, 120, 117, 113, 109)),
-    (54, 118, 146, 131, (113, 118, 122, 123, 120, 118, 114, 109)),
-    (54, 115, 146, 133, (107, 111, 115, 118, 118, 118, 114, 110, 109)),
-    (54, 111, 146, 134, (101, 104, 107, 110, 113, 115, 114, 111, 110, 108)),
-    (62, 107, 147, 135, (95, 98, 100, 102, 105, 109, 112, 110, 111, 109, 106)),
-    (73, 102, 149, 136, (89, 91, 93, 94, 97, 100, 105, 108, 109, 109, 107)),
-    (88, 94, 146, 135, (80, 83, 84, 86, 88, 91, 96, 102, 106, 108, 107)),
-    (111, 89, 141, 131, (71, 73, 75, 76, 78, 81, 85, 90, 97, 104, 105)),
-    (127, 78, 147, 125, (68, 68, 70, 71, 71, 72, 75, 79, 86, 95, 102)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (7, 177, 89, 111, (148, 136, 131, 127)),
-    (7, 177, 89, 111, (148, 136, 131, 127)),
-    (14, 173, 109, 126, (133, 126, 124, 121)),
-    (21, 173, 115, 126, (127, 123, 120, 119, 116)),
-    (26, 173, 118, 128, (125, 120, 118, 113)),
-    (26, 173, 121, 129, (123, 119, 117, 115)),
-    (28, 170, 125, 129, (120, 118, 116, 113)),
-    (17, 149, 86, 110, (153, 135, 126, 121, 118, 115)),
-    (24, 149, 100, 119, (140, 128, 124, 120, 118, 115)),
-    (18, 137, 97, 106, (152, 138, 129, 125, 122, 119, 115)),
-    (24, 129, 112, 105, (147, 138, 128, 123, 120, 117, 114)),
-    (27, 125, 135, 105, (141, 139, 130, 125, 120, 117, 114)),
-    (28, 119, 154, 108, (129, 140, 132, 127, 122, 118, 114)),
-    (32, 116, 156, 123, (118, 132, 134, 129, 123, 119, 116, 113)),
-    (34, 113, 154, 131, (110, 120, 129, 130, 124, 120, 117, 113)),
-    (41, 109, 151, 136, (102, 109, 116, 124, 124, 122, 118, 114, 113)),
-    (47, 104, 150, 135, (95, 100, 105, 110, 118, 122, 119, 115, 113, 111)),
-    (53, 100, 150, 135, (87, 91, 95, 99, 105, 114, 117, 115, 114, 112)),
-    (54, 94, 149, 136, (77, 81, 84, 87, 92, 99, 109, 113, 115, 112)),
-    (67, 89, 148, 136, (67, 70, 72, 75, 79, 85, 93, 104, 112, 113, 110)),
-    (84, 84, 144, 133, (56, 61, 62, 64, 67, 70, 77, 87, 100, 110, 109)),
-    (102, 66, 139, 122, (42, 47, 43, 49, 54, 55, 62, 68, 80, 98, 105, 109)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+CONTEXT_TABLES = (  # M, zero, hazards
+    (4, 171, (152, 147)),
+    (6, 166, (150, 143, 137)),
+    (7, 164, (147, 140, 133)),
+    (9, 162, (142, 138, 132, 127)),
+    (13, 160, (139, 135, 131, 128, 122)),
+    (17, 159, (137, 132, 129, 127, 118)),
+    (22, 155, (135, 131, 127, 125, 119, 119, 114)),
+    (27, 150, (138, 130, 126, 125, 117, 117, 114, 110)),
+    (33, 147, (134, 128, 124, 123, 116, 117, 112, 109)),
+    (34, 143, (135, 129, 124, 121, 116, 117, 112, 109)),
+    (39, 139, (131, 127, 122, 119, 115, 115, 113, 107, 110)),
+    (53, 135, (128, 127, 123, 120, 115, 113, 111, 106, 109)),
+    (54, 132, (122, 124, 121, 119, 115, 113, 110, 106, 107)),
+    (54, 129, (118, 120, 120, 118, 115, 112, 109, 105)),
+    (73, 126, (113, 115, 116, 116, 114, 112, 109, 105, 104, 104, 104, 97)),
+    (76, 123, (108, 110, 111, 112, 112, 111, 109, 106, 105, 104)),
+    (103, 120, (104, 105, 106, 107, 108, 109, 108, 106, 105, 104, 103, 98)),
+    (84, 115, (100, 101, 101, 102, 104, 105, 107, 106, 106, 105)),
+    (92, 111, (94, 96, 96, 97, 98, 100, 103, 104, 105, 107, 106, 102)),
+    (117, 107, (88, 90, 90, 91, 92, 94, 96, 100, 102, 105)),
+    (127, 108, (83, 85, 85, 86, 86, 87, 89, 92, 96, 101, 104)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (6, 169, (151, 147, 138)),
+    (7, 166, (149, 140, 139, 131)),
+    (8, 164, (148, 137, 131)),
+    (12, 161, (143, 132, 129, 130, 123)),
+    (16, 160, (138, 130, 125, 124, 121)),
+    (22, 158, (136, 127, 122, 120, 117)),
+    (28, 156, (131, 125, 121, 119, 114)),
+    (33, 151, (138, 128, 120, 117, 114, 110)),
+    (41, 150, (136, 124, 120, 116, 113, 112, 108)),
+    (43, 142, (141, 130, 122, 119, 114, 112, 109, 106)),
+    (46, 136, (137, 131, 123, 119, 115, 112, 110, 107)),
+    (43, 130, (135, 133, 126, 121, 116, 114, 111, 108)),
+    (44, 125, (127, 131, 128, 123, 118, 115, 112, 109)),
+    (49, 121, (119, 126, 127, 125, 120, 117, 113, 109)),
+    (54, 118, (113, 118, 122, 123, 120, 118, 114, 109)),
+    (54, 115, (107, 111, 115, 118, 118, 118, 114, 110, 109)),
+    (54, 111, (101, 104, 107, 110, 113, 115, 114, 111, 110, 108)),
+    (62, 107, (95, 98, 100, 102, 105, 109, 112, 110, 111, 109, 106)),
+    (73, 102, (89, 91, 93, 94, 97, 100, 105, 108, 109, 109, 107)),
+    (88, 94, (80, 83, 84, 86, 88, 91, 96, 102, 106, 108, 107)),
+    (111, 89, (71, 73, 75, 76, 78, 81, 85, 90, 97, 104, 105)),
+    (127, 78, (68, 68, 70, 71, 71, 72, 75, 79, 86, 95, 102)),
+    (127, 74, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (7, 177, (148, 136, 131, 127)),
+    (7, 177, (148, 136, 131, 127)),
+    (14, 173, (133, 126, 124, 121)),
+    (21, 173, (127, 123, 120, 119, 116)),
+    (26, 173, (125, 120, 118, 113)),
+    (26, 173, (123, 119, 117, 115)),
+    (28, 170, (120, 118, 116, 113)),
+    (17, 149, (153, 135, 126, 121, 118, 115)),
+    (24, 149, (140, 128, 124, 120, 118, 115)),
+    (18, 137, (152, 138, 129, 125, 122, 119, 115)),
+    (24, 129, (147, 138, 128, 123, 120, 117, 114)),
+    (27, 125, (141, 139, 130, 125, 120, 117, 114)),
+    (28, 119, (129, 140, 132, 127, 122, 118, 114)),
+    (32, 116, (118, 132, 134, 129, 123, 119, 116, 113)),
+    (34, 113, (110, 120, 129, 130, 124, 120, 117, 113)),
+    (41, 109, (102, 109, 116, 124, 124, 122, 118, 114, 113)),
+    (47, 104, (95, 100, 105, 110, 118, 122, 119, 115, 113, 111)),
+    (53, 100, (87, 91, 95, 99, 105, 114, 117, 115, 114, 112)),
+    (54, 94, (77, 81, 84, 87, 92, 99, 109, 113, 115, 112)),
+    (67, 89, (67, 70, 72, 75, 79, 85, 93, 104, 112, 113, 110)),
+    (84, 84, (56, 61, 62, 64, 67, 70, 77, 87, 100, 110, 109)),
+    (102, 66, (42, 47, 43, 49, 54, 55, 62, 68, 80, 98, 105, 109)),
+    (127, 22, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
 )
 
 
@@ -1847,10 +1844,10 @@ def context_table(number: int, z: Lossy, model: Model) -> Table:
         if found in model.tables:
             return model.tables[found]
     quantiser, n = divmod(number % 234, 78)
-    m, zero, first, further, hazards = CONTEXT_TABLES[n]
+    m, zero, hazards = CONTEXT_TABLES[n]
     if quantiser == 2:  # 7.14
         zero, hazards = max(zero - 3, 0), (max(hazards[0] - 5, 0), *hazards[1:])
-    return Table(m, 0, zero, 255 if z.lower >= z.mean else 128, first, further, hazards)
+    return Table(m, 0, zero, 255 if z.lower >= z.mean else 128, 128, 128, hazards)
 
 
 def mirrored(at: int, offset: int, n: int) -> int | None:
@@ -1897,7 +1894,6 @@ def read_map(
     means = [mean_magnitude(row[0], z.step_scale) for row in model.scales]
     sizes = [[0] * blocks for _ in range(channels * points)]  # magnitudes, at most 127
     known = [[0] * blocks for _ in range(channels * points)]
-    latents = [[0.0] * blocks for _ in range(channels * points)]
     quantisers = [[0] * blocks for _ in range(channels * points)]  # 1 and 2: those of 7.14
     arrays = []
     for number_of_pass, p in enumerate(PASSES):
@@ -1912,19 +1908,15 @@ def read_map(
                     around = [0 if i is None else sizes[first + i][block] for i in near]
                     prediction = p.a * mean + 64 * p.b * sum(around)
                     number = 26 * p.set + bisect_right(THRESHOLDS, prediction)
-                    if model.transform in SHAPED:
-                        number = with_shape(number, number_of_pass, around, model)
+                    number = with_shape(number, number_of_pass, around, model)
                     where.setdefault(number, []).append((first + y * width + x, block))
         scalar, chained = [], []
         for item in sorted(where.items()):
             (chained if z.dependent and item[0] % 26 >= 6 else scalar).append(item)
         for number, wanted in scalar:
-            table = context_table(number, z, model)
-            symbols = coded.take(len(wanted), table)
-            values = {k: latent(k, table, step) for k in set(symbols)}
+            symbols = coded.take(len(wanted), context_table(number, z, model))
             for (i, block), k in zip(wanted, symbols, strict=True):
-                sizes[i][block], latents[i][block] = min(abs(k), 127), values[k]
-                known[i][block] = k
+                sizes[i][block], known[i][block] = min(abs(k), 127), k
             arrays.append(symbols)
         numbers = [number for number, wanted in chained for _ in wanted]
         more, found = read_chains(
@@ -1935,8 +1927,7 @@ def read_map(
         for (i, block), (k, quantiser, _) in zip(places, found, strict=True):
             sizes[i][block], known[i][block] = min(abs(k), 127), k
             quantisers[i][block] = 1 + quantiser
-    if model.offsets:
-        latents = from_neighbours(known, sizes, quantisers, model.offsets, size, step)
+    latents = from_neighbours(known, sizes, quantisers, model.offsets, size, step)
     if model.mean_table:
         arrays += add_means(coded, model, points, sizes, latents, step)
     return arrays, latents

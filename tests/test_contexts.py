@@ -356,13 +356,9 @@ def test_shapes_of_neighbourhoods_shorten_lines_maps_and_volumes(
     ours = saved()
     back = fc.load(ours)["x"].astype(np.float64)
     assert 10 * np.log10(values.var() / np.square(back - values).mean()) >= 19.99
-    lossy = Reader(io.BytesIO(ours), "file").groups()[0].lossy
-    assert lossy.transform == "context" and lossy.version == (5, 0)
+    assert Reader(io.BytesIO(ours), "file").groups()[0].lossy.transform == "context"
     monkeypatch.setattr(own_tables, "WORTHWHILE", math.inf)
-    plain = saved()
-    assert len(ours) < 0.99 * len(plain)
-    version = Reader(io.BytesIO(plain), "file").groups()[0].lossy.version
-    assert version == ((4, 0) if layout == "NCHW" else (5, 0))
+    assert len(ours) < 0.99 * len(saved())
 
 
 @given(st.integers(0, 2**32), st.integers(0, 40))

@@ -168,7 +168,7 @@ def test_so_it_is_for_every_kind_of_group(kind: bytes, tmp_path: Path) -> None:
 def test_signature_and_end_may_be_missing(
     sound: bytes, whole: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    for data in (bytes(16) + sound[16:], sound[:-36], sound[:-1], sound + b"more", sound[:-9] * 1):
+    for data in (bytes(16) + sound[16:], sound[:-32], sound[:-1], sound + b"more", sound[:-9] * 1):
         assert check(data, whole, tmp_path / "x.fcz") == {}
         with pytest.raises(InvalidStream):
             fc.load(data)

@@ -183,8 +183,8 @@ def in_text(number: str) -> dict[int, Described]:
     """The built-in tables that a section lists, as they are for values of either sign."""
     found = [list(map(numbers, row)) for row in rows(number, "| number | M ")]
     return {
-        n: (m, 0, zero, 128, first, further, tuple(hazards))
-        for (n,), (m,), (zero,), (first,), (further,), hazards in found
+        n: (m, 0, zero, 128, *(code for (code,) in offsets or ((128,), (128,))), tuple(hazards))
+        for (n,), (m,), (zero,), *offsets, hazards in found
     }
 
 

@@ -129,10 +129,8 @@ def model(parser: Parser) -> Fields:
         found.append(prediction(parser.blob()))
     if transform == 5:
         found.append(parser.field("varint"))
-    if transform in (6, 7, 11):
-        found.append(integers(parser.blob()))
     if transform in (7, 11):
-        found.append(own_tables(parser.blob()))
+        found += [integers(parser.blob()), own_tables(parser.blob())]
     if transform == 11:
         found += [integers(parser.blob()), ["blob", table(Parser(parser.blob()))]]
     if transform == 12:

@@ -138,7 +138,7 @@ def header_of(data: bytes) -> tuple[int, bytes, GroupHeader]:
 
 
 def unknown_transform(data: bytes, code: int) -> bytes:
-    """Give a model a transform code that is unknown."""
+    """Give a model a transform code that there is not."""
     number, payload, header = header_of(data)
     place = payload.rindex(header.lossy.parts[0].model.pack())
     return with_byte(data, number, SECTION.size + place, code)

@@ -236,11 +236,8 @@ def _maps() -> dict[str, Encoded]:
     ) -> Encoded:
         return Encoded({"x": array}, metadata, {"snr": snr, "transform": transform}, **more)
 
-    banded, context = (
-        {"shows": mode("banded")},
-        {"shows": mode("context", "context-v4", "context-means")},
-    )
-    curve, shaped = {"shows": is_corrected}, {"shows": mode("context", "context-means")}
+    banded, curve = {"shows": mode("banded")}, {"shows": is_corrected}
+    context = {"shows": mode("context", "context-means")}
     means = {"shows": mode("context-means")}
     sparse = np.maximum(np.random.default_rng(3).normal(size=(4, 8, 40, 40)).cumsum(3), 0)
     sparse = sparse.astype(np.float16)
@@ -259,8 +256,8 @@ def _maps() -> dict[str, Encoded]:
         "161-restored-signed": coded(cnn[:12], NCHW, 9, "context", **context),
         "162-restored-exceptions": coded(odd, NCHW, 15, "context", **context),
         "163-restored-blocks": coded(blocks, NCHW, 25, "context", **context),
-        "200-shapes-maps": coded(sparse, NCHW, 25, "context", **shaped),
-        "201-shapes-lines": coded(lines, {"layout": "NCL"}, 15, "context", **shaped),
+        "200-shapes-maps": coded(sparse, NCHW, 25, "context", **context),
+        "201-shapes-lines": coded(lines, {"layout": "NCL"}, 15, "context", **context),
         "342-means-maps": coded(weak, NCHW, 7, "context", **means),
         "343-means-lines": coded(
             weak.reshape(120, 8, 64), {"layout": "NCL"}, 7, "context", **means
@@ -272,7 +269,7 @@ def _maps() -> dict[str, Encoded]:
             "context",
             **means,
         ),
-        "202-shapes-volume": coded(volume, {"layout": "NCTHW"}, 15, "context", **shaped),
+        "202-shapes-volume": coded(volume, {"layout": "NCTHW"}, 15, "context", **context),
     }
 
 

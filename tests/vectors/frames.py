@@ -43,7 +43,7 @@ def made() -> Iterator[Vector]:
         ),
         "prefix-blocks": (
             "prefix tokens with blocks of two",
-            rewrite(sound("114-context-by-hand"), with_model(block=(2,))),
+            rewrite(sound("203-shapes-by-hand"), with_model(block=(2,))),
         ),
     }
     for name, (reason, faulty) in cases.items():
