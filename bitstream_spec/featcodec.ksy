@@ -658,11 +658,12 @@ types:
         type: u1
         enum: transform
         valid:
-          expr: >-
-            _ == transform::none or _ == transform::linear
-            or (_ == transform::banded and _root.signature.major_version >= 3)
-            or (_ == transform::low_rank and _root.signature.major_version >= 6)
-            or (_ == transform::weighted and _root.signature.major_version >= 6)
+          any-of:
+            - transform::none
+            - transform::linear
+            - transform::banded
+            - transform::weighted
+            - transform::low_rank
       - id: entry
         type: varint
       - id: scales
@@ -680,23 +681,13 @@ types:
         enum: transform
         valid:
           expr: >-
-            _ == transform::none or _ == transform::linear
-            or (_ == transform::banded and _root.signature.major_version >= 3)
-            or ((_ == transform::predicted or _ == transform::split)
-            and _root.signature.major_version >= 4 and _root.signature.kind == kind::features)
-            or (_ == transform::context and _root.signature.major_version >= 5
-            and _root.signature.kind == kind::features)
-            or (_ == transform::interpolated and _root.signature.major_version >= 6
-            and _root.signature.kind == kind::features)
-            or (_ == transform::weighted and _root.signature.major_version >= 6)
-            or (_ == transform::low_rank and _root.signature.major_version >= 6)
-            or (_ == transform::context_means and _root.signature.major_version >= 6
-            and _root.signature.kind == kind::features)
-            or (_ == transform::layered and _root.signature.major_version >= 6
-            and _root.signature.kind == kind::features)
-        doc: |
-          No transforms 4, 5, 7, 8, 11 and 12 in a profile, 3 in major version 1, 4 and 5 below
-          major version 4, 7 below 5, or 8 to 12 below 6.
+            _ == transform::none or _ == transform::linear or _ == transform::banded
+            or _ == transform::weighted or _ == transform::low_rank
+            or (_root.signature.kind == kind::features
+            and (_ == transform::predicted or _ == transform::split or _ == transform::context
+            or _ == transform::context_means or _ == transform::interpolated
+            or _ == transform::layered))
+        doc: The last six must not stand in a profile.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.

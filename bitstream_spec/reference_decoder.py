@@ -2540,7 +2540,7 @@ def refine(r: Reader, z: Lossy, where: list[tuple[int, int]], out: list[array[in
     data = r.blob()
     must(bool(data) == bool(small), "small elements where there are none")
     if small:
-        raw = Reader(decode_exact(Reader(data), z.dtype, len(small), 6))
+        raw = Reader(decode_exact(Reader(data), z.dtype, len(small)))
         for t, at in small:
             out[t][at] = raw.uint(width(z.dtype))
     for place in range(max((w for _, _, w in width_of), default=0)):

@@ -189,7 +189,7 @@ def test_what_repeats_is_packed() -> None:
 def test_maps_come_back_from_bins() -> None:
     maps = smooth((4, 6, 20, 24), np.float32)
     data = fc.save({"x": maps}, lossless=True)
-    assert Reader(io.BytesIO(data), "maps").section(0, b"ROWS")[4] == BINS
+    assert Reader(io.BytesIO(data), "maps").section(0, b"ROWS")[4] == exact.BINS
     np.testing.assert_array_equal(fc.load(data)["x"], maps)
 
 

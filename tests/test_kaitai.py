@@ -24,12 +24,12 @@ BROKEN_FRAMES += ["shapes-cut", "shapes-large", "shapes-number", "shapes-twice"]
 BROKEN_FRAMES += ["shapes-reflector"]
 BROKEN_FRAMES += ["hostile-sections", "hostile-tensors", "hostile-metadata", "hostile-keys"]
 BROKEN_FRAMES += ["hostile-profiles", "hostile-varint", "hostile-values", "hostile-elements"]
-BROKEN_FRAMES += ["hostile-row-group", "hostile-tokens", "section-of-19", "name-too-long"]
+BROKEN_FRAMES += ["hostile-row-group", "hostile-tokens", "section-of-15", "name-too-long"]
 BROKEN_FRAMES += ["key-too-long", "layout-17", "grid-17", "block-17"]
 BROKEN_FRAMES += ["repeats-network", "repeats-none", "repeats-whole", "repeats-no-rows"]
 BROKEN_FRAMES += ["refined-clamp", "refined-single", "refined-dependent"]
 BROKEN_FRAMES += ["refined-logarithmic-alone"]
-BROKEN_FRAMES += ["repeats-distance", "repeats-cut", "hostile-runs", "hostile-stated-runs"]
+BROKEN_FRAMES += ["repeats-cut", "hostile-runs", "hostile-stated-runs"]
 
 
 def names_of(index: Any) -> list[str]:

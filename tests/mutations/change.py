@@ -36,7 +36,7 @@ def resealed(random: random.Random, data: bytes) -> bytes:
     """Return a file with changed bytes in one section but INDX and END, which are made anew."""
     file = File(data)
     one = random.choice(file.sections)
-    one[2] = [["bytes", changed(random, together(one[2]))]]
+    one[1] = [["bytes", changed(random, together(one[1]))]]
     return file.bytes()
 
 

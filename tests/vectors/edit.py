@@ -57,7 +57,7 @@ def resealed(data: bytes, section: int, place: int, change: Callable[[int], int]
 
 def _length(data: bytes, start: int) -> int:
     """Return how long the section is that starts there, without its checksum."""
-    return SECTION.size + SECTION.unpack_from(data, start)[2]
+    return SECTION.size + SECTION.unpack_from(data, start)[1]
 
 
 def with_byte(data: bytes, section: int, place: int, value: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -31,13 +31,16 @@ class Encoded:
     options: dict[str, Any] = field(default_factory=dict)  # of `save`
     profile: str | None = None  # below VECTORS
     shows: Callable[[GroupHeader], bool] = lambda _: True
-    dependent: bool = False
+    dependent: bool = False  # along a trellis, or never
+    lossy: bool = False  # even where bit for bit is smaller
 
     def make(self) -> bytes:
         with ExitStack() as stack:
             stack.enter_context(internals.row_groups(PER))
-            if self.dependent:
-                stack.enter_context(internals.trellis_always())
+            trellis = internals.trellis_always if self.dependent else internals.without_trellis
+            stack.enter_context(trellis())
+            if self.lossy:
+                stack.enter_context(internals.lossy_always())
             known = None if self.profile is None else VECTORS / self.profile
             return fc.save(self.tensors, self.metadata, profile=known, **self.options)
 
@@ -289,7 +292,7 @@ def _bounded() -> dict[str, Encoded]:
         "132-predicted-lines": coded(waves((12, 5, 22, 1))[..., 0], NDL, 0.05, "predicted"),
         "133-predicted-exceptions": coded(odd, NCHW, 0.01, "predicted"),
         "134-split-peak": coded(np.minimum(sparse, 2)[:, :, 0], NCHW, 0.003, "split"),
-        "135-split-volume": coded(sparse, {"layout": "NCTHW"}, 0.02, "split"),
+        "135-split-volume": replace(coded(sparse, {"layout": "NCTHW"}, 0.02, "split"), lossy=True),
     }
 
 

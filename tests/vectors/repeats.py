@@ -153,7 +153,6 @@ def faults() -> dict[str, tuple[str, bytes]]:
         "repeats-none": ("a list of no runs", one_run(listed=packed(0, ()))),
         "repeats-whole": ("rows that are neither", one_run(listed=packed(2, (2, 1, 2)))),
         "repeats-no-rows": ("a run of no rows", one_run(listed=packed(0, (2, 0, 2)))),
-        "repeats-distance": ("a distance of 0", one_run(listed=packed(0, (2, 1, 0)))),
         "repeats-before": ("a row before the first", one_run(listed=packed(0, (2, 1, 3)))),
         "repeats-beyond": ("more rows than there are", one_run(listed=packed(0, (2, 2, 2)))),
         "repeats-far": ("2^64 - 1 new rows", one_run(listed=packed(0, ((1 << 64) - 1, 1, 1)))),
