@@ -584,7 +584,7 @@ types:
             or (_.body.as<sized_model>.model.transform != transform::predicted
             and _.body.as<sized_model>.model.transform != transform::split
             and _.body.as<sized_model>.model.transform != transform::interpolated)
-        doc: No transforms 4, 5 and 8 with dependent quantisation.
+        doc: Not these with dependent quantisation.
       - id: picture_step
         type: svarint
         if: _parent.coding == coding::network
@@ -704,7 +704,7 @@ types:
             and ((transform != transform::predicted and transform != transform::split
             and transform != transform::layered) or num_reflectors.value == 0)
         doc: |
-          Any; what is checked here are the rules for transforms 4, 5, 7, 8 and 11.
+          Any; what is checked here are rules for transforms of the sample domain.
       - id: scale_unit
         type: u1
       - id: num_bands
@@ -840,7 +840,7 @@ types:
           expr: _.value >= 1 and _.value <= 16
       - id: bands
         type: integers
-        doc: As with transform 3.
+        doc: As with transform `banded`.
       - id: weights
         type: integers
         doc: Of each band and channel, then of each place; eighths of an octave, -256 to 256.
@@ -1442,15 +1442,15 @@ enums:
   transform:
     0: none
     1: linear
-    3: banded
-    4: predicted
-    5: split
-    7: context
+    2: banded
+    3: weighted
+    4: low_rank
+    5: layered
+    6: context
+    7: context_means
     8: interpolated
-    9: weighted
-    10: low_rank
-    11: context_means
-    12: layered
+    9: predicted
+    10: split
   plane_kind:
     0: raw
     1: constant

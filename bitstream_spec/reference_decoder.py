@@ -205,10 +205,12 @@ def inflate(data: bytes, n: int) -> bytes:
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 FEATURES, PROFILE = 0, 1
 KNOWN = (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END ")
-CONTEXT, CONTEXT_MEANS = CONTEXTS = 7, 11  # the transforms of context modelling
-WEIGHTED = 9  # the transform of a task metric
-LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
-LAYERED = 12  # the transform with a KLT across layers
+# Transforms (6).
+NONE, LINEAR, BANDED, WEIGHTED, LOW_RANK, LAYERED, CONTEXT, CONTEXT_MEANS = range(8)
+INTERPOLATED, PREDICTED, SPLIT = range(8, 11)
+OF_ENTRIES = NONE, LINEAR, BANDED, WEIGHTED, LOW_RANK  # those that a profile may hold
+CONTEXTS = CONTEXT, CONTEXT_MEANS
+UNCHAINED = PREDICTED, SPLIT, INTERPOLATED  # those without dependent quantisation
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 BESIDE = (b"prof", b"made")  # in files of features
 
@@ -652,7 +654,7 @@ def slices_of(
 def check_quantisers(z: Lossy) -> None:
     """The rules of dependent quantisation (7.10)."""
     for model in z.models if z.dependent else []:
-        must(model.transform not in (4, 5, 8), "dependent quantisation in the sample domain")
+        must(model.transform not in UNCHAINED, "dependent quantisation in the sample domain")
         first = 78 if model.transform in CONTEXTS else 128
         full = all(table.magnitude for number, table in model.tables.items() if number >= first)
         must(full, "an empty table of a quantiser")
@@ -671,14 +673,14 @@ def read_part(
         sets = 3 if dependent else 1
         return read_model(r.blob(), channels, True, sets)
     transform = r.u8()
-    must(transform in (0, 1, 3, WEIGHTED, LOW_RANK), "the transform of an entry")
+    must(transform in OF_ENTRIES, "the transform of an entry")
     e = r.varint()
     must(profile and e < len(profile.entries), "no such entry of the profile")
     assert profile
     entry = profile.entries[e]
     must(entry.channels == channels, "the entry has another number of channels")
     must(entry.of_prefix == of_prefix, "the entry is of the other part")
-    alike = transform == entry.model.transform or max(transform, entry.model.transform) <= 1
+    alike = transform == entry.model.transform or max(transform, entry.model.transform) <= LINEAR
     must(alike, "the entry has another transform")
     more = read_scales(r.blob(), channels, entry.model.points, 1)
     rows = zip(entry.model.scales, more, strict=True)
@@ -1014,7 +1016,7 @@ class Model:
     @property
     def samples(self) -> bool:
         """Whether there is no DCT, whatever the size of a block."""
-        return self.transform in (4, 5, 7, 8, 11)
+        return self.transform in (*CONTEXTS, *UNCHAINED)
 
 
 def read_model(
@@ -1029,9 +1031,9 @@ def read_model(
     """
     r = Reader(data)
     transform = r.u8()
-    must(transform <= 12 and transform not in (2, 6), "unknown transform")
+    must(transform <= SPLIT, "unknown transform")
     must(
-        transform not in (4, 5, 8, LAYERED, *CONTEXTS) or own,
+        transform in OF_ENTRIES or own,
         "a transform in a profile that is for a group's own models",
     )
     axes = r.lengths()
@@ -1042,7 +1044,7 @@ def read_model(
     count, q, unit = r.varint(), r.u8(), r.u8()
     must(count <= channels, "more reflectors than channels")
     bands: list[int] = []
-    if transform == 3:
+    if transform == BANDED:
         n = r.varint()
         must(2 <= n <= 16, "the number of bands")
         bands = list(read_integers(r.blob(), points))
@@ -1063,11 +1065,11 @@ def read_model(
         fits = 1 <= len(axes) <= 3 and math.prod(axes[:-2]) == 1
         must(fits, "context modelling of blocks that are no maps")
         must(not count, "context modelling and reflectors")
-    if transform in (4, 5):
+    if transform in (PREDICTED, SPLIT):
         must(math.prod(axes[:-2]) == 1, "blocks that are no maps")
         must(not count, "the sample domain and reflectors")
-    prediction = read_prediction(r.blob(), channels) if transform == 4 else None
-    peak = r.varint() if transform == 5 else 0
+    prediction = read_prediction(r.blob(), channels) if transform == PREDICTED else None
+    peak = r.varint() if transform == SPLIT else 0
     must(peak <= 2**20, "the peak is too large")
     offsets: Sequence[int] = ()
     own_tables: dict[int, Table] = {}
@@ -1084,7 +1086,7 @@ def read_model(
         mean_table = read_table(of_means)
         of_means.end()
     interpolation = None
-    if transform == 8:
+    if transform == INTERPOLATED:
         fits = 1 <= len(axes) <= 3 and math.prod(axes[:-2]) == 1
         must(fits and not count, "interpolation with reflectors, or of blocks that are no maps")
         interpolation = read_interpolation(r.blob(), channels)
@@ -1105,11 +1107,11 @@ def read_model(
     bases = [read_basis(flat[i * size : (i + 1) * size], count, channels) for i in range(of_bands)]
     of_scales = {4: len(PASSES), 5: 1, 8: 1}.get(transform, points)
     packed = r.blob()
-    must(not packed or transform != 8, "interpolation with scales")
+    must(not packed or transform != INTERPOLATED, "interpolation with scales")
     scales = read_scales(packed, channels, of_scales, unit)
     tables = read_tables(r.blob())
     must(
-        not tables or transform not in (8, *CONTEXTS), "tables in two places, or where none belong"
+        not tables or transform not in (INTERPOLATED, *CONTEXTS), "tables in two places, or where none belong"
     )
     tables |= own_tables
     r.end()
@@ -2479,14 +2481,13 @@ def expected(near: list[list[int]], weights: list[int], spreads: list[int]) -> t
 
 
 READERS = {
-    2: read_map,
-    4: read_predicted,
-    5: read_split,
-    6: read_map,
-    7: read_map,
-    8: read_interpolated,
-    11: read_map,
+    CONTEXT: read_map,
+    CONTEXT_MEANS: read_map,
+    INTERPOLATED: read_interpolated,
+    PREDICTED: read_predicted,
+    SPLIT: read_split,
 }
+
 # ---- 7.17 Refinement -----------------------------------------------------------------------------
 
 
@@ -2500,7 +2501,7 @@ def mantissa_of(dtype: int) -> tuple[int, int]:
 def check_refined(z: Lossy, profile: Profile | None) -> None:
     must((z.mean, z.deviation) == (0, 1), "a normalisation with refinement")
     must(not profile, "a profile with refinement")
-    must(all(model.transform in (0, 4, 5) for model in z.models), "a transform with refinement")
+    must(all(model.transform in (NONE, PREDICTED, SPLIT) for model in z.models), "a transform with refinement")
     fraction, octave = math.frexp(z.step)
     bias = mantissa_of(z.dtype)[1]
     least, most = (1 - bias, bias) if not z.logarithmic else (0, BITS[z.dtype] - 2)

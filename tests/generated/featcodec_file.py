@@ -83,15 +83,15 @@ class FeatcodecFile(KaitaiStruct):
     class Transform(IntEnum):
         none = 0
         linear = 1
-        banded = 3
-        predicted = 4
-        split = 5
-        context = 7
+        banded = 2
+        weighted = 3
+        low_rank = 4
+        layered = 5
+        context = 6
+        context_means = 7
         interpolated = 8
-        weighted = 9
-        low_rank = 10
-        context_means = 11
-        layered = 12
+        predicted = 9
+        split = 10
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -2795,4 +2795,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "13ce3a71444a84369fabb4305abd6baecb751deedf28be49b6751e4dc2022878"
+KSY_SHA256 = "da4979ca0f4f868c760c20f8eaefd734e97b6c65712e29a2bdc204db17d6e6fb"

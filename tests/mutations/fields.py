@@ -4,15 +4,20 @@ A field is a list [kind, value]; the value of a blob, or of what is packed, may 
 """
 
 import zlib
+from enum import IntEnum
 from typing import Any
 
 from featcodec.container.flags import Flags
 from featcodec.container.wire import Builder, Cursor, Unpacker
+from featcodec.modes import MODES
 
 Field = list[Any]
 Fields = list[Field]
 
 PLAIN = 128  # the first byte of integers that are varints
+Transform = IntEnum(
+    "Transform", {mode.name.upper().replace("-", "_"): mode.code for mode in MODES.values()}
+)
 WIDTHS = {"u8": 1, "u16": 2, "u32": 4}
 
 
@@ -121,23 +126,23 @@ def layers(parser: Parser) -> Fields:
 def model(parser: Parser) -> Fields:
     found = [parser.field("u8"), *axes(parser), *parser.fields("varint", "u8", "u8")]
     transform = found[0][1]
-    if transform == 3:
+    if transform == Transform.BANDED:
         found += [parser.field("varint"), integers(parser.blob())]
-    if transform == 9:
+    if transform == Transform.WEIGHTED:
         found += metric(parser)
-    if transform == 4:
+    if transform == Transform.PREDICTED:
         found.append(prediction(parser.blob()))
-    if transform == 5:
+    if transform == Transform.SPLIT:
         found.append(parser.field("varint"))
-    if transform in (7, 11):
+    if transform in (Transform.CONTEXT, Transform.CONTEXT_MEANS):
         found += [integers(parser.blob()), own_tables(parser.blob())]
-    if transform == 11:
+    if transform == Transform.CONTEXT_MEANS:
         found += [integers(parser.blob()), ["blob", table(Parser(parser.blob()))]]
-    if transform == 12:
+    if transform == Transform.LAYERED:
         found += layers(parser)
-    if transform == 8:
+    if transform == Transform.INTERPOLATED:
         found.append(interpolation(parser.blob()))
-    basis = runs_of_reflectors if transform == 10 else integers
+    basis = runs_of_reflectors if transform == Transform.LOW_RANK else integers
     found += [integers(parser.blob()), basis(parser.blob())]
     return [*found, scales(parser.blob()), tables(parser.blob())]
 

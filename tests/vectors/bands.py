@@ -20,7 +20,7 @@ def made() -> Iterator[Vector]:
     yield valid("123-banded-by-hand", rewrite(maps, by_hand))
     yield fault(
         "banded-entry-linear",
-        "a part that states transform 1 for an entry with bands",
+        "a part that states transform linear for an entry with bands",
         rewrite(of_profile, as_linear),
         profile,
     )

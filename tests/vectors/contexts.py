@@ -214,11 +214,11 @@ def faults_of_shapes() -> Iterator[Vector]:
 
     cases = {
         "shapes-reflector": (
-            "transform 7 with a reflector, of zeros",
+            "transform context with a reflector, of zeros",
             with_packed(b"", reflectors=1),
             maps,
         ),
-        "shapes-cube": ("transform 7 with blocks that are cubes", with_packed(b""), volume),
+        "shapes-cube": ("transform context with blocks that are cubes", with_packed(b""), volume),
         "shapes-twice": ("tables in two places", both, maps),
         "shapes-number": ("a table of number 4446", listed(4446), maps),
         "shapes-order": ("tables that do not ascend", listed(300, 299), maps),
@@ -237,7 +237,7 @@ def faults_of_shapes() -> Iterator[Vector]:
     for name, (reason, change, data) in cases.items():
         change = with_packed(deflate(change)) if isinstance(change, bytes) else change
         yield fault(name, reason, rewrite(data, change))
-    yield fault("shapes-entry", "transform 7 in an entry of a profile", of_profile, profile)
+    yield fault("shapes-entry", "transform context in an entry of a profile", of_profile, profile)
 
 
 def with_means(means: bytes, table: bytes = MEANS[1], **changes: Any) -> Change:
@@ -253,11 +253,11 @@ def faults_of_means() -> Iterator[Vector]:
     profile, of_profile = entry_of("context-means", fields=MeansFields(b"", b"", b"", MEANS[1]))
     cases = {
         "means-reflector": (
-            "transform 11 with a reflector, of zeros",
+            "transform context-means with a reflector, of zeros",
             with_means(b"", reflectors=1),
             maps,
         ),
-        "means-cube": ("transform 11 with blocks that are cubes", with_means(b""), volume),
+        "means-cube": ("transform context-means with blocks that are cubes", with_means(b""), volume),
         "means-large": ("an expected mean of 4097", with_means(integers.pack(large)), maps),
         "means-few": ("one expected mean too few", with_means(integers.pack(count)), maps),
         "means-no-table": ("no table of means", with_means(b"", b""), maps),
@@ -274,4 +274,4 @@ def faults_of_means() -> Iterator[Vector]:
     }
     for name, (reason, change, data) in cases.items():
         yield fault(name, reason, rewrite(data, change))
-    yield fault("means-entry", "transform 11 in an entry of a profile", of_profile, profile)
+    yield fault("means-entry", "transform context-means in an entry of a profile", of_profile, profile)

@@ -31,14 +31,15 @@ class Encoded:
     options: dict[str, Any] = field(default_factory=dict)  # of `save`
     profile: str | None = None  # below VECTORS
     shows: Callable[[GroupHeader], bool] = lambda _: True
-    dependent: bool = False  # along a trellis, or never
+    dependent: bool | None = None  # always along a trellis, or never
     lossy: bool = False  # even where bit for bit is smaller
 
     def make(self) -> bytes:
         with ExitStack() as stack:
             stack.enter_context(internals.row_groups(PER))
-            trellis = internals.trellis_always if self.dependent else internals.without_trellis
-            stack.enter_context(trellis())
+            if self.dependent is not None:
+                asked = internals.trellis_always if self.dependent else internals.without_trellis
+                stack.enter_context(asked())
             if self.lossy:
                 stack.enter_context(internals.lossy_always())
             known = None if self.profile is None else VECTORS / self.profile
@@ -102,7 +103,9 @@ def mode(*names: str) -> Callable[[GroupHeader], bool]:
 def encoded() -> dict[str, Encoded]:
     """Return name -> vector; their profiles have to be there."""
     found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
-    return found | _repeated() | _refined() | _cut() | _of_task() | _weak() | _layers()
+    scalar = {name: replace(made, dependent=False) for name, made in found.items() if name < "170"}
+    found |= scalar | _repeated() | _refined() | _cut() | _of_task() | _weak() | _layers()
+    return found
 
 
 def _of_task() -> dict[str, Encoded]:
@@ -159,7 +162,7 @@ def worked_example() -> Encoded:
     features += ((-2, 2.2),)
     tensors = {"features": np.array(features, np.float32)}
     tensors["labels"] = np.array((3, 1, 1, 2, 0, 1, 3, 0), np.uint8)
-    return Encoded(tensors, {"layout": "ND"}, {"snr": 25, "transform": "linear"})
+    return Encoded(tensors, {"layout": "ND"}, {"snr": 25, "transform": "linear"}, lossy=True)
 
 
 def _lossless() -> dict[str, Encoded]:

@@ -120,25 +120,25 @@ def faults() -> Iterator[Vector]:
 
     bare = {"fields": fields, "scales": b"", "tables": b""}
     profile, of_profile = entry_of("interpolated", **bare)
-    yield fault("interpolated-entry", "transform 8 in an entry of a profile", of_profile, profile)
+    yield fault("interpolated-entry", "transform interpolated in an entry of a profile", of_profile, profile)
     yield fault(
         "interpolated-dependent",
-        "transform 8 with dependent quantisation",
+        "transform interpolated with dependent quantisation",
         rewrite(maps, lossy(dependent=True)),
     )
     yield fault(
         "interpolated-reflector",
-        "transform 8 with a reflector, of zeros",
+        "transform interpolated with a reflector, of zeros",
         rewrite(maps, with_model(reflectors=1)),
     )
     yield fault(
         "interpolated-scales",
-        "transform 8 with scales",
+        "transform interpolated with scales",
         rewrite(maps, with_model(scales=b"\0\0\0")),
     )
     yield fault(
         "interpolated-tables",
-        "transform 8 with a table",
+        "transform interpolated with a table",
         rewrite(maps, with_model(tables=bytes((2, 1, 0, 90, 140, 128, 128, 0)))),
     )
     yield fault("interpolated-axis", "an axis of 2", with_fields(axis=2))

@@ -34,7 +34,7 @@ def made() -> Iterator[Vector]:
     yield fault("low-rank-run-behind", "a byte behind the last run", behind)
     profile = of_entries(stored("digits.fcp"))
     data = rewrite(of_profile, profile=profile)
-    linear = "a part that states transform 1 for an entry of transform 10"
+    linear = "a part that states transform linear for an entry of transform low-rank"
     yield fault("low-rank-entry-linear", linear, data, profile)
 
 

@@ -52,7 +52,7 @@ def made() -> Iterator[Vector]:
     yield valid("136-predicted-by-hand", ours)
     yield fault(
         "predicted-reflector",
-        "transform 4 with a reflector, of zeros",
+        "transform predicted with a reflector, of zeros",
         rewrite(maps, with_model(reflectors=1)),
     )
     yield fault(
@@ -69,7 +69,7 @@ def made() -> Iterator[Vector]:
     yield fault("predicted-many", "weights of 5,794 channels", of_many_channels())
     yield fault(
         "predicted-dependent",
-        "transform 4 with dependent quantisation",
+        "transform predicted with dependent quantisation",
         rewrite(maps, lossy(dependent=True)),
     )
     yield fault(

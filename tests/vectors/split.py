@@ -28,10 +28,10 @@ def made() -> Iterator[Vector]:
     maps, volume = sound("134-split-peak"), sound("135-split-volume")
     profile, of_profile = entry_of("split", fields=SplitFields())
     yield valid("137-split-by-hand", by_hand())
-    yield fault("split-entry", "transform 5 in an entry of a profile", of_profile, profile)
+    yield fault("split-entry", "transform split in an entry of a profile", of_profile, profile)
     yield fault(
         "split-cube",
-        "transform 5 with blocks of three axes",
+        "transform split with blocks of three axes",
         rewrite(volume, with_model(block=(2, 9, 8))),
     )
     yield fault(
@@ -46,7 +46,7 @@ def made() -> Iterator[Vector]:
     yield fault("split-negative", "a kind of -2", by_hand(kind=-2))
     yield fault(
         "split-reflector",
-        "transform 5 with a reflector, of zeros",
+        "transform split with a reflector, of zeros",
         rewrite(maps, with_model(reflectors=1)),
     )
 

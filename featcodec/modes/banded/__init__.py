@@ -32,4 +32,4 @@ class BandedFields(Fields):
         return cls(bands, places)
 
 
-MODES = (Mode("banded", 3, fields=BandedFields, in_profiles=True, trellis=True),)
+MODES = (Mode("banded", 2, fields=BandedFields, in_profiles=True, trellis=True),)

@@ -44,6 +44,6 @@ class MeansFields(ContextFields):
 
 
 MODES = (
-    Mode("context", 7, fields=ContextFields, trellis=True),
-    Mode("context-means", 11, "context", MeansFields, trellis=True),
+    Mode("context", 6, fields=ContextFields, trellis=True),
+    Mode("context-means", 7, "context", MeansFields, trellis=True),
 )

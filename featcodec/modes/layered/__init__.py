@@ -49,4 +49,4 @@ class LayeredFields(Fields):
         limits.check(numbers, limits.KLT_NUMBERS, "2 x reflectors x channels of KLTs of layers")
 
 
-MODES = (Mode("layered", 12, fields=LayeredFields, trellis=True, of_layers=True),)
+MODES = (Mode("layered", 5, fields=LayeredFields, trellis=True, of_layers=True),)

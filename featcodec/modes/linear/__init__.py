@@ -4,5 +4,5 @@ from ..mode import Mode
 
 MODES = (
     Mode("linear", 1, in_profiles=True, trellis=True),
-    Mode("low-rank", 10, "linear", in_profiles=True, trellis=True, low_rank=True),
+    Mode("low-rank", 4, "linear", in_profiles=True, trellis=True, low_rank=True),
 )

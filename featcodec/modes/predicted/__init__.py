@@ -35,4 +35,4 @@ class PredictedFields(Fields):
         return bool(cursor.varint())
 
 
-MODES = (Mode("predicted", 4, fields=PredictedFields),)
+MODES = (Mode("predicted", 9, fields=PredictedFields),)

@@ -20,4 +20,4 @@ class SplitFields(Fields):
         return cls(cursor.varint())
 
 
-MODES = (Mode("split", 5, fields=SplitFields),)
+MODES = (Mode("split", 10, fields=SplitFields),)

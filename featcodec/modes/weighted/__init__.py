@@ -57,4 +57,4 @@ class WeightedFields(Fields):
         limits.check(self.bands * channels, limits.COEFFICIENTS, "the number of weights")
 
 
-MODES = (Mode("weighted", 9, fields=WeightedFields, in_profiles=True, trellis=True, of_task=True),)
+MODES = (Mode("weighted", 3, fields=WeightedFields, in_profiles=True, trellis=True, of_task=True),)
