@@ -1105,7 +1105,7 @@ def read_model(
     else:
         flat = read_integers(packed, of_bands * size)
     bases = [read_basis(flat[i * size : (i + 1) * size], count, channels) for i in range(of_bands)]
-    of_scales = {4: len(PASSES), 5: 1, 8: 1}.get(transform, points)
+    of_scales = {PREDICTED: len(PASSES), SPLIT: 1, INTERPOLATED: 1}.get(transform, points)
     packed = r.blob()
     must(not packed or transform != INTERPOLATED, "interpolation with scales")
     scales = read_scales(packed, channels, of_scales, unit)

@@ -189,9 +189,9 @@ def faults() -> dict[str, tuple[str, bytes]]:
         "hostile-samples": ("20 times 2^59 samples of no channels", samples(1 << 59)),
         "hostile-claim": ("2^28 values in one row group", claim(1 << 12)),
         "shared-row-group": ("a row group of two groups", shared_rows()),
-        "section-of-19": (
-            "a section that is listed with 19 bytes",
-            file([group], short + b"\x13"),
+        "section-of-15": (
+            "a section that is listed with 15 bytes",
+            file([group], short + b"\x0f"),
         ),
         "name-reserved": (
             "a tensor named __metadata__",
