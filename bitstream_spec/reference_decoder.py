@@ -506,6 +506,7 @@ class Lossy:
     slices: list[list[list[float]]] | None = None  # 6.9: of each view and sample, those of runs
     network: Network | None = None  # with coding 2
     picture_step: int = 0  # with coding 2
+    stack: tuple[int, int] = (1, 1)  # 5.1: so many tensors, so far apart
     refined: bool = False  # 7.17
     logarithmic: bool = False  # 7.17
 
@@ -529,7 +530,7 @@ def read_head(r: Reader, major: int) -> tuple[int, Group]:
     """The coding, but for the bit of a task, and what the headers of all groups begin with."""
     coding, dtype = r.u8(), r.u8()
     known = {1: (0, 1), 3: (0, 1, 2), 4: (0, 1, 2), 5: (0, 1, 2, 4, 5)}
-    must(coding in known.get(major, (0, 1, 2, 4, 5, 9, 10, 13, 17, 21)), "unknown coding")
+    must(coding in known.get(major, (0, 1, 2, 4, 5, 9, 10, 13, 17, 21, 33, 49)), "unknown coding")
     must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
@@ -547,10 +548,13 @@ def read_group(
     r = Reader(payload)
     stated, group = read_head(r, major)
     coding, dtype = stated % 8, group.dtype
+    stack = (r.varint(), r.varint()) if stated & 32 else (1, 1)
+    must(stack[0] > 1 or not stated & 32, "stacks of one tensor")
+    values, shapes = sum(map(math.prod, shapes)), stacked(shapes, *stack)
     listed = None
     if coding >= 4:
         must(BITS[dtype] >= 8 and all(map(math.prod, shapes)), "rows of parts of bytes, or of none")
-        within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
+        within(values, "ROW_GROUP_VALUES", group.rows())
         layout = r.layout() if coding == 4 else ""
         listed = read_repeats(r.blob(), major, BITS[dtype])
     if coding in (0, 4):
@@ -561,11 +565,11 @@ def read_group(
         must(group.slabs == total, "the number of slabs is wrong")
         r.end()
         return group
-    within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
+    within(values, "ROW_GROUP_VALUES", group.rows())
     must(is_floating(dtype), "an element type that cannot be coded with loss")
     must(r.u8() <= 2, "unknown architecture")
     layout, prefix, grid = r.layout(), r.varint(), r.lengths()
-    z = group.lossy = Lossy(dtype, layout, prefix, grid)
+    z = group.lossy = Lossy(dtype, layout, prefix, grid, stack=stack)
     z.lower, z.upper = r.f64(), r.f64()
     r.varint()
     z.mean, z.deviation, z.step = r.f64(), r.f64(), r.f64()
@@ -592,7 +596,7 @@ def read_group(
     must(at <= len(profiles), "no such profile")
     profile = profiles[at - 1] if at else None
     z.seed = profile.seed if profile else 0
-    z.views = [view(s, layout, prefix, grid) for s in shapes]
+    z.views = [view(s, layout, prefix, grid, stack[0]) for s in shapes]
     if listed:
         group.repeats = Repeats(listed, layout, prefix, grid, shapes, group.rows())
         z.views = group.repeats.views()
@@ -605,7 +609,7 @@ def read_group(
     if coding == 2:
         z.picture_step = r.svarint()
         must(abs(z.picture_step) <= 256, "the step of pictures")
-    if stated > 16:
+    if stated & 16:
         must(not z.refined, "gains of tensors in a refined group")
         z.slices = read_slices(r, channels, shapes, layout, group.repeats)
     r.end()
@@ -712,7 +716,24 @@ class View:
     parts: list[Lattice]  # the grid, and the prefix tokens when there are any
 
 
-def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
+def stacked(shapes: list[list[int]], count: int, distance: int) -> list[list[int]]:
+    """Of each stack the shape of its tensors."""
+    must(count and distance, "stacks of nothing")
+    must(len(shapes) % (count * distance) == 0, "tensors that fill no stack")
+    order = places_of(len(shapes), count, distance)
+    for at in order if count > 1 else []:
+        must(all(shapes[i] == shapes[at[0]] for i in at), "a stack of tensors of unlike shapes")
+        must(math.prod(shapes[at[0]]), "a stack of tensors without values")
+    return [shapes[at[0]] for at in order]
+
+
+def places_of(n: int, count: int, distance: int) -> list[list[int]]:
+    """Of each stack the numbers of its tensors, of ``n`` in all."""
+    runs = range(0, n, count * distance)
+    return [[run + j * distance + i for j in range(count)] for run in runs for i in range(distance)]
+
+
+def view(shape: list[int], layout: str, prefix: int, grid: list[int], stack: int = 1) -> View:
     must(len(layout) == len(shape) and set(layout) <= set("NLHWTCD"), "layout and shape disagree")
     must("N" * layout.count("N") in layout, "the sample axes are not side by side")
     axes = [i for i, letter in enumerate(layout) if letter in "LHWT"]
@@ -731,12 +752,13 @@ def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
         if prefix:
             parts.append(Lattice(0, [prefix], [unit]))
     samples = [i for i, letter in enumerate(layout) if letter == "N"]
+    beside = [(stack, math.prod(shape))] if stack > 1 else []
     return View(
-        shape,
+        [stack, *shape] if stack > 1 else shape,
         math.prod(shape[i] for i in samples),
         strides[samples[-1]] if samples else 0,
-        within(math.prod(shape[i] for i in channel), "CHANNELS"),
-        channels_at([(shape[i], strides[i]) for i in channel]),
+        within(stack * math.prod(shape[i] for i in channel), "CHANNELS"),
+        channels_at(beside + [(shape[i], strides[i]) for i in channel]),
         parts,
     )
 
@@ -3285,6 +3307,8 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
                 dump.symbols[group.first + i] = decode_rows(r, z, r.u8(), low, high, bits)
             else:
                 exact.append(decode_exact(r, group.dtype, high - low, major))
+        if z:
+            bits = unstacked(bits, *z.stack)
         whole = b"".join([to_bytes(b) for b in bits] or exact)
         if group.repeats:
             rows = array(WORDS[width(group.dtype)], whole)
@@ -3302,6 +3326,16 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
         dump.tensors[index.names[t]].data = bytes(whole)
     dump.tensors = {name: dump.tensors[name] for name in index.names}
     return dump
+
+
+def unstacked(bits: list[array[int]], count: int, distance: int) -> list[array[int]]:
+    """The elements of tensors in order, of those of stacks."""
+    found: list[array[int]] = [array("B")] * (len(bits) * count)
+    for stack, at in zip(bits, places_of(len(found), count, distance), strict=True):
+        each = len(stack) // count
+        for j, i in enumerate(at):
+            found[i] = stack[j * each : (j + 1) * each]
+    return found
 
 
 def to_safetensors(dump: Dump) -> bytes:

@@ -111,17 +111,26 @@ class GroupGrid:
                 first = end
             tensor += 1
 
+    def slabs_of(self, tensor: int) -> tuple[int, int]:
+        """Return the range of slabs of a tensor."""
+        number = self.number_of(tensor)
+        return int(self.starts[number]), int(self.starts[number + 1])
+
+    def number_of(self, tensor: int) -> int:
+        """Return the number by which slabs and boxes know a tensor."""
+        return tensor
+
     def slabs_of_rows(
         self, tensor: int, shape: tuple[int, ...], first: int, last: int
     ) -> tuple[int, int]:
         """Return the range of slabs that hold rows first <= i < last of a tensor's leading axis."""
-        start = int(self.starts[tensor])
-        slabs = int(self.starts[tensor + 1]) - start
+        start, end = self.slabs_of(tensor)
+        slabs = end - start
         axis = self.layout.axes[0] if shape else ""
         per_row = slabs // max(shape[0], 1) if shape else 0
         if axis == "N" and per_row * shape[0] == slabs:
             return start + first * per_row, start + last * per_row
-        grid = self._grid(self.shapes[tensor])
+        grid = self._grid(self.shapes[self.number_of(tensor)])
         leads = self.layout.order()[0] == 0 and len(grid) and not self.layout.slabs_are_samples
         if not leads or axis == "N":
             return start, start + slabs
@@ -133,9 +142,10 @@ class GroupGrid:
 
     def window(self, tensor: int, shape: tuple[int, ...], first: int, last: int) -> Window:
         """Return the rows of a tensor that hold slabs first <= s < last."""
-        start, end = (int(self.starts[tensor + i]) for i in (0, 1))
+        start, end = self.slabs_of(tensor)
         low, high = max(first, start) - start, min(last, end) - start
-        samples, grid = self.shapes[tensor][0], self._grid(self.shapes[tensor])
+        token_grid = self.shapes[self.number_of(tensor)]
+        samples, grid = token_grid[0], self._grid(token_grid)
         per_sample = max((end - start) // max(samples, 1), 1)
         if self.layout.axes[0] == "N":
             per_row = samples // max(shape[0], 1)

@@ -24,8 +24,8 @@ from .slices import PackedGains
 from .wire import Builder, Cursor
 
 LOSSLESS, LOSSY, NEURAL = 0, 1, 2
-REPEATS, TASK, SLICES = 4, 8, 16  # added to the coding
-CODINGS = (0, 1, 2, 4, 5, 9, 10, 13, 17, 21)  # all that there are
+REPEATS, TASK, SLICES, STACKS = 4, 8, 16, 32  # added to the coding
+CODINGS = (0, 1, 2, 4, 5, 9, 10, 13, 17, 21, 33, 49)  # all that there are
 CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
 LOGARITHMIC, REFINED = 64, 128
 KNOTS = struct.Struct("<24b")
@@ -94,6 +94,7 @@ class Lossy:
     refined: bool = False  # what the step leaves out follows, so that nothing is lost
     logarithmic: bool = False  # elements as numbers are coded, not their values
     slices: PackedGains | None = None  # gains of tensors or samples
+    stacks: tuple[int, int] | None = None  # so many tensors are one, so far apart
 
     @property
     def transform(self) -> str:
@@ -117,6 +118,7 @@ class Lossy:
         versions += [V6] * (bool(self.constants) or self.gains or self.refined)
         versions += [V3] * self.neural
         versions += [V6] * (several_channels(self.layout) or self.slices is not None)
+        versions += [V6] * (self.stacks is not None)
         return max(versions)
 
 
@@ -155,6 +157,7 @@ class GroupHeader:
         out = Builder()
         coding = LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY
         coding |= REPEATS * (self.repeats is not None) | TASK * (self.task_snr is not None)
+        coding |= STACKS * bool(self.lossy and self.lossy.stacks)
         out.u8(coding | SLICES * bool(self.lossy and self.lossy.slices))
         out.u8(elements.CODES[self.dtype])
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
@@ -167,6 +170,7 @@ class GroupHeader:
                 pack_layout(out, self.repeats.layout)
             self.repeats.pack(out)
         if self.lossy is not None:
+            out.varints(self.lossy.stacks or ())
             _pack_lossy(out, self.lossy)
         return bytes(out)
 
@@ -175,7 +179,7 @@ class GroupHeader:
         cursor = Cursor(payload, "group header")
         stated = cursor.code(CODINGS, "a coding")
         repeating, of_task, slices = (bool(stated & bit) for bit in (REPEATS, TASK, SLICES))
-        coding = stated & ~(REPEATS | TASK | SLICES)
+        coding = stated & ~(REPEATS | TASK | SLICES | STACKS)
         dtype = elements.name_of(cursor.u8())
         slabs, per_row_group, first = cursor.varints(3)
         if per_row_group == 0:
@@ -184,9 +188,12 @@ class GroupHeader:
         task_snr = _task_snr(cursor) if of_task else None
         bits = elements.BITS[dtype]
         repeats = _unpack_repeats(cursor, coding, bits) if repeating else None
+        stacks = _unpack_stacks(cursor) if stated & STACKS else None
         lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL, bits)
         if lossy and slices:
             lossy = replace(lossy, slices=PackedGains.unpack(cursor))
+        if lossy and stacks:
+            lossy = replace(lossy, stacks=stacks)
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
@@ -197,6 +204,13 @@ class GroupHeader:
 
 def _unpack_repeats(cursor: Cursor, coding: int, bits: int) -> RepeatedRows:
     return RepeatedRows.unpack(cursor, layout_of(cursor) if coding == LOSSLESS else "", bits)
+
+
+def _unpack_stacks(cursor: Cursor) -> tuple[int, int]:
+    count, distance = cursor.varints(2)
+    if count < 2 or distance < 1:
+        raise Corrupt(f"a group stacks {count} tensors, {distance} apart; 2 and 1 are the least")
+    return count, distance
 
 
 def _pack_lossy(out: Builder, lossy: Lossy) -> None:

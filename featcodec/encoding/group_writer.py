@@ -183,6 +183,7 @@ class GroupWriter:
             refined=choice.refinement is not None,
             logarithmic=choice.refinement is not None and choice.refinement.logarithmic,
             slices=None if slices is None else packed(slices),
+            stacks=group.stacks and (group.stacks.count, group.stacks.distance),
         )
         first = len(self.writer.index.sections)
         per = slabs_per_row_group(grid, self.size, BITS[group.dtype] // 8)
