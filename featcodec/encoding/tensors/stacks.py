@@ -35,9 +35,10 @@ def with_stacks(
 
     Groups at other qualities than an SNR stay. With `pool` one SNR holds for all layers.
     """
-    found, by_name = list(groups), {tensor.name: tensor for tensor in tensors}
+    found, place = list(groups), {tensor.name: i for i, tensor in enumerate(tensors)}
     for names in _kinds(groups):
-        for some, stacks in _layers([by_name[name] for name in names]):
+        same = [tensors[i] for i in sorted(place[name] for name in names)]
+        for some, stacks in _layers(same):
             mine = [g for g in found if isinstance(g, Group) and _names(g) & {t.name for t in some}]
             better = _better(some, stacks, mine, judge, pool)
             if better is not None:
@@ -45,7 +46,6 @@ def with_stacks(
                 left = [_some(group, others) for group in mine]
                 kept = [group for group in found if not any(group is one for one in mine)]
                 found = [*kept, *(group for group in left if group is not None), better]
-    place = {tensor.name: i for i, tensor in enumerate(tensors)}
     return sorted(found, key=lambda group: min(place[name] for name in _names(group)))
 
 
