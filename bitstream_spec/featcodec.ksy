@@ -411,7 +411,7 @@ types:
             or (_ == coding::network and _root.signature.major_version >= 3)
             or (_ == coding::exact_rows and _root.signature.major_version >= 5)
             or (_ == coding::lossy_rows and _root.signature.major_version >= 5)
-            or ((is_of_task or has_slices) and _root.signature.major_version >= 6)
+            or ((is_of_task or has_slices or has_stacks) and _root.signature.major_version >= 6)
       - id: dtype
         type: u1
         enum: dtype
@@ -447,6 +447,9 @@ types:
         if: >-
           coding == coding::exact_rows or coding == coding::lossy_rows
           or coding == coding::lossy_rows_of_task or coding == coding::lossy_rows_slices
+      - id: stacks
+        type: stacks
+        if: has_stacks
       - id: lossy
         type: lossy
         if: coding != coding::exact and coding != coding::exact_rows
@@ -461,9 +464,25 @@ types:
       is_of_network:
         value: coding == coding::network or coding == coding::network_of_task
       has_slices:
-        value: coding == coding::lossy_slices or coding == coding::lossy_rows_slices
+        value: >-
+          coding == coding::lossy_slices or coding == coding::lossy_rows_slices
+          or coding == coding::lossy_stacks_slices
+      has_stacks:
+        value: coding == coding::lossy_stacks or coding == coding::lossy_stacks_slices
       num_row_groups:
         value: (num_slabs.value + slabs_per_row_group.value - 1) / slabs_per_row_group.value
+
+  stacks:
+    doc: Section 5.1.
+    seq:
+      - id: num_tensors
+        type: varint
+        valid:
+          expr: _.value > 1
+      - id: distance
+        type: varint
+        valid:
+          expr: _.value > 0
 
   slices:
     doc: Section 6.9.
@@ -1469,6 +1488,8 @@ enums:
     13: lossy_rows_of_task
     17: lossy_slices
     21: lossy_rows_slices
+    33: lossy_stacks
+    49: lossy_stacks_slices
   architecture:
     0: generic
     1: cnn

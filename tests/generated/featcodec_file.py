@@ -39,6 +39,8 @@ class FeatcodecFile(KaitaiStruct):
         lossy_rows_of_task = 13
         lossy_slices = 17
         lossy_rows_slices = 21
+        lossy_stacks = 33
+        lossy_stacks_slices = 49
 
     class Dtype(IntEnum):
         bool = 0
@@ -741,7 +743,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.coding = KaitaiStream.resolve_enum(FeatcodecFile.Coding, self._io.read_u1())
             _ = self.coding
-            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) ) or ( (( ((self.is_of_task) or (self.has_slices)) ) and (self._root.signature.major_version >= 6)) )) :
+            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) ) or ( (( ((self.is_of_task) or (self.has_slices) or (self.has_stacks)) ) and (self._root.signature.major_version >= 6)) )) :
                 raise kaitaistruct.ValidationExprError(self.coding, self._io, u"/types/grup/seq/0")
             self.dtype = KaitaiStream.resolve_enum(FeatcodecFile.Dtype, self._io.read_u1())
             if not isinstance(self.dtype, FeatcodecFile.Dtype):
@@ -765,6 +767,10 @@ class FeatcodecFile(KaitaiStruct):
             if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task) or (self.coding == FeatcodecFile.Coding.lossy_rows_slices)) :
                 pass
                 self.repeats = FeatcodecFile.SizedRepeats(self._io, self, self._root)
+
+            if self.has_stacks:
+                pass
+                self.stacks = FeatcodecFile.Stacks(self._io, self, self._root)
 
             if  ((self.coding != FeatcodecFile.Coding.exact) and (self.coding != FeatcodecFile.Coding.exact_rows)) :
                 pass
@@ -792,6 +798,10 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.repeats._fetch_instances()
 
+            if self.has_stacks:
+                pass
+                self.stacks._fetch_instances()
+
             if  ((self.coding != FeatcodecFile.Coding.exact) and (self.coding != FeatcodecFile.Coding.exact_rows)) :
                 pass
                 self.lossy._fetch_instances()
@@ -806,8 +816,16 @@ class FeatcodecFile(KaitaiStruct):
             if hasattr(self, '_m_has_slices'):
                 return self._m_has_slices
 
-            self._m_has_slices =  ((self.coding == FeatcodecFile.Coding.lossy_slices) or (self.coding == FeatcodecFile.Coding.lossy_rows_slices)) 
+            self._m_has_slices =  ((self.coding == FeatcodecFile.Coding.lossy_slices) or (self.coding == FeatcodecFile.Coding.lossy_rows_slices) or (self.coding == FeatcodecFile.Coding.lossy_stacks_slices)) 
             return getattr(self, '_m_has_slices', None)
+
+        @property
+        def has_stacks(self):
+            if hasattr(self, '_m_has_stacks'):
+                return self._m_has_stacks
+
+            self._m_has_stacks =  ((self.coding == FeatcodecFile.Coding.lossy_stacks) or (self.coding == FeatcodecFile.Coding.lossy_stacks_slices)) 
+            return getattr(self, '_m_has_stacks', None)
 
         @property
         def is_of_network(self):
@@ -2457,6 +2475,31 @@ class FeatcodecFile(KaitaiStruct):
             self.gains._fetch_instances()
 
 
+    class Stacks(KaitaiStruct):
+        """Section 5.1."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Stacks, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_tensors = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_tensors
+            if not _.value > 1:
+                raise kaitaistruct.ValidationExprError(self.num_tensors, self._io, u"/types/stacks/seq/0")
+            self.distance = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.distance
+            if not _.value > 0:
+                raise kaitaistruct.ValidationExprError(self.distance, self._io, u"/types/stacks/seq/1")
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_tensors._fetch_instances()
+            self.distance._fetch_instances()
+
+
     class String(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.String, self).__init__(_io)
@@ -2753,4 +2796,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "7797970472249e7737ad3281f69d6a04a50bbf360cdfc1aa47e3938e46d003c3"
+KSY_SHA256 = "e27daf680c1e691a499bc57e2ed5ba1b65f35b7cb149aded736e7e4585e07925"

@@ -160,6 +160,8 @@ def group(data: bytes) -> tuple[Fields, int | None]:
         if coding == 4:
             found.append(parser.field("blob"))
         found.append(repeats(parser.blob()))
+    if coding & 32:
+        found += parser.fields("varint", "varint")
     if coding in (0, 4):
         return found, None
     found += [parser.field("u8"), parser.field("blob")]

@@ -153,7 +153,8 @@ def _better(
     model = groups[0]
     names = {tensor.name for tensor in tensors}
     likely = [g.layout for g in groups if g.cut_as is None]
-    likely.append(infer(tensors[0].shape, model.architecture))
+    if not any(group.reading for group in groups):  # nobody states one
+        likely.append(infer(tensors[0].shape, model.architecture))
     candidates = [
         _stacked(tensors, stacks, layout, model)
         for layout in dict.fromkeys(likely)
