@@ -50,8 +50,10 @@ def grid_of(
         rank = len(layout.grid) or layout.grid_axes
         if len(stored[0].block) != rank:
             raise Corrupt(f"a model has blocks of {len(stored[0].block)} axes; the grid has {rank}")
+        grid: GroupGrid
         if lossy.stacks is not None:
-            grid: GroupGrid = StackedGrid(layout, shapes, stored[0].block, Stacks(*lossy.stacks))
+            stacks = Stacks(lossy.stacks.count, lossy.stacks.distance)
+            grid = StackedGrid(layout, shapes, stored[0].block, stacks)
         elif repeats is None:
             grid = GroupGrid(layout, shapes, stored[0].block)
         else:

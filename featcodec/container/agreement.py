@@ -147,7 +147,7 @@ def _check_samples(part: PartEntry, layout: str) -> None:
 def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:
     """Raise Corrupt or LimitExceeded unless models and layout fit the tensors."""
     axes = [axis for axis, letter in enumerate(lossy.layout) if letter in CHANNEL]
-    stacked = lossy.stacks[0] if lossy.stacks else 1
+    stacked = lossy.stacks.count if lossy.stacks else 1
     if stacked > 1 and not all(tensor.values for tensor in tensors):
         raise Corrupt(f"a group stacks tensors like {quoted(tensors[0].name)}, some without values")
     for tensor in tensors:
@@ -167,5 +167,5 @@ def _check_gains(lossy: Lossy, gains: PackedGains, tensors: Sequence[TensorEntry
     axes = [axis for axis, letter in enumerate(lossy.layout) if letter == SAMPLE]
     samples = sum(math.prod(tensor.shape[axis] for axis in axes) for tensor in tensors)
     count = gains.runs * (samples if gains.per_sample else len(tensors))
-    count //= lossy.stacks[0] if lossy.stacks else 1
+    count //= lossy.stacks.count if lossy.stacks else 1
     limits.check(count, limits.SLICES, "the number of gains of tensors or samples of a group")

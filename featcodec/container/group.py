@@ -21,13 +21,12 @@ from .refined import check_refined
 from .repeats import RepeatedRows
 from .sections import V1, V3, V4, V6
 from .slices import PackedGains
+from .stacks import StatedStacks
 from .wire import Builder, Cursor
 
-LOSSLESS, LOSSY, NEURAL = 0, 1, 2
-REPEATS, TASK, SLICES, STACKS = 4, 8, 16, 32  # added to the coding
+LOSSLESS, LOSSY, NEURAL, REPEATS, TASK, SLICES, STACKS = 0, 1, 2, 4, 8, 16, 32  # 4 on: added
 CODINGS = (0, 1, 2, 4, 5, 9, 10, 13, 17, 21, 33, 49)  # all that there are
-CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS = 1, 2, 4, 8, 16, 32
-LOGARITHMIC, REFINED = 64, 128
+CLAMP, DOUBLE, DEPENDENT, CURVE, CONSTANTS, GAINS, LOGARITHMIC, REFINED = (1 << i for i in range(8))
 KNOTS = struct.Struct("<24b")
 PICTURE_STEPS = 256  # eighths of an octave at most, either way
 
@@ -94,7 +93,7 @@ class Lossy:
     refined: bool = False  # what the step leaves out follows, so that nothing is lost
     logarithmic: bool = False  # elements as numbers are coded, not their values
     slices: PackedGains | None = None  # gains of tensors or samples
-    stacks: tuple[int, int] | None = None  # so many tensors are one, so far apart
+    stacks: StatedStacks | None = None  # tensors side by side, as one
 
     @property
     def transform(self) -> str:
@@ -114,11 +113,9 @@ class Lossy:
     def version(self) -> tuple[int, int]:
         """Return the lowest version of the format that has what the group uses."""
         versions = [MODES[part.transform].since for part in self.parts]
-        versions += [V4] * (self.dependent or self.curve is not None)
+        versions += [V4] * (self.dependent or self.curve is not None) + [V3] * self.neural
         versions += [V6] * (bool(self.constants) or self.gains or self.refined)
-        versions += [V3] * self.neural
-        versions += [V6] * (several_channels(self.layout) or self.slices is not None)
-        versions += [V6] * (self.stacks is not None)
+        versions += [V6] * (several_channels(self.layout) or bool(self.slices or self.stacks))
         return max(versions)
 
 
@@ -157,8 +154,9 @@ class GroupHeader:
         out = Builder()
         coding = LOSSLESS if self.lossy is None else NEURAL if self.lossy.neural else LOSSY
         coding |= REPEATS * (self.repeats is not None) | TASK * (self.task_snr is not None)
-        coding |= STACKS * bool(self.lossy and self.lossy.stacks)
-        out.u8(coding | SLICES * bool(self.lossy and self.lossy.slices))
+        lossy = self.lossy
+        coding |= SLICES * bool(lossy and lossy.slices) | STACKS * bool(lossy and lossy.stacks)
+        out.u8(coding)
         out.u8(elements.CODES[self.dtype])
         out.varints((self.slabs, self.slabs_per_row_group, self.first_section))
         out.f64(self.snr_db)
@@ -170,7 +168,8 @@ class GroupHeader:
                 pack_layout(out, self.repeats.layout)
             self.repeats.pack(out)
         if self.lossy is not None:
-            out.varints(self.lossy.stacks or ())
+            if self.lossy.stacks is not None:
+                self.lossy.stacks.pack(out)
             _pack_lossy(out, self.lossy)
         return bytes(out)
 
@@ -187,30 +186,19 @@ class GroupHeader:
         snr_db, max_error = cursor.f64(), cursor.f64()
         task_snr = _task_snr(cursor) if of_task else None
         bits = elements.BITS[dtype]
-        repeats = _unpack_repeats(cursor, coding, bits) if repeating else None
-        stacks = _unpack_stacks(cursor) if stated & STACKS else None
+        layout = layout_of(cursor) if repeating and coding == LOSSLESS else ""
+        repeats = RepeatedRows.unpack(cursor, layout, bits) if repeating else None
+        stacks = StatedStacks.unpack(cursor) if stated & STACKS else None
         lossy = None if coding == LOSSLESS else _unpack_lossy(cursor, coding == NEURAL, bits)
-        if lossy and slices:
-            lossy = replace(lossy, slices=PackedGains.unpack(cursor))
-        if lossy and stacks:
-            lossy = replace(lossy, stacks=stacks)
+        if lossy:
+            gains = PackedGains.unpack(cursor) if slices else None
+            lossy = replace(lossy, slices=gains, stacks=stacks)
         cursor.end()
         if lossy is not None and dtype not in elements.FLOATS:
             raise Corrupt(f"the group header codes {dtype} with loss; only floating types can be")
         if lossy is not None and (lossy.refined or lossy.logarithmic):
             check_refined(lossy, dtype)
         return cls(dtype, slabs, per_row_group, first, snr_db, max_error, lossy, repeats, task_snr)
-
-
-def _unpack_repeats(cursor: Cursor, coding: int, bits: int) -> RepeatedRows:
-    return RepeatedRows.unpack(cursor, layout_of(cursor) if coding == LOSSLESS else "", bits)
-
-
-def _unpack_stacks(cursor: Cursor) -> tuple[int, int]:
-    count, distance = cursor.varints(2)
-    if count < 2 or distance < 1:
-        raise Corrupt(f"a group stacks {count} tensors, {distance} apart; 2 and 1 are the least")
-    return count, distance
 
 
 def _pack_lossy(out: Builder, lossy: Lossy) -> None:

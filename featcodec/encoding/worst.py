@@ -91,11 +91,11 @@ class Worst:
         if snr is None:
             return None
         first = int(np.searchsorted(slices.firsts, sample, "right")) - 1
-        beside, head = divmod(int(head), slices.counts[1] // _beside(group))
-        i, sample = _tensor(group, first, beside), sample - slices.firsts[first]
-        inside = index_of(group.layout, group.shapes[i], int(sample), head)
+        beside, channels = divmod(int(head), slices.counts[1] // _beside(group))
+        i, inside = _tensor(group, first, beside), int(sample - slices.firsts[first])
+        index = index_of(group.layout, group.shapes[i], inside, channels)
         part = group.parts[i].name.removeprefix(group.parts[i].of) if group.parts else ""
-        return Figure(snr, self._number(group, i), part + inside)
+        return Figure(snr, self._number(group, i), part + index)
 
 
 def _beside(group: Group) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from featcodec.container.sections import SECTION, V5
+from featcodec.container.stacks import StatedStacks
 
 from .edit import header_of, lossy, rewrite, with_byte
 from .store import Vector, fault, sound
@@ -20,7 +21,7 @@ def faults() -> dict[str, tuple[str, bytes]]:
     one, several = sound(ONE), sound(SEVERAL)
 
     def having(count: int, distance: int, data: bytes = one) -> bytes:
-        return rewrite(data, lossy(stacks=(count, distance)))
+        return rewrite(data, lossy(stacks=StatedStacks(count, distance)))
 
     def with_coding(coding: int) -> bytes:
         return with_byte(one, header_of(one)[0], SECTION.size, coding)

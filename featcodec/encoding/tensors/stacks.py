@@ -117,7 +117,7 @@ def _first_stack(
 
 def _likeness(layers: Sequence[Tensor]) -> float:
     """Return the mean correlation of layers with the next ones."""
-    before, found = None, []
+    before, found = None, list[float]()
     for values in probed(layers, len(layers)):
         rows = values.reshape(-1, values.shape[-1])
         rows = rows - rows.mean(axis=0)
