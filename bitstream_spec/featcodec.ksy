@@ -422,16 +422,16 @@ types:
         type: varint
         valid:
           expr: |
-            _.value < 2048
+            _.value < 4096
             and (coding != coding::exact or _.value < 2)
-            and (coding != coding::network or (_.value & 2017) == 0)
-            and (_.value & 258) != 258
+            and (coding != coding::network or (_.value & 4065) == 0)
+            and (_.value & 258) != 258 and (_.value & 2050) != 2050 and (_.value & 2049) != 2049
             and ((_.value & 1536) == 0 or ((_.value & 1536) != 1024 and (_.value & 508) == 8))
         doc: |
           Bit 0, rows that repeat earlier ones; bit 1, a task SNR; bit 2, values are clamped to the
           bounds; bit 3, double precision; bit 4, dependent quantisation, sections 7.10 and 7.14;
           bit 5, a correction curve; bit 6, constant channels; bit 7, gains of tokens; bit 8, gains of
-          tensors or samples; bit 9, refinements, and bit 10, of logarithms.
+          tensors or samples; bit 9, refinements, and bit 10, of logarithms; bit 11, stacks.
       - id: num_slabs
         type: varint
       - id: slabs_per_row_group
@@ -460,6 +460,9 @@ types:
       - id: repeats
         type: sized_repeats
         if: has_repeats
+      - id: stacks
+        type: stacks
+        if: (flags.value & 2048) != 0
       - id: lossy
         type: lossy
         if: coding != coding::exact
@@ -468,6 +471,18 @@ types:
         value: (flags.value & 1) != 0
       num_row_groups:
         value: (num_slabs.value + slabs_per_row_group.value - 1) / slabs_per_row_group.value
+
+  stacks:
+    doc: Section 5.1.
+    seq:
+      - id: num_tensors
+        type: varint
+        valid:
+          expr: _.value > 1
+      - id: distance
+        type: varint
+        valid:
+          expr: _.value > 0
 
   slices:
     doc: Section 6.9.

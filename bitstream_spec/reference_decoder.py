@@ -499,6 +499,7 @@ class Lossy:
     slices: list[list[list[float]]] | None = None  # 6.9: of each view and sample, those of runs
     network: Network | None = None  # with coding 2
     picture_step: int = 0  # with coding 2
+    stack: tuple[int, int] = (1, 1)  # 5.1: so many tensors, so far apart
     refined: bool = False  # 7.17
     logarithmic: bool = False  # 7.17
 
@@ -520,17 +521,18 @@ class Group:
 
 # The flags of a group.
 REPEATS, TASK_SNR, CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8, 16, 32
-CONSTANTS, GAINS, SLICES, REFINED, LOGARITHMIC = 64, 128, 256, 512, 1024
-ALLOWED = (REPEATS, 2047, TASK_SNR | CLAMP | DOUBLE | DEPENDENT)  # with each coding
+CONSTANTS, GAINS, SLICES, REFINED, LOGARITHMIC, STACKS = 64, 128, 256, 512, 1024, 2048
+ALLOWED = (REPEATS, 4095, TASK_SNR | CLAMP | DOUBLE | DEPENDENT)  # with each coding
 
 
 def read_head(r: Reader) -> tuple[int, int, Group]:
     """Coding, flags, and what the headers of all groups begin with."""
     coding, dtype, flags = r.u8(), r.u8(), r.varint()
     must(coding <= 2, "unknown coding")
-    must(flags <= 2047, "unknown flags of a group")
+    must(flags <= 4095, "unknown flags of a group")
     must(not flags & ~ALLOWED[coding], "a flag that does not go with the coding")
-    must(not (flags & TASK_SNR and flags & SLICES), "a task and gains of tensors or samples")
+    for pair in (TASK_SNR | SLICES, TASK_SNR | STACKS, REPEATS | STACKS):
+        must(flags & pair != pair, "two flags that do not go together")
     must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
@@ -547,10 +549,10 @@ def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile])
     coding, flags, group = read_head(r)
     dtype = group.dtype
     layout = r.layout() if coding or flags & REPEATS else ""
-    listed = None
+    listed, values = None, sum(map(math.prod, shapes))
     if flags & REPEATS:
         must(BITS[dtype] >= 8 and all(map(math.prod, shapes)), "rows of parts of bytes, or of none")
-        within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
+        within(values, "ROW_GROUP_VALUES", group.rows())
         listed = read_repeats(r.blob(), BITS[dtype])
     if not coding:
         total = sum(stored(dtype, s) // width(dtype) for s in shapes)
@@ -560,11 +562,14 @@ def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile])
         must(group.slabs == total, "the number of slabs is wrong")
         r.end()
         return group
-    within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
+    within(values, "ROW_GROUP_VALUES", group.rows())
     must(is_floating(dtype), "an element type that cannot be coded with loss")
+    stack = (r.varint(), r.varint()) if flags & STACKS else (1, 1)
+    must(stack[0] > 1 or not flags & STACKS, "stacks of one tensor")
+    shapes = stacked(shapes, *stack)
     must(r.u8() <= 2, "unknown architecture")
     prefix, grid = r.varint(), r.lengths()
-    z = group.lossy = Lossy(dtype, layout, prefix, grid)
+    z = group.lossy = Lossy(dtype, layout, prefix, grid, stack=stack)
     z.lower, z.upper = r.real(), r.real()
     r.varint()
     z.mean, z.deviation, z.step = r.real(), r.real(), r.real()
@@ -588,7 +593,7 @@ def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile])
     must(at <= len(profiles), "no such profile")
     profile = profiles[at - 1] if at else None
     z.seed = profile.seed if profile else 0
-    z.views = [view(s, layout, prefix, grid) for s in shapes]
+    z.views = [view(s, layout, prefix, grid, stack[0]) for s in shapes]
     if listed:
         group.repeats = Repeats(listed, layout, prefix, grid, shapes, group.rows())
         z.views = group.repeats.views()
@@ -713,7 +718,24 @@ class View:
     parts: list[Lattice]  # the grid, and the prefix tokens when there are any
 
 
-def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
+def stacked(shapes: list[list[int]], count: int, distance: int) -> list[list[int]]:
+    """Of each stack the shape of its tensors."""
+    must(count and distance, "stacks of nothing")
+    must(len(shapes) % (count * distance) == 0, "tensors that fill no stack")
+    order = places_of(len(shapes), count, distance)
+    for at in order if count > 1 else []:
+        must(all(shapes[i] == shapes[at[0]] for i in at), "a stack of tensors of unlike shapes")
+        must(math.prod(shapes[at[0]]), "a stack of tensors without values")
+    return [shapes[at[0]] for at in order]
+
+
+def places_of(n: int, count: int, distance: int) -> list[list[int]]:
+    """Of each stack the numbers of its tensors, of ``n`` in all."""
+    runs = range(0, n, count * distance)
+    return [[run + j * distance + i for j in range(count)] for run in runs for i in range(distance)]
+
+
+def view(shape: list[int], layout: str, prefix: int, grid: list[int], stack: int = 1) -> View:
     must(len(layout) == len(shape) and set(layout) <= set("NLHWTCD"), "layout and shape disagree")
     must("N" * layout.count("N") in layout, "the sample axes are not side by side")
     axes = [i for i, letter in enumerate(layout) if letter in "LHWT"]
@@ -732,12 +754,13 @@ def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
         if prefix:
             parts.append(Lattice(0, [prefix], [unit]))
     samples = [i for i, letter in enumerate(layout) if letter == "N"]
+    beside = [(stack, math.prod(shape))] if stack > 1 else []
     return View(
-        shape,
+        [stack, *shape] if stack > 1 else shape,
         math.prod(shape[i] for i in samples),
         strides[samples[-1]] if samples else 0,
-        within(math.prod(shape[i] for i in channel), "CHANNELS"),
-        channels_at([(shape[i], strides[i]) for i in channel]),
+        within(stack * math.prod(shape[i] for i in channel), "CHANNELS"),
+        channels_at(beside + [(shape[i], strides[i]) for i in channel]),
         parts,
     )
 
@@ -1111,7 +1134,8 @@ def read_model(
     scales = read_scales(packed, channels, of_scales, unit)
     tables = read_tables(r.blob())
     must(
-        not tables or transform not in (INTERPOLATED, *CONTEXTS), "tables in two places, or where none belong"
+        not tables or transform not in (INTERPOLATED, *CONTEXTS),
+        "tables in two places, or where none belong",
     )
     tables |= own_tables
     r.end()
@@ -2501,7 +2525,10 @@ def mantissa_of(dtype: int) -> tuple[int, int]:
 def check_refined(z: Lossy, profile: Profile | None) -> None:
     must((z.mean, z.deviation) == (0, 1), "a normalisation with refinement")
     must(not profile, "a profile with refinement")
-    must(all(model.transform in (NONE, PREDICTED, SPLIT) for model in z.models), "a transform with refinement")
+    must(
+        all(model.transform in (NONE, PREDICTED, SPLIT) for model in z.models),
+        "a transform with refinement",
+    )
     fraction, octave = math.frexp(z.step)
     bias = mantissa_of(z.dtype)[1]
     least, most = (1 - bias, bias) if not z.logarithmic else (0, BITS[z.dtype] - 2)
@@ -3279,6 +3306,8 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
                 dump.symbols[group.first + i] = decode_rows(r, z, r.u8(), low, high, bits)
             else:
                 exact.append(decode_exact(r, group.dtype, high - low))
+        if z:
+            bits = unstacked(bits, *z.stack)
         whole = b"".join([to_bytes(b) for b in bits] or exact)
         if group.repeats:
             rows = array(WORDS[width(group.dtype)], whole)
@@ -3296,6 +3325,16 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
         dump.tensors[index.names[t]].data = bytes(whole)
     dump.tensors = {name: dump.tensors[name] for name in index.names}
     return dump
+
+
+def unstacked(bits: list[array[int]], count: int, distance: int) -> list[array[int]]:
+    """The elements of tensors in order, of those of stacks."""
+    found: list[array[int]] = [array("B")] * (len(bits) * count)
+    for stack, at in zip(bits, places_of(len(found), count, distance), strict=True):
+        each = len(stack) // count
+        for j, i in enumerate(at):
+            found[i] = stack[j * each : (j + 1) * each]
+    return found
 
 
 def to_safetensors(dump: Dump) -> bytes:

@@ -19,7 +19,7 @@ from ..errors import InvalidInput
 from ..opening import open_source
 from . import batch, failures, gather, render, streams, targets
 from .info_of_profile import describe_profile, profile_lines
-from .quality import describe_quality, quality_lines
+from .quality import describe_quality, quality_lines, stacked
 
 NOWHERE = "found nowhere: -p or `featcodec profiles add` says where it is"
 SHOWN = 40  # groups, and tensors of a group, unless -v
@@ -75,7 +75,7 @@ def describe(path: str) -> dict[str, Any]:
         described: dict[Key, dict[str, Any]] = {}
         for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
             total = reader.bytes_of_rows(group) + next(headers)
-            common = describe_group(reader, group, tasks)
+            common = {"stacked": stacked(group), **describe_group(reader, group, tasks)}
             common |= describe_quality(reader, qualities[number] if qualities else None)
             values = sum(tensor.values for tensor in tensors)
             for tensor in tensors:

@@ -141,12 +141,15 @@ def _check_samples(part: PartEntry, layout: str) -> None:
 def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:
     """Raise Corrupt or LimitExceeded unless models and layout fit the tensors."""
     axes = [axis for axis, letter in enumerate(lossy.layout) if letter in CHANNEL]
+    stacked = lossy.stacks.count if lossy.stacks else 1
+    if stacked > 1 and not all(tensor.values for tensor in tensors):
+        raise Corrupt(f"a group stacks tensors like {quoted(tensors[0].name)}, some without values")
     for tensor in tensors:
         if len(tensor.shape) != len(lossy.layout):
             axes_of = f"{len(tensor.shape)} axes, its layout {quoted(lossy.layout)}"
             raise Corrupt(f"tensor {quoted(tensor.name)} has {axes_of}")
         what = f"the number of channels of tensor {quoted(tensor.name)}"
-        channels = math.prod(tensor.shape[axis] for axis in axes)
+        channels = stacked * math.prod(tensor.shape[axis] for axis in axes)
         limits.check(channels, limits.CHANNELS, what)
     for part in lossy.parts:
         if part.model is not None:
@@ -158,4 +161,5 @@ def _check_gains(lossy: Lossy, gains: PackedGains, tensors: Sequence[TensorEntry
     axes = [axis for axis, letter in enumerate(lossy.layout) if letter == SAMPLE]
     samples = sum(math.prod(tensor.shape[axis] for axis in axes) for tensor in tensors)
     count = gains.runs * (samples if gains.per_sample else len(tensors))
+    count //= lossy.stacks.count if lossy.stacks else 1
     limits.check(count, limits.SLICES, "the number of gains of tensors or samples of a group")

@@ -22,9 +22,15 @@ class Flags(IntFlag):
     SLICES = 256  # gains of tensors or samples
     REFINED = 512  # what the step leaves out follows, so that nothing is lost
     LOGARITHMIC = 1024  # elements as numbers are coded, not their values
+    STACKS = 2048  # tensors side by side, as one
 
 
-ALL = Flags(2047)
+ALL = Flags(4095)
+APART = (  # of which a group has one at most
+    Flags.TASK_SNR | Flags.SLICES,
+    Flags.TASK_SNR | Flags.STACKS,
+    Flags.REPEATS | Flags.STACKS,
+)
 ALLOWED = {
     LOSSLESS: Flags.REPEATS,
     LOSSY: ALL,
@@ -40,8 +46,9 @@ def flags_of(stated: int, coding: int) -> Flags:
     wrong = flags & ~ALLOWED[coding]
     if wrong:
         raise Corrupt(f"a group coded {NAMES[coding]} has {_named(wrong)}")
-    if flags & Flags.TASK_SNR and flags & Flags.SLICES:
-        raise Corrupt(f"a group has {_named(Flags.TASK_SNR)} and {_named(Flags.SLICES)}")
+    for pair in APART:
+        if pair in flags:
+            raise Corrupt(f"a group has {_named(pair)}, which do not go together")
     return flags
 
 

@@ -10,6 +10,7 @@ from .flags import Flags
 from .model import ARCHITECTURES, check_positive, check_values
 from .part import Part
 from .slices import PackedGains
+from .stacks import StatedStacks
 from .wire import Builder, Cursor
 
 KNOTS = struct.Struct("<24b")
@@ -45,6 +46,7 @@ class Lossy:
     refined: bool = False  # what the step leaves out follows, so that nothing is lost
     logarithmic: bool = False  # elements as numbers are coded, not their values
     slices: PackedGains | None = None  # gains of tensors or samples
+    stacks: StatedStacks | None = None  # tensors side by side, as one
 
     @property
     def transform(self) -> str:
@@ -73,6 +75,7 @@ class Lossy:
             Flags.SLICES: self.slices is not None,
             Flags.REFINED: self.refined,
             Flags.LOGARITHMIC: self.logarithmic,
+            Flags.STACKS: self.stacks is not None,
         }
         flags = Flags(0)
         for flag, there in stated.items():
@@ -81,6 +84,8 @@ class Lossy:
 
     def pack(self, out: Builder) -> None:
         """Write all but the layout and the flags, which lie before."""
+        if self.stacks is not None:
+            self.stacks.pack(out)
         out.u8(ARCHITECTURES.index(self.architecture))
         out.varint(self.prefix)
         limits.check_input(len(self.grid), limits.RANK, "the rank of a grid", "merge some axes")
@@ -109,6 +114,7 @@ class Lossy:
     @classmethod
     def unpack(cls, cursor: Cursor, layout: str, flags: Flags, neural: bool, bits: int) -> "Lossy":
         """Read what `pack` writes, of elements of so many bits; raise Corrupt for broken rules."""
+        stacks = StatedStacks.unpack(cursor) if flags & Flags.STACKS else None
         architecture = ARCHITECTURES[cursor.choice(len(ARCHITECTURES), "an architecture")]
         prefix = cursor.varint()
         rank = limits.check(cursor.u8(), limits.RANK, "the rank of a grid")
@@ -150,6 +156,7 @@ class Lossy:
             bool(flags & Flags.REFINED),
             bool(flags & Flags.LOGARITHMIC),
             slices,
+            stacks,
         )
 
 

@@ -34,6 +34,7 @@ from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
 from .tensors.known import Known
+from .tensors.stacks import with_stacks
 from .workers import Workers
 from .worst import Worst
 
@@ -121,20 +122,23 @@ def _grouped(
     judge = judge_at(quality.decibels, profile, options)
     if quality.lossless:
         return exact_groups(source, options, judge)
-    if not profile:
-        return group_tensors(source, options, lossless=False, judge=judge)
     # On so little as a sample of one tensor, a profile looks better than it is.
-    joins = judge_at(quality.decibels, None, options)
-    entries = [entry for _, entry in profile.entries_of(task=False)]
-    return group_tensors(
+    joins = judge_at(quality.decibels, None, options) if profile else None
+    entries = [entry for _, entry in profile.entries_of(task=False)] if profile else []
+    groups = group_tensors(
         source, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
     )
+    of_task = profile is not None and bool(profile.entries_of(task=True))
+    if judge is None or (quality.snr is None and quality.bpfp is None) or of_task:
+        return groups
+    return with_stacks(groups, source.tensors, judge, options.pool)
 
 
 def _kinds(groups: Sequence[Group | ExactGroup]) -> list[tuple]:
     """Return what tells one way to group tensors from another."""
     return [
-        (tuple(g.names), g.layout) if isinstance(g, Group) else (tuple(g.names),) for g in groups
+        (tuple(g.names), g.layout, g.stacks) if isinstance(g, Group) else (tuple(g.names),)
+        for g in groups
     ]
 
 

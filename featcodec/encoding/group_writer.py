@@ -14,6 +14,7 @@ from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
 from ..container.group import GroupHeader
 from ..container.lossy import Lossy
 from ..container.slices import PackedGains
+from ..container.stacks import StatedStacks
 from ..container.writer import Writer
 from ..elements import BITS
 from ..entropy import integers
@@ -156,7 +157,7 @@ class GroupWriter:
     def _header(self, choice: Choice, slices: SliceGains | None) -> GroupHeader:
         """Return the header of row groups that come next in the file; not yet what they reach."""
         group, grid = self.group, self.group.grid(choice.block)
-        profile = None
+        profile, stacks = None, group.stacks
         if choice.uses_profile:
             assert self.profile is not None
             profile = self.writer.profile(self.profile.digest)
@@ -185,6 +186,7 @@ class GroupWriter:
             refined=choice.refinement is not None,
             logarithmic=choice.refinement is not None and choice.refinement.logarithmic,
             slices=None if slices is None else packed(slices),
+            stacks=None if stacks is None else StatedStacks(stacks.count, stacks.distance),
         )
         first = len(self.writer.index.sections)
         per = slabs_per_row_group(grid, self.size, BITS[group.dtype] // 8)

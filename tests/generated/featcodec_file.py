@@ -740,7 +740,7 @@ class FeatcodecFile(KaitaiStruct):
                 raise kaitaistruct.ValidationNotInEnumError(self.dtype, self._io, u"/types/grup/seq/1")
             self.flags = FeatcodecFile.Varint(self._io, self, self._root)
             _ = self.flags
-            if not  ((_.value < 2048) and ( ((self.coding != FeatcodecFile.Coding.exact) or (_.value < 2)) ) and ( ((self.coding != FeatcodecFile.Coding.network) or (_.value & 2017 == 0)) ) and (_.value & 258 != 258) and ( ((_.value & 1536 == 0) or ( ((_.value & 1536 != 1024) and (_.value & 508 == 8)) )) )) :
+            if not  ((_.value < 4096) and ( ((self.coding != FeatcodecFile.Coding.exact) or (_.value < 2)) ) and ( ((self.coding != FeatcodecFile.Coding.network) or (_.value & 4065 == 0)) ) and (_.value & 258 != 258) and (_.value & 2050 != 2050) and (_.value & 2049 != 2049) and ( ((_.value & 1536 == 0) or ( ((_.value & 1536 != 1024) and (_.value & 508 == 8)) )) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/grup/seq/2")
             self.num_slabs = FeatcodecFile.Varint(self._io, self, self._root)
             self.slabs_per_row_group = FeatcodecFile.Varint(self._io, self, self._root)
@@ -761,6 +761,10 @@ class FeatcodecFile(KaitaiStruct):
             if self.has_repeats:
                 pass
                 self.repeats = FeatcodecFile.SizedRepeats(self._io, self, self._root)
+
+            if self.flags.value & 2048 != 0:
+                pass
+                self.stacks = FeatcodecFile.Stacks(self._io, self, self._root)
 
             if self.coding != FeatcodecFile.Coding.exact:
                 pass
@@ -787,6 +791,10 @@ class FeatcodecFile(KaitaiStruct):
             if self.has_repeats:
                 pass
                 self.repeats._fetch_instances()
+
+            if self.flags.value & 2048 != 0:
+                pass
+                self.stacks._fetch_instances()
 
             if self.coding != FeatcodecFile.Coding.exact:
                 pass
@@ -2499,6 +2507,31 @@ class FeatcodecFile(KaitaiStruct):
             self.gains._fetch_instances()
 
 
+    class Stacks(KaitaiStruct):
+        """Section 5.1."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Stacks, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_tensors = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_tensors
+            if not _.value > 1:
+                raise kaitaistruct.ValidationExprError(self.num_tensors, self._io, u"/types/stacks/seq/0")
+            self.distance = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.distance
+            if not _.value > 0:
+                raise kaitaistruct.ValidationExprError(self.distance, self._io, u"/types/stacks/seq/1")
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_tensors._fetch_instances()
+            self.distance._fetch_instances()
+
+
     class String(KaitaiStruct):
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.String, self).__init__(_io)
@@ -2795,4 +2828,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "da4979ca0f4f868c760c20f8eaefd734e97b6c65712e29a2bdc204db17d6e6fb"
+KSY_SHA256 = "237dec78fea02eeff63585f7a3292ca20c9793d6dffa812a43f5c95ff0cbe5df"

@@ -168,6 +168,8 @@ def group(data: bytes) -> tuple[Fields, int | None]:
         found.append(repeats(parser.blob()))
     if not coding:
         return found, None
+    if flags & Flags.STACKS:
+        found += parser.fields("varint", "varint")
     found.append(parser.field("u8"))
     prefix = parser.field("varint")
     found += [prefix, *axes(parser), *parser.fields("real", "real", "varint", *["real"] * 3)]

@@ -43,9 +43,10 @@ def by_hand() -> Iterator[Vector]:
         repeats,
         slices,
         split,
+        stacks,
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
     topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
-    topics += (low_rank, beside, joined, slices, layers)
+    topics += (low_rank, beside, joined, slices, layers, stacks)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

@@ -257,7 +257,11 @@ def faults_of_means() -> Iterator[Vector]:
             with_means(b"", reflectors=1),
             maps,
         ),
-        "means-cube": ("transform context-means with blocks that are cubes", with_means(b""), volume),
+        "means-cube": (
+            "context-means with blocks that are cubes",
+            with_means(b""),
+            volume,
+        ),
         "means-large": ("an expected mean of 4097", with_means(integers.pack(large)), maps),
         "means-few": ("one expected mean too few", with_means(integers.pack(count)), maps),
         "means-no-table": ("no table of means", with_means(b"", b""), maps),
@@ -274,4 +278,4 @@ def faults_of_means() -> Iterator[Vector]:
     }
     for name, (reason, change, data) in cases.items():
         yield fault(name, reason, rewrite(data, change))
-    yield fault("means-entry", "transform context-means in an entry of a profile", of_profile, profile)
+    yield fault("means-entry", "context-means in an entry", of_profile, profile)

@@ -105,7 +105,7 @@ def encoded() -> dict[str, Encoded]:
     found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
     scalar = {name: replace(made, dependent=False) for name, made in found.items() if name < "170"}
     found |= scalar | _repeated() | _refined() | _cut() | _of_task() | _weak() | _layers()
-    return found
+    return found | _stacks()
 
 
 def _of_task() -> dict[str, Encoded]:
@@ -459,3 +459,34 @@ def _layers() -> dict[str, Encoded]:
         "352-layers": coded(stream.transpose(0, 2, 1, 3), "NLCD", 15),
         "353-layers-first": coded(unlike, "CLD", 20),
     }
+
+
+def _stacks() -> dict[str, Encoded]:
+    """A tensor for each layer, of several samples, of unlike scales, and with prefix tokens."""
+    rng = np.random.default_rng(36)
+    mixing = rng.normal(size=(8, 24))
+
+    def stream(tokens: int) -> np.ndarray:
+        steps = rng.normal(size=(5, tokens, 8)) * np.array([1, 0.3, 0.3, 0.2, 0.4])[:, None, None]
+        noise = rng.normal(size=(5, tokens, 24)) / 20
+        return ((steps.cumsum(axis=0) @ mixing) + noise).astype(np.float32)
+
+    one, pair = stream(150), (stream(75), stream(85))
+    maps = stream(10 * 17).reshape(5, 10, 17, 24)
+    unlike = one * np.array([1, 5, 2, 9, 1], np.float32)[:, None, None]
+    unlike[2, 8, 3] = np.nan
+    samples_first = {f"s{i}.layer_{j}": x[j] for i, x in enumerate(pair) for j in range(5)}
+    layers_first = {f"layer_{j}.s{i}": x[j] for j in range(5) for i, x in enumerate(pair)}
+    blocks = {f"block_{j}": x for j, x in enumerate(maps)}
+    return {
+        "360-stack": _stacked({f"layer_{j}": x for j, x in enumerate(unlike)}, "LD", 20),
+        "361-stacks": _stacked(samples_first, "LD", 15),
+        "362-stacks-apart": _stacked(layers_first, "LD", 15),
+        "363-stack-with-prefix": _stacked(blocks, "NLD:1+4x4", 12),
+    }
+
+
+def _stacked(tensors: Tensors, layout: str, snr: float) -> Encoded:
+    return Encoded(
+        tensors, {"layout": layout}, {"snr": snr}, shows=lambda header: bool(header.lossy.stacks)
+    )

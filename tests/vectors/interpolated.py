@@ -120,7 +120,7 @@ def faults() -> Iterator[Vector]:
 
     bare = {"fields": fields, "scales": b"", "tables": b""}
     profile, of_profile = entry_of("interpolated", **bare)
-    yield fault("interpolated-entry", "transform interpolated in an entry of a profile", of_profile, profile)
+    yield fault("interpolated-entry", "interpolated in an entry", of_profile, profile)
     yield fault(
         "interpolated-dependent",
         "transform interpolated with dependent quantisation",

@@ -34,6 +34,7 @@ def layers_of(samples: Samples) -> int:
     group = samples.group
     axis = layers_axis(group.layout)
     layers = 1 if axis is None else group.shapes[0][axis]
+    layers = layers if group.stacks is None else group.stacks.count
     each = samples.channels // layers
     enough = samples.group.values >= LEAST_TOKENS * each * samples.channels
     few = 2 <= layers <= MOST_LAYERS
