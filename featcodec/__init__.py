@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .request import Quality as Quality
     from .writing.writer import Writer as Writer
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _LAZY = {
     "Codec": "message",
