@@ -97,7 +97,7 @@ def constants(header: GroupHeader) -> bool:
 
 def mode(*names: str) -> Callable[[GroupHeader], bool]:
     """Return whether a group is coded in one of some modes."""
-    return lambda header: header.lossy is None or header.lossy.transform in names
+    return lambda header: header.lossy is not None and header.lossy.transform in names
 
 
 def encoded() -> dict[str, Encoded]:
@@ -295,7 +295,7 @@ def _bounded() -> dict[str, Encoded]:
         "132-predicted-lines": coded(waves((12, 5, 22, 1))[..., 0], NDL, 0.05, "predicted"),
         "133-predicted-exceptions": coded(odd, NCHW, 0.01, "predicted"),
         "134-split-peak": coded(np.minimum(sparse, 2)[:, :, 0], NCHW, 0.003, "split"),
-        "135-split-volume": replace(coded(sparse, {"layout": "NCTHW"}, 0.02, "split"), lossy=True),
+        "135-split-volume": coded(sparse, {"layout": "NCTHW"}, 0.005, "split"),
     }
 
 
