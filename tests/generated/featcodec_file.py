@@ -2718,7 +2718,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.number = FeatcodecFile.Varint(self._io, self, self._root)
             _ = self.number
-            if not _.value < 4446:
+            if not _.value < 2340:
                 raise kaitaistruct.ValidationExprError(self.number, self._io, u"/types/wide_numbered_table/seq/0")
             self.table = FeatcodecFile.Table(self._io, self, self._root)
 
@@ -2751,4 +2751,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "a3c81e4ecbac4839dd5aa68cc217acb37fe3156a35ff45f82348029f3cf07865"
+KSY_SHA256 = "67a62937e5394f5c8d92e4a84737ab5d73991212859b60f9aa2832b5a42c5fce"
