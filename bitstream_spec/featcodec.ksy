@@ -996,7 +996,7 @@ types:
       - id: number
         type: varint
         valid:
-          expr: _.value < 4446
+          expr: _.value < 2340
       - id: table
         type: table
 

@@ -1483,7 +1483,7 @@ def read_own_tables(data: bytes) -> dict[int, Table]:
     r = Deflated(data, 2**20)
     while r.left():
         number = r.varint()
-        must(last < number < 234 * 19, "table numbers do not ascend, or are too large")
+        must(last < number < 234 * 10, "table numbers do not ascend, or are too large")
         tables[number], last = read_table(r), number
     r.end()
     return tables
@@ -1901,12 +1901,14 @@ def places_near(y: int, x: int, size: tuple[int, ...], offsets: Pass) -> list[in
 
 def with_shape(number: int, number_of_pass: int, around: list[int], model: Model) -> int:
     """The table number of 7.15 from that of 7.9."""
-    a, b, c, d = around or (0, 0, 0, 0)
-    if number_of_pass in (1, 3):
+    if number_of_pass < 2:
+        return number
+    a, b, c, d = around
+    if number_of_pass == 3:
         b, c, d = d, b, c
     v, n = abs(a - b) + abs(c - d), a + b + c + d
     z = max(2 - [a, b, c, d].count(0), 0)
-    k = 3 * z + (4 * v > n) + (2 * v > n) + 9 * (number_of_pass < 2)
+    k = 3 * z + (4 * v > n) + (2 * v > n)
     s = 234 * (1 + k) + number
     return s if any(s + of in model.tables for of in (0, 78, 156)) else number
 

@@ -2795,7 +2795,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.number = FeatcodecFile.Varint(self._io, self, self._root)
             _ = self.number
-            if not _.value < 4446:
+            if not _.value < 2340:
                 raise kaitaistruct.ValidationExprError(self.number, self._io, u"/types/wide_numbered_table/seq/0")
             self.table = FeatcodecFile.Table(self._io, self, self._root)
 
@@ -2828,4 +2828,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "237dec78fea02eeff63585f7a3292ca20c9793d6dffa812a43f5c95ff0cbe5df"
+KSY_SHA256 = "e0d78232e3bd42100a91f7a7e007f1e99da0275ca5b05d96e048b6d0e36edfb9"

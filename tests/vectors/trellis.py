@@ -71,7 +71,9 @@ def of_maps() -> bytes:
 def of_shapes() -> bytes:
     """Code the same with tables of shapes."""
     own = {number: table for number, table in OF_MAPS.items() if number < shapes.NUMBERS}
-    for number, quantiser, shape in itertools.product(range(6, 78, 3), range(-1, 2), range(18)):
+    for number, quantiser, shape in itertools.product(
+        range(6, 78, 3), range(-1, 2), range(shapes.SHAPES)
+    ):
         if (number + quantiser + shape) % 4:
             mine = contexts.of_quantiser(number, quantiser)
             own[shapes.with_shape(mine, shape)] = Table(2 + shape, 0, 100 + shape, 128, (99, 95))
@@ -86,7 +88,7 @@ def of_sparse_shapes() -> bytes:
     """
     own = {
         shapes.with_shape(number, shape): Table(3, 0, 180 - shape, 128, (140, 120))
-        for number, shape in itertools.product(range(78), range(18))
+        for number, shape in itertools.product(range(78), range(shapes.SHAPES))
         if number % contexts.CLASSES < contexts.LEAST and (number + shape) % 3
     }
     fields = ContextFields(integers.pack(np.arange(144) % 60), coder.pack_tables(own))
