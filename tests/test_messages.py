@@ -41,7 +41,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run("train", here / f"{number}.safetensors", "-o", profile, "-q")
     for name, more in (("x", []), ("two", []), ("needy", ["-p", here / "apart" / "0" / "p.fcp"])):
         source = here / f"{'x' if more else name}.safetensors"
-        assert run("encode", source, "-o", here / f"{name}.fcz", "--snr", "1", *more).status == 0
+        assert (
+            run(
+                "encode", source, "-o", here / f"{name}.fcz", "--snr", "9" if more else "1", *more
+            ).status
+            == 0
+        )
     return here
 
 
