@@ -148,7 +148,7 @@ def _better(
 ) -> Group | None:
     """Return tensors as a group of stacks, where that takes clearly fewer bits than some groups.
 
-    Repeated rows, such as padding, are left out of tensors and not of stacks: there are none.
+    Repeated rows are left out of tensors and not of stacks. Padding is to come back as it is.
     """
     model = groups[0]
     names = {tensor.name for tensor in tensors}
@@ -161,14 +161,15 @@ def _better(
         if layout.channel_axes
     ]
     candidates = [one for one in candidates if one.channels <= limits.CHANNELS]
-    if not candidates or _has_repeats(candidates[0]):
+    if not candidates or any(map(_is_padded, candidates)):
         return None
     bits = [judge(one if pool else evened(one, UNLIKE)) for one in candidates]
     apart = [one for group in groups if (one := _some(group, names)) is not None]
     judged = apart[:: -(-len(apart) // JUDGED)]
-    total = sum(map(judge, judged)) * sum(g.present for g in apart)
+    total = sum(judge(group.without_repeats or group) for group in judged)
+    total *= sum(group.present for group in apart) / sum(group.present for group in judged)
     best = min(range(len(bits)), key=bits.__getitem__)
-    less = bits[best] < CLEARLY * total / sum(g.present for g in judged)
+    less = bits[best] < CLEARLY * total
     return candidates[best] if less else None
 
 
@@ -188,8 +189,8 @@ def _stacked(tensors: Sequence[Tensor], stacks: Stacks, layout: Layout, like: Gr
     )
 
 
-def _has_repeats(group: Group) -> bool:
-    """Return whether a tensor in the middle of a stack has repeated rows."""
+def _is_padded(group: Group) -> bool:
+    """Return whether a tensor in the middle of a stack has constant rows."""
     assert group.stacks is not None
     i = group.stacks.member(0, group.stacks.count // 2)
     one = replace(
@@ -199,7 +200,8 @@ def _has_repeats(group: Group) -> bool:
         tensor=lambda _: group.tensor(i),
         stacks=None,
     )
-    return one.without_repeats is not None
+    found = one.without_repeats
+    return found is not None and found.rows is not None and bool(found.rows.runs.constants)
 
 
 def _some(group: Group, names: Collection[str]) -> Group | None:
