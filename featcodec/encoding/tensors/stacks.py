@@ -11,13 +11,13 @@ from ... import limits
 from ...align.layout import Layout, infer
 from ...align.stacks import Stacks
 from ...tensors import Tensor
-from ..fit.layered import ALIKE, MOST_LAYERS
 from ..layers import UNLIKE, evened
+from .alike import ALIKE, MOST_LAYERS, likeness
 from .axes import CLEARLY
 from .group import Group
 from .labels import stem_of
 from .lossless import LosslessGroup
-from .places import MINUTE, probed
+from .places import probed
 from .wholes import wholes
 
 MOST_NUMBERS = 512  # that may be those of layers
@@ -75,7 +75,7 @@ def _layers(tensors: list[Tensor]) -> Iterator[tuple[list[Tensor], Stacks]]:
     for column in range(len(fields[0])):
         first = _first_stack(tensors, fields, column)
         if first:
-            best = max(best, (_likeness(first), column))
+            best = max(best, (likeness(probed(first, len(first))), column))
     column = best[1]
     if column < 0:
         return
@@ -113,18 +113,6 @@ def _first_stack(
     whole = len(found) == len(values) and len(tensors) % len(values) == 0
     few = 2 <= len(values) <= MOST_NUMBERS
     return [tensor for _, tensor in sorted(found, key=lambda one: one[0])] if whole and few else []
-
-
-def _likeness(layers: Sequence[Tensor]) -> float:
-    """Return the mean correlation of layers with the next ones."""
-    before, found = None, list[float]()
-    for values in probed(layers, len(layers)):
-        rows = values.reshape(-1, values.shape[-1])
-        rows = rows - rows.mean(axis=0)
-        rows /= max(float(np.linalg.norm(rows)), MINUTE)
-        found += [] if before is None else [float(np.vdot(before, rows))]
-        before = rows
-    return float(np.mean(found))
 
 
 def _stacks(keys: Sequence[tuple[int, tuple]], shapes: Sequence[tuple[int, ...]]) -> Stacks | None:
