@@ -11,13 +11,13 @@ from ... import limits
 from ...align.layout import Layout, infer
 from ...align.stacks import Stacks
 from ...tensors import Tensor
-from ..fit.layered import ALIKE, MOST_LAYERS
 from ..layers import UNLIKE, evened
+from .alike import ALIKE, MOST_LAYERS, likeness
 from .axes import CLEARLY
 from .group import Group
 from .labels import stem_of
 from .lossless import LosslessGroup
-from .places import MINUTE, probed
+from .places import probed
 from .wholes import wholes
 
 MOST_NUMBERS = 512  # that may be those of layers
@@ -75,7 +75,7 @@ def _layers(tensors: list[Tensor]) -> Iterator[tuple[list[Tensor], Stacks]]:
     for column in range(len(fields[0])):
         first = _first_stack(tensors, fields, column)
         if first:
-            best = max(best, (_likeness(first), column))
+            best = max(best, (likeness(probed(first, len(first))), column))
     column = best[1]
     if column < 0:
         return
@@ -115,18 +115,6 @@ def _first_stack(
     return [tensor for _, tensor in sorted(found, key=lambda one: one[0])] if whole and few else []
 
 
-def _likeness(layers: Sequence[Tensor]) -> float:
-    """Return the mean correlation of layers with the next ones."""
-    before, found = None, list[float]()
-    for values in probed(layers, len(layers)):
-        rows = values.reshape(-1, values.shape[-1])
-        rows = rows - rows.mean(axis=0)
-        rows /= max(float(np.linalg.norm(rows)), MINUTE)
-        found += [] if before is None else [float(np.vdot(before, rows))]
-        before = rows
-    return float(np.mean(found))
-
-
 def _stacks(keys: Sequence[tuple[int, tuple]], shapes: Sequence[tuple[int, ...]]) -> Stacks | None:
     """Return how tensors of a layer and a rest of their names are stacks, all in one order."""
     places = [i for i, (_, rest) in enumerate(keys) if rest == keys[0][1]]
@@ -148,7 +136,7 @@ def _better(
 ) -> Group | None:
     """Return tensors as a group of stacks, where that takes clearly fewer bits than some groups.
 
-    Repeated rows, such as padding, are left out of tensors and not of stacks: there are none.
+    Repeated rows are left out of tensors and not of stacks. Padding is to come back as it is.
     """
     model = groups[0]
     names = {tensor.name for tensor in tensors}
@@ -161,14 +149,15 @@ def _better(
         if layout.channel_axes
     ]
     candidates = [one for one in candidates if one.channels <= limits.CHANNELS]
-    if not candidates or _has_repeats(candidates[0]):
+    if not candidates or any(map(_is_padded, candidates)):
         return None
     bits = [judge(one if pool else evened(one, UNLIKE)) for one in candidates]
     apart = [one for group in groups if (one := _some(group, names)) is not None]
     judged = apart[:: -(-len(apart) // JUDGED)]
-    total = sum(map(judge, judged)) * sum(g.present for g in apart)
+    total = sum(judge(group.without_repeats or group) for group in judged)
+    total *= sum(group.present for group in apart) / sum(group.present for group in judged)
     best = min(range(len(bits)), key=bits.__getitem__)
-    less = bits[best] < CLEARLY * total / sum(g.present for g in judged)
+    less = bits[best] < CLEARLY * total
     return candidates[best] if less else None
 
 
@@ -188,8 +177,8 @@ def _stacked(tensors: Sequence[Tensor], stacks: Stacks, layout: Layout, like: Gr
     )
 
 
-def _has_repeats(group: Group) -> bool:
-    """Return whether a tensor in the middle of a stack has repeated rows."""
+def _is_padded(group: Group) -> bool:
+    """Return whether a tensor in the middle of a stack has constant rows."""
     assert group.stacks is not None
     i = group.stacks.member(0, group.stacks.count // 2)
     one = replace(
@@ -199,7 +188,8 @@ def _has_repeats(group: Group) -> bool:
         tensor=lambda _: group.tensor(i),
         stacks=None,
     )
-    return one.without_repeats is not None
+    found = one.without_repeats
+    return found is not None and found.rows is not None and bool(found.rows.runs.constants)
 
 
 def _some(group: Group, names: Collection[str]) -> Group | None:
