@@ -19,6 +19,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 COMMANDS = {
+    "suggest": "Print the quality to encode dumps with.",
     "encode": "Encode dumps of features.",
     "decode": "Decode files back to dumps.",
     "info": "Show what a file or a profile holds.",

@@ -184,6 +184,23 @@ def accuracy() -> Table:
     return table(("features", "metric", *(f"{snr} dB" for snr in SNRS)), rows)
 
 
+def lost() -> Table:
+    """Lines of CSV: what each task loses at an SNR, for `featcodec suggest`."""
+    whole, found = points("tasks")
+    lines = ["features,snr_db,lost_with_profile,lost_without"]
+    for dump, metric in whole.items():
+        with_profile, without = (
+            {asked: metric - value for _, value, asked in found[dump, codec]}
+            for codec in ("profile", "featcodec")
+        )
+        for asked in sorted(with_profile):
+            losses = (
+                f"{one[asked]:.4f}".replace("-0.0000", "0.0000") for one in (with_profile, without)
+            )
+            lines.append(f"{dump},{asked:g},{','.join(losses)}")
+    return lines
+
+
 def recommended() -> Table:
     rows = []
     for row in data("recommended"):
