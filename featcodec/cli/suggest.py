@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DUMPS, BYTES = 4, 4 << 20  # that are encoded where no task is given, and of each of them
 NO_FEATURES = "holds no features: whatever the quality is, all of it is kept bit for bit"
-HIGHEST = 30.0  # dB: above, nothing was lost that is not chance
+HIGHEST = 30.0  # dB that are shown: above, what was lost is chance
 
 
 @click.command()

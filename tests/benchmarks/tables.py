@@ -194,10 +194,8 @@ def lost() -> Table:
             for codec in ("profile", "featcodec")
         )
         for asked in sorted(with_profile):
-            losses = (
-                f"{one[asked]:.4f}".replace("-0.0000", "0.0000") for one in (with_profile, without)
-            )
-            lines.append(f"{dump},{asked:g},{','.join(losses)}")
+            losses = [round(one[asked], 4) + 0.0 for one in (with_profile, without)]  # never -0.0
+            lines.append(f"{dump},{asked:g},{losses[0]:.4f},{losses[1]:.4f}")
     return lines
 
 
