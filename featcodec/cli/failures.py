@@ -1,15 +1,16 @@
 """What went wrong, in one line, and the exit status it stands for."""
 
 import ast
+import contextlib
 import re
 import shlex
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 
-from ..errors import FeatcodecError
+from ..errors import FeatcodecError, InvalidInput
 from . import render
 from .streams import STREAM
 
@@ -27,6 +28,19 @@ TYPED = {
 }
 DROPPED = r"""with rules=\{('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"): 'drop'\}"""  # of a name
 ARGUMENT = re.compile("|".join([DROPPED, *map(re.escape, TYPED)]))
+
+
+@contextlib.contextmanager
+def usage() -> Iterator[None]:
+    """Turn what is wrong with an option into a usage error; a missing package is none."""
+    from ..functions import MissingPackage
+
+    try:
+        yield
+    except MissingPackage:
+        raise
+    except InvalidInput as error:
+        raise click.UsageError(as_typed(str(error))) from None
 
 
 class InternalError(FeatcodecError):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import failures
+
 if TYPE_CHECKING:
     from ..container.model import ProfileEntry
     from ..request import Options
@@ -113,7 +115,8 @@ class Asked:
         from ..functions import named_function
 
         if self.score:
-            score = named_function(self.score, "--task")  # says so where torch is missing
+            with failures.usage():
+                score = named_function(self.score, "--task")  # says so where torch is missing
             from ..training.judges import ByScore
 
             return ByScore(self.score, score)
@@ -171,8 +174,9 @@ class Asked:
         """Return the heads with their weights and outputs."""
         from ..functions import named_function
 
-        for text in self.heads:
-            named_function(self._weight(text)[0], "--head")  # says so where torch is missing
+        with failures.usage():
+            for text in self.heads:
+                named_function(self._weight(text)[0], "--head")  # says so where torch is missing
         from ..training.head import Head
 
         outputs = self.outputs if len(self.outputs) > 1 else [self.outputs[0]] * len(self.heads)
