@@ -56,6 +56,7 @@ OLD_TORCH = Kind(
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19",),
     advice=ENCODE,
 )
+DUMPS = (SAFETENSORS, NPZ, NPY, TORCH, OLD_TORCH)  # that are read
 KINDS = (
     FEATCODEC,
     NPZ,

@@ -5,10 +5,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import failures, render
+
+if TYPE_CHECKING:
+    from ..evaluate.judged import Head
 
 PACKAGES = ("matplotlib", "bjontegaard")
 DEFAULT_SNRS = "5,10,20,30"
@@ -99,28 +103,34 @@ def command(
     by that, hardly by an accuracy. With quality=task-snr, --snr holds task SNRs of a profile.
     """
     from ..evaluate.codecs import parse
-    from ..evaluate.judged import Head, load_task
     from ..evaluate.packages import load
     from ..evaluate.run import Evaluation
-    from ..functions import named_function
 
     for package in PACKAGES:
         load(package, "featcodec eval", "eval")
     with failures.usage():
         codecs = [parse(text) for text in specifications]
-        scorer = (task, load_task(task)) if task else None
-        behind = Head(head, named_function(head, "--head"), outputs) if head else None
+        judges = judged_by(task, head, outputs)
     labels = [codec.label for codec in codecs]
     anchor = anchor or labels[0]
     if anchor not in labels:
         raise click.UsageError(f"--anchor {anchor}: no codec has this name")
-    evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), scorer, behind)
+    evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), *judges)
     points = len(dumps) * sum(1 for _ in evaluation.points())
     with progress(points, no_progress) as advance:
         measurements = evaluation.measure(advance)
     deltas = evaluation.write(measurements, anchor)
     report(measurements, deltas, {codec.label: codec.beside for codec in codecs if codec.beside})
     return 1 if evaluation.unexpected else 0
+
+
+def judged_by(task: str | None, head: str | None, outputs: str) -> "tuple[Any, Head | None]":
+    """Return a task by its name and function, and a head; None for what is not asked for."""
+    from ..evaluate.judged import Head, load_task
+    from ..functions import named_function
+
+    scorer = (task, load_task(task)) if task else None
+    return scorer, Head(head, named_function(head, "--head"), outputs) if head else None
 
 
 @contextlib.contextmanager

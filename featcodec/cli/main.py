@@ -22,7 +22,7 @@ COMMANDS = {
     "suggest": "Print the quality to encode dumps with.",
     "encode": "Encode dumps of features.",
     "decode": "Decode files back to dumps.",
-    "info": "Show what a file or a profile holds.",
+    "info": "Show what a file or a profile holds, and how a dump would be coded.",
     "append": "Add dumps to a file.",
     "concat": "Join files without coding anew.",
     "recover": "Make a file of what an interrupted writer left.",
