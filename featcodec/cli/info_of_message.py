@@ -61,6 +61,6 @@ def message_lines(found: dict[str, Any]) -> list[str]:
     at = found["profile_at"] or "neither beside it nor among those that `featcodec profiles` lists"
     return [
         *lines,
-        f"  step {found['step']:.4g} deviations, entry {found['entry']} of the profile whose SHA-256 begins"
-        f" with {found['profile']}: {at}",
+        f"  step {found['step']:.4g} deviations, entry {found['entry']}",
+        f"  needs the profile whose SHA-256 begins with {found['profile']}: {at}",
     ]
