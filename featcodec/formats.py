@@ -114,6 +114,22 @@ KINDS = (
 )
 
 
+TEXT = Kind(
+    "text",
+    (),
+    advice="make a dump of its numbers",
+    imports="numpy as np",
+    tensors='{"features": np.loadtxt({path}, delimiter=",")}',
+)
+
+
+def hint_of_unknown(head: bytes, path: object) -> str:
+    """Return what to do with a file of no kind that is known, which begins so."""
+    if head.isascii() and head.decode().replace("\n", "").replace("\r", "").isprintable():
+        return f"it is {TEXT.hint(path)}"
+    return "make it one, as numpy.savez does"
+
+
 def recognise(head: bytes) -> Kind | None:
     """Return the kind of a file that begins so, None when it is not known."""
     if SAFETENSORS.matches(head) and int.from_bytes(head[:8], "little") <= LARGEST_HEADER:

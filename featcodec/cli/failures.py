@@ -24,6 +24,10 @@ TYPED = {
     "use overwrite=True": "use --force",
     "with tensors=[NAME]": "with --tensor NAME",
     "add dtype='F32'": "add --dtype F32",
+    "use transform='auto'": "use --transform auto",
+    "add transform='neural'": "add --transform neural",
+    "with row_snr every": "with --row-snr every",
+    "without pool the": "without --pool the",
     "give it as profile,": "name its file with --profile,",
 }
 DROPPED = r"""with rules=\{('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"): 'drop'\}"""  # of a name
