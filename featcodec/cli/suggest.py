@@ -72,7 +72,7 @@ def command(
     The table behind it goes to standard error, so that this works:
 
     \b
-      featcodec encode DUMP $(featcodec suggest -q DUMP)
+      featcodec encode DUMP $(featcodec suggest DUMP)
     """
     from ..request import Options
 
