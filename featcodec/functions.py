@@ -20,11 +20,18 @@ def named(text: str, option: str, what: str = "FUNCTION") -> Any:
     Raises InvalidInput when there is nothing of this name, or when the module itself fails.
     """
     module, _, name = text.partition(":")
+    if module.endswith(".py"):
+        raise InvalidInput(f"{option} {text}: write the module without .py, {module[:-3]}:{name}")
     if not (module and name):
-        raise InvalidInput(f"{option} {text}: write MODULE:{what}")
+        dotted = ":".join(module.rsplit(".", 1))
+        such = f", {dotted}" if module != dotted else ""
+        raise InvalidInput(f"{option} {text}: write MODULE:{what}{such}")
     sys.path.insert(0, str(Path.cwd()))
     try:
         return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        where = "; modules are found in the current folder and on PYTHONPATH"
+        raise InvalidInput(f"{option} {text}: {error}{where}") from None
     except (ImportError, AttributeError) as error:
         raise InvalidInput(f"{option} {text}: {error}") from None
     except Exception as error:  # of the module, when it is run

@@ -23,6 +23,7 @@ from featcodec.cli import render
 from featcodec.cli.failures import as_typed
 from featcodec.dumps import Dump
 from featcodec.errors import FeatcodecError, InvalidInput
+from featcodec.functions import named
 from featcodec.joining import append_file, concat_files
 from featcodec.numpy import load, load_file, save, save_file
 from featcodec.request import Options, Quality
@@ -256,6 +257,25 @@ def test_mistakes_of_usage_are_told_apart_from_inputs_that_fail(folder: Path) ->
     assert "there is no folder" in run("encode", x, "-o", folder / "no" / "x.fcz").failed(1)
     assert not (folder / "no").exists()
     assert "no name that is listed" in run("profiles", "show", "nothing").failed(1)
+
+
+def test_a_function_that_is_named_in_another_way_is_answered_with_the_way_to_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("of_mine.py").write_text("def f(): return 1\n")
+    Path("broken_one.py").write_text("1 / 0\n")
+    assert named("of_mine:f", "--task")() == 1
+    for text, said in (
+        ("of_mine.py:f", "without .py, of_mine:f"),
+        ("of_mine.f", "MODULE:FUNCTION, of_mine:f"),
+        ("of_mine", "write MODULE:FUNCTION$"),
+        ("of_mine:g", "has no attribute 'g'"),
+        ("not_mine:f", "No module named 'not_mine'; .* current folder"),
+        ("broken_one:f", "broken_one fails: ZeroDivisionError"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            named(text, "--task")
 
 
 @pytest.mark.parametrize("suffix", FOREIGN)

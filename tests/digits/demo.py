@@ -40,7 +40,7 @@ def row(name: str, size: int, whole: int, right: float) -> None:
 def run(folder: Path) -> None:
     profile = folder / "digits.fcp"
     print("Statistics of two networks go into a profile, once:\n")
-    print("$ featcodec train cnn_train.safetensors vit_train.safetensors -o digits.fcp\n", flush=True)
+    print("$ featcodec train *_train.safetensors -o digits.fcp\n", flush=True)
     featcodec("train", *(HERE / f"{task}_train.safetensors" for task in NETWORKS), "-o", profile)
     print("Features of other pictures are encoded with it, and decoded. The rest of the network")
     print("then tells which digits it sees:\n")
