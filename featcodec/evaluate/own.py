@@ -52,7 +52,8 @@ def codec(name: str, label: str, options: Mapping[str, str]) -> Peer:
         if not callable(getattr(made, method, None)):
             raise InvalidInput(f"codec {name} has no method {method}; it needs encode and decode")
     asked = ",".join(f"{key}={text}" for key, text in options.items())
-    return Peer(f"{name}:{asked}", label, {"source": source_of(name)}, Own(made))
+    kind = f"{name}:{asked}" if asked else name
+    return Peer(kind, label, {"source": source_of(name)}, Own(made))
 
 
 def value_of(text: str) -> int | float | str:
