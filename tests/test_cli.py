@@ -437,7 +437,8 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path, junk: Path, com
 def test_info_and_verify_say_what_cannot_be_read(
     tmp_path: Path, junk: Path, dump: Path, command: str
 ) -> None:
-    for source, status in ((tmp_path / "missing", 1), (tmp_path, 1), (junk, 3), (dump, 3)):
+    unread = [(dump, 3)] if command == "verify" else []  # info shows how it would be coded
+    for source, status in ((tmp_path / "missing", 1), (tmp_path, 1), (junk, 3), *unread):
         assert str(source) in run(command, source).failed(status)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..align.layout import remarks
 from ..coding.profile import Profile
-from ..container.dump import check_dump
+from ..container.dump import check_dump, no_tensor
 from ..container.group import GroupHeader
 from ..container.quality import SECTION, GroupQuality, pack
 from ..container.sections import FEATURES, SECTION_BYTES
@@ -79,22 +79,24 @@ def encoder_of(
 ) -> "DumpEncoder":
     """Return the encoder of a dump, whose tensors are grouped for a quality; errors as above."""
     rules = Rules(options.rules)
-    source = rules.kept(source)
+    all_tensors, source = source.tensors, rules.kept(source)
+    if not source.tensors and all_tensors:
+        raise InvalidInput("every tensor is dropped: nothing is left to encode")
     check_options(options, [tensor.name for tensor in source.tensors])
     check_dump(source.metadata, source.tensors)
     asked = (quality, *rules.qualities)
     if options.transform == "neural":
         profile = profile or Profile.load(NEURAL)
         if any(one.max_error is not None for one in asked):
-            raise InvalidInput("the neural transform bounds no single error; use --transform auto")
+            raise InvalidInput("the neural transform bounds no single error; use transform='auto'")
         if any(one.row_snr is not None for one in asked):
-            raise InvalidInput("the neural transform has no gains of rows; use --transform auto")
+            raise InvalidInput("the neural transform has no gains of rows; use transform='auto'")
     elif profile and not profile.entries:
-        raise InvalidInput("the profile holds a network alone: add --transform neural")
+        raise InvalidInput("the profile holds a network alone: add transform='neural'")
     if any(one.task_snr for one in asked) and not (profile and profile.entries_of(task=True)):
         raise InvalidInput(
-            "a task SNR needs a profile with the metric of a task: train one with --gradients or"
-            " --head"
+            "a task SNR needs a profile with the metric of a task, such as"
+            " `featcodec train --head` makes"
         )
     if quality.recommended and not _recommending(profile):
         quality = replace(quality, recommended=False)
@@ -265,7 +267,7 @@ def check_options(options: Options, names: Sequence[str]) -> None:
     for what, asked in (("layout", options.layouts), ("architecture", options.architectures)):
         for name in asked:
             if name and name not in names:
-                raise InvalidInput(f"--{what} names tensor {name!r}, which the dump does not have")
+                raise InvalidInput(f"{what} {asked[name]!r}: {no_tensor('the dump', name, names)}")
 
 
 def _recommending(profile: Profile | None) -> list[str]:
