@@ -49,6 +49,18 @@ def test_what_of_a_dump_cannot_be_coded_is_shown(tmp_path: Path) -> None:
     assert done.status == 0 and b"'words' cannot be coded" in done.out and b"maps" in done.out
 
 
+def test_a_dump_of_a_store_or_a_pipe_is_shown_alike(tmp_path: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    save_file(TENSORS, tmp_path / "x.safetensors")
+    data = (tmp_path / "x.safetensors").read_bytes()
+    fsspec.filesystem("memory").pipe("/shown/x.safetensors", data)
+    here, there, piped = (
+        run("info", "--json", "memory://shown/x.safetensors" if n == 1 else path, stdin=data)
+        for n, path in enumerate((tmp_path / "x.safetensors", "", "-"))
+    )
+    assert here.status == 0 and here.out == there.out == piped.out
+
+
 def test_a_message_is_shown_by_its_head(profile_file: Path, tmp_path: Path) -> None:
     profile = tmp_path / "near.fcp"
     profile.write_bytes(profile_file.read_bytes())

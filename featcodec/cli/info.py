@@ -75,7 +75,7 @@ def describe(path: str, message: bool = False) -> dict[str, Any]:
         if message:
             return describe_message(file, path)
         if is_dump(file):
-            return describe_dump(name, path)
+            return describe_dump(file, name)
         reader = Reader(file, path, kind=None)
         head: dict[str, Any] = {
             "kind": "profile" if reader.kind == PROFILE else "file",

@@ -17,8 +17,8 @@ def is_dump(file: Source) -> bool:
     return formats.recognise(file.read(0, formats.HEAD)) in formats.DUMPS
 
 
-def describe_dump(path: str, name: str) -> dict[str, Any]:
-    """Return what a dump holds and how it would be coded, as `--json` prints it.
+def describe_dump(file: Source, path: str) -> dict[str, Any]:
+    """Return what the dump at a path holds and how it would be coded, as `--json` prints it.
 
     Axes that nobody states are tried, as `encode` does without a profile.
     """
@@ -31,6 +31,7 @@ def describe_dump(path: str, name: str) -> dict[str, Any]:
     from ..encoding.tensors.wholes import wholes
     from ..request import DEFAULT_SNR, Options
 
+    kind = formats.recognise(file.read(0, formats.HEAD))
     with Dump(path) as dump, np.errstate(all="ignore"):  # NaN and extremes are data here
         judge = judge_at(DEFAULT_SNR, None, Options())
         found: dict[str, dict[str, Any]] = {}
@@ -45,7 +46,7 @@ def describe_dump(path: str, name: str) -> dict[str, Any]:
             found |= {one: {"group": number, **about} for one, _ in wholes(group)}
         return {
             "kind": "dump",
-            "format": kind_of(path),
+            "format": kind.name if kind else "",
             "file_bytes": dump.data_bytes,
             "metadata": dump.metadata,
             "refused": {one: str(why) for one, why in dump.refused.items()},
@@ -55,13 +56,6 @@ def describe_dump(path: str, name: str) -> dict[str, Any]:
                 for t in dump.tensors
             ],
         }
-
-
-def kind_of(path: str) -> str:
-    """Return what kind of dump a file is, in words."""
-    with open(path, "rb") as file:  # noqa: PTH123 - a path as it is given
-        kind = formats.recognise(file.read(formats.HEAD))
-    return "" if kind is None else kind.name
 
 
 def dump_lines(found: dict[str, Any], verbose: bool) -> list[str]:

@@ -26,6 +26,7 @@ body { background: var(--paper); color: var(--ink); font: 15px/1.45 sans-serif;
 h1, h2 { line-height: 1.2 }
 figure { margin: 1.5rem 0; overflow-x: auto }
 svg { max-width: 100%; height: auto }
+@media (max-width: 40rem) { svg { max-width: none } }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right;
