@@ -32,11 +32,10 @@ from .errors import (
     Truncated,
     damaged,
 )
-from .request import Quality
+from .request import EFFORTS, Quality
 from .threads import ONE_THREAD
 
 MAX_VALUES = 1 << 24
-EFFORTS = ("fast", "best")
 
 
 class Codec:
@@ -72,8 +71,8 @@ class Codec:
             profile: A profile with linear entries, the same at both ends, its path or its name.
             snr: In dB, of each array.
             entry: Name of the entry to encode with, where the profile has several.
-            effort: fast, or best: to meet an SNR in fewer bits along a trellis, which takes several
-                times as long to encode, and somewhat longer to decode. A decoder needs none.
+            effort: fast, or best: along a trellis, which meets an SNR in fewer bits and takes
+                several times as long to encode, somewhat longer to decode. A decoder needs none.
             max_values: How many values an array may have: decoding refuses a message of more
                 before it takes memory for them. Twenty bytes can stand for very many, so state
                 what you expect where messages come from others; decoding takes up to 24 bytes a

@@ -40,7 +40,7 @@ def save(
     layout: Mapping[str, str] | str | None = None,
     rules: Mapping[str, str] | None = None,
     row_group: str | None = None,
-    **quality: Any,
+    **asked: Any,
 ) -> bytes:
     """Return the file of some arrays as bytes.
 
@@ -55,8 +55,9 @@ def save(
             `max-error:0.01`, `lossless` or `drop`. The first pattern that matches holds.
         row_group: How much is decoded at once at least, in samples, "16", or bytes, "64kB"; by
             default about 3 MB of float32.
-        **quality: Of all others, one of `snr` (dB), `bpfp` (bits per feature point), `max_error`
-            (in the unit of the values), `task_snr` (dB, with a profile of a task) and
+        **asked: `effort`, best or fast: about half the time and some percent more bits, at the same
+            quality. And of all other arrays, one of `snr` (dB), `bpfp` (bits per feature point),
+            `max_error` (in the unit of the values), `task_snr` (dB, with a profile of a task) and
             `lossless=True`; without, what the profile recommends, else 20 dB.
 
     Raises:
@@ -74,8 +75,8 @@ def save(
     True
     """
     stored = {name: to_stored(array, f"array {name!r}") for name, array in by_name(tensors).items()}
-    options = options_of(transform, layout, rules, row_group)
-    return save_source(Arrays(stored, metadata), profile, options, quality)
+    options = options_of(transform, layout, rules, row_group, asked.pop("effort", "best"))
+    return save_source(Arrays(stored, metadata), profile, options, asked)
 
 
 def save_file(
@@ -145,12 +146,16 @@ def load_file(filename: Where, *, profile: Any = None, jobs: int = 1) -> dict[st
 
 
 def options_of(
-    transform: str, layout: Any, rules: Mapping[str, str] | None, row_group: str | None
+    transform: str,
+    layout: Any,
+    rules: Mapping[str, str] | None,
+    row_group: str | None,
+    effort: str,
 ) -> Options:
     """Return what the arguments of `save` stand for."""
     layouts = {"": layout} if isinstance(layout, str) else dict(layout or {})
     size = RowGroupSize.parse(row_group) if row_group else RowGroupSize()
-    return Options(transform, layouts, rules=rules or {}, row_group=size)
+    return Options(transform, layouts, rules=rules or {}, effort=effort, row_group=size)
 
 
 def save_source(source: Arrays, profile: Any, options: Options, quality: dict[str, Any]) -> bytes:

@@ -102,6 +102,20 @@ class SampleSizes:
 
 
 @dataclass(frozen=True)
+class Search:
+    """How an encoder looks for fewer bits; whatever it finds has the quality asked for."""
+
+    samples: SampleSizes = field(default_factory=SampleSizes)
+    thorough: bool = True  # quantise along trellises, and try the modes that take longest
+
+
+EFFORTS = {
+    "fast": Search(SampleSizes(final=1 << 17, whole=1 << 20), thorough=False),
+    "best": Search(),
+}
+
+
+@dataclass(frozen=True)
 class RowGroupSize:
     """How much of a group is coded, and decoded, at once; about 3 << 18 values where both are None.
 
@@ -133,8 +147,8 @@ class Options:
     `transform` is auto, none, context, linear or neural. `layouts` and `architectures` hold what
     `--layout` and `--architecture` take, by the name of a tensor, "" for all of them. `rules` has
     by pattern what is asked of tensors apart from the others: snr:DB, row-snr:DB, task-snr:DB,
-    max-error:E, lossless or drop; of patterns that match a name the first holds. `samples` says how
-    much of a group the encoder looks at, `row_group` how much of it is coded at once. With `pool`,
+    max-error:E, lossless or drop; of patterns that match a name the first holds. `effort` says how
+    long to look for fewer bits, `row_group` how much of a group is coded at once. With `pool`,
     an SNR holds for all layers or heads of a tensor together, without for each. With `embed`, the
     file holds the profile that it needs; `note` is a text in it on how it was made. `jobs` is how
     many processes share the row groups of a large dump that lies in a file: what is written is the
@@ -149,9 +163,18 @@ class Options:
     layouts: Mapping[str, str] = field(default_factory=dict)
     architectures: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, str] = field(default_factory=dict)
-    samples: SampleSizes = field(default_factory=SampleSizes)
+    effort: str = "best"
     pool: bool = False
     row_group: RowGroupSize = field(default_factory=RowGroupSize)
     embed: bool = False
     note: str = ""
     jobs: int = 1
+
+    def __post_init__(self) -> None:
+        if self.effort not in EFFORTS:
+            raise InvalidInput(f"effort {self.effort!r}: use one of {', '.join(EFFORTS)}")
+
+    @property
+    def search(self) -> Search:
+        """What the effort stands for."""
+        return EFFORTS[self.effort]

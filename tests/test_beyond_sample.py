@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from featcodec.decoding.decoder import Decoder
 from featcodec.encoding.dump import encode
 from featcodec.errors import Unreachable
 from featcodec.numpy import Arrays
-from featcodec.request import Options, Quality, SampleSizes
+from featcodec.request import EFFORTS, Options, Quality, SampleSizes, Search
 from featcodec.training.linear import train
 
 SMALL = SampleSizes(trial=1 << 9, final=1 << 10, fit=1 << 11, whole=1 << 12)
@@ -63,6 +64,7 @@ class Dump:
     pieces: int  # tensors that the values are cut into
     transform: str
     quality: tuple[str, float | bool]
+    thorough: bool
 
     @cached_property
     def tensors(self) -> dict[str, np.ndarray]:
@@ -78,9 +80,10 @@ class Dump:
 
     def encoded(self, profile: Profile | None = None) -> bytes:
         out = io.BytesIO()
-        options = Options(self.transform, {"": self.layout}, samples=SMALL)
         source = Arrays({name: (a, self.dtype) for name, a in self.tensors.items()}, None)
-        encode(source, out, Quality.choose(**dict([self.quality])), profile, options)
+        with patch.dict(EFFORTS, best=Search(SMALL, self.thorough)):
+            options = Options(self.transform, {"": self.layout})
+            encode(source, out, Quality.choose(**dict([self.quality])), profile, options)
         return out.getvalue()
 
 
@@ -130,6 +133,7 @@ def dumps(draw: st.DrawFn) -> Dump:
         draw(st.integers(1, 5)),
         draw(st.sampled_from(transforms)),
         draw(st.sampled_from(QUALITIES)),
+        draw(st.booleans()),
     )
 
 

@@ -35,9 +35,9 @@ from featcodec.errors import (
     Unreachable,
     Unsupported,
 )
-from featcodec.message import EFFORTS, MAX_VALUES
+from featcodec.message import MAX_VALUES
 from featcodec.numpy import Arrays
-from featcodec.request import Options
+from featcodec.request import EFFORTS, Options
 from featcodec.training.linear import train
 
 from . import internals
@@ -210,7 +210,7 @@ def check(values: np.ndarray, decoded: np.ndarray, snr: float) -> None:
 @given(
     found=arrays(),
     snr=st.sampled_from([1, 3, 5, 10, 15, 20, 30, 50, 5000]),
-    effort=st.sampled_from(EFFORTS),
+    effort=st.sampled_from([*EFFORTS]),
 )
 def test_any_array_reaches_the_snr_and_exceptions_are_kept(
     found: tuple[Profile, np.ndarray], snr: float, effort: str
@@ -221,7 +221,7 @@ def test_any_array_reaches_the_snr_and_exceptions_are_kept(
 
 
 @settings(max_examples=100)
-@given(found=arrays(), snr=st.sampled_from([1, 5, 10, 20, 35]), effort=st.sampled_from(EFFORTS))
+@given(found=arrays(), snr=st.sampled_from([1, 5, 10, 20, 35]), effort=st.sampled_from([*EFFORTS]))
 def test_the_reference_decoder_decodes_it_alike(
     found: tuple[Profile, np.ndarray], snr: float, effort: str
 ) -> None:

@@ -14,6 +14,7 @@ from featcodec.container.reader import Reader
 from featcodec.dumps import Dump
 from featcodec.encoding import tuning
 from featcodec.encoding.dump import encode
+from featcodec.errors import InvalidInput
 from featcodec.request import Quality
 
 TASKS = ["cnn", "vit"]
@@ -44,6 +45,27 @@ def test_the_snr_is_reached_and_exceeded_only_in_no_more_bytes(
         assert 8 * len(data) < 2 * tuning.FEW_BITS
         more = fc.save({"x": values}, snr=reached - 0.052, transform=transform)
         assert len(data) <= len(more)
+
+
+@pytest.mark.parametrize("wanted", [1, 20])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_snr_is_reached_at_any_effort(digits: Path, task: str, wanted: float) -> None:
+    values = features(digits, task)
+    fast = fc.save({"x": values}, snr=wanted, effort="fast")
+    assert snr(values, fc.load(fast)["x"]) >= wanted - 1e-3
+
+
+def test_layers_have_the_snr_at_any_effort() -> None:
+    rng = np.random.default_rng(0)
+    layers = rng.normal(size=(300, 4, 32)) * np.array([1, 0.1, 3, 0.01])[:, None]
+    stored = layers.astype(np.float16)
+    decoded = fc.load(fc.save({"x": stored}, snr=10, layout="NCD", effort="fast"))["x"]
+    assert all(snr(stored[:, i], decoded[:, i]) >= 9 for i in range(4))
+
+
+def test_an_unknown_effort_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="effort 'most': use one of fast, best"):
+        fc.save({"x": np.ones((2, 3), np.float32)}, effort="most")
 
 
 @pytest.mark.parametrize("wanted", [5, 10, 20])

@@ -10,9 +10,11 @@ import click
 from .. import profiles
 from ..align.layout import ARCHITECTURES, LayoutError, parse
 from ..errors import InvalidInput
-from ..request import DEFAULT_SNR, FAMILIES, RowGroupSize
+from ..request import DEFAULT_SNR, EFFORTS, FAMILIES, RowGroupSize
 from ..stores import is_uri
 from .bundle import bundled
+
+USUAL = ("auto", "best")  # what options have where nothing is asked
 
 
 def named(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -129,6 +131,13 @@ coding = bundled(
         is_flag=True,
         help="The SNR holds for all layers or heads together, not for each.",
     ),
+    effort=click.option(
+        "--effort",
+        type=click.Choice(list(EFFORTS)),
+        default="best",
+        show_default=True,
+        help="fast takes about half the time, and some percent more bits.",
+    ),
     row_group=click.option(
         "--row-group",
         metavar="SIZE",
@@ -164,4 +173,4 @@ def settings(
     in_order = [[pattern, text] for pattern, text in rules.items()]  # the first that matches holds
     asked = asked or ({"recommended": True} if profile else {"snr": DEFAULT_SNR})
     found = {**asked, "profile": profile, **coding, "rules": in_order}
-    return {name: value for name, value in found.items() if value and value != "auto"}
+    return {name: value for name, value in found.items() if value and value not in USUAL}

@@ -30,6 +30,6 @@ def even_layers(chooser: Chooser, snr: float) -> tuple[Chooser, Choice] | None:
     group = evened(chooser.samples.group)
     if group is chooser.samples.group:
         return None
-    another = Chooser(Samples(group, chooser.options.samples), chooser.profile, chooser.options)
+    another = Chooser(Samples(group, chooser.options.search), chooser.profile, chooser.options)
     found = another.choice(snr)
     return None if found is None else (another, found)

@@ -43,7 +43,9 @@ class SnrWriter:
 
     def write(self, choice: Choice) -> GroupHeader | None:
         """Return the header of the row groups that were written; None when that cannot be."""
-        self.measured = rounding.counts(self.samples, choice, self.snr)
+        # Decoding what is at hand takes less time than decoding the file, if it is written once.
+        self.measured = not self.samples.search.thorough
+        self.measured |= rounding.counts(self.samples, choice, self.snr)
         self.tolerance = _tolerance(choice, self.samples)
         mark = self.row_groups.writer.mark()
         found: tuple[Choice, SliceGains | None] | None = None
@@ -63,7 +65,7 @@ class SnrWriter:
             return None
         at, self.slices = found
         written = self._written(at)
-        self.last = at, written
+        self.last, self.found = (at, written), written.found
         return self.signals.stated(written) if self.signals.reached(written) >= self.snr else None
 
     def _written(self, choice: Choice) -> Written:
@@ -92,13 +94,15 @@ class SnrWriter:
 
     def _finer(self, written: Written, choice: Choice) -> Choice | None:
         """Return the choice for slices of other gains; None when all have enough."""
+        self.found = found = written.found
         if self.even is None:
             return None
-        group, header, rows = self.samples.group, written.header, self.row_groups
-        found = measured(rows.writer, group, header, rows.profile, rows.workers)
+        if found is None:
+            group, header, rows = self.samples.group, written.header, self.row_groups
+            found = measured(rows.writer, group, header, rows.profile, rows.workers)
         more = self.even.next(found, written.mean_step)
+        self.found = found if more is None else None
         if more is None:
-            self.found = found
             return None
         self.slices = more.gains
         refitted = self.refit(more.gains) if more.refit else None

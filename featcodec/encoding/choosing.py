@@ -79,7 +79,7 @@ class Chooser:
         """Return a choice, or one for more SNR: of so few symbols more may take fewer bits."""
         race, values = self.last, self.samples.group.values
         few = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * values
-        if race is None or not few or snr >= tuning.COARSE_BELOW:
+        if race is None or not (few and race.thorough) or snr >= tuning.COARSE_BELOW:
             return found
         higher = Race(self.samples, race.entries, race.family, snr + tuning.RUNG)
         more = higher.run() if higher.promises(race, found) else None

@@ -50,7 +50,7 @@ def exact_groups(
     def choice_of(group: Group) -> Choice | None:
         key = (tuple(group.names), group.layout)
         if key not in known:
-            known[key] = refined_choice(group, options.samples)
+            known[key] = refined_choice(group, options.search)
         return known[key]
 
     def bits(group: Group) -> float:

@@ -92,7 +92,7 @@ class FeatureEncoder:
             group = group.with_gains
         elif quality.row_snr is not None:
             group = group.with_relative_gains
-        samples = Samples(as_tokens(group) if neural else group, self.options.samples)
+        samples = Samples(as_tokens(group) if neural else group, self.options.search)
         if not sane(samples.stats):
             return self._exact(group)
         if quality.max_error is not None:
@@ -165,7 +165,7 @@ class FeatureEncoder:
 
     def _for_task(self, group: Group, quality: Quality) -> GroupHeader:
         """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
-        samples, metric, choice = Samples(group.with_constants, self.options.samples), None, None
+        samples, metric, choice = Samples(group.with_constants, self.options.search), None, None
         if self.options.transform != "neural" and sane(samples.stats):
             metric = TaskMetric.of(samples, self.profile)
         snr = quality.task_snr
@@ -198,7 +198,7 @@ class FeatureEncoder:
         return found
 
     def _exact(self, group: Group) -> GroupHeader:
-        found = refined_group(group, refined_choice(group, self.options.samples))
+        found = refined_group(group, refined_choice(group, self.options.search))
         return write_exact(self.writer, found or LosslessGroup.of(group), self.progress)
 
     def _smaller(self, group: Group, lossy: Callable[[], GroupHeader | None]) -> GroupHeader:
@@ -264,7 +264,7 @@ class FeatureEncoder:
         self, samples: Samples, snr: float, profile: Profile | None, slices: SliceGains
     ) -> Choice | None:
         """Return a choice for slices that are divided by their gains."""
-        scaled = Samples(replace(samples.group, slices=slices), self.options.samples)
+        scaled = Samples(replace(samples.group, slices=slices), self.options.search)
         before = samples.group.slices
         change = slices.exponents - (0 if before is None else before.exponents)
         grown = float(np.exp2(2 * change / PER_OCTAVE).mean())

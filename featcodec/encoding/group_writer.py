@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ..elements import BITS
 from ..entropy import integers
 from ..request import RowGroupSize
 from .choice import Choice, slabs_per_row_group
+from .measured import Comparing, Measured
 from .rate_control.fine_step import ErrorBudget
 from .row_group import Distortion, RowGroupEncoder, Tensors
 from .tensors.group import Group
@@ -28,6 +30,7 @@ from .workers import MOST_AHEAD, Workers
 
 MANY = 8  # row groups; of so many times as many, some are coded at once
 SPARED_BITS = 29  # of a double: what single precision lacks
+Coded = tuple[int, bytes, Distortion, Measured | None]  # the fine step and payload of a row group
 FINE_PER_LAMBDA_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
 
 
@@ -40,6 +43,7 @@ class Written:
     mean_step: float  # of the row groups
     of_task: bool  # what counts is the error of a task
     each: Sequence[tuple[int, Distortion]] = ()  # of the row groups, and their fine steps
+    found: Measured | None = None  # where values were decoded
 
     @property
     def spent(self) -> float:
@@ -58,15 +62,20 @@ class Coding:
     bound: float
     gains: Gains | None
     tensor: Tensors
+    comparing: Comparing | None = None  # what is decoded anyway with the tensors
 
-    def __call__(self, row_group: tuple[int, int, int]) -> tuple[int, bytes, Distortion]:
+    def __call__(self, row_group: tuple[int, int, int]) -> Coded:
         fine, first, last = row_group
         finer = self.coder.at_fine_step(fine)
         if self.on_saturation:  # the step is to stay, thresholds do as much
             factor = 2 ** ((fine - FINE_ONE) / FINE_PER_LAMBDA_OCTAVE)
             finer = self.coder.at_lambda_scale(factor)
         encoder = RowGroupEncoder(finer, self.exceptions, self.decoded, self.bound, self.gains)
-        return fine, *encoder.encode(first, last, self.tensor)
+        found = None
+        if self.comparing is not None:
+            found = self.comparing.nothing
+            encoder.see = partial(self.comparing.add, found)
+        return fine, *encoder.encode(first, last, self.tensor), found
 
 
 @dataclass
@@ -109,14 +118,19 @@ class GroupWriter:
         ahead = max(min(len(starts) // MANY, MOST_AHEAD), 1) if even else MOST_AHEAD
         spending = ErrorBudget((even and budget) or math.inf, lengths, self._errors, ahead)
         coding = self._coding(coder, choice, measured, bound, slices)
+        if coding.decoded and choice.picture is None:
+            coding = replace(coding, comparing=Comparing.of(self.group, header))
+        found = None if coding.comparing is None else coding.comparing.nothing
         row_groups = ((spending.next(), start, min(start + per, slabs)) for start in starts)
         total, each = Distortion(), []
         coded = self.workers.map(self.group, coding, row_groups, ahead)
-        for length, (fine, payload, distortion) in zip(lengths, coded, strict=True):
+        for length, (fine, payload, distortion, more) in zip(lengths, coded, strict=True):
             stored = FINE_ONE if quantiser.on_saturation else fine
             self.writer.section(b"ROWS", bytes((stored,)) + payload)
             total.add(distortion)
             each.append((fine, distortion))
+            if found is not None and more is not None:
+                found.add(more)
             spending.add(distortion.task if choice.of_task else distortion.squared)
             if self.progress:
                 self.progress(self.group.present * int(length) // slabs)
@@ -126,7 +140,7 @@ class GroupWriter:
         self._errors = spending.at_one_step if any(spending.errors) else None
         usual = float(np.array(spending.fines) @ lengths / slabs - FINE_ONE) / FINE_PER_OCTAVE
         mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
-        return Written(header, total, mean_step, choice.of_task, each)
+        return Written(header, total, mean_step, choice.of_task, each, found)
 
     def _coding(
         self,

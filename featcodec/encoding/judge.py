@@ -29,9 +29,11 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
         return None
     entries = profile.entries_of(task=False) if profile else []
     wanted = min(SNRS, key=lambda known: abs(known - (snr or SNRS[0])))
+    sizes = options.search.samples
+    quick = replace(options.search, samples=replace(sizes, trial=sizes.trial // 2))
 
     def bits(group: Group) -> float:
-        samples = Samples(group, replace(options.samples, trial=options.samples.trial // 2))
+        samples = Samples(group, quick)
         if not sane(samples.stats):
             return math.inf
         found: list[float] = []
@@ -57,7 +59,7 @@ def known_to(
             return False
         key = tuple(group.names), group.layout, group.stacks
         if key not in found:
-            samples = Samples(group, options.samples)
+            samples = Samples(group, options.search)
             race = Race(samples, entries, options.transform, snr)
             found[key] = sane(samples.stats) and race.knows()
         return found[key]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..align.numbers import to_float
 from ..coding.from_header import grid_of, row_group_coder
+from ..coding.pieces import Blocks
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..compiled import loops
@@ -85,11 +86,10 @@ def measured(
     workers: Workers,
 ) -> Measured:
     """Return what the row groups of a header reach; they are the last that were written."""
-    slices, lossy = Slices.of(group), header.lossy
-    assert lossy is not None
-    profile = None if lossy.profile is None else profile
-    grid = grid_of(lossy, group.shapes, profile, header.repeats)
-    coder = row_group_coder(header.dtype, lossy, grid, profile)
+    assert header.lossy is not None
+    profile = None if header.lossy.profile is None else profile
+    grid = grid_of(header.lossy, group.shapes, profile, header.repeats)
+    coder = row_group_coder(header.dtype, header.lossy, grid, profile)
     row_groups = (
         (
             writer.payload(header.first_section + number),
@@ -98,9 +98,9 @@ def measured(
         )
         for number in range(header.row_groups)
     )
-    found = Measured(np.zeros((4, *slices.counts)), np.zeros((4, grid.channels)))
-    measuring = Measuring(coder, group.tensor, slices, lossy)
-    for each in workers.map(group, measuring, row_groups):
+    comparing = Comparing.of(group, header)
+    found = comparing.nothing
+    for each in workers.map(group, Measuring(coder, comparing), row_groups):
         found.add(each)
     return found
 
@@ -110,29 +110,51 @@ class Measuring:
     """Compares row groups, each a payload with its first and last slab, with their tensors."""
 
     coder: RowGroupCoder
-    tensor: Callable[[int], np.ndarray]
-    slices: Slices
-    lossy: Lossy
+    comparing: "Comparing"
 
     def __call__(self, row_group: tuple[bytes, int, int]) -> Measured:
         payload, first, last = row_group
-        channels = self.coder.grid.channels
-        found = Measured(np.zeros((4, *self.slices.counts)), np.zeros((4, channels)))
+        found = self.comparing.nothing
         fine = self.coder.at_fine_step(payload[0])
         for blocks in fine.decode(memoryview(payload)[1:], first, last):
-            pairs = blocks.grid.occurrences(blocks.values, blocks.boxes, self.tensor)
-            for samples, stored, decoded in pairs:
-                each = max(AT_ONCE // max(math.prod(stored.shape[:-1]), 1), 1)
-                for start in range(0, stored.shape[-1], each):
-                    some = slice(start, start + each)
-                    self._add(found, samples[some], stored[..., some], decoded[..., some])
+            self.comparing.add(found, blocks)
         return found
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """Compares decoded blocks of a group with its tensors."""
+
+    tensor: Callable[[int], np.ndarray]
+    slices: Slices
+    lossy: Lossy
+    dtype: str
+    channels: int
+
+    @classmethod
+    def of(cls, group: Group, header: GroupHeader) -> "Comparing":
+        """Return what compares the blocks of a group that a header is of."""
+        assert header.lossy is not None
+        slices = Slices.of(group)
+        return cls(group.tensor, slices, header.lossy, header.dtype, len(slices.of_channels))
+
+    @property
+    def nothing(self) -> Measured:
+        """What no blocks have."""
+        return Measured(np.zeros((4, *self.slices.counts)), np.zeros((4, self.channels)))
+
+    def add(self, found: Measured, blocks: Blocks) -> None:
+        """Take in what decoded blocks have."""
+        for samples, stored, decoded in blocks.grid.occurrences(
+            blocks.values, blocks.boxes, self.tensor
+        ):
+            self._add(found, samples, stored, decoded)
 
     def _add(
         self, found: Measured, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray
     ) -> None:
         """Take in elements (channels, points, blocks) of blocks of some samples."""
-        lossy, (x, y) = self.lossy, (to_float(a, self.coder.dtype) for a in (stored, decoded))
+        lossy, (x, y) = self.lossy, (to_float(a, self.dtype) for a in (stored, decoded))
         counted = np.ones(len(x), bool)
         counted[[channel for channel, _ in lossy.constants]] = False
         # With gains, bounds are of divided values.
@@ -161,23 +183,31 @@ def sums(
     lower: float,
     upper: float,
     mean: float,
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return four sums (channels, blocks) over points, and two (points, blocks) over channels.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return sums (4, channels, blocks) over points, and (2, points, blocks) over channels.
 
     Values are (channels, points, blocks), of which finite ones within the bounds count, and only in
     channels that are `counted`. The first sums are counts, values about the mean, their squares and
     squared errors; the others are squares and squared errors.
     """
-    x, y = stored.astype(np.float64), decoded.astype(np.float64)
-    inside = np.isfinite(x)
-    inside &= (x >= lower) & (x <= upper)
-    inside &= counted[:, None, None]
-    outside = None if inside.all() else ~inside  # most often there is nothing to leave out
-    if outside is not None:
-        x[outside], y[outside] = 0, 0
-    noise = np.square(np.subtract(x, y, out=y), out=y)
-    rows = [np.square(x).sum(axis=0), noise.sum(axis=0)]
-    x -= mean
-    if outside is not None:
-        x[outside] = 0
-    return [values.sum(axis=1) for values in (inside, x, np.square(x), noise)], rows
+    channels, points, blocks = stored.shape
+    each, rows = np.zeros((4, channels, blocks)), np.zeros((2, points, blocks))
+    at_once = max(AT_ONCE // max(points * blocks, 1), 1)
+    for first in range(0, channels, at_once):
+        some = slice(first, first + at_once)
+        x, y = stored[some].astype(np.float64), decoded[some].astype(np.float64)
+        inside = np.isfinite(x)
+        inside &= (x >= lower) & (x <= upper)
+        inside &= counted[some, None, None]
+        outside = None if inside.all() else ~inside  # most often there is nothing to leave out
+        if outside is not None:
+            x[outside], y[outside] = 0, 0
+        noise = np.square(np.subtract(x, y, out=y), out=y)
+        for of_values, of_errors in zip(np.square(x), noise, strict=True):
+            rows[0] += of_values
+            rows[1] += of_errors
+        x -= mean
+        if outside is not None:
+            x[outside] = 0
+        each[:, some] = [values.sum(axis=1) for values in (inside, x, np.square(x), noise)]
+    return each, rows

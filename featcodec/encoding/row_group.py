@@ -11,6 +11,7 @@ from ..align.numbers import to_float, unsigned
 from ..align.slices import scale
 from ..coding.exceptions import Exceptions
 from ..coding.parts.base import Sizes, in_order
+from ..coding.pieces import Blocks
 from ..coding.row_group import RowGroupCoder
 from ..container.wire import Builder
 from ..entropy import integers, symbols
@@ -63,6 +64,7 @@ class RowGroupEncoder:
     kept: Exceptions = field(default_factory=Exceptions)
     distortion: Distortion = field(default_factory=Distortion)
     refined: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    see: Callable[[Blocks], None] | None = None  # is shown blocks as they decode, when measured
 
     def encode(self, first: int, last: int, tensor: Tensors) -> tuple[bytes, Distortion]:
         """Return the payload of slabs first <= s < last, and what it changed."""
@@ -134,6 +136,9 @@ class RowGroupEncoder:
         self.kept.add(outside, stored)
         if coder.refinement is not None:
             self._refine(back, stored, outside)
+        if self.see is not None:
+            back.reshape(-1)[outside] = stored.reshape(-1)[outside]  # as exceptions are put back
+            self.see(Blocks(back, coder.grid, boxes))
         self.distortion.largest = max(self.distortion.largest, float(change.max(initial=0)))
         if self.gains is not None and self.gains.relative:
             self._add_rows(original, change, weights)

@@ -22,6 +22,7 @@ def rungs(
     """
     most = min(tuning.FEW_BITS, tuning.COARSE * samples.group.values)
     few = choice.picture is None and tuning.LEAST_BITS < choice.estimate.bits <= most
+    few &= samples.search.thorough
     found = {rung for rung in tuning.RUNGS if few and rung > snr}
     tries = tuning.RUNGS_TRIED
     lossy = None if header is None else header.lossy

@@ -20,6 +20,7 @@ class ModeSearch:
         None  # part of the bits that remains under a trellis; None: not tried
     )
     certain_bits = 0  # from which on a trellis pays for its tables
+    quick = True  # is tried whatever the effort
 
     def enter(self, race: "Race") -> None:
         """Enter the recipes that may reach a wanted SNR into the race."""

@@ -43,14 +43,14 @@ def save(
     layout: Mapping[str, str] | str | None = None,
     rules: Mapping[str, str] | None = None,
     row_group: str | None = None,
-    **quality: Any,
+    **asked: Any,
 ) -> bytes:
     """Return the file of some tensors as bytes.
 
     Args:
         tensors: Dense tensors by name, on any device and of any strides; `requires_grad` is not
             kept.
-        metadata, profile, transform, layout, rules, row_group, **quality: As for
+        metadata, profile, transform, layout, rules, row_group, **asked: As for
             `featcodec.numpy.save`.
 
     Raises:
@@ -65,8 +65,8 @@ def save(
     torch.Size([8, 17, 64])
     """
     stored = {name: to_stored(tensor, name) for name, tensor in by_name(tensors).items()}
-    options = options_of(transform, layout, rules, row_group)
-    return save_source(Arrays(stored, metadata), profile, options, quality)
+    options = options_of(transform, layout, rules, row_group, asked.pop("effort", "best"))
+    return save_source(Arrays(stored, metadata), profile, options, asked)
 
 
 def save_file(

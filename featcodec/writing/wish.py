@@ -20,7 +20,6 @@ class Wish:
     def stated(self) -> dict[str, Any]:
         """Return it as values of JSON; of the profile the SHA-256."""
         options = asdict(self.options)
-        del options["samples"]
         digest = self.profile.digest.hex() if self.profile else None
         quality = asdict(self.quality)
         return {

@@ -20,7 +20,7 @@ from .recovery import has_flushed, recover_file
 from .wish import Wish
 
 # What `featcodec.numpy.save` takes without being told.
-USUAL = {"transform": "auto", "layout": None, "rules": None, "row_group": None}
+USUAL = {"transform": "auto", "layout": None, "rules": None, "row_group": None, "effort": "best"}
 
 
 class Writer:
@@ -57,7 +57,8 @@ class Writer:
             path: Of the file.
             metadata, profile: As for `featcodec.numpy.save`.
             jobs: 1 codes in a process of its own, so that `add` does not wait for it.
-            **asked: What else `save` takes: transform, layout, rules, row_group and a quality.
+            **asked: What else `save` takes: transform, layout, rules, row_group, effort and a
+                quality.
 
         Raises:
             InvalidInput: For more than one quality, and where PATH.part is there already.

@@ -49,6 +49,7 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "regret": (sweep_tables.regret, ("sweep_estimates",)),
     "costs": (tables.costs, ("costs",)),
     "latency": (tables.latency, ("latency",)),
+    "efforts": (tables.efforts, ("efforts",)),
     "digits": (tables.digits, ("digits",)),
     "experiment": (tables.experiment, ()),
     "neural-speed": (tables.neural_speed, ("neural_speed",)),

@@ -322,6 +322,20 @@ def latency() -> Table:
     return table(("what", "features", "median, ms", "least, ms", "times", "bits, in a file"), rows)
 
 
+def efforts() -> Table:
+    """Return speed and bits of `fast` beside those of `best`."""
+    rows = []
+    for row in data("efforts"):
+        best, fast = (float(row[f"{effort}_mb_s"]) for effort in ("best", "fast"))
+        bits = int(row["fast_bytes"]) / int(row["best_bytes"])
+        label = DUMPS.get(row["dump"], row["dump"].replace("_", " "))
+        size = f"{float(row['megabytes']):.0f}"
+        speed = f"{best:.1f}", f"{fast:.1f}", f"{fast / best:.2f}"
+        rows.append((label, size, f"{float(row['snr_db']):g}", *speed, f"{bits:.3f}"))
+    head = ("features", "MB", "dB", "best, MB/s", "fast, MB/s", "times as fast", "times the bits")
+    return table(head, rows)
+
+
 def neural_speed() -> Table:
     return spans("neural_speed", "comes to")
 

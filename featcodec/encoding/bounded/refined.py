@@ -14,7 +14,7 @@ from ...elements import PRECISION
 from ...entropy import exact
 from ...entropy.prediction import LARGEST
 from ...errors import InputTooLarge
-from ...request import SampleSizes
+from ...request import Search
 from ..choice import Choice
 from ..fit import fitting
 from ..lossless import ROW_GROUP_VALUES
@@ -56,7 +56,7 @@ def refined_group(group: Group, choice: Choice | None) -> RefinedGroup | None:
     return RefinedGroup(group, choice, most) if choice.estimate.bits < WORTHWHILE * most else None
 
 
-def refined_choice(group: Group, sizes: SampleSizes) -> Choice | None:
+def refined_choice(group: Group, search: Search) -> Choice | None:
     """Return how a group, without repeated rows, is refined; None when it cannot be."""
     if group.values < LEAST_VALUES:
         return None
@@ -64,11 +64,11 @@ def refined_choice(group: Group, sizes: SampleSizes) -> Choice | None:
         check_features([group])
     except InputTooLarge:  # for one with models
         return None
-    return _choice(group.without_repeats or group, sizes)
+    return _choice(group.without_repeats or group, search)
 
 
-def _choice(group: Group, sizes: SampleSizes) -> Choice | None:
-    samples = Samples(group, sizes)
+def _choice(group: Group, search: Search) -> Choice | None:
+    samples = Samples(group, search)
     if samples.channels > MANY_CHANNELS and 2 * group.values < samples.channels**2:
         return None
     stats, some = samples.stats, samples.some[np.isfinite(samples.some)]
@@ -78,7 +78,7 @@ def _choice(group: Group, sizes: SampleSizes) -> Choice | None:
     if refinement is None:
         return None
     step = refinement.step
-    samples = Samples(replace(group, truncated=refinement, wide=True), sizes)
+    samples = Samples(replace(group, truncated=refinement, wide=True), search)
     if not samples.stats.std > 0 or samples.stats.reach > step * LARGEST / 4:
         return None
     values = ValueAlignment(samples.stats.lower, samples.stats.upper, 0.0, 1.0)

@@ -8,7 +8,7 @@ from ...container.wire import Builder
 from ...entropy import fit
 from ..fit import fitting
 from .candidate import Candidate
-from .solve import solve_lambda, solve_step
+from .solve import ROUNDS, solve_lambda, solve_step
 
 SLOPE = 6.02  # decibels per bit a value, at high rates
 SCARCE_SLOPE = 0.44  # of the bits per decibel, at low ones
@@ -16,15 +16,18 @@ DIGEST_BYTES = 32  # of a profile, in the index
 FAR = 0.3  # dB from the wanted error: too far to judge the bits there
 
 
-def rough_step(candidate: Candidate, target: float, start: float) -> float:
-    """Return the step at which a candidate reaches a mean squared error on its sample."""
+def rough_step(candidate: Candidate, target: float, start: float, rounds: int = ROUNDS) -> float:
+    """Return the step at which a candidate reaches a mean squared error on its sample.
+
+    The nearest of so many, where tables leap with the step over that error.
+    """
 
     def error(step: float) -> float:
         coder = candidate.rough(step)
         found = fitting.squared_error(coder, candidate.latents)
         return found / candidate.size * candidate.correction(coder).curved
 
-    return solve_step(error, target, start, precision=0.02)
+    return solve_step(error, target, start, precision=0.02, rounds=rounds)
 
 
 def common_step(candidates: Sequence[Candidate], target: float) -> float:
@@ -40,9 +43,11 @@ def common_step(candidates: Sequence[Candidate], target: float) -> float:
     return solve_step(error, target, math.sqrt(12 * target), precision=0.02)
 
 
-def total_bits(candidate: Candidate, target: float, start: float) -> tuple[float, float]:
+def total_bits(
+    candidate: Candidate, target: float, start: float, rounds: int = ROUNDS
+) -> tuple[float, float]:
     """Return the bits of the whole part at that error, side information included, and the step."""
-    step = rough_step(candidate, target, start)
+    step = rough_step(candidate, target, start, rounds)
     bits, excess = bits_at(candidate, target, step)
     if abs(excess) > FAR:
         # Tables of the sample's own may leave far more as zeros than those before.

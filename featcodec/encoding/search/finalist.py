@@ -26,7 +26,7 @@ def finished(of: "Race", trial: "Trial") -> Choice:
     """Return the choice of a trial, with dependent quantisation where that serves its mode."""
     search = modes.search_of(trial.recipe.model.transform)
     # Spacings of two kinds cannot both divide a saturation value.
-    if search.trellis_gain is None or trial.recipe.on_saturation:
+    if search.trellis_gain is None or trial.recipe.on_saturation or not of.thorough:
         return _finish(of, trial)
     choice = _finish(of, trial, dependent=True)
     return choice if choice.sound else _finish(of, trial)

@@ -87,7 +87,8 @@ class Finish:
         if self.on_saturation:
             found = self._strict(self._tune(step))
         else:
-            found = self._agreeing(step)
+            once = self._settle(self._tune(step)) if not self.samples.search.thorough else None
+            found = once or self._agreeing(step)
             if self._error(found) > UNREACHED * self.goal > COARSE * self._variance:
                 found = self._reaching(step)
         missed = self._error(found) / self.goal

@@ -1,6 +1,6 @@
 """Few values of the kind that an entry of a profile was trained on, for which it is tried alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,21 +11,24 @@ from .. import tuning
 from ..fit.fitting import Energy
 
 if TYPE_CHECKING:
+    from .candidate import Candidate
     from .race import Race, Recipe
 
 HALVINGS = 40
 SNR = 30.0  # dB, at which all classes of latents count
 
 
-def enter_known(race: "Race", recipes: Sequence["Recipe"]) -> bool:
-    """Enter recipes of a profile that nothing else beats; return whether there are such.
+def known(
+    race: "Race", recipes: Sequence["Recipe"]
+) -> Iterator[tuple["Recipe", "Candidate", float]]:
+    """Yield recipes of a profile that nothing else beats, and about the bits that they take.
 
     What is sparse may be smaller without a transform, and so may be what has hardly any bits, or
     axes that it could as well store.
     """
     samples = race.samples
     if samples.group.values > tuning.KNOWN_VALUES or samples.sparse:
-        return False
+        return
     entries = dict(race.entries)
     least = max(tuning.COARSE * samples.group.values, tuning.FEW_BITS)
     for recipe in recipes:
@@ -35,8 +38,7 @@ def enter_known(race: "Race", recipes: Sequence["Recipe"]) -> bool:
         axes, bits = 8 * len(entries[recipe.entry].model.basis), spectrum.bits(race.snr)
         bits *= samples.group.values
         if spectrum.known and bits > least and axes > tuning.KNOWN_AXES * bits:
-            race.enter_at(recipe, candidate, bits)
-    return bool(race.trials)
+            yield recipe, candidate, bits
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,10 @@ from .build import CandidateBuilder
 from .candidate import Candidate
 from .entries import matching
 from .final import Final
-from .known import enter_known
+from .known import known
+from .solve import ROUNDS
+
+FEW_ROUNDS = 4  # in which most steps are found
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,16 @@ class Race:
     def sizes(self) -> SampleSizes:
         return self.samples.sizes
 
+    @property
+    def thorough(self) -> bool:
+        """Whether trellises and slow modes are tried."""
+        return self.samples.search.thorough
+
+    @property
+    def rounds(self) -> int:
+        """In how many a step is found, at most."""
+        return ROUNDS if self.thorough else FEW_ROUNDS
+
     def allows(self, family: str) -> bool:
         """Return whether a family of modes may be tried."""
         return self.family in ("auto", family)
@@ -121,7 +134,7 @@ class Race:
     def enter_at(self, recipe: Recipe, candidate: Candidate, bits: float) -> None:
         """Enter a recipe of which about the bits are known, at about its step."""
         goal = self.goal(recipe.values)
-        step = cost.rough_step(candidate, goal, math.sqrt(12 * goal))
+        step = cost.rough_step(candidate, goal, math.sqrt(12 * goal), self.rounds)
         self.trials.append(Trial(recipe, bits, step, candidate.size))
 
     @property
@@ -188,16 +201,19 @@ class Race:
         profile was trained on, it is tried alone.
         """
         recipes = self._of_profile()
-        if enter_known(self, recipes):
+        for found in known(self, recipes):
+            self.enter_at(*found)
+        if self.trials:
             return
         for search in modes.searches():
-            search.enter(self)
+            if search.quick or self.thorough:
+                search.enter(self)
         for recipe in recipes:
             self.consider(recipe)
 
     def knows(self) -> bool:
         """Return whether the profile alone is tried."""
-        return enter_known(self, self._of_profile())
+        return any(True for _ in known(self, self._of_profile()))
 
     def _of_profile(self) -> list[Recipe]:
         found = matching(self.samples, self.entries, self.family, prefix=False)
@@ -213,9 +229,9 @@ class Race:
             recipe = replace(recipe, lmbda=candidate.lmbda)
             bits = cost.bits_at(candidate, goal, start, stays=True)[0]
             return Trial(recipe, bits, start, size)
-        bits, step = cost.total_bits(candidate, goal, start)
-        gain = modes.search_of(recipe.model.transform).trellis_gain or 1
-        return Trial(recipe, bits * gain, step, size)
+        bits, step = cost.total_bits(candidate, goal, start, self.rounds)
+        gain = modes.search_of(recipe.model.transform).trellis_gain if self.thorough else None
+        return Trial(recipe, bits * (gain or 1), step, size)
 
     def _second_look(self, first: list[Trial]) -> list[Trial]:
         """Return the trials near the best, the best of a profile or without one among them."""

@@ -8,7 +8,7 @@ from ..rate_control.bracket import Bracket
 LEAST_STEP, MOST_STEP = math.log(1e-9), math.log(1e4)  # in deviations
 MOST_LAMBDA = 0.3
 CLOSE_ERROR = 0.004  # of a logarithm: 0.017 dB
-LAMBDA_ROUNDS = 5
+ROUNDS, LAMBDA_ROUNDS = 12, 5
 
 
 def solve_step(
@@ -16,7 +16,7 @@ def solve_step(
     target: float,
     start: float,
     precision: float = 0.005,
-    rounds: int = 12,
+    rounds: int = ROUNDS,
 ) -> float:
     """Return the step whose error, which grows with it, comes closest to `target`.
 

@@ -10,7 +10,7 @@ import numpy as np
 from ...align.value import ValueAlignment, ValueStats
 from ...coding.parts.base import Sizes
 from ...container.model import ProfileEntry
-from ...request import SampleSizes
+from ...request import SampleSizes, Search
 from .. import tuning
 from ..fit.fitting import Classes
 from .group import Group
@@ -50,7 +50,7 @@ class Samples:
     """
 
     group: Group
-    sizes: SampleSizes
+    search: Search
     stats: ValueStats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +72,11 @@ class Samples:
         self.sparse = self.zeros or repeated > tuning.RARE
         self.some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
+
+    @property
+    def sizes(self) -> SampleSizes:
+        """How many values are looked at."""
+        return self.search.samples
 
     @cached_property
     def concentrated(self) -> bool:

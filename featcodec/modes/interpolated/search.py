@@ -27,6 +27,7 @@ class InterpolatedSearch(ModeSearch):
     family = "interpolated"  # with auto alone
     candidate = InterpolatedCandidate
     least_blocks = 64  # weights are of each channel and pass
+    quick = False
 
     def enter(self, race: Race) -> None:
         samples = race.samples
