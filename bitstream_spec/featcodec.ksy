@@ -8,8 +8,8 @@ meta:
   ks-version: '0.11'
   endian: le
 doc: |
-  The container of featcodec, formats 1.0, 3.0, 4.0, 5.0 and 6.0: files of features and profiles. Section numbers
-  refer to SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
+  The container of featcodec, format 7: files of features and profiles. Section numbers refer to
+  SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
   is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
   for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
   laid out depends on the GRUP section that claims it: see the type `rows`.
@@ -34,10 +34,10 @@ types:
       - id: major_version
         type: u1
         valid:
-          any-of: [1, 3, 4, 5, 6]
+          eq: 7
       - id: minor_version
         type: u1
-        doc: Any; a minor version only adds sections that are not critical.
+        doc: Any; see section 11.
       - id: kind
         type: u2
         enum: kind
@@ -54,15 +54,6 @@ types:
         type: u4
         enum: section_type
         doc: Four characters, here as a little-endian number.
-      - id: flags
-        type: u4
-        valid:
-          expr: >-
-            _ == 1 or (_ == 0 and type != section_type::rows and type != section_type::grup
-            and type != section_type::entr and type != section_type::indx
-            and type != section_type::end
-            and (type != section_type::netw or _root.signature.major_version < 3))
-        doc: Bit 0, the section is critical, as all sections are but PROF, MADE and unknown ones.
       - id: len_payload
         type: u8
         valid:
@@ -83,7 +74,11 @@ types:
             _: unknown
       - id: crc32
         type: u4
-        doc: CRC-32 of type, flags, length and payload.
+        doc: CRC-32 of type, length and payload.
+    instances:
+      is_critical:
+        value: (type.to_i & 255) < 97 or (type.to_i & 255) > 122
+        doc: The first letter is not a small one.
 
   unknown:
     doc: A section that a later minor version added; invalid when critical (section 3).
@@ -91,7 +86,7 @@ types:
       - id: body
         size-eos: true
         valid:
-          expr: _parent.flags == 0
+          expr: not _parent.is_critical
 
   prof:
     doc: Section 3.1. A profile in the file that needs it, whole; read it as a file of its own.
@@ -99,7 +94,7 @@ types:
       - id: file
         size-eos: true
         valid:
-          expr: _parent.flags == 0 and _root.signature.kind == kind::features
+          expr: _root.signature.kind == kind::features
         doc: A name of a type would refer to this file as its root, so it is bytes.
 
   made:
@@ -110,17 +105,18 @@ types:
         encoding: UTF-8
         size-eos: true
         valid:
-          expr: _parent.flags == 0 and _root.signature.kind == kind::features
+          expr: _root.signature.kind == kind::features
 
   end:
     doc: Section 3.
     seq:
-      - id: ofs_indx
-        type: u8
       - id: len_file
         type: u8
         valid:
           expr: _ == _root._io.size
+      - id: len_indx
+        type: u8
+        doc: With its frame.
 
   # 1. Primitives
 
@@ -171,6 +167,18 @@ types:
     instances:
       value:
         value: '(raw.value & 1) == 1 ? -((raw.value >> 1) + 1) : raw.value >> 1'
+
+  real:
+    doc: |
+      Section 1. The highest bytes of a binary64, little-endian; the others are 0. Kaitai Struct cannot
+      put it together, so what limits its value is left to the reader.
+    seq:
+      - id: len
+        type: u1
+        valid:
+          max: 8
+      - id: body
+        size: len
 
   blob:
     seq:
@@ -239,7 +247,7 @@ types:
       - id: num_profiles
         type: varint
         valid:
-          expr: 20 * _.value <= _root._io.size
+          expr: 16 * _.value <= _root._io.size
       - id: profiles
         size: 32
         repeat: expr
@@ -291,7 +299,7 @@ types:
       - id: num_sections
         type: varint
         valid:
-          expr: 20 * _.value <= _root._io.size
+          expr: 16 * _.value <= _root._io.size
       - id: section_types
         type: u4
         enum: section_type
@@ -302,13 +310,11 @@ types:
         repeat: expr
         repeat-expr: num_sections.value
         valid:
-          expr: _.value >= 20
-        doc: With the 20 bytes of frame.
+          expr: _.value >= 16
+        doc: With the 16 bytes of frame.
       - id: cuts
         type: cuts
         if: not _io.eof
-        valid:
-          expr: _root.signature.major_version >= 6
 
   cuts:
     doc: Section 4.3.
@@ -406,17 +412,26 @@ types:
         type: u1
         enum: coding
         valid:
-          expr: >-
-            _ == coding::exact or _ == coding::lossy
-            or (_ == coding::network and _root.signature.major_version >= 3)
-            or (_ == coding::exact_rows and _root.signature.major_version >= 5)
-            or (_ == coding::lossy_rows and _root.signature.major_version >= 5)
-            or ((is_of_task or has_slices) and _root.signature.major_version >= 6)
+          in-enum: true
       - id: dtype
         type: u1
         enum: dtype
         valid:
           in-enum: true
+      - id: flags
+        type: varint
+        valid:
+          expr: |
+            _.value < 4096
+            and (coding != coding::exact or _.value < 2)
+            and (coding != coding::network or (_.value & 4065) == 0)
+            and (_.value & 258) != 258 and (_.value & 2050) != 2050 and (_.value & 2049) != 2049
+            and ((_.value & 1536) == 0 or ((_.value & 1536) != 1024 and (_.value & 508) == 8))
+        doc: |
+          Bit 0, rows that repeat earlier ones; bit 1, a task SNR; bit 2, values are clamped to the
+          bounds; bit 3, double precision; bit 4, dependent quantisation, sections 7.10 and 7.14;
+          bit 5, a correction curve; bit 6, constant channels; bit 7, gains of tokens; bit 8, gains of
+          tensors or samples; bit 9, refinements, and bit 10, of logarithms; bit 11, stacks.
       - id: num_slabs
         type: varint
       - id: slabs_per_row_group
@@ -424,46 +439,50 @@ types:
         valid:
           expr: >-
             _.value > 0 and (_.value <= 134217728 or num_slabs.value <= 134217728)
-            and 20 * ((num_slabs.value + _.value - 1) / _.value) <= _root._io.size
+            and 16 * ((num_slabs.value + _.value - 1) / _.value) <= _root._io.size
         doc: At most 2^27 in a row group, of which each is a section (section 10).
       - id: first_section
         type: varint
         doc: Position of its first ROWS section among the sections.
       - id: snr
-        type: f8
+        type: real
         doc: In dB; infinite when nothing was lost.
       - id: max_error
-        type: f8
+        type: real
         doc: NaN when it was not measured.
       - id: task_snr
-        type: f8
-        if: is_of_task
+        type: real
+        if: (flags.value & 2) != 0
         doc: In dB.
       - id: layout
         type: layout
-        if: coding == coding::exact_rows
+        if: coding != coding::exact or has_repeats
       - id: repeats
         type: sized_repeats
-        if: >-
-          coding == coding::exact_rows or coding == coding::lossy_rows
-          or coding == coding::lossy_rows_of_task or coding == coding::lossy_rows_slices
+        if: has_repeats
+      - id: stacks
+        type: stacks
+        if: (flags.value & 2048) != 0
       - id: lossy
         type: lossy
-        if: coding != coding::exact and coding != coding::exact_rows
-      - id: slices
-        type: slices
-        if: has_slices
+        if: coding != coding::exact
     instances:
-      is_of_task:
-        value: >-
-          coding == coding::lossy_of_task or coding == coding::network_of_task
-          or coding == coding::lossy_rows_of_task
-      is_of_network:
-        value: coding == coding::network or coding == coding::network_of_task
-      has_slices:
-        value: coding == coding::lossy_slices or coding == coding::lossy_rows_slices
+      has_repeats:
+        value: (flags.value & 1) != 0
       num_row_groups:
         value: (num_slabs.value + slabs_per_row_group.value - 1) / slabs_per_row_group.value
+
+  stacks:
+    doc: Section 5.1.
+    seq:
+      - id: num_tensors
+        type: varint
+        valid:
+          expr: _.value > 1
+      - id: distance
+        type: varint
+        valid:
+          expr: _.value > 0
 
   slices:
     doc: Section 6.9.
@@ -524,8 +543,6 @@ types:
         type: varint
         repeat: expr
         repeat-expr: num_runs.value
-        valid:
-          expr: _.value > 0 or _root.signature.major_version >= 6
         doc: 0, the rows are constant. For each such run its constant follows, up to the end.
       - id: constants
         type: varint
@@ -541,54 +558,34 @@ types:
         enum: architecture
         valid:
           in-enum: true
-      - id: layout
-        type: layout
-        doc: Section 5.1.
       - id: num_prefix
         type: varint
       - id: grid
         type: grid
       - id: lower
-        type: f8
+        type: real
       - id: upper
-        type: f8
-        valid:
-          expr: _ >= lower
+        type: real
       - id: num_exceptions
         type: varint
       - id: mean
-        type: f8
+        type: real
       - id: deviation
-        type: f8
-        valid:
-          expr: _ > 0
+        type: real
       - id: step
-        type: f8
-        valid:
-          expr: _ > 0
+        type: real
         doc: In units of the deviation.
       - id: step_scale
         type: svarint
-      - id: flags
-        type: u1
-        valid:
-          expr: |
-            _ < 4 or (_ < 8 and _root.signature.major_version >= 4)
-            or (_ < 16 and _root.signature.major_version >= 4 and not _parent.is_of_network)
-            or (_ < 64 and _root.signature.major_version >= 6 and not _parent.is_of_network)
-            or ((_ == 130 or _ == 194) and _root.signature.major_version >= 6
-            and not _parent.is_of_network)
-        doc: |
-          Bit 0, values are clamped to the bounds; bit 1, double precision; bit 2, dependent
-          quantisation, sections 7.10 and 7.14, and bit 3, a correction curve, which need major version 4;
-          bit 4, constant channels, bit 5, gains of tokens, section 6.8, bit 7, refinements, and bit 6,
-          of logarithms, section 7.17, which need major version 6.
       - id: curve
         type: curve
-        if: (flags & 8) != 0
+        if: (_parent.flags.value & 32) != 0
       - id: constants
         type: constants
-        if: (flags & 16) != 0
+        if: (_parent.flags.value & 64) != 0
+      - id: slices
+        type: slices
+        if: (_parent.flags.value & 256) != 0
       - id: profile
         type: varint
         doc: 0, none; else 1 + its position in the index.
@@ -598,15 +595,14 @@ types:
         repeat-expr: 'num_prefix.value > 0 ? 2 : 1'
         valid:
           expr: >-
-            (flags & 4) == 0 or _.kind != part_kind::own
-            or (_.body.as<sized_model>.model.transform != transform::context_v3
-            and _.body.as<sized_model>.model.transform != transform::predicted
+            (_parent.flags.value & 16) == 0 or _.kind != part_kind::own
+            or (_.body.as<sized_model>.model.transform != transform::predicted
             and _.body.as<sized_model>.model.transform != transform::split
             and _.body.as<sized_model>.model.transform != transform::interpolated)
-        doc: No transforms 2, 4, 5 and 8 with dependent quantisation.
+        doc: Not these with dependent quantisation.
       - id: picture_step
         type: svarint
-        if: _parent.is_of_network
+        if: _parent.coding == coding::network
         doc: Eighths of an octave, -256 to 256.
 
   constants:
@@ -629,9 +625,7 @@ types:
     doc: Section 6.6.
     seq:
       - id: width
-        type: f8
-        valid:
-          expr: _ > 0
+        type: real
       - id: knots
         type: s1
         repeat: expr
@@ -679,11 +673,12 @@ types:
         type: u1
         enum: transform
         valid:
-          expr: >-
-            _ == transform::none or _ == transform::linear
-            or (_ == transform::banded and _root.signature.major_version >= 3)
-            or (_ == transform::low_rank and _root.signature.major_version >= 6)
-            or (_ == transform::weighted and _root.signature.major_version >= 6)
+          any-of:
+            - transform::none
+            - transform::linear
+            - transform::banded
+            - transform::weighted
+            - transform::low_rank
       - id: entry
         type: varint
       - id: scales
@@ -701,27 +696,13 @@ types:
         enum: transform
         valid:
           expr: >-
-            _ == transform::none or _ == transform::linear
-            or (_ == transform::context_v3 and _root.signature.major_version >= 3
-            and _root.signature.kind == kind::features)
-            or (_ == transform::banded and _root.signature.major_version >= 3)
-            or ((_ == transform::predicted or _ == transform::split)
-            and _root.signature.major_version >= 4 and _root.signature.kind == kind::features)
-            or (_ == transform::context_v4 and _root.signature.major_version >= 4
-            and _root.signature.kind == kind::features)
-            or (_ == transform::context and _root.signature.major_version >= 5
-            and _root.signature.kind == kind::features)
-            or (_ == transform::interpolated and _root.signature.major_version >= 6
-            and _root.signature.kind == kind::features)
-            or (_ == transform::weighted and _root.signature.major_version >= 6)
-            or (_ == transform::low_rank and _root.signature.major_version >= 6)
-            or (_ == transform::context_means and _root.signature.major_version >= 6
-            and _root.signature.kind == kind::features)
-            or (_ == transform::layered and _root.signature.major_version >= 6
-            and _root.signature.kind == kind::features)
-        doc: |
-          No transforms 2, 4 to 8, 11 and 12 in a profile, 2 and 3 in major version 1, 4, 5 and 6 below
-          major version 4, 7 below 5, or 8 to 12 below 6.
+            _ == transform::none or _ == transform::linear or _ == transform::banded
+            or _ == transform::weighted or _ == transform::low_rank
+            or (_root.signature.kind == kind::features
+            and (_ == transform::predicted or _ == transform::split or _ == transform::context
+            or _ == transform::context_means or _ == transform::interpolated
+            or _ == transform::layered))
+        doc: The last six must not stand in a profile.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -731,17 +712,14 @@ types:
         type: u1
         valid:
           expr: >-
-            ((transform != transform::context_v3 and transform != transform::context_v4)
-            or (longest_block.rank == 2 and num_reflectors.value == 0))
-            and ((transform != transform::context and transform != transform::context_means
+            ((transform != transform::context and transform != transform::context_means
             and transform != transform::interpolated)
             or (longest_block.rank >= 1 and longest_block.rank <= 3
             and num_reflectors.value == 0))
             and ((transform != transform::predicted and transform != transform::split
             and transform != transform::layered) or num_reflectors.value == 0)
         doc: |
-          Any; what is checked here are the rules for transforms 2 and 6, which leave out prefix
-          tokens, and those for transforms 4, 5, 7, 8 and 11.
+          Any; what is checked here are rules for transforms of the sample domain.
       - id: scale_unit
         type: u1
       - id: num_bands
@@ -776,9 +754,7 @@ types:
         doc: Magnitude that values at the bound count as, 0 when they have no kind of their own.
       - id: offsets
         type: integers
-        if: >-
-          transform == transform::context_v4 or transform == transform::context
-          or transform == transform::context_means
+        if: transform == transform::context or transform == transform::context_means
         doc: The 48 offsets of section 7.13, or the 144 of section 7.14.
       - id: own_tables
         type: own_tables
@@ -871,9 +847,7 @@ types:
       - id: task
         type: string
       - id: recommended
-        type: f8
-        valid:
-          expr: _ >= 0
+        type: real
         doc: Task SNR in dB, 0 for none.
       - id: num_bands
         type: varint
@@ -881,7 +855,7 @@ types:
           expr: _.value >= 1 and _.value <= 16
       - id: bands
         type: integers
-        doc: As with transform 3.
+        doc: As with transform `banded`.
       - id: weights
         type: integers
         doc: Of each band and channel, then of each place; eighths of an octave, -256 to 256.
@@ -1022,7 +996,7 @@ types:
       - id: number
         type: varint
         valid:
-          expr: _.value < 4446
+          expr: _.value < 2340
       - id: table
         type: table
 
@@ -1045,10 +1019,29 @@ types:
 
   integers_body:
     seq:
+      - id: plain
+        type: plain_integers
+        if: is_plain
       - id: table
         type: table
+        if: not is_plain
       - id: symbols
         type: coded_symbols
+        if: not is_plain
+    instances:
+      magnitude:
+        pos: 0
+        type: u1
+      is_plain:
+        value: magnitude == 128
+
+  plain_integers:
+    seq:
+      - id: code
+        type: u1
+      - id: integers
+        type: svarint
+        repeat: eos
 
   coded_symbols:
     doc: Section 7.5, to the end of the field.
@@ -1107,9 +1100,8 @@ types:
   rows:
     doc: |
       A row group. Its layout is that of the coding of the GRUP section that claims it, for which
-      the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-      `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With bit 5 of `flags` it is `gains`, with
-      bit 7 `refined`.
+      the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`.
+      With bit 7 of `flags` it is `gains`, with bit 9 `refined`.
     instances:
       lossy:
         pos: 0
@@ -1143,7 +1135,7 @@ types:
         type: coded_symbols
 
   rows_gains:
-    doc: Section 7.7, in a group whose flags have bit 5.
+    doc: Section 7.7, in a group whose flags have bit 7.
     seq:
       - id: fine_step
         type: u1
@@ -1227,10 +1219,9 @@ types:
       - id: planes
         size-eos: true
         doc: |
-          One `plane` for each byte of an element; raw ones have a byte for each element. From
-          major version 4 on, when the first byte is 3, `bins` behind it, when it is 4, a zlib
-          stream of the elements. From major version 6 on, when the first byte is 5, `swaps` behind
-          it, and then all this as without them.
+          One `plane` for each byte of an element; raw ones have a byte for each element. When the
+          first byte is 3, `bins` behind it, when it is 4, a zlib stream of the elements. When the
+          first byte is 5, `swaps` behind it, and then all this as without them.
 
   swaps:
     doc: Section 8.2.
@@ -1408,28 +1399,22 @@ types:
         type: varint
         doc: Values it was trained on.
       - id: mean
-        type: f8
+        type: real
       - id: deviation
-        type: f8
+        type: real
       - id: lower
-        type: f8
+        type: real
       - id: upper
-        type: f8
+        type: real
       - id: model
         type: model
         size-eos: true
 
   netw:
-    doc: Section 9.2. In a file of major version 1 it is an unknown section.
+    doc: Section 9.2.
     seq:
-      - id: unknown
-        size-eos: true
-        if: _root.signature.major_version < 3
-        valid:
-          expr: _parent.flags == 0
       - id: network
         type: safetensors
-        if: _root.signature.major_version >= 3
 
   safetensors:
     seq:
@@ -1451,8 +1436,8 @@ enums:
     0x50555247: grup
     0x52544e45: entr
     0x5754454e: netw
-    0x464f5250: prof
-    0x4544414d: made
+    0x666f7270: prof
+    0x6564616d: made
     0x58444e49: indx
     0x20444e45: end
   kind:
@@ -1462,13 +1447,6 @@ enums:
     0: exact
     1: lossy
     2: network
-    4: exact_rows
-    5: lossy_rows
-    9: lossy_of_task
-    10: network_of_task
-    13: lossy_rows_of_task
-    17: lossy_slices
-    21: lossy_rows_slices
   architecture:
     0: generic
     1: cnn
@@ -1479,17 +1457,15 @@ enums:
   transform:
     0: none
     1: linear
-    2: context_v3
-    3: banded
-    4: predicted
-    5: split
-    6: context_v4
-    7: context
+    2: banded
+    3: weighted
+    4: low_rank
+    5: layered
+    6: context
+    7: context_means
     8: interpolated
-    9: weighted
-    10: low_rank
-    11: context_means
-    12: layered
+    9: predicted
+    10: split
   plane_kind:
     0: raw
     1: constant

@@ -19,7 +19,7 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from operator import mul
@@ -104,8 +104,11 @@ class Reader:
     def u8(self) -> int:
         return self.take(1)[0]
 
-    def f64(self) -> float:
-        return float(struct.unpack("<d", self.take(8))[0])
+    def real(self) -> float:
+        k = self.u8()
+        data = self.take(k)
+        must(k <= 8 and data[:1] != b"\0", "a number has too many bytes, or begins with 0")
+        return float(struct.unpack("<d", bytes(8 - k) + data)[0])
 
     def varint(self) -> int:
         value = 0
@@ -201,21 +204,15 @@ def inflate(data: bytes, n: int) -> bytes:
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 FEATURES, PROFILE = 0, 1
-SECTIONS = {  # section types known to a major version
-    1: (b"ROWS", b"GRUP", b"ENTR", b"INDX", b"END "),
-    3: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
-    4: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
-    5: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
-    6: (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END "),
-}
-# The transforms of context modelling, and those with shapes.
-CONTEXT_V3, CONTEXT_V4, CONTEXT, CONTEXT_MEANS = CONTEXTS = 2, 6, 7, 11
-SHAPED = CONTEXT, CONTEXT_MEANS
-WEIGHTED = 9  # the transform of a task metric
-LOW_RANK = 10  # the transform of a KLT whose reflectors stand in runs
-LAYERED = 12  # the transform with a KLT across layers
+KNOWN = (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END ")
+# Transforms (6).
+NONE, LINEAR, BANDED, WEIGHTED, LOW_RANK, LAYERED, CONTEXT, CONTEXT_MEANS = range(8)
+INTERPOLATED, PREDICTED, SPLIT = range(8, 11)
+OF_ENTRIES = NONE, LINEAR, BANDED, WEIGHTED, LOW_RANK  # those that a profile may hold
+CONTEXTS = CONTEXT, CONTEXT_MEANS
+UNCHAINED = PREDICTED, SPLIT, INTERPOLATED  # those without dependent quantisation
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
-BESIDE = (b"PROF", b"MADE")  # not critical, in files of features of any version
+BESIDE = (b"prof", b"made")  # in files of features
 
 
 @dataclass
@@ -228,49 +225,45 @@ class Section:
     end: int
 
 
-def read_section(data: bytes, offset: int, known: Container[bytes]) -> Section:
+def read_section(data: bytes, offset: int) -> Section:
     """Section 3: the section at an offset, its CRC-32 checked."""
-    must(offset + 20 <= len(data), "a section runs beyond the end of the file")
-    kind, flags, length = struct.unpack_from("<4sIQ", data, offset)
+    must(offset + 16 <= len(data), "a section runs beyond the end of the file")
+    kind, length = struct.unpack_from("<4sQ", data, offset)
     within(length, "SECTION_BYTES")
-    end = offset + 20 + length
+    end = offset + 16 + length
     must(end <= len(data), "a section runs beyond the end of the file")
     (crc,) = struct.unpack_from("<I", data, end - 4)
     must(crc == zlib.crc32(data[offset : end - 4]), "the CRC-32 of a section does not match")
-    must(flags <= 1, "unknown flags of a section")
-    must(kind not in BESIDE or not flags, f"section {kind!r} is critical")
-    must(kind in known or not flags, f"unknown critical section {kind!r}")
-    must(flags or kind not in known, f"section {kind!r} is not critical")
-    return Section(kind, data[offset + 16 : end - 4], offset, end)
+    must(kind in KNOWN or b"a" <= kind[:1] <= b"z", f"unknown critical section {kind!r}")
+    return Section(kind, data[offset + 12 : end - 4], offset, end)
 
 
-def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
-    """Section 2: the major version, all sections before INDX, and INDX."""
-    must(len(data) >= 52, "the file is truncated")
+def read_file(data: bytes, kind: int) -> tuple[list[Section], Index]:
+    """Section 2: all sections before INDX, and INDX."""
+    must(len(data) >= 48, "the file is truncated")
     must(data[:8] == MAGIC, "not a featcodec file")
     major, _, found, crc = struct.unpack_from("<BBHI", data, 8)
     must(crc == zlib.crc32(data[:12]), "the CRC-32 of the signature does not match")
-    must(major in SECTIONS, f"unknown major version {major}")
-    known = SECTIONS[major]
+    must(major == 7, f"unknown major version {major}")
     must(found in (FEATURES, PROFILE), f"unknown kind {found}")
     must(found == kind, "the file is a profile" if found else "the file is not a profile")
-    last = len(data) - 36
+    last = len(data) - 32
     must(data[last : last + 4] == b"END ", "the file is truncated")
-    end = read_section(data, last, known)
+    end = read_section(data, last)
     must(len(end.payload) == 16, "END has a wrong length")
-    at, length = struct.unpack("<QQ", end.payload)
+    length, of_indx = struct.unpack("<QQ", end.payload)
     must(length == len(data), "END states another length of the file")
-    indx = read_section(data, at, known)
-    must(indx.type == b"INDX" and indx.end == last, "INDX does not end where END begins")
+    at = last - of_indx
     must(at >= 16, "INDX overlaps the signature")
+    indx = read_section(data, at)
+    must(indx.type == b"INDX" and indx.end == last, "INDX does not end where END begins")
     index = read_index(indx.payload, at - 16)
-    must(major >= 6 or not index.cuts, "cuts in a file below 6.0")
     sections, offset = [], 16
     for type_, size in zip(index.types, index.lengths, strict=True):
-        section = read_section(data, offset, known)
+        section = read_section(data, offset)
         sound = section.type == type_ and section.end - offset == size
         must(sound, "a section is not the one that INDX lists")
-        must(type_ not in known or type_ in BELONG[kind], f"a section {type_!r} in a wrong place")
+        must(type_ not in KNOWN or type_ in BELONG[kind], f"a section {type_!r} in a wrong place")
         must(type_ not in BESIDE or kind == FEATURES, f"a section {type_!r} in a profile")
         sections.append(section)
         offset = section.end
@@ -278,12 +271,12 @@ def read_file(data: bytes, kind: int) -> tuple[int, list[Section], Index]:
     must(kind == FEATURES or not index.names, "a profile with tensors")
     within(index.types.count(b"GRUP"), "GROUPS")
     within(index.types.count(b"ENTR"), "PROFILE_ENTRIES")
-    must(major < 3 or index.types.count(b"NETW") <= 1, "two networks in a profile")
-    must(index.types.count(b"MADE") <= 1, "two notes on the making of a file")
+    must(index.types.count(b"NETW") <= 1, "two networks in a profile")
+    must(index.types.count(b"made") <= 1, "two notes on the making of a file")
     for section in sections:
-        if section.type == b"MADE":
+        if section.type == b"made":
             utf8(section.payload)
-    return major, sections, index
+    return sections, index
 
 
 # ---- 4. INDX -------------------------------------------------------------------------------------
@@ -343,7 +336,7 @@ def read_index(payload: bytes, room: int) -> Index:
             text = within(text + len(key) + n, "HEADER_BYTES")
             index.metadata[key] = utf8(r.take(n))
     count = r.varint()
-    must(20 * count <= room, "more profiles than there is room for groups")
+    must(16 * count <= room, "more profiles than there is room for groups")
     index.profiles = [r.take(32) for _ in range(count)]
     n = r.varint()
     within(text + 49 * n, "HEADER_BYTES")
@@ -364,10 +357,10 @@ def read_index(payload: bytes, room: int) -> Index:
     within(header_bytes(index), "HEADER_BYTES")
     index.groups = r.varints(n)
     m = r.varint()
-    must(20 * m <= room, "more sections than there is room for")
+    must(16 * m <= room, "more sections than there is room for")
     index.types = [r.take(4) for _ in range(m)]
     index.lengths = r.varints(m)
-    must(min(index.lengths, default=20) >= 20, "a section without room for its frame")
+    must(min(index.lengths, default=16) >= 16, "a section without room for its frame")
     groups = index.types.count(b"GRUP")
     if r.left():
         index.cuts = read_cuts(r, index)
@@ -506,6 +499,7 @@ class Lossy:
     slices: list[list[list[float]]] | None = None  # 6.9: of each view and sample, those of runs
     network: Network | None = None  # with coding 2
     picture_step: int = 0  # with coding 2
+    stack: tuple[int, int] = (1, 1)  # 5.1: so many tensors, so far apart
     refined: bool = False  # 7.17
     logarithmic: bool = False  # 7.17
 
@@ -525,35 +519,42 @@ class Group:
         return -(-self.slabs // self.per)
 
 
-def read_head(r: Reader, major: int) -> tuple[int, Group]:
-    """The coding, but for the bit of a task, and what the headers of all groups begin with."""
-    coding, dtype = r.u8(), r.u8()
-    known = {1: (0, 1), 3: (0, 1, 2), 4: (0, 1, 2), 5: (0, 1, 2, 4, 5)}
-    must(coding in known.get(major, (0, 1, 2, 4, 5, 9, 10, 13, 17, 21)), "unknown coding")
+# The flags of a group.
+REPEATS, TASK_SNR, CLAMP, DOUBLE, DEPENDENT, CURVE = 1, 2, 4, 8, 16, 32
+CONSTANTS, GAINS, SLICES, REFINED, LOGARITHMIC, STACKS = 64, 128, 256, 512, 1024, 2048
+ALLOWED = (REPEATS, 4095, TASK_SNR | CLAMP | DOUBLE | DEPENDENT)  # with each coding
+
+
+def read_head(r: Reader) -> tuple[int, int, Group]:
+    """Coding, flags, and what the headers of all groups begin with."""
+    coding, dtype, flags = r.u8(), r.u8(), r.varint()
+    must(coding <= 2, "unknown coding")
+    must(flags <= 4095, "unknown flags of a group")
+    must(not flags & ~ALLOWED[coding], "a flag that does not go with the coding")
+    for pair in (TASK_SNR | SLICES, TASK_SNR | STACKS, REPEATS | STACKS):
+        must(flags & pair != pair, "two flags that do not go together")
     must(dtype < len(TYPES), "unknown element type")
     group = Group(dtype, r.varint(), r.varint(), r.varint())
     must(group.per, "no slabs in a row group")
     within(min(group.per, group.slabs), "ROW_GROUP_VALUES")
-    r.take(16)  # SNR and largest error: what the encoder measured
-    if coding & 8:
-        must(math.isfinite(r.f64()), "the task SNR is not finite")
-    return coding & ~8, group
+    r.real(), r.real()  # SNR and largest error: what the encoder measured
+    if flags & TASK_SNR:
+        must(math.isfinite(r.real()), "the task SNR is not finite")
+    return coding, flags, group
 
 
-def read_group(
-    payload: bytes, major: int, shapes: list[list[int]], profiles: list[Profile]
-) -> Group:
+def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile]) -> Group:
     """Section 5, for tensors of the given shapes."""
     r = Reader(payload)
-    stated, group = read_head(r, major)
-    coding, dtype = stated % 8, group.dtype
-    listed = None
-    if coding >= 4:
+    coding, flags, group = read_head(r)
+    dtype = group.dtype
+    layout = r.layout() if coding or flags & REPEATS else ""
+    listed, values = None, sum(map(math.prod, shapes))
+    if flags & REPEATS:
         must(BITS[dtype] >= 8 and all(map(math.prod, shapes)), "rows of parts of bytes, or of none")
-        within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
-        layout = r.layout() if coding == 4 else ""
-        listed = read_repeats(r.blob(), major, BITS[dtype])
-    if coding in (0, 4):
+        within(values, "ROW_GROUP_VALUES", group.rows())
+        listed = read_repeats(r.blob(), BITS[dtype])
+    if not coding:
         total = sum(stored(dtype, s) // width(dtype) for s in shapes)
         if listed:
             group.repeats = Repeats(listed, layout, 0, [], shapes, group.rows())
@@ -561,63 +562,61 @@ def read_group(
         must(group.slabs == total, "the number of slabs is wrong")
         r.end()
         return group
-    within(sum(math.prod(s) for s in shapes), "ROW_GROUP_VALUES", group.rows())
+    within(values, "ROW_GROUP_VALUES", group.rows())
     must(is_floating(dtype), "an element type that cannot be coded with loss")
+    stack = (r.varint(), r.varint()) if flags & STACKS else (1, 1)
+    must(stack[0] > 1 or not flags & STACKS, "stacks of one tensor")
+    shapes = stacked(shapes, *stack)
     must(r.u8() <= 2, "unknown architecture")
-    layout, prefix, grid = r.layout(), r.varint(), r.lengths()
-    z = group.lossy = Lossy(dtype, layout, prefix, grid)
-    z.lower, z.upper = r.f64(), r.f64()
+    prefix, grid = r.varint(), r.lengths()
+    z = group.lossy = Lossy(dtype, layout, prefix, grid, stack=stack)
+    z.lower, z.upper = r.real(), r.real()
     r.varint()
-    z.mean, z.deviation, z.step = r.f64(), r.f64(), r.f64()
+    z.mean, z.deviation, z.step = r.real(), r.real(), r.real()
     must(all(map(math.isfinite, (z.lower, z.upper, z.mean, z.deviation, z.step))), "not finite")
     must(z.lower <= z.upper and z.deviation > 0 and z.step > 0, "bounds, deviation or step")
     z.step_scale = r.svarint()
-    flags = r.u8()
-    known = 3 if major < 4 else 15 if major < 6 else 255
-    must(flags & known == flags, "unknown flags of a group")
-    z.refined, z.logarithmic = bool(flags & 128), bool(flags & 64)
-    z.gains = bool(flags & 32)
-    z.clamp = bool(flags & 1)  # bit 1 asks for double precision, which this decoder always uses
-    z.dependent = bool(flags & 4)
-    if flags & 8:
-        z.curve = Curve(r.f64(), struct.unpack("<24b", r.take(24)))
+    z.clamp, z.dependent = bool(flags & CLAMP), bool(flags & DEPENDENT)
+    z.gains, z.refined = bool(flags & GAINS), bool(flags & REFINED)
+    z.logarithmic = bool(flags & LOGARITHMIC)  # DOUBLE: this decoder is always that precise
+    if flags & CURVE:
+        z.curve = Curve(r.real(), struct.unpack("<24b", r.take(24)))
         must(0 < z.curve.width < math.inf, "the width of a correction curve")
-    if flags & 16:
+    if flags & CONSTANTS:
         n = within(r.varint(), "CHANNELS")
         constant, elements = r.varints(n), r.varints(n)
         must(n and all(map(int.__lt__, constant, constant[1:])), "the constant channels")
         must(all(e < 1 << BITS[dtype] for e in elements), "an element of too many bits")
         z.constants = dict(zip(constant, elements, strict=True))
+    gains = read_slices(r) if flags & SLICES else None
     at = r.varint()
     must(at <= len(profiles), "no such profile")
     profile = profiles[at - 1] if at else None
     z.seed = profile.seed if profile else 0
-    z.views = [view(s, layout, prefix, grid) for s in shapes]
+    z.views = [view(s, layout, prefix, grid, stack[0]) for s in shapes]
     if listed:
         group.repeats = Repeats(listed, layout, prefix, grid, shapes, group.rows())
         z.views = group.repeats.views()
-    must(major >= 6 or not several_channels(layout), "several channel axes below 6.0")
     must(len({v.channels for v in z.views}) == 1, "tensors differ in the number of channels")
     channels = z.views[0].channels
     must(max(z.constants, default=0) < channels, "a constant channel that there is not")
     parts = range(2 if prefix else 1)
-    z.models = [read_part(r, major, channels, profile, bool(i), z.dependent) for i in parts]
+    z.models = [read_part(r, channels, profile, bool(i), z.dependent) for i in parts]
     if coding == 2:
         z.picture_step = r.svarint()
         must(abs(z.picture_step) <= 256, "the step of pictures")
-    if stated > 16:
-        must(not z.refined, "gains of tensors in a refined group")
-        z.slices = read_slices(r, channels, shapes, layout, group.repeats)
+    if gains:
+        z.slices = slices_of(gains, channels, shapes, layout, group.repeats)
     r.end()
     if coding == 2:
         must(not prefix and not grid, "a network and prefix tokens or a grid behind them")
-        must(flags < 8, "a network and a correction curve, constants or gains")
         must(profile and profile.network, "no profile with a network")
         must(z.models[0].points == 1, "a network and blocks of more than one token")
         z.network = profile.network if profile else None
     check_quantisers(z)
     if z.refined or z.logarithmic:
-        must(flags & 15 == 2 and z.refined and coding != 2, "flags of a refined group")
+        others = CLAMP | DEPENDENT | CURVE | CONSTANTS | GAINS | SLICES
+        must(z.refined and flags & DOUBLE and not flags & others, "flags of a refined group")
         check_refined(z, profile)
     check_slabs(z)
     total = sum(v.samples * rows_of(z, v) for v in z.views)
@@ -625,15 +624,26 @@ def read_group(
     return group
 
 
-def read_slices(
-    r: Reader, channels: int, shapes: list[list[int]], layout: str, repeats: Repeats | None
-) -> list[list[list[float]]]:
-    """Section 6.9: the gains of runs of channels, for each tensor and sample that is coded."""
+def read_slices(r: Reader) -> tuple[bool, int, bytes]:
+    """Section 6.9: whether gains are of samples, the number of runs, and the gains, packed."""
     per_sample, runs = r.u8(), r.varint()
-    must(per_sample <= 1 and runs and channels % runs == 0, "gains of samples, or of runs")
+    must(per_sample <= 1 and runs, "gains of samples, or of runs")
+    return bool(per_sample), runs, r.blob()
+
+
+def slices_of(
+    gains: tuple[bool, int, bytes],
+    channels: int,
+    shapes: list[list[int]],
+    layout: str,
+    repeats: Repeats | None,
+) -> list[list[list[float]]]:
+    """The gains of runs of channels, for each tensor and sample that is coded."""
+    per_sample, runs, packed = gains
+    must(channels % runs == 0, "gains of runs")
     counts = [math.prod(n for n, a in zip(s, layout, strict=True) if a == "N") for s in shapes]
     n = within((sum(counts) if per_sample else len(shapes)) * runs, "SLICES")
-    found = read_integers(r.blob(), n)
+    found = read_integers(packed, n)
     must(all(abs(gain) <= 512 for gain in found), "a gain of a tensor or sample")
     rows = [[2 ** (k / 16) for k in found[i : i + runs]] for i in range(0, n, runs)]
     before = list(itertools.accumulate(counts, initial=0))
@@ -649,7 +659,7 @@ def read_slices(
 def check_quantisers(z: Lossy) -> None:
     """The rules of dependent quantisation (7.10)."""
     for model in z.models if z.dependent else []:
-        must(model.transform not in (2, 4, 5, 8), "dependent quantisation in the sample domain")
+        must(model.transform not in UNCHAINED, "dependent quantisation in the sample domain")
         first = 78 if model.transform in CONTEXTS else 128
         full = all(table.magnitude for number, table in model.tables.items() if number >= first)
         must(full, "an empty table of a quantiser")
@@ -657,7 +667,6 @@ def check_quantisers(z: Lossy) -> None:
 
 def read_part(
     r: Reader,
-    major: int,
     channels: int,
     profile: Profile | None,
     of_prefix: bool,
@@ -667,19 +676,16 @@ def read_part(
     must(kind <= 1, "unknown part")
     if not kind:
         sets = 3 if dependent else 1
-        return read_model(r.blob(), channels, major, True, not of_prefix, sets)
+        return read_model(r.blob(), channels, True, sets)
     transform = r.u8()
-    must(transform in (0, 1, 3, WEIGHTED, LOW_RANK), "the transform of an entry")
-    must(transform != LOW_RANK or major >= 6, "a low-rank KLT in a file of an older version")
-    must(transform != 3 or major >= 3, "bands in a file of major version 1")
-    must(transform != WEIGHTED or major >= 6, "a task metric in a file of an older version")
+    must(transform in OF_ENTRIES, "the transform of an entry")
     e = r.varint()
     must(profile and e < len(profile.entries), "no such entry of the profile")
     assert profile
     entry = profile.entries[e]
     must(entry.channels == channels, "the entry has another number of channels")
     must(entry.of_prefix == of_prefix, "the entry is of the other part")
-    alike = transform == entry.model.transform or max(transform, entry.model.transform) <= 1
+    alike = transform == entry.model.transform or max(transform, entry.model.transform) <= LINEAR
     must(alike, "the entry has another transform")
     more = read_scales(r.blob(), channels, entry.model.points, 1)
     rows = zip(entry.model.scales, more, strict=True)
@@ -712,7 +718,24 @@ class View:
     parts: list[Lattice]  # the grid, and the prefix tokens when there are any
 
 
-def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
+def stacked(shapes: list[list[int]], count: int, distance: int) -> list[list[int]]:
+    """Of each stack the shape of its tensors."""
+    must(count and distance, "stacks of nothing")
+    must(len(shapes) % (count * distance) == 0, "tensors that fill no stack")
+    order = places_of(len(shapes), count, distance)
+    for at in order if count > 1 else []:
+        must(all(shapes[i] == shapes[at[0]] for i in at), "a stack of tensors of unlike shapes")
+        must(math.prod(shapes[at[0]]), "a stack of tensors without values")
+    return [shapes[at[0]] for at in order]
+
+
+def places_of(n: int, count: int, distance: int) -> list[list[int]]:
+    """Of each stack the numbers of its tensors, of ``n`` in all."""
+    runs = range(0, n, count * distance)
+    return [[run + j * distance + i for j in range(count)] for run in runs for i in range(distance)]
+
+
+def view(shape: list[int], layout: str, prefix: int, grid: list[int], stack: int = 1) -> View:
     must(len(layout) == len(shape) and set(layout) <= set("NLHWTCD"), "layout and shape disagree")
     must("N" * layout.count("N") in layout, "the sample axes are not side by side")
     axes = [i for i, letter in enumerate(layout) if letter in "LHWT"]
@@ -731,12 +754,13 @@ def view(shape: list[int], layout: str, prefix: int, grid: list[int]) -> View:
         if prefix:
             parts.append(Lattice(0, [prefix], [unit]))
     samples = [i for i, letter in enumerate(layout) if letter == "N"]
+    beside = [(stack, math.prod(shape))] if stack > 1 else []
     return View(
-        shape,
+        [stack, *shape] if stack > 1 else shape,
         math.prod(shape[i] for i in samples),
         strides[samples[-1]] if samples else 0,
-        within(math.prod(shape[i] for i in channel), "CHANNELS"),
-        channels_at([(shape[i], strides[i]) for i in channel]),
+        within(stack * math.prod(shape[i] for i in channel), "CHANNELS"),
+        channels_at(beside + [(shape[i], strides[i]) for i in channel]),
         parts,
     )
 
@@ -870,12 +894,12 @@ class RepeatedRows:
     constants: list[int]
 
 
-def read_repeats(data: bytes, major: int, bits: int) -> RepeatedRows:
+def read_repeats(data: bytes, bits: int) -> RepeatedRows:
     r = Deflated(data, 11 + 30 * LIMITS["REPEAT_RUNS"])
     whole, n = r.u8(), within(r.varint(), "REPEAT_RUNS")
     must(whole <= 1 and n, "what is a row, or no runs")
     new, repeated, distances = r.varints(n), r.varints(n), r.varints(n)
-    constants = r.varints(distances.count(0)) if major >= 6 else []
+    constants = r.varints(distances.count(0))
     must(all(c < 1 << bits for c in constants), "an element of too many bits")
     r.end()
     return RepeatedRows(bool(whole), list(zip(new, repeated, distances, strict=True)), constants)
@@ -1015,31 +1039,26 @@ class Model:
     @property
     def samples(self) -> bool:
         """Whether there is no DCT, whatever the size of a block."""
-        return self.transform in (2, 4, 5, 6, 7, 8, 11)
+        return self.transform in (*CONTEXTS, *UNCHAINED)
 
 
 def read_model(
     data: bytes,
     channels: int,
-    major: int,
     own: bool = False,
-    contexts: bool = False,
     sets: int = 1,
 ) -> Model:
     """Section 6; ``own`` says whether it stands in a file, where it may have more transforms.
 
-    ``contexts`` says whether transforms 2 and 6 may stand here. There are so many ``sets`` of
-    offsets (7.13, 7.14).
+    There are so many ``sets`` of offsets (7.13, 7.14).
     """
     r = Reader(data)
     transform = r.u8()
-    known = transform <= {1: 1, 3: 3, 4: 6, 5: 7, 6: 12}[major]
-    must(known, "unknown transform")
+    must(transform <= SPLIT, "unknown transform")
     must(
-        transform not in (4, 5, 8, LAYERED, *SHAPED) or own,
+        transform in OF_ENTRIES or own,
         "a transform in a profile that is for a group's own models",
     )
-    must(transform not in (2, 6) or contexts, "context modelling in a wrong place")
     axes = r.lengths()
     points = math.prod(axes)
     must(points, "an empty block")
@@ -1048,7 +1067,7 @@ def read_model(
     count, q, unit = r.varint(), r.u8(), r.u8()
     must(count <= channels, "more reflectors than channels")
     bands: list[int] = []
-    if transform == 3:
+    if transform == BANDED:
         n = r.varint()
         must(2 <= n <= 16, "the number of bands")
         bands = list(read_integers(r.blob(), points))
@@ -1056,7 +1075,7 @@ def read_model(
     gains: list[int] = []
     if transform == WEIGHTED:
         r.string()
-        must(0 <= r.f64() < math.inf, "the recommended task SNR")
+        must(0 <= r.real() < math.inf, "the recommended task SNR")
         n = r.varint()
         must(1 <= n <= 16, "the number of bands")
         packed, weights = r.blob(), r.blob()
@@ -1065,22 +1084,22 @@ def read_model(
         must(set(bands) == set(range(n)), "a band that does not exist, or that has no place")
         gains = list(read_integers(weights, n * channels + points))
         must(all(abs(g) <= 256 for g in gains), "a weight is too large")
-    offsets: Sequence[int] = ()
     if transform in CONTEXTS:
-        known = (1, 2, 3) if transform in SHAPED else (2,)
-        fits = len(axes) in known and math.prod(axes[:-2]) == 1
+        fits = 1 <= len(axes) <= 3 and math.prod(axes[:-2]) == 1
         must(fits, "context modelling of blocks that are no maps")
         must(not count, "context modelling and reflectors")
-    if transform in (4, 5):
+    if transform in (PREDICTED, SPLIT):
         must(math.prod(axes[:-2]) == 1, "blocks that are no maps")
         must(not count, "the sample domain and reflectors")
-    prediction = read_prediction(r.blob(), channels) if transform == 4 else None
-    peak = r.varint() if transform == 5 else 0
+    prediction = read_prediction(r.blob(), channels) if transform == PREDICTED else None
+    peak = r.varint() if transform == SPLIT else 0
     must(peak <= 2**20, "the peak is too large")
-    if transform in (CONTEXT_V4, *SHAPED):
+    offsets: Sequence[int] = ()
+    own_tables: dict[int, Table] = {}
+    if transform in CONTEXTS:
         offsets = read_integers(r.blob(), 48 * sets)
         must(all(-128 <= o <= 128 for o in offsets), "an offset is too large")
-    own_tables = read_own_tables(r.blob()) if transform in SHAPED else {}
+        own_tables = read_own_tables(r.blob())
     means: Sequence[int] = ()
     mean_table = None
     if transform == CONTEXT_MEANS:
@@ -1090,7 +1109,7 @@ def read_model(
         mean_table = read_table(of_means)
         of_means.end()
     interpolation = None
-    if transform == 8:
+    if transform == INTERPOLATED:
         fits = 1 <= len(axes) <= 3 and math.prod(axes[:-2]) == 1
         must(fits and not count, "interpolation with reflectors, or of blocks that are no maps")
         interpolation = read_interpolation(r.blob(), channels)
@@ -1109,12 +1128,15 @@ def read_model(
     else:
         flat = read_integers(packed, of_bands * size)
     bases = [read_basis(flat[i * size : (i + 1) * size], count, channels) for i in range(of_bands)]
-    of_scales = {4: len(PASSES), 5: 1, 8: 1}.get(transform, points)
+    of_scales = {PREDICTED: len(PASSES), SPLIT: 1, INTERPOLATED: 1}.get(transform, points)
     packed = r.blob()
-    must(not packed or transform != 8, "interpolation with scales")
+    must(not packed or transform != INTERPOLATED, "interpolation with scales")
     scales = read_scales(packed, channels, of_scales, unit)
     tables = read_tables(r.blob())
-    must(not tables or transform not in (8, *SHAPED), "tables in two places, or where none belong")
+    must(
+        not tables or transform not in (INTERPOLATED, *CONTEXTS),
+        "tables in two places, or where none belong",
+    )
     tables |= own_tables
     r.end()
     model = Model(transform, axes, points, centres, bands, bases, scales, tables, prediction, peak)
@@ -1461,7 +1483,7 @@ def read_own_tables(data: bytes) -> dict[int, Table]:
     r = Deflated(data, 2**20)
     while r.left():
         number = r.varint()
-        must(last < number < 234 * 19, "table numbers do not ascend, or are too large")
+        must(last < number < 234 * 10, "table numbers do not ascend, or are too large")
         tables[number], last = read_table(r), number
     r.end()
     return tables
@@ -1553,6 +1575,12 @@ def read_integers(data: bytes, n: int) -> Sequence[int]:
     if not data:
         return [0] * n
     r = Reader(data)
+    if r.peek() == 128:
+        r.u8()
+        values = [-(u + 1 >> 1) if u & 1 else u >> 1 for u in r.varints(n)]
+        must(all(-(2**31) <= v < 2**31 for v in values), "an integer of more than 32 bits")
+        r.end()
+        return values
     table = read_table(r)
     must(table.magnitude, "a table of integers is empty")
     return coded_symbols(r, [(n, table)], 0)[0]
@@ -1740,85 +1768,85 @@ PASSES = (
 )
 MEANS = [max(round(64 * 2 ** (e / 2)), 1) for e in range(-14, 10)]  # u
 THRESHOLDS = [round(4096 * 2 ** ((k - 12) / 2)) for k in range(1, 26)]  # T_k
-CONTEXT_TABLES = (  # M, zero, first, further, hazards
-    (4, 171, 99, 94, (152, 147)),
-    (6, 166, 100, 102, (150, 143, 137)),
-    (7, 164, 104, 104, (147, 140, 133)),
-    (9, 162, 107, 109, (142, 138, 132, 127)),
-    (13, 160, 110, 109, (139, 135, 131, 128, 122)),
-    (17, 159, 112, 112, (137, 132, 129, 127, 118)),
-    (22, 155, 114, 114, (135, 131, 127, 125, 119, 119, 114)),
-    (27, 150, 111, 114, (138, 130, 126, 125, 117, 117, 114, 110)),
-    (33, 147, 116, 118, (134, 128, 124, 123, 116, 117, 112, 109)),
-    (34, 143, 117, 117, (135, 129, 124, 121, 116, 117, 112, 109)),
-    (39, 139, 124, 119, (131, 127, 122, 119, 115, 115, 113, 107, 110)),
-    (53, 135, 131, 120, (128, 127, 123, 120, 115, 113, 111, 106, 109)),
-    (54, 132, 138, 125, (122, 124, 121, 119, 115, 113, 110, 106, 107)),
-    (54, 129, 140, 129, (118, 120, 120, 118, 115, 112, 109, 105)),
-    (73, 126, 141, 132, (113, 115, 116, 116, 114, 112, 109, 105, 104, 104, 104, 97)),
-    (76, 123, 142, 133, (108, 110, 111, 112, 112, 111, 109, 106, 105, 104)),
-    (103, 120, 142, 134, (104, 105, 106, 107, 108, 109, 108, 106, 105, 104, 103, 98)),
-    (84, 115, 143, 135, (100, 101, 101, 102, 104, 105, 107, 106, 106, 105)),
-    (92, 111, 146, 135, (94, 96, 96, 97, 98, 100, 103, 104, 105, 107, 106, 102)),
-    (117, 107, 146, 135, (88, 90, 90, 91, 92, 94, 96, 100, 102, 105)),
-    (127, 108, 144, 130, (83, 85, 85, 86, 86, 87, 89, 92, 96, 101, 104)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (127, 106, 156, 118, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
-    (6, 169, 98, 92, (151, 147, 138)),
-    (7, 166, 93, 102, (149, 140, 139, 131)),
-    (8, 164, 96, 113, (148, 137, 131)),
-    (12, 161, 100, 114, (143, 132, 129, 130, 123)),
-    (16, 160, 108, 117, (138, 130, 125, 124, 121)),
-    (22, 158, 111, 120, (136, 127, 122, 120, 117)),
-    (28, 156, 121, 123, (131, 125, 121, 119, 114)),
-    (33, 151, 104, 118, (138, 128, 120, 117, 114, 110)),
-    (41, 150, 103, 124, (136, 124, 120, 116, 113, 112, 108)),
-    (43, 142, 108, 114, (141, 130, 122, 119, 114, 112, 109, 106)),
-    (46, 136, 119, 115, (137, 131, 123, 119, 115, 112, 110, 107)),
-    (43, 130, 130, 114, (135, 133, 126, 121, 116, 114, 111, 108)),
-    (44, 125, 143, 118, (127, 131, 128, 123, 118, 115, 112, 109)),
-    (49, 121, 146, 126, (119, 126, 127, 125, 120, 117, 113, 109)),
-    (54, 118, 146, 131, (113, 118, 122, 123, 120, 118, 114, 109)),
-    (54, 115, 146, 133, (107, 111, 115, 118, 118, 118, 114, 110, 109)),
-    (54, 111, 146, 134, (101, 104, 107, 110, 113, 115, 114, 111, 110, 108)),
-    (62, 107, 147, 135, (95, 98, 100, 102, 105, 109, 112, 110, 111, 109, 106)),
-    (73, 102, 149, 136, (89, 91, 93, 94, 97, 100, 105, 108, 109, 109, 107)),
-    (88, 94, 146, 135, (80, 83, 84, 86, 88, 91, 96, 102, 106, 108, 107)),
-    (111, 89, 141, 131, (71, 73, 75, 76, 78, 81, 85, 90, 97, 104, 105)),
-    (127, 78, 147, 125, (68, 68, 70, 71, 71, 72, 75, 79, 86, 95, 102)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (127, 74, 174, 103, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
-    (7, 177, 89, 111, (148, 136, 131, 127)),
-    (7, 177, 89, 111, (148, 136, 131, 127)),
-    (14, 173, 109, 126, (133, 126, 124, 121)),
-    (21, 173, 115, 126, (127, 123, 120, 119, 116)),
-    (26, 173, 118, 128, (125, 120, 118, 113)),
-    (26, 173, 121, 129, (123, 119, 117, 115)),
-    (28, 170, 125, 129, (120, 118, 116, 113)),
-    (17, 149, 86, 110, (153, 135, 126, 121, 118, 115)),
-    (24, 149, 100, 119, (140, 128, 124, 120, 118, 115)),
-    (18, 137, 97, 106, (152, 138, 129, 125, 122, 119, 115)),
-    (24, 129, 112, 105, (147, 138, 128, 123, 120, 117, 114)),
-    (27, 125, 135, 105, (141, 139, 130, 125, 120, 117, 114)),
-    (28, 119, 154, 108, (129, 140, 132, 127, 122, 118, 114)),
-    (32, 116, 156, 123, (118, 132, 134, 129, 123, 119, 116, 113)),
-    (34, 113, 154, 131, (110, 120, 129, 130, 124, 120, 117, 113)),
-    (41, 109, 151, 136, (102, 109, 116, 124, 124, 122, 118, 114, 113)),
-    (47, 104, 150, 135, (95, 100, 105, 110, 118, 122, 119, 115, 113, 111)),
-    (53, 100, 150, 135, (87, 91, 95, 99, 105, 114, 117, 115, 114, 112)),
-    (54, 94, 149, 136, (77, 81, 84, 87, 92, 99, 109, 113, 115, 112)),
-    (67, 89, 148, 136, (67, 70, 72, 75, 79, 85, 93, 104, 112, 113, 110)),
-    (84, 84, 144, 133, (56, 61, 62, 64, 67, 70, 77, 87, 100, 110, 109)),
-    (102, 66, 139, 122, (42, 47, 43, 49, 54, 55, 62, 68, 80, 98, 105, 109)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
-    (127, 22, 128, 88, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+CONTEXT_TABLES = (  # M, zero, hazards
+    (4, 171, (152, 147)),
+    (6, 166, (150, 143, 137)),
+    (7, 164, (147, 140, 133)),
+    (9, 162, (142, 138, 132, 127)),
+    (13, 160, (139, 135, 131, 128, 122)),
+    (17, 159, (137, 132, 129, 127, 118)),
+    (22, 155, (135, 131, 127, 125, 119, 119, 114)),
+    (27, 150, (138, 130, 126, 125, 117, 117, 114, 110)),
+    (33, 147, (134, 128, 124, 123, 116, 117, 112, 109)),
+    (34, 143, (135, 129, 124, 121, 116, 117, 112, 109)),
+    (39, 139, (131, 127, 122, 119, 115, 115, 113, 107, 110)),
+    (53, 135, (128, 127, 123, 120, 115, 113, 111, 106, 109)),
+    (54, 132, (122, 124, 121, 119, 115, 113, 110, 106, 107)),
+    (54, 129, (118, 120, 120, 118, 115, 112, 109, 105)),
+    (73, 126, (113, 115, 116, 116, 114, 112, 109, 105, 104, 104, 104, 97)),
+    (76, 123, (108, 110, 111, 112, 112, 111, 109, 106, 105, 104)),
+    (103, 120, (104, 105, 106, 107, 108, 109, 108, 106, 105, 104, 103, 98)),
+    (84, 115, (100, 101, 101, 102, 104, 105, 107, 106, 106, 105)),
+    (92, 111, (94, 96, 96, 97, 98, 100, 103, 104, 105, 107, 106, 102)),
+    (117, 107, (88, 90, 90, 91, 92, 94, 96, 100, 102, 105)),
+    (127, 108, (83, 85, 85, 86, 86, 87, 89, 92, 96, 101, 104)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98)),
+    (6, 169, (151, 147, 138)),
+    (7, 166, (149, 140, 139, 131)),
+    (8, 164, (148, 137, 131)),
+    (12, 161, (143, 132, 129, 130, 123)),
+    (16, 160, (138, 130, 125, 124, 121)),
+    (22, 158, (136, 127, 122, 120, 117)),
+    (28, 156, (131, 125, 121, 119, 114)),
+    (33, 151, (138, 128, 120, 117, 114, 110)),
+    (41, 150, (136, 124, 120, 116, 113, 112, 108)),
+    (43, 142, (141, 130, 122, 119, 114, 112, 109, 106)),
+    (46, 136, (137, 131, 123, 119, 115, 112, 110, 107)),
+    (43, 130, (135, 133, 126, 121, 116, 114, 111, 108)),
+    (44, 125, (127, 131, 128, 123, 118, 115, 112, 109)),
+    (49, 121, (119, 126, 127, 125, 120, 117, 113, 109)),
+    (54, 118, (113, 118, 122, 123, 120, 118, 114, 109)),
+    (54, 115, (107, 111, 115, 118, 118, 118, 114, 110, 109)),
+    (54, 111, (101, 104, 107, 110, 113, 115, 114, 111, 110, 108)),
+    (62, 107, (95, 98, 100, 102, 105, 109, 112, 110, 111, 109, 106)),
+    (73, 102, (89, 91, 93, 94, 97, 100, 105, 108, 109, 109, 107)),
+    (88, 94, (80, 83, 84, 86, 88, 91, 96, 102, 106, 108, 107)),
+    (111, 89, (71, 73, 75, 76, 78, 81, 85, 90, 97, 104, 105)),
+    (127, 78, (68, 68, 70, 71, 71, 72, 75, 79, 86, 95, 102)),
+    (127, 74, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (127, 74, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97)),
+    (7, 177, (148, 136, 131, 127)),
+    (7, 177, (148, 136, 131, 127)),
+    (14, 173, (133, 126, 124, 121)),
+    (21, 173, (127, 123, 120, 119, 116)),
+    (26, 173, (125, 120, 118, 113)),
+    (26, 173, (123, 119, 117, 115)),
+    (28, 170, (120, 118, 116, 113)),
+    (17, 149, (153, 135, 126, 121, 118, 115)),
+    (24, 149, (140, 128, 124, 120, 118, 115)),
+    (18, 137, (152, 138, 129, 125, 122, 119, 115)),
+    (24, 129, (147, 138, 128, 123, 120, 117, 114)),
+    (27, 125, (141, 139, 130, 125, 120, 117, 114)),
+    (28, 119, (129, 140, 132, 127, 122, 118, 114)),
+    (32, 116, (118, 132, 134, 129, 123, 119, 116, 113)),
+    (34, 113, (110, 120, 129, 130, 124, 120, 117, 113)),
+    (41, 109, (102, 109, 116, 124, 124, 122, 118, 114, 113)),
+    (47, 104, (95, 100, 105, 110, 118, 122, 119, 115, 113, 111)),
+    (53, 100, (87, 91, 95, 99, 105, 114, 117, 115, 114, 112)),
+    (54, 94, (77, 81, 84, 87, 92, 99, 109, 113, 115, 112)),
+    (67, 89, (67, 70, 72, 75, 79, 85, 93, 104, 112, 113, 110)),
+    (84, 84, (56, 61, 62, 64, 67, 70, 77, 87, 100, 110, 109)),
+    (102, 66, (42, 47, 43, 49, 54, 55, 62, 68, 80, 98, 105, 109)),
+    (127, 22, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
+    (127, 22, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105)),
 )
 
 
@@ -1842,10 +1870,10 @@ def context_table(number: int, z: Lossy, model: Model) -> Table:
         if found in model.tables:
             return model.tables[found]
     quantiser, n = divmod(number % 234, 78)
-    m, zero, first, further, hazards = CONTEXT_TABLES[n]
+    m, zero, hazards = CONTEXT_TABLES[n]
     if quantiser == 2:  # 7.14
         zero, hazards = max(zero - 3, 0), (max(hazards[0] - 5, 0), *hazards[1:])
-    return Table(m, 0, zero, 255 if z.lower >= z.mean else 128, first, further, hazards)
+    return Table(m, 0, zero, 255 if z.lower >= z.mean else 128, 128, 128, hazards)
 
 
 def mirrored(at: int, offset: int, n: int) -> int | None:
@@ -1873,12 +1901,14 @@ def places_near(y: int, x: int, size: tuple[int, ...], offsets: Pass) -> list[in
 
 def with_shape(number: int, number_of_pass: int, around: list[int], model: Model) -> int:
     """The table number of 7.15 from that of 7.9."""
-    a, b, c, d = around or (0, 0, 0, 0)
-    if number_of_pass in (1, 3):
+    if number_of_pass < 2:
+        return number
+    a, b, c, d = around
+    if number_of_pass == 3:
         b, c, d = d, b, c
     v, n = abs(a - b) + abs(c - d), a + b + c + d
     z = max(2 - [a, b, c, d].count(0), 0)
-    k = 3 * z + (4 * v > n) + (2 * v > n) + 9 * (number_of_pass < 2)
+    k = 3 * z + (4 * v > n) + (2 * v > n)
     s = 234 * (1 + k) + number
     return s if any(s + of in model.tables for of in (0, 78, 156)) else number
 
@@ -1892,7 +1922,6 @@ def read_map(
     means = [mean_magnitude(row[0], z.step_scale) for row in model.scales]
     sizes = [[0] * blocks for _ in range(channels * points)]  # magnitudes, at most 127
     known = [[0] * blocks for _ in range(channels * points)]
-    latents = [[0.0] * blocks for _ in range(channels * points)]
     quantisers = [[0] * blocks for _ in range(channels * points)]  # 1 and 2: those of 7.14
     arrays = []
     for number_of_pass, p in enumerate(PASSES):
@@ -1907,19 +1936,15 @@ def read_map(
                     around = [0 if i is None else sizes[first + i][block] for i in near]
                     prediction = p.a * mean + 64 * p.b * sum(around)
                     number = 26 * p.set + bisect_right(THRESHOLDS, prediction)
-                    if model.transform in SHAPED:
-                        number = with_shape(number, number_of_pass, around, model)
+                    number = with_shape(number, number_of_pass, around, model)
                     where.setdefault(number, []).append((first + y * width + x, block))
         scalar, chained = [], []
         for item in sorted(where.items()):
             (chained if z.dependent and item[0] % 26 >= 6 else scalar).append(item)
         for number, wanted in scalar:
-            table = context_table(number, z, model)
-            symbols = coded.take(len(wanted), table)
-            values = {k: latent(k, table, step) for k in set(symbols)}
+            symbols = coded.take(len(wanted), context_table(number, z, model))
             for (i, block), k in zip(wanted, symbols, strict=True):
-                sizes[i][block], latents[i][block] = min(abs(k), 127), values[k]
-                known[i][block] = k
+                sizes[i][block], known[i][block] = min(abs(k), 127), k
             arrays.append(symbols)
         numbers = [number for number, wanted in chained for _ in wanted]
         more, found = read_chains(
@@ -1930,8 +1955,7 @@ def read_map(
         for (i, block), (k, quantiser, _) in zip(places, found, strict=True):
             sizes[i][block], known[i][block] = min(abs(k), 127), k
             quantisers[i][block] = 1 + quantiser
-    if model.offsets:
-        latents = from_neighbours(known, sizes, quantisers, model.offsets, size, step)
+    latents = from_neighbours(known, sizes, quantisers, model.offsets, size, step)
     if model.mean_table:
         arrays += add_means(coded, model, points, sizes, latents, step)
     return arrays, latents
@@ -2483,14 +2507,13 @@ def expected(near: list[list[int]], weights: list[int], spreads: list[int]) -> t
 
 
 READERS = {
-    2: read_map,
-    4: read_predicted,
-    5: read_split,
-    6: read_map,
-    7: read_map,
-    8: read_interpolated,
-    11: read_map,
+    CONTEXT: read_map,
+    CONTEXT_MEANS: read_map,
+    INTERPOLATED: read_interpolated,
+    PREDICTED: read_predicted,
+    SPLIT: read_split,
 }
+
 # ---- 7.17 Refinement -----------------------------------------------------------------------------
 
 
@@ -2504,7 +2527,10 @@ def mantissa_of(dtype: int) -> tuple[int, int]:
 def check_refined(z: Lossy, profile: Profile | None) -> None:
     must((z.mean, z.deviation) == (0, 1), "a normalisation with refinement")
     must(not profile, "a profile with refinement")
-    must(all(model.transform in (0, 4, 5) for model in z.models), "a transform with refinement")
+    must(
+        all(model.transform in (NONE, PREDICTED, SPLIT) for model in z.models),
+        "a transform with refinement",
+    )
     fraction, octave = math.frexp(z.step)
     bias = mantissa_of(z.dtype)[1]
     least, most = (1 - bias, bias) if not z.logarithmic else (0, BITS[z.dtype] - 2)
@@ -2544,7 +2570,7 @@ def refine(r: Reader, z: Lossy, where: list[tuple[int, int]], out: list[array[in
     data = r.blob()
     must(bool(data) == bool(small), "small elements where there are none")
     if small:
-        raw = Reader(decode_exact(Reader(data), z.dtype, len(small), 6))
+        raw = Reader(decode_exact(Reader(data), z.dtype, len(small)))
         for t, at in small:
             out[t][at] = raw.uint(width(z.dtype))
     for place in range(max((w for _, _, w in width_of), default=0)):
@@ -2560,11 +2586,11 @@ def refine(r: Reader, z: Lossy, where: list[tuple[int, int]], out: list[array[in
 # ---- 8. ROWS of a group bit for bit --------------------------------------------------------------
 
 
-def decode_exact(r: Reader, dtype: int, n: int, major: int, seed: int = 0) -> bytes:
-    """The n elements of a row group of a file of that major version; a message has a seed (9.1)."""
+def decode_exact(r: Reader, dtype: int, n: int, seed: int = 0) -> bytes:
+    """The n elements of a row group; a message has a seed (9.1)."""
     crc, size = r.uint(4), width(dtype)
-    swaps = read_swaps(r, size) if major >= 6 and r.peek() == 5 else None
-    if major >= 4 and r.peek() in (3, 4):
+    swaps = read_swaps(r, size) if r.peek() == 5 else None
+    if r.peek() in (3, 4):
         data = decode_bins(r, size, n) if r.u8() == 3 else inflate(r.rest(), n * size)
     else:
         data = decode_planes(r, dtype, n)
@@ -2788,26 +2814,25 @@ class Profile:
 
 
 def read_profile(data: bytes) -> Profile:
-    major, sections, _ = read_file(data, PROFILE)
+    sections, _ = read_file(data, PROFILE)
     digest = hashlib.sha256(data).digest()
-    entries = [read_entry(s.payload, major) for s in sections if s.type == b"ENTR"]
-    networks = [read_network(s.payload) for s in sections if s.type == b"NETW" and major >= 3]
+    entries = [read_entry(s.payload) for s in sections if s.type == b"ENTR"]
+    networks = [read_network(s.payload) for s in sections if s.type == b"NETW"]
     return Profile(digest, zlib.crc32(digest), entries, networks[0] if networks else None)
 
 
-def read_entry(payload: bytes, major: int) -> Entry:
+def read_entry(payload: bytes) -> Entry:
     r = Reader(payload)
     name = r.string()
     must(r.u8() <= 2, "unknown architecture")
     layout, prefix, grid, of_prefix = r.layout(), r.varint(), r.lengths(), r.u8()
-    must(major >= 6 or not several_channels(layout), "several channel axes below 6.0")
     must(of_prefix <= 1, "an entry is neither of the grid nor of the prefix tokens")
     channels = within(r.varint(), "CHANNELS")
     r.varint()
-    mean, deviation, lower, upper = r.f64(), r.f64(), r.f64(), r.f64()
+    mean, deviation, lower, upper = r.real(), r.real(), r.real(), r.real()
     must(all(map(math.isfinite, (mean, deviation, lower, upper))), "not finite")
     must(lower <= upper and deviation > 0, "bounds or deviation")
-    model = read_model(r.rest(), channels, major)
+    model = read_model(r.rest(), channels)
     return Entry(
         name, layout, prefix, grid, bool(of_prefix), channels, mean, deviation, lower, upper, model
     )
@@ -2822,17 +2847,17 @@ def decode_message(
     """The element type, the shape and the bytes of the array of a message, of `most` values."""
     r, p = Reader(data), read_profile(profile)
     flags, kind = r.u8(), r.u8()
-    version = flags >> 4
-    must(version in (1, 2, 3), "unknown version of messages")
+    must(flags >> 5 == 2, "unknown version of messages")
+    flags &= 31
     dtype, shape = kind >> 4, r.varints(kind & 15)
     must(is_floating(dtype), "the element type of a message")
     must(within(math.prod(shape), "ROW_GROUP_VALUES") <= most, "a message of too many values")
     within(math.prod(filter(None, shape)), "TENSOR_VALUES")
     if flags & 8:
-        must(version < 3, "a message of version 3 is never bit for bit")
-        seed = zlib.crc32(data[: r.at]) if version > 1 else 0
-        return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), 1, seed)
-    must(version == 1 or r.take(2) == p.sha256[:2], "a message of another profile")
+        must(flags == 8, "a message bit for bit with other flags")
+        seed = zlib.crc32(data[: r.at])
+        return TYPES[dtype], shape, decode_exact(r, dtype, math.prod(shape), seed)
+    must(r.take(2) == p.sha256[:2], "a message of another profile")
     e, code = r.varint(), r.uint(2)
     must(e < len(p.entries) and not p.entries[e].of_prefix, "no such entry of the profile")
     entry = p.entries[e]
@@ -2845,8 +2870,8 @@ def decode_message(
     z.step = 2.0 ** ((code - 32768) / 1024)
     z.step_scale = 2 * ((code - 32768 + 256) >> 9)
     z.shift = r.svarint() if flags & 4 else 0
-    z.dependent = version == 3
-    z.seed = zlib.crc32(data[: r.at], p.seed) if version > 1 else p.seed
+    z.dependent = bool(flags & 16)
+    z.seed = zlib.crc32(data[: r.at], p.seed)
     z.models = [entry.model]
     z.views = [view(shape, layout, entry.prefix, entry.grid)]
     v = z.views[0]
@@ -3206,8 +3231,8 @@ def read_groups(
 
     The groups come one by one, so that no more than one model need be kept.
     """
-    major, sections, index = read_file(data, FEATURES)
-    held = [s.payload for s in sections if s.type == b"PROF"]  # 3.1
+    sections, index = read_file(data, FEATURES)
+    held = [s.payload for s in sections if s.type == b"prof"]  # 3.1
     at_hand = {hashlib.sha256(p).digest(): p for p in held}
     must(len(at_hand) == len(held), "a profile twice in the file")
     must(set(at_hand) <= set(index.profiles), "a profile in the file that it does not need")
@@ -3217,7 +3242,7 @@ def read_groups(
     read = {digest: read_profile(at_hand[digest]) for digest in set(index.profiles)}
     needed = [read[digest] for digest in index.profiles]
     payloads = [s.payload for s in sections if s.type == b"GRUP"]
-    heads = [read_head(Reader(payload), major)[1] for payload in payloads]
+    heads = [read_head(Reader(payload))[2] for payload in payloads]
     shapes: list[list[list[int]]] = [[] for _ in payloads]
     cuts: list[list[Cut]] = [[] for _ in payloads]
     for t, (dtype, shape) in enumerate(zip(index.dtypes, index.shapes, strict=True)):
@@ -3231,8 +3256,7 @@ def read_groups(
     spans = [i for head in heads for i in range(head.first, head.first + head.rows())]
     must(sorted(spans) == rows, "a ROWS section that belongs to no group or to several")
     groups = (
-        checked(read_group(p, major, s, needed), c)
-        for p, s, c in zip(payloads, shapes, cuts, strict=True)
+        checked(read_group(p, s, needed), c) for p, s, c in zip(payloads, shapes, cuts, strict=True)
     )
     return index, sections, groups
 
@@ -3267,7 +3291,6 @@ def put_part(
 def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
     """Decode a file of features."""
     index, sections, groups = read_groups(data, profiles)
-    major = data[8]
     dump = Dump(index.metadata, {}, {})
     members: dict[int, list[tuple[int, Sequence[range] | None]]] = {}
     wholes = {t: bytearray(stored(index.dtypes[t], index.shapes[t])) for t in index.cuts}
@@ -3284,7 +3307,9 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
             if z:
                 dump.symbols[group.first + i] = decode_rows(r, z, r.u8(), low, high, bits)
             else:
-                exact.append(decode_exact(r, group.dtype, high - low, major))
+                exact.append(decode_exact(r, group.dtype, high - low))
+        if z:
+            bits = unstacked(bits, *z.stack)
         whole = b"".join([to_bytes(b) for b in bits] or exact)
         if group.repeats:
             rows = array(WORDS[width(group.dtype)], whole)
@@ -3302,6 +3327,16 @@ def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
         dump.tensors[index.names[t]].data = bytes(whole)
     dump.tensors = {name: dump.tensors[name] for name in index.names}
     return dump
+
+
+def unstacked(bits: list[array[int]], count: int, distance: int) -> list[array[int]]:
+    """The elements of tensors in order, of those of stacks."""
+    found: list[array[int]] = [array("B")] * (len(bits) * count)
+    for stack, at in zip(bits, places_of(len(found), count, distance), strict=True):
+        each = len(stack) // count
+        for j, i in enumerate(at):
+            found[i] = stack[j * each : (j + 1) * each]
+    return found
 
 
 def to_safetensors(dump: Dump) -> bytes:

@@ -1,8 +1,10 @@
 """featcodec: a codec for the intermediate features of neural networks.
 
-`featcodec.numpy` and `featcodec.torch` save and load dictionaries of arrays, `featcodec.joining`
-appends to files and joins them, `featcodec.errors` has what is raised. `featcodec guide` in the
-shell has pages with examples.
+`featcodec.numpy` and `featcodec.torch` save and load dictionaries of arrays, and `featcodec.torch`
+has data sets. `featcodec.joining` appends to files and joins them, `featcodec.salvage` decodes what
+is left of damaged ones, `featcodec.request` has the options of the encoder, `featcodec.errors` what
+is raised. `featcodec.ext` is for other packages: zarr, numcodecs, datasets, Ray, vLLM, LMCache.
+`featcodec guide` in the shell has pages with examples.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from .request import Quality as Quality
     from .writing.writer import Writer as Writer
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _LAZY = {
     "Codec": "message",
@@ -27,7 +29,9 @@ _LAZY = {
     "encode_file": "files",
     "safe_open": "access",
 }
-_MODULES = ("errors", "joining", "numpy", "request")
+_MODULES = (
+    *("dumps", "errors", "joining", "numpy", "request", "rules", "salvage", "verification"),
+)
 __all__ = ["__version__", *_LAZY]
 
 

@@ -56,6 +56,7 @@ OLD_TORCH = Kind(
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19",),
     advice=ENCODE,
 )
+DUMPS = (SAFETENSORS, NPZ, NPY, TORCH, OLD_TORCH)  # that are read
 KINDS = (
     FEATCODEC,
     NPZ,
@@ -111,6 +112,22 @@ KINDS = (
     Kind("packed by bzip2", (b"BZh",), advice=UNPACK),
     Kind("packed by lz4", (b"\x04\x22\x4d\x18",), advice=UNPACK),
 )
+
+
+TEXT = Kind(
+    "text",
+    (),
+    advice="make a dump of its numbers",
+    imports="numpy as np",
+    tensors='{"features": np.loadtxt({path}, delimiter=",")}',
+)
+
+
+def hint_of_unknown(head: bytes, path: object) -> str:
+    """Return what to do with a file of no kind that is known, which begins so."""
+    if head.isascii() and head.decode().replace("\n", "").replace("\r", "").isprintable():
+        return f"it is {TEXT.hint(path)}"
+    return "make it one, as numpy.savez does"
 
 
 def recognise(head: bytes) -> Kind | None:

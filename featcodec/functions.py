@@ -10,6 +10,35 @@ from typing import Any
 from .errors import InvalidInput
 
 
+class MissingPackage(InvalidInput):
+    """A package that is not installed is needed for what is asked."""
+
+
+def named(text: str, option: str, what: str = "FUNCTION") -> Any:
+    """Import `MODULE:NAME`, from the current directory too.
+
+    Raises InvalidInput when there is nothing of this name, or when the module itself fails.
+    """
+    module, _, name = text.partition(":")
+    if module.endswith(".py"):
+        raise InvalidInput(f"{option} {text}: write the module without .py, {module[:-3]}:{name}")
+    if not (module and name):
+        dotted = ":".join(module.rsplit(".", 1))
+        such = f", {dotted}" if module != dotted else ""
+        raise InvalidInput(f"{option} {text}: write MODULE:{what}{such}")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        where = "; modules are found in the current folder and on PYTHONPATH"
+        raise InvalidInput(f"{option} {text}: {error}{where}") from None
+    except (ImportError, AttributeError) as error:
+        raise InvalidInput(f"{option} {text}: {error}") from None
+    except Exception as error:  # of the module, when it is run
+        reason = f"{type(error).__name__}: {error}"
+        raise InvalidInput(f"{option} {text}: {module} fails: {reason}") from error
+
+
 def named_function(text: str, option: str) -> Callable[..., Any]:
     """Import `MODULE:FUNCTION`, from the current directory too.
 
@@ -20,15 +49,8 @@ def named_function(text: str, option: str) -> Callable[..., Any]:
         importlib.import_module("torch")
     except ImportError as error:
         reason = f"pip install 'featcodec[torch]' ({error})"
-        raise InvalidInput(f"{option} needs torch: {reason}") from None
-    module, _, name = text.partition(":")
-    if not (module and name):
-        raise InvalidInput(f"{option} {text}: write MODULE:FUNCTION")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise InvalidInput(f"{option} {text}: {error}") from None
+        raise MissingPackage(f"{option} needs torch: {reason}") from None
+    function = named(text, option)
 
     @functools.wraps(function)
     def called(*arguments: Any) -> Any:

@@ -16,9 +16,8 @@ from . import limits
 from .align.numbers import STORED
 from .arrays import Exporter, stored_of
 from .coding.message_entry import entries_of, seed_of
-from .coding.message_head import EXCEPTIONS, FIRST, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
+from .coding.message_head import EXCEPTIONS, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
 from .coding.profile import Profile
-from .container.sections import V1
 from .container.wire import Cursor
 from .elements import FLOATS, LIBRARY_NAMES
 from .encoding.messages.array import encode
@@ -28,7 +27,6 @@ from .errors import (
     Corrupt,
     FeatcodecError,
     InvalidInput,
-    InvalidStream,
     LimitExceeded,
     ProfileMissing,
     Truncated,
@@ -195,20 +193,13 @@ class Codec:
         head = Head.unpack(cursor)
         self._check_size(head.shape, LimitExceeded)
         own = self.profile.digest
-        if head.tag not in (b"", own[:TAG_BYTES]):
+        if not head.flags & LOSSLESS and head.tag != own[:TAG_BYTES]:
             raise ProfileMissing(
                 f"a message made with a profile whose SHA-256 begins with {head.tag.hex()};"
                 f" this codec has the one with {own.hex()}"
             )
-        try:
-            with ONE_THREAD, np.errstate(all="ignore"):
-                stored = self._decode(head, cursor)
-        except InvalidStream as error:
-            if head.version > FIRST or head.flags & LOSSLESS:
-                raise
-            raise type(error)(
-                f"{error}; damaged, or made with another profile than that with SHA-256 {own.hex()}"
-            ) from None
+        with ONE_THREAD, np.errstate(all="ignore"):
+            stored = self._decode(head, cursor)
         return self._export(stored, head.dtype, head.shape)
 
     def _check_size(self, shape: tuple[int, ...], error: type[FeatcodecError]) -> None:
@@ -224,17 +215,16 @@ class Codec:
         packed, body = bytes(cursor.data[: cursor.position]), cursor.rest()
         kind = STORED[head.dtype]
         if head.flags & LOSSLESS:
-            seed = zlib.crc32(packed) if head.version > FIRST else 0
             count = math.prod(head.shape)
             with damaged("a message"):
-                numbers = exact.decode(body, count, kind.itemsize, True, V1[0], seed)
+                numbers = exact.decode(body, count, kind.itemsize, True, zlib.crc32(packed))
             return numbers.view(kind)
         entry = next((e for e in self._known if e.number == head.entry), None)
         grid = None if entry is None else entry.grid_of(head.shape)
         if entry is None or grid is None:
             raise Corrupt("a message whose shape or entry the profile does not have")
         bounds = (entry.head.lower, entry.head.upper)
-        coder = entry.coder(grid, head, bounds, seed_of(head, packed, self.profile))
+        coder = entry.coder(grid, head, bounds, seed_of(packed, self.profile))
         none = b"" if head.flags & EXCEPTIONS else b"\0"  # of an empty exception list
         stored = np.zeros(head.shape, kind)
         try:

@@ -99,6 +99,8 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
     if before and not overwrite:
         raise InvalidInput(f"{path} exists; use overwrite=True to overwrite it")
     folder = Path(tempfile.gettempdir()) if through else target.parent
+    if not folder.exists():
+        raise InvalidInput(f"{path}: there is no folder {folder}; make it first")
     sweep(folder)
     mode = 0o600 if through else before.st_mode & MODE if before else 0o666
     with contextlib.ExitStack() as stack:

@@ -21,6 +21,11 @@ Archive = Callable[[BinaryIO, Arrays], None]
 
 CHUNK = 1 << 20  # elements written at once
 TORCH = (".pt", ".pth", ".ckpt")
+# What users may take for kinds that are written, since other programs do.
+FOREIGN = (
+    *(".h5", ".hdf5", ".parquet", ".arrow", ".feather", ".csv", ".json", ".pkl", ".pickle"),
+    *(".mat", ".gguf", ".zarr", ".tfrecord", ".zip", ".gz", ".zst"),
+)
 
 
 def layout_of(path: str | os.PathLike[str]) -> Layout:
@@ -34,6 +39,11 @@ def archive_of(path: str | os.PathLike[str], tensors: Sequence[Described]) -> Ar
     Raises InvalidInput, before anything is decoded, for tensors that the kind of file cannot hold.
     """
     suffix = PurePath(path).suffix
+    if suffix in FOREIGN:
+        raise InvalidInput(
+            f"{path}: {suffix} files are not written; name a .safetensors, .npz, .npy or .pt file,"
+            " and make it of that"
+        )
     if suffix in (".npz", ".npy"):
         for name, dtype, _ in tensors:
             _check(suffix, name, dtype)

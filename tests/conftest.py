@@ -24,10 +24,10 @@ def headers_written(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     write = writer.write_section
 
     def alter(change: Callable[[GroupHeader], GroupHeader]) -> None:
-        def altered(out: BinaryIO, kind: bytes, payload: bytes, critical: bool = True) -> int:
+        def altered(out: BinaryIO, kind: bytes, payload: bytes) -> int:
             if kind == b"GRUP":
                 payload = change(GroupHeader.unpack(payload)).pack()
-            return write(out, kind, payload, critical)
+            return write(out, kind, payload)
 
         monkeypatch.setattr(writer, "write_section", altered)
 

@@ -8,17 +8,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from featcodec import errors
-from featcodec.container.sections import JOURNAL, SIGNATURE, SIGNATURE_BYTES, signature
+from featcodec.container.sections import (
+    JOURNAL,
+    SECTION,
+    SECTION_BYTES,
+    SIGNATURE,
+    SIGNATURE_BYTES,
+    signature,
+)
 from featcodec.files import decode_file
 
 from .mutations import File
 from .vectors import hostile
-from .vectors.raw import section
+from .vectors.raw import end, section
 from .vectors.store import sound, stored
 
-END = 36  # bytes of the end marker
 WHOLE = sound("017-worked-example")  # ROWS, ROWS, GRUP, GRUP, INDX, END
-PLACES = (16, 51, 84, 241, 284, 371)  # of these
+
+
+def lengths() -> Iterator[int]:
+    """Yield how long the sections are."""
+    at = SIGNATURE_BYTES
+    while at < len(WHOLE):
+        size = SECTION.unpack_from(WHOLE, at)[1] + SECTION_BYTES
+        at += size
+        yield size
+
+
+PLACES = tuple(itertools.accumulate(lengths(), initial=SIGNATURE_BYTES))[:6]  # of these
 Fault = tuple[str, list[bytes]]  # what is wrong, and files of which it is
 
 
@@ -32,7 +49,7 @@ def changed(fields: list, at: int, value: object) -> list:
 def edited(position: int, at: int, value: object) -> bytes:
     """Return the file with one field of a section changed, checksums made anew."""
     file = File(WHOLE)
-    file.sections[position][2] = changed(file.sections[position][2], at, value)
+    file.sections[position][1] = changed(file.sections[position][1], at, value)
     return file.bytes()
 
 
@@ -43,12 +60,12 @@ def arranged(*order: int) -> bytes:
     return file.bytes()
 
 
-def with_section(kind: bytes, flags: int) -> bytes:
+def with_section(kind: bytes) -> bytes:
     file = File(WHOLE)
-    file.sections.insert(0, [kind, flags, [["bytes", b"from later"]]])
+    file.sections.insert(0, [kind, [["bytes", b"from later"]]])
     for one in file.sections:  # row groups are one section further on
         if one[0] == b"GRUP":
-            one[2][4][1] += 1
+            one[1][5][1] += 1
     return file.bytes()
 
 
@@ -94,26 +111,26 @@ def faults() -> Iterator[Fault]:
     yield "a section twice", [arranged(0, 0, 1, 2, 3), arranged(0, 1, 2, 3, 3)]
     yield "a section dropped", [arranged(*(i for i in range(4) if i != left)) for left in range(4)]
     yield "a newer version", [newer()]
-    yield "an unknown kind of file", [signature(9, (6, 0)) + WHOLE[SIGNATURE_BYTES:]]
-    yield "an unknown section that is critical", [with_section(b"LATE", 1)]
-    yield "an unknown section that is not", [with_section(b"LATE", 0)]
-    yield "two groups with the same row groups", [edited(3, 4, 0)]
-    yield "row groups beyond the last", [edited(3, 4, 9)]
-    yield "more values than a row group may have", [edited(3, 2, 1 << 40)]
+    yield "an unknown kind of file", [signature(9) + WHOLE[SIGNATURE_BYTES:]]
+    yield "an unknown section that is critical", [with_section(b"LATE")]
+    yield "an unknown section that is not", [with_section(b"late")]
+    yield "two groups with the same row groups", [edited(3, 5, 0)]
+    yield "row groups beyond the last", [edited(3, 5, 9)]
+    yield "more values than a row group may have", [edited(3, 3, 1 << 40)]
     yield (
         "counts beyond a limit, or beyond what the file has room for",
         [data for _, data in hostile.faults().values()],
     )
-    yield "a number beyond 64 bits", [WHOLE[:284] + long_index()]
+    yield "a number beyond 64 bits", [WHOLE[: PLACES[4]] + long_index()]
     yield "other elements, all checksums of sections right", [edited(1, 1, bytes(9))]
     yield "other symbols, all checksums of sections right", [edited(0, 4, bytes(range(1, 9)))]
-    yield "a field with a value that it cannot have", [edited(2, 0, 7), edited(2, 3, 0)]
+    yield "a field with a value that it cannot have", [edited(2, 0, 7), edited(2, 4, 0)]
     yield "a profile that is not given", [stored("valid/003-profile-cnn/in.fcz")]
 
 
 def long_index() -> bytes:
-    index = section(b"INDX", 1, b"\xff" * 11 + zlib.compress(b""))
-    return index + section(b"END ", 1, struct.pack("<QQ", 284, 284 + len(index) + END))
+    index = section(b"INDX", b"\xff" * 11 + zlib.compress(b""))
+    return index + end(PLACES[4], index)
 
 
 def said(path: Path) -> tuple[str, int, str]:

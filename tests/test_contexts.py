@@ -81,19 +81,17 @@ def test_numbers_are_those_of_the_specification(
         known.learn(number, symbols.reshape(-1, 1)[places])
 
 
-def shape_by_hand(symbols: list[list[int]], y: int, x: int, line: bool) -> int:
-    """The shape of a neighbourhood, as SPEC 7.15 has it."""
+def shape_by_hand(symbols: list[list[int]], y: int, x: int, line: bool) -> int | None:
+    """The shape of a neighbourhood, as SPEC 7.15 has it; None in passes without."""
     rows, columns = len(symbols), len(symbols[0])
     if (y + x) % 2:
-        near, far = [(-1, 0), (1, 0), (0, -1), (0, 1)], 0
+        near = [(-1, 0), (1, 0), (0, -1), (0, 1)]
     elif y % 2:
-        near, far = [(-1, -1), (1, 1), (-1, 1), (1, -1)], 0
+        near = [(-1, -1), (1, 1), (-1, 1), (1, -1)]
     elif (y + x) % 4:
-        near, far = [(-2, 0), (2, 0), (0, -2), (0, 2)], 0
-    elif y % 4:
-        near, far = [(-2, -2), (2, 2), (-2, 2), (2, -2)], 9
+        near = [(-2, 0), (2, 0), (0, -2), (0, 2)]
     else:
-        near, far = [], 9
+        return None
     sizes = []
     for j, k in near:
         j, k = (0, j + k) if line else (j, k)
@@ -101,10 +99,10 @@ def shape_by_hand(symbols: list[list[int]], y: int, x: int, line: bool) -> int:
         u = x + k if 0 <= x + k < columns else x - k
         inside = 0 <= v < rows and 0 <= u < columns
         sizes.append(min(abs(symbols[v][u]), 127) if inside else 0)
-    a, b, c, d = sizes or [0] * 4
+    a, b, c, d = sizes
     differ = abs(a - b) + abs(c - d)
     zeros = [a, b, c, d].count(0)
-    return 3 * max(2 - zeros, 0) + sum(q * differ > a + b + c + d for q in (2, 4)) + far
+    return 3 * max(2 - zeros, 0) + sum(q * differ > a + b + c + d for q in (2, 4))
 
 
 @given(SIZES | LINES, st.integers(0, 2**32), st.integers(-14, 9), st.floats(0, 1))
@@ -127,7 +125,8 @@ def test_shapes_that_have_tables_are_those_of_the_specification(
         numbers = plain.numbers(number)[:, 0].tolist()
         for place, which, one in zip(places.tolist(), found.tolist(), numbers, strict=True):
             shape = shape_by_hand(symbols.tolist(), *divmod(place, block[1]), len(sizes) == 1)
-            assert which == (234 * (1 + shape) + one if own[shape, one] else one)
+            shaped = shape is not None and own[shape, one]
+            assert which == (234 * (1 + shape) + one if shaped else one)
         for contexts_of in (plain, known):
             contexts_of.learn(number, symbols.reshape(-1, 1)[places])
 
@@ -356,13 +355,9 @@ def test_shapes_of_neighbourhoods_shorten_lines_maps_and_volumes(
     ours = saved()
     back = fc.load(ours)["x"].astype(np.float64)
     assert 10 * np.log10(values.var() / np.square(back - values).mean()) >= 19.99
-    lossy = Reader(io.BytesIO(ours), "file").groups()[0].lossy
-    assert lossy.transform == "context" and lossy.version == (5, 0)
+    assert Reader(io.BytesIO(ours), "file").groups()[0].lossy.transform == "context"
     monkeypatch.setattr(own_tables, "WORTHWHILE", math.inf)
-    plain = saved()
-    assert len(ours) < 0.99 * len(plain)
-    version = Reader(io.BytesIO(plain), "file").groups()[0].lossy.version
-    assert version == ((4, 0) if layout == "NCHW" else (5, 0))
+    assert len(ours) < 0.99 * len(saved())
 
 
 @given(st.integers(0, 2**32), st.integers(0, 40))

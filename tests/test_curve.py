@@ -14,7 +14,6 @@ from featcodec.align import curve
 from featcodec.align.curve import BOUND, KNOTS, UNIT, Curve
 from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
-from featcodec.container.sections import V4
 from featcodec.encoding.search import correction
 
 KNOT = st.integers(-128, 127)
@@ -103,7 +102,6 @@ def test_it_saves_bits_on_rectified_maps_at_the_snr_asked_for(
     group = header(data)
     assert group.lossy.curve
     assert group.lossy.clamp
-    assert group.lossy.version == V4
     assert GroupHeader.unpack(group.pack()).lossy == group.lossy
     back = fc.load(data)["x"].astype(np.float64)
     reached = 10 * math.log10(x.var() / np.mean((back - x) ** 2))

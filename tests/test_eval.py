@@ -18,7 +18,9 @@ from safetensors.numpy import load_file, save_file
 
 from featcodec.align import layout as layouts
 from featcodec.align.numbers import STORED, from_float
+from featcodec.cli import eval as eval_
 from featcodec.cli.main import main
+from featcodec.dumps import Dump
 from featcodec.errors import InvalidInput, Unreachable
 from featcodec.evaluate import codecs, deltas, judged, measure, peers, pictures, tables
 from featcodec.evaluate.coders import Step
@@ -197,11 +199,94 @@ def test_the_largest_setting_is_found_from_far_away() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["nothing", "featcodec:speed=9", "fp16:profile=x", "fp16:name=", "fp16:name=a,name=b"]
+    "text",
+    [
+        *("nothing", "featcodec:speed=9", "fp16:profile=x", "fp16:name=", "fp16:name=a,name=b"),
+        *("fp16:level=3", "fp16:profile", "featcodec:embed=yes", "featcodec:embed=maybe"),
+        *("step+zstd:level=0", "step+zstd:level=fast", "step+jxl:level=3", "nowhere:Mine"),
+        *("json:Nothing", "json:JSONDecoder", "json:JSONDecoder:speed=3"),
+    ],
 )
-def test_a_codec_that_is_none_is_refused(text: str) -> None:
+def test_a_codec_that_is_none_is_refused(text: str, dump: Path, run: Command) -> None:
     with pytest.raises(InvalidInput, match="codec"):
         codecs.parse(text)
+    pytest.importorskip("bjontegaard")
+    status, _, said = run("eval", dump, "--codec", text, "-o", dump.parent / "out")
+    assert status == 2 and "Error: " in said
+
+
+@pytest.mark.parametrize("kind", [name for name, one in peers.PEERS.items() if one.options])
+def test_a_peer_takes_its_options_and_is_told_apart_by_them(kind: str, dump: Path) -> None:
+    needed = peers.PEERS[kind].package
+    assert needed
+    pytest.importorskip(needed)
+    [(option, allowed)] = peers.PEERS[kind].options.items()
+    low, high = (codecs.parse(f"{kind}:{option}={n}") for n in (allowed[0], allowed[-1]))
+    assert low.identity != high.identity != codecs.parse(kind).identity
+    features = Features(Dump(dump))
+    setting = None if low.fixed else 10.0
+    sizes = [len(c.encode(features, c.tune(features, setting))) for c in (low, high)]
+    assert sizes[0] != sizes[1]
+
+
+MINE = """
+import numpy as np, zlib
+class Rounded:
+    def __init__(self, level=6):
+        self.level = level
+    def encode(self, features, step):
+        symbols = np.rint(features / step).astype("<i2")
+        features *= 0  # what it does to its own is no matter
+        return zlib.compress(symbols.tobytes(), self.level)
+    def decode(self, data, shape, step):
+        symbols = np.frombuffer(zlib.decompress(data), "<i2")
+        return symbols.reshape(shape) * np.float32(step)
+class Half:
+    fixed = True
+    def encode(self, features, step):
+        return features.astype("<f2").tobytes()
+    def decode(self, data, shape, step):
+        return np.frombuffer(data, "<f2").reshape(shape)
+class NoBytes(Half):
+    def encode(self, features, step):
+        return features
+class WrongShape(Half):
+    def decode(self, data, shape, step):
+        return np.zeros(3)
+"""
+
+
+def test_a_codec_of_ones_own_is_measured_as_the_peers_are(
+    dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dump.parent / "mine.py").write_text(MINE)
+    monkeypatch.chdir(dump.parent)
+    names = ["mine:Rounded:level=9,name=own", "mine:Rounded:level=1", "mine:Half"]
+    found = evaluation(dump, *names, "mine:NoBytes", "mine:WrongShape").measure(silent)
+    table = {(m.codec, m.asked_db): m for m in found}
+    for snr in (10.0, 20.0):
+        point = table["own", snr]
+        assert point.snr_db is not None and snr <= point.snr_db <= snr + 0.06
+        assert point.size < table["mine:Rounded:level=1", snr].size  # type: ignore[operator]
+    half = table["mine:Half", None]
+    assert half.snr_db is None and 16 < (half.bpfp or 0) < 16.05
+    assert table["mine:NoBytes", None].error == "encode returns a ndarray, not bytes"
+    assert "decode returns an array of shape [3], not [64," in str(
+        table["mine:WrongShape", None].error
+    )
+
+
+def test_what_another_version_of_ones_own_codec_measured_is_not_taken(
+    dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(dump.parent)
+    before = []
+    for text in (MINE, MINE.replace("<f2", "<f4")):
+        Path("versions.py").write_text(text)
+        monkeypatch.delitem(sys.modules, "versions", raising=False)
+        importlib.invalidate_caches()
+        before.append(evaluation(dump, "versions:Half").measure(silent)[-1].size)
+    assert before[0] < before[1]
 
 
 # --- measuring and resuming ---------------------------------------------------------------------
@@ -247,6 +332,20 @@ def test_a_run_goes_on_where_it_stopped(dump: Path, monkeypatch: pytest.MonkeyPa
     assert [m.codec for m in found] == ["uncompressed", "ours", "ours", "fp16"]
     assert evaluation(dump, "featcodec:name=ours", "fp16").measure(silent) == found
     assert len(done) == 2 and journal.read_bytes().count(b"\n") == 4
+
+
+def test_a_profile_is_stated_and_counted_when_asked(dump: Path, profile_file: Path) -> None:
+    beside, inside = (
+        f"featcodec:profile={profile_file},name={name}{more}"
+        for name, more in (("beside", ""), ("inside", ",embed=yes"))
+    )
+    found = {(m.codec, m.asked_db): m for m in evaluation(dump, beside, inside).measure(silent)}
+    more = found["inside", 10.0].size - found["beside", 10.0].size  # type: ignore[operator]
+    size = profile_file.stat().st_size
+    assert size <= more <= size + 100
+    assert codecs.parse(beside).beside == f"profile of {size:,} bytes, not counted"
+    assert codecs.parse(inside).beside == f"profile of {size:,} bytes, in each file, and counted"
+    assert codecs.parse("featcodec").beside == ""
 
 
 def test_what_was_measured_on_another_dump_is_not_taken(dump: Path) -> None:
@@ -381,6 +480,40 @@ def test_half_the_rate_is_minus_fifty_percent() -> None:
     assert [d.codec for d in found] == ["half", "few", "far"]
     assert found[0].rate_percent == pytest.approx(-50, abs=0.1)
     assert [d.rate_reason for d in found[1:]] == ["fewer than 4 points", "no overlap"]
+
+
+def test_the_mean_of_deltas_is_that_of_the_dumps_that_have_one() -> None:
+    def delta(dump: str, rate: float | None, metric: float | None = None) -> deltas.Delta:
+        return deltas.Delta(dump, "test", "base", rate, "no overlap", metric, "")
+
+    some = [delta("a", -10.0), delta("b", 30.0), delta("c", None)]
+    [mean] = deltas.means(some)
+    assert (mean.dump, mean.rate_percent, mean.metric) == ("mean of 2", 10.0, None)
+    assert tables.compared(some)[-1] == ["mean of 2", "test", "base", "+10.0 %", "-"]
+    assert deltas.means(some[1:]) == deltas.means(some[2:]) == []
+
+
+@given(st.lists(st.lists(st.sampled_from(["-", "0", "x"]), min_size=3, max_size=3), max_size=4))
+def test_columns_that_say_nothing_are_left_out(body: list[list[str]]) -> None:
+    rows = [["dump", "codec", "a", "b", "c"], *(["d", "e", *row] for row in body or [["-"] * 3])]
+    found = tables.filled(rows)
+    assert found[0][:2] == ["dump", "codec"]
+    for i, name in enumerate("abc", 2):
+        assert (name in found[0]) == any(row[i] != "-" for row in rows[1:])
+
+
+def test_lines_of_progress_come_at_times(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = iter([0.0, 4.0, 12.0, 15.0, 30.0])
+    monkeypatch.setattr(eval_.time, "monotonic", lambda: next(times))
+    with eval_.progress(7, hidden=False) as advance:
+        for number in range(4):
+            advance(f"point {number}")
+    assert capsys.readouterr().err.splitlines() == [
+        "2 of 7 after 12 s: point 1",
+        "4 of 7 after 30 s: point 3",
+    ]
 
 
 def test_the_least_rate_is_that_from_which_on_nothing_is_lost() -> None:

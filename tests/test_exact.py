@@ -50,7 +50,7 @@ def test_any_numbers_come_back(
 ) -> None:
     numbers = np.tile(numbers, times)
     data = exact.ExactEncoder(floating, shapes).encode(numbers)
-    back = exact.decode(data, len(numbers), numbers.itemsize, floating, 4)
+    back = exact.decode(data, len(numbers), numbers.itemsize, floating)
     np.testing.assert_array_equal(back, numbers)
 
 
@@ -159,7 +159,7 @@ def test_places_of_many_scales_have_kinds(width: int, cut: int) -> None:
     assert choice is not None
     assert choice.model.kinds.different == (bin_choice.PLACES, bin_choice.KINDS)
     for part, wanted in zip(data, (numbers, numbers[: -5 * 24 * 13]), strict=True):
-        back = exact.decode(part, len(wanted), 4, True, 4)
+        back = exact.decode(part, len(wanted), 4, True)
         np.testing.assert_array_equal(back, wanted)
 
 
@@ -186,16 +186,10 @@ def test_what_repeats_is_packed() -> None:
     assert len(data) < 3 * row.nbytes
 
 
-@pytest.mark.parametrize("rows", [1, 40])
-def test_a_file_of_noise_stays_one_of_format_1(rows: int) -> None:
-    noise = np.random.default_rng(3).integers(0, 1 << 32, (rows, 99)).astype(np.uint32)
-    assert Reader(io.BytesIO(fc.save({"x": noise}, lossless=True)), "noise").version == (1, 0)
-
-
-def test_a_file_with_bins_is_one_of_format_4() -> None:
+def test_maps_come_back_from_bins() -> None:
     maps = smooth((4, 6, 20, 24), np.float32)
     data = fc.save({"x": maps}, lossless=True)
-    assert Reader(io.BytesIO(data), "maps").version == (4, 0)
+    assert Reader(io.BytesIO(data), "maps").section(0, b"ROWS")[4] == exact.BINS
     np.testing.assert_array_equal(fc.load(data)["x"], maps)
 
 
@@ -213,7 +207,7 @@ def test_damage_is_found(numbers: np.ndarray) -> None:
         damaged[place] ^= 1 << int(bit)
         for wrong in (bytes(damaged), data[:place]):
             try:  # some bits have no meaning
-                back = exact.decode(wrong, len(numbers), numbers.itemsize, True, 4)
+                back = exact.decode(wrong, len(numbers), numbers.itemsize, True)
             except SymbolError:
                 continue
             assert len(wrong) == len(data)

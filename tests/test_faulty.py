@@ -134,10 +134,10 @@ def test_sections_in_another_order_are_refused(
 
 
 def ends(data: bytes) -> Iterator[int]:
-    """Yield where each section ends: after type, flags, length, payload and checksum."""
+    """Yield where each section ends: after type, length, payload and checksum."""
     position = 16
     while position < len(data):
-        position += 20 + int.from_bytes(data[position + 8 : position + 16], "little")
+        position += 16 + int.from_bytes(data[position + 4 : position + 12], "little")
         yield position
 
 

@@ -284,12 +284,12 @@ def test_mutated_files_are_refused_or_right(small: None) -> None:
 
 def test_a_row_group_may_have_room_for_more_slabs_than_any_number_of_the_machine() -> None:
     for file, profiles in seeds():
-        groups = [fields for kind, _, fields in file.sections if kind == b"GRUP"]
-        alone = [fields for fields in groups if 0 < fields[2][1] <= fields[3][1]]
+        groups = [fields for kind, fields in file.sections if kind == b"GRUP"]
+        alone = [fields for fields in groups if 0 < fields[3][1] <= fields[4][1]]
         if not alone:
             continue
         for fields in alone:
-            fields[3][1] = (1 << 64) - 1
+            fields[4][1] = (1 << 64) - 1
         data, packed = file.bytes(), [Profile.parse(profile) for profile in profiles]
         with np.errstate(all="ignore"):
             compare(*decode(data, packed), reference.decode(data, profiles))

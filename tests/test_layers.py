@@ -11,9 +11,11 @@ import featcodec
 import featcodec.numpy as fc
 from featcodec.align.layout import Layout
 from featcodec.encoding.layers import evened
+from featcodec.encoding.tensors.axes import _likely
 from featcodec.encoding.tensors.group import Group
 from featcodec.modes.layered import LayeredFields
 from featcodec.modes.layered.coder import CODER, Layers
+from featcodec.tensors import Tensor
 from featcodec.transform.layered import Layered
 
 from .vectors.edit import header_of
@@ -142,3 +144,11 @@ def test_states_of_unlike_scale_keep_their_quality_and_an_axis_of_one_tells_noth
     assert snrs(x, fc.load(data)["state"], axes.index(1)).min() >= snr - 1
     with_one = fc.save({"state": x[:, :, None]}, snr=snr)
     assert len(with_one) == pytest.approx(len(data), abs=20)
+
+
+def test_layers_that_are_much_alike_may_have_more_channels_than_other_tokens() -> None:
+    rng = np.random.default_rng(0)
+    steps = rng.normal(size=(20, 40, 256)) * ([[1]] + [[0.2]] * 39)
+    for x, are_layers in ((steps.cumsum(axis=1), True), (steps, False)):
+        tensor = Tensor("h", "F32", x.shape, lambda x=x: x.astype("f4").ravel())
+        assert (Layout("LCD") in _likely([tensor])) == are_layers

@@ -24,12 +24,14 @@ from featcodec import Profile, limits
 from featcodec.cli.main import main
 from featcodec.coding.picture import NeuralCoder
 from featcodec.container.dump import check_dump, header_bytes, surely_fits
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model, ProfileEntry
 from featcodec.container.network import Network
+from featcodec.container.part import Part
 from featcodec.container.repeats import RepeatedRows
-from featcodec.container.sections import FEATURES, V4, V5
+from featcodec.container.sections import FEATURES
 from featcodec.container.slices import PackedGains
 from featcodec.container.wire import Builder, Unpacker
 from featcodec.container.writer import Writer
@@ -43,6 +45,7 @@ from featcodec.request import Options
 from featcodec.training.linear import train
 
 from .vectors.edit import PLAIN
+from .vectors.raw import index_in
 from .vectors.store import VECTORS
 
 ZEROS = PLAIN | {"step_scale": 1000}
@@ -62,7 +65,6 @@ def features(
     out = io.BytesIO()
     writer = Writer(out)
     lossy = Lossy(**{**ZEROS, "layout": layout, **changes}, parts=(Part(model.transform, model),))
-    writer.needs(max(V4, lossy.version))
     writer.section(b"ROWS", NOTHING)
     writer.section(b"GRUP", GroupHeader("F32", slabs, slabs, 0, 1.0, np.nan, lossy).pack())
     writer.index.tensors = [TensorEntry("x", "F32", shape, 0)]
@@ -78,7 +80,6 @@ def repeated(new: tuple[int, ...], repeats: tuple[int, ...], *distances: int) ->
     """Return a file of one tensor of rows that, but for one, repeat others."""
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(V5)
     writer.section(b"ROWS", ExactEncoder(False).encode(np.arange(4, dtype="u1")))
     rows = RepeatedRows("LD", False, new, repeats, distances)
     header = GroupHeader("U8", 4, 4, 0, np.inf, 0.0, repeats=rows)
@@ -139,8 +140,7 @@ def plain_slab() -> bytes:
 def index_bytes() -> int:
     """How long the index of a file is, unpacked."""
     raw = exact({"x": np.zeros(3, "u1")})
-    at = int.from_bytes(raw[-20:-12], "little")
-    unpacker = Unpacker(raw[at + 16 : -40], "index", 1 << 30)
+    unpacker = Unpacker(index_in(raw), "index", 1 << 30)
     return unpacker.left
 
 

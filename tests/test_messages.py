@@ -1,8 +1,12 @@
 """What is said of mistakes: in Python of arguments, in the shell of options, and of the files."""
 
+import ast
 import io
 import pydoc
+import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file as load_dump
 from safetensors.numpy import save as safetensors_bytes
 from safetensors.numpy import save_file as dump_file
 
@@ -18,12 +23,20 @@ from featcodec.cli import render
 from featcodec.cli.failures import as_typed
 from featcodec.dumps import Dump
 from featcodec.errors import FeatcodecError, InvalidInput
+from featcodec.functions import named
 from featcodec.joining import append_file, concat_files
 from featcodec.numpy import load, load_file, save, save_file
 from featcodec.request import Options, Quality
+from featcodec.saving import FOREIGN
 
 from .test_cli import run, start
 
+PACKAGE = Path(featcodec.__file__).parent
+NOT_OF_THE_SHELL = [  # training is of the shell alone
+    path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.relative_to(PACKAGE).parts[0] not in ("cli", "training", "evaluate")
+]
 X = np.random.default_rng(0).normal(size=(60, 16)).astype(np.float32)
 
 
@@ -41,7 +54,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run("train", here / f"{number}.safetensors", "-o", profile, "-q")
     for name, more in (("x", []), ("two", []), ("needy", ["-p", here / "apart" / "0" / "p.fcp"])):
         source = here / f"{'x' if more else name}.safetensors"
-        assert run("encode", source, "-o", here / f"{name}.fcz", "--snr", "1", *more).status == 0
+        assert (
+            run(
+                "encode", source, "-o", here / f"{name}.fcz", "--snr", "9" if more else "1", *more
+            ).status
+            == 0
+        )
     return here
 
 
@@ -60,13 +78,43 @@ def mistakes(here: Path) -> Iterator[Callable[[], object]]:
     yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npz", dtype="float32")
     yield lambda: featcodec.decode_file(here / "needy.fcz", here / "back", profiles=[other])
     yield lambda: featcodec.Profile.load("nothing")
+    yield lambda: save({"x": X}, profile=other, transform="neural", max_error=1)
+    yield lambda: save({"x": X}, task_snr=3)
+    yield lambda: save({"x": X}, layout={"z": "ND"})
+    yield lambda: save({"x": X}, layout="QQ")
+    yield lambda: save({"x": X}, rules={"*": "drop"})
+    yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.h5")
+    yield lambda: featcodec.decode_file(here / "two.fcz", here / "no" / "two.npz")
 
 
 def test_errors_in_python_name_no_options_of_the_shell(folder: Path) -> None:
     for mistake in mistakes(folder):
         with pytest.raises(FeatcodecError) as caught:
             mistake()
-        assert "--" not in str(caught.value)
+        assert "--" not in re.sub("`featcodec .*?`", "", str(caught.value))
+
+
+@pytest.mark.parametrize("path", NOT_OF_THE_SHELL, ids=lambda path: path.stem)
+def test_no_error_outside_the_shell_names_its_options(path: Path) -> None:
+    raised = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Raise)]
+    texts = [
+        part.value
+        for error in raised
+        for part in ast.walk(error)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    ]
+    assert [t for t in texts if re.search("(?<!`)--[a-z]", re.sub("`featcodec .*?`", "", t))] == []
+
+
+def test_remarks_name_arguments_in_python_and_options_in_the_shell(folder: Path) -> None:
+    rows = np.random.default_rng(4).normal(size=(600, 32)) * np.geomspace(0.02, 1, 600)[:, None]
+    dump_file({"x": rows.astype(np.float32)}, folder / "uneven.safetensors", {"layout": "LD"})
+    report = featcodec.encode_file(
+        folder / "uneven.safetensors", folder / "uneven.fcz", Quality(snr=20)
+    )
+    assert all("--" not in remark for remark in report.remarks)
+    assert "with row_snr every row" in str(report.remarks)
+    assert "with --row-snr every row" in run("encode", folder / "uneven.safetensors", "-f").err
 
 
 def test_errors_in_the_shell_name_its_options(folder: Path) -> None:
@@ -202,6 +250,55 @@ def test_a_tensor_that_there_is_not_is_said_beside_those_that_there_are(folder: 
         pytest.raises(InvalidInput, match=r"holds no tensor 'z'; it has '0', .*'7' and 22 more$"),
     ):
         file.get_tensor("z")
+
+
+def test_mistakes_of_usage_are_told_apart_from_inputs_that_fail(folder: Path) -> None:
+    x = folder / "x.safetensors"
+    assert "no_list: No such file" in run("encode", "--files-from", folder / "no_list").misused()
+    assert "x.fcz is a file" in run("encode", x, "--output-dir", folder / "x.fcz").misused()
+    assert "Did you mean 'encode'?" in run("encod").misused()
+    assert "does not end in .fcz" in run("decode", x).misused()
+    assert "every tensor is dropped" in run("encode", x, "-f", "--drop", "*").failed(1)
+    assert "there is no folder" in run("encode", x, "-o", folder / "no" / "x.fcz").failed(1)
+    assert not (folder / "no").exists()
+    assert "no name that is listed" in run("profiles", "show", "nothing").failed(1)
+
+
+def test_a_function_that_is_named_in_another_way_is_answered_with_the_way_to_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("of_mine.py").write_text("def f(): return 1\n")
+    Path("broken_one.py").write_text("1 / 0\n")
+    assert named("of_mine:f", "--task")() == 1
+    for text, said in (
+        ("of_mine.py:f", "without .py, of_mine:f"),
+        ("of_mine.f", "MODULE:FUNCTION, of_mine:f"),
+        ("of_mine", "write MODULE:FUNCTION$"),
+        ("of_mine:g", "has no attribute 'g'"),
+        ("not_mine:f", "No module named 'not_mine'; .* current folder"),
+        ("broken_one:f", "broken_one fails: ZeroDivisionError"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            named(text, "--task")
+
+
+@pytest.mark.parametrize("suffix", FOREIGN)
+def test_kinds_that_are_not_written_are_answered_with_those_that_are(
+    suffix: str, folder: Path
+) -> None:
+    out = folder / f"out{suffix}"
+    said = run("decode", folder / "x.fcz", "-o", out).failed(1)
+    assert f"{suffix} files are not written" in said and ".npz" in said and not out.exists()
+
+
+def test_numbers_as_text_are_answered_with_the_line_that_makes_a_dump(tmp_path: Path) -> None:
+    table = tmp_path / "a table.csv"
+    table.write_text("1,2\n3,4.5\n")
+    said = run("encode", table).failed(1)
+    command = shlex.split(said[said.index("python -c") :])
+    subprocess.run([sys.executable, *command[1:]], check=True)
+    assert load_dump(tmp_path / "a table.safetensors")["features"].tolist() == [[1, 2], [3, 4.5]]
 
 
 def test_a_message_of_a_list_is_of_its_numbers(folder: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_number_frequent_in_a_channel_costs_little(
     start, size = 0, 0
     for end in (7 * channels + 3, len(numbers)):
         data = coder.encode(numbers[start:end])
-        assert np.array_equal(exact.decode(data, end - start, 2, True, 6), numbers[start:end])
+        assert np.array_equal(exact.decode(data, end - start, 2, True), numbers[start:end])
         start, size = end, size + len(data)
     assert 8 * size < len(numbers) * (1 + 0.16 * 16) + 8 * 2000
 

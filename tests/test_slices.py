@@ -258,7 +258,7 @@ def test_rows_that_a_mean_hides_are_warned_of() -> None:
     rows = rng.normal(size=(600, 32)) * np.geomspace(0.02, 1, 600)[rng.permutation(600), None]
     report, *_ = encoded({"x": np.float32(rows)}, Quality(snr=20), layouts={"": "LD"})
     (line,) = report.remarks
-    assert "rows of x" in line and "--row-snr" in line and "all together 20.0" in line
+    assert "rows of x" in line and "row_snr" in line and "all together 20.0" in line
     for asked in (Quality(row_snr=20), Quality(max_error=0.01)):
         report, *_ = encoded({"x": np.float32(rows)}, asked, layouts={"": "LD"})
         assert (asked.row_snr is None) == bool(report.remarks)

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import blocks
 from .layout import Layout, LayoutError
+from .views import merge_samples, split_axis, staged
 
 Sizes = tuple[int, ...]
 
@@ -111,17 +112,26 @@ class GroupGrid:
                 first = end
             tensor += 1
 
+    def slabs_of(self, tensor: int) -> tuple[int, int]:
+        """Return the range of slabs of a tensor."""
+        number = self.number_of(tensor)
+        return int(self.starts[number]), int(self.starts[number + 1])
+
+    def number_of(self, tensor: int) -> int:
+        """Return the number by which slabs and boxes know a tensor."""
+        return tensor
+
     def slabs_of_rows(
         self, tensor: int, shape: tuple[int, ...], first: int, last: int
     ) -> tuple[int, int]:
         """Return the range of slabs that hold rows first <= i < last of a tensor's leading axis."""
-        start = int(self.starts[tensor])
-        slabs = int(self.starts[tensor + 1]) - start
+        start, end = self.slabs_of(tensor)
+        slabs = end - start
         axis = self.layout.axes[0] if shape else ""
         per_row = slabs // max(shape[0], 1) if shape else 0
         if axis == "N" and per_row * shape[0] == slabs:
             return start + first * per_row, start + last * per_row
-        grid = self._grid(self.shapes[tensor])
+        grid = self._grid(self.shapes[self.number_of(tensor)])
         leads = self.layout.order()[0] == 0 and len(grid) and not self.layout.slabs_are_samples
         if not leads or axis == "N":
             return start, start + slabs
@@ -133,9 +143,10 @@ class GroupGrid:
 
     def window(self, tensor: int, shape: tuple[int, ...], first: int, last: int) -> Window:
         """Return the rows of a tensor that hold slabs first <= s < last."""
-        start, end = (int(self.starts[tensor + i]) for i in (0, 1))
+        start, end = self.slabs_of(tensor)
         low, high = max(first, start) - start, min(last, end) - start
-        samples, grid = self.shapes[tensor][0], self._grid(self.shapes[tensor])
+        token_grid = self.shapes[self.number_of(tensor)]
+        samples, grid = token_grid[0], self._grid(token_grid)
         per_sample = max((end - start) // max(samples, 1), 1)
         if self.layout.axes[0] == "N":
             per_row = samples // max(shape[0], 1)
@@ -199,7 +210,7 @@ class GroupGrid:
         total = sum(box.count for box in boxes)
         arrays = []
         for box in boxes:
-            part = _staged(self._values(tensor, box))
+            part = staged(self._values(tensor, box))
             arrays.append(convert(blocks.gather(part, box.blocks, box.sizes)))
         if len(arrays) == 1:
             return np.array(arrays[0], order="C").reshape(self.channels, points, total)
@@ -266,33 +277,3 @@ class GroupGrid:
     def weights(self, boxes: Sequence[Box]) -> np.ndarray | None:
         """Return how often values (points, blocks) of boxes occur; None when that is once."""
         return None
-
-
-def merge_samples(tensor: Any, layout: Layout) -> Any:
-    """Return a view (samples, grid..., channels...); a missing channel axis is added."""
-    ordered = tensor.transpose(layout.order())
-    samples = layout.axes.count("N")
-    rest = ordered.shape[samples:] + (() if layout.channel_axes else (1,))
-    return split_axis(ordered, (math.prod(ordered.shape[:samples]), *rest))
-
-
-def split_axis(array: Any, shape: tuple[int, ...]) -> Any:
-    """Return a reshaped view: axes are only split, or merged where adjacent; nothing is copied."""
-    view = array.reshape(shape)
-    assert view.size == 0 or not isinstance(view, np.ndarray) or np.may_share_memory(view, array)
-    return view
-
-
-def _staged(part: np.ndarray) -> np.ndarray:
-    """Return a copy of a box whose samples are no power of two apart.
-
-    The copy is in cache, and its samples do not share cache lines: transposing it is several times
-    faster than transposing a memory map.
-    """
-    order = sorted(range(1, part.ndim), key=lambda axis: -part.strides[axis])
-    inner = part.transpose(0, *order)
-    length = part[0].size if len(part) else 0
-    room = np.empty((len(part), length + min(length // 4, 80)), part.dtype)
-    staged = room[:, :length].reshape(inner.shape)
-    staged[...] = inner
-    return staged.transpose(0, *(1 + order.index(axis) for axis in range(1, part.ndim)))

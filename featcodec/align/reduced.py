@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from . import blocks
-from .grids import Box, GroupGrid, Sizes, Window, split_axis
+from .grids import Box, GroupGrid, Sizes, Window
 from .repeats import NONE, Origins, Pairs, Rows, Targets, gather
+from .views import split_axis
 
 Spans = tuple[np.ndarray, np.ndarray]  # for each kept row its first slab, and the one behind
 

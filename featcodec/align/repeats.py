@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import Damage
-from .grids import GroupGrid, Window, merge_samples, split_axis
+from .grids import GroupGrid, Window
 from .layout import Layout
+from .views import merge_samples, split_axis
 
 SPREAD_VALUES = 1 << 20  # of rows that are copied at once
 NONE = -1

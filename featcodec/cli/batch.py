@@ -117,8 +117,9 @@ class Batch:
         else:
             self._count(result)
             lines = tell(task, result)
-            remarks = [one for one in getattr(result, "remarks", ()) if self.remarks.new(one)]
-            lines = [*(f"{task.source}: {one}" for one in remarks), *lines * self.shown]
+            remarks = map(failures.as_typed, getattr(result, "remarks", ()))
+            said = [f"{task.source}: {one}" for one in remarks if self.remarks.new(one)]
+            lines = [*said, *lines * self.shown]
         if lines and not self.quiet:
             clear()
             render.tell(*lines)

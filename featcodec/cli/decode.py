@@ -91,7 +91,7 @@ def salvaged(task: Task, profiles: list[Any]) -> batch.Done:
         if found.missing:
             shown = "the output" if task.target == STREAM else task.target
             lost = [f"{name!r} lacks {_rows(rows)}" for name, rows in found.missing.items()]
-            more = [f"and {len(lost) - SHOWN:,} more tensors lack some"] * (len(lost) > SHOWN)
+            more = [f"so do {render.count(len(lost) - SHOWN, 'more tensor')}"] * (len(lost) > SHOWN)
             what = "; ".join([*lost[:SHOWN], *more, *found.remarks])
             raise Corrupt(f"{source} is damaged: {what}; {shown} has the rest")
         done = batch.Done(batch.size_of(source), found.output_bytes)
@@ -102,7 +102,7 @@ def salvaged(task: Task, profiles: list[Any]) -> batch.Done:
 def _rows(rows: list[range]) -> str:
     """Return rows in words, the first and the last of each run."""
     runs = [str(r.start) if len(r) == 1 else f"{r.start} to {r.stop - 1}" for r in rows]
-    more = [f"and {len(runs) - SHOWN:,} more runs"] * (len(runs) > SHOWN)
+    more = [f"and {render.count(len(runs) - SHOWN, 'more run')}"] * (len(runs) > SHOWN)
     return f"row{'s' * (sum(map(len, rows)) != 1)} {', '.join([*runs[:SHOWN], *more])}"
 
 
@@ -190,5 +190,8 @@ def lines_of(task: Task, result: batch.Done) -> list[str]:
 
 def dump_name(path: str) -> str:
     if not path.endswith(targets.SUFFIX):
-        raise click.UsageError(f"{path} does not end in {targets.SUFFIX}; name the output with -o")
+        raise click.UsageError(
+            f"{path} does not end in {targets.SUFFIX}; if it is a file of featcodec, name the"
+            " output with -o"
+        )
     return path.removesuffix(targets.SUFFIX) + targets.DUMP_SUFFIX

@@ -58,7 +58,7 @@ def show(
             wanted.append(task)
             render.show(f"{task.source} -> {task.target}")
     total = sum(batch.size_of(task.source) for task in wanted)
-    parts = [f"{len(wanted):,} of {len(planned):,} inputs: {render.size(total)}"]
+    parts = [f"{len(wanted):,} of {render.count(len(planned), 'input')}: {render.size(total)}"]
     parts += [estimated(wanted, total, jobs, measure)]
     parts += [f"{skipped:,} skipped"] * bool(skipped)
     parts += [f"{len(statuses):,} cannot be done"] * bool(statuses)
@@ -96,8 +96,10 @@ def estimated(tasks: Sequence[Any], total: int, jobs: int, measure: Callable[[An
     workers = max(min(jobs, os.cpu_count() or 1, len(tasks)), 1)
     seconds = total * sum(sample.seconds for sample in found) / read / workers
     times = f" ({render.ratio(total, round(size))})" if size < total else ""
-    samples = f"{len(found)} sample{'s' * (len(found) > 1)}"
-    return f"about {render.size(size)}{times} in {render.duration(seconds)}, by {samples}"
+    return (
+        f"about {render.size(size)}{times} in {render.duration(seconds)},"
+        f" by {render.count(len(found), 'sample')}"
+    )
 
 
 def encoding(task: Any) -> Sample:

@@ -2,15 +2,21 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import failures, render
 
+if TYPE_CHECKING:
+    from ..evaluate.judged import Head
+
 PACKAGES = ("matplotlib", "bjontegaard")
 DEFAULT_SNRS = "5,10,20,30"
+EVERY = 10.0  # seconds between lines of progress, where there is no terminal
 
 
 def decibels(_ctx: click.Context, _param: click.Parameter, value: str) -> list[float]:
@@ -76,13 +82,16 @@ def command(
 
     \b
     SPEC is one of
-      featcodec[:profile=FILE,transform=NAME,quality=task-snr]
+      featcodec[:profile=FILE,embed=yes,transform=NAME,quality=task-snr]
       fp16  bf16  int8  fp16+zstd                       one rate each
       step+zstd  step+pcodec  step+jxl                  uniform step, then lossless
       deadzone+zstd  deadzone+jxl                       the same with a dead zone
       sz3  sz3-nopred  zfp                              absolute bound on the error
       av1  hevc                                         intra pictures of tiles, by ffmpeg
-    with name=LABEL for tables and plots, as in featcodec:profile=p.fcp,name=trained.
+      MODULE:CLASS[:OPTION=VALUE,...]                   your own, see `featcodec guide evaluation`
+    with name=LABEL for tables and plots, as in featcodec:profile=p.fcp,name=trained. Those with
+    zstd take level=1 to 22 (19), pcodec level=0 to 12 (8), jxl effort=1 to 9 (7). A profile lies
+    beside the files and does not count; with embed=yes it lies in each file, and counts.
 
     A task is a function of a dump's name without its suffix and of the dictionary of its decoded
     tensors (torch); it returns a number, or None where it has no task. Its module may lie in the
@@ -94,34 +103,47 @@ def command(
     by that, hardly by an accuracy. With quality=task-snr, --snr holds task SNRs of a profile.
     """
     from ..evaluate.codecs import parse
-    from ..evaluate.judged import Head, load_task
     from ..evaluate.packages import load
     from ..evaluate.run import Evaluation
-    from ..functions import named_function
 
     for package in PACKAGES:
         load(package, "featcodec eval", "eval")
-    codecs = [parse(text) for text in specifications]
+    with failures.usage():
+        codecs = [parse(text) for text in specifications]
+        judges = judged_by(task, head, outputs)
     labels = [codec.label for codec in codecs]
     anchor = anchor or labels[0]
     if anchor not in labels:
         raise click.UsageError(f"--anchor {anchor}: no codec has this name")
-    scorer = (task, load_task(task)) if task else None
-    behind = Head(head, named_function(head, "--head"), outputs) if head else None
-    evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), scorer, behind)
+    evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), *judges)
     points = len(dumps) * sum(1 for _ in evaluation.points())
     with progress(points, no_progress) as advance:
         measurements = evaluation.measure(advance)
     deltas = evaluation.write(measurements, anchor)
-    report(measurements, deltas)
+    report(measurements, deltas, {codec.label: codec.beside for codec in codecs if codec.beside})
     return 1 if evaluation.unexpected else 0
+
+
+def judged_by(task: str | None, head: str | None, outputs: str) -> "tuple[Any, Head | None]":
+    """Return a task by its name and function, and a head; None for what is not asked for."""
+    from ..evaluate.judged import Head, load_task
+    from ..functions import named_function
+
+    scorer = (task, load_task(task)) if task else None
+    return scorer, Head(head, named_function(head, "--head"), outputs) if head else None
 
 
 @contextlib.contextmanager
 def progress(points: int, hidden: bool) -> Iterator[Callable[[str], None]]:
-    """Yield what is called with the name of each point that is done."""
-    if hidden or sys.stderr is None or not sys.stderr.isatty():
+    """Yield what is called with the name of each point that is done.
+
+    A terminal shows a bar, anything else a line at times.
+    """
+    if hidden or sys.stderr is None:
         yield lambda _: None
+        return
+    if not sys.stderr.isatty():
+        yield Lines(points)
         return
     shown = click.progressbar(
         length=points, file=sys.stderr, item_show_func=lambda text: text or ""
@@ -130,28 +152,41 @@ def progress(points: int, hidden: bool) -> Iterator[Callable[[str], None]]:
         yield lambda text: bar.update(1, text)
 
 
-def report(measurements: list, deltas: list) -> None:
+class Lines:
+    """Says which of several points is measured, not more often than every few seconds."""
+
+    def __init__(self, points: int) -> None:
+        self.points, self.number = points, 0
+        self._start = self._said = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        self.number += 1
+        now = time.monotonic()
+        if now - self._said >= EVERY:
+            self._said = now
+            spent = render.duration(now - self._start)
+            render.tell(f"{self.number:,} of {self.points:,} after {spent}: {text}")
+
+
+def report(measurements: list, deltas: list, beside: dict[str, str]) -> None:
     """Print the tables, and what could not be measured."""
     from ..evaluate import tables
     from ..evaluate.equal_divergence import equal_divergence
     from ..evaluate.sufficient import sufficient
 
-    scored = any(m.metric is not None for m in measurements)
-    missing = {"metric"} if not scored else set()
-    missing |= {"divergence"} if all(m.divergence is None for m in measurements) else set()
-    rows = tables.measured(measurements)
-    columns = [i for i in range(len(rows[0])) if rows[0][i] not in missing]
-    lines = render.table([[row[i] for i in columns] for row in rows], set(range(2, len(columns))))
-    if deltas:
-        rows = [row if scored else row[:-1] for row in tables.compared(deltas)]
-        lines += ["", *render.table(rows, set(range(3, len(rows[0]))))]
-    if scored:
-        rows = tables.enough(sufficient(measurements))
-        lines += ["", *render.table(rows, set(range(2, len(rows[0]))))]
-    alike = equal_divergence(measurements)
-    if alike:
-        rows = tables.equal(alike)
-        lines += ["", *render.table(rows, set(range(2, len(rows[0]))))]
-    render.show(*lines)
+    found = [
+        (tables.measured(measurements), 2),
+        (tables.compared(deltas), 3),
+        (tables.enough(sufficient(measurements)), 2),
+        (tables.equal(equal_divergence(measurements)), 2),
+    ]
+    lines: list[str] = []
+    for rows, names in found:
+        if len(rows) > 1:
+            rows = tables.filled(rows)
+            lines += ["", *render.table(rows, set(range(names, len(rows[0]))))]
+    render.show(*lines[1:])
+    for label, what in beside.items():
+        render.tell(f"{label}: {what}")
     for line in tables.failures(measurements):
         render.complain(line)

@@ -1,15 +1,16 @@
 """What went wrong, in one line, and the exit status it stands for."""
 
 import ast
+import contextlib
 import re
 import shlex
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 
-from ..errors import FeatcodecError
+from ..errors import FeatcodecError, InvalidInput
 from . import render
 from .streams import STREAM
 
@@ -23,10 +24,27 @@ TYPED = {
     "use overwrite=True": "use --force",
     "with tensors=[NAME]": "with --tensor NAME",
     "add dtype='F32'": "add --dtype F32",
+    "use transform='auto'": "use --transform auto",
+    "add transform='neural'": "add --transform neural",
+    "with row_snr every": "with --row-snr every",
+    "without pool the": "without --pool the",
     "give it as profile,": "name its file with --profile,",
 }
 DROPPED = r"""with rules=\{('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"): 'drop'\}"""  # of a name
 ARGUMENT = re.compile("|".join([DROPPED, *map(re.escape, TYPED)]))
+
+
+@contextlib.contextmanager
+def usage() -> Iterator[None]:
+    """Turn what is wrong with an option into a usage error; a missing package is none."""
+    from ..functions import MissingPackage
+
+    try:
+        yield
+    except MissingPackage:
+        raise
+    except InvalidInput as error:
+        raise click.UsageError(as_typed(str(error))) from None
 
 
 class InternalError(FeatcodecError):

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from ..errors import InvalidInput
 from ..stores import is_uri
 from .bundle import Decorator, bundled
 from .complete import any_file
@@ -93,9 +92,9 @@ def paths_of(name: str, null: bool) -> list[str]:
             with open(name, "rb") as file:  # noqa: PTH123 - a path as it is given
                 data = file.read()
     except OSError as error:
-        raise InvalidInput(f"--files-from {name}: {error.strerror or error}") from None
+        raise click.UsageError(f"--files-from {name}: {error.strerror or error}") from None
     if not null and b"\0" in data:
-        raise InvalidInput(f"--files-from {name} holds NUL: add --null")
+        raise click.UsageError(f"--files-from {name} holds NUL: add --null")
     lines = data.split(b"\0") if null else data.splitlines()
     return [os.fsdecode(line) for line in lines if line]
 

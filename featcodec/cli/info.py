@@ -1,8 +1,11 @@
-"""`featcodec info`: what a file holds, read from its headers with the standard library alone."""
+"""`featcodec info`: what a file holds, read from its headers with the standard library alone.
+
+A dump is read with NumPy, as `encode` reads it.
+"""
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -15,22 +18,23 @@ from ..container.model import ProfileEntry
 from ..container.reader import Reader
 from ..container.sections import PROFILE
 from ..container.source import Memory
-from ..errors import InvalidInput
+from ..errors import InvalidInput, NotFeatcodec
 from ..opening import open_source
 from . import batch, failures, gather, render, streams, targets
+from .info_lines import file_lines
+from .info_of_dump import describe_dump, dump_lines, is_dump
+from .info_of_message import describe_message, message_lines
 from .info_of_profile import describe_profile, profile_lines
-from .quality import describe_quality, quality_lines
-
-NOWHERE = "found nowhere: -p or `featcodec profiles add` says where it is"
-SHOWN = 40  # groups, and tensors of a group, unless -v
+from .quality import describe_quality, stacked
 
 
 @click.command()
 @gather.inputs((targets.SUFFIX, profiles.SUFFIX), "FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file, one a line.")
+@click.option("--message", is_flag=True, help="FILE is a message, which nothing tells it is.")
 @click.option("-v", "--verbose", is_flag=True, help="Every tensor, however many.")
-def command(inputs: gather.Found, as_json: bool, verbose: bool) -> int:
-    """Show what a file or a profile holds.
+def command(inputs: gather.Found, as_json: bool, message: bool, verbose: bool) -> int:
+    """Show what a file or a profile holds, and how a dump would be coded.
 
     Features that are coded for a task serve that task. It is named where their profile lies in or
     beside the file, or where decoding finds it.
@@ -40,11 +44,13 @@ def command(inputs: gather.Found, as_json: bool, verbose: bool) -> int:
         path = one.path
         if one.error:
             raise InvalidInput(f"{path} {one.error}")
-        found = describe(path)
+        try:
+            found = describe(path, message)
+        except NotFeatcodec as error:
+            raise NotFeatcodec(f"{error}; a message is shown with --message") from None
         if as_json:
             return [render.as_json(found)]
-        lines = profile_lines(found) if "entries" in found else file_lines(found, verbose)
-        return [path, *lines]
+        return [path, *LINES[found["kind"]](found, verbose)]
 
     failed = []
     for one, result in batch.run(work, inputs, jobs=1, fail_fast=False):
@@ -55,11 +61,24 @@ def command(inputs: gather.Found, as_json: bool, verbose: bool) -> int:
     return failures.status_of(failed, len(inputs))
 
 
-def describe(path: str) -> dict[str, Any]:
+LINES: dict[str, Callable[[dict[str, Any], bool], list[str]]] = {  # for a person
+    "file": file_lines,
+    "profile": lambda found, _: profile_lines(found),
+    "dump": dump_lines,
+    "message": lambda found, _: message_lines(found),
+}
+
+
+def describe(path: str, message: bool = False) -> dict[str, Any]:
     """Return what the headers of a file say, as `--json` prints it."""
     with streams.readable(path) as name, closing(open_source(name, path)) as file:
+        if message:
+            return describe_message(file, path)
+        if is_dump(file):
+            return describe_dump(file, name)
         reader = Reader(file, path, kind=None)
         head: dict[str, Any] = {
+            "kind": "profile" if reader.kind == PROFILE else "file",
             "format_version": "{}.{}".format(*reader.version),
             "file_bytes": reader.size,
         }
@@ -75,7 +94,7 @@ def describe(path: str) -> dict[str, Any]:
         described: dict[Key, dict[str, Any]] = {}
         for number, (group, tensors) in enumerate(zip(groups, members, strict=True)):
             total = reader.bytes_of_rows(group) + next(headers)
-            common = describe_group(reader, group, tasks)
+            common = {"stacked": stacked(group), **describe_group(reader, group, tasks)}
             common |= describe_quality(reader, qualities[number] if qualities else None)
             values = sum(tensor.values for tensor in tensors)
             for tensor in tensors:
@@ -205,96 +224,3 @@ def describe_group(reader: Reader, group: GroupHeader, tasks: Tasks) -> dict[str
         "max_error": number(group.max_error),
         "profile": digest,
     }
-
-
-# --- for a person -------------------------------------------------------------------------------
-
-
-def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
-    tensors = found["tensors"]
-    values = sum(math.prod(t["shape"]) for t in tensors)
-    bpfp = 8 * found["file_bytes"] / values if values else 0.0
-    lines = [
-        f"  format {found['format_version']}, {render.size(found['file_bytes'])},"
-        f" {render.count(len(tensors), 'tensor')}, {render.count(values, 'value')}, {bpfp:.3f} bpfp"
-    ]
-    for key, value in (found["metadata"] or {}).items():
-        short = value if len(value) <= 100 else value[:97] + "..."
-        lines.append(f"  {key}: {short}")
-    needed = several(found["profile"]) if found["profile"] else []
-    for name, at in zip(needed, several(found["profile_at"])):
-        lines += [f"  needs profile {name}", f"    {at or NOWHERE}"]
-    if found["made"]:
-        lines.append(f"  made with {found['made']}")
-    rows = [["tensor", "type", "shape", "layout", "transform", "SNR", "bytes", "bpfp"]]
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for tensor in tensors:
-        groups.setdefault(tensor["group"], []).append(tensor)
-    shown = list(groups.values()) if verbose else list(groups.values())[:SHOWN]
-    for members in shown:
-        if verbose or len(members) <= 3:
-            rows += [tensor_row(tensor) for tensor in members]
-        else:
-            rows.append(group_row(members))
-    if tensors:
-        lines += ["", *("  " + line for line in render.table(rows, {6, 7}))]
-    if left := len(groups) - len(shown):
-        lines.append(f"  ... and {render.count(left, 'more group')} (-v shows all)")
-    lines += details(shown)
-    return lines
-
-
-def several(found: Any) -> list[Any]:
-    """Return a list, or what JSON has in its place for one or none, as a list."""
-    return found if isinstance(found, list) else [found]
-
-
-def tensor_row(tensor: dict[str, Any]) -> list[str]:
-    exact = tensor["transform"] == "lossless"
-    return [
-        tensor["name"],
-        tensor["dtype"],
-        "x".join(map(str, tensor["shape"])) or "scalar",
-        tensor["layout"] or "-",
-        tensor["transform"],
-        "exact" if exact else render.decibels(tensor["snr_db"] or math.nan),
-        f"{tensor['bytes']:,}",
-        f"{tensor['bpfp']:.3f}",
-    ]
-
-
-def group_row(members: Sequence[dict[str, Any]]) -> list[str]:
-    """Return one row for a group of many tensors."""
-    row = tensor_row(members[0])
-    first, last = (members[i]["name"] for i in (0, -1))
-    row[0] = f"{first} .. {last} ({len(members)})"
-    axes = zip(*(t["shape"] for t in members), strict=False)
-    spans = [(min(axis), max(axis)) for axis in axes]
-    row[2] = "x".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
-    size = sum(t["bytes"] for t in members)
-    values = sum(math.prod(t["shape"]) for t in members)
-    row[6], row[7] = f"{size:,}", f"{8 * size / values if values else 0.0:.3f}"
-    return row
-
-
-def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    """Return a line on bounds, normalisation and step for each group of features."""
-    lines = []
-    for members in groups:
-        tensor = members[0]
-        if tensor["truncation"] is None:
-            continue
-        cut, norm = tensor["truncation"], tensor["normalization"]
-        kept = f", {render.count(cut['clipped'], 'value')} beyond kept exactly" * bool(
-            cut["clipped"]
-        )
-        bound = f", largest error {tensor['max_error']:.3g}" if tensor["max_error"] else ""
-        task = f", task SNR {tensor['task_snr_db']:.2f} dB" if tensor["task_snr_db"] else ""
-        task += f" for {tensor['task']}" if tensor["task"] is not None else ""
-        lines.append(
-            f"  {tensor_row(tensor)[0]}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
-            f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"
-            f" step {tensor['step']:.4g}{bound}{task}"
-        )
-        lines += quality_lines(tensor)
-    return ["", *lines] if lines else []

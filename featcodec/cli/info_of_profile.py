@@ -78,7 +78,8 @@ def network_lines(network: dict[str, Any]) -> list[str]:
         trained_on = network["trained_on"]
         values = sum(entry["values"] for entry in trained_on)
         names = dict.fromkeys(f"{entry['name']} ({entry['architecture']})" for entry in trained_on)
-        steps = f"{network['steps']:,} steps, seed {network['seed']}, {values:,} values of"
+        steps = f"{render.count(network['steps'], 'step')}, seed {network['seed']},"
+        steps += f" {render.count(values, 'value')} of"
         head += f", for {network['task']}" if network.get("task") else ""
     except (KeyError, TypeError, ValueError):
         return [head]

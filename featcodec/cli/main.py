@@ -19,9 +19,10 @@ for _variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 COMMANDS = {
+    "suggest": "Print the quality to encode dumps with.",
     "encode": "Encode dumps of features.",
     "decode": "Decode files back to dumps.",
-    "info": "Show what a file or a profile holds.",
+    "info": "Show what a file or a profile holds, and how a dump would be coded.",
     "append": "Add dumps to a file.",
     "concat": "Join files without coding anew.",
     "recover": "Make a file of what an interrupted writer left.",
@@ -55,6 +56,18 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"featcodec.cli.{name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"{error.message}{hint}", error.ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -13,6 +13,7 @@ from ..container.sections import PROFILE
 from ..errors import FeatcodecError, InvalidInput
 from ..opening import open_source
 from ..outputs import complete as written
+from ..stores import is_uri
 from . import complete, render
 from .info import describe
 from .info_of_profile import profile_lines
@@ -43,6 +44,8 @@ def list_(as_json: bool) -> int:
 def show(profile: str, as_json: bool) -> int:
     """Show where a profile lies, by name or path, and what it holds."""
     path = str(places.named().get(profile, profile))
+    if not (is_uri(path) or Path(path).exists()):
+        raise InvalidInput(f"profile {profile}: no such file, and no name that is listed")
     found = describe(path)
     if "entries" not in found:
         raise InvalidInput(f"{path} is not a profile")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..container.group import GroupHeader
 from ..container.quality import READINGS, Figure, GroupQuality
 from ..container.reader import Reader
 
@@ -40,4 +41,11 @@ def quality_lines(tensor: dict[str, Any]) -> list[str]:
         if tensor[key] is not None
     ]
     worst = [f"    worst: {', '.join(found)}"] if found else []
-    return [f"    layout {tensor['layout']}, {tensor['reading']}", *worst]
+    beside = f", {tensor['stacked']} tensors side by side" if tensor["stacked"] else ""
+    return [f"    layout {tensor['layout']}, {tensor['reading']}{beside}", *worst]
+
+
+def stacked(group: GroupHeader) -> int | None:
+    """Return how many tensors of a group are coded side by side, as one; None for each alone."""
+    stacks = group.lossy.stacks if group.lossy is not None else None
+    return None if stacks is None else stacks.count

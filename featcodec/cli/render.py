@@ -80,6 +80,30 @@ def ratio(before: int, after: int) -> str:
     return f"{before / after:.2f}x" if after else "-"
 
 
+BLOCKS = "▏▎▍▌▋▊▉█"
+
+
+def bar(share: float, width: int) -> str:
+    """Return a bar that is a share of some characters wide, in eighths; something of all above 0.
+
+    Where standard output does not have its characters, it is one of whole `#`.
+    """
+    eighths = min(max(round(share * width * 8), share > 0), width * 8)
+    if not _has(BLOCKS):
+        return "#" * -(-eighths // 8)
+    whole, rest = divmod(eighths, 8)
+    return BLOCKS[-1] * whole + (BLOCKS[rest - 1] if rest else "")
+
+
+def _has(characters: str) -> bool:
+    """Return whether standard output can show characters."""
+    try:
+        characters.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def table(rows: list[list[str]], right: set[int]) -> list[str]:
     """Return lines with columns aligned; those in `right` to the right.
 

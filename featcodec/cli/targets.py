@@ -93,6 +93,8 @@ def _resolved(where: Where, inputs: Sequence[str]) -> Where:
         raise click.UsageError("use -o or --output-dir, not both")
     if output is not None and len(inputs) > 1:
         raise click.UsageError("-o takes one input; use --output-dir for several")
+    if folder is not None and not is_uri(folder) and Path(folder).is_file():
+        raise click.UsageError(f"--output-dir {folder} is a file; name a folder")
     if inputs.count(STREAM) > 1:
         raise click.UsageError("standard input can be read once only")
     if output is None and folder is None and STREAM in inputs:

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import failures
+
 if TYPE_CHECKING:
     from ..container.model import ProfileEntry
     from ..request import Options
     from ..training.head import Head
     from ..training.metric import TaskGradients
+    from ..training.recommend import Judge
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,7 @@ class Asked:
             raise click.UsageError(f"choose one of {' and '.join(asked)}")
         if self.keep is not None and transform != "linear":
             raise click.UsageError("--keep is for --transform linear")
-        if len(self.outputs) not in (1, len(self.heads)):
-            raise click.UsageError("--outputs is given once, or once for each --head")
-        for name in self.heads:
-            self._weight(name)
+        self.check_judge()
         if self.gradients and dumps > 1 and not Path(self.gradients).is_dir():
             raise click.UsageError(
                 f"--gradients {self.gradients} is no folder; for several dumps give a folder that"
@@ -66,12 +66,19 @@ class Asked:
                     "--task needs --keep, the loss that is allowed, such as 0.01"
                 )
             return
-        if not 0 < self.keep < math.inf:
-            raise click.UsageError(f"--keep must be a positive number, not {self.keep:g}")
         if not asked:
             raise click.UsageError("--keep recommends a task SNR: add --head or --gradients")
         if not (self.score or self.heads):
             raise click.UsageError("--keep needs --task, which scores features, or --head")
+
+    def check_judge(self) -> None:
+        """Raise UsageError for heads and a loss that nothing can be judged by."""
+        if len(self.outputs) not in (1, len(self.heads)):
+            raise click.UsageError("--outputs is given once, or once for each --head")
+        for name in self.heads:
+            self._weight(name)
+        if self.keep is not None and not 0 < self.keep < math.inf:
+            raise click.UsageError(f"--keep must be a positive number, not {self.keep:g}")
 
     def train(self, dumps: Sequence[str], options: "Options", quiet: bool) -> "list[ProfileEntry]":
         """Return the entries of a linear profile of dumps, with a metric when one is asked for."""
@@ -94,21 +101,29 @@ class Asked:
         entries: "list[ProfileEntry]",
     ) -> "list[ProfileEntry]":
         from ..dumps import Dump
-        from ..functions import named_function
-        from ..training.judges import ByHeads, ByScore
         from ..training.recommend import Recommendation
         from . import render
 
-        judge: ByHeads | ByScore
-        if self.score:
-            judge = ByScore(self.score, named_function(self.score, "--task"))
-        else:
-            judge = ByHeads(", ".join(self.heads), self._loaded())
         tell = (lambda _: None) if quiet else (lambda line: render.tell(f"  {line}"))
         with contextlib.ExitStack() as stack:
             sources = [stack.enter_context(Dump(path)) for path in dumps]
-            search = Recommendation(judge, float(self.keep or 0), options, tell)
+            search = Recommendation(self.judge(), float(self.keep or 0), options, tell)
             return search.of(sources, task, entries)
+
+    def judge(self) -> "Judge":
+        """Return what says what decoded features lose: the score where there is one, else heads."""
+        from ..functions import named_function
+
+        if self.score:
+            with failures.usage():
+                score = named_function(self.score, "--task")  # says so where torch is missing
+            from ..training.judges import ByScore
+
+            return ByScore(self.score, score)
+        loaded = self._loaded()
+        from ..training.judges import ByHeads
+
+        return ByHeads(", ".join(self.heads), loaded)
 
     @contextmanager
     def gradients_of(self, dumps: Sequence[str], quiet: bool) -> "Iterator[TaskGradients | None]":
@@ -132,13 +147,11 @@ class Asked:
                 self._named(Path(self.metric).name), stated, made=True, needed=needed
             )
             return
-        from ..functions import named_function
-
-        named_function(self._weight(self.heads[0])[0], "--head")  # says so where torch is missing
+        heads = self._loaded()
         from ..training.head import HeadGradients
 
         with _progress(dumps, quiet) as advance:
-            of = HeadGradients(self._loaded(), self.draws, self.seed, advance)
+            of = HeadGradients(heads, self.draws, self.seed, advance)
             yield TaskGradients(self._named(", ".join(self.heads)), of, made=True, needed=needed)
 
     def _named(self, name: str) -> str:
@@ -160,6 +173,10 @@ class Asked:
     def _loaded(self) -> "list[Head]":
         """Return the heads with their weights and outputs."""
         from ..functions import named_function
+
+        with failures.usage():
+            for text in self.heads:
+                named_function(self._weight(text)[0], "--head")  # says so where torch is missing
         from ..training.head import Head
 
         outputs = self.outputs if len(self.outputs) > 1 else [self.outputs[0]] * len(self.heads)

@@ -12,9 +12,11 @@ from ..align.layout import Layout, LayoutError
 from ..align.reduced import ReducedElements, ReducedGrid
 from ..align.repeats import Rows, Runs
 from ..align.slices import MOST_EXPONENT, SliceGains
+from ..align.stacks import StackedGrid, Stacks
 from ..align.value import ValueAlignment
-from ..container.group import Lossy, Part
+from ..container.lossy import Lossy
 from ..container.model import Model
+from ..container.part import Part
 from ..container.repeats import RepeatedRows
 from ..container.slices import PackedGains
 from ..entropy import integers
@@ -49,7 +51,11 @@ def grid_of(
         rank = len(layout.grid) or layout.grid_axes
         if len(stored[0].block) != rank:
             raise Corrupt(f"a model has blocks of {len(stored[0].block)} axes; the grid has {rank}")
-        if repeats is None:
+        grid: GroupGrid
+        if lossy.stacks is not None:
+            stacks = Stacks(lossy.stacks.count, lossy.stacks.distance)
+            grid = StackedGrid(layout, shapes, stored[0].block, stacks)
+        elif repeats is None:
             grid = GroupGrid(layout, shapes, stored[0].block)
         else:
             grid = ReducedGrid(_rows(layout, shapes, repeats), stored[0].block)

@@ -12,7 +12,7 @@ from ..container.model import ProfileEntry
 from ..errors import damaged
 from .from_header import FARTHEST
 from .kept import Kept
-from .message_head import DEPENDENT, FIRST, UNCLAMPED, Head
+from .message_head import DEPENDENT, UNCLAMPED, Head
 from .model import GridModel
 from .parts.at_once import AtOnceCoder, Runs
 from .parts.base import PartCoder
@@ -92,7 +92,7 @@ class Entry:
         """Return the coder of the grid, or of prefix tokens, at the step of a head."""
         scale = head.step_scale - min(max(head.shift, -FARTHEST), FARTHEST)
         simple = self._part(dtype, prefix)
-        if head.version != DEPENDENT:
+        if not head.flags & DEPENDENT:
             return replace(simple, step=head.step, step_scale=scale)
 
         def make() -> DependentCoder:
@@ -122,9 +122,9 @@ class Entry:
         return f"{layout} of {self.head.channels} channels"
 
 
-def seed_of(head: Head, packed: bytes, profile: Profile) -> int:
-    """Return the seed that a head and its bytes determine."""
-    return zlib.crc32(packed, profile.seed) if head.version > FIRST else profile.seed
+def seed_of(packed: bytes, profile: Profile) -> int:
+    """Return the seed that the bytes of a head determine."""
+    return zlib.crc32(packed, profile.seed)
 
 
 def entries_of(profile: Profile) -> list[Entry]:

@@ -7,8 +7,9 @@ from .. import elements
 from ..container.wire import Builder, Cursor
 from ..errors import Corrupt, Unsupported
 
-FIRST, VERSION, DEPENDENT = 1, 2, 3  # the last is as the one before, along a trellis
-UNCLAMPED, EXCEPTIONS, SHIFTED, LOSSLESS = 1, 2, 4, 8
+VERSION = 2  # in the three bits above the flags
+DRAFTS = range(2)  # from before there was a release
+UNCLAMPED, EXCEPTIONS, SHIFTED, LOSSLESS, DEPENDENT = 1, 2, 4, 8, 16
 RANK = 15  # axes of an array at most
 SHAPE_VALUES = 1 << 59  # product of its axes at most, those of length 0 left out
 TAG_BYTES = 2  # of the profile's SHA-256
@@ -23,11 +24,10 @@ class Head:
     flags: int
     dtype: str
     shape: tuple[int, ...]
-    tag: bytes = b""  # first bytes of the profile's SHA-256; version 1 has none
+    tag: bytes = b""  # first bytes of the profile's SHA-256
     entry: int = 0
     code: int = MIDDLE
     shift: int = 0
-    version: int = VERSION
 
     @property
     def step(self) -> float:
@@ -40,7 +40,7 @@ class Head:
 
     def pack(self) -> bytes:
         out = Builder()
-        out.u8(self.version << 4 | self.flags)
+        out.u8(VERSION << 5 | self.flags)
         out.u8(elements.CODES[self.dtype] << 4 | len(self.shape))
         out.varints(self.shape)
         if not self.flags & LOSSLESS:
@@ -55,10 +55,15 @@ class Head:
     def unpack(cls, cursor: Cursor) -> "Head":
         """Read a head; raise Unsupported for an unknown version."""
         first = cursor.u8()
-        version, flags = first >> 4, first & 15
-        if not FIRST <= version <= DEPENDENT:
+        version, flags = first >> 5, first & 31
+        if version in DRAFTS:
             raise Unsupported(
-                f"a message of version {version}; this featcodec reads {FIRST} to {DEPENDENT}"
+                "a message of a draft that no release of featcodec reads; encode the array anew"
+            )
+        if version != VERSION:
+            raise Unsupported(
+                f"a message of version {version}; this featcodec reads version {VERSION}:"
+                " a newer one is needed"
             )
         kind = cursor.u8()
         dtype = elements.name_of(kind >> 4)
@@ -66,14 +71,14 @@ class Head:
             raise Corrupt(f"a message has element type {dtype}; only floating types are allowed")
         shape = tuple(cursor.varints(kind & 15))
         if flags & LOSSLESS:
-            if version == DEPENDENT:
-                raise Corrupt(f"a message of version {version} is never bit for bit")
-            return cls(flags, dtype, shape, version=version)
-        tag = bytes(cursor.take(TAG_BYTES)) if version > FIRST else b""
+            if flags != LOSSLESS:
+                raise Corrupt(f"a message bit for bit has flags {flags:#x}; it has no other flag")
+            return cls(flags, dtype, shape)
+        tag = bytes(cursor.take(TAG_BYTES))
         entry = cursor.varint()
         code = int.from_bytes(cursor.take(2), "little")
         shift = cursor.svarint() if flags & SHIFTED else 0
-        return cls(flags, dtype, shape, tag, entry, code, shift, version)
+        return cls(flags, dtype, shape, tag, entry, code, shift)
 
 
 def code_of(step: float) -> int:

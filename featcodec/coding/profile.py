@@ -12,7 +12,7 @@ from .. import limits, modes
 from ..container.model import ProfileEntry
 from ..container.network import Network
 from ..container.reader import Reader
-from ..container.sections import PROFILE, V3
+from ..container.sections import PROFILE
 from ..container.writer import Writer
 from ..errors import FeatcodecError, InvalidInput, ProfileMissing, damaged
 from ..profiles import Place, find, place_of, read
@@ -120,10 +120,8 @@ class Profile:
         out = io.BytesIO()
         writer = Writer(out, PROFILE)
         for entry in entries:
-            writer.needs(entry.version)
             writer.section(b"ENTR", entry.pack())
         if network is not None:
-            writer.needs(V3)
             writer.section(b"NETW", network.pack())
         writer.finish()
         return out.getvalue()

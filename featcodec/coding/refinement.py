@@ -18,7 +18,6 @@ from ..entropy import exact, varints
 from ..entropy.errors import SymbolError
 
 RAW, ZERO = 0, 1  # codings of a bit of all elements
-VERSION = 6  # the first that has refinements
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Refinement:
         numbers = multiples.copy()
         if zero.any():
             count, kind = int(np.count_nonzero(zero)), numbers.dtype
-            numbers[zero] = exact.decode(view[start:end], count, kind.itemsize, True, VERSION)
+            numbers[zero] = exact.decode(view[start:end], count, kind.itemsize, True)
         elif size:
             raise SymbolError("a refinement has elements below a step where there are none")
         rest = numbers[~zero]

@@ -13,7 +13,7 @@ from ..align.grids import Box, GroupGrid
 from ..align.numbers import STORED, from_float, to_float, unsigned
 from ..align.slices import SliceGains, scale
 from ..align.value import ValueAlignment
-from ..container.group import Lossy
+from ..container.lossy import Lossy
 from ..container.wire import Cursor
 from ..entropy import integers
 from ..entropy import symbols as coded_symbols

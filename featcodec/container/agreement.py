@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from .. import elements, limits
 from ..errors import Corrupt
 from .dump import quoted
-from .group import GroupHeader, Lossy
+from .group import GroupHeader
 from .index import Index, PartEntry, TensorEntry
+from .lossy import Lossy
 from .repeats import RepeatedRows
 from .slices import PackedGains
 
@@ -18,18 +19,14 @@ SAMPLE, GRID, CHANNEL = "N", "LHWT", "CD"  # letters of a layout
 def check_groups(
     index: Index,
     headers: Sequence[GroupHeader],
-    version: tuple[int, int],
     lost: Collection[int] = (),
 ) -> None:
-    """Raise Corrupt or LimitExceeded unless index and headers fit a file of that version.
+    """Raise Corrupt or LimitExceeded unless index and headers agree.
 
     The number of values that tensors state is checked against the row groups of their group before
     memory is taken for them. Of the groups that are `lost`, whose headers are damaged, only that.
     """
     limits.check(len(headers), limits.GROUPS, "the number of tensor groups")
-    if index.version > version:
-        needs, has = (".".join(map(str, v)) for v in (index.version, version))
-        raise Corrupt(f"the index needs format version {needs}; the file has {has}")
     members: list[list[TensorEntry]] = [[] for _ in headers]
     for tensor in itertools.chain.from_iterable(index.parts):
         if tensor.group >= len(headers):
@@ -43,9 +40,6 @@ def check_groups(
     for number, (header, tensors) in enumerate(zip(headers, members, strict=True)):
         if not tensors:
             raise Corrupt(f"group {number} has no tensors")
-        if header.version > version:
-            needs, has = (".".join(map(str, v)) for v in (header.version, version))
-            raise Corrupt(f"group {number} needs format version {needs}; the file has {has}")
         _check_values(header, tensors)
         layout = header.repeats.layout if header.repeats else ""
         layout = header.lossy.layout if header.lossy else layout
@@ -147,12 +141,15 @@ def _check_samples(part: PartEntry, layout: str) -> None:
 def _check_channels(lossy: Lossy, tensors: Sequence[TensorEntry]) -> None:
     """Raise Corrupt or LimitExceeded unless models and layout fit the tensors."""
     axes = [axis for axis, letter in enumerate(lossy.layout) if letter in CHANNEL]
+    stacked = lossy.stacks.count if lossy.stacks else 1
+    if stacked > 1 and not all(tensor.values for tensor in tensors):
+        raise Corrupt(f"a group stacks tensors like {quoted(tensors[0].name)}, some without values")
     for tensor in tensors:
         if len(tensor.shape) != len(lossy.layout):
             axes_of = f"{len(tensor.shape)} axes, its layout {quoted(lossy.layout)}"
             raise Corrupt(f"tensor {quoted(tensor.name)} has {axes_of}")
         what = f"the number of channels of tensor {quoted(tensor.name)}"
-        channels = math.prod(tensor.shape[axis] for axis in axes)
+        channels = stacked * math.prod(tensor.shape[axis] for axis in axes)
         limits.check(channels, limits.CHANNELS, what)
     for part in lossy.parts:
         if part.model is not None:
@@ -164,4 +161,5 @@ def _check_gains(lossy: Lossy, gains: PackedGains, tensors: Sequence[TensorEntry
     axes = [axis for axis, letter in enumerate(lossy.layout) if letter == SAMPLE]
     samples = sum(math.prod(tensor.shape[axis] for axis in axes) for tensor in tensors)
     count = gains.runs * (samples if gains.per_sample else len(tensors))
+    count //= lossy.stacks.count if lossy.stacks else 1
     limits.check(count, limits.SLICES, "the number of gains of tensors or samples of a group")

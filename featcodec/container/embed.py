@@ -17,10 +17,11 @@ def embed(file: BinaryIO, name: str, profiles: Iterable[bytes]) -> int:
     index, offset = reader.index, reader.offsets[-1]
     file.seek(offset)
     for data in profiles:
-        length = write_section(file, b"PROF", data, critical=False)
-        index.sections.append((b"PROF", length))
+        length = write_section(file, b"prof", data)
+        index.sections.append((b"prof", length))
         offset += length
-    total = offset + write_section(file, b"INDX", index.pack()) + END_BYTES
-    write_section(file, b"END ", END.pack(offset, total))
+    length = write_section(file, b"INDX", index.pack())
+    total = offset + length + END_BYTES
+    write_section(file, b"END ", END.pack(total, length))
     file.truncate()
     return total

@@ -15,7 +15,7 @@ from .dump import (
     quoted,
     surely_fits,
 )
-from .sections import SECTION_BYTES, V1, V6
+from .sections import SECTION_BYTES
 from .wire import Builder, Unpacker, deflate
 
 Key = tuple[str, int]
@@ -89,11 +89,6 @@ class Index:
             for i, (where, group) in enumerate(found)
         ]
 
-    @property
-    def version(self) -> tuple[int, int]:
-        """Return the lowest version of the format that has what the index states."""
-        return V6 if self.cuts else V1
-
     def pack(self) -> bytes:
         """Return the payload of INDX, column by column, so that zlib finds repetitions.
 
@@ -159,7 +154,7 @@ class Index:
         largest = max(lengths, default=SECTION_BYTES) - SECTION_BYTES
         limits.check(largest, limits.SECTION_BYTES, "the size of a section")
         index.sections = list(zip(types, lengths, strict=True))
-        if cursor.left:  # (6.0)
+        if cursor.left:
             index._unpack_cuts(cursor)
         groups = types.count(b"GRUP")
         parts = len(index.tensors) + sum(len(cut.groups) - 1 for cut in index.cuts.values())

@@ -28,7 +28,6 @@ class Coded:
     index: Index  # of tensors, cuts and profiles
     headers: Sequence[GroupHeader]
     rows: Callable[[int], Iterable[bytes]]  # the row groups of a group
-    version: tuple[int, int]
     embedded: Mapping[bytes, bytes] = field(default_factory=dict)  # profiles by SHA-256
 
     @classmethod
@@ -41,7 +40,7 @@ class Coded:
             count = headers[group].row_groups
             return (reader.section(i, b"ROWS") for i in range(first, first + count))
 
-        return cls(reader.name, reader.index, headers, rows, reader.version, reader.embedded())
+        return cls(reader.name, reader.index, headers, rows, reader.embedded())
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,6 @@ def join(files: Sequence[Coded], out: BinaryIO, metadata: Mapping[str, str] | No
     }
     headers = []
     for file, start in zip(files, _starts(files), strict=False):
-        writer.needs(file.version)
         for group, header in enumerate(file.headers):
             if start + group in used:  # others have no values
                 headers.append(_copied(writer, file, group, header))
@@ -95,7 +93,7 @@ def join(files: Sequence[Coded], out: BinaryIO, metadata: Mapping[str, str] | No
     embedded = {digest: data for file in files for digest, data in file.embedded.items()}
     for digest in writer.index.profiles:
         if digest in embedded:
-            writer.section(b"PROF", embedded[digest], critical=False)
+            writer.section(b"prof", embedded[digest])
     return writer.finish()
 
 

@@ -179,7 +179,7 @@ class Journal:
         head = self.source.read(offset, SECTION.size)
         if len(head) < SECTION.size:
             return b"", (offset, 0)
-        kind, _, size = SECTION.unpack(head)
+        kind, size = SECTION.unpack(head)
         place = (offset + SECTION.size, size)
         if size > self.source.size - sum(place[:1]):
             return b"", place

@@ -7,7 +7,6 @@ from .. import limits
 from ..errors import Corrupt
 from ..modes import BY_CODE, MODES, Fields
 from .dump import quoted, to_write
-from .sections import V1, V6
 from .wire import Builder, Cursor
 
 CHANNEL = "CD"  # letters of a layout
@@ -17,11 +16,6 @@ ARCHITECTURES = ("generic", "cnn", "transformer")
 def pack_layout(out: Builder, layout: str) -> None:
     limits.check_input(len(layout), limits.RANK, "the rank of a layout", "merge some axes")
     out.string(layout, "a layout")
-
-
-def several_channels(layout: str) -> bool:
-    """Return whether a layout has several channel axes."""
-    return sum(letter in CHANNEL for letter in layout) > 1
 
 
 def layout_of(cursor: Cursor) -> str:
@@ -143,15 +137,9 @@ class ProfileEntry:
         out.varint(self.channels)
         out.varint(self.values)
         for number in (self.mean, self.std, self.lower, self.upper):
-            out.f64(number)
+            out.real(number)
         out += self.model.pack()
         return bytes(out)
-
-    @property
-    def version(self) -> tuple[int, int]:
-        """Return the lowest version of the format that has what the model uses."""
-        layout = V6 if several_channels(self.layout) else V1
-        return max(MODES[self.model.transform].since, layout)
 
     @property
     def task(self) -> str | None:
@@ -174,7 +162,7 @@ class ProfileEntry:
         grid = tuple(cursor.varints(rank))
         prefix = cursor.flag()
         channels, values = cursor.varint(), cursor.varint()
-        mean, std, lower, upper = (cursor.f64() for _ in range(4))
+        mean, std, lower, upper = (cursor.real() for _ in range(4))
         check_values("a profile entry", lower, upper, mean, std)
         model = Model.unpack(bytes(cursor.rest()))
         if not MODES[model.transform].in_profiles:

@@ -8,7 +8,7 @@ from .. import limits
 from ..errors import Corrupt
 from .wire import Builder, Cursor, Unpacker, deflate
 
-SECTION = b"QUAL"
+SECTION = b"qual"
 READINGS = ("read from the data", "stated by metadata", "stated by --layout")
 BY_METADATA, BY_OPTION = 1, 2
 PER_DB = 100

@@ -21,14 +21,14 @@ from .sections import (
     PROFILE,
     SECTION_BYTES,
     SIGNATURE_BYTES,
-    V3,
     check_signature,
+    critical,
     read_section,
 )
 from .source import Source, source_of
 
 KNOWN = {FEATURES: {b"ROWS", b"GRUP"}, PROFILE: {b"ENTR", b"NETW"}}
-BESIDE = {b"PROF", b"MADE"}  # of files of features; not critical
+BESIDE = {b"prof", b"made"}  # of files of features
 STRUCTURE = {b"INDX", b"END ", *KNOWN[FEATURES], *KNOWN[PROFILE]}
 
 
@@ -50,7 +50,7 @@ class Reader:
         self.offsets = list(itertools.accumulate(lengths, initial=SIGNATURE_BYTES))
         rows = [i for i, (kind, _) in enumerate(self.index.sections, 1) if kind == b"ROWS"]
         self.source.expect_end(self.offsets[max(rows, default=0)])  # headers lie behind them
-        self._refuse_unknown(KNOWN[self.kind] - ({b"NETW"} if self.version < V3 else set()))
+        self._refuse_unknown(KNOWN[self.kind])
         self.note = self._note()
 
     def _signature(self) -> tuple[tuple[int, int], int]:
@@ -63,8 +63,8 @@ class Reader:
     def _index_at(self, offset: int, length: int) -> Index:
         """Return the index that is the section of `length` bytes at an offset."""
         limits.check(length - SECTION_BYTES, limits.SECTION_BYTES, "the size of the index")
-        section, critical, payload = read_section(self.source, offset, length)
-        if section != b"INDX" or not critical:
+        section, payload = read_section(self.source, offset, length)
+        if section != b"INDX":
             raise Corrupt(f"{self.name} has no index at byte {offset}, where its end marker points")
         return Index.unpack(payload, offset - SIGNATURE_BYTES)
 
@@ -74,14 +74,15 @@ class Reader:
         try:
             found = read_section(self.source, self.size - END_BYTES, END_BYTES)
         except Corrupt:
-            found = b"", False, b""
-        section, critical, payload = found
-        if section != b"END " or not critical:
+            found = b"", b""
+        section, payload = found
+        if section != b"END ":
             raise Truncated(f"{self.name} is truncated or damaged at its end: no end marker")
-        offset, total = END.unpack(payload)
-        if total != self.size or not SIGNATURE_BYTES <= offset <= self.size - END_BYTES:
+        total, length = END.unpack(payload)
+        offset = self.size - END_BYTES - length
+        if total != self.size or offset < SIGNATURE_BYTES:
             raise Truncated(f"{self.name} has {self.size} bytes, its end marker states {total}")
-        return int(offset)
+        return offset
 
     def _refuse_unknown(self, known: set[bytes]) -> None:
         """Refuse critical sections of unknown type; others are skipped."""
@@ -93,19 +94,19 @@ class Reader:
 
     def _refuse_critical(self, position: int, kind: bytes, length: int) -> None:
         """Refuse a section of unknown type unless it may be skipped."""
-        if kind in STRUCTURE - ({b"NETW"} if self.version < V3 else set()):
+        if kind in STRUCTURE:
             raise Corrupt(f"{self.name} has {kind!r} where it cannot stand")
-        found, critical, _ = read_section(self.source, self.offsets[position], length)
+        found, _ = read_section(self.source, self.offsets[position], length)
         if found != kind:
             raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
-        if critical:
+        if critical(kind):
             raise Unsupported(f"{self.name} needs the feature {kind!r}, unknown here")
 
     def qualities(self) -> list[GroupQuality] | None:
         """Return what is stated of each group's quality where the user looks; None when nothing."""
         for position, (kind, length) in enumerate(self.index.sections):
             if kind == SECTION:
-                _, _, payload = read_section(self.source, self.offsets[position], length)
+                _, payload = read_section(self.source, self.offsets[position], length)
                 groups = sum(kind == b"GRUP" for kind, _ in self.index.sections)
                 return unpack(payload, groups, len(self.index.tensors))
         return None
@@ -113,11 +114,11 @@ class Reader:
     def _note(self) -> str | None:
         """Return what a file notes of how it was made (SPEC §3.1); None when it notes nothing."""
         kinds = [kind for kind, _ in self.index.sections]
-        for kind, most in ((b"PROF", len(self.index.profiles)), (b"MADE", 1)):
+        for kind, most in ((b"prof", len(self.index.profiles)), (b"made", 1)):
             if kinds.count(kind) > most:
                 raise Corrupt(f"{self.name} has {kinds.count(kind)} {kind!r}; it may have {most}")
         try:
-            return next((payload.decode() for payload in self._all(b"MADE")), None)
+            return next((payload.decode() for payload in self._all(b"made")), None)
         except UnicodeDecodeError:
             raise Corrupt(f"{self.name} notes how it was made, and not in UTF-8") from None
 
@@ -127,11 +128,9 @@ class Reader:
             count = len(self.index.sections)
             raise Corrupt(f"{self.name} refers to section {position}; it has {count}")
         listed, length = self.index.sections[position]
-        found, critical, payload = read_section(self.source, self.offsets[position], length)
+        found, payload = read_section(self.source, self.offsets[position], length)
         if not (found == listed == kind):
             raise Corrupt(f"{self.name} has {found!r} where {kind!r} belongs")
-        if critical == (kind in BESIDE):
-            raise Corrupt(f"{self.name} has {kind!r} that is {'' if critical else 'not '}critical")
         return payload
 
     def expect(self, positions: Iterable[int]) -> None:
@@ -151,7 +150,7 @@ class Reader:
     def groups(self) -> list[GroupHeader]:
         """Return the group headers, in order."""
         headers = [GroupHeader.unpack(payload) for payload in self._all(b"GRUP")]
-        check_groups(self.index, headers, self.version)
+        check_groups(self.index, headers)
         return headers
 
     def bytes_of_rows(self, header: GroupHeader) -> int:
@@ -163,17 +162,10 @@ class Reader:
         """Return the entries of a profile file."""
         count = sum(kind == b"ENTR" for kind, _ in self.index.sections)
         limits.check(count, limits.PROFILE_ENTRIES, "the number of entries of a profile")
-        entries = [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
-        needed = max((entry.version for entry in entries), default=self.version)
-        if needed > self.version:
-            needs, has = (".".join(map(str, v)) for v in (needed, self.version))
-            raise Corrupt(f"{self.name} needs format version {needs}; it states {has}")
-        return entries
+        return [ProfileEntry.unpack(payload) for payload in self._all(b"ENTR")]
 
     def network(self) -> Network | None:
         """Return the network of a profile file, if it has one."""
-        if self.version < V3:  # its type is unknown there
-            return None
         found = [Network.unpack(payload) for payload in self._all(b"NETW")]
         if len(found) > 1:
             raise Corrupt(f"{self.name} holds {len(found)} networks; it may hold one")
@@ -181,7 +173,7 @@ class Reader:
 
     def embedded(self) -> dict[bytes, bytes]:
         """Return the profiles that a file holds, by their SHA-256 (SPEC §3.1)."""
-        payloads = self._all(b"PROF")
+        payloads = self._all(b"prof")
         if not payloads:
             return {}
         from hashlib import sha256  # slow to load, and rarely needed

@@ -7,7 +7,7 @@ from .. import elements
 from ..errors import Corrupt
 
 if TYPE_CHECKING:
-    from .group import Lossy
+    from .lossy import Lossy
 
 REFINABLE = ("none", "predicted", "split")  # transforms whose values are multiples of the step
 

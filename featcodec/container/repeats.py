@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from .. import limits
 from ..errors import Corrupt
-from .sections import V5, V6
 from .wire import Builder, Cursor, Unpacker, deflate
 
 LONGEST_RUN = 30  # bytes of its three numbers, or of two and a constant
@@ -23,11 +22,6 @@ class RepeatedRows:
     repeated: tuple[int, ...]
     distances: tuple[int, ...]
     constants: tuple[int, ...] = ()
-
-    @property
-    def version(self) -> tuple[int, int]:
-        """Return the lowest version of the format that has what is listed."""
-        return V6 if self.constants else V5
 
     def pack(self, out: Builder) -> None:
         inner = Builder()

@@ -9,13 +9,13 @@ from .agreement import check_groups
 from .group import GroupHeader
 from .index import Index, TensorEntry
 from .reader import Reader
-from .sections import CRITICAL, FEATURES, MAJORS, SECTION, SECTION_BYTES
+from .sections import FEATURES, SECTION, SECTION_BYTES, VERSION
 from .source import Source
 
 AT_ONCE = 1 << 20  # bytes that are searched for an index
 CANDIDATES = 64  # places that look like one, of which the checksum is tried
 PER_ROW_GROUP = 1 << 20  # elements of a group of which nothing is known
-HEAD = SECTION.pack(b"INDX", CRITICAL, 0)[:8]
+HEAD = b"INDX"
 
 
 class SalvageReader(Reader):
@@ -32,7 +32,7 @@ class SalvageReader(Reader):
             return super()._signature()
         except (Corrupt, Truncated, NotFeatcodec) as error:
             self._refused: InvalidStream | None = error
-            return (MAJORS[-1], 0), FEATURES  # which reads what all versions have in common
+            return VERSION, FEATURES
 
     def _index(self) -> Index:
         refused = getattr(self, "_refused", None)
@@ -54,7 +54,7 @@ class SalvageReader(Reader):
         """Return the last sound index in the file, if there is one."""
         for offset in _found(self.source):
             head = self.source.read(offset, SECTION.size)
-            size = SECTION.unpack(head)[2] if len(head) == SECTION.size else self.size
+            size = SECTION.unpack(head)[1] if len(head) == SECTION.size else self.size
             try:
                 return self._index_at(offset, size + SECTION_BYTES)
             except InvalidStream:
@@ -78,9 +78,9 @@ class SalvageReader(Reader):
         from hashlib import sha256  # slow to load, and rarely needed
 
         found = {}
-        for position in self._positions(b"PROF"):
+        for position in self._positions(b"prof"):
             try:
-                payload = self.section(position, b"PROF")
+                payload = self.section(position, b"prof")
             except InvalidStream:
                 self.lost_profiles += 1
                 self.remarks.append("a profile in it is damaged")
@@ -101,7 +101,7 @@ class SalvageReader(Reader):
             except InvalidStream as error:
                 self.lost[number] = error
                 headers.append(nothing_of(members.get(number, [])))
-        check_groups(self.index, headers, self.version, self.lost)
+        check_groups(self.index, headers, self.lost)
         return headers
 
 

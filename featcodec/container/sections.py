@@ -11,26 +11,21 @@ from .source import Source
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 JOURNAL = b"\x89FCJ\r\n\x1a\n"  # of what a writer has flushed so far
-V1 = (1, 0)  # what a file states unless it needs more
-V3 = (3, 0)  # bands, context modelling and networks
-V4 = (4, 0)  # dependent quantisation, prediction and all else marked (4.0) in the specification
-V5 = (5, 0)  # repeated rows, shapes of neighbourhoods and all else marked (5.0)
-V6 = (6, 0)  # all that is marked (6.0)
-MAJORS = (1, 3, 4, 5, 6)
+VERSION = (7, 0)  # of the format: major, minor
+DRAFTS = range(1, 7)  # majors from before there was a release
 FEATURES, PROFILE = 0, 1
 KINDS = ("features", "a profile")
 SIGNATURE = struct.Struct("<8sBBH")  # magic, major, minor, kind; a CRC-32 of these follows
-SECTION = struct.Struct("<4sIQ")  # type, flags, payload length; payload and CRC-32 follow
-END = struct.Struct("<QQ")  # offset of INDX, length of the whole file
-CRITICAL = 1
+SECTION = struct.Struct("<4sQ")  # type, payload length; payload and CRC-32 follow
+END = struct.Struct("<QQ")  # length of the whole file, of INDX
 SIGNATURE_BYTES = SIGNATURE.size + 4
 SECTION_BYTES = SECTION.size + 4
 END_BYTES = SECTION_BYTES + END.size
 
 
-def signature(kind: int, version: tuple[int, int]) -> bytes:
+def signature(kind: int) -> bytes:
     """Return the first bytes of a file of that kind."""
-    head = SIGNATURE.pack(MAGIC, *version, kind)
+    head = SIGNATURE.pack(MAGIC, *VERSION, kind)
     return head + struct.pack("<I", zlib.crc32(head))
 
 
@@ -56,37 +51,45 @@ def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
     _, major, minor, kind = SIGNATURE.unpack_from(data)
     if zlib.crc32(data[: SIGNATURE.size]) != int.from_bytes(data[SIGNATURE.size :], "little"):
         raise Corrupt(f"{name} has a damaged signature")
-    if major in MAJORS and kind >= len(KINDS):
-        raise Unsupported(f"{name} is a file of kind {kind}, unknown to format {major}.{minor}")
-    if major not in MAJORS:
+    if major in DRAFTS:
         raise Unsupported(
-            f"{name} has format version {major}.{minor}; this is featcodec for versions"
-            f" {', '.join(map(str, MAJORS))}: a newer featcodec is needed"
+            f"{name} is of format {major}.{minor}, a draft that no release of featcodec reads;"
+            " encode the dump anew"
         )
+    if major != VERSION[0]:
+        raise Unsupported(
+            f"{name} is of format {major}.{minor}; this is featcodec for format {VERSION[0]}:"
+            " a newer one is needed"
+        )
+    if kind >= len(KINDS):
+        raise Unsupported(f"{name} is a file of kind {kind}, unknown to format {major}.{minor}")
     return (major, minor), kind
 
 
-def write_section(out: BinaryIO, kind: bytes, payload: bytes, critical: bool = True) -> int:
+def critical(kind: bytes) -> bool:
+    """Return whether a decoder must know a section of that type; others it may skip."""
+    return not kind[:1].islower()
+
+
+def write_section(out: BinaryIO, kind: bytes, payload: bytes) -> int:
     """Write one section and return how many bytes it took."""
     limits.check_input(len(payload), limits.SECTION_BYTES, f"the size of section {kind.decode()}")
-    head = SECTION.pack(kind, CRITICAL if critical else 0, len(payload))
+    head = SECTION.pack(kind, len(payload))
     out.write(head)
     out.write(payload)
     out.write(struct.pack("<I", zlib.crc32(payload, zlib.crc32(head))))
     return SECTION_BYTES + len(payload)
 
 
-def read_section(source: Source, offset: int, length: int) -> tuple[bytes, bool, bytes]:
-    """Return type, critical bit and payload of the section of `length` bytes at `offset`."""
+def read_section(source: Source, offset: int, length: int) -> tuple[bytes, bytes]:
+    """Return type and payload of the section of `length` bytes at `offset`."""
     data = source.read(offset, length)
     if len(data) < max(length, SECTION_BYTES):
         raise Truncated(f"the file ends within the section at byte {offset}")
-    kind, flags, size = SECTION.unpack_from(data)
+    kind, size = SECTION.unpack_from(data)
     if size != length - SECTION_BYTES:
         stated = f"{size + SECTION_BYTES} bytes, in the index {length}"
         raise Corrupt(f"the section at byte {offset} has {stated}")
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise Corrupt(f"the section at byte {offset} fails its checksum")
-    if flags & ~CRITICAL:
-        raise Unsupported(f"the section at byte {offset} has flags {flags:#x}; only bit 0 is known")
-    return kind, bool(flags & CRITICAL), data[SECTION.size : -4]
+    return kind, data[SECTION.size : -4]

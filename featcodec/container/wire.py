@@ -16,8 +16,11 @@ class Builder(bytearray):
     def u8(self, value: int) -> None:
         self.append(value)
 
-    def f64(self, value: float) -> None:
-        self += struct.pack("<d", value)
+    def real(self, value: float) -> None:
+        """A binary64 without its lowest bytes that are 0, behind the number of the others."""
+        data = struct.pack("<d", value).lstrip(b"\0")
+        self.append(len(data))
+        self += data
 
     def varint(self, value: int) -> None:
         """Unsigned LEB128: seven bits a byte, lowest first."""
@@ -72,8 +75,12 @@ class Cursor:
     def u8(self) -> int:
         return self.take(1)[0]
 
-    def f64(self) -> float:
-        return float(struct.unpack("<d", self.take(8))[0])
+    def real(self) -> float:
+        size = self.choice(9, "a number of bytes")
+        data = bytes(self.take(size))
+        if data[:1] == b"\0":
+            raise Corrupt(f"{self.what} holds a number that begins with a zero byte")
+        return float(struct.unpack("<d", bytes(8 - size) + data)[0])
 
     def varint(self) -> int:
         value = 0

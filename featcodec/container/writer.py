@@ -13,13 +13,11 @@ from .sections import (
     FEATURES,
     SECTION,
     SIGNATURE_BYTES,
-    V1,
     signature,
     write_section,
 )
 
-# Position, counts of sections and profiles, version.
-Mark = tuple[int, int, int, tuple[int, int]]
+Mark = tuple[int, int, int]  # position, counts of sections and profiles
 
 
 class Writer:
@@ -28,16 +26,15 @@ class Writer:
     def __init__(self, out: BinaryIO, kind: int = FEATURES) -> None:
         self.out = out
         self.kind = kind
-        self.version = V1
         self.index = Index()
-        self.position = out.write(signature(kind, V1))
+        self.position = out.write(signature(kind))
         self._headers: list[bytes] = []  # of groups
 
-    def section(self, kind: bytes, payload: bytes, critical: bool = True) -> int:
+    def section(self, kind: bytes, payload: bytes) -> int:
         """Write one section; return its position in the list of sections."""
         if kind == b"GRUP":
             self._headers.append(payload)
-        length = write_section(self.out, kind, payload, critical)
+        length = write_section(self.out, kind, payload)
         self.index.sections.append((kind, length))
         self.position += length
         return len(self.index.sections) - 1
@@ -56,18 +53,13 @@ class Writer:
             self.index.profiles.append(digest)
         return self.index.profiles.index(digest)
 
-    def needs(self, version: tuple[int, int]) -> None:
-        """Raise the version of the file to one that its sections need."""
-        self.version = max(self.version, version)
-
     def mark(self) -> Mark:
         """Return a state for `rewind`."""
-        counts = (len(self.index.sections), len(self.index.profiles))
-        return self.position, *counts, self.version
+        return self.position, len(self.index.sections), len(self.index.profiles)
 
     def rewind(self, mark: Mark) -> None:
-        """Remove the sections written since `mark`, with their profiles and version."""
-        self.position, sections, profiles, self.version = mark
+        """Remove the sections written since `mark`, with their profiles."""
+        self.position, sections, profiles = mark
         kept = [kind for kind, _ in self.index.sections[:sections]].count(b"GRUP")
         del self._headers[kept:]
         del self.index.sections[sections:]
@@ -80,16 +72,11 @@ class Writer:
 
         Raises InvalidInput for what a reader would refuse.
         """
-        self.needs(self.index.version)
         self._check()
-        offset = self.position
-        self.position += write_section(self.out, b"INDX", self.index.pack())
+        length = write_section(self.out, b"INDX", self.index.pack())
+        self.position += length
         total = self.position + END_BYTES
-        write_section(self.out, b"END ", END.pack(offset, total))
-        if self.version != V1:
-            self.out.seek(0)
-            self.out.write(signature(self.kind, self.version))
-            self.out.seek(total)
+        write_section(self.out, b"END ", END.pack(total, length))
         return total
 
     def _check(self) -> None:
@@ -99,4 +86,4 @@ class Writer:
         limits.check_input(count, limits.PROFILE_ENTRIES, what, "split it")
         with to_write():
             headers = [GroupHeader.unpack(payload) for payload in self._headers]
-            check_groups(self.index, headers, self.version)
+            check_groups(self.index, headers)

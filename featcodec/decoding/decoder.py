@@ -259,8 +259,8 @@ class Decoder:
             return coder.at_fine_step(payload[0]).decode(memoryview(payload)[1:], first, last)
         kind = unsigned(header.dtype)
         with damaged("a row group"):
-            floating, version = header.dtype in FLOATS, self.reader.version[0]
-            numbers = exact.decode(payload, last - first, kind.itemsize, floating, version)
+            floating = header.dtype in FLOATS
+            numbers = exact.decode(payload, last - first, kind.itemsize, floating)
         return pieces_of(group, number, numbers)
 
 

@@ -92,8 +92,13 @@ class Members:
         if self.reduced is not None:
             rows = slice(*self.reduced.rows.starts[i : i + 2])
             return row_groups(self.reduced.rows, self.reduced.spans, rows, per)
-        start, end = self.starts[i : i + 2].tolist()
+        start, end = self._slabs_of(i)
         return range(start // per, -(-end // per)) if start < end else ()
+
+    def _slabs_of(self, i: int) -> tuple[int, int]:
+        if self.grid is not None:
+            return self.grid.slabs_of(i)
+        return int(self.starts[i]), int(self.starts[i + 1])
 
     def around(self, i: int, first: int, last: int) -> tuple[Sequence[int], Window]:
         """Return the row groups that hold rows first <= i < last of a tensor's leading axis.
@@ -106,7 +111,7 @@ class Members:
             wanted = rows.range_of(i, entry.shape, first, last)
             numbers = row_groups(rows, self.reduced.spans, wanted, per)
             return numbers, rows.window(i, entry.shape, wanted)
-        start = int(self.starts[i])
+        start = self._slabs_of(i)[0]
         if self.grid is None:
             unit = elements(entry) // max(entry.shape[0], 1)
             low, high = start + first * unit, start + last * unit

@@ -11,7 +11,7 @@ from ..align.value import ValueAlignment, ValueStats
 from ..coding.parts.base import PartCoder, Sizes
 from ..coding.picture import NeuralModel
 from ..coding.refinement import Refinement
-from ..container.group import Part
+from ..container.part import Part
 from ..request import RowGroupSize
 from . import tuning
 
@@ -103,7 +103,7 @@ class Choice:
 
 def slabs_per_row_group(grid: GroupGrid, size: RowGroupSize, itemsize: int) -> int:
     """Return how many slabs make a row group, of about ROW_GROUP_VALUES values unless asked for."""
-    what, remedy = "the number of values of a slab", "name its axes otherwise with --layout"
+    what, remedy = "the number of values of a slab", "name its axes otherwise in its layout"
     largest = limits.check_input(grid.largest_slab(), limits.SLAB_VALUES, what, remedy)
     values = ROW_GROUP_VALUES if size.bytes is None else size.bytes // itemsize
     if size.samples is not None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..align.layout import remarks
 from ..coding.profile import Profile
-from ..container.dump import check_dump
+from ..container.dump import check_dump, no_tensor
 from ..container.group import GroupHeader
 from ..container.quality import SECTION, GroupQuality, pack
 from ..container.sections import FEATURES, SECTION_BYTES
@@ -34,6 +34,7 @@ from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
 from .tensors.known import Known
+from .tensors.stacks import with_stacks
 from .workers import Workers
 from .worst import Worst
 
@@ -78,22 +79,24 @@ def encoder_of(
 ) -> "DumpEncoder":
     """Return the encoder of a dump, whose tensors are grouped for a quality; errors as above."""
     rules = Rules(options.rules)
-    source = rules.kept(source)
+    all_tensors, source = source.tensors, rules.kept(source)
+    if not source.tensors and all_tensors:
+        raise InvalidInput("every tensor is dropped: nothing is left to encode")
     check_options(options, [tensor.name for tensor in source.tensors])
     check_dump(source.metadata, source.tensors)
     asked = (quality, *rules.qualities)
     if options.transform == "neural":
         profile = profile or Profile.load(NEURAL)
         if any(one.max_error is not None for one in asked):
-            raise InvalidInput("the neural transform bounds no single error; use --transform auto")
+            raise InvalidInput("the neural transform bounds no single error; use transform='auto'")
         if any(one.row_snr is not None for one in asked):
-            raise InvalidInput("the neural transform has no gains of rows; use --transform auto")
+            raise InvalidInput("the neural transform has no gains of rows; use transform='auto'")
     elif profile and not profile.entries:
-        raise InvalidInput("the profile holds a network alone: add --transform neural")
+        raise InvalidInput("the profile holds a network alone: add transform='neural'")
     if any(one.task_snr for one in asked) and not (profile and profile.entries_of(task=True)):
         raise InvalidInput(
-            "a task SNR needs a profile with the metric of a task: train one with --gradients or"
-            " --head"
+            "a task SNR needs a profile with the metric of a task, such as"
+            " `featcodec train --head` makes"
         )
     if quality.recommended and not _recommending(profile):
         quality = replace(quality, recommended=False)
@@ -121,20 +124,23 @@ def _grouped(
     judge = judge_at(quality.decibels, profile, options)
     if quality.lossless:
         return exact_groups(source, options, judge)
-    if not profile:
-        return group_tensors(source, options, lossless=False, judge=judge)
     # On so little as a sample of one tensor, a profile looks better than it is.
-    joins = judge_at(quality.decibels, None, options)
-    entries = [entry for _, entry in profile.entries_of(task=False)]
-    return group_tensors(
+    joins = judge_at(quality.decibels, None, options) if profile else None
+    entries = [entry for _, entry in profile.entries_of(task=False)] if profile else []
+    groups = group_tensors(
         source, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
     )
+    of_task = profile is not None and bool(profile.entries_of(task=True))
+    if judge is None or (quality.snr is None and quality.bpfp is None) or of_task:
+        return groups
+    return with_stacks(groups, source.tensors, judge, options.pool)
 
 
 def _kinds(groups: Sequence[Group | ExactGroup]) -> list[tuple]:
     """Return what tells one way to group tensors from another."""
     return [
-        (tuple(g.names), g.layout) if isinstance(g, Group) else (tuple(g.names),) for g in groups
+        (tuple(g.names), g.layout, g.stacks) if isinstance(g, Group) else (tuple(g.names),)
+        for g in groups
     ]
 
 
@@ -243,15 +249,15 @@ class DumpEncoder:
         found = worst.of(self.groups, headers)
         payload = pack(found)
         if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
-            writer.section(SECTION, payload, critical=False)
+            writer.section(SECTION, payload)
         return found
 
     def _write_beside(self, writer: Writer) -> None:
         """Write what a decoder can do without: the profile, and how the file was made."""
         if self.options.embed and self.profile and self.profile.digest in writer.index.profiles:
-            writer.section(b"PROF", self.profile.data, critical=False)
+            writer.section(b"prof", self.profile.data)
         if self.options.note:
-            writer.section(b"MADE", self.options.note.encode(), critical=False)
+            writer.section(b"made", self.options.note.encode())
 
 
 def check_options(options: Options, names: Sequence[str]) -> None:
@@ -261,7 +267,7 @@ def check_options(options: Options, names: Sequence[str]) -> None:
     for what, asked in (("layout", options.layouts), ("architecture", options.architectures)):
         for name in asked:
             if name and name not in names:
-                raise InvalidInput(f"--{what} names tensor {name!r}, which the dump does not have")
+                raise InvalidInput(f"{what} {asked[name]!r}: {no_tensor('the dump', name, names)}")
 
 
 def _recommending(profile: Profile | None) -> list[str]:

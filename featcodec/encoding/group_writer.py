@@ -12,8 +12,10 @@ from ..align.slices import SliceGains
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
-from ..container.group import GroupHeader, Lossy
+from ..container.group import GroupHeader
+from ..container.lossy import Lossy
 from ..container.slices import PackedGains
+from ..container.stacks import StatedStacks
 from ..container.writer import Writer
 from ..elements import BITS
 from ..entropy import integers
@@ -27,6 +29,7 @@ from .tensors.repeats import stated
 from .workers import MOST_AHEAD, Workers
 
 MANY = 8  # row groups; of so many times as many, some are coded at once
+SPARED_BITS = 29  # of a double: what single precision lacks
 Coded = tuple[int, bytes, Distortion, Measured | None]  # the fine step and payload of a row group
 FINE_PER_LAMBDA_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
 
@@ -168,7 +171,7 @@ class GroupWriter:
     def _header(self, choice: Choice, slices: SliceGains | None) -> GroupHeader:
         """Return the header of row groups that come next in the file; not yet what they reach."""
         group, grid = self.group, self.group.grid(choice.block)
-        profile = None
+        profile, stacks = None, group.stacks
         if choice.uses_profile:
             assert self.profile is not None
             profile = self.writer.profile(self.profile.digest)
@@ -180,9 +183,9 @@ class GroupWriter:
             lower=choice.values.lower,
             upper=choice.values.upper,
             clipped=choice.stats.cut,
-            mean=choice.values.mean,
-            std=choice.values.std,
-            step=choice.quantiser.step,
+            mean=short(choice.values.mean, group.dtype),
+            std=short(choice.values.std, group.dtype),
+            step=short(choice.quantiser.step, group.dtype),
             step_scale=choice.quantiser.step_scale,
             clamp=choice.clamp,
             dependent=choice.quantiser.dependent,
@@ -197,6 +200,7 @@ class GroupWriter:
             refined=choice.refinement is not None,
             logarithmic=choice.refinement is not None and choice.refinement.logarithmic,
             slices=None if slices is None else packed(slices),
+            stacks=None if stacks is None else StatedStacks(stacks.count, stacks.distance),
         )
         first = len(self.writer.index.sections)
         per = slabs_per_row_group(grid, self.size, BITS[group.dtype] // 8)
@@ -204,8 +208,18 @@ class GroupWriter:
         header = GroupHeader(
             group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats
         )
-        self.writer.needs(header.version)
         return header
+
+
+def short(value: float, dtype: str) -> float:
+    """Return a number of the header with the precision that a type is worth.
+
+    Truncated towards 0, so that no step grows: it may be what a bound on the error allows.
+    """
+    if BITS[dtype] > 32:
+        return value
+    bits = np.float64(value).view(np.int64) & ~np.int64((1 << SPARED_BITS) - 1)
+    return float(bits.view(np.float64)) or value
 
 
 def packed(gains: SliceGains) -> PackedGains:

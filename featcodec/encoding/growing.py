@@ -16,7 +16,8 @@ from ..align.layout import GRID, SAMPLE
 from ..coding.from_header import row_group_coder
 from ..coding.profile import Profile
 from ..coding.row_group import FINE_ONE, FINE_PER_OCTAVE, RowGroupCoder
-from ..container.group import GroupHeader, Lossy
+from ..container.group import GroupHeader
+from ..container.lossy import Lossy
 from ..request import RowGroupSize
 from ..threads import ONE_THREAD
 from . import choice as choices

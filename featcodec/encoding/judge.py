@@ -57,7 +57,7 @@ def known_to(
     def known(group: Group) -> bool:
         if not entries or snr is None or group.values > tuning.KNOWN_VALUES:
             return False
-        key = tuple(group.names), group.layout
+        key = tuple(group.names), group.layout, group.stacks
         if key not in found:
             samples = Samples(group, options.search)
             race = Race(samples, entries, options.transform, snr)

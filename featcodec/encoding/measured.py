@@ -12,7 +12,8 @@ from ..coding.pieces import Blocks
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..compiled import loops
-from ..container.group import GroupHeader, Lossy
+from ..container.group import GroupHeader
+from ..container.lossy import Lossy
 from ..container.writer import Writer
 from .slices import Slices
 from .tensors.group import Group

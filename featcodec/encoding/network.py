@@ -12,7 +12,7 @@ from ..align.value import ValueAlignment
 from ..coding.model import GridModel
 from ..coding.parts.base import PartCoder, Sizes
 from ..coding.picture import NeuralCoder, NeuralModel
-from ..container.group import Part
+from ..container.part import Part
 from ..entropy import family
 from . import tuning
 from .choice import Choice, Estimate, Picture, Quantiser

@@ -74,13 +74,13 @@ def hidden(
         if rows is not None and rows < least and not of_rows:
             yield (
                 f"a tenth of the rows of {_first(group)} has {rows:.1f} dB or less, all together"
-                f" {header.snr_db:.1f}: with --row-snr every row counts by its own norm"
+                f" {header.snr_db:.1f}: with row_snr every row counts by its own norm"
             )
         if part is not None and part.snr < least:
             name = names[part.tensor] + part.index
             yield (
-                f"{name} has {part.snr:.1f} dB, all together {header.snr_db:.1f}: without --pool"
-                " the SNR holds for each layer and head"
+                f"{name} has {part.snr:.1f} dB, all together {header.snr_db:.1f}: without pool the"
+                " SNR holds for each layer and head"
             )
 
 
@@ -112,7 +112,8 @@ class Report:
 def described(group: Group | ExactGroup, header: GroupHeader) -> str:
     """Return what was chosen for a group, for a person."""
     names = group.names[0] if len(group.names) == 1 else f"{group.names[0]} .. {group.names[-1]}"
-    left_out = f", {sum(header.repeats.repeated)} repeated rows left out" if header.repeats else ""
+    repeated = sum(header.repeats.repeated) if header.repeats else 0
+    left_out = f", {repeated} repeated row{'s' * (repeated > 1)} left out" if header.repeats else ""
     if header.lossy is None:
         reasons = group.reasons if isinstance(group, LosslessGroup) else ()
         why = f" ({', '.join(reasons)})" if reasons else ""
@@ -123,12 +124,13 @@ def described(group: Group | ExactGroup, header: GroupHeader) -> str:
         return f"{names}: {header.dtype}, bit for bit, {mode} and refined{left_out}"
     lossy, part = header.lossy, header.lossy.parts[0]
     profile = lossy.neural or part.model is None
-    origin = "of the profile" if profile else "of its own"
+    origin = "statistics of the profile" if profile else "statistics in the file"
     layout = group.cut_as if isinstance(group, Group) and group.cut_as else None
     layout = layout or Layout(lossy.layout, lossy.prefix, lossy.grid)
-    cut = f", {lossy.clipped} values kept exactly" if lossy.clipped else ""
+    kept = f"{lossy.clipped} value{'s' * (lossy.clipped > 1)} kept exactly"
+    cut = f", {kept}" if lossy.clipped else ""
     task = "" if header.task_snr is None else f", task SNR {header.task_snr:.2f} dB"
     return (
-        f"{names}: {header.dtype} {layout} {lossy.architecture}, {lossy.transform} {origin},"
+        f"{names}: {header.dtype} {layout} {lossy.architecture}, {lossy.transform}, {origin},"
         f" step {lossy.step:.4g}, {header.snr_db:.2f} dB{task}{cut}{left_out}"
     )

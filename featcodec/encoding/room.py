@@ -7,8 +7,8 @@ from .. import limits
 from ..container.dump import quoted
 from .tensors.group import Group
 
-AS_GRID = "name that axis L, H, W or T in --layout, not C or D"
-AS_SAMPLES = "name more of its axes N in --layout, or fewer of them C or D"
+AS_GRID = "name that axis L, H, W or T in its layout, not C or D"
+AS_SAMPLES = "name more of its axes N in its layout, or fewer of them C or D"
 
 
 def check_features(groups: Sequence[object]) -> None:

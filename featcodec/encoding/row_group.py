@@ -137,8 +137,9 @@ class RowGroupEncoder:
         if coder.refinement is not None:
             self._refine(back, stored, outside)
         if self.see is not None:
-            back.reshape(-1)[outside] = stored.reshape(-1)[outside]  # as exceptions are put back
-            self.see(Blocks(back, coder.grid, boxes))
+            shown = back.copy()
+            shown.reshape(-1)[outside] = stored.reshape(-1)[outside]  # as exceptions are put back
+            self.see(Blocks(shown, coder.grid, boxes))
         self.distortion.largest = max(self.distortion.largest, float(change.max(initial=0)))
         if self.gains is not None and self.gains.relative:
             self._add_rows(original, change, weights)

@@ -23,17 +23,20 @@ class Slices:
 
     of_samples: np.ndarray  # the number of each sample of all tensors, in order
     of_channels: np.ndarray  # the number of each channel
-    firsts: np.ndarray  # the number of the first slice of each tensor, then that of all
+    firsts: np.ndarray  # the number of the first slice of each tensor, or stack, then that of all
 
     @classmethod
     def of(cls, group: Group) -> "Slices":
         """Return those of a group."""
         layout, numbers, firsts = group.layout, [], [0]
-        for shape in group.shapes:
+        stacks = group.stacks
+        for shape in group.shapes if stacks is None else stacks.firsts(group.shapes):
             mine = _numbers(layout, shape)
             numbers.append(firsts[-1] + mine)
             firsts.append(firsts[-1] + int(mine.max(initial=0)) + 1)
         heads = _heads(layout, group.shapes[0])
+        if stacks is not None:  # each tensor of a stack has slices of its own
+            heads = np.concatenate([heads + i * (heads[-1] + 1) for i in range(stacks.count)])
         return cls(np.concatenate(numbers), heads, np.array(firsts))
 
     @property

@@ -35,7 +35,9 @@ def suspicious(
 def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
     """Return how a group differs from what a profile was trained on."""
     assert header.lossy is not None
-    name, channels = group.names[0], group.layout.token_grid(group.shapes[0])[-1]
+    name, channels = group.names[0], group.channels
+    if group.stacks is not None:
+        return f"{name} is coded with the layers beside it"
     entries = [entry for _, entry in profile.entries_of(task=False)]
     alike = [entry for entry in entries if entry.channels == channels]
     if not alike:

@@ -67,12 +67,14 @@ class Worst:
         self, group: Group, slices: Slices, found: Measured, pivot: float
     ) -> Iterator[tuple[int, Sums]]:
         """Yield the number of each tensor, and the sums of it, or of a part, about zero."""
-        each = np.add.reduceat(found.slices.sum(axis=2), slices.firsts[:-1], axis=1)
+        each = np.add.reduceat(found.slices, slices.firsts[:-1], axis=1)
+        each = each.reshape(*each.shape[:2], _beside(group), -1).sum(axis=3)
         count, total, squares, noise = each
         about_zero = [count, total + count * pivot]
         about_zero += [squares + 2 * pivot * total + count * pivot**2, noise]
-        for i, sums in enumerate(np.stack(about_zero, axis=1)):
-            yield self._number(group, i), sums
+        for place in np.ndindex(count.shape):
+            sums = np.array([some[place] for some in about_zero])
+            yield self._number(group, _tensor(group, *place)), sums
 
     def _number(self, group: Group, i: int) -> int:
         return self.numbers[group.parts[i].of if group.parts else group.names[i]]
@@ -80,7 +82,7 @@ class Worst:
     def _slice(self, group: Group, slices: Slices, found: Measured) -> Figure | None:
         """Return the worst of layers and heads; None where tensors have none."""
         snrs = snrs_of(found.slices)
-        if not group.parts and len(slices.firsts) > snrs.size:
+        if not group.parts and snrs.size == len(group.names):
             return None
         if np.isnan(snrs).all():
             return None
@@ -88,7 +90,19 @@ class Worst:
         snr = known(float(snrs[sample, head]))
         if snr is None:
             return None
-        i = int(np.searchsorted(slices.firsts, sample, "right")) - 1
-        inside = index_of(group.layout, group.shapes[i], int(sample - slices.firsts[i]), int(head))
+        first = int(np.searchsorted(slices.firsts, sample, "right")) - 1
+        beside, channels = divmod(int(head), slices.counts[1] // _beside(group))
+        i, inside = _tensor(group, first, beside), int(sample - slices.firsts[first])
+        index = index_of(group.layout, group.shapes[i], inside, channels)
         part = group.parts[i].name.removeprefix(group.parts[i].of) if group.parts else ""
-        return Figure(snr, self._number(group, i), part + inside)
+        return Figure(snr, self._number(group, i), part + index)
+
+
+def _beside(group: Group) -> int:
+    """Return how many tensors a group codes as one."""
+    return 1 if group.stacks is None else group.stacks.count
+
+
+def _tensor(group: Group, i: int, beside: int) -> int:
+    """Return the tensor of a group that stands beside so many of those coded as one, the i-th."""
+    return i if group.stacks is None else group.stacks.member(i, beside)

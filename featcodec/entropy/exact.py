@@ -13,7 +13,6 @@ from . import bin_choice, bins, planes, swaps
 from .errors import SymbolError
 
 BINS, PACKED, SWAPPED = 3, 4, 5  # lower values belong to the first plane
-SINCE = {BINS: 4, PACKED: 4, SWAPPED: 6}  # major versions
 WORTHWHILE = 0.995  # of the bytes of planes: what bins and packed elements must take at most
 PACKED_SAMPLE = 1 << 16  # bytes on which packing is estimated
 REPEATED = 0.8  # of the bytes of other codings: the estimate from which on packing is tried
@@ -78,25 +77,12 @@ def _packed(raw: bytes, most: float) -> bytes:
     return zlib.compress(raw, 9)
 
 
-def version(data: bytes | memoryview) -> int:
-    """Return the major version of the format that coded numbers need."""
-    return SINCE.get(data[4], 1) if len(data) > 4 else 1
-
-
 def decode(
-    data: bytes | memoryview,
-    count: int,
-    itemsize: int,
-    floating: bool,
-    version: int,
-    seed: int = 0,
+    data: bytes | memoryview, count: int, itemsize: int, floating: bool, seed: int = 0
 ) -> np.ndarray:
-    """Return `count` unsigned integers from a file of that major version.
-
-    Raises SymbolError when `data` is damaged.
-    """
+    """Return `count` unsigned integers; raise SymbolError when `data` is damaged."""
     view, start, found = memoryview(data), 4, None
-    kind = view[4] if len(view) > 4 and version >= SINCE.get(view[4], 1) else 0
+    kind = view[4] if len(view) > 4 else 0
     if kind == SWAPPED:
         found, start = swaps.Swaps.unpack(view, 5, itemsize)
         kind = view[start] if start < len(view) else 0

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from . import fit, symbols
+from . import fit, symbols, varints
 from .errors import SymbolError
 from .tables import MAX_MAGNITUDE, TOTAL_BITS, Table
 
 _FIELDS = ("magnitude", "shift", "zero", "positive", "first", "further")
+PLAIN = 128  # in place of a magnitude: varints follow
 TABLE_HEAD = len(_FIELDS) + 1  # bytes of a table before its hazards; the last one counts them
 
 
@@ -42,14 +43,32 @@ def pack(values: np.ndarray) -> bytes:
     if not values.any():
         return b""
     table = fit.fit(fit.Histogram.of(values))
-    return pack_table(table) + symbols.encode([(values, table)])
+    coded = pack_table(table) + symbols.encode([(values, table)])
+    if len(coded) <= len(values):
+        return coded
+    signed = values.astype(np.int64)
+    plain = b"".join(map(varints.pack, ((signed << 1) ^ (signed >> 63)).tolist()))
+    return min(bytes((PLAIN,)) + plain, coded, key=len)
 
 
 def unpack(data: bytes, count: int) -> np.ndarray:
     """Return the `count` int32 given to `pack`; raise SymbolError when `data` is damaged."""
     if not data:
         return np.zeros(count, np.int32)
+    if data[0] == PLAIN:
+        return _plain(data, count)
     table, start = unpack_table(data, 0)
     if table.magnitude == 0:
         raise SymbolError("the table of integers has magnitude 0")
     return symbols.decode(memoryview(data)[start:], [(count, table)])[0]
+
+
+def _plain(data: bytes, count: int) -> np.ndarray:
+    """Return integers that are coded as varints."""
+    values, end = varints.read_all(data[1:], count)
+    if end + 1 != len(data):
+        raise SymbolError("bytes are left behind integers")
+    values = (values >> 1) ^ -(values & 1)
+    if (values != values.astype(np.int32)).any():
+        raise SymbolError("an integer does not fit 32 bits")
+    return values.astype(np.int32)

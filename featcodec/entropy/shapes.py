@@ -2,8 +2,7 @@
 
 Neighbours of the same sum tell different things: of four alike, a symbol is likely to be like them;
 of one that is large and three zeros, nothing is sure. The shape is how many neighbours are zero,
-and how much opposite ones differ against the sum of all. Passes whose neighbours are far have
-shapes of their own.
+and how much opposite ones differ against the sum of all. Neighbours that are far tell too little.
 """
 
 from collections.abc import Iterable
@@ -14,9 +13,8 @@ import numpy as np
 from .contexts import CLASSES, PASSES, TABLES, Contexts
 from .tables import by_table
 
-OF_PASS = 9  # shapes
-SHAPES = 2 * OF_PASS
-FAR = 2  # passes that have the second half of the shapes
+SHAPES = 9
+FAR = 2  # passes without shapes
 NUMBERS = 3 * TABLES  # without a shape: of the scalar quantiser, and of both others
 
 
@@ -55,19 +53,18 @@ def having(numbers: Iterable[int]) -> np.ndarray:
     return np.logical_or.reduce(found[1:], axis=1)
 
 
-def range_of(number: int) -> tuple[int, slice]:
-    """Return the first shape of a pass, and the table numbers that its symbols may have."""
+def set_of(number: int) -> slice:
+    """Return the table numbers that the symbols of a pass may have."""
     family = PASSES[number][3]
-    return OF_PASS * (number < FAR), slice(family * CLASSES, (family + 1) * CLASSES)
+    return slice(family * CLASSES, (family + 1) * CLASSES)
 
 
 def numbered(known: Contexts, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return table numbers and shapes (places, columns) of a pass, uint8, shapes from 0 on."""
-    near = known.near(number)
-    if not near:
+    """Return table numbers and shapes (places, columns) of a pass, uint8; SHAPES for none."""
+    if number < FAR:
         numbers = known.numbers(number)
-        return numbers, np.zeros_like(numbers)
-    shape, total = shape_of(near, _diagonal(number))
+        return numbers, np.full_like(numbers, SHAPES)
+    shape, total = shape_of(known.near(number), _diagonal(number))
     return known.numbers(number, total), shape
 
 
@@ -88,12 +85,12 @@ class ShapedContexts(Contexts):
 
     def runs(self, number: int) -> list[tuple[int, np.ndarray]]:
         """Return the table numbers of a pass and the flat places of their symbols, ascending."""
-        first, of_set = range_of(number)
-        own = self._own[first : first + OF_PASS, of_set]
-        if not own.any():
+        of_set = set_of(number)
+        own = self._own[:, of_set]
+        if number < FAR or not own.any():
             return super().runs(number)
         plain = np.arange(of_set.start, of_set.stop)
-        shaped = with_shape(plain, first + np.arange(OF_PASS)[:, None])
+        shaped = with_shape(plain, np.arange(SHAPES)[:, None])
         found, ranks = np.unique(np.where(own, shaped, plain), return_inverse=True)
         keys = self._ranked(number, ranks.astype(np.uint8).reshape(own.shape), of_set.start)
         return [(int(found[key]), places) for key, places in by_table(keys)]
@@ -101,10 +98,10 @@ class ShapedContexts(Contexts):
     def _ranked(self, number: int, ranks: np.ndarray, first: int) -> np.ndarray:
         """Return the ranks (places, columns) of the shapes and numbers of symbols of a pass.
 
-        `ranks` (OF_PASS, CLASSES) are of all, from a first number on.
+        `ranks` (SHAPES, CLASSES) are of all, from a first number on.
         """
         others, compiled = self.lattice[number][1], self.compiled
-        if compiled and len(others):
+        if compiled:
             opposite = others[[0, 3, 1, 2]] if _diagonal(number) else others
             classes = self.classes(number) - np.uint8(first)
             keys: np.ndarray = compiled.shaped(self.magnitudes, opposite, self.row, classes, ranks)

@@ -42,10 +42,29 @@ def deltas(measurements: Sequence[Measurement], codecs: Sequence[str], anchor: s
     return found
 
 
+def means(found: Sequence[Delta]) -> list[Delta]:
+    """Return the mean delta of each codec over the dumps that have one, where there are several."""
+    made = []
+    for codec in dict.fromkeys(d.codec for d in found):
+        mine = [d for d in found if d.codec == codec]
+        rates = [d.rate_percent for d in mine if d.rate_percent is not None]
+        metrics = [d.metric for d in mine if d.metric is not None]
+        count = max(len(rates), len(metrics))
+        if count < 2:
+            continue
+        rate = sum(rates) / len(rates) if rates else None
+        metric = sum(metrics) / len(metrics) if metrics else None
+        name = f"mean of {count}"
+        made.append(Delta(name, codec, mine[0].anchor, rate, "", metric, ""))
+    return made
+
+
 def _delta(
     function: Any, base: list[Measurement], test: list[Measurement], axis: str, quality: str
 ) -> tuple[float | None, str]:
     """Return a delta of `quality` curves, compared along `axis`, or the reason for none."""
+    if all(getattr(point, quality) is None for point in (*base, *test)):
+        return None, ""
     curves = []
     for points in (base, test):
         known = [p for p in points if getattr(p, quality) is not None]

@@ -8,6 +8,7 @@ from ..errors import Unreachable
 from .pictures import mosaic, plane_of, strips
 
 ZSTD_LEVEL = 19
+PCODEC_LEVEL = 8
 JXL_EFFORT = 7
 
 Array = np.ndarray
@@ -37,8 +38,8 @@ class Raw:
 class Zstd:
     """Zstandard, channels first or last: the shorter of two."""
 
-    def __init__(self, package: Any) -> None:
-        self.compressor = package.ZstdCompressor(level=ZSTD_LEVEL)
+    def __init__(self, package: Any, level: int = ZSTD_LEVEL) -> None:
+        self.compressor = package.ZstdCompressor(level=level)
         self.decompressor = package.ZstdDecompressor()
 
     def pack(self, values: Array) -> bytes:
@@ -54,10 +55,11 @@ class Zstd:
 
 
 class Pcodec:
-    """pcodec at its default level; it takes 16 bits and more."""
+    """pcodec; it takes 16 bits and more."""
 
-    def __init__(self, package: Any) -> None:
-        self.standalone, self.config = package.standalone, package.ChunkConfig()
+    def __init__(self, package: Any, level: int = PCODEC_LEVEL) -> None:
+        self.standalone = package.standalone
+        self.config = package.ChunkConfig(compression_level=level)
 
     def pack(self, values: Array) -> bytes:
         wide = values.astype(np.int16) if values.itemsize == 1 else values
@@ -73,8 +75,8 @@ class JpegXl:
 
     ARRANGEMENTS = (strips, mosaic)
 
-    def __init__(self, package: Any) -> None:
-        self.package = package
+    def __init__(self, package: Any, effort: int = JXL_EFFORT) -> None:
+        self.package, self.effort = package, effort
 
     def pack(self, values: Array) -> bytes:
         low = int(values.min())
@@ -87,7 +89,7 @@ class JpegXl:
             + self.package.jpegxl_encode(
                 np.ascontiguousarray(arrange(unsigned)),
                 lossless=True,
-                effort=JXL_EFFORT,
+                effort=self.effort,
                 numthreads=1,
             )
             for number, arrange in enumerate(self.ARRANGEMENTS)

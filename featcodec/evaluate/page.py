@@ -26,6 +26,7 @@ body { background: var(--paper); color: var(--ink); font: 15px/1.45 sans-serif;
 h1, h2 { line-height: 1.2 }
 figure { margin: 1.5rem 0; overflow-x: auto }
 svg { max-width: 100%; height: auto }
+@media (max-width: 40rem) { svg { max-width: none } }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right;
@@ -34,13 +35,13 @@ th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left }
 code { overflow-wrap: anywhere }
 </style>
 """
-NOTES = """<p>Rate: bits per feature point, all bytes that decoding needs (profiles left out) over
-the number of feature values. SNR: of the worst group of tensors, measured on the decoded values.
-Speed: 10<sup>6</sup> bytes of float32 a second in one process; its start, and the other codecs'
-search for a step or bound, are left out. Deltas: Bj&oslash;ntegaard's, over the range that two
-curves share. A task keeps up from the least rate tried on at which, as at all higher ones, it loses
-at most 0.01. Divergence: of a head's outputs from those of the clean features, the KL divergence in
-nats of classes, 1 - cosine of embeddings.</p>
+NOTES = """<p>Rate: bits per feature point, all bytes over the number of feature values; the size of
+a profile that lies beside the files is stated with its codec. SNR: of the worst group of tensors,
+measured on the decoded values. Speed: 10<sup>6</sup> bytes of float32 a second in one process; its
+start, and the other codecs' search for a step or bound, are left out. Deltas: Bj&oslash;ntegaard's,
+over the range that two curves share. A task keeps up from the least rate tried on at which, as at
+all higher ones, it loses at most 0.01. Divergence: of a head's outputs from those of the clean
+features, the KL divergence in nats of classes, 1 - cosine of embeddings.</p>
 """
 
 
@@ -76,7 +77,9 @@ def _about(about: Mapping[str, Any]) -> str:
     lines = [
         f"<li>{html.escape(label)}: <code>"
         + html.escape(", ".join(f"{k} {v}" for k, v in identity.items() if v))
-        + "</code></li>\n"
+        + "</code>"
+        + html.escape(f"; {about['beside'][label]}" if label in about["beside"] else "")
+        + "</li>\n"
         for label, identity in about["codecs"].items()
     ]
     asked = "".join(
@@ -87,8 +90,8 @@ def _about(about: Mapping[str, Any]) -> str:
     return f"{asked}<ul>\n{''.join(lines)}</ul>\n"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = ([html.escape(cell) for cell in row] for row in rows)
+def _table(rows: list[list[str]]) -> str:
+    head, *body = ([html.escape(cell) for cell in row] for row in tables.filled(rows))
     lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in body]
     return (
         f'<div class="wide"><table>\n<tr>{"".join(f"<th>{cell}</th>" for cell in head)}</tr>\n'

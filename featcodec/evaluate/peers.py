@@ -4,9 +4,9 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 
@@ -25,20 +25,32 @@ WIDEST = 2.0**40  # times, from the first guess
 
 DEAD_ZONE = 1 / 3  # rounding: better than half at low rates
 
-# Name -> the package it needs, and the coder made with it.
-PEERS: dict[str, tuple[str | None, Callable[[Any], Coder]]] = {
-    "fp16": (None, lambda _: Cast("F16", Raw())),
-    "bf16": (None, lambda _: Cast("BF16", Raw())),
-    "int8": (None, lambda _: Int8()),
-    "fp16+zstd": ("zstandard", lambda package: Cast("F16", Zstd(package))),
-    "step+zstd": ("zstandard", lambda package: Step(Zstd(package))),
-    "step+pcodec": ("pcodec", lambda package: Step(Pcodec(package))),
-    "step+jxl": ("imagecodecs", lambda package: Step(JpegXl(package))),
-    "deadzone+zstd": ("zstandard", lambda package: Step(Zstd(package), DEAD_ZONE)),
-    "deadzone+jxl": ("imagecodecs", lambda package: Step(JpegXl(package), DEAD_ZONE)),
-    "sz3": ("pysz", lambda package: Sz3(package, "INTERP_LORENZO")),
-    "sz3-nopred": ("pysz", lambda package: Sz3(package, "NOPRED")),
-    "zfp": ("zfpy", Zfp),
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of peer: the package it needs, the coder made with it, and options in numbers."""
+
+    package: str | None
+    make: Callable[..., Coder]
+    options: Mapping[str, range] = field(default_factory=dict)
+
+
+ZSTD = {"level": range(1, 23)}
+PCODEC = {"level": range(13)}
+JXL = {"effort": range(1, 10)}
+PEERS = {
+    "fp16": Kind(None, lambda _: Cast("F16", Raw())),
+    "bf16": Kind(None, lambda _: Cast("BF16", Raw())),
+    "int8": Kind(None, lambda _: Int8()),
+    "fp16+zstd": Kind("zstandard", lambda p, **how: Cast("F16", Zstd(p, **how)), ZSTD),
+    "step+zstd": Kind("zstandard", lambda p, **how: Step(Zstd(p, **how)), ZSTD),
+    "step+pcodec": Kind("pcodec", lambda p, **how: Step(Pcodec(p, **how)), PCODEC),
+    "step+jxl": Kind("imagecodecs", lambda p, **how: Step(JpegXl(p, **how)), JXL),
+    "deadzone+zstd": Kind("zstandard", lambda p, **how: Step(Zstd(p, **how), DEAD_ZONE), ZSTD),
+    "deadzone+jxl": Kind("imagecodecs", lambda p, **how: Step(JpegXl(p, **how), DEAD_ZONE), JXL),
+    "sz3": Kind("pysz", lambda package: Sz3(package, "INTERP_LORENZO")),
+    "sz3-nopred": Kind("pysz", lambda package: Sz3(package, "NOPRED")),
+    "zfp": Kind("zfpy", Zfp),
 }
 EXTRAS = {"zstandard": "eval"}  # what brings a package, where it is not "peers"
 VIDEO = {"av1": AV1, "hevc": HEVC}
@@ -52,6 +64,7 @@ class Peer:
         self.label = label
         self.coder = coder
         self.fixed = coder.fixed
+        self.beside = ""
         self.identity = {"codec": kind, "featcodec": __version__, **versions}
 
     def tune(self, features: Features, snr: float | None) -> list[float]:
@@ -136,15 +149,26 @@ def largest(reached: Callable[[float], float], snr: float, guess: float) -> floa
     return good
 
 
-def peer(kind: str, label: str) -> Peer:
-    """Return a peer by name; InvalidInput for one unknown, or whose package is missing."""
+def peer(kind: str, label: str, **options: str) -> Peer:
+    """Return a peer by name; InvalidInput for an option that it cannot have, or a missing package.
+
+    `kind` is one of PEERS or VIDEO.
+    """
     if kind in VIDEO:
         program, built = ffmpeg(f"codec {kind}", VIDEO[kind].name)
         return Peer(kind, label, {"ffmpeg": built}, Video(program, VIDEO[kind]))
-    if kind not in PEERS:
-        raise InvalidInput(f"codec {kind!r}: use featcodec, {', '.join([*PEERS, *VIDEO])}")
-    package, coder = PEERS[kind]
-    if package is None:
-        return Peer(kind, label, {}, coder(None))
-    made = coder(load(package, f"codec {kind}", EXTRAS.get(package, "peers")))
-    return Peer(kind, label, {package: version(package)}, made)
+    found = PEERS[kind]
+    how = {name: _whole(kind, name, text, found.options[name]) for name, text in options.items()}
+    named = ":".join([kind, *([",".join(f"{n}={v}" for n, v in how.items())] if how else [])])
+    if found.package is None:
+        return Peer(named, label, {}, found.make(None))
+    package = load(found.package, f"codec {kind}", EXTRAS.get(found.package, "peers"))
+    return Peer(named, label, {found.package: version(found.package)}, found.make(package, **how))
+
+
+def _whole(kind: str, name: str, text: str, allowed: range) -> int:
+    """Return the number that a text has, one of those allowed."""
+    if not (text.isdecimal() and int(text) in allowed):
+        span = f"{allowed[0]} to {allowed[-1]}"
+        raise InvalidInput(f"codec {kind}: {name} is a whole number from {span}, not {text}")
+    return int(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dumps import Dump
-from ..errors import InvalidInput, Unreachable
+from ..errors import FeatcodecError, InvalidInput, Unreachable
 from ..files import complete
 from . import page, plots
 from .codecs import Codec
@@ -100,7 +100,8 @@ class Evaluation:
         except Unreachable as error:
             return Measurement(bench.name, codec.label, snr, error=str(error)), True
         except Exception as error:  # of a package, of the task: the other points go on
-            reason = f"{type(error).__name__}: {error}"
+            known = isinstance(error, FeatcodecError)
+            reason = str(error) if known else f"{type(error).__name__}: {error}"
             return Measurement(bench.name, codec.label, snr, error=reason), False
 
     def write(self, measurements: Sequence[Measurement], anchor: str) -> list[Delta]:
@@ -112,6 +113,7 @@ class Evaluation:
             **self._about(),
             "anchor": anchor,
             "codecs": {codec.label: codec.identity for codec in self.codecs},
+            "beside": {codec.label: codec.beside for codec in self.codecs if codec.beside},
         }
         everything: dict[str, Any] = {
             **about,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .deltas import Delta
+from .deltas import Delta, means
 from .equal_divergence import Equal
 from .results import Measurement
 from .sufficient import LOSS, Sufficient
@@ -33,7 +33,7 @@ def _row(m: Measurement) -> list[str]:
 
 
 def compared(deltas: Sequence[Delta]) -> list[list[str]]:
-    """Return a header and a row a delta."""
+    """Return a header and a row a delta; behind them the means over several dumps."""
     head = ["dump", "codec", "against", "rate at equal SNR", "metric at equal rate"]
     return [
         head,
@@ -45,7 +45,7 @@ def compared(deltas: Sequence[Delta]) -> list[list[str]]:
                 _or_reason(d.rate_percent, "+.1f", " %", d.rate_reason),
                 _or_reason(d.metric, "+.4f", "", d.metric_reason),
             ]
-            for d in deltas
+            for d in (*deltas, *means(deltas))
         ),
     ]
 
@@ -90,9 +90,17 @@ def failures(measurements: Sequence[Measurement]) -> list[str]:
     ]
 
 
+def filled(rows: list[list[str]]) -> list[list[str]]:
+    """Return a table without the columns that say nothing in any row."""
+    kept = [i for i in range(len(rows[0])) if any(row[i] != NONE for row in rows[1:])]
+    return [[row[i] for i in kept] for row in rows]
+
+
 def _number(value: float | None, form: str) -> str:
     return NONE if value is None else format(value, form)
 
 
 def _or_reason(value: float | None, form: str, unit: str, reason: str) -> str:
-    return f"{NONE} ({reason})" if value is None else format(value, form) + unit
+    if value is None:
+        return f"{NONE} ({reason})" if reason else NONE
+    return format(value, form) + unit

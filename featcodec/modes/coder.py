@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..coding.parts.base import PartCoder
-from ..container.group import Lossy
+from ..container.lossy import Lossy
 from ..container.model import Model
 from ..entropy import integers
 from ..entropy.tables import Table

@@ -42,7 +42,6 @@ class Mode:
 
     name: str
     code: int
-    since: tuple[int, int]  # version of the format
     folder: str = ""  # of its coder and its search, when it differs from the name
     fields: type[Fields] = Fields
     in_profiles: bool = False  # whether a profile may hold its models

@@ -72,7 +72,8 @@ class Recommendation:
         whole = Profile.parse(Profile.pack(entries))
         together: dict[frozenset, list[Divided]] = {}
         for number, source in enumerate(sources):
-            dump = Divided.of(source, self._features(source), number / len(sources))
+            found_in = features_of(source, self.options)
+            dump = Divided.of(source, found_in, number / len(sources))
             together.setdefault(dump.kinds, []).append(dump)
         found: dict[tuple, float] = {}
         for kinds, dumps in together.items():
@@ -81,13 +82,8 @@ class Recommendation:
                 assert least is not None
                 found[kind[:KIND]] = max(least, found.get(kind[:KIND], 0.0))
         if not found:
-            raise InvalidInput(f"{self.judge.task} has no task on these dumps: it returns None")
+            raise InvalidInput(no_task(self.judge))
         return [recommending(entry, found.get(_kind(entry), 0.0)) for entry in entries]
-
-    def _features(self, source: Source) -> list[Group]:
-        judge = judge_at(None, None, self.options)
-        groups = group_tensors(source, self.options, lossless=False, judge=judge)
-        return [group for group in groups if isinstance(group, Group)]
 
     def _least(self, dumps: Sequence[Divided], task: TaskGradients, whole: Profile) -> float | None:
         """Return the least task SNR at which dumps of the same kinds keep the task.
@@ -157,6 +153,18 @@ class Recommendation:
 
 class _NoTask(Exception):
     """No dump has a task."""
+
+
+def no_task(judge: Judge) -> str:
+    """Return what to say where no dump has a task."""
+    return f"{judge.task} has no task on these dumps: it returns None"
+
+
+def features_of(source: Source, options: Options) -> list[Group]:
+    """Return the groups of features of a dump."""
+    judge = judge_at(None, None, options)
+    groups = group_tensors(source, options, lossless=False, judge=judge)
+    return [group for group in groups if isinstance(group, Group)]
 
 
 KIND = 5  # of what makes a kind of features: what entries tell of themselves

@@ -111,9 +111,8 @@ def _coded(journal: Journal, piece: tuple[int, int] | Opened) -> Coded:
         lengths.append(stated["rows"] - sum(lengths))
         whole: Iterable[tuple[int, ...]] = ((),) * (len(shape) - 1)
         index.cuts = {0: Cut((tuple(lengths), *whole), (0,) * len(lengths))}
-    version = max(header.version, index.version)
 
     def rows(_: int) -> Iterable[bytes]:
         return (journal.source.read(*place) for place in places)
 
-    return Coded(name, index, [header], rows, version)
+    return Coded(name, index, [header], rows)

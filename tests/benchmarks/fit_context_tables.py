@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 from featcodec.dumps import Dump
-from featcodec.encoding.fit.fitting import longest_block, moments
+from featcodec.encoding.fit.fitting import longest_block
 from featcodec.encoding.search.candidate import scale_of
 from featcodec.encoding.tensors.group import Group
 from featcodec.encoding.tensors.grouping import group_tensors
@@ -34,7 +34,6 @@ class FlatCoder(ContextCoder):
 
 def main() -> None:
     found = [EMPTY] * contexts.TABLES
-    sums = np.zeros((contexts.TABLES, 4))
     for path in sys.argv[1:]:
         for group in group_tensors(Dump(path), Options(), lossless=False):
             if not isinstance(group, Group) or len(group.grids[0]) != 2:
@@ -46,19 +45,17 @@ def main() -> None:
                 deviation = float(values.std())
                 for snr in SNRS:
                     step = deviation * (12 * 10 ** (-snr / 10)) ** 0.5
-                    collect(found, sums, values.astype(np.float32), sizes, step)
+                    collect(found, values.astype(np.float32), sizes, step)
     seen = np.array([histogram.nonzero >= LEAST_COUNT for histogram in found])
     for number in range(contexts.TABLES):
         family = number // contexts.CLASSES * contexts.CLASSES + np.arange(contexts.CLASSES)
         known = family[seen[family]]
         source = int(known[np.abs(known - number).argmin()])  # the nearest that was seen often
         table = fit.fit(found[source])
-        ones, first, more, further = sums[source]
-        codes = [128 + round(256 * x) for x in (first / max(ones, 1), further / max(more, 1))]
-        print(f"    ({table.magnitude}, {table.zero}, {codes[0]}, {codes[1]}, {table.hazards}),")
+        print(f"    ({table.magnitude}, {table.zero}, {table.hazards}),")
 
 
-def collect(found: list, sums: np.ndarray, values: np.ndarray, sizes: tuple, step: float) -> None:
+def collect(found: list, values: np.ndarray, sizes: tuple, step: float) -> None:
     """Count the symbols of a sample at a step, by number of table."""
     channels = len(values)
     coder = FlatCoder(
@@ -68,9 +65,8 @@ def collect(found: list, sums: np.ndarray, values: np.ndarray, sizes: tuple, ste
     coder.step_scale = scale_of(step)
     coder.scales = (coder.step_scale + 2 * contexts.level_of(means)).reshape(-1, 1)
     known = coder.contexts(sizes, values.shape[-1])
-    for number, chosen, symbols in coder.decided(by_place(values), known):
+    for number, _, symbols in coder.decided(by_place(values), known):
         found[number] = found[number] + fit.Histogram.of(np.abs(symbols))
-        sums[number] += moments(chosen, symbols, step)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Writes the tables of README and of the guide from what was measured.
+"""Writes the tables of README, of the guide and of `featcodec suggest` from what was measured.
 
 Usage: python tests/benchmarks/results.py
 
 In each page the lines between `<!-- results: NAME -->` and `<!-- end -->` are replaced by the table
-of that name, with a line on when and with what it was measured. Needs the standard library and
+of that name, with a line on when and with what it was measured. What tasks lost at an SNR goes to a
+file of the package. Needs the standard library and
 featcodec only.
 """
 
@@ -18,6 +19,7 @@ import sweep_tables
 import tables
 
 ROOT = Path(__file__).parents[2]
+LOST = ROOT / "featcodec" / "training" / "measured_tasks.csv"
 BLOCK = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # Name -> the maker of the table, and the files of `data/` behind it that the page is to name.
 BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
@@ -79,6 +81,12 @@ def dated(note: str) -> str:
     return f"Measured {note}" if note[0].isdigit() else note[0].upper() + note[1:]
 
 
+def lost() -> str:
+    """Return the file of what tasks lost at an SNR."""
+    return "".join(f"{line}\n" for line in tables.lost())
+
+
 if __name__ == "__main__":
+    LOST.write_text(lost(), encoding="utf-8")
     for path in pages():
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

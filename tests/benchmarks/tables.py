@@ -184,6 +184,21 @@ def accuracy() -> Table:
     return table(("features", "metric", *(f"{snr} dB" for snr in SNRS)), rows)
 
 
+def lost() -> Table:
+    """Lines of CSV: what each task loses at an SNR, for `featcodec suggest`."""
+    whole, found = points("tasks")
+    lines = ["features,snr_db,lost_with_profile,lost_without"]
+    for dump, metric in whole.items():
+        with_profile, without = (
+            {asked: metric - value for _, value, asked in found[dump, codec]}
+            for codec in ("profile", "featcodec")
+        )
+        for asked in sorted(with_profile):
+            losses = [round(one[asked], 4) + 0.0 for one in (with_profile, without)]  # never -0.0
+            lines.append(f"{dump},{asked:g},{losses[0]:.4f},{losses[1]:.4f}")
+    return lines
+
+
 def recommended() -> Table:
     rows = []
     for row in data("recommended"):

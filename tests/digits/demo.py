@@ -1,4 +1,4 @@
-"""The main job on real features: train a profile, encode, look, decode, score.
+"""The main job on real features: train a profile, encode, decode, score, and look.
 
 Usage: python tests/digits/demo.py [FOLDER]     (a temporary folder without)
 """
@@ -11,8 +11,12 @@ from pathlib import Path
 from safetensors.numpy import load_file
 from tails import accuracy
 
+from featcodec.cli.render import bar
+
 HERE = Path(__file__).resolve().parent
-SNRS = (5, 10, 20)
+NETWORKS = {"cnn": "a convolutional network", "vit": "a vision transformer"}
+SNRS = (20, 10, 5)
+WIDTH = 40  # of the bar of a dump
 
 
 def featcodec(*arguments: object) -> str:
@@ -27,26 +31,33 @@ def score(task: str, dump: Path) -> float:
     return accuracy(task, tensors["features"], tensors["labels"])
 
 
+def row(name: str, size: int, whole: int, right: float) -> None:
+    smaller = f"{whole / size:.0f}x smaller" if size < whole else ""
+    picture = bar(size / whole, WIDTH)
+    print(f"  {name:10} {size:>8,} {picture:{WIDTH}}  {right:>6.1%} {smaller:>13}", flush=True)
+
+
 def run(folder: Path) -> None:
     profile = folder / "digits.fcp"
-    train = [HERE / f"{task}_train.safetensors" for task in ("cnn", "vit")]
-    print("$ featcodec train cnn_train.safetensors vit_train.safetensors -o digits.fcp")
-    print(featcodec("train", *train, "-o", profile))
-    print(f"{'features':10}{'asked':>8}{'bytes':>10}{'ratio':>8}{'SNR':>10}{'top-1':>8}{'was':>8}")
-    for task in ("cnn", "vit"):
+    print("Statistics of two networks go into a profile, once:\n")
+    print("$ featcodec train *_train.safetensors -o digits.fcp\n", flush=True)
+    featcodec("train", *(HERE / f"{task}_train.safetensors" for task in NETWORKS), "-o", profile)
+    print("Features of other pictures are encoded with it, and decoded. The rest of the network")
+    print("then tells which digits it sees:\n")
+    print("$ featcodec encode vit_eval.safetensors -p digits.fcp --snr 10")
+    print("$ featcodec decode vit_eval.fcz -p digits.fcp -o back.safetensors")
+    for task, network in NETWORKS.items():
         dump = HERE / f"{task}_eval.safetensors"
-        before = score(task, dump)
+        whole = dump.stat().st_size
+        print(f"\n  {network}: bytes of the file, and pictures told right")
+        row("float16", whole, whole, score(task, dump))
         for snr in SNRS:
             packed, back = folder / f"{task}{snr}.fcz", folder / f"{task}{snr}.safetensors"
-            said = featcodec("encode", dump, "-o", packed, "--snr", snr, "-p", profile)
+            featcodec("encode", dump, "-o", packed, "--snr", snr, "-p", profile)
             featcodec("decode", packed, "-o", back, "-p", profile)
-            size = packed.stat().st_size
-            print(
-                f"{task:10}{snr:>5} dB{size:>10,}{dump.stat().st_size / size:>7.1f}x"
-                f"{said.split('bpfp')[1].strip():>10}{score(task, back):>8.3f}{before:>8.3f}"
-            )
-    print("\n$ featcodec info vit10.fcz")
-    print(featcodec("info", folder / "vit10.fcz"))
+            row(f"{snr} dB", packed.stat().st_size, whole, score(task, back))
+    print("\nWhich quality for your network? featcodec suggest DUMP --task MODULE:FUNCTION")
+    print("All commands: featcodec --help. Pages with examples: featcodec guide")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class FeatcodecFile(KaitaiStruct):
-    """The container of featcodec, formats 1.0, 3.0, 4.0, 5.0 and 6.0: files of features and profiles. Section numbers
-    refer to SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
+    """The container of featcodec, format 7: files of features and profiles. Section numbers refer to
+    SPEC.md, which has the rules; this describes where the fields lie. What Kaitai Struct cannot say
     is left to the reader: the CRC-32 of signature, sections and symbols; the order that INDX states
     for the sections; that fields are used up to their end; entropy decoding. How a ROWS section is
     laid out depends on the GRUP section that claims it: see the type `rows`.
@@ -32,13 +32,6 @@ class FeatcodecFile(KaitaiStruct):
         exact = 0
         lossy = 1
         network = 2
-        exact_rows = 4
-        lossy_rows = 5
-        lossy_of_task = 9
-        network_of_task = 10
-        lossy_rows_of_task = 13
-        lossy_slices = 17
-        lossy_rows_slices = 21
 
     class Dtype(IntEnum):
         bool = 0
@@ -79,28 +72,26 @@ class FeatcodecFile(KaitaiStruct):
 
     class SectionType(IntEnum):
         end = 541347397
-        made = 1162101069
-        prof = 1179603536
         grup = 1347768903
         entr = 1381256773
         rows = 1398230866
         netw = 1465140558
         indx = 1480871497
+        made = 1701077357
+        prof = 1718579824
 
     class Transform(IntEnum):
         none = 0
         linear = 1
-        context_v3 = 2
-        banded = 3
-        predicted = 4
-        split = 5
-        context_v4 = 6
-        context = 7
+        banded = 2
+        weighted = 3
+        low_rank = 4
+        layered = 5
+        context = 6
+        context_means = 7
         interpolated = 8
-        weighted = 9
-        low_rank = 10
-        context_means = 11
-        layered = 12
+        predicted = 9
+        split = 10
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -402,10 +393,7 @@ class FeatcodecFile(KaitaiStruct):
             self._read()
 
         def _read(self):
-            self.width = self._io.read_f8le()
-            _ = self.width
-            if not _ > 0:
-                raise kaitaistruct.ValidationExprError(self.width, self._io, u"/types/curve/seq/0")
+            self.width = FeatcodecFile.Real(self._io, self, self._root)
             self.knots = []
             for i in range(24):
                 self.knots.append(self._io.read_s1())
@@ -414,6 +402,7 @@ class FeatcodecFile(KaitaiStruct):
 
         def _fetch_instances(self):
             pass
+            self.width._fetch_instances()
             for i in range(len(self.knots)):
                 pass
 
@@ -552,11 +541,11 @@ class FeatcodecFile(KaitaiStruct):
             self._read()
 
         def _read(self):
-            self.ofs_indx = self._io.read_u8le()
             self.len_file = self._io.read_u8le()
             _ = self.len_file
             if not _ == self._root._io.size():
-                raise kaitaistruct.ValidationExprError(self.len_file, self._io, u"/types/end/seq/1")
+                raise kaitaistruct.ValidationExprError(self.len_file, self._io, u"/types/end/seq/0")
+            self.len_indx = self._io.read_u8le()
 
 
         def _fetch_instances(self):
@@ -587,10 +576,10 @@ class FeatcodecFile(KaitaiStruct):
             if not _.value <= 65536:
                 raise kaitaistruct.ValidationExprError(self.num_channels, self._io, u"/types/entr/seq/6")
             self.num_values = FeatcodecFile.Varint(self._io, self, self._root)
-            self.mean = self._io.read_f8le()
-            self.deviation = self._io.read_f8le()
-            self.lower = self._io.read_f8le()
-            self.upper = self._io.read_f8le()
+            self.mean = FeatcodecFile.Real(self._io, self, self._root)
+            self.deviation = FeatcodecFile.Real(self._io, self, self._root)
+            self.lower = FeatcodecFile.Real(self._io, self, self._root)
+            self.upper = FeatcodecFile.Real(self._io, self, self._root)
             self._raw_model = self._io.read_bytes_full()
             _io__raw_model = KaitaiStream(BytesIO(self._raw_model))
             self.model = FeatcodecFile.Model(_io__raw_model, self, self._root)
@@ -604,6 +593,10 @@ class FeatcodecFile(KaitaiStruct):
             self.grid._fetch_instances()
             self.num_channels._fetch_instances()
             self.num_values._fetch_instances()
+            self.mean._fetch_instances()
+            self.deviation._fetch_instances()
+            self.lower._fetch_instances()
+            self.upper._fetch_instances()
             self.model._fetch_instances()
 
 
@@ -740,90 +733,81 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.coding = KaitaiStream.resolve_enum(FeatcodecFile.Coding, self._io.read_u1())
-            _ = self.coding
-            if not  ((_ == FeatcodecFile.Coding.exact) or (_ == FeatcodecFile.Coding.lossy) or ( ((_ == FeatcodecFile.Coding.network) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Coding.exact_rows) and (self._root.signature.major_version >= 5)) ) or ( ((_ == FeatcodecFile.Coding.lossy_rows) and (self._root.signature.major_version >= 5)) ) or ( (( ((self.is_of_task) or (self.has_slices)) ) and (self._root.signature.major_version >= 6)) )) :
-                raise kaitaistruct.ValidationExprError(self.coding, self._io, u"/types/grup/seq/0")
+            if not isinstance(self.coding, FeatcodecFile.Coding):
+                raise kaitaistruct.ValidationNotInEnumError(self.coding, self._io, u"/types/grup/seq/0")
             self.dtype = KaitaiStream.resolve_enum(FeatcodecFile.Dtype, self._io.read_u1())
             if not isinstance(self.dtype, FeatcodecFile.Dtype):
                 raise kaitaistruct.ValidationNotInEnumError(self.dtype, self._io, u"/types/grup/seq/1")
+            self.flags = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.flags
+            if not  ((_.value < 4096) and ( ((self.coding != FeatcodecFile.Coding.exact) or (_.value < 2)) ) and ( ((self.coding != FeatcodecFile.Coding.network) or (_.value & 4065 == 0)) ) and (_.value & 258 != 258) and (_.value & 2050 != 2050) and (_.value & 2049 != 2049) and ( ((_.value & 1536 == 0) or ( ((_.value & 1536 != 1024) and (_.value & 508 == 8)) )) )) :
+                raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/grup/seq/2")
             self.num_slabs = FeatcodecFile.Varint(self._io, self, self._root)
             self.slabs_per_row_group = FeatcodecFile.Varint(self._io, self, self._root)
             _ = self.slabs_per_row_group
-            if not  ((_.value > 0) and ( ((_.value <= 134217728) or (self.num_slabs.value <= 134217728)) ) and (20 * (((self.num_slabs.value + _.value) - 1) // _.value) <= self._root._io.size())) :
-                raise kaitaistruct.ValidationExprError(self.slabs_per_row_group, self._io, u"/types/grup/seq/3")
+            if not  ((_.value > 0) and ( ((_.value <= 134217728) or (self.num_slabs.value <= 134217728)) ) and (16 * (((self.num_slabs.value + _.value) - 1) // _.value) <= self._root._io.size())) :
+                raise kaitaistruct.ValidationExprError(self.slabs_per_row_group, self._io, u"/types/grup/seq/4")
             self.first_section = FeatcodecFile.Varint(self._io, self, self._root)
-            self.snr = self._io.read_f8le()
-            self.max_error = self._io.read_f8le()
-            if self.is_of_task:
+            self.snr = FeatcodecFile.Real(self._io, self, self._root)
+            self.max_error = FeatcodecFile.Real(self._io, self, self._root)
+            if self.flags.value & 2 != 0:
                 pass
-                self.task_snr = self._io.read_f8le()
+                self.task_snr = FeatcodecFile.Real(self._io, self, self._root)
 
-            if self.coding == FeatcodecFile.Coding.exact_rows:
+            if  ((self.coding != FeatcodecFile.Coding.exact) or (self.has_repeats)) :
                 pass
                 self.layout = FeatcodecFile.Layout(self._io, self, self._root)
 
-            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task) or (self.coding == FeatcodecFile.Coding.lossy_rows_slices)) :
+            if self.has_repeats:
                 pass
                 self.repeats = FeatcodecFile.SizedRepeats(self._io, self, self._root)
 
-            if  ((self.coding != FeatcodecFile.Coding.exact) and (self.coding != FeatcodecFile.Coding.exact_rows)) :
+            if self.flags.value & 2048 != 0:
+                pass
+                self.stacks = FeatcodecFile.Stacks(self._io, self, self._root)
+
+            if self.coding != FeatcodecFile.Coding.exact:
                 pass
                 self.lossy = FeatcodecFile.Lossy(self._io, self, self._root)
-
-            if self.has_slices:
-                pass
-                self.slices = FeatcodecFile.Slices(self._io, self, self._root)
 
 
 
         def _fetch_instances(self):
             pass
+            self.flags._fetch_instances()
             self.num_slabs._fetch_instances()
             self.slabs_per_row_group._fetch_instances()
             self.first_section._fetch_instances()
-            if self.is_of_task:
+            self.snr._fetch_instances()
+            self.max_error._fetch_instances()
+            if self.flags.value & 2 != 0:
                 pass
+                self.task_snr._fetch_instances()
 
-            if self.coding == FeatcodecFile.Coding.exact_rows:
+            if  ((self.coding != FeatcodecFile.Coding.exact) or (self.has_repeats)) :
                 pass
                 self.layout._fetch_instances()
 
-            if  ((self.coding == FeatcodecFile.Coding.exact_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task) or (self.coding == FeatcodecFile.Coding.lossy_rows_slices)) :
+            if self.has_repeats:
                 pass
                 self.repeats._fetch_instances()
 
-            if  ((self.coding != FeatcodecFile.Coding.exact) and (self.coding != FeatcodecFile.Coding.exact_rows)) :
+            if self.flags.value & 2048 != 0:
+                pass
+                self.stacks._fetch_instances()
+
+            if self.coding != FeatcodecFile.Coding.exact:
                 pass
                 self.lossy._fetch_instances()
 
-            if self.has_slices:
-                pass
-                self.slices._fetch_instances()
-
 
         @property
-        def has_slices(self):
-            if hasattr(self, '_m_has_slices'):
-                return self._m_has_slices
+        def has_repeats(self):
+            if hasattr(self, '_m_has_repeats'):
+                return self._m_has_repeats
 
-            self._m_has_slices =  ((self.coding == FeatcodecFile.Coding.lossy_slices) or (self.coding == FeatcodecFile.Coding.lossy_rows_slices)) 
-            return getattr(self, '_m_has_slices', None)
-
-        @property
-        def is_of_network(self):
-            if hasattr(self, '_m_is_of_network'):
-                return self._m_is_of_network
-
-            self._m_is_of_network =  ((self.coding == FeatcodecFile.Coding.network) or (self.coding == FeatcodecFile.Coding.network_of_task)) 
-            return getattr(self, '_m_is_of_network', None)
-
-        @property
-        def is_of_task(self):
-            if hasattr(self, '_m_is_of_task'):
-                return self._m_is_of_task
-
-            self._m_is_of_task =  ((self.coding == FeatcodecFile.Coding.lossy_of_task) or (self.coding == FeatcodecFile.Coding.network_of_task) or (self.coding == FeatcodecFile.Coding.lossy_rows_of_task)) 
-            return getattr(self, '_m_is_of_task', None)
+            self._m_has_repeats = self.flags.value & 1 != 0
+            return getattr(self, '_m_has_repeats', None)
 
         @property
         def num_row_groups(self):
@@ -861,7 +845,7 @@ class FeatcodecFile(KaitaiStruct):
 
             self.num_profiles = FeatcodecFile.Varint(self._io, self, self._root)
             _ = self.num_profiles
-            if not 20 * _.value <= self._root._io.size():
+            if not 16 * _.value <= self._root._io.size():
                 raise kaitaistruct.ValidationExprError(self.num_profiles, self._io, u"/types/index/seq/3")
             self.profiles = []
             for i in range(self.num_profiles.value):
@@ -908,7 +892,7 @@ class FeatcodecFile(KaitaiStruct):
 
             self.num_sections = FeatcodecFile.Varint(self._io, self, self._root)
             _ = self.num_sections
-            if not 20 * _.value <= self._root._io.size():
+            if not 16 * _.value <= self._root._io.size():
                 raise kaitaistruct.ValidationExprError(self.num_sections, self._io, u"/types/index/seq/13")
             self.section_types = []
             for i in range(self.num_sections.value):
@@ -918,15 +902,12 @@ class FeatcodecFile(KaitaiStruct):
             for i in range(self.num_sections.value):
                 self.len_sections.append(FeatcodecFile.Varint(self._io, self, self._root))
                 _ = self.len_sections[i]
-                if not _.value >= 20:
+                if not _.value >= 16:
                     raise kaitaistruct.ValidationExprError(self.len_sections[i], self._io, u"/types/index/seq/15")
 
             if (not (self._io.is_eof())):
                 pass
                 self.cuts = FeatcodecFile.Cuts(self._io, self, self._root)
-                _ = self.cuts
-                if not self._root.signature.major_version >= 6:
-                    raise kaitaistruct.ValidationExprError(self.cuts, self._io, u"/types/index/seq/16")
 
 
 
@@ -1047,14 +1028,57 @@ class FeatcodecFile(KaitaiStruct):
             self._read()
 
         def _read(self):
-            self.table = FeatcodecFile.Table(self._io, self, self._root)
-            self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+            if self.is_plain:
+                pass
+                self.plain = FeatcodecFile.PlainIntegers(self._io, self, self._root)
+
+            if (not (self.is_plain)):
+                pass
+                self.table = FeatcodecFile.Table(self._io, self, self._root)
+
+            if (not (self.is_plain)):
+                pass
+                self.symbols = FeatcodecFile.CodedSymbols(self._io, self, self._root)
+
 
 
         def _fetch_instances(self):
             pass
-            self.table._fetch_instances()
-            self.symbols._fetch_instances()
+            if self.is_plain:
+                pass
+                self.plain._fetch_instances()
+
+            if (not (self.is_plain)):
+                pass
+                self.table._fetch_instances()
+
+            if (not (self.is_plain)):
+                pass
+                self.symbols._fetch_instances()
+
+            _ = self.magnitude
+            if hasattr(self, '_m_magnitude'):
+                pass
+
+
+        @property
+        def is_plain(self):
+            if hasattr(self, '_m_is_plain'):
+                return self._m_is_plain
+
+            self._m_is_plain = self.magnitude == 128
+            return getattr(self, '_m_is_plain', None)
+
+        @property
+        def magnitude(self):
+            if hasattr(self, '_m_magnitude'):
+                return self._m_magnitude
+
+            _pos = self._io.pos()
+            self._io.seek(0)
+            self._m_magnitude = self._io.read_u1()
+            self._io.seek(_pos)
+            return getattr(self, '_m_magnitude', None)
 
 
     class Interpolation(KaitaiStruct):
@@ -1189,46 +1213,36 @@ class FeatcodecFile(KaitaiStruct):
             self.architecture = KaitaiStream.resolve_enum(FeatcodecFile.Architecture, self._io.read_u1())
             if not isinstance(self.architecture, FeatcodecFile.Architecture):
                 raise kaitaistruct.ValidationNotInEnumError(self.architecture, self._io, u"/types/lossy/seq/0")
-            self.layout = FeatcodecFile.Layout(self._io, self, self._root)
             self.num_prefix = FeatcodecFile.Varint(self._io, self, self._root)
             self.grid = FeatcodecFile.Grid(self._io, self, self._root)
-            self.lower = self._io.read_f8le()
-            self.upper = self._io.read_f8le()
-            _ = self.upper
-            if not _ >= self.lower:
-                raise kaitaistruct.ValidationExprError(self.upper, self._io, u"/types/lossy/seq/5")
+            self.lower = FeatcodecFile.Real(self._io, self, self._root)
+            self.upper = FeatcodecFile.Real(self._io, self, self._root)
             self.num_exceptions = FeatcodecFile.Varint(self._io, self, self._root)
-            self.mean = self._io.read_f8le()
-            self.deviation = self._io.read_f8le()
-            _ = self.deviation
-            if not _ > 0:
-                raise kaitaistruct.ValidationExprError(self.deviation, self._io, u"/types/lossy/seq/8")
-            self.step = self._io.read_f8le()
-            _ = self.step
-            if not _ > 0:
-                raise kaitaistruct.ValidationExprError(self.step, self._io, u"/types/lossy/seq/9")
+            self.mean = FeatcodecFile.Real(self._io, self, self._root)
+            self.deviation = FeatcodecFile.Real(self._io, self, self._root)
+            self.step = FeatcodecFile.Real(self._io, self, self._root)
             self.step_scale = FeatcodecFile.Svarint(self._io, self, self._root)
-            self.flags = self._io.read_u1()
-            _ = self.flags
-            if not  ((_ < 4) or ( ((_ < 8) and (self._root.signature.major_version >= 4)) ) or ( ((_ < 16) and (self._root.signature.major_version >= 4) and ((not (self._parent.is_of_network)))) ) or ( ((_ < 64) and (self._root.signature.major_version >= 6) and ((not (self._parent.is_of_network)))) ) or ( (( ((_ == 130) or (_ == 194)) ) and (self._root.signature.major_version >= 6) and ((not (self._parent.is_of_network)))) )) :
-                raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/lossy/seq/11")
-            if self.flags & 8 != 0:
+            if self._parent.flags.value & 32 != 0:
                 pass
                 self.curve = FeatcodecFile.Curve(self._io, self, self._root)
 
-            if self.flags & 16 != 0:
+            if self._parent.flags.value & 64 != 0:
                 pass
                 self.constants = FeatcodecFile.Constants(self._io, self, self._root)
+
+            if self._parent.flags.value & 256 != 0:
+                pass
+                self.slices = FeatcodecFile.Slices(self._io, self, self._root)
 
             self.profile = FeatcodecFile.Varint(self._io, self, self._root)
             self.parts = []
             for i in range((2 if self.num_prefix.value > 0 else 1)):
                 self.parts.append(FeatcodecFile.Part(self._io, self, self._root))
                 _ = self.parts[i]
-                if not  ((self.flags & 4 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.context_v3) and (_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split) and (_.body.model.transform != FeatcodecFile.Transform.interpolated)) )) :
-                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/15")
+                if not  ((self._parent.flags.value & 16 == 0) or (_.kind != FeatcodecFile.PartKind.own) or ( ((_.body.model.transform != FeatcodecFile.Transform.predicted) and (_.body.model.transform != FeatcodecFile.Transform.split) and (_.body.model.transform != FeatcodecFile.Transform.interpolated)) )) :
+                    raise kaitaistruct.ValidationExprError(self.parts[i], self._io, u"/types/lossy/seq/14")
 
-            if self._parent.is_of_network:
+            if self._parent.coding == FeatcodecFile.Coding.network:
                 pass
                 self.picture_step = FeatcodecFile.Svarint(self._io, self, self._root)
 
@@ -1236,25 +1250,33 @@ class FeatcodecFile(KaitaiStruct):
 
         def _fetch_instances(self):
             pass
-            self.layout._fetch_instances()
             self.num_prefix._fetch_instances()
             self.grid._fetch_instances()
+            self.lower._fetch_instances()
+            self.upper._fetch_instances()
             self.num_exceptions._fetch_instances()
+            self.mean._fetch_instances()
+            self.deviation._fetch_instances()
+            self.step._fetch_instances()
             self.step_scale._fetch_instances()
-            if self.flags & 8 != 0:
+            if self._parent.flags.value & 32 != 0:
                 pass
                 self.curve._fetch_instances()
 
-            if self.flags & 16 != 0:
+            if self._parent.flags.value & 64 != 0:
                 pass
                 self.constants._fetch_instances()
+
+            if self._parent.flags.value & 256 != 0:
+                pass
+                self.slices._fetch_instances()
 
             self.profile._fetch_instances()
             for i in range(len(self.parts)):
                 pass
                 self.parts[i]._fetch_instances()
 
-            if self._parent.is_of_network:
+            if self._parent.coding == FeatcodecFile.Coding.network:
                 pass
                 self.picture_step._fetch_instances()
 
@@ -1271,7 +1293,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.text = (self._io.read_bytes_full()).decode(u"UTF-8")
             _ = self.text
-            if not  ((self._parent.flags == 0) and (self._root.signature.kind == FeatcodecFile.Kind.features)) :
+            if not self._root.signature.kind == FeatcodecFile.Kind.features:
                 raise kaitaistruct.ValidationExprError(self.text, self._io, u"/types/made/seq/0")
 
 
@@ -1307,10 +1329,7 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.task = FeatcodecFile.String(self._io, self, self._root)
-            self.recommended = self._io.read_f8le()
-            _ = self.recommended
-            if not _ >= 0:
-                raise kaitaistruct.ValidationExprError(self.recommended, self._io, u"/types/metric/seq/1")
+            self.recommended = FeatcodecFile.Real(self._io, self, self._root)
             self.num_bands = FeatcodecFile.Varint(self._io, self, self._root)
             _ = self.num_bands
             if not  ((_.value >= 1) and (_.value <= 16)) :
@@ -1322,6 +1341,7 @@ class FeatcodecFile(KaitaiStruct):
         def _fetch_instances(self):
             pass
             self.task._fetch_instances()
+            self.recommended._fetch_instances()
             self.num_bands._fetch_instances()
             self.bands._fetch_instances()
             self.weights._fetch_instances()
@@ -1338,13 +1358,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.context_v3) and (self._root.signature.major_version >= 3) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( (( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split)) ) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context_v4) and (self._root.signature.major_version >= 4) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.context) and (self._root.signature.major_version >= 5) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.interpolated) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.context_means) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) ) or ( ((_ == FeatcodecFile.Transform.layered) and (self._root.signature.major_version >= 6) and (self._root.signature.kind == FeatcodecFile.Kind.features)) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or (_ == FeatcodecFile.Transform.banded) or (_ == FeatcodecFile.Transform.weighted) or (_ == FeatcodecFile.Transform.low_rank) or ( ((self._root.signature.kind == FeatcodecFile.Kind.features) and ( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split) or (_ == FeatcodecFile.Transform.context) or (_ == FeatcodecFile.Transform.context_means) or (_ == FeatcodecFile.Transform.interpolated) or (_ == FeatcodecFile.Transform.layered)) )) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.context_v3) and (self.transform != FeatcodecFile.Transform.context_v4)) ) or ( ((self.longest_block.rank == 2) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split) and (self.transform != FeatcodecFile.Transform.layered)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split) and (self.transform != FeatcodecFile.Transform.layered)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.banded:
@@ -1383,7 +1403,7 @@ class FeatcodecFile(KaitaiStruct):
                 if not _.value <= 1048576:
                     raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/11")
 
-            if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
+            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
                 pass
                 self.offsets = FeatcodecFile.Integers(self._io, self, self._root)
 
@@ -1469,7 +1489,7 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.peak._fetch_instances()
 
-            if  ((self.transform == FeatcodecFile.Transform.context_v4) or (self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
+            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
                 pass
                 self.offsets._fetch_instances()
 
@@ -1511,7 +1531,7 @@ class FeatcodecFile(KaitaiStruct):
 
 
     class Netw(KaitaiStruct):
-        """Section 9.2. In a file of major version 1 it is an unknown section."""
+        """Section 9.2."""
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Netw, self).__init__(_io)
             self._parent = _parent
@@ -1519,28 +1539,12 @@ class FeatcodecFile(KaitaiStruct):
             self._read()
 
         def _read(self):
-            if self._root.signature.major_version < 3:
-                pass
-                self.unknown = self._io.read_bytes_full()
-                _ = self.unknown
-                if not self._parent.flags == 0:
-                    raise kaitaistruct.ValidationExprError(self.unknown, self._io, u"/types/netw/seq/0")
-
-            if self._root.signature.major_version >= 3:
-                pass
-                self.network = FeatcodecFile.Safetensors(self._io, self, self._root)
-
+            self.network = FeatcodecFile.Safetensors(self._io, self, self._root)
 
 
         def _fetch_instances(self):
             pass
-            if self._root.signature.major_version < 3:
-                pass
-
-            if self._root.signature.major_version >= 3:
-                pass
-                self.network._fetch_instances()
-
+            self.network._fetch_instances()
 
 
     class NumberedTable(KaitaiStruct):
@@ -1570,9 +1574,8 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
-            _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or ( ((_ == FeatcodecFile.Transform.banded) and (self._root.signature.major_version >= 3)) ) or ( ((_ == FeatcodecFile.Transform.low_rank) and (self._root.signature.major_version >= 6)) ) or ( ((_ == FeatcodecFile.Transform.weighted) and (self._root.signature.major_version >= 6)) )) :
-                raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/of_entry/seq/0")
+            if not  ((self.transform == FeatcodecFile.Transform.none) or (self.transform == FeatcodecFile.Transform.linear) or (self.transform == FeatcodecFile.Transform.banded) or (self.transform == FeatcodecFile.Transform.weighted) or (self.transform == FeatcodecFile.Transform.low_rank)) :
+                raise kaitaistruct.ValidationNotAnyOfError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
@@ -1692,6 +1695,31 @@ class FeatcodecFile(KaitaiStruct):
                 self.body._fetch_instances()
 
 
+    class PlainIntegers(KaitaiStruct):
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.PlainIntegers, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.code = self._io.read_u1()
+            self.integers = []
+            i = 0
+            while not self._io.is_eof():
+                self.integers.append(FeatcodecFile.Svarint(self._io, self, self._root))
+                i += 1
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.integers)):
+                pass
+                self.integers[i]._fetch_instances()
+
+
+
     class Plane(KaitaiStruct):
         """Section 8."""
         def __init__(self, num_elements, _io, _parent=None, _root=None):
@@ -1766,8 +1794,29 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.file = self._io.read_bytes_full()
             _ = self.file
-            if not  ((self._parent.flags == 0) and (self._root.signature.kind == FeatcodecFile.Kind.features)) :
+            if not self._root.signature.kind == FeatcodecFile.Kind.features:
                 raise kaitaistruct.ValidationExprError(self.file, self._io, u"/types/prof/seq/0")
+
+
+        def _fetch_instances(self):
+            pass
+
+
+    class Real(KaitaiStruct):
+        """Section 1. The highest bytes of a binary64, little-endian; the others are 0. Kaitai Struct cannot
+        put it together, so what limits its value is left to the reader.
+        """
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Real, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.len = self._io.read_u1()
+            if not self.len <= 8:
+                raise kaitaistruct.ValidationGreaterThanError(8, self.len, self._io, u"/types/real/seq/0")
+            self.body = self._io.read_bytes(self.len)
 
 
         def _fetch_instances(self):
@@ -1823,9 +1872,6 @@ class FeatcodecFile(KaitaiStruct):
             self.distances = []
             for i in range(self.num_runs.value):
                 self.distances.append(FeatcodecFile.Varint(self._io, self, self._root))
-                _ = self.distances[i]
-                if not  ((_.value > 0) or (self._root.signature.major_version >= 6)) :
-                    raise kaitaistruct.ValidationExprError(self.distances[i], self._io, u"/types/repeats/seq/4")
 
             self.constants = []
             i = 0
@@ -1858,9 +1904,8 @@ class FeatcodecFile(KaitaiStruct):
 
     class Rows(KaitaiStruct):
         """A row group. Its layout is that of the coding of the GRUP section that claims it, for which
-        the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`;
-        `lossy_rows` is as `lossy`, `exact_rows` as `exact`. With bit 5 of `flags` it is `gains`, with
-        bit 7 `refined`.
+        the reader looks at `first_section` and `num_row_groups` of all: `lossy`, `network` or `exact`.
+        With bit 7 of `flags` it is `gains`, with bit 9 `refined`.
         """
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Rows, self).__init__(_io)
@@ -1984,7 +2029,7 @@ class FeatcodecFile(KaitaiStruct):
 
 
     class RowsGains(KaitaiStruct):
-        """Section 7.7, in a group whose flags have bit 5."""
+        """Section 7.7, in a group whose flags have bit 7."""
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.RowsGains, self).__init__(_io)
             self._parent = _parent
@@ -2221,13 +2266,9 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.type = KaitaiStream.resolve_enum(FeatcodecFile.SectionType, self._io.read_u4le())
-            self.flags = self._io.read_u4le()
-            _ = self.flags
-            if not  ((_ == 1) or ( ((_ == 0) and (self.type != FeatcodecFile.SectionType.rows) and (self.type != FeatcodecFile.SectionType.grup) and (self.type != FeatcodecFile.SectionType.entr) and (self.type != FeatcodecFile.SectionType.indx) and (self.type != FeatcodecFile.SectionType.end) and ( ((self.type != FeatcodecFile.SectionType.netw) or (self._root.signature.major_version < 3)) )) )) :
-                raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/section/seq/1")
             self.len_payload = self._io.read_u8le()
             if not self.len_payload <= 1099511627776:
-                raise kaitaistruct.ValidationGreaterThanError(1099511627776, self.len_payload, self._io, u"/types/section/seq/2")
+                raise kaitaistruct.ValidationGreaterThanError(1099511627776, self.len_payload, self._io, u"/types/section/seq/1")
             _on = self.type
             if _on == FeatcodecFile.SectionType.end:
                 pass
@@ -2308,6 +2349,15 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.payload._fetch_instances()
 
+        @property
+        def is_critical(self):
+            """The first letter is not a small one."""
+            if hasattr(self, '_m_is_critical'):
+                return self._m_is_critical
+
+            self._m_is_critical =  ((int(self.type) & 255 < 97) or (int(self.type) & 255 > 122)) 
+            return getattr(self, '_m_is_critical', None)
+
 
     class Signature(KaitaiStruct):
         """Section 2."""
@@ -2322,8 +2372,8 @@ class FeatcodecFile(KaitaiStruct):
             if not self.magic == b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A":
                 raise kaitaistruct.ValidationNotEqualError(b"\x89\x46\x43\x5A\x0D\x0A\x1A\x0A", self.magic, self._io, u"/types/signature/seq/0")
             self.major_version = self._io.read_u1()
-            if not  ((self.major_version == 1) or (self.major_version == 3) or (self.major_version == 4) or (self.major_version == 5) or (self.major_version == 6)) :
-                raise kaitaistruct.ValidationNotAnyOfError(self.major_version, self._io, u"/types/signature/seq/1")
+            if not self.major_version == 7:
+                raise kaitaistruct.ValidationNotEqualError(7, self.major_version, self._io, u"/types/signature/seq/1")
             self.minor_version = self._io.read_u1()
             self.kind = KaitaiStream.resolve_enum(FeatcodecFile.Kind, self._io.read_u2le())
             if not isinstance(self.kind, FeatcodecFile.Kind):
@@ -2455,6 +2505,31 @@ class FeatcodecFile(KaitaiStruct):
             pass
             self.num_runs._fetch_instances()
             self.gains._fetch_instances()
+
+
+    class Stacks(KaitaiStruct):
+        """Section 5.1."""
+        def __init__(self, _io, _parent=None, _root=None):
+            super(FeatcodecFile.Stacks, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.num_tensors = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.num_tensors
+            if not _.value > 1:
+                raise kaitaistruct.ValidationExprError(self.num_tensors, self._io, u"/types/stacks/seq/0")
+            self.distance = FeatcodecFile.Varint(self._io, self, self._root)
+            _ = self.distance
+            if not _.value > 0:
+                raise kaitaistruct.ValidationExprError(self.distance, self._io, u"/types/stacks/seq/1")
+
+
+        def _fetch_instances(self):
+            pass
+            self.num_tensors._fetch_instances()
+            self.distance._fetch_instances()
 
 
     class String(KaitaiStruct):
@@ -2624,7 +2699,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.body = self._io.read_bytes_full()
             _ = self.body
-            if not self._parent.flags == 0:
+            if not (not (self._parent.is_critical)):
                 raise kaitaistruct.ValidationExprError(self.body, self._io, u"/types/unknown/seq/0")
 
 
@@ -2720,7 +2795,7 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.number = FeatcodecFile.Varint(self._io, self, self._root)
             _ = self.number
-            if not _.value < 4446:
+            if not _.value < 2340:
                 raise kaitaistruct.ValidationExprError(self.number, self._io, u"/types/wide_numbered_table/seq/0")
             self.table = FeatcodecFile.Table(self._io, self, self._root)
 
@@ -2753,4 +2828,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "7797970472249e7737ad3281f69d6a04a50bbf360cdfc1aa47e3938e46d003c3"
+KSY_SHA256 = "e0d78232e3bd42100a91f7a7e007f1e99da0275ca5b05d96e048b6d0e36edfb9"

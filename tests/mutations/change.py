@@ -28,7 +28,7 @@ def mutated(random: random.Random, file: File) -> bytes:
             change(random, random.choice([file.index, file.cuts or file.index]))
         else:
             groups = [s for s in file.sections if s[0] == b"GRUP"] or file.sections
-            change(random, random.choice(groups if kind <= 9 else file.sections)[2])
+            change(random, random.choice(groups if kind <= 9 else file.sections)[1])
     return file.bytes(alter)
 
 
@@ -36,7 +36,7 @@ def resealed(random: random.Random, data: bytes) -> bytes:
     """Return a file with changed bytes in one section but INDX and END, which are made anew."""
     file = File(data)
     one = random.choice(file.sections)
-    one[2] = [["bytes", changed(random, together(one[2]))]]
+    one[1] = [["bytes", changed(random, together(one[1]))]]
     return file.bytes()
 
 
@@ -55,7 +55,8 @@ def change_sections(random: random.Random, file: File) -> None:
     elif kind == 3:
         file.sections[at][0] = random.choice([b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"XXXX"])
     else:
-        file.sections[at][1] ^= 1
+        kind = file.sections[at][0]
+        file.sections[at][0] = bytes([kind[0] ^ 32]) + kind[1:]
 
 
 def change(random: random.Random, fields: Fields) -> None:

@@ -4,14 +4,20 @@ A field is a list [kind, value]; the value of a blob, or of what is packed, may 
 """
 
 import zlib
+from enum import IntEnum
 from typing import Any
 
+from featcodec.container.flags import Flags
 from featcodec.container.wire import Builder, Cursor, Unpacker
+from featcodec.modes import MODES
 
 Field = list[Any]
 Fields = list[Field]
 
-CURVE, CONSTANTS, GAINS, REFINED = 8, 16, 32, 128  # flags of a group with loss
+PLAIN = 128  # the first byte of integers that are varints
+Transform = IntEnum(
+    "Transform", {mode.name.upper().replace("-", "_"): mode.code for mode in MODES.values()}
+)
 WIDTHS = {"u8": 1, "u16": 2, "u32": 4}
 
 
@@ -59,6 +65,8 @@ def integers(data: bytes) -> Field:
     if not data:
         return ["blob", b""]
     parser = Parser(data)
+    if data[0] == PLAIN:
+        return ["blob", [parser.field("u8"), parser.all()]]
     return ["blob", [*table(parser), *symbols(parser)]]
 
 
@@ -97,7 +105,7 @@ def interpolation(data: bytes) -> Field:
 
 
 def metric(parser: Parser) -> Fields:
-    head = parser.fields("blob", "f64", "varint")
+    head = parser.fields("blob", "real", "varint")
     return [*head, integers(parser.blob()), integers(parser.blob())]
 
 
@@ -118,25 +126,23 @@ def layers(parser: Parser) -> Fields:
 def model(parser: Parser) -> Fields:
     found = [parser.field("u8"), *axes(parser), *parser.fields("varint", "u8", "u8")]
     transform = found[0][1]
-    if transform == 3:
+    if transform == Transform.BANDED:
         found += [parser.field("varint"), integers(parser.blob())]
-    if transform == 9:
+    if transform == Transform.WEIGHTED:
         found += metric(parser)
-    if transform == 4:
+    if transform == Transform.PREDICTED:
         found.append(prediction(parser.blob()))
-    if transform == 5:
+    if transform == Transform.SPLIT:
         found.append(parser.field("varint"))
-    if transform in (6, 7, 11):
-        found.append(integers(parser.blob()))
-    if transform in (7, 11):
-        found.append(own_tables(parser.blob()))
-    if transform == 11:
+    if transform in (Transform.CONTEXT, Transform.CONTEXT_MEANS):
+        found += [integers(parser.blob()), own_tables(parser.blob())]
+    if transform == Transform.CONTEXT_MEANS:
         found += [integers(parser.blob()), ["blob", table(Parser(parser.blob()))]]
-    if transform == 12:
+    if transform == Transform.LAYERED:
         found += layers(parser)
-    if transform == 8:
+    if transform == Transform.INTERPOLATED:
         found.append(interpolation(parser.blob()))
-    basis = runs_of_reflectors if transform == 10 else integers
+    basis = runs_of_reflectors if transform == Transform.LOW_RANK else integers
     found += [integers(parser.blob()), basis(parser.blob())]
     return [*found, scales(parser.blob()), tables(parser.blob())]
 
@@ -152,26 +158,29 @@ def repeats(data: bytes) -> Field:
 def group(data: bytes) -> tuple[Fields, int | None]:
     """Return the fields of a header, and the flags of a group with loss."""
     parser = Parser(data)
-    found = parser.fields("u8", "u8", "varint", "varint", "varint", "f64", "f64")
-    coding = found[0][1]
-    if coding & 8:
-        found.append(parser.field("f64"))
-    if coding & 4:
-        if coding == 4:
-            found.append(parser.field("blob"))
+    found = parser.fields(*["u8"] * 2, *["varint"] * 4, "real", "real")
+    coding, flags = found[0][1], found[2][1]
+    if flags & Flags.TASK_SNR:
+        found.append(parser.field("real"))
+    if coding or flags & Flags.REPEATS:
+        found.append(parser.field("blob"))
+    if flags & Flags.REPEATS:
         found.append(repeats(parser.blob()))
-    if coding in (0, 4):
+    if not coding:
         return found, None
-    found += [parser.field("u8"), parser.field("blob")]
+    if flags & Flags.STACKS:
+        found += parser.fields("varint", "varint")
+    found.append(parser.field("u8"))
     prefix = parser.field("varint")
-    found += [prefix, *axes(parser), *parser.fields("f64", "f64", "varint", "f64", "f64", "f64")]
-    found += parser.fields("svarint", "u8")
-    flags = found[-1][1]
-    if flags & CURVE:
-        found += [parser.field("f64"), parser.raw(24)]
-    if flags & CONSTANTS:
+    found += [prefix, *axes(parser), *parser.fields("real", "real", "varint", *["real"] * 3)]
+    found.append(parser.field("svarint"))
+    if flags & Flags.CURVE:
+        found += [parser.field("real"), parser.raw(24)]
+    if flags & Flags.CONSTANTS:
         count = parser.field("varint")
         found += [count, *parser.fields(*["varint"] * 2 * count[1])]
+    if flags & Flags.SLICES:
+        found += [*parser.fields("u8", "varint"), integers(parser.blob())]
     found.append(parser.field("varint"))
     for _ in range(2 if prefix[1] else 1):
         found.append(parser.field("u8"))
@@ -180,8 +189,6 @@ def group(data: bytes) -> tuple[Fields, int | None]:
             found += [scales(parser.blob()), tables(parser.blob())]
         else:
             found.append(["blob", model(Parser(parser.blob()))])
-    if coding & 16:
-        found += [*parser.fields("u8", "varint"), integers(parser.blob())]
     return [*found, parser.all()], flags
 
 
@@ -203,9 +210,9 @@ def rows(data: bytes, flags: int | None) -> Fields:
             gaps = inner.fields(*["varint"] * count[1])
             exceptions = ["blob", [["deflated", [count, *gaps, inner.all()]]]]
         found.append(exceptions)
-        if flags & GAINS:
+        if flags & Flags.GAINS:
             found.append(integers(parser.blob()))
-        if flags & REFINED:
+        if flags & Flags.REFINED:
             found.append(refinement(parser.blob()))
         return [*found, *symbols(parser)]
     return bit_for_bit(data)

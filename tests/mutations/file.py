@@ -1,45 +1,44 @@
 """A file as its sections and their fields, put together with lengths, checksums and all."""
 
-import struct
 from collections.abc import Callable
 
-from featcodec.container.sections import MAGIC, SECTION, SIGNATURE_BYTES, signature
+from featcodec.container.sections import MAGIC, SECTION, SECTION_BYTES, SIGNATURE_BYTES, signature
 
-from ..vectors.raw import section
+from ..vectors.raw import end, section
 from .fields import Field, Fields, group, index, rows, together
 
 
 class File:
-    """The sections of a file, type, flags and fields, its index, and the cuts of it."""
+    """The sections of a file, type and fields, its index, and the cuts of it."""
 
     def __init__(self, data: bytes) -> None:
         assert data[:8] == MAGIC
-        self.version, self.kind = (data[8], data[9]), data[10]
+        self.kind = data[10]
         self.sections: list[Field] = []
         at = SIGNATURE_BYTES
         payloads = []
         while at < len(data):
-            kind, flags, size = SECTION.unpack_from(data, at)
-            payloads.append((kind, flags, data[at + 16 : at + 16 + size]))
-            at += 20 + size
+            kind, size = SECTION.unpack_from(data, at)
+            payloads.append((kind, data[at + SECTION.size : at + SECTION.size + size]))
+            at += SECTION_BYTES + size
         flags_of: dict[int, int | None] = {}
-        for kind, _, payload in payloads:
+        for kind, payload in payloads:
             if kind == b"GRUP":
                 head, lossy = group(payload)
-                first, count = head[4][1], -(-head[2][1] // head[3][1])
+                first, count = head[5][1], -(-head[3][1] // head[4][1])
                 flags_of |= dict.fromkeys(range(first, first + count), lossy)
-        for position, (kind, flags, payload) in enumerate(payloads[:-2]):
+        for position, (kind, payload) in enumerate(payloads[:-2]):
             known = {b"GRUP": lambda p: group(p)[0], b"ROWS": lambda p: rows(p, flags_of[position])}  # noqa: B023
             whole = known.get(kind, lambda p: [["bytes", p]])(payload)
-            self.sections.append([kind, flags, whole])
-        self.index, self.cuts = index(payloads[-2][2])
+            self.sections.append([kind, whole])
+        self.index, self.cuts = index(payloads[-2][1])
 
     def bytes(self, alter: Callable[[Fields], None] | None = None) -> bytes:
         """Return the file put together, with what `alter` makes of the list of sections."""
-        out = signature(self.kind, self.version)
+        out = signature(self.kind)
         lengths = []
-        for kind, flags, fields in self.sections:
-            out += section(kind, flags, together(fields))
+        for kind, fields in self.sections:
+            out += section(kind, together(fields))
             lengths.append(len(out) - SIGNATURE_BYTES - sum(lengths))
         listed: Fields = [
             ["varint", len(lengths)],
@@ -48,6 +47,5 @@ class File:
         listed += [["varint", length] for length in lengths]
         if alter is not None:
             alter(listed)
-        packed = section(b"INDX", 1, together([["deflated", [*self.index, *listed, *self.cuts]]]))
-        end = struct.pack("<QQ", len(out), len(out) + len(packed) + 36)
-        return out + packed + section(b"END ", 1, end)
+        packed = section(b"INDX", together([["deflated", [*self.index, *listed, *self.cuts]]]))
+        return out + packed + end(len(out), packed)

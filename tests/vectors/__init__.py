@@ -1,7 +1,7 @@
 """What makes the test vectors of bitstream_spec/vectors, one module a topic.
 
 `python -m tests.vectors` from the root of the repository writes those that are missing there, and
-never touches one that is there: files of earlier versions are to be read for ever. To add one, add
+never touches one that is there: what was written is to be read for ever. To add one, add
 it to the module of its topic, run that, and commit what it wrote.
 
 Vectors come in two kinds. Those by hand, and all faulty ones, are made from the text of the
@@ -43,9 +43,10 @@ def by_hand() -> Iterator[Vector]:
         repeats,
         slices,
         split,
+        stacks,
     )
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
     topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
-    topics += (low_rank, beside, joined, slices, layers)
+    topics += (low_rank, beside, joined, slices, layers, stacks)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

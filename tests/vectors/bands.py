@@ -10,25 +10,17 @@ from featcodec.container.group import GroupHeader
 from featcodec.entropy import integers
 from featcodec.modes.banded import BandedFields
 
-from .edit import Change, lossy, rewrite, signed, with_model
+from .edit import Change, lossy, rewrite, with_model
 from .store import Vector, fault, sound, stored, valid
 
 
 def made() -> Iterator[Vector]:
     ours, maps, of_profile = map(sound, ("120-banded-own", "122-banded-cut", "121-banded-profile"))
     profile = stored("banded.fcp")
-    old = signed(profile, 1, 1)
     yield valid("123-banded-by-hand", rewrite(maps, by_hand))
-    yield fault("banded-old-version", "bands in a file of major version 1", signed(ours, 1))
-    yield fault(
-        "banded-entry-old-version",
-        "bands in a profile of major version 1",
-        rewrite(of_profile, profile=old),
-        old,
-    )
     yield fault(
         "banded-entry-linear",
-        "a part that states transform 1 for an entry with bands",
+        "a part that states transform linear for an entry with bands",
         rewrite(of_profile, as_linear),
         profile,
     )

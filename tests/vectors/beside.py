@@ -8,18 +8,17 @@ from featcodec.container.reader import Reader
 from .edit import LaxWriter, rewrite
 from .store import Vector, fault, sound, stored, valid
 
-NOTE = b'{"featcodec":"0.1.0","snr":10}'
+NOTE = b'{"featcodec":"1.0.0","snr":10}'
 
 
-def beside(data: bytes, *sections: tuple[bytes, bytes], critical: bool = False) -> bytes:
+def beside(data: bytes, *sections: tuple[bytes, bytes]) -> bytes:
     """Write a file anew, with further sections behind its others."""
     source, out = Reader(io.BytesIO(data), "sound", kind=None), io.BytesIO()
     writer = LaxWriter(out, source.kind)
-    writer.needs(source.version)
     for position, (kind, _) in enumerate(source.index.sections):
         writer.section(kind, source.section(position, kind))
     for kind, payload in sections:
-        writer.section(kind, payload, critical)
+        writer.section(kind, payload)
     index, known = writer.index, source.index
     index.profiles, index.tensors = known.profiles, known.tensors
     index.metadata, index.cuts = known.metadata, known.cuts
@@ -30,37 +29,37 @@ def beside(data: bytes, *sections: tuple[bytes, bytes], critical: bool = False) 
 def made() -> Iterator[Vector]:
     maps, rows, least = (sound(name) for name in ("003-profile-cnn", "196-repeated-profile",
                                                   "104-network-least"))  # fmt: skip
-    digits = (b"PROF", stored("digits.fcp"))
+    digits = (b"prof", stored("digits.fcp"))
     yield valid("330-embedded-profile", beside(maps, digits))
-    yield valid("331-embedded-and-made", beside(rows, (b"MADE", NOTE), digits))
-    yield valid("332-embedded-network", beside(least, (b"PROF", stored("least.fcp"))))
-    yield valid("333-made-lossless", beside(sound("010-lossless"), (b"MADE", b"")))
+    yield valid("331-embedded-and-made", beside(rows, (b"made", NOTE), digits))
+    yield valid("332-embedded-network", beside(least, (b"prof", stored("least.fcp"))))
+    yield valid("333-made-lossless", beside(sound("010-lossless"), (b"made", b"")))
     for name, (reason, data) in faults(maps, digits).items():
         yield fault(name, reason, data)
-    profile = beside(digits[1], (b"MADE", NOTE))
+    profile = beside(digits[1], (b"made", NOTE))
     yield fault("made-in-profile", "a note in a profile", rewrite(maps, profile=profile), profile)
-    profile = beside(digits[1], (b"PROF", stored("least.fcp")))
+    profile = beside(digits[1], (b"prof", stored("least.fcp")))
     needs = rewrite(maps, profile=profile)
     yield fault("embedded-in-profile", "a profile in a profile", needs, profile)
 
 
 def faults(maps: bytes, digits: Sequence[bytes]) -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
-    note, junk = (b"MADE", NOTE), b"no profile"
+    note, junk = (b"made", NOTE), b"no profile"
     lossless = sound("010-lossless")
     return {
-        "embedded-critical": ("a profile that is critical", beside(maps, digits, critical=True)),
+        "embedded-capitals": ("a critical type", beside(maps, (b"PROF", digits[1]))),
         "embedded-twice": ("a profile twice in the file", beside(maps, digits, digits)),
         "embedded-other": (
             "a profile that the file does not need",
-            beside(maps, (b"PROF", stored("least.fcp"))),
+            beside(maps, (b"prof", stored("least.fcp"))),
         ),
         "embedded-none-needed": ("a profile where none is needed", beside(lossless, digits)),
         "embedded-junk": (
             "a profile that is none",
-            beside(rewrite(maps, profile=junk), (b"PROF", junk)),
+            beside(rewrite(maps, profile=junk), (b"prof", junk)),
         ),
-        "made-critical": ("a note that is critical", beside(lossless, note, critical=True)),
+        "made-capitals": ("a critical type", beside(lossless, (b"MADE", NOTE))),
         "made-twice": ("two notes", beside(lossless, note, note)),
-        "made-not-text": ("a note that is not UTF-8", beside(lossless, (b"MADE", b"\xff"))),
+        "made-not-text": ("a note that is not UTF-8", beside(lossless, (b"made", b"\xff"))),
     }

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from featcodec.container.sections import V4
-
-from .edit import header_of, lossy, rewrite, signed
+from .edit import header_of, lossy, rewrite
 from .store import Vector, fault, sound, stored, valid
 
 
@@ -17,9 +15,6 @@ def made() -> Iterator[Vector]:
     wild = tuple(np.random.default_rng(9).permutation([-128, 127, 0] * 8).tolist())
     by_hand = lossy(curve=(0.3, wild), clamp=False, lower=0.25)
     yield valid("152-curve-by-hand", rewrite(maps, by_hand))
-    yield fault(
-        "curve-old-version", "a correction curve in a file of major version 3", signed(maps, 3)
-    )
     yield fault("curve-no-width", "a curve of width 0", rewrite(maps, lossy(curve=(0, knots))))
     yield fault(
         "curve-not-finite",
@@ -29,6 +24,6 @@ def made() -> Iterator[Vector]:
     yield fault(
         "curve-network",
         "a correction curve behind a network",
-        rewrite(sound("100-network-cnn"), lossy(curve=(1.0, knots)), version=V4),
+        rewrite(sound("100-network-cnn"), lossy(curve=(1.0, knots))),
         stored("network.fcp"),
     )

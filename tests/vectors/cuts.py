@@ -9,11 +9,10 @@ import numpy as np
 
 from featcodec.container.group import GroupHeader
 from featcodec.container.index import Index, TensorEntry
-from featcodec.container.sections import V5, V6
 from featcodec.container.wire import Builder, Cursor, deflate
 from featcodec.entropy import exact
 
-from .edit import LaxWriter, lossy, rewrite, signed
+from .edit import LaxWriter, lossy, rewrite
 from .store import Vector, fault, sound, valid
 
 MERGED = "243-merged-channels"
@@ -25,10 +24,6 @@ class RawIndex(Index):
     """An index with any bytes for its cuts."""
 
     raw: bytes = b""
-
-    @property
-    def version(self) -> tuple[int, int]:
-        return V6
 
     def pack(self) -> bytes:
         cursor = Cursor(super().pack())
@@ -48,7 +43,6 @@ def by_hand(
     groups: Sequence[int] = (0,),
     sizes: Sequence[int] = (6,),
     dtype: str = "F32",
-    version: tuple[int, int] = V6,
 ) -> bytes:
     """Return a file of tensors bit for bit, in groups of so many elements, with these cuts."""
     out = io.BytesIO()
@@ -66,10 +60,7 @@ def by_hand(
         for i, (shape, group) in enumerate(zip(shapes, groups, strict=True))
     ]
     writer.finish()
-    data = out.getvalue()
-    if version == V6:
-        return data
-    return signed(data, version[0])
+    return out.getvalue()
 
 
 def made() -> Iterator[Vector]:
@@ -83,7 +74,6 @@ def made() -> Iterator[Vector]:
 
 def faults() -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
-    by_rows = raw(1, 0, 1, 0, 0)
     merged, repeated = sound(MERGED), sound(REPEATED)
     long = [(1 << 40, 2)]
 
@@ -91,7 +81,6 @@ def faults() -> dict[str, tuple[str, bytes]]:
         return rewrite(sound("241-cut-heads"), lossy(layout=layout))
 
     return {
-        "cuts-old-version": ("cuts in a file of 5.0", by_hand(by_rows, version=V5)),
         "cuts-none": ("cuts of no tensor", by_hand(raw(0))),
         "cuts-beyond": ("a cut of a tensor that is not there", by_hand(raw(1, 1, 1, 0, 0))),
         "cuts-twice": ("a tensor that is cut twice", by_hand(raw(2, 0, 1, 0, 0, 0, 1, 0, 0))),
@@ -112,10 +101,9 @@ def faults() -> dict[str, tuple[str, bytes]]:
         "cuts-ends": ("cuts that end early", by_hand(raw(1, 0, 1, 0))),
         "cuts-sizes": ("parts of other groups' sizes", by_hand(raw(1, 0, 1, 0, 1), sizes=(4, 2))),
         "cuts-samples": ("a cut between samples", samples("NNL")),
-        "channels-old-version": ("several channel axes in 5.0", rewrite(merged, version=V5)),
         "channels-repeats": (
             "repeated rows of several channel axes",
-            rewrite(repeated, lossy(layout="DC"), version=V6),
+            rewrite(repeated, lossy(layout="DC")),
         ),
         "independent-axis": (
             "the layout of a group with an axis K",

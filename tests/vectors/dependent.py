@@ -5,41 +5,32 @@ from collections.abc import Iterator
 import numpy as np
 
 from featcodec.coding.model import pack_tables
-from featcodec.container.sections import V3, V4
 from featcodec.entropy import contexts
 from featcodec.entropy import dependent_family as family
 from featcodec.entropy.tables import Table
 
-from .contexts import with_offsets
-from .edit import lossy, rewrite, signed, with_flags, with_model
+from .contexts import with_offsets, with_tables
+from .edit import lossy, rewrite, with_flags, with_model
 from .store import Vector, fault, sound
 
 
 def made() -> Iterator[Vector]:
     ours, chained = sound("170-dependent-own"), sound("180-dependent-maps-relu")
-    maps, context = sound("110-context-relu"), sound("160-restored-relu")
+    maps = sound("160-restored-relu")
     empty = pack_tables({family.number(9, 1): Table(0)})
-    empty_of_maps = pack_tables({contexts.of_quantiser(20, 0): Table(0)})
+    empty_of_maps = {contexts.of_quantiser(20, 0): Table(0)}
     cases = {
-        "dependent-old-version": (
-            "dependent quantisation in a file of major version 3",
-            signed(ours, 3),
-        ),
-        "dependent-contexts": (
-            "dependent quantisation and contexts",
-            rewrite(maps, lossy(dependent=True), version=V4),
-        ),
         "dependent-empty-table": (
             "an empty table of a quantiser",
             rewrite(ours, with_model(tables=empty)),
         ),
         "dependent-scalar": (
             "symbols of two quantisers in a group of one",
-            rewrite(ours, lossy(dependent=False), version=V3),
+            rewrite(ours, lossy(dependent=False)),
         ),
         "dependent-maps-offsets": (
             "offsets of restoration for one quantiser of three",
-            rewrite(context, lossy(dependent=True)),
+            rewrite(maps, lossy(dependent=True)),
         ),
         "dependent-maps-scalar": (
             "offsets of restoration for three quantisers of one",
@@ -51,9 +42,9 @@ def made() -> Iterator[Vector]:
         ),
         "dependent-maps-empty-table": (
             "an empty table of a quantiser of maps",
-            rewrite(chained, with_model(tables=empty_of_maps)),
+            rewrite(chained, with_tables(empty_of_maps)),
         ),
-        "flag-4": ("a flag that is unknown", with_flags(ours, 16)),
+        "flag-4": ("a flag that is unknown", with_flags(ours, 1 << 14)),
     }
     for name, (reason, data) in cases.items():
         yield fault(name, reason, data)

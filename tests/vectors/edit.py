@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from featcodec.container.group import GroupHeader, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.part import Part
 from featcodec.container.reader import Reader
 from featcodec.container.sections import SECTION, SIGNATURE_BYTES
 from featcodec.container.wire import Builder, Cursor
@@ -56,7 +57,7 @@ def resealed(data: bytes, section: int, place: int, change: Callable[[int], int]
 
 def _length(data: bytes, start: int) -> int:
     """Return how long the section is that starts there, without its checksum."""
-    return SECTION.size + SECTION.unpack_from(data, start)[2]
+    return SECTION.size + SECTION.unpack_from(data, start)[1]
 
 
 def with_byte(data: bytes, section: int, place: int, value: int) -> bytes:
@@ -75,25 +76,26 @@ def rewrite(
     group: Change = lambda header: header,
     rows: Callable[[list[bytes]], None] | None = None,
     profile: bytes | None = None,
-    version: tuple[int, int] | None = None,
+    payload: Callable[[bytes], bytes] = lambda payload: payload,
     blobs: int = 3,
 ) -> bytes:
-    """Write a file anew with another group with loss, first ROWS, profile or version.
+    """Write a file anew with another group with loss, first ROWS or profile.
+
+    `payload` changes what is packed of the headers of groups.
 
     The fields of ROWS are fine step, so many blobs (exceptions, hyper-latents, latents; or
     exceptions and gains), and the rest.
     """
     source, out = Reader(io.BytesIO(data), "sound"), io.BytesIO()
     writer = LaxWriter(out)
-    writer.needs(version or source.version)
     for position, (kind, _) in enumerate(source.index.sections):
-        payload = source.section(position, kind)
+        data = source.section(position, kind)
         if kind == b"GRUP":
-            header = GroupHeader.unpack(payload)
-            payload = group(header).pack() if header.lossy else payload
+            header = GroupHeader.unpack(data)
+            data = payload(group(header).pack() if header.lossy else data)
         elif position == 0 and rows:
-            payload = _with_fields(payload, rows, blobs)
-        writer.section(kind, payload)
+            data = _with_fields(data, rows, blobs)
+        writer.section(kind, data)
     digests = source.index.profiles if profile is None else [hashlib.sha256(profile).digest()]
     writer.index.profiles, writer.index.tensors = digests, source.index.tensors
     writer.index.metadata, writer.index.cuts = source.index.metadata, source.index.cuts
@@ -136,15 +138,22 @@ def header_of(data: bytes) -> tuple[int, bytes, GroupHeader]:
 
 
 def unknown_transform(data: bytes, code: int) -> bytes:
-    """Give a model a transform code that its version does not know."""
+    """Give a model a transform code that there is not."""
     number, payload, header = header_of(data)
     place = payload.rindex(header.lossy.parts[0].model.pack())
     return with_byte(data, number, SECTION.size + place, code)
 
 
-def with_flags(data: bytes, flags: int) -> bytes:
-    """Give a group other flags, which lie where a header with another flag differs."""
-    number, payload, header = header_of(data)
-    other = lossy(clamp=not header.lossy.clamp)(header).pack()
-    place = next(i for i, (a, b) in enumerate(zip(payload, other, strict=True)) if a != b)
-    return with_byte(data, number, SECTION.size + place, flags)
+def with_flags(data: bytes, flags: int, coding: int | None = None) -> bytes:
+    """Give groups other flags, and maybe another coding."""
+
+    def change(payload: bytes) -> bytes:
+        cursor, out = Cursor(payload), Builder()
+        stated = cursor.u8()
+        out.u8(stated if coding is None else coding)
+        out.u8(cursor.u8())
+        cursor.varint()
+        out.varint(flags)
+        return bytes(out + cursor.rest())
+
+    return rewrite(data, payload=change)

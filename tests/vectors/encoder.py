@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -18,11 +18,6 @@ from .store import VECTORS, Vector, valid
 
 PER = 1 << 12  # values of a row group, so that small vectors have several
 
-# Vectors of encoders that are gone: nothing makes them any more.
-RETIRED = {"021-line", "022-tokens", "023-tokens-in-row-groups"}
-RETIRED |= {"110-context-relu", "111-context-signed", "112-context-exceptions"}
-RETIRED |= {"113-context-blocks"}
-
 Tensors = dict[str, np.ndarray]
 NCHW, NLD, NDL = ({"layout": axes} for axes in ("NCHW", "NLD", "NDL"))
 
@@ -36,13 +31,17 @@ class Encoded:
     options: dict[str, Any] = field(default_factory=dict)  # of `save`
     profile: str | None = None  # below VECTORS
     shows: Callable[[GroupHeader], bool] = lambda _: True
-    dependent: bool = False
+    dependent: bool | None = None  # always along a trellis, or never
+    lossy: bool = False  # even where bit for bit is smaller
 
     def make(self) -> bytes:
         with ExitStack() as stack:
             stack.enter_context(internals.row_groups(PER))
-            if self.dependent:
-                stack.enter_context(internals.trellis_always())
+            if self.dependent is not None:
+                asked = internals.trellis_always if self.dependent else internals.without_trellis
+                stack.enter_context(asked())
+            if self.lossy:
+                stack.enter_context(internals.lossy_always())
             known = None if self.profile is None else VECTORS / self.profile
             return fc.save(self.tensors, self.metadata, profile=known, **self.options)
 
@@ -98,13 +97,15 @@ def constants(header: GroupHeader) -> bool:
 
 def mode(*names: str) -> Callable[[GroupHeader], bool]:
     """Return whether a group is coded in one of some modes."""
-    return lambda header: header.lossy is None or header.lossy.transform in names
+    return lambda header: header.lossy is not None and header.lossy.transform in names
 
 
 def encoded() -> dict[str, Encoded]:
     """Return name -> vector; their profiles have to be there."""
     found = _plain() | _lossless() | _narrow() | _networks() | _maps() | _bounded() | _dependent()
-    return found | _repeated() | _refined() | _cut() | _of_task() | _weak() | _layers()
+    scalar = {name: replace(made, dependent=False) for name, made in found.items() if name < "170"}
+    found |= scalar | _repeated() | _refined() | _cut() | _of_task() | _weak() | _layers()
+    return found | _stacks()
 
 
 def _of_task() -> dict[str, Encoded]:
@@ -161,7 +162,7 @@ def worked_example() -> Encoded:
     features += ((-2, 2.2),)
     tensors = {"features": np.array(features, np.float32)}
     tensors["labels"] = np.array((3, 1, 1, 2, 0, 1, 3, 0), np.uint8)
-    return Encoded(tensors, {"layout": "ND"}, {"snr": 25, "transform": "linear"})
+    return Encoded(tensors, {"layout": "ND"}, {"snr": 25, "transform": "linear"}, lossy=True)
 
 
 def _lossless() -> dict[str, Encoded]:
@@ -241,11 +242,8 @@ def _maps() -> dict[str, Encoded]:
     ) -> Encoded:
         return Encoded({"x": array}, metadata, {"snr": snr, "transform": transform}, **more)
 
-    banded, context = (
-        {"shows": mode("banded")},
-        {"shows": mode("context", "context-v4", "context-means")},
-    )
-    curve, shaped = {"shows": is_corrected}, {"shows": mode("context", "context-means")}
+    banded, curve = {"shows": mode("banded")}, {"shows": is_corrected}
+    context = {"shows": mode("context", "context-means")}
     means = {"shows": mode("context-means")}
     sparse = np.maximum(np.random.default_rng(3).normal(size=(4, 8, 40, 40)).cumsum(3), 0)
     sparse = sparse.astype(np.float16)
@@ -264,8 +262,8 @@ def _maps() -> dict[str, Encoded]:
         "161-restored-signed": coded(cnn[:12], NCHW, 9, "context", **context),
         "162-restored-exceptions": coded(odd, NCHW, 15, "context", **context),
         "163-restored-blocks": coded(blocks, NCHW, 25, "context", **context),
-        "200-shapes-maps": coded(sparse, NCHW, 25, "context", **shaped),
-        "201-shapes-lines": coded(lines, {"layout": "NCL"}, 15, "context", **shaped),
+        "200-shapes-maps": coded(sparse, NCHW, 25, "context", **context),
+        "201-shapes-lines": coded(lines, {"layout": "NCL"}, 15, "context", **context),
         "342-means-maps": coded(weak, NCHW, 7, "context", **means),
         "343-means-lines": coded(
             weak.reshape(120, 8, 64), {"layout": "NCL"}, 7, "context", **means
@@ -277,7 +275,7 @@ def _maps() -> dict[str, Encoded]:
             "context",
             **means,
         ),
-        "202-shapes-volume": coded(volume, {"layout": "NCTHW"}, 15, "context", **shaped),
+        "202-shapes-volume": coded(volume, {"layout": "NCTHW"}, 15, "context", **context),
     }
 
 
@@ -297,7 +295,7 @@ def _bounded() -> dict[str, Encoded]:
         "132-predicted-lines": coded(waves((12, 5, 22, 1))[..., 0], NDL, 0.05, "predicted"),
         "133-predicted-exceptions": coded(odd, NCHW, 0.01, "predicted"),
         "134-split-peak": coded(np.minimum(sparse, 2)[:, :, 0], NCHW, 0.003, "split"),
-        "135-split-volume": coded(sparse, {"layout": "NCTHW"}, 0.02, "split"),
+        "135-split-volume": coded(sparse, {"layout": "NCTHW"}, 0.005, "split"),
     }
 
 
@@ -461,3 +459,34 @@ def _layers() -> dict[str, Encoded]:
         "352-layers": coded(stream.transpose(0, 2, 1, 3), "NLCD", 15),
         "353-layers-first": coded(unlike, "CLD", 20),
     }
+
+
+def _stacks() -> dict[str, Encoded]:
+    """A tensor for each layer, of several samples, of unlike scales, and with prefix tokens."""
+    rng = np.random.default_rng(36)
+    mixing = rng.normal(size=(8, 24))
+
+    def stream(tokens: int) -> np.ndarray:
+        steps = rng.normal(size=(5, tokens, 8)) * np.array([1, 0.3, 0.3, 0.2, 0.4])[:, None, None]
+        noise = rng.normal(size=(5, tokens, 24)) / 20
+        return ((steps.cumsum(axis=0) @ mixing) + noise).astype(np.float32)
+
+    one, pair = stream(150), (stream(75), stream(85))
+    maps = stream(10 * 17).reshape(5, 10, 17, 24)
+    unlike = one * np.array([1, 5, 2, 9, 1], np.float32)[:, None, None]
+    unlike[2, 8, 3] = np.nan
+    samples_first = {f"s{i}.layer_{j}": x[j] for i, x in enumerate(pair) for j in range(5)}
+    layers_first = {f"layer_{j}.s{i}": x[j] for j in range(5) for i, x in enumerate(pair)}
+    blocks = {f"block_{j}": x for j, x in enumerate(maps)}
+    return {
+        "360-stack": _stacked({f"layer_{j}": x for j, x in enumerate(unlike)}, "LD", 20),
+        "361-stacks": _stacked(samples_first, "LD", 15),
+        "362-stacks-apart": _stacked(layers_first, "LD", 15),
+        "363-stack-with-prefix": _stacked(blocks, "NLD:1+4x4", 12),
+    }
+
+
+def _stacked(tensors: Tensors, layout: str, snr: float) -> Encoded:
+    return Encoded(
+        tensors, {"layout": layout}, {"snr": snr}, shows=lambda header: bool(header.lossy.stacks)
+    )

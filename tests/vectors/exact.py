@@ -12,7 +12,6 @@ import numpy as np
 import featcodec.numpy as fc
 from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
-from featcodec.container.sections import V1, V4
 from featcodec.container.wire import Builder, Cursor
 from featcodec.container.writer import Writer
 from featcodec.entropy import bins, planes
@@ -85,11 +84,10 @@ def rows_by_hand(
     return crc + b"\3" + bins.encode(numbers, cells, low, model)
 
 
-def file_of(rows: dict[str, list[bytes]], version: tuple[int, int] = V4) -> bytes:
+def file_of(rows: dict[str, list[bytes]]) -> bytes:
     """Return a file of a tensor of each type, of row groups of PER elements but the last: 90."""
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(version)
     headers = []
     for dtype, payloads in rows.items():
         elements, first = PER * (len(payloads) - 1) + 90, len(writer.index.sections)
@@ -165,10 +163,6 @@ def faults() -> dict[str, tuple[str, bytes]]:
     assert fc.load(file_of({"F16": [crc + packed]}))
     twice = array("prefixes", 1, int(model.prefixes[0]))
     return {
-        "bins-old-version": (
-            "bins in a file of major version 1",
-            file_of({"F16": [rows()]}, V1),
-        ),
         "bins-twice": ("a prefix twice", having(**twice)),
         "bins-too-large": (
             "a prefix that leaves no room for the low bits",
@@ -204,10 +198,6 @@ def faults() -> dict[str, tuple[str, bytes]]:
         ),
         "plane-levels": ("levels whose stream does not end", plane(lambda levels: levels[:-4])),
         "plane-words": ("a plane of 90 elements, and words of 94", plane(elements=94)),
-        "packed-old-version": (
-            "packed elements in a file of major version 3",
-            file_of({"F16": [crc + packed]}, (3, 0)),
-        ),
         "packed-longer": (
             "packed elements, one too many",
             file_of({"F16": [crc + zlib.compress(elements + b"\0\0")]}),
@@ -227,7 +217,7 @@ def plane(change: Callable[[bytes], bytes] = lambda levels: levels, elements: in
     levels, rest = coded[2 : 2 + coded[1]], coded[2 + coded[1] :]
     levels = change(levels)
     crc = struct.pack("<I", zlib.crc32(values[:90].tobytes()))
-    return file_of({"U8": [crc + bytes((planes.CODED, len(levels))) + levels + rest]}, V1)
+    return file_of({"U8": [crc + bytes((planes.CODED, len(levels))) + levels + rest]})
 
 
 def _blob(data: bytes) -> bytes:

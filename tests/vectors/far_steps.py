@@ -7,8 +7,10 @@ import numpy as np
 
 from featcodec.coding.model import pack_scales
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
+from featcodec.container.part import Part
 from featcodec.container.writer import Writer
 from featcodec.entropy import family, symbols
 

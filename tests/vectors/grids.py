@@ -9,8 +9,8 @@ import numpy as np
 from featcodec.align.grids import GroupGrid
 from featcodec.align.layout import Layout
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy
-from featcodec.container.sections import V4
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.wire import Builder
 from featcodec.container.writer import Writer
 from featcodec.entropy import symbols
@@ -33,7 +33,6 @@ def file_of(header: Lossy, made: Callable[[tuple[int, ...], int], Iterable[Coded
     grid = GroupGrid(Layout(header.layout, header.prefix, header.grid), [SHAPE], block)
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(V4)
     for first in range(0, grid.slabs, PER):
         arrays: list[Coded] = []
         for (_, sizes), boxes in grid.boxes(first, min(first + PER, grid.slabs)).items():
@@ -43,7 +42,6 @@ def file_of(header: Lossy, made: Callable[[tuple[int, ...], int], Iterable[Coded
         rows.varint(0)
         writer.section(b"ROWS", bytes(rows + symbols.encode(arrays)))
     group = GroupHeader("F32", grid.slabs, PER, 0, 1.0, np.nan, header)
-    writer.needs(group.version)
     writer.section(b"GRUP", group.pack())
     writer.index.tensors = [index.TensorEntry("x", "F32", SHAPE, 0)]
     writer.finish()

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
-from featcodec.container.sections import SECTION, V6
+from featcodec.container.part import Part
+from featcodec.container.sections import SECTION
 from featcodec.entropy import integers, located, symbols
 from featcodec.entropy.interpolation import NEAR, PASSES, SPREADS, Interpolator, Weights
 from featcodec.entropy.located import CLASSES, NUMBERS
@@ -20,7 +22,7 @@ from featcodec.modes.interpolated.part import KINDS, Own, sorted_runs
 
 from . import grids
 from .contexts import entry_of
-from .edit import PLAIN, LaxWriter, damaged, header_of, lossy, rewrite, signed, with_model
+from .edit import PLAIN, LaxWriter, damaged, header_of, lossy, rewrite, with_model
 from .store import Vector, fault, sound, valid
 
 SIZE = 3  # channels
@@ -117,29 +119,26 @@ def faults() -> Iterator[Vector]:
         return other
 
     bare = {"fields": fields, "scales": b"", "tables": b""}
-    profile, of_profile = entry_of("interpolated", 6, **bare)
-    yield fault(
-        "interpolated-old-version", "transform 8 in a file of major version 5", signed(maps, 5)
-    )
-    yield fault("interpolated-entry", "transform 8 in an entry of a profile", of_profile, profile)
+    profile, of_profile = entry_of("interpolated", **bare)
+    yield fault("interpolated-entry", "interpolated in an entry", of_profile, profile)
     yield fault(
         "interpolated-dependent",
-        "transform 8 with dependent quantisation",
+        "transform interpolated with dependent quantisation",
         rewrite(maps, lossy(dependent=True)),
     )
     yield fault(
         "interpolated-reflector",
-        "transform 8 with a reflector, of zeros",
+        "transform interpolated with a reflector, of zeros",
         rewrite(maps, with_model(reflectors=1)),
     )
     yield fault(
         "interpolated-scales",
-        "transform 8 with scales",
+        "transform interpolated with scales",
         rewrite(maps, with_model(scales=b"\0\0\0")),
     )
     yield fault(
         "interpolated-tables",
-        "transform 8 with a table",
+        "transform interpolated with a table",
         rewrite(maps, with_model(tables=bytes((2, 1, 0, 90, 140, 128, 128, 0)))),
     )
     yield fault("interpolated-axis", "an axis of 2", with_fields(axis=2))
@@ -198,7 +197,6 @@ def of_many_channels() -> bytes:
     header = Lossy(**PLAIN | {"layout": "LD"}, parts=(Part("interpolated", model),))
     out = io.BytesIO()
     writer = LaxWriter(out)
-    writer.needs(V6)
     writer.section(b"ROWS", b"\x80\0" + symbols.encode([]))
     writer.section(b"GRUP", GroupHeader("F32", 1, 1, 0, 1.0, np.nan, header).pack())
     writer.index.tensors = [index.TensorEntry("x", "F32", (1, MANY), 0)]

@@ -10,11 +10,10 @@ from featcodec.container.index import TensorEntry
 from featcodec.container.joining import Coded, join
 from featcodec.container.reader import Reader
 from featcodec.container.repeats import RepeatedRows
-from featcodec.container.sections import V5, V6
 from featcodec.entropy import exact
 
 from .cuts import RawIndex, raw
-from .edit import LaxWriter, signed
+from .edit import LaxWriter
 from .store import Vector, fault, sound, valid
 
 SOURCES = {
@@ -35,7 +34,6 @@ def samples(cuts: bytes) -> bytes:
     """Return a file of one tensor of two sample axes bit for bit, whose last row is repeated."""
     out = io.BytesIO()
     writer = LaxWriter(out)
-    writer.needs(V6)
     writer.index = RawIndex(raw=cuts)
     numbers = np.arange(7, dtype="<u4")
     writer.section(b"ROWS", exact.ExactEncoder(True).encode(numbers))
@@ -52,6 +50,5 @@ def made() -> Iterator[Vector]:
         yield valid(name, twice(sound(source)))
     outer = samples(raw(1, 0, 2, 1, 1, 0, 0))
     yield valid("313-outer-samples-by-hand", outer)
-    yield fault("outer-samples-old-version", "a cut of samples in 5.0", signed(outer, V5[0]))
     inner = samples(raw(1, 0, 0, 2, 2, 2, 0))
     yield fault("cuts-inner-samples", "a cut along the inner of two sample axes", inner)

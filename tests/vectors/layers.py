@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from featcodec.container.sections import V6
 from featcodec.entropy import integers
 from featcodec.modes.layered import LayeredFields
 from featcodec.modes.linear import runs
 from featcodec.transform import householder
 
-from .edit import rewrite, signed, with_model
+from .edit import rewrite, with_model
 from .store import Vector, fault, sound, valid
 
 CHANNELS = 64
@@ -39,7 +38,6 @@ def faults(map_: bytes, ours: bytes) -> dict[str, tuple[str, bytes]]:
     many = LayeredFields(b"", (0,) * 257, (b"",) * 257)
     short = LayeredFields(integers.pack(np.ones(8, np.int64)), counts, bases)
     return {
-        "layers-old-version": ("transform 12 in 5.0", signed(ours, 5)),
         "layers-one": ("one layer", with_layers(map_, few)),
         "layers-many": ("257 layers", with_layers(map_, many)),
         "layers-uneven": ("5 layers of 64 channels", with_layers(map_, five)),
@@ -69,4 +67,4 @@ def fields() -> LayeredFields:
 def with_layers(data: bytes, fields: LayeredFields, **more: object) -> bytes:
     """Return a file of a model with layers."""
     model = {"reflectors": 0, "basis": b""} | more
-    return rewrite(data, with_model(transform="layered", fields=fields, **model), version=V6)
+    return rewrite(data, with_model(transform="layered", fields=fields, **model))

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
-from featcodec.container.sections import V3
+from featcodec.container.part import Part
 from featcodec.entropy import symbols
 
 from . import raw
@@ -47,7 +48,7 @@ def made() -> Iterator[Vector]:
     }
     for name, (shape, header) in cases.items():
         kind = raw.U8 if header.dtype == "U8" else raw.F32
-        groups = [raw.section(b"ROWS", 1, b""), raw.section(b"GRUP", 1, header.pack())]
+        groups = [raw.section(b"ROWS", b""), raw.section(b"GRUP", header.pack())]
         yield fault(name, name.replace("-", " "), raw.one(kind, shape, *groups), kind="limits")
     profile = many_latents()
     yield fault(
@@ -73,7 +74,6 @@ def picture_of(profile: bytes) -> bytes:
     header = Lossy(**PLAIN | {"profile": 0}, parts=(Part("none", Model("none")),), neural=True)
     out = io.BytesIO()
     writer = LaxWriter(out)
-    writer.needs(V3)
     writer.section(b"ROWS", bytes([128, 0, 0, 0]) + symbols.encode([]))
     writer.section(b"GRUP", GroupHeader("F8_E4M3", 514, 514, 0, 1.0, np.nan, header).pack())
     writer.profile(hashlib.sha256(profile).digest())

@@ -8,12 +8,11 @@ import numpy as np
 
 from featcodec import Profile
 from featcodec.container.group import GroupHeader
-from featcodec.container.sections import V6
 from featcodec.container.wire import Builder
 from featcodec.entropy import integers
 from featcodec.transform import householder
 
-from .edit import lossy, rewrite, signed, with_model
+from .edit import lossy, rewrite, with_model
 from .store import Vector, fault, sound, stored, valid
 
 CHANNELS = 64
@@ -27,9 +26,6 @@ def made() -> Iterator[Vector]:
     ours = with_runs(map_, runs)
     yield valid("220-low-rank-by-hand", ours)
     yield valid("221-low-rank-empty", with_basis(map_, b"", 3))
-    yield fault(
-        "low-rank-old-version", "transform 10 in a file of major version 5", signed(ours, 5)
-    )
     yield fault("low-rank-run-0", "a run without a reflector", with_runs(map_, RUNS))
     too_many = with_runs(map_, runs, sum(runs) - 1)
     yield fault("low-rank-run-long", "a run of more reflectors than are left", too_many)
@@ -37,14 +33,9 @@ def made() -> Iterator[Vector]:
     behind = with_basis(map_, packed(runs) + b"\1", sum(runs))
     yield fault("low-rank-run-behind", "a byte behind the last run", behind)
     profile = of_entries(stored("digits.fcp"))
-    data = rewrite(of_profile, profile=profile, version=V6)
-    linear = "a part that states transform 1 for an entry of transform 10"
+    data = rewrite(of_profile, profile=profile)
+    linear = "a part that states transform linear for an entry of transform low-rank"
     yield fault("low-rank-entry-linear", linear, data, profile)
-    older = signed(profile, 5)
-    data = rewrite(of_profile, as_low_rank, profile=older)
-    yield fault(
-        "low-rank-entry-old-version", "transform 10 in a profile of major version 5", data, older
-    )
 
 
 def packed(runs: Sequence[int]) -> bytes:
@@ -65,7 +56,7 @@ def with_runs(data: bytes, runs: Sequence[int], reflectors: int | None = None) -
 
 def with_basis(data: bytes, basis: bytes, reflectors: int) -> bytes:
     change = with_model(**LOW_RANK, reflectors=reflectors, basis=basis)
-    return rewrite(data, change, version=V6)
+    return rewrite(data, change)
 
 
 def of_entries(data: bytes) -> bytes:

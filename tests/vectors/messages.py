@@ -1,8 +1,7 @@
 """Messages (SPEC §9.1): those that an encoder makes, and faulty ones.
 
 A valid one has the message (`in.msg`), the stored elements that it decodes to (`out.npy`) and their
-type (`expect.json`); all are of the profile `digits.fcp`. `cnn` and `vit` are of version 1, which
-is written no more, those along a trellis of version 3.
+type (`expect.json`); all are of the profile `digits.fcp`.
 """
 
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import numpy as np
 
 from featcodec import Codec, Profile
 from featcodec.arrays import to_stored
-from featcodec.coding.message_head import DEPENDENT, EXCEPTIONS, SHIFTED, UNCLAMPED, Head
+from featcodec.coding.message_head import DEPENDENT, EXCEPTIONS, LOSSLESS, SHIFTED, UNCLAMPED, Head
 from featcodec.container.wire import Cursor
 
 from .features import digits
@@ -80,8 +79,8 @@ def faults(message: bytes, odd: bytes, exact: bytes) -> dict[str, tuple[str, byt
     many = tuple(1 << 20 if axis == 0 else n for axis, n in enumerate(head.shape))
     return {
         "330-other-profile": ("made with another profile", changed(tag=b"\0\0")),
-        "331-version": ("an unknown version of messages", changed(version=4)),
-        "332-version-1": ("the seeds of version 1", changed(version=1, tag=b"")),
+        "331-version": ("an unknown version of messages", bytes([message[0] + 32]) + message[1:]),
+        "332-draft": ("a draft", bytes([message[0] - 32]) + message[1:]),
         "333-integers": ("the type is no floating one", changed(dtype="I32")),
         "334-other-type": ("the head is not the one coded", changed(dtype="BF16")),
         "335-other-shape": ("the head is not the one coded", changed(shape=(1, 64, 2, 8))),
@@ -100,8 +99,8 @@ def faults(message: bytes, odd: bytes, exact: bytes) -> dict[str, tuple[str, byt
         "348-exact-many-values": ("more values than 2^24", exactly(shape=(1 << 40,))),
         "349-exact-trailing": ("bytes too many", exact + b"\0"),
         "350-exact-with-loss": ("bit for bit, but not said to be", exactly(flags=0, tag=head.tag)),
-        "352-exact-trellis": ("never bit for bit in that version", exactly(version=DEPENDENT)),
-        "353-trellis": ("the head is not the one coded", changed(version=DEPENDENT)),
+        "352-exact-trellis": ("bit for bit along a trellis", exactly(flags=LOSSLESS | DEPENDENT)),
+        "353-trellis": ("the head is not the one coded", changed(flags=DEPENDENT)),
         "351-exact-shape": ("2^60 without the axis of length 0", exactly(shape=(0, 1 << 60))),
     }
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from featcodec.container.flags import Flags
 from featcodec.container.group import GroupHeader
-from featcodec.container.sections import SECTION, V5, V6
 from featcodec.entropy import integers
 from featcodec.modes.weighted import WeightedFields
 
-from .edit import Change, header_of, lossy, rewrite, signed, with_byte, with_model
+from .edit import Change, lossy, rewrite, with_flags, with_model
 from .store import Vector, fault, sound, stored, valid
 
 CHANNELS = 5  # of the model by hand, which has four reflectors
@@ -20,22 +20,14 @@ CHANNELS = 5  # of the model by hand, which has four reflectors
 def made() -> Iterator[Vector]:
     maps, of_profile = map(sound, ("122-banded-cut", "250-task-maps"))
     profile = stored("task.fcp")
-    by_hand = rewrite(maps, weighted(16), version=V6)
+    by_hand = rewrite(maps, weighted(16))
     yield valid("253-weighted-by-hand", by_hand)
-    yield valid("254-task-snr-alone", rewrite(maps, stating(-3.5), version=V6))
+    yield valid("254-task-snr-alone", rewrite(maps, stating(-3.5)))
     for name, base, *profiles in (
         ("255-task-rows", "190-repeated-tokens"),
         ("256-task-network", "104-network-least", "least.fcp"),
     ):
-        yield valid(name, rewrite(sound(base), stating(12.0), version=V6), *profiles)
-    yield fault("weighted-old-version", "a task metric in a file of version 5", signed(by_hand, 5))
-    old = signed(profile, 5, 1)
-    yield fault(
-        "weighted-entry-old-version",
-        "a task metric in a profile of version 5",
-        rewrite(of_profile, profile=old),
-        old,
-    )
+        yield valid(name, rewrite(sound(base), stating(12.0)), *profiles)
     for name in ("linear", "banded"):
         reason = f"a part that states another transform, {name}, for an entry with a metric"
         data = rewrite(of_profile, stated_as(name))
@@ -49,21 +41,19 @@ def made() -> Iterator[Vector]:
         "weighted-recommended-nan": ("a recommended task SNR of NaN", {"recommended": math.nan}),
     }
     for name, (reason, changes) in faults.items():
-        data = rewrite(maps, weighted(**({"bands": 2} | changes)), version=V6)
+        data = rewrite(maps, weighted(**({"bands": 2} | changes)))
         yield fault(name, reason, data)
-    yield fault(
-        "task-snr-old-version",
-        "a task SNR in a file of version 5",
-        rewrite(maps, stating(3.0), version=V5),
-    )
     for name, snr in (("infinite", math.inf), ("nan", math.nan)):
-        data = rewrite(maps, stating(snr), version=V6)
+        data = rewrite(maps, stating(snr))
         yield fault(f"task-snr-{name}", f"a task SNR that is {name}", data)
-    stated = rewrite(maps, stating(3.0), version=V6)
-    number, *_ = header_of(stated)
-    for name, coding in (("lossless", 8), ("lossless-rows", 12), ("network-rows", 14)):
-        data = with_byte(stated, number, SECTION.size, coding)
-        yield fault(f"task-snr-{name}", f"a coding of {coding}", data)
+    stated = rewrite(maps, stating(3.0))
+    for name, coding, flags in (
+        ("lossless", 0, Flags.TASK_SNR),
+        ("lossless-rows", 0, Flags.TASK_SNR | Flags.REPEATS),
+        ("network-rows", 2, Flags.TASK_SNR | Flags.REPEATS),
+    ):
+        data = with_flags(stated, flags, coding)
+        yield fault(f"task-snr-{name}", f"flags {flags:d} with coding {coding}", data)
 
 
 def weighted(bands: int, beyond: int = 0, gain: int = 0, recommended: float = 0.0) -> Change:

@@ -12,16 +12,17 @@ from safetensors.numpy import save
 from bitstream_spec import reference_decoder as reference
 from featcodec import Profile
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
 from featcodec.container.network import Network
-from featcodec.container.sections import V3
+from featcodec.container.part import Part
 from featcodec.container.wire import Builder
 from featcodec.container.writer import Writer
 from featcodec.entropy import family, integers, symbols
 from featcodec.entropy.tables import Table
 
-from .edit import PLAIN, lossy, rewrite, signed
+from .edit import PLAIN, lossy, rewrite
 from .store import Vector, fault, sound, stored, valid
 
 LARGEST = 4096  # hyper-latent
@@ -116,7 +117,6 @@ def picture(profile: bytes, largest: int, step: float = 0.5) -> bytes:
     )
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(V3)
     writer.section(b"ROWS", bytes(rows))
     writer.section(b"GRUP", GroupHeader("F32", 21, 21, 0, 1.0, np.nan, header).pack())
     writer.profile(hashlib.sha256(profile).digest())
@@ -159,7 +159,6 @@ def faulty_files(least: bytes) -> Iterator[Vector]:
         fields[3] = b""
 
     cases = {
-        "network-old-version": ("coding 2 in a file of major version 1", signed(maps, 1)),
         "network-coding-1": (
             "pictures in a group of coding 1",
             rewrite(maps, lossy(neural=False)),

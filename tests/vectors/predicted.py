@@ -9,9 +9,11 @@ import numpy as np
 
 from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
-from featcodec.container.sections import SECTION, V4
+from featcodec.container.part import Part
+from featcodec.container.sections import SECTION
 from featcodec.container.wire import Builder
 from featcodec.entropy import family, integers, symbols
 from featcodec.entropy.prediction import Prediction, pass_of
@@ -20,7 +22,7 @@ from featcodec.modes.predicted import PredictedFields
 from featcodec.modes.predicted.coder import pack_weights
 
 from . import grids
-from .edit import PLAIN, LaxWriter, damaged, header_of, lossy, rewrite, signed, with_model
+from .edit import PLAIN, LaxWriter, damaged, header_of, lossy, rewrite, with_model
 from .store import Vector, fault, sound, valid
 
 MANY = 5794  # channels, the fewest with more than 2^24 weights of each other
@@ -49,11 +51,8 @@ def made() -> Iterator[Vector]:
 
     yield valid("136-predicted-by-hand", ours)
     yield fault(
-        "predicted-old-version", "transform 4 in a file of major version 3", signed(maps, 3)
-    )
-    yield fault(
         "predicted-reflector",
-        "transform 4 with a reflector, of zeros",
+        "transform predicted with a reflector, of zeros",
         rewrite(maps, with_model(reflectors=1)),
     )
     yield fault(
@@ -70,7 +69,7 @@ def made() -> Iterator[Vector]:
     yield fault("predicted-many", "weights of 5,794 channels", of_many_channels())
     yield fault(
         "predicted-dependent",
-        "transform 4 with dependent quantisation",
+        "transform predicted with dependent quantisation",
         rewrite(maps, lossy(dependent=True)),
     )
     yield fault(
@@ -138,7 +137,6 @@ def of_many_channels() -> bytes:
     header = Lossy(**PLAIN, parts=(Part("predicted", model),))
     out = io.BytesIO()
     writer = LaxWriter(out)
-    writer.needs(V4)
     writer.section(b"ROWS", b"\x80\0" + symbols.encode([]))
     writer.section(b"GRUP", GroupHeader("F32", 1, 1, 0, 1.0, np.nan, header).pack())
     writer.index.tensors = [index.TensorEntry("x", "F32", (1, MANY), 0)]

@@ -5,38 +5,45 @@ import struct
 import zlib
 from collections.abc import Sequence
 
-from featcodec.container.sections import SECTION, signature
+from featcodec.container.sections import END, END_BYTES, SECTION, signature
 from featcodec.container.wire import Builder
 
 U8, U64, F32, F4 = 1, 7, 13, 21
 
 
-def section(kind: bytes, flags: int, payload: bytes) -> bytes:
-    head = SECTION.pack(kind, flags, len(payload))
+def section(kind: bytes, payload: bytes) -> bytes:
+    head = SECTION.pack(kind, len(payload))
     return head + payload + struct.pack("<I", zlib.crc32(payload, zlib.crc32(head)))
 
 
 # A fine step, no exceptions, no symbols.
-ROWS = section(b"ROWS", 1, b"\x80\0\0" + bytes(4))
+ROWS = section(b"ROWS", b"\x80\0\0" + bytes(4))
 
 
 def file(
     sections: Sequence[bytes],
     index: bytes,
     stated: int | None = None,
-    critical: tuple[int, int] = (1, 1),
 ) -> bytes:
-    """Return a file of format 1.0 with an index, whose stated length may be false.
-
-    INDX and END are `critical`, or not.
-    """
-    out = signature(0, (1, 0)) + b"".join(sections)
+    """Return a file with an index, whose stated length may be false."""
+    out = signature(0) + b"".join(sections)
     payload = Builder()
     payload.varint(len(index) if stated is None else stated)
     payload += zlib.compress(index, 9)
-    whole = out + section(b"INDX", critical[0], bytes(payload))
-    end = struct.pack("<QQ", len(out), len(whole) + 36)
-    return whole + section(b"END ", critical[1], end)
+    behind = section(b"INDX", bytes(payload))
+    return out + behind + end(len(out), behind)
+
+
+def end(before: int, behind: bytes) -> bytes:
+    """Return the end marker behind an index that has so many bytes before it."""
+    return section(b"END ", END.pack(before + len(behind) + END_BYTES, len(behind)))
+
+
+def index_in(data: bytes) -> bytes:
+    """Return the payload of INDX in a file."""
+    size, length = END.unpack(data[-4 - END.size : -4])
+    start = size - END_BYTES - length
+    return data[start + SECTION.size : start + length - 4]
 
 
 def index(
@@ -75,9 +82,11 @@ def exact(slabs: int, per: int = 0, first: int = 0, kind: int = U8) -> bytes:
     out = Builder()
     out.u8(0)
     out.u8(kind)
+    out.varint(0)
     out.varints([slabs, per or max(slabs, 1), first])
-    out += struct.pack("<dd", math.inf, 0)
-    return section(b"GRUP", 1, bytes(out))
+    out.real(math.inf)
+    out.real(0)
+    return section(b"GRUP", bytes(out))
 
 
 def lossy(
@@ -92,20 +101,24 @@ def lossy(
     out = Builder()
     out.u8(1)
     out.u8(F32)
+    out.varint(0)
     out.varints([slabs, per or max(slabs, 1), first])
-    out += struct.pack("<dd", 1, math.nan)
-    out.u8(0)
+    for number in (1, math.nan):
+        out.real(number)
     out.blob(layout)
+    out.u8(0)
     out.varint(0)
     out.u8(len(grid))
     out.varints(grid)
-    out += struct.pack("<dd", 0, 0)
+    for number in (0, 0):
+        out.real(number)
     out.varint(0)
-    out += struct.pack("<ddd", 0, 1, 1)
+    for number in (0, 1, 1):
+        out.real(number)
     out.svarint(1000)  # so large a step that no latent is coded
-    out += b"\0\0\0"
+    out += b"\0\0"
     out.blob(model)
-    return section(b"GRUP", 1, bytes(out))
+    return section(b"GRUP", bytes(out))
 
 
 def model(block: Sequence[int] = (), reflectors: int = 0, blobs: Sequence[bytes] = ()) -> bytes:

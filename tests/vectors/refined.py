@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from featcodec.container.sections import V5, V6
 from featcodec.entropy.swaps import Swaps
 
-from .edit import lossy, rewrite, signed
+from .edit import lossy, rewrite
 from .exact import file_of
 from .store import Vector, fault, sound
 
@@ -18,7 +17,6 @@ SOUND, LOGARITHMIC = "210-refined-values", "211-refined-logarithms"
 
 def made() -> Iterator[Vector]:
     refined, logarithmic = sound(SOUND), sound(LOGARITHMIC)
-    yield fault("refined-old-version", "refinements in a file of 5.0", signed(refined, 5))
     changes = {
         "refined-mean": ("a mean of 1", lossy(mean=1.0)),
         "refined-deviation": ("a deviation of 2", lossy(std=2.0)),
@@ -55,17 +53,14 @@ def made() -> Iterator[Vector]:
 def _swapped() -> Iterator[Vector]:
     numbers = np.arange(90, dtype="<u2") * 700
 
-    def file(
-        distance: int = 3, phase: int = 1, channels: int = 5, version: tuple[int, int] = V6
-    ) -> bytes:
+    def file(distance: int = 3, phase: int = 1, channels: int = 5) -> bytes:
         swaps = Swaps(distance, phase, np.arange(7, 7 + 5, dtype="<u2") * 700)
         packed = swaps.pack()
         packed = bytes([distance, phase, channels]) + packed[3:]
         crc = struct.pack("<I", zlib.crc32(numbers.tobytes()))
         planes = b"".join(b"\0" + part.tobytes() for part in numbers.view("u1").reshape(-1, 2).T)
-        return file_of({"U16": [crc + b"\5" + packed + planes]}, version)
+        return file_of({"U16": [crc + b"\5" + packed + planes]})
 
-    yield fault("swapped-old-version", "swapped numbers in a file of 5.0", file(version=V5))
     yield fault("swapped-distance", "a distance of 0", file(distance=0))
     yield fault("swapped-phase", "a phase behind all channels", file(phase=15))
     yield fault("swapped-channels", "a channel more than numbers", file(channels=6))

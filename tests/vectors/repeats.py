@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from featcodec.container.flags import Flags
 from featcodec.container.group import GroupHeader
 from featcodec.container.index import TensorEntry
 from featcodec.container.repeats import RepeatedRows
-from featcodec.container.sections import SECTION, V4, V5, V6
 from featcodec.container.wire import Builder, deflate
 from featcodec.entropy import exact, integers
 
-from .edit import LaxWriter, header_of, rewrite, with_byte
+from .edit import LaxWriter, header_of, rewrite, with_flags
 from .store import Vector, fault, sound
 
 LOSSY = "190-repeated-tokens"  # of one group
@@ -38,21 +38,18 @@ def bits(
     shapes: Shapes,
     listed: bytes,
     dtype: str = "F32",
-    version: tuple[int, int] = V5,
     rows: bytes | None = None,
 ) -> bytes:
     """Return a file of tensors bit for bit, of which so many elements are coded."""
     out = io.BytesIO()
     writer = LaxWriter(out)
-    writer.needs(version)
     kind = {"F32": "<u4", "F4": "<u1"}[dtype]
     numbers = np.arange(elements).astype(kind)
     writer.section(
         b"ROWS", exact.ExactEncoder(dtype == "F32").encode(numbers) if rows is None else rows
     )
-    head = GroupHeader(dtype, elements, elements, 0, np.inf, 0.0).pack()
-    out_of = Builder(head)
-    out_of[0] = 4
+    out_of = Builder(GroupHeader(dtype, elements, elements, 0, np.inf, 0.0).pack())
+    out_of[2] = Flags.REPEATS
     out_of.blob(layout.encode())
     out_of.blob(listed)
     writer.section(b"GRUP", bytes(out_of))
@@ -88,13 +85,9 @@ def constant_rows() -> dict[str, tuple[str, bytes]]:
     """Return faults of constant rows: of the last of three rows of four elements."""
 
     def one(listed: Sequence[int], **changes: Any) -> bytes:
-        return one_run(**{"version": V6, "listed": packed(0, listed, 1)} | changes)
+        return one_run(**{"listed": packed(0, listed, 1)} | changes)
 
     return {
-        "constant-rows-old-version": (
-            "constant rows in 5.0",
-            one((2, 1, 0, 7), version=V5),
-        ),
         "constant-rows-missing": ("a distance of 0 without a constant", one((2, 1, 0))),
         "constant-rows-too-many": ("a constant too many", one((2, 1, 2, 7))),
         "constant-rows-too-large": ("a constant of 33 bits", one((2, 1, 0, 1 << 32))),
@@ -115,7 +108,6 @@ def constant_channels() -> dict[str, tuple[str, bytes]]:
         return rewrite(dead, change)
 
     return {
-        "constant-channels-old-version": ("constant channels in 5.0", rewrite(dead, version=V5)),
         "constant-channels-order": ("channels that do not ascend", having((3, 0), (3, 0))),
         "constant-channels-beyond": ("a channel that there is not", having((3, 0), (4096, 0))),
         "constant-channels-too-large": ("an element of 33 bits", having((3, 1 << 32))),
@@ -134,7 +126,6 @@ def gains() -> dict[str, tuple[str, bytes]]:
 
     count = 6 * 17  # tokens
     return {
-        "gains-old-version": ("gains in 5.0", rewrite(loud, version=V5)),
         "gains-too-large": ("a gain of 2^64.25", having(*[0] * (count - 1), 257)),
         "gains-fewer": ("gains of fewer tokens", having(*[0] * (count - 2), 4)),
     }
@@ -143,7 +134,7 @@ def gains() -> dict[str, tuple[str, bytes]]:
 def faults() -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
     lossy = sound(LOSSY)
-    number, _, header = header_of(lossy)
+    _, _, header = header_of(lossy)
     assert header.repeats is not None
     fewer = header.repeats
 
@@ -158,14 +149,10 @@ def faults() -> dict[str, tuple[str, bytes]]:
         **constant_rows(),
         **constant_channels(),
         **gains(),
-        "repeats-old-version": ("repeated rows in a file of 4.0", one_run(version=V4)),
-        "repeats-lossy-old-version": ("the same with loss", rewrite(lossy, version=V4)),
-        "repeats-coding-3": ("a coding of 3", with_byte(lossy, number, SECTION.size, 3)),
-        "repeats-network": ("a network and repeats", with_byte(lossy, number, SECTION.size, 6)),
+        "repeats-network": ("a network and repeats", with_flags(lossy, Flags.REPEATS, 2)),
         "repeats-none": ("a list of no runs", one_run(listed=packed(0, ()))),
         "repeats-whole": ("rows that are neither", one_run(listed=packed(2, (2, 1, 2)))),
         "repeats-no-rows": ("a run of no rows", one_run(listed=packed(0, (2, 0, 2)))),
-        "repeats-distance": ("a distance of 0", one_run(listed=packed(0, (2, 1, 0)))),
         "repeats-before": ("a row before the first", one_run(listed=packed(0, (2, 1, 3)))),
         "repeats-beyond": ("more rows than there are", one_run(listed=packed(0, (2, 2, 2)))),
         "repeats-far": ("2^64 - 1 new rows", one_run(listed=packed(0, ((1 << 64) - 1, 1, 1)))),

@@ -1,14 +1,15 @@
 """Faulty vectors of gains of tensors or samples."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from featcodec.container.sections import SECTION, V5
+from featcodec.container.flags import Flags
 from featcodec.container.slices import PackedGains
 from featcodec.entropy import integers
 
-from .edit import header_of, lossy, rewrite, with_byte
+from .edit import lossy, rewrite, with_flags
 from .store import Vector, fault, sound
 
 TENSORS, COUNT = "300-weak-tensors", 6
@@ -22,7 +23,6 @@ def made() -> Iterator[Vector]:
 def faults() -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
     weak = sound(TENSORS)
-    number, _, _ = header_of(weak)
 
     def having(exponents: Sequence[int], runs: int = 1) -> bytes:
         packed = integers.pack(np.array(exponents))
@@ -31,13 +31,15 @@ def faults() -> dict[str, tuple[str, bytes]]:
     rest = [0] * (COUNT - 1)
     many = rewrite(sound("302-weak-samples"), lossy(slices=PackedGains(True, 1 << 40, b"")))
     return {
-        "slices-old-version": ("gains of tensors in 5.0", rewrite(weak, version=V5)),
         "slices-too-large": ("a gain of a tensor of 2^(-513/16)", having([*rest, -513])),
         "slices-fewer": ("gains of fewer tensors", having([*rest[1:], -4])),
         "slices-no-runs": ("gains of no runs of channels", having([], 0)),
         "slices-uneven": ("5 runs of 12 channels", having([*rest, -4] * 5, 5)),
-        "slices-of-network": ("coding 18", with_byte(weak, number, SECTION.size, 18)),
-        "slices-of-task": ("coding 25", with_byte(weak, number, SECTION.size, 25)),
+        "slices-of-network": ("a network and gains", with_flags(weak, Flags.SLICES, 2)),
+        "slices-of-task": (
+            "a task and gains",
+            rewrite(weak, lambda header: replace(header, task_snr=3.0)),
+        ),
         "slices-refined": (
             "gains of a refined group",
             rewrite(sound("210-refined-values"), lossy(slices=PackedGains(False, 1, b""))),

@@ -7,15 +7,16 @@ from dataclasses import replace
 import numpy as np
 
 from featcodec.coding.model import pack_scales, pack_tables
-from featcodec.container.group import Lossy, Part
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
+from featcodec.container.part import Part
 from featcodec.entropy import split
 from featcodec.entropy.tables import Table, by_table
 from featcodec.modes.split import SplitFields
 
 from . import grids
 from .contexts import entry_of
-from .edit import PLAIN, rewrite, signed, with_model
+from .edit import PLAIN, rewrite, with_model
 from .store import Vector, fault, sound, valid
 
 TABLES = {14: Table(3, 0, 100, 90, (255, 255)), 200: Table(60, 2, 80, 140, (100, 110, 120))}
@@ -25,13 +26,12 @@ SCALES = np.array([[-30], [9], [88]])
 
 def made() -> Iterator[Vector]:
     maps, volume = sound("134-split-peak"), sound("135-split-volume")
-    profile, of_profile = entry_of("split", 4, fields=SplitFields())
+    profile, of_profile = entry_of("split", fields=SplitFields())
     yield valid("137-split-by-hand", by_hand())
-    yield fault("split-old-version", "transform 5 in a file of major version 3", signed(maps, 3))
-    yield fault("split-entry", "transform 5 in an entry of a profile", of_profile, profile)
+    yield fault("split-entry", "transform split in an entry of a profile", of_profile, profile)
     yield fault(
         "split-cube",
-        "transform 5 with blocks of three axes",
+        "transform split with blocks of three axes",
         rewrite(volume, with_model(block=(2, 9, 8))),
     )
     yield fault(
@@ -46,7 +46,7 @@ def made() -> Iterator[Vector]:
     yield fault("split-negative", "a kind of -2", by_hand(kind=-2))
     yield fault(
         "split-reflector",
-        "transform 5 with a reflector, of zeros",
+        "transform split with a reflector, of zeros",
         rewrite(maps, with_model(reflectors=1)),
     )
 

@@ -13,18 +13,17 @@ import numpy as np
 from featcodec.coding.from_header import grid_of, row_group_coder
 from featcodec.coding.model import pack_scales, pack_tables
 from featcodec.container import index
-from featcodec.container.group import GroupHeader, Lossy, Part
+from featcodec.container.group import GroupHeader
+from featcodec.container.lossy import Lossy
 from featcodec.container.model import Model
-from featcodec.container.sections import V4, V5
+from featcodec.container.part import Part
 from featcodec.container.writer import Writer
 from featcodec.encoding.row_group import RowGroupEncoder
 from featcodec.entropy import contexts, integers, shapes
 from featcodec.entropy import dependent_family as family
 from featcodec.entropy.tables import Table
-from featcodec.modes.context import ShapedFields, coder
-from featcodec.modes.mode import Fields
+from featcodec.modes.context import ContextFields, coder
 
-from .contexts import offsets_of
 from .edit import PLAIN
 
 ON_GRID = {"layout": "NLD", "prefix": 1, "upper": 2e9, "step": 0.5, "step_scale": -4}
@@ -65,19 +64,21 @@ def of_latents() -> bytes:
 
 def of_maps() -> bytes:
     """Code maps behind prefix tokens along chains."""
-    offsets = offsets_of(np.random.default_rng(11).integers(-128, 129, 144))
-    return _of_maps("context-v4", offsets, pack_tables(OF_MAPS), V4)
+    offsets = integers.pack(np.random.default_rng(11).integers(-128, 129, 144))
+    return _of_maps(ContextFields(offsets, coder.pack_tables(OF_MAPS)))
 
 
 def of_shapes() -> bytes:
     """Code the same with tables of shapes."""
     own = {number: table for number, table in OF_MAPS.items() if number < shapes.NUMBERS}
-    for number, quantiser, shape in itertools.product(range(6, 78, 3), range(-1, 2), range(18)):
+    for number, quantiser, shape in itertools.product(
+        range(6, 78, 3), range(-1, 2), range(shapes.SHAPES)
+    ):
         if (number + quantiser + shape) % 4:
             mine = contexts.of_quantiser(number, quantiser)
             own[shapes.with_shape(mine, shape)] = Table(2 + shape, 0, 100 + shape, 128, (99, 95))
     offsets = integers.pack(np.random.default_rng(11).integers(-128, 129, 144))
-    return _of_maps("context", ShapedFields(offsets, coder.pack_tables(own)), b"", V5)
+    return _of_maps(ContextFields(offsets, coder.pack_tables(own)))
 
 
 def of_sparse_shapes() -> bytes:
@@ -87,11 +88,11 @@ def of_sparse_shapes() -> bytes:
     """
     own = {
         shapes.with_shape(number, shape): Table(3, 0, 180 - shape, 128, (140, 120))
-        for number, shape in itertools.product(range(78), range(18))
+        for number, shape in itertools.product(range(78), range(shapes.SHAPES))
         if number % contexts.CLASSES < contexts.LEAST and (number + shape) % 3
     }
-    fields = ShapedFields(integers.pack(np.arange(144) % 60), coder.pack_tables(own))
-    return _of_maps("context", fields, b"", V5, (-30, -18, -8), 0.3)
+    fields = ContextFields(integers.pack(np.arange(144) % 60), coder.pack_tables(own))
+    return _of_maps(fields, (-30, -18, -8), 0.3)
 
 
 OF_MAPS = {
@@ -106,32 +107,25 @@ OF_MAPS = {
 
 
 def _of_maps(
-    transform: str,
-    fields: Fields,
-    tables: bytes,
-    version: tuple[int, int],
+    fields: ContextFields,
     levels: tuple[int, ...] = (-2, 16, 40),
     spread: float = 1,
 ) -> bytes:
     rng = np.random.default_rng(11)
-    rng.integers(-128, 129, 144)
     scales = np.zeros((3, 8, 8), np.int64)
     scales[:, 0, 0] = levels
     model = Model(
-        transform,
+        "context",
         (8, 8),
         fields=fields,
         centre=integers.pack(np.array([0, -3, 2])),
         scales=pack_scales(scales),
-        tables=tables,
     )
-    first = Model("none", (1,))
-    if version == V5:
-        first = Model("context", (1,), fields=fields, scales=pack_scales(scales[:, :1, 0]))
-    parts = Part(transform, model), Part(first.transform, first)
+    first = Model("context", (1,), fields=fields, scales=pack_scales(scales[:, :1, 0]))
+    parts = Part("context", model), Part("context", first)
     header = Lossy(**PLAIN | ON_GRID | {"grid": (9, 7)}, parts=parts, dependent=True)
     values = rng.laplace(size=(20, 64, 3)) * 2.0 ** rng.integers(-2, 9, 3)
-    return file_of(header, values * spread, 14, (128, 121), version)
+    return file_of(header, values * spread, 14, (128, 121))
 
 
 def file_of(
@@ -139,7 +133,6 @@ def file_of(
     values: np.ndarray,
     per: int,
     fines: tuple[int, ...],
-    version: tuple[int, int] = V4,
 ) -> bytes:
     """Return a file of one tensor, of row groups of `per` samples with these fine steps."""
     group = GroupHeader("F64", len(values), per, 0, 1.0, np.nan, header)
@@ -147,7 +140,6 @@ def file_of(
     coder = row_group_coder(group.dtype, header, grid, None)
     out = io.BytesIO()
     writer = Writer(out)
-    writer.needs(version)
     for number, fine in enumerate(fines):
         low, high = number * per, min((number + 1) * per, len(values))
         row_group = RowGroupEncoder(coder.at_fine_step(fine))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...coding.model import GridModel
 from ...coding.parts.base import PartCoder, Sizes
-from ...container.group import Part
+from ...container.part import Part
 from ...entropy import fit
 from ..fit import fitting
 from ..fit.fitting import Classes

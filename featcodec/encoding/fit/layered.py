@@ -13,17 +13,16 @@ from ...coding.parts.base import Sizes
 from ...modes.layered.coder import Layers
 from ...transform import householder
 from ...transform.linear import principal_axes
+from ..tensors.alike import ALIKE, MOST_LAYERS
 from ..tensors.samples import Samples
 from ..tensors.stacked import layers_axis
 from . import fitting
 from .spectrum import Spectrum, leading_axes, ranks_of, water_level
 
 MIXING = 256  # the root mean square of the integers of the KLT across layers
-MOST_LAYERS = 64  # more are places
 LEAST_CHANNELS = 16  # of a layer: fewer may be rows of a map
 TIMES = 8  # as large a sample as of others: a value serves the basis of its own layer alone
 LEAST_TOKENS = 0.25  # for each channel of a layer
-ALIKE = 0.5  # correlation of layers next to each other: of ten streams .74 to .97, of tokens .3 too
 GAIN = 0.05  # bits a value, that a KLT across layers is to save at least
 FAINT = 1e-6  # of the variance of the strongest layer: no less is told from nothing
 FEWER = 0.6  # of the reflectors that seem best
@@ -34,6 +33,7 @@ def layers_of(samples: Samples) -> int:
     group = samples.group
     axis = layers_axis(group.layout)
     layers = 1 if axis is None else group.shapes[0][axis]
+    layers = layers if group.stacks is None else group.stacks.count
     each = samples.channels // layers
     enough = samples.group.values >= LEAST_TOKENS * each * samples.channels
     few = 2 <= layers <= MOST_LAYERS

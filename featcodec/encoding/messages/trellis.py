@@ -66,7 +66,7 @@ class _Search:
 
     def _try(self, code: int) -> float:
         """Quantise at a step, and keep what comes of it when it is the best so far."""
-        head = replace(self.trial.head, version=DEPENDENT, code=code)
+        head = replace(self.trial.head, flags=self.trial.head.flags | DEPENDENT, code=code)
         coded, error = [], 0.0
         for part, (_, latents) in zip(_parts(self.trial, head), self.trial.latents, strict=True):
             found, more = part.encode_latents(latents.values[None], latents.sizes)

@@ -130,7 +130,7 @@ class Trial:
     def packed(self, head: Head, arrays: list[tuple[np.ndarray, Table]]) -> bytes:
         """Return the message of a head and symbols with their tables."""
         packed = head.pack()
-        coded = coded_symbols.encode(arrays, seed_of(head, packed, self.profile))
+        coded = coded_symbols.encode(arrays, seed_of(packed, self.profile))
         return packed + self._exceptions() + coded
 
     def _exceptions(self) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 from ...coding.model import GridModel, pack_scales, pack_tables
 from ...coding.parts.base import PartCoder
 from ...coding.parts.dependent import DependentCoder
-from ...container.group import Part
+from ...container.part import Part
 from ...entropy import family
 from ...quantise.scalar import LAMBDA
 from ...transform.base import Transform

@@ -14,8 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ... import limits
 from ...align.layout import CHANNEL, INDEPENDENT, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
+from .alike import MOST_LAYERS, alike_along
 from .places import are_places, doubts
 from .stacked import (
     joined_parts,
@@ -144,7 +146,15 @@ def _likely(tensors: Sequence[Tensor]) -> list[Layout]:
         if rank > 3 and all(shape[axis] == 1 for shape in shapes):
             usual += [_with_one(axes, axis) for axes in LIKELY.get(rank - 1, ())]
     usual = list(dict.fromkeys(usual))
-    return [layout for layout in usual if _channels(layout, shapes) <= MAX_CHANNELS]
+    return [layout for layout in usual if _channels(layout, shapes) <= _most(layout, tensors)]
+
+
+def _most(layout: Layout, tensors: Sequence[Tensor]) -> int:
+    """Return how many channels a token may have: more where they are those of layers much alike."""
+    layers = layers_axis(layout)
+    if layers is None or max(tensor.shape[layers] for tensor in tensors) > MOST_LAYERS:
+        return MAX_CHANNELS
+    return limits.CHANNELS if alike_along(tensors, layers) else MAX_CHANNELS
 
 
 def _with_one(axes: str, axis: int) -> Layout:

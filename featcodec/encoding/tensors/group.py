@@ -14,6 +14,7 @@ from ...align.numbers import elements_of, to_float, unsigned
 from ...align.reduced import ReducedGrid
 from ...align.repeats import Rows
 from ...align.slices import SliceGains
+from ...align.stacks import StackedGrid, Stacks
 from ...coding.parts.base import Sizes
 from ...coding.refinement import Refinement
 from ...request import Quality
@@ -48,10 +49,17 @@ class Group:
     gains: Gains | None = None  # that tokens are divided by before they are coded
     truncated: Refinement | None = None  # what truncates all elements before they are looked at
     slices: SliceGains | None = None  # that samples are divided by
+    stacks: Stacks | None = None  # of tensors that are coded as one
     cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
     parts: Sequence[Tensor] = ()
     reading: int = 0  # why the layout is this, of READINGS
     expected: int = 1  # times the values that there are will come in all, to be coded alike
+
+    @property
+    def channels(self) -> int:
+        """Return how many a token has; of stacks those of all their tensors."""
+        each = self.layout.token_grid(self.shapes[0])[-1]
+        return each if self.stacks is None else each * self.stacks.count
 
     @property
     def values(self) -> int:
@@ -68,6 +76,8 @@ class Group:
     @cached_property
     def without_repeats(self) -> "Group | None":
         """The group without repeated rows, if there are such."""
+        if self.stacks is not None:
+            return None
         rows = find(self.dtype, [self.layout], self.shapes, self.tensor)
         return None if rows is None else replace(self, rows=rows)
 
@@ -77,7 +87,7 @@ class Group:
 
         Refinement knows no such.
         """
-        if self.truncated is not None or self.layout.token_grid(self.shapes[0])[-1] < 2:
+        if self.truncated is not None or self.channels < 2:
             return self
         grid, kind = self.grid(tuple(1 for _ in self.grids[0])), unsigned(self.dtype)
         candidates: np.ndarray | None = None
@@ -142,6 +152,8 @@ class Group:
     def grid(self, block: Sizes) -> GroupGrid:
         if self.rows is not None:
             return ReducedGrid(self.rows, block)
+        if self.stacks is not None:
+            return StackedGrid(self.layout, self.shapes, block, self.stacks)
         return GroupGrid(self.layout, self.shapes, block)
 
     def floats(self, stored: np.ndarray) -> np.ndarray:

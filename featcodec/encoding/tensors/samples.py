@@ -55,7 +55,7 @@ class Samples:
 
     def __post_init__(self) -> None:
         self.ones: Sizes = tuple(1 for _ in self.group.grids[0])
-        self.channels = self.group.layout.token_grid(self.group.shapes[0])[-1]
+        self.channels = self.group.channels
         found, _ = self.group.sample(self.ones, self.sizes.trial)
         constant = [channel for channel, _ in self.group.constants]
         arrays = [np.delete(a, constant, axis=0) for a in found.values()]

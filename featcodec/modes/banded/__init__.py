@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ...container.sections import V3
 from ...container.wire import Builder, Cursor
 from ...errors import Corrupt
 from ..mode import Fields, Mode
@@ -33,4 +32,4 @@ class BandedFields(Fields):
         return cls(bands, places)
 
 
-MODES = (Mode("banded", 3, V3, fields=BandedFields, in_profiles=True, trellis=True),)
+MODES = (Mode("banded", 2, fields=BandedFields, in_profiles=True, trellis=True),)

@@ -1,49 +1,33 @@
 """Context modelling of lines and maps in the sample domain (SPEC §7.9, §7.13 to §7.15, §7.18).
 
-Decoded neighbours pick the entropy table of each symbol, and set its reconstruction point. With
-`context`, the shape of the neighbourhood picks it too; `context-v4` is for maps where that does not
-pay, `context-means` for maps whose means would err. `context-v3` takes the reconstruction points of
-the tables; it is only read.
+Decoded neighbours and the shape of the neighbourhood pick the entropy table of each symbol, and set
+its reconstruction point. `context-means` is for maps whose means would err.
 """
 
 from dataclasses import dataclass
 
-from ...container.sections import V3, V4, V5, V6
 from ...container.wire import Builder, Cursor
 from ..mode import Fields, Mode
 
 
 @dataclass(frozen=True)
 class ContextFields(Fields):
-    """The offsets of reconstruction points, by the neighbours of a symbol."""
+    """The offsets of reconstruction points, and tables: numbers of shapes are beyond a byte."""
 
     offsets: bytes  # packed integers
-
-    def pack(self, out: Builder) -> None:
-        out.blob(self.offsets)
-
-    @classmethod
-    def unpack(cls, cursor: Cursor) -> "ContextFields":
-        return cls(cursor.blob())
-
-
-@dataclass(frozen=True)
-class ShapedFields(ContextFields):
-    """Tables, too: those of shapes have numbers beyond a byte."""
-
     own_tables: bytes  # deflated
 
     def pack(self, out: Builder) -> None:
-        super().pack(out)
+        out.blob(self.offsets)
         out.blob(self.own_tables)
 
     @classmethod
-    def unpack(cls, cursor: Cursor) -> "ShapedFields":
+    def unpack(cls, cursor: Cursor) -> "ContextFields":
         return cls(cursor.blob(), cursor.blob())
 
 
 @dataclass(frozen=True)
-class MeansFields(ShapedFields):
+class MeansFields(ContextFields):
     """What is expected of the means of maps, and the table of what is not."""
 
     means: bytes  # packed integers
@@ -60,8 +44,6 @@ class MeansFields(ShapedFields):
 
 
 MODES = (
-    Mode("context-v3", 2, V3, "context"),
-    Mode("context-v4", 6, V4, "context", ContextFields, trellis=True),
-    Mode("context", 7, V5, fields=ShapedFields, trellis=True),
-    Mode("context-means", 11, V6, "context", MeansFields, trellis=True),
+    Mode("context", 6, fields=ContextFields, trellis=True),
+    Mode("context-means", 7, "context", MeansFields, trellis=True),
 )

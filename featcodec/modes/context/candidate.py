@@ -7,7 +7,7 @@ import numpy as np
 
 from ...coding.model import pack_scales
 from ...coding.parts.base import PartCoder
-from ...container.group import Part
+from ...container.part import Part
 from ...encoding.fit import fitting
 from ...encoding.search import cost
 from ...encoding.search.candidate import Candidate, scale_of
@@ -98,14 +98,9 @@ class ContextCandidate(Candidate):
         assert isinstance(coder, ContextCoder)
         assert coder.offsets is not None
         model = replace(self.model, scales=coder.scales, scale_unit=2)
-        if coder.means is not None:
-            own = Own(coder.offsets, coder.tables, coder.means)
-            model = replace(model, transform="context-means", own=own)
-        elif coder.shaped is None and len(model.block) == 2:
-            own = Own(coder.offsets)
-            model = replace(model, transform="context-v4", tables=coder.tables, own=own)
-        else:
-            model = replace(model, own=Own(coder.offsets, coder.tables))
+        transform = "context" if coder.means is None else "context-means"
+        own = Own(coder.offsets, coder.tables, coder.means)
+        model = replace(model, transform=transform, own=own)
         return Part(model.transform, model.pack())
 
     def _counted(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...coding.model import GridModel
 from ...coding.parts.base import PartCoder
-from ...container.group import Lossy
+from ...container.lossy import Lossy
 from ...container.model import Model
 from ...container.wire import Builder, Unpacker, deflate
 from ...entropy import integers, shapes
@@ -16,7 +16,7 @@ from ...entropy.tables import Table
 from ...errors import Corrupt, Damage
 from ..coder import CoderArguments, ModeCoder
 from ..mode import Fields
-from . import ContextFields, MeansFields, ShapedFields, reconstruction
+from . import ContextFields, MeansFields, reconstruction
 from .dependent import DependentContextCoder
 from .means import ACTIVITIES, LARGEST, Means
 from .scalar import ContextCoder
@@ -29,53 +29,42 @@ class Own:
     """The fields of the mode, unpacked."""
 
     offsets: np.ndarray  # of reconstruction points
-    tables: Mapping[int, Table] | None = None  # those of shapes among them; None: before 5.0
+    tables: Mapping[int, Table]  # those of shapes among them
     means: Means | None = None  # of maps
 
 
 class ContextModeCoder(ModeCoder):
-    """Without fields, reconstruction points are those of tables (3.0)."""
+    """Blocks are lines or maps."""
 
     def check(self, model: Model) -> None:
-        axes, shaped = len(model.block), isinstance(model.fields, ShapedFields)
-        fits = 1 <= axes <= 3 and math.prod(model.block[:-2]) == 1 if shaped else axes == 2
+        fits = 1 <= len(model.block) <= 3 and math.prod(model.block[:-2]) == 1
         if model.reflectors or not fits:
             has = f"{model.reflectors} reflectors and blocks {model.block}"
             raise Corrupt(f"a model with context modelling has {has}; blocks are lines or maps")
-        if shaped and model.tables:
+        if model.tables:
             raise Corrupt("a model with tables of shapes has tables without, too")
 
-    def unpack(self, model: Model, channels: int, dependent: bool) -> Own | None:
+    def unpack(self, model: Model, channels: int, dependent: bool) -> Own:
         fields = model.fields
-        if not isinstance(fields, ContextFields):
-            return None
+        assert isinstance(fields, ContextFields)
         sets = reconstruction.SETS if dependent else 1
         shape = sets, reconstruction.CLASSES, reconstruction.KINDS
         offsets = integers.unpack(fields.offsets, math.prod(shape)).astype(np.int64)
         if np.abs(offsets).max() > reconstruction.LARGEST:
             raise Corrupt(f"the offset of a reconstruction point is above {reconstruction.LARGEST}")
-        tables = unpack_tables(fields.own_tables) if isinstance(fields, ShapedFields) else None
         means = unpack_means(fields, channels) if isinstance(fields, MeansFields) else None
-        return Own(offsets.reshape(shape), tables, means)
+        return Own(offsets.reshape(shape), unpack_tables(fields.own_tables), means)
 
-    def pack(self, own: Own | None) -> Fields:
-        if own is None:
-            return Fields()
-        offsets = integers.pack(own.offsets.ravel())
-        if own.tables is None:
-            return ContextFields(offsets)
-        tables = pack_tables(own.tables)
+    def pack(self, own: Own) -> Fields:
+        offsets, tables = integers.pack(own.offsets.ravel()), pack_tables(own.tables)
         if own.means is None:
-            return ShapedFields(offsets, tables)
+            return ContextFields(offsets, tables)
         return MeansFields(offsets, tables, *own.means.pack())
 
     def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
         own, kind = model.own, DependentContextCoder if header.dependent else ContextCoder
-        if own is None:
-            return kind(*arguments, positive=header.positive)
         more = {"offsets": own.offsets, "means": own.means}
-        coder = kind(*arguments, positive=header.positive, **more)
-        return coder if own.tables is None else coder.with_tables(own.tables)
+        return kind(*arguments, positive=header.positive, **more).with_tables(own.tables)
 
 
 def pack_tables(tables: Mapping[int, Table]) -> bytes:

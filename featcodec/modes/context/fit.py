@@ -8,12 +8,13 @@ import numpy as np
 from ...encoding.fit import fitting
 from ...entropy import contexts, fit, shapes
 from ...entropy.contexts import TABLES, Contexts
+from ...entropy.shapes import SHAPES
 from ...entropy.tables import EMPTY, MAX_MAGNITUDE, Table, bits
 from .scalar import ContextCoder
 
 SYMBOLS = np.arange(-MAX_MAGNITUDE - 1, MAX_MAGNITUDE + 1)
 QUANTISERS = 3  # the scalar one and the two that take turns
-CELLS = contexts.CLASSES * shapes.OF_PASS
+CELLS = contexts.CLASSES * (SHAPES + 1)
 # A table in a deflated list; some of its bytes hardly differ from those of the table before.
 SAVED_BYTES = 3
 # What a number that is fitted to a sample saves there more than elsewhere.
@@ -27,30 +28,32 @@ Tables = dict[int, Table]
 
 @dataclass
 class ShapeCounts:
-    """How often each symbol has each number and shape: (QUANTISERS, TABLES, SHAPES, symbols)."""
+    """How often each symbol has each number and shape: (QUANTISERS, TABLES, SHAPES + 1, symbols).
+
+    The last are those without a shape.
+    """
 
     counts: np.ndarray
 
     @classmethod
     def empty(cls) -> "ShapeCounts":
-        return cls(np.zeros((QUANTISERS, TABLES, shapes.SHAPES, len(SYMBOLS)), np.int64))
+        return cls(np.zeros((QUANTISERS, TABLES, SHAPES + 1, len(SYMBOLS)), np.int64))
 
     def add(self, known: Contexts) -> None:
         """Count the symbols of a class of blocks."""
         for number, (places, _) in enumerate(known.lattice):
             numbers, shape = shapes.numbered(known, number)
-            first, of_set = shapes.range_of(number)
+            of_set = shapes.set_of(number)
             cell = np.multiply(known.quantisers[places], CELLS, dtype=np.uint16)
             numbers -= np.uint8(of_set.start)
-            numbers *= np.uint8(shapes.OF_PASS)
-            numbers += shape
-            cell += numbers
+            cell += np.multiply(numbers, SHAPES + 1, dtype=np.uint16)
+            cell += shape
             key = np.multiply(cell, len(SYMBOLS), dtype=np.int32)
             key += np.clip(known.symbols[places], SYMBOLS[0], SYMBOLS[-1])
             key -= SYMBOLS[0]
-            size = QUANTISERS, contexts.CLASSES, shapes.OF_PASS, len(SYMBOLS)
+            size = QUANTISERS, contexts.CLASSES, SHAPES + 1, len(SYMBOLS)
             found = np.bincount(key.reshape(-1), minlength=np.prod(size)).reshape(size)
-            self.counts[:, of_set, first : first + shapes.OF_PASS] += found
+            self.counts[:, of_set] += found
 
 
 def choose(
@@ -81,7 +84,7 @@ class _Number:
 
     number: int
     usual: Table
-    counts: np.ndarray  # (SHAPES, symbols)
+    counts: np.ndarray  # (SHAPES + 1, symbols)
     fraction: float
 
     def best(self) -> tuple[Tables, float]:
@@ -107,7 +110,7 @@ class _Number:
         """Return tables of shapes where they are better than a table, and all bits but its own."""
         least = self.counts @ _bits_of(common) / self.fraction
         tables: Tables = {}
-        for shape in np.flatnonzero(least > self._bounds).tolist():
+        for shape in np.flatnonzero(least[:SHAPES] > self._bounds).tolist():
             own, cost = self._own(shape)
             if cost < least[shape]:
                 tables[shapes.with_shape(self.number, shape)], least[shape] = own, cost
@@ -116,7 +119,7 @@ class _Number:
     @cached_property
     def _bounds(self) -> np.ndarray:
         """The least bits that each shape could take with a table of its own."""
-        return self._bound_of(self.counts) + WORTHWHILE
+        return self._bound_of(self.counts[:SHAPES]) + WORTHWHILE
 
     def _bound_of(self, counts: np.ndarray) -> np.ndarray:
         """Return the least bits that counts (n, symbols) could take with a table."""

@@ -24,7 +24,7 @@ class ContextCoder(PartCoder):
     """Codes one token grid in the sample domain; blocks are pieces of a map."""
 
     positive: bool = False  # no value is below the mean, so no symbol is negative
-    offsets: np.ndarray | None = None  # of reconstruction points; None: those of the tables (3.0)
+    offsets: np.ndarray | None = None  # of reconstruction points; None: an encoder seeks them
     expected: Mapping[int, Offsets] = field(default_factory=dict)  # by table, while encoding
     shaped: np.ndarray | None = None  # which shapes have tables of their own; None: none
     means: Means | None = None  # of maps; None: as the reconstruction points have them
@@ -114,15 +114,12 @@ class ContextCoder(PartCoder):
         """Return aligned values (channels, points, blocks) of the next symbols."""
         channels, points = len(self.scales), math.prod(sizes)
         known = self.contexts(sizes, blocks)
-        latents = np.empty((points, channels * blocks), self.dtype)
-        for number, (places, _) in enumerate(known.lattice):
-            found, runs = PassSymbols.of(known.shape(number)), known.runs(number)
-            self._decode_pass(next_symbols, found, runs)
+        for number in range(len(known.lattice)):
+            found = PassSymbols.of(known.shape(number))
+            self._decode_pass(next_symbols, found, known.runs(number))
             found.tell(known, number)
-            if self.offsets is None:
-                latents[places] = self._by_tables(found, runs)
-        if self.offsets is not None:
-            latents = reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
+        assert self.offsets is not None
+        latents = reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
         if self.means is not None:
             table = self.means.table
             symbols = next_symbols(latents.shape[1], table) if table.magnitude else 0
@@ -135,13 +132,6 @@ class ContextCoder(PartCoder):
     ) -> None:
         for chosen, where in runs:
             found.symbols[where] = next_symbols(len(where), self.table(chosen))
-
-    def _by_tables(self, found: "PassSymbols", runs: Sequence[Run]) -> np.ndarray:
-        """Return the latents (places, columns) of a pass, by the offsets of its tables."""
-        latents = np.empty(found.symbols.size, self.dtype)
-        for chosen, where in runs:
-            latents[where] = self.levels(chosen, found.symbols[where])
-        return latents.reshape(found.shape)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from ...encoding.search.race import Race
 from ...encoding.search.saturation import enter_sample_domain
 from ..search import ModeSearch
 from .candidate import ContextCandidate
+from .coder import Own
 
 BLOCKS: dict[int, Sizes] = {1: (64,), 2: (16, 16), 3: (1, 16, 16)}  # at most, by axes of the grid
 LEAST_PLACES = 16  # of a block, so that most symbols have neighbours
@@ -32,7 +33,8 @@ class ContextSearch(ModeSearch):
         model, values = plain_model(race.samples, math.sqrt(12 * race.target))
         block, channels = self._block(race), race.samples.channels
         scales = np.zeros((channels, *block), np.int64)
-        model = replace(model, transform="context", block=block, scales=scales)
+        own = Own(np.zeros(0, np.int64), {})  # not fitted yet
+        model = replace(model, transform="context", block=block, scales=scales, own=own)
         enter_sample_domain(race, model, values, ContextCandidate.LAMBDAS)
 
     def suffices(self, race: Race) -> bool:

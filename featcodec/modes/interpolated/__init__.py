@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from ... import limits
-from ...container.sections import V6
 from ...container.wire import Builder, Cursor
 from ..mode import Fields, Mode
 
@@ -28,4 +27,4 @@ class InterpolatedFields(Fields):
         limits.check(weights, limits.CHANNEL_WEIGHTS, "the number of weights of channels")
 
 
-MODES = (Mode("interpolated", 8, V6, fields=InterpolatedFields),)
+MODES = (Mode("interpolated", 8, fields=InterpolatedFields),)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...coding.parts.base import Coded, PartCoder, Sizes
-from ...container.group import Part
+from ...container.part import Part
 from ...encoding.fit import fitting
 from ...encoding.fit.fitting import Classes
 from ...encoding.search.candidate import Candidate, scale_of

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from ... import limits
-from ...container.sections import V6
 from ...container.wire import Builder, Cursor
 from ...errors import Corrupt
 from ..mode import Fields, Mode
@@ -50,4 +49,4 @@ class LayeredFields(Fields):
         limits.check(numbers, limits.KLT_NUMBERS, "2 x reflectors x channels of KLTs of layers")
 
 
-MODES = (Mode("layered", 12, V6, fields=LayeredFields, trellis=True, of_layers=True),)
+MODES = (Mode("layered", 5, fields=LayeredFields, trellis=True, of_layers=True),)

@@ -5,7 +5,7 @@ import numpy as np
 from ...coding.model import GridModel
 from ...coding.parts.base import PartCoder
 from ...coding.parts.dependent import DependentCoder
-from ...container.group import Lossy
+from ...container.lossy import Lossy
 from ...container.model import Model
 from ...transform import householder
 from ...transform.base import Transform

@@ -1,6 +1,5 @@
 """No transform: channels in the sample domain, clustered by the table that suits them (SPEC §6)."""
 
-from ...container.sections import V1
 from ..mode import Mode
 
-MODES = (Mode("none", 0, V1, "plain", in_profiles=True, trellis=True),)
+MODES = (Mode("none", 0, "plain", in_profiles=True, trellis=True),)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from ... import limits
-from ...container.sections import V4
 from ...container.wire import Builder, Cursor
 from ..mode import Fields, Mode
 
@@ -36,4 +35,4 @@ class PredictedFields(Fields):
         return bool(cursor.varint())
 
 
-MODES = (Mode("predicted", 4, V4, fields=PredictedFields),)
+MODES = (Mode("predicted", 9, fields=PredictedFields),)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...coding.model import GridModel
 from ...coding.parts.base import PartCoder
-from ...container.group import Lossy
+from ...container.lossy import Lossy
 from ...container.model import Model
 from ...container.wire import Builder, Cursor
 from ...entropy import integers

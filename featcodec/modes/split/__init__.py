@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ...container.sections import V4
 from ...container.wire import Builder, Cursor
 from ..mode import Fields, Mode
 
@@ -21,4 +20,4 @@ class SplitFields(Fields):
         return cls(cursor.varint())
 
 
-MODES = (Mode("split", 5, V4, fields=SplitFields),)
+MODES = (Mode("split", 10, fields=SplitFields),)

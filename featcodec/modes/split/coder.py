@@ -3,7 +3,7 @@
 from ... import limits
 from ...coding.model import GridModel
 from ...coding.parts.base import PartCoder
-from ...container.group import Lossy
+from ...container.lossy import Lossy
 from ...container.model import Model
 from ...entropy.prediction import LARGEST
 from ..coder import CoderArguments, ModeCoder

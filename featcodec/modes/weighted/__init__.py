@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 from ... import limits
-from ...container.sections import V6
 from ...container.wire import Builder, Cursor
 from ...errors import Corrupt
 from ..mode import Fields, Mode
@@ -37,14 +36,14 @@ class WeightedFields(Fields):
 
     def pack(self, out: Builder) -> None:
         out.string(self.task, "the name of a task")
-        out.f64(self.recommended)
+        out.real(self.recommended)
         out.varint(self.bands)
         out.blob(self.places)
         out.blob(self.gains)
 
     @classmethod
     def unpack(cls, cursor: Cursor) -> "WeightedFields":
-        task, recommended, bands = cursor.string(), cursor.f64(), cursor.varint()
+        task, recommended, bands = cursor.string(), cursor.real(), cursor.varint()
         if not 0 <= recommended < math.inf:
             raise Corrupt(
                 f"the task SNR a model recommends is {recommended}; it must be finite and not"
@@ -58,6 +57,4 @@ class WeightedFields(Fields):
         limits.check(self.bands * channels, limits.COEFFICIENTS, "the number of weights")
 
 
-MODES = (
-    Mode("weighted", 9, V6, fields=WeightedFields, in_profiles=True, trellis=True, of_task=True),
-)
+MODES = (Mode("weighted", 3, fields=WeightedFields, in_profiles=True, trellis=True, of_task=True),)

@@ -1,0 +1,94 @@
+"""How `encode` would read a dump, for `info`: what is features, in which layout, and why."""
+
+import math
+from typing import Any
+
+from .. import formats
+from ..container.quality import READINGS
+from ..container.source import Source
+from . import render
+from .info_lines import SHOWN, spans
+
+NO_FLOATS = "no floats"
+
+
+def is_dump(file: Source) -> bool:
+    """Return whether a file begins as a dump does."""
+    return formats.recognise(file.read(0, formats.HEAD)) in formats.DUMPS
+
+
+def describe_dump(file: Source, path: str) -> dict[str, Any]:
+    """Return what the dump at a path holds and how it would be coded, as `--json` prints it.
+
+    Axes that nobody states are tried, as `encode` does without a profile.
+    """
+    import numpy as np
+
+    from ..dumps import Dump
+    from ..encoding.judge import judge_at
+    from ..encoding.tensors.group import Group
+    from ..encoding.tensors.grouping import group_tensors
+    from ..encoding.tensors.wholes import wholes
+    from ..request import DEFAULT_SNR, Options
+
+    kind = formats.recognise(file.read(0, formats.HEAD))
+    with Dump(path) as dump, np.errstate(all="ignore"):  # NaN and extremes are data here
+        judge = judge_at(DEFAULT_SNR, None, Options())
+        found: dict[str, dict[str, Any]] = {}
+        for number, group in enumerate(group_tensors(dump, Options(), False, judge)):
+            if not isinstance(group, Group):
+                why = ", ".join(group.reasons) or NO_FLOATS
+                about = {"coded": "bit for bit", "layout": None, "architecture": None}
+                found |= {one: {"group": number, **about, "reason": why} for one in group.names}
+                continue
+            about = {"coded": "features", "layout": str(group.cut_as or group.layout)}
+            about |= {"architecture": group.architecture, "reason": READINGS[group.reading]}
+            found |= {one: {"group": number, **about} for one, _ in wholes(group)}
+        return {
+            "kind": "dump",
+            "format": kind.name if kind else "",
+            "file_bytes": dump.data_bytes,
+            "metadata": dump.metadata,
+            "refused": {one: str(why) for one, why in dump.refused.items()},
+            "remarks": list(dump.remarks),
+            "tensors": [
+                {"name": t.name, "dtype": t.dtype, "shape": list(t.shape), **found[t.name]}
+                for t in dump.tensors
+            ],
+        }
+
+
+def dump_lines(found: dict[str, Any], verbose: bool) -> list[str]:
+    """Return what is shown of a dump."""
+    tensors = found["tensors"]
+    values = sum(math.prod(t["shape"]) for t in tensors)
+    lines = [
+        f"  {found['format']}, {render.size(found['file_bytes'])},"
+        f" {render.count(len(tensors), 'tensor')}, {render.count(values, 'value')}; not coded yet"
+    ]
+    for key, value in (found["metadata"] or {}).items():
+        lines.append(f"  {key}: {value if len(value) <= 100 else value[:97] + '...'}")
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for tensor in tensors:
+        groups.setdefault(tensor["group"], []).append(tensor)
+    rows = [["tensor", "type", "shape", "layout", "to be coded as"]]
+    shown = list(groups.values()) if verbose else list(groups.values())[:SHOWN]
+    for members in shown:
+        alone = verbose or len(members) <= 3
+        rows += [row([one]) for one in members] if alone else [row(members)]
+    if tensors:
+        lines += ["", *("  " + line for line in render.table(rows, set()))]
+    if left := len(groups) - len(shown):
+        lines.append(f"  ... and {render.count(left, 'more group')} (-v shows all)")
+    if any(t["reason"] == READINGS[0] for t in tensors):
+        lines.append("  --layout states axes, where you know more than the data tells")
+    refused = [f"  {name!r} cannot be coded: {why}" for name, why in found["refused"].items()]
+    return [*lines, *refused, *(f"  {remark}" for remark in found["remarks"])]
+
+
+def row(members: list[dict[str, Any]]) -> list[str]:
+    """Return the row of a tensor, or of several of a group."""
+    first, last = members[0], members[-1]
+    name = first["name"] if first is last else f"{first['name']} .. {last['name']} ({len(members)})"
+    coded = f"{first['coded']}: {first['reason']}"
+    return [name, first["dtype"], spans(members) or "scalar", first["layout"] or "-", coded]
