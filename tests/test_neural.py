@@ -212,7 +212,7 @@ def test_a_group_that_ends_bit_for_bit_leaves_no_profile() -> None:
 
 
 def test_a_network_alone_wants_the_neural_transform(digits: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="--transform neural"):
+    with pytest.raises(InvalidInput, match="transform='neural'"):
         encode_file(
             digits / "vit_eval.safetensors", tmp_path / "x.fcz", profile=Profile.load(NETWORK)
         )
