@@ -81,7 +81,9 @@ types:
         doc: The first letter is not a small one.
 
   unknown:
-    doc: A section that a later minor version added; invalid when critical (section 3).
+    doc: |
+      Of type qual (section 4.4), or one that a later minor version added; invalid when critical
+      (section 3).
     seq:
       - id: body
         size-eos: true
@@ -426,7 +428,7 @@ types:
             and (coding != coding::exact or _.value < 2)
             and (coding != coding::network or (_.value & 4065) == 0)
             and (_.value & 258) != 258 and (_.value & 2050) != 2050 and (_.value & 2049) != 2049
-            and ((_.value & 1536) == 0 or ((_.value & 1536) != 1024 and (_.value & 508) == 8))
+            and ((_.value & 1536) == 0 or ((_.value & 1536) != 1024 and (_.value & 510) == 8))
         doc: |
           Bit 0, rows that repeat earlier ones; bit 1, a task SNR; bit 2, values are clamped to the
           bounds; bit 3, double precision; bit 4, dependent quantisation, sections 7.10 and 7.14;

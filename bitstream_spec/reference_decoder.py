@@ -615,7 +615,7 @@ def read_group(payload: bytes, shapes: list[list[int]], profiles: list[Profile])
         z.network = profile.network if profile else None
     check_quantisers(z)
     if z.refined or z.logarithmic:
-        others = CLAMP | DEPENDENT | CURVE | CONSTANTS | GAINS | SLICES
+        others = 4095 & ~(REPEATS | DOUBLE | REFINED | LOGARITHMIC | STACKS)
         must(z.refined and flags & DOUBLE and not flags & others, "flags of a refined group")
         check_refined(z, profile)
     check_slabs(z)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .errors import Corrupt
+from .errors import Unsupported
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ FLOATS = frozenset(PRECISION)
 
 
 def name_of(code: int) -> str:
-    """Return the type with that code; Corrupt when there is none."""
+    """Return the type with that code; Unsupported when there is none, as in a later version."""
     if code >= len(NAMES):
-        raise Corrupt(f"element type {code} is unknown")
+        raise Unsupported(f"element type {code} is unknown; a newer featcodec is needed")
     return NAMES[code]
 
 

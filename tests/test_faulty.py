@@ -15,7 +15,17 @@ import featcodec.numpy as fc
 from featcodec import Profile
 from featcodec.cli.main import main
 from featcodec.container.reader import Reader
-from featcodec.errors import InvalidStream, NotFeatcodec, ProfileMissing, Truncated
+from featcodec.errors import (
+    InvalidStream,
+    NotFeatcodec,
+    ProfileMissing,
+    Truncated,
+    Unsupported,
+)
+
+from .vectors.edit import signed
+from .vectors.store import VECTORS
+from .vectors.store import sound as vector
 
 SEED = 20250131
 
@@ -187,3 +197,17 @@ def test_a_damaged_file_gives_one_line_and_no_traceback(sound: bytes, tmp_path: 
     )
     assert (done.returncode, done.stdout) == (3, b"")
     assert done.stderr.startswith(b"featcodec: ") and done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(("kind", "said"), [(0, "encode the dump anew"), (1, "train the profile")])
+def test_a_draft_is_refused_with_what_to_make_anew(kind: int, said: str) -> None:
+    for major in range(1, 7):
+        with pytest.raises(Unsupported, match=f"format {major}.0, a draft .*{said}"):
+            Reader(io.BytesIO(signed(vector("010-lossless"), major, kind)), "old", None)
+
+
+@pytest.mark.parametrize("name", ["group-coding", "transform-255", "flag-4"])
+def test_what_a_later_version_may_have_is_unsupported(name: str) -> None:
+    data = (VECTORS / "faulty" / name / "in.fcz").read_bytes()
+    with pytest.raises(Unsupported, match="a newer featcodec is needed"):
+        Reader(io.BytesIO(data), name).groups()

@@ -28,7 +28,7 @@ BROKEN_FRAMES += ["hostile-row-group", "hostile-tokens", "section-of-15", "name-
 BROKEN_FRAMES += ["key-too-long", "layout-17", "grid-17", "block-17"]
 BROKEN_FRAMES += ["repeats-network", "repeats-none", "repeats-whole", "repeats-no-rows"]
 BROKEN_FRAMES += ["refined-clamp", "refined-single", "refined-dependent"]
-BROKEN_FRAMES += ["refined-logarithmic-alone"]
+BROKEN_FRAMES += ["refined-logarithmic-alone", "refined-of-task"]
 BROKEN_FRAMES += ["repeats-cut", "hostile-runs", "hostile-stated-runs"]
 
 

@@ -8,7 +8,7 @@ from .. import profiles
 from ..coding.message_head import LOSSLESS, Head
 from ..container.source import Source
 from ..container.wire import Cursor
-from ..errors import FeatcodecError
+from ..errors import FeatcodecError, Unsupported
 from . import render
 
 LONGEST_HEAD = 256  # bytes
@@ -19,6 +19,8 @@ def describe_message(file: Source, path: str) -> dict[str, Any]:
     data = file.read(0, min(file.size, LONGEST_HEAD))
     try:
         head = Head.unpack(Cursor(data, "the head of a message"))
+    except Unsupported as error:
+        raise Unsupported(f"{path} is {error}") from None
     except FeatcodecError as error:
         raise type(error)(f"{path} is no message: {error}") from None
     exact = bool(head.flags & LOSSLESS)

@@ -30,6 +30,7 @@ APART = (  # of which a group has one at most
     Flags.TASK_SNR | Flags.SLICES,
     Flags.TASK_SNR | Flags.STACKS,
     Flags.REPEATS | Flags.STACKS,
+    Flags.REFINED | Flags.TASK_SNR,
 )
 ALLOWED = {
     LOSSLESS: Flags.REPEATS,

@@ -52,9 +52,10 @@ def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
     if zlib.crc32(data[: SIGNATURE.size]) != int.from_bytes(data[SIGNATURE.size :], "little"):
         raise Corrupt(f"{name} has a damaged signature")
     if major in DRAFTS:
+        anew = "train the profile" if kind == PROFILE else "encode the dump"
         raise Unsupported(
             f"{name} is of format {major}.{minor}, a draft that no release of featcodec reads;"
-            " encode the dump anew"
+            f" {anew} anew"
         )
     if major != VERSION[0]:
         raise Unsupported(

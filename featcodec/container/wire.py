@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Collection
 
 from .. import limits
-from ..errors import Corrupt, Truncated
+from ..errors import Corrupt, Truncated, Unsupported
 
 LONGEST_VARINT = 10  # bytes
 
@@ -140,10 +140,10 @@ class Cursor:
         return value
 
     def code(self, known: Collection[int], what: str) -> int:
-        """Read a u8 that must be one of those known."""
+        """Read a u8 that must be one of those known; a later version may know others."""
         value = self.u8()
         if value not in known:
-            raise Corrupt(f"{self.what} has {what} {value}; the largest known is {max(known)}")
+            raise Unsupported(f"{self.what} has {what} {value}; a newer featcodec is needed")
         return value
 
     def end(self) -> None:

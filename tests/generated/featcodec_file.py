@@ -740,7 +740,7 @@ class FeatcodecFile(KaitaiStruct):
                 raise kaitaistruct.ValidationNotInEnumError(self.dtype, self._io, u"/types/grup/seq/1")
             self.flags = FeatcodecFile.Varint(self._io, self, self._root)
             _ = self.flags
-            if not  ((_.value < 4096) and ( ((self.coding != FeatcodecFile.Coding.exact) or (_.value < 2)) ) and ( ((self.coding != FeatcodecFile.Coding.network) or (_.value & 4065 == 0)) ) and (_.value & 258 != 258) and (_.value & 2050 != 2050) and (_.value & 2049 != 2049) and ( ((_.value & 1536 == 0) or ( ((_.value & 1536 != 1024) and (_.value & 508 == 8)) )) )) :
+            if not  ((_.value < 4096) and ( ((self.coding != FeatcodecFile.Coding.exact) or (_.value < 2)) ) and ( ((self.coding != FeatcodecFile.Coding.network) or (_.value & 4065 == 0)) ) and (_.value & 258 != 258) and (_.value & 2050 != 2050) and (_.value & 2049 != 2049) and ( ((_.value & 1536 == 0) or ( ((_.value & 1536 != 1024) and (_.value & 510 == 8)) )) )) :
                 raise kaitaistruct.ValidationExprError(self.flags, self._io, u"/types/grup/seq/2")
             self.num_slabs = FeatcodecFile.Varint(self._io, self, self._root)
             self.slabs_per_row_group = FeatcodecFile.Varint(self._io, self, self._root)
@@ -2689,7 +2689,9 @@ class FeatcodecFile(KaitaiStruct):
 
 
     class Unknown(KaitaiStruct):
-        """A section that a later minor version added; invalid when critical (section 3)."""
+        """Of type qual (section 4.4), or one that a later minor version added; invalid when critical
+        (section 3).
+        """
         def __init__(self, _io, _parent=None, _root=None):
             super(FeatcodecFile.Unknown, self).__init__(_io)
             self._parent = _parent
@@ -2828,4 +2830,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "e0d78232e3bd42100a91f7a7e007f1e99da0275ca5b05d96e048b6d0e36edfb9"
+KSY_SHA256 = "ccc7dcedd388e7196ab534b491cd1c836d3225c6b716a7bf119dcb46639f2d4a"

@@ -385,6 +385,8 @@ def _refined() -> dict[str, Encoded]:
     maps = np.maximum(rng.normal(size=(12, 32, 24)), 0) + rng.normal(size=(1, 32, 1))
     exact = {"lossless": True}
 
+    again = mixed.astype(np.float16)[np.arange(70) % 50]
+
     def refined(logarithmic: bool) -> Callable[[GroupHeader], bool]:
         return lambda group: group.lossy is not None and group.lossy.logarithmic == logarithmic
 
@@ -393,8 +395,14 @@ def _refined() -> dict[str, Encoded]:
         "211-refined-logarithms": Encoded(
             {"x": np.exp(logits).astype(np.float32)}, {"layout": "LD"}, exact, shows=refined(True)
         ),
+        "213-refined-repeats": Encoded({"x": again}, NCHW, exact, shows=refined_and(repeats)),
         "212-swapped": Encoded({"x": maps.astype(np.float16)}, None, exact, shows=swapped),
     }
+
+
+def refined_and(other: Callable[[GroupHeader], bool]) -> Callable[[GroupHeader], bool]:
+    """Return whether a group is refined and has something else."""
+    return lambda group: group.lossy is not None and group.lossy.refined and other(group)
 
 
 def swapped(group: GroupHeader) -> bool:
@@ -434,11 +442,19 @@ def _weak() -> dict[str, Encoded]:
     odd = np.concatenate([heads, 0.8 * heads[:, ::-1]])
     odd[1, 3, 7, 2] = np.nan
     wide = np.concatenate([odd, odd[..., 3:7]], axis=3)
+    mixing = rng.normal(size=(8, 32))
+    loud = {f"s{i}": rng.normal(size=(60, 8)) @ mixing + rng.normal(size=32) for i in range(6)}
+    loud = {name: (x * (1, 0.05)[name in "s1 s4"]).astype(np.float32) for name, x in loud.items()}
+    for x in loud.values():
+        x[0] *= 300
     return {
         "300-weak-tensors": Encoded(sentences, {"layout": "LD"}, {"snr": 12}, shows=slices),
         "301-weak-rows": Encoded(spoken, {"layout": "LD"}, {"snr": 12}, shows=slices),
         "302-weak-samples": Encoded({"kv": odd}, {"layout": "NNLD"}, {"snr": 15}, shows=slices),
         "303-weak-channels": Encoded({"kv": wide}, {"layout": "NCLD"}, {"snr": 15}, shows=slices),
+        "304-weak-and-gains": Encoded(
+            loud, {"layout": "LD"}, {"snr": 25}, shows=lambda group: slices(group) and gains(group)
+        ),
     }
 
 
@@ -478,11 +494,17 @@ def _stacks() -> dict[str, Encoded]:
     samples_first = {f"s{i}.layer_{j}": x[j] for i, x in enumerate(pair) for j in range(5)}
     layers_first = {f"layer_{j}.s{i}": x[j] for j in range(5) for i, x in enumerate(pair)}
     blocks = {f"block_{j}": x for j, x in enumerate(maps)}
+    walk = rng.normal(size=(1, 180, 32)).cumsum(axis=1)
+    walks = walk + rng.normal(size=(3, 1, 180, 32)).cumsum(axis=0) / 1000
+    smooth = {f"layer_{j}": x.astype(np.float16) for j, x in enumerate(walks)}
     return {
         "360-stack": _stacked({f"layer_{j}": x for j, x in enumerate(unlike)}, "LD", 20),
         "361-stacks": _stacked(samples_first, "LD", 15),
         "362-stacks-apart": _stacked(layers_first, "LD", 15),
         "363-stack-with-prefix": _stacked(blocks, "NLD:1+4x4", 12),
+        "364-stack-refined": replace(
+            _stacked(smooth, "NLD", 80), shows=refined_and(lambda header: bool(header.lossy.stacks))
+        ),
     }
 
 

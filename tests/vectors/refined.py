@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,6 +30,11 @@ def made() -> Iterator[Vector]:
     }
     for name, (reason, header) in changes.items():
         yield fault(name, reason, rewrite(refined, header))
+    yield fault(
+        "refined-of-task",
+        "a task SNR",
+        rewrite(refined, lambda header: replace(header, task_snr=3.0)),
+    )
     yield fault(
         "refined-logarithmic-step",
         "a step below 1 of elements as numbers",
