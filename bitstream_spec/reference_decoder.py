@@ -273,6 +273,7 @@ def read_file(data: bytes, kind: int) -> tuple[list[Section], Index]:
     within(index.types.count(b"ENTR"), "PROFILE_ENTRIES")
     must(index.types.count(b"NETW") <= 1, "two networks in a profile")
     must(index.types.count(b"made") <= 1, "two notes on the making of a file")
+    must(index.types.count(b"qual") <= 1, "two sections of qualities")
     for section in sections:
         if section.type == b"made":
             utf8(section.payload)
@@ -338,6 +339,7 @@ def read_index(payload: bytes, room: int) -> Index:
     count = r.varint()
     must(16 * count <= room, "more profiles than there is room for groups")
     index.profiles = [r.take(32) for _ in range(count)]
+    must(len(set(index.profiles)) == count, "a profile that is listed twice")
     n = r.varint()
     within(text + 49 * n, "HEADER_BYTES")
     index.names = read_names(r, n, text)
@@ -2528,7 +2530,7 @@ def check_refined(z: Lossy, profile: Profile | None) -> None:
     must((z.mean, z.deviation) == (0, 1), "a normalisation with refinement")
     must(not profile, "a profile with refinement")
     must(
-        all(model.transform in (NONE, PREDICTED, SPLIT) for model in z.models),
+        all(model.transform in (PREDICTED, SPLIT) for model in z.models),
         "a transform with refinement",
     )
     fraction, octave = math.frexp(z.step)

@@ -134,6 +134,8 @@ class Index:
         most = room // SECTION_BYTES  # sections
         count = _fitting(cursor.varint(), min(most, limits.GROUPS), "profiles")
         index.profiles = [bytes(cursor.take(32)) for _ in range(count)]
+        if len(set(index.profiles)) < count:
+            raise Corrupt("the index lists a profile twice")
         index.tensors = _unpack_tensors(cursor, text)
         check_tensors(index.tensors)
         if not surely_fits(index.metadata, index.tensors):

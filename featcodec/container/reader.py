@@ -114,7 +114,7 @@ class Reader:
     def _note(self) -> str | None:
         """Return what a file notes of how it was made (SPEC §3.1); None when it notes nothing."""
         kinds = [kind for kind, _ in self.index.sections]
-        for kind, most in ((b"prof", len(self.index.profiles)), (b"made", 1)):
+        for kind, most in ((b"prof", len(self.index.profiles)), (b"made", 1), (SECTION, 1)):
             if kinds.count(kind) > most:
                 raise Corrupt(f"{self.name} has {kinds.count(kind)} {kind!r}; it may have {most}")
         try:

@@ -9,7 +9,7 @@ from ..errors import Corrupt
 if TYPE_CHECKING:
     from .lossy import Lossy
 
-REFINABLE = ("none", "predicted", "split")  # transforms whose values are multiples of the step
+REFINABLE = ("predicted", "split")  # transforms whose values are multiples of the step
 
 
 def check_refined(lossy: "Lossy", dtype: str) -> None:

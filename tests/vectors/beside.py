@@ -46,7 +46,7 @@ def made() -> Iterator[Vector]:
 def faults(maps: bytes, digits: Sequence[bytes]) -> dict[str, tuple[str, bytes]]:
     """Return name -> (reason, file)."""
     note, junk = (b"made", NOTE), b"no profile"
-    lossless = sound("010-lossless")
+    lossless, qual = sound("010-lossless"), (b"qual", b"")
     return {
         "embedded-capitals": ("a critical type", beside(maps, (b"PROF", digits[1]))),
         "embedded-twice": ("a profile twice in the file", beside(maps, digits, digits)),
@@ -61,5 +61,6 @@ def faults(maps: bytes, digits: Sequence[bytes]) -> dict[str, tuple[str, bytes]]
         ),
         "made-capitals": ("a critical type", beside(lossless, (b"MADE", NOTE))),
         "made-twice": ("two notes", beside(lossless, note, note)),
+        "qual-twice": ("two sections of qualities", beside(lossless, qual, qual)),
         "made-not-text": ("a note that is not UTF-8", beside(lossless, (b"made", b"\xff"))),
     }

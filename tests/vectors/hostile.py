@@ -69,6 +69,13 @@ def profiles(count: int) -> bytes:
     return file([], index([], [], profiles=count))
 
 
+def profile_twice() -> bytes:
+    """Two groups, of empty tensors, that need a profile which is listed for each."""
+    groups = [exact(0), exact(0)]
+    tensors = [(name, U8, (0,), number) for number, name in enumerate((b"a", b"b"))]
+    return file(groups, index(tensors, groups, profiles=2))
+
+
 def continued(count: int) -> bytes:
     """A number of many bytes, all but the last of which say that it goes on."""
     return file([], b"\0" + b"\x80" * count + b"\1")
@@ -176,6 +183,7 @@ def faults() -> dict[str, tuple[str, bytes]]:
         "hostile-metadata": ("a value of 2^29 bytes in the metadata", metadata(1 << 29)),
         "hostile-keys": ("2^40 keys in the metadata", keys(1 << 40)),
         "hostile-profiles": ("10,000 profiles without groups", profiles(10_000)),
+        "profile-twice": ("a profile that is listed twice", profile_twice()),
         "hostile-varint": ("a varint of a million bytes", continued(MORE)),
         "hostile-exceptions": ("a million exceptions for four values", exceptions(MORE)),
         "hostile-escapes": ("65,536 symbols that need an escape", escapes(1 << 16)),

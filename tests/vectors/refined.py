@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from featcodec.entropy.swaps import Swaps
+from featcodec.modes import Fields
 
-from .edit import lossy, rewrite
+from .edit import lossy, rewrite, with_model
 from .exact import file_of
 from .store import Vector, fault, sound
 
@@ -23,6 +24,7 @@ def made() -> Iterator[Vector]:
         "refined-deviation": ("a deviation of 2", lossy(std=2.0)),
         "refined-single": ("single precision", lossy(double=False)),
         "refined-clamp": ("values that are clamped", lossy(clamp=True)),
+        "refined-none": ("transform none", with_model(transform="none", fields=Fields())),
         "refined-dependent": ("dependent quantisation", lossy(dependent=True)),
         "refined-step": ("a step of 3", lossy(step=3.0)),
         "refined-small-step": ("a step below the normal numbers", lossy(step=2.0**-15)),
