@@ -79,4 +79,4 @@ def test_a_higher_snr_is_chosen_for_only_where_it_may_take_no_more(seed: int) ->
     assert chooser.higher(20.0, bits) is None
     higher = chooser.higher(9.0, 2 * bits)
     assert higher is not None
-    assert bits < higher.estimate.bits <= 2 * bits
+    assert higher.estimate.bits <= 2 * bits  # and maybe fewer than at the lower SNR
