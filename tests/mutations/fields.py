@@ -12,13 +12,23 @@ Field = list[Any]
 Fields = list[Field]
 
 WIDTHS = {"u8": 1, "u16": 2, "u32": 4}
+UNPACKED = 1 << 20  # bytes of a stream at most: what a bomb holds is not changed
 
 
 def inflate(data: bytes) -> bytes:
     """Return what was deflated."""
-    cursor = Unpacker(data, "field", 1 << 30)
+    cursor = Unpacker(data, "field", UNPACKED)
     unpacked = bytes(cursor.rest())
     cursor.end()
+    return unpacked
+
+
+def decompress(data: bytes | memoryview) -> bytes:
+    """Return what a zlib stream unpacks to; ValueError for more than is changed."""
+    stream = zlib.decompressobj()
+    unpacked = stream.decompress(data, UNPACKED)
+    if not stream.eof or stream.unused_data:
+        raise ValueError("not all of one stream")
     return unpacked
 
 

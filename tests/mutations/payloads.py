@@ -1,10 +1,8 @@
 """The fields of the payloads of sections."""
 
-import zlib
-
 from featcodec.container.flags import Flags
 
-from .fields import Field, Fields, Parser, inflate
+from .fields import Field, Fields, Parser, decompress, inflate
 from .models import axes, integers, model, scales, symbols, tables
 
 
@@ -86,18 +84,18 @@ def bit_for_bit(data: bytes) -> Fields:
     found = [parser.field("u32")]
     if data[4:5] == b"\5":
         found += parser.fields("u8", "varint", "varint", "varint")
-        found.append(["blob", [["zlib", [["bytes", zlib.decompress(parser.blob())]]]]])
+        found.append(["blob", [["zlib", [["bytes", decompress(parser.blob())]]]]])
         return found + bit_for_bit(bytes(4) + bytes(parser.rest()))[1:]
     if data[4:5] == b"\3":
         found += parser.fields("u8")
-        head = Parser(zlib.decompress(parser.blob()))
+        head = Parser(decompress(parser.blob()))
         bins = [*head.fields("u8", "u8", "u16", "u16", "u16", "u32", "u32", "u8", "u8"), head.all()]
         found += [["blob", [["zlib", bins]]], parser.field("blob")]
     elif data[4:5] == b"\4":
-        found += [parser.field("u8"), ["zlib", [["bytes", zlib.decompress(parser.rest())]]]]
+        found += [parser.field("u8"), ["zlib", [["bytes", decompress(parser.rest())]]]]
     elif data[4:5] == b"\2":
         found += parser.fields("u8")
-        found += [["blob", [["zlib", [["bytes", zlib.decompress(parser.blob())]]]]]]
+        found += [["blob", [["zlib", [["bytes", decompress(parser.blob())]]]]]]
     return [*found, parser.all()]
 
 
