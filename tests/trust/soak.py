@@ -36,7 +36,7 @@ from featcodec.training.linear import train
 from .scenarios import values
 
 SAMPLES = 400
-GROWTH = 1.08  # times the memory of the second quarter of the time
+GROWTH = 1.05  # times the memory of the second quarter of the time
 ROUND = 60  # things that each worker does before all are counted
 
 give_back = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)  # glibc has it
