@@ -24,8 +24,9 @@ from featcodec import Writer, safe_open
 from featcodec.cli.main import main
 from featcodec.container import journal
 from featcodec.container.journal import Journal
+from featcodec.container.sections import JOURNAL
 from featcodec.container.source import File
-from featcodec.errors import FeatcodecError, InvalidInput, ProfileMissing
+from featcodec.errors import FeatcodecError, InvalidInput, NotFeatcodec, ProfileMissing, Truncated
 from featcodec.pool import WorkerDied
 from featcodec.writing import growth
 from featcodec.writing.recovery import recover_file
@@ -346,6 +347,20 @@ def test_recovering_says_how_many_samples_there_are(
     assert run("recover", "w.fcz") == 2
     assert Path("w.fcz.part").exists()
     writer.close()
+
+
+@pytest.mark.parametrize("bytes_left", range(10))
+def test_what_a_full_disk_cut_off_before_the_first_flush_is_known_as_such(
+    bytes_left: int, tmp_path: Path
+) -> None:
+    part = tmp_path / "w.part"
+    with part.open("wb") as file:
+        file.write((JOURNAL + b"WISH")[:bytes_left])
+    with pytest.raises(Truncated, match="ends before its first flush; remove it"):
+        recover_file(part, tmp_path / "w")
+    part.write_bytes(part.read_bytes()[:7] + b"?")
+    with pytest.raises(NotFeatcodec):
+        recover_file(part, tmp_path / "w")
 
 
 # ---- What is left --------------------------------------------------------------------------------

@@ -153,7 +153,8 @@ class Journal:
     def __init__(self, source: File) -> None:
         """Read one; raise InvalidStream for what is none."""
         self.source = source
-        if source.read(0, len(JOURNAL)) != JOURNAL:
+        head = source.read(0, len(JOURNAL))
+        if not JOURNAL.startswith(head):  # it may end there, where a disk was full
             raise NotFeatcodec(f"{source.name} is not what an interrupted writer leaves")
         self.waiting: dict[str, list[Elements]] = {}
         self.pieces: list[Place | Opened] = []  # files and groups, in order

@@ -11,6 +11,7 @@ from .file import File
 NUMBERS = [0, 1, 2, 3, 7, 16, 17, 127, 128, 255, 256, 4095, 4097, 65535, 65537]
 NUMBERS += [2**k + d for k in (20, 24, 27, 31, 32, 40, 59, 62, 63) for d in (-1, 0, 1)]
 NUMBERS += [2**64 - 1]
+HEADERS = (b"GRUP", b"ENTR")  # what most is said in
 REALS = [0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300, 1e-30, 1e30, 1e300, math.inf, -math.inf, math.nan]
 
 
@@ -27,7 +28,7 @@ def mutated(random: random.Random, file: File) -> bytes:
         elif kind <= 4 or not file.sections:
             change(random, random.choice([file.index, file.cuts or file.index]))
         else:
-            groups = [s for s in file.sections if s[0] == b"GRUP"] or file.sections
+            groups = [s for s in file.sections if s[0] in HEADERS] or file.sections
             change(random, random.choice(groups if kind <= 9 else file.sections)[1])
     return file.bytes(alter)
 

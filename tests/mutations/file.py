@@ -5,7 +5,10 @@ from collections.abc import Callable
 from featcodec.container.sections import MAGIC, SECTION, SECTION_BYTES, SIGNATURE_BYTES, signature
 
 from ..vectors.raw import end, section
-from .fields import Field, Fields, group, index, rows, together
+from .fields import Field, Fields, together
+from .payloads import entry, group, index, quality, rows
+
+KNOWN = {b"GRUP": lambda payload: group(payload)[0], b"ENTR": entry, b"qual": quality}
 
 
 class File:
@@ -28,8 +31,10 @@ class File:
                 first, count = head[5][1], -(-head[3][1] // head[4][1])
                 flags_of |= dict.fromkeys(range(first, first + count), lossy)
         for position, (kind, payload) in enumerate(payloads[:-2]):
-            known = {b"GRUP": lambda p: group(p)[0], b"ROWS": lambda p: rows(p, flags_of[position])}  # noqa: B023
-            whole = known.get(kind, lambda p: [["bytes", p]])(payload)
+            if kind == b"ROWS":
+                whole = rows(payload, flags_of[position])
+            else:
+                whole = KNOWN.get(kind, lambda data: [["bytes", data]])(payload)
             self.sections.append([kind, whole])
         self.index, self.cuts = index(payloads[-2][1])
 

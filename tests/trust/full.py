@@ -22,7 +22,6 @@ from .kill import contents
 from .scenarios import SCENARIOS, notes
 
 PAGE = 4096  # bytes that a file takes at least there
-SPARE = 0  # bytes beside
 
 
 def act(name: str, folder: Path, said: Path) -> int:
@@ -57,7 +56,7 @@ class Room:
         held = sum(-(-len(data) // PAGE) * PAGE for data in contents(sound).values())
         self.folder.mkdir(exist_ok=True)
         self.end()
-        size = f"size={held + SPARE + more}"
+        size = f"size={held + more // PAGE * PAGE}"  # no page more, which it would be rounded to
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", self.folder], check=True)
         shutil.copytree(sound, self.folder, dirs_exist_ok=True)
 

@@ -203,7 +203,9 @@ class OfProfile(OfBoth):
                 yield data
 
     def changed(self, chance: random.Random, data: bytes) -> bytes:
-        return mutations.resealed(chance, data)
+        if chance.random() < 0.5:
+            return mutations.resealed(chance, data)
+        return mutations.mutated(chance, mutations.File(data))
 
     def read(self, data: bytes) -> None:
         if b"NETW" not in data:
