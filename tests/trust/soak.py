@@ -114,8 +114,7 @@ def _profile(dump: Path) -> Profile:
 def measure() -> tuple[int, int]:
     """Return the memory that is in use, in bytes, and how many files are open.
 
-    What the allocator has kept free is no use: it is the more, the more threads chance to encode at
-    once.
+    What the allocator keeps free is given back first: it varies while what is in use does not.
     """
     gc.collect()
     give_back(0)
