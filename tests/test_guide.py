@@ -99,6 +99,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
     shutil.copytree(SPEC, clone / "bitstream_spec")
     shutil.copy(ROOT / "README.md", clone)
     shutil.copytree(guide.FOLDER, clone / "featcodec" / "guide")
+    (clone / "featcodec" / "training").mkdir()  # which results.py writes to
     for name, script in PROGRAMS.items():
         (programs / name).write_text(f"#!/bin/bash\n{script}\n")
         (programs / name).chmod(0o755)

@@ -145,10 +145,12 @@ class Comparing:
 
     def add(self, found: Measured, blocks: Blocks) -> None:
         """Take in what decoded blocks have."""
-        for samples, stored, decoded in blocks.grid.occurrences(
-            blocks.values, blocks.boxes, self.tensor
-        ):
-            self._add(found, samples, stored, decoded)
+        pairs = blocks.grid.occurrences(blocks.values, blocks.boxes, self.tensor)
+        for samples, stored, decoded in pairs:
+            each = max(AT_ONCE // max(stored.shape[1], 1), 1)
+            for start in range(0, stored.shape[-1], each):
+                some = slice(start, start + each)
+                self._add(found, samples[some], stored[..., some], decoded[..., some])
 
     def _add(
         self, found: Measured, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray

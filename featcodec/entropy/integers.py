@@ -8,6 +8,7 @@ from .tables import MAX_MAGNITUDE, TOTAL_BITS, Table
 
 _FIELDS = ("magnitude", "shift", "zero", "positive", "first", "further")
 PLAIN = 128  # in place of a magnitude: varints follow
+MOST_PLAIN = 256  # integers, beyond which a table is hardly ever more than it saves
 TABLE_HEAD = len(_FIELDS) + 1  # bytes of a table before its hazards; the last one counts them
 
 
@@ -44,7 +45,7 @@ def pack(values: np.ndarray) -> bytes:
         return b""
     table = fit.fit(fit.Histogram.of(values))
     coded = pack_table(table) + symbols.encode([(values, table)])
-    if len(coded) <= len(values):
+    if len(values) > MOST_PLAIN:
         return coded
     signed = values.astype(np.int64)
     plain = b"".join(map(varints.pack, ((signed << 1) ^ (signed >> 63)).tolist()))
