@@ -272,7 +272,7 @@ def test_a_layer_that_pool_hides_is_warned_of() -> None:
     )
     arrays, layouts = {"h": np.float32(heads)}, {"": "NCLD"}
     report, *_ = encoded(arrays, Quality(snr=20), layouts=layouts, pool=True)
-    assert any(line.startswith("h[:, 0] has") and "--pool" in line for line in report.remarks)
+    assert any(line.startswith("h[:, 0] has") and "without pool" in line for line in report.remarks)
     report, *_ = encoded(arrays, Quality(snr=20), layouts=layouts)
     assert not report.remarks
 
