@@ -51,6 +51,7 @@ class SnrWriter:
         self.tolerance = _tolerance(choice, self.samples)
         mark = self.row_groups.writer.mark()
         found: tuple[Choice, SliceGains | None] | None = None
+        fine: tuple[float, Choice, SliceGains | None, float] | None = None  # the smallest
         following: Choice | None = choice
         while following is not None:
             reached = self._reaching(following)
@@ -60,12 +61,19 @@ class SnrWriter:
             self.last = at, written
             found = at, self.slices
             following = self._finer(written, at, mark[0])
-            if following is None:
+            if self.even is not None and self.even.fine:
+                size = size_of(self.row_groups.writer, mark[0], written.header)
+                if fine is None or size <= fine[0]:
+                    fine = size, *found, self.even.lowest
+            mine = fine is None or (fine[1] is at and fine[2] is found[1])
+            if following is None and mine:
                 return self.signals.stated(written)
             self.row_groups.writer.rewind(mark)
         if found is None:
             return None
-        at, self.slices = found
+        at, self.slices = found if fine is None else fine[1:3]
+        if self.even is not None and fine is not None:
+            self.even.lowest = fine[3]
         written = self._written(at)
         self.last, self.found = (at, written), written.found
         return self.signals.stated(written) if self.signals.reached(written) >= self.snr else None

@@ -14,9 +14,10 @@ AIM = 0.05  # dB above that, of slices with gains
 WASTE = 0.01  # of all bits: what slices may have above that, by their gains
 BITS_PER_DB = 1 / 6.02  # of a value
 RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
-LEAST_RESPONSE, MOST_RESPONSE = 1.5, 6.0
+LEAST_RESPONSE, MOST_RESPONSE = 0.5, 6.0
 ROUNDS = 10
 REFITTED = 4  # the round from which on a model is fitted to what has gains
+NEARLY = 0.5  # dB below what slices are to have, from where on gains are kept when it is
 SETTLED = 6  # the round behind which no gain is taken back
 HALVINGS = 40
 
@@ -56,6 +57,11 @@ class SliceControl:
         self.tried: tuple[np.ndarray, np.ndarray] | None = None  # logarithms of steps, and SNRs
 
     @property
+    def fine(self) -> bool:
+        """Whether each slice had enough when last measured."""
+        return self.lowest >= self.least
+
+    @property
     def gains(self) -> SliceGains:
         """The gains of now."""
         per_sample = self.slices.per_sample
@@ -78,14 +84,15 @@ class SliceControl:
         # Channels of unlike gains want another basis, and faint slices a table for all they have.
         heads = self.slices.counts[1] > 1
         refit = self.rounds == (1 if heads else REFITTED)
-        if refit and heads:
+        anew = heads or self.lowest < self.least - NEARLY  # gains have run away
+        if refit and anew:
             self._forget()
             snrs, noise = self.first
         else:
             self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs)
         growth = self._change(snrs, noise)
         # With the first gains there is nothing yet to compare a model with.
-        return Finer(self.gains, growth, refit, math.inf if heads else bits)
+        return Finer(self.gains, growth, refit, math.inf if anew else bits)
 
     def _wasted(self, counts: np.ndarray, snrs: np.ndarray) -> float:
         """Return about how many bits gains give slices of so many values beyond what is asked."""
