@@ -107,10 +107,11 @@ class Search:
 
     samples: SampleSizes = field(default_factory=SampleSizes)
     thorough: bool = True  # quantise along trellises, and try the modes that take longest
+    rounds: int = 12  # in which a first step is found, at most
 
 
 EFFORTS = {
-    "fast": Search(SampleSizes(final=1 << 17, whole=1 << 20), thorough=False),
+    "fast": Search(SampleSizes(final=1 << 17, whole=1 << 20), thorough=False, rounds=4),
     "best": Search(),
 }
 

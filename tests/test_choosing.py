@@ -47,7 +47,7 @@ def test_the_first_attempt_is_near_the_snr_whatever_channels_are_constant(
     features[:, :constant] = 0.5
     group = group_of(features, "NCHW")
     assert len(group.constants) >= constant
-    samples = Samples(group, Options().samples)
+    samples = Samples(group, Options().search)
     assert samples.varying == pytest.approx(1 - len(group.constants) / 16)
     choice = Chooser(samples, None, Options()).choice(snr)
     assert choice is not None
@@ -71,7 +71,7 @@ def test_long_sequences_whose_channels_swing_slowly_have_long_blocks() -> None:
 @given(st.integers(0, 9))
 @settings(max_examples=2, deadline=None)
 def test_a_higher_snr_is_chosen_for_only_where_it_may_take_no_more(seed: int) -> None:
-    chooser = Chooser(Samples(group_of(maps(16, seed), "NCHW"), Options().samples), None, Options())
+    chooser = Chooser(Samples(group_of(maps(16, seed), "NCHW"), Options().search), None, Options())
     assert chooser.higher(9.0, math.inf) is None  # nothing was chosen before
     choice = chooser.choice(8.0)
     assert choice is not None

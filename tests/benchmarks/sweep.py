@@ -121,7 +121,7 @@ def estimates(dump: str, source: Beginning) -> Iterator[Row]:
 
 def finalists(group: Group, snr: float) -> Iterator[Row]:
     group = group.with_constants.with_gains
-    samples = Samples(group, Options().samples)
+    samples = Samples(group, Options().search)
     if not sane(samples.stats):
         return
     race = Race(samples, [], "auto", snr)

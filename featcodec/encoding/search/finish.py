@@ -87,8 +87,7 @@ class Finish:
         if self.on_saturation:
             found = self._strict(self._tune(step))
         else:
-            once = self._settle(self._tune(step)) if not self.samples.search.thorough else None
-            found = once or self._agreeing(step)
+            found = self._at_once(step) or self._agreeing(step)
             if self._error(found) > UNREACHED * self.goal > COARSE * self._variance:
                 found = self._reaching(step)
         missed = self._error(found) / self.goal
@@ -125,6 +124,14 @@ class Finish:
         self.clamp = self.curved or found.clamped < tuning.CLAMP_PAYS
         if not self.curved:
             self.grid.lmbda = LAMBDA
+
+    def _at_once(self, step: float) -> Tuned | None:
+        """Return what is tuned at a step, where that is to do: not for few symbols."""
+        if self.samples.search.thorough:
+            return None
+        found = self._settle(self._tune(step))
+        enough = self._bits(found) > tuning.SCARCE * self.samples.group.values
+        return found if enough else None
 
     def _agreeing(self, step: float) -> Tuned:
         """Return the best that was tuned on the way to the step that reaches the goal.

@@ -24,9 +24,6 @@ from .candidate import Candidate
 from .entries import matching
 from .final import Final
 from .known import known
-from .solve import ROUNDS
-
-FEW_ROUNDS = 4  # in which most steps are found
 
 
 @dataclass(frozen=True)
@@ -96,11 +93,6 @@ class Race:
         """Whether trellises and slow modes are tried."""
         return self.samples.search.thorough
 
-    @property
-    def rounds(self) -> int:
-        """In how many a step is found, at most."""
-        return ROUNDS if self.thorough else FEW_ROUNDS
-
     def allows(self, family: str) -> bool:
         """Return whether a family of modes may be tried."""
         return self.family in ("auto", family)
@@ -134,7 +126,7 @@ class Race:
     def enter_at(self, recipe: Recipe, candidate: Candidate, bits: float) -> None:
         """Enter a recipe of which about the bits are known, at about its step."""
         goal = self.goal(recipe.values)
-        step = cost.rough_step(candidate, goal, math.sqrt(12 * goal), self.rounds)
+        step = cost.rough_step(candidate, goal, math.sqrt(12 * goal), self.samples.search.rounds)
         self.trials.append(Trial(recipe, bits, step, candidate.size))
 
     @property
@@ -229,7 +221,7 @@ class Race:
             recipe = replace(recipe, lmbda=candidate.lmbda)
             bits = cost.bits_at(candidate, goal, start, stays=True)[0]
             return Trial(recipe, bits, start, size)
-        bits, step = cost.total_bits(candidate, goal, start, self.rounds)
+        bits, step = cost.total_bits(candidate, goal, start, self.samples.search.rounds)
         gain = modes.search_of(recipe.model.transform).trellis_gain if self.thorough else None
         return Trial(recipe, bits * (gain or 1), step, size)
 
