@@ -301,3 +301,13 @@ def test_the_vectors_have_all_codings() -> None:
             if kind == b"ROWS"
         }
     assert {BINS, PACKED} <= found
+
+
+def test_what_repeats_but_in_the_middle_is_packed() -> None:
+    rng = np.random.default_rng(3)
+    row = rng.integers(0, 1 << 32, 4096, np.uint32)
+    middle = rng.integers(0, 1 << 32, 1 << 15, np.uint32)
+    numbers = np.concatenate([np.tile(row, 16), middle, np.tile(row, 16)])
+    coded = exact.ExactEncoder(True, [(1, 1)]).encode(numbers)
+    assert len(coded) < 1.2 * (middle.nbytes + row.nbytes)
+    np.testing.assert_array_equal(exact.decode(coded, len(numbers), 4, True), numbers)

@@ -365,3 +365,20 @@ def test_sums_of_any_pivot_have_one_snr(seed: int) -> None:
     y = x + rng.normal(0, 0.1, 50)
     sums = np.array([50, (x - pivot).sum(), np.square(x - pivot).sum(), np.square(x - y).sum()])
     assert float(snrs_of(sums)) == pytest.approx(snr(x, y))
+
+
+def test_gains_are_taken_back_that_give_slices_far_more_than_they_are_to_have() -> None:
+    slices = Slices(np.arange(2), np.zeros(4, np.int64), np.arange(3))
+    control = SliceControl(slices, 9.0)
+
+    def after(snrs: list[float]) -> np.ndarray | None:
+        noise = 10 ** (-np.array(snrs)[:, None] / 10)
+        ones = np.full_like(noise, 1000)
+        more = control.next(Measured(np.stack([ones, 0 * ones, ones, noise * 1000]),
+                                     np.zeros((4, 1))), 1.0, bits=4000)  # fmt: skip
+        return None if more is None else more.gains.exponents.ravel()
+
+    first = after([20.0, 8.0])
+    assert first is not None and first[1] < 0
+    second = after([20.0, 21.0])
+    assert second is not None and first[1] < second[1] <= 0

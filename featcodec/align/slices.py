@@ -32,10 +32,17 @@ class SliceGains:
         numbers = grid.samples(boxes) if self.per_sample else grid.tensors_of(boxes)
         return self.factors(numbers, grid.channels)
 
-    def divide(self, values: np.ndarray, grid: GroupGrid, boxes: Sequence[Box]) -> None:
-        """Divide the distances of values of boxes from the means of their channels, in place."""
+    def divide(
+        self, values: np.ndarray, grid: GroupGrid, boxes: Sequence[Box], centre: np.ndarray
+    ) -> None:
+        """Divide the distances of values of boxes from centres (channels,), in place.
+
+        From the mean of a channel where its centre is NaN.
+        """
         finite = np.where(np.isfinite(values), values, 0)
-        centre = finite.mean(axis=(1, 2), keepdims=True)
+        means = finite.mean(axis=(1, 2), keepdims=True)
+        centre = centre.astype(values.dtype)[:, None, None]
+        centre = np.where(np.isnan(centre), means, centre)
         scale(values, 1 / self.of_boxes(grid, boxes), centre)
 
     def factors(self, numbers: np.ndarray, channels: int) -> np.ndarray:

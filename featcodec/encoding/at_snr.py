@@ -14,9 +14,11 @@ from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals
 from .search.cost import bits_of_error
 from .tensors.samples import Samples
+from .without_repeats import size_of
 
 # dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
 SCARCE_TOLERANCE, WORTH = 0.02, 0.002
+REFIT_PAYS = 1.02  # of the bits without gains: what they must cost for a model to be fitted to them
 
 Refit = Callable[[SliceGains], Choice | None]  # a choice for slices divided by their gains
 
@@ -49,6 +51,7 @@ class SnrWriter:
         self.tolerance = _tolerance(choice, self.samples)
         mark = self.row_groups.writer.mark()
         found: tuple[Choice, SliceGains | None] | None = None
+        fine: tuple[float, Choice, SliceGains | None, float] | None = None  # the smallest
         following: Choice | None = choice
         while following is not None:
             reached = self._reaching(following)
@@ -57,13 +60,20 @@ class SnrWriter:
             written, at = reached
             self.last = at, written
             found = at, self.slices
-            following = self._finer(written, at)
-            if following is None:
+            following = self._finer(written, at, mark[0])
+            if self.even is not None and self.even.fine:
+                size = size_of(self.row_groups.writer, mark[0], written.header)
+                if fine is None or size <= fine[0]:
+                    fine = size, *found, self.even.lowest
+            mine = fine is None or (fine[1] is at and fine[2] is found[1])
+            if following is None and mine:
                 return self.signals.stated(written)
             self.row_groups.writer.rewind(mark)
         if found is None:
             return None
-        at, self.slices = found
+        at, self.slices = found if fine is None else fine[1:3]
+        if self.even is not None and fine is not None:
+            self.even.lowest = fine[3]
         written = self._written(at)
         self.last, self.found = (at, written), written.found
         return self.signals.stated(written) if self.signals.reached(written) >= self.snr else None
@@ -92,21 +102,28 @@ class SnrWriter:
             following = control.next(reached, written.mean_step)
         return None
 
-    def _finer(self, written: Written, choice: Choice) -> Choice | None:
-        """Return the choice for slices of other gains; None when all have enough."""
+    def _finer(self, written: Written, choice: Choice, start: int) -> Choice | None:
+        """Return the choice for slices of other gains; None when all have enough.
+
+        The row groups were written from a position on.
+        """
         self.found = found = written.found
         if self.even is None:
             return None
         if found is None:
             group, header, rows = self.samples.group, written.header, self.row_groups
             found = measured(rows.writer, group, header, rows.profile, rows.workers)
-        more = self.even.next(found, written.mean_step)
+        bits = 8.0 * size_of(self.row_groups.writer, start, written.header)
+        more = self.even.next(found, written.mean_step, bits)
         self.found = found if more is None else None
         if more is None:
             return None
         self.slices = more.gains
-        refitted = self.refit(more.gains) if more.refit else None
-        return refitted or choice.at_step(written.mean_step * more.growth).at_lambda_scale(1.0)
+        refits = more.refit and REFIT_PAYS * choice.estimate.bits < more.most
+        refitted = self.refit(more.gains) if refits else None
+        if refitted is not None and refitted.estimate.bits < more.most:
+            return refitted
+        return choice.at_step(written.mean_step * more.growth).at_lambda_scale(1.0)
 
 
 def _tolerance(choice: Choice, samples: Samples) -> float:

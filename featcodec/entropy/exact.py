@@ -14,8 +14,7 @@ from .errors import SymbolError
 
 BINS, PACKED, SWAPPED = 3, 4, 5  # lower values belong to the first plane
 WORTHWHILE = 0.995  # of the bytes of planes: what bins and packed elements must take at most
-PACKED_SAMPLE = 1 << 16  # bytes on which packing is estimated
-REPEATED = 0.8  # of the bytes of other codings: the estimate from which on packing is tried
+PACKED_SAMPLE, LOOKS = 1 << 16, 4  # bytes on which packing is estimated, at so many places
 
 
 @dataclass
@@ -52,7 +51,7 @@ class ExactEncoder:
         if chosen is not None and chosen.bits / 8 >= least:
             chosen = None
         least = chosen.bits / 8 if chosen else least
-        packed = _packed(raw, REPEATED * least)
+        packed = _packed(raw, least)
         if packed and len(packed) < least:
             return bytes((PACKED,)) + packed
         if chosen is None:
@@ -68,13 +67,22 @@ def _rotated(numbers: np.ndarray) -> np.ndarray:
 
 
 def _packed(raw: bytes, most: float) -> bytes:
-    """Return the bytes packed, or nothing when a sample predicts more than `most` bytes."""
-    sample = raw[len(raw) // 2 :][:PACKED_SAMPLE]
-    half = len(sample) // 2  # the first half only fills the window of zlib
-    more = len(zlib.compress(sample, 5)) - len(zlib.compress(sample[:half], 5))
-    if half == 0 or more * len(raw) > most * (len(sample) - half):
+    """Return the bytes packed, or nothing when samples predict more than `most` bytes."""
+    if _packed_bytes(raw) > most:
         return b""
     return zlib.compress(raw, 9)
+
+
+def _packed_bytes(raw: bytes) -> float:
+    """Return about how many bytes packed ones take, by samples from all parts of them."""
+    if len(raw) <= LOOKS * PACKED_SAMPLE:
+        return len(zlib.compress(raw, 5))
+    more, half = 0, PACKED_SAMPLE // 2  # the first half only fills the window of zlib
+    for part in range(LOOKS):
+        start = (len(raw) - PACKED_SAMPLE) * part // (LOOKS - 1)
+        sample = raw[start : start + PACKED_SAMPLE]
+        more += len(zlib.compress(sample, 5)) - len(zlib.compress(sample[:half], 5))
+    return more * len(raw) / (LOOKS * half)
 
 
 def decode(

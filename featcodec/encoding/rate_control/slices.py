@@ -11,10 +11,13 @@ from ..slices import Slices
 
 BELOW = 1.0  # dB that a slice may be below the SNR of its group
 AIM = 0.05  # dB above that, of slices with gains
+WASTE = 0.01  # of all bits: what slices may have above that, by their gains
+BITS_PER_DB = 1 / 6.02  # of a value
 RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
 LEAST_RESPONSE, MOST_RESPONSE = 0.5, 6.0
 ROUNDS = 10
 REFITTED = 4  # the round from which on a model is fitted to what has gains
+NEARLY = 0.5  # dB below what slices are to have, from where on gains are kept when it is
 SETTLED = 6  # the round behind which no gain is taken back
 HALVINGS = 40
 
@@ -25,7 +28,8 @@ class Finer:
 
     gains: SliceGains
     growth: float  # the factor by which the step may grow, about
-    refit: bool  # whether the model is to be fitted anew, to slices divided by their gains
+    refit: bool  # whether the model may be fitted anew, to slices divided by their gains
+    most: float = math.inf  # bits that the new one may take
 
 
 @dataclass
@@ -53,29 +57,48 @@ class SliceControl:
         self.tried: tuple[np.ndarray, np.ndarray] | None = None  # logarithms of steps, and SNRs
 
     @property
+    def fine(self) -> bool:
+        """Whether each slice had enough when last measured."""
+        return self.lowest >= self.least
+
+    @property
     def gains(self) -> SliceGains:
         """The gains of now."""
         per_sample = self.slices.per_sample
         exponents = self.exponents[self.slices.of_samples] if per_sample else self.exponents
         return SliceGains(per_sample, exponents)
 
-    def next(self, found: Measured, step: float) -> Finer | None:
-        """Return the gains after those that reached what was found; None when all is well."""
+    def next(self, found: Measured, step: float, bits: float = math.inf) -> Finer | None:
+        """Return the gains after those that reached what was found; None when all is well.
+
+        All is not well where gains waste too many of all bits.
+        """
         snrs, noise = snrs_of(found.slices), found.slices[3]
         self.lowest = float(np.nanmin(snrs, initial=math.inf))
-        if self.rounds == ROUNDS or not (snrs < self.least).any():
+        fine = not (snrs < self.least).any()
+        wasteful = self.rounds < SETTLED and self._wasted(found.slices[0], snrs) > WASTE * bits
+        if self.rounds == ROUNDS or (fine and not wasteful):
             return None
         self.rounds += 1
         self.first = self.first or (snrs, noise)
         # Channels of unlike gains want another basis, and faint slices a table for all they have.
-        refit = self.rounds == (REFITTED if self.slices.counts[1] == 1 else 1)
-        if refit:
+        heads = self.slices.counts[1] > 1
+        refit = self.rounds == (1 if heads else REFITTED)
+        anew = heads or self.lowest < self.least - NEARLY  # gains have run away
+        if refit and anew:
             self._forget()
             snrs, noise = self.first
         else:
             self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs)
         growth = self._change(snrs, noise)
-        return Finer(self.gains, growth, refit)
+        # With the first gains there is nothing yet to compare a model with.
+        return Finer(self.gains, growth, refit, math.inf if anew else bits)
+
+    def _wasted(self, counts: np.ndarray, snrs: np.ndarray) -> float:
+        """Return about how many bits gains give slices of so many values beyond what is asked."""
+        more = np.where(self.exponents < self.start, snrs - self.least - AIM, 0)
+        more[~np.isfinite(more)] = 0
+        return BITS_PER_DB * float(np.vdot(counts, np.maximum(more, 0)))
 
     def _change(self, snrs: np.ndarray, noise: np.ndarray) -> float:
         """Change the exponents; return by what factor the step may grow, about."""

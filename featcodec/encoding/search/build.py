@@ -32,8 +32,13 @@ class CandidateBuilder:
         """Return the wanted mean squared error of aligned values, those of constants among them."""
         return self.target * self.samples.varying * (self.samples.std / values.std) ** 2
 
-    def goal_on(self, *parts: Candidate) -> float:
-        """Return the mean squared error of the samples of all parts at which they have the SNR."""
+    def goal_on(self, values: ValueAlignment, *parts: Candidate) -> float:
+        """Return the mean squared error of the samples of all parts at which they have the SNR.
+
+        They are aligned by `values`.
+        """
+        if self.samples.group.slices is not None:  # gains change the variance of a sample
+            return self.goal(values)
         arrays = [array for part in parts for array in part.values.values()]
         return self.target * self.samples.variance_of(arrays)
 
@@ -46,7 +51,9 @@ class CandidateBuilder:
         """Return the candidate of a recipe, fitted to a sample of about so many values."""
         model, values = recipe.model, recipe.values
         search = modes.search_of(model.transform)
-        parts, fraction = self.samples.sample(model.block, budget, values, search.least_blocks)
+        parts, fraction = self.samples.sample(
+            model.block, budget, values, search.least_blocks, centre=model.centres
+        )
         final = budget == self.samples.sizes.fit
         made = self.fitted(model, recipe.entry, parts[False], fraction, final)
         made.lmbda, made.on_saturation = recipe.lmbda, recipe.on_saturation

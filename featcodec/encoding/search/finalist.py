@@ -49,14 +49,16 @@ def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
         step *= 1 + DEPENDENT_STEP * (1 - gain)
     budget = of.sizes.fit
     grid = of.build.candidate(trial.recipe, budget)
-    classes, fraction = of.samples.sample(grid.model.block, budget, values)
+    classes, fraction = of.samples.sample(
+        grid.model.block, budget, values, centre=grid.model.centres
+    )
     candidates = {False: grid}
     if True in classes:
         candidates[True] = _prefix(of, classes[True], fraction, values, step, dependent)
     for candidate in candidates.values():
         candidate.dependent = dependent
         candidate.even = any(c.entry is None for c in candidates.values())
-    goal = of.build.goal_on(*candidates.values())
+    goal = of.build.goal_on(values, *candidates.values())
     if of.family == TASK and True in candidates:
         step = cost.common_step(list(candidates.values()), goal)
     return Finish(of.samples, values, candidates, goal, trial.recipe.on_saturation).choice(step)

@@ -215,7 +215,7 @@ class Race:
     def _try(self, recipe: Recipe, start: float, budget: int) -> Trial:
         size = self.build.budget(recipe, budget)
         candidate = self.build.candidate(recipe, budget)
-        goal = self.build.goal_on(candidate)
+        goal = self.build.goal_on(recipe.values, candidate)
         if recipe.on_saturation:
             candidate.lmbda = cost.lambda_for(candidate, start, goal, candidate.nearly)
             recipe = replace(recipe, lmbda=candidate.lmbda)

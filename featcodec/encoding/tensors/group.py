@@ -194,12 +194,17 @@ class Group:
                 yield np.moveaxis(found, 0, -1)
 
     def sample(
-        self, block: Sizes, budget: int, disjoint: bool = False
+        self,
+        block: Sizes,
+        budget: int,
+        disjoint: bool = False,
+        centre: np.ndarray | None = None,
     ) -> tuple[dict[tuple[bool, Sizes], np.ndarray], float]:
         """Return about `budget` values, evenly spread, as arrays of blocks, and their share.
 
         A `disjoint` sample lies between the places of the other one, as far as there is room.
-        Equal distances would hit one row of every map: each run lies somewhere in its part.
+        Equal distances would hit one row of every map: each run lies somewhere in its part. Gains
+        of slices divide distances from a centre (channels,), or from means where that is NaN.
         """
         grid = self.grid(block)
         runs = [(0, grid.slabs)]
@@ -222,6 +227,7 @@ class Group:
         if self.gains is not None:
             arrays = {key: self.gains.divided(values) for key, values in arrays.items()}
         if self.slices is not None:
+            centre = np.full(self.channels, np.nan) if centre is None else centre
             for key, values in arrays.items():
-                self.slices.divide(values, grid, found[key])
+                self.slices.divide(values, grid, found[key], centre)
         return arrays, sum(a.size for a in arrays.values()) / self.values

@@ -56,9 +56,13 @@ class Samples:
     def __post_init__(self) -> None:
         self.ones: Sizes = tuple(1 for _ in self.group.grids[0])
         self.channels = self.group.channels
-        found, _ = self.group.sample(self.ones, self.sizes.trial)
+        self.modes = np.full(self.channels, np.nan)
+        arrays = self._varying(replace(self.group, slices=None))
+        modes, repeated = _modes(np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1))
         constant = [channel for channel, _ in self.group.constants]
-        arrays = [np.delete(a, constant, axis=0) for a in found.values()]
+        self.modes[np.delete(np.arange(self.channels), constant)] = modes
+        if self.group.slices is not None:  # what is frequent stays as it is
+            arrays = self._varying(self.group)
         some = np.concatenate([a.ravel() for a in arrays])
         self.stats = stats_of(self.group, some)
         if not self.stats.moderate:
@@ -66,12 +70,15 @@ class Samples:
             some = some.astype(np.float64)
         self.std = self.stats.std if self.stats.std > 0 else 1.0
         self.zeros = bool(np.count_nonzero(some == 0) > some.size * tuning.RARE)
-        self.modes = np.full(self.channels, np.nan)
-        modes, repeated = _modes(np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1))
-        self.modes[np.delete(np.arange(self.channels), constant)] = modes
         self.sparse = self.zeros or repeated > tuning.RARE
         self.some = some
         self._samples: dict[tuple, tuple[dict[bool, Classes], float]] = {}
+
+    def _varying(self, group: Group) -> list[np.ndarray]:
+        """Return some values of the channels of a group that are not constant."""
+        found, _ = group.sample(self.ones, self.sizes.trial, centre=self.modes)
+        constant = [channel for channel, _ in group.constants]
+        return [np.delete(a, constant, axis=0) for a in found.values()]
 
     @property
     def sizes(self) -> SampleSizes:
@@ -161,16 +168,22 @@ class Samples:
         least: int = LEAST_BLOCKS,
         disjoint: bool = False,
         times: int = 1,
+        centre: np.ndarray | None = None,
     ) -> tuple[dict[bool, Classes], float]:
         """Return normalised samples by part, massive and non-finite values made harmless.
 
         They are of `least` blocks at least. What is fitted to a sample flatters it: a `disjoint`
-        sample is for that.
+        sample is for that. Gains of slices divide distances from an aligned centre, as a coder
+        has it; from means where it is not known yet.
         """
         budget = self.budget(block, budget, least, times)
-        key = (block, budget, values.mean, values.std, disjoint)
+        about = None
+        if self.group.slices is not None and centre is not None:
+            about = values.mean + values.std * centre
+        at = None if about is None else about.tobytes()
+        key = (block, budget, values.mean, values.std, disjoint, at)
         if key not in self._samples:
-            arrays, fraction = self.group.sample(block, budget, disjoint)
+            arrays, fraction = self.group.sample(block, budget, disjoint, about)
             parts: dict[bool, dict[Sizes, np.ndarray]] = {}
             for (prefix, sizes), a in arrays.items():
                 a[[channel for channel, _ in self.group.constants]] = values.mean

@@ -54,7 +54,9 @@ class InterpolatedSearch(ModeSearch):
     def _promises(self, race: Race, recipe: Recipe) -> bool:
         """Return whether few bits are left of a small sample, which it fits too well."""
         budget, start = race.sizes.trial, race.goal(recipe.values)
-        parts, fraction = race.samples.sample(recipe.model.block, budget, recipe.values)
+        model = recipe.model
+        centre = model.centres
+        parts, fraction = race.samples.sample(model.block, budget, recipe.values, centre=centre)
         first = race.build.fitted(recipe.model, None, parts[False], fraction, False)
         assert isinstance(first, InterpolatedCandidate)
         first.lmbda, first.positive = recipe.lmbda, recipe.values.positive
