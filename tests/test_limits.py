@@ -272,7 +272,7 @@ def test_too_many_channels_name_tensor_number_limit_and_remedy(
     wide = np.random.default_rng(4).normal(size=(1, 300, 101)).astype("f4")
     for quality in ({"snr": 10}, {"max_error": 0.1}):
         message = save({"wide": wide}, {"layout": "NLD"}, **quality)
-        for words in ("'wide'", "NLD", "101", "100", "--layout"):
+        for words in ("'wide'", "NLD", "101", "100", "in its layout"):
             assert words in message
 
 
@@ -289,7 +289,7 @@ def test_a_slab_beyond_the_limit_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(limits, "SLAB_VALUES", 1000)
     wide = np.random.default_rng(5).normal(size=(30, 7, 143)).astype("f4")
     message = save({"wide": wide}, layout="HWC", snr=10)
-    for words in ("'wide'", "HWC", "1001", "1000", "--layout"):
+    for words in ("'wide'", "HWC", "1001", "1000", "in its layout"):
         assert words in message
     assert fc.load(fc.save({"wide": wide}, layout="NNC", snr=10))["wide"].shape == wide.shape
 
