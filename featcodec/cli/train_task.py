@@ -83,10 +83,13 @@ class Asked:
     def train(self, dumps: Sequence[str], options: "Options", quiet: bool) -> "list[ProfileEntry]":
         """Return the entries of a linear profile of dumps, with a metric when one is asked for."""
         from ..training.linear import train
+        from . import render
         from .train import opened
 
         with self.gradients_of(dumps, quiet) as task:
             entries = train(opened(dumps), options, task)
+        for name in () if quiet or task is None else task.unpaid:
+            render.tell(f"  {name}: a metric of {task.task} saves nothing here, errors count alike")
         if self.keep is None:
             return entries
         assert task is not None
