@@ -115,11 +115,11 @@ class Asked:
 
     def judge(self) -> "Judge":
         """Return what says what decoded features lose: the score where there is one, else heads."""
-        from ..functions import named_function
+        from ..functions import named_score
 
         if self.score:
             with failures.usage():
-                score = named_function(self.score, "--task")  # says so where torch is missing
+                score = named_score(self.score)  # says so where torch is missing
             from ..training.judges import ByScore
 
             return ByScore(self.score, score)
