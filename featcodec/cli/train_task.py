@@ -88,8 +88,11 @@ class Asked:
 
         with self.gradients_of(dumps, quiet) as task:
             entries = train(opened(dumps), options, task)
-        for name in () if quiet or task is None else task.unpaid:
-            render.tell(f"  {name}: a metric of {task.task} saves nothing here, errors count alike")
+        if task is not None and not quiet:
+            for name in task.unpaid:
+                render.tell(
+                    f"  {name}: a metric of {task.task} saves nothing, all errors count alike"
+                )
         if self.keep is None:
             return entries
         assert task is not None
