@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 import featcodec.numpy as fc
 from featcodec import Codec, Profile
 from featcodec.cli.main import main
+from featcodec.coding.model import GridModel
 from featcodec.container.reader import Reader
 from featcodec.container.source import Memory
 from featcodec.dumps import Dump
@@ -353,6 +354,26 @@ def test_a_metric_is_left_out_where_contexts_save_more_though_it_saves_bits_behi
     assert [e.task for e in of_maps(gradients, needed=False).entries] == [None]
     monkeypatch.setattr("featcodec.training.metric.pays", lambda *_: True)
     assert [e.task for e in of_maps(gradients, needed=False).entries] == [None, "t"]
+
+
+def test_of_fewer_samples_than_channels_channels_are_the_axes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gradients = rng(2).normal(size=(4, 300, TOKENS, CHANNELS)).astype(np.float32)
+    gradients[..., 1:] *= 0.03
+    turn = np.linalg.qr(rng(4).normal(size=(CHANNELS, CHANNELS)))[0].astype(np.float32)
+
+    def axes(most: int) -> np.ndarray:
+        monkeypatch.setattr("featcodec.training.weighing.ONE_BAND", most)
+        found = trained(gradients[:, :samples] @ turn, features(1, samples)).entries[1].model
+        bases: np.ndarray = GridModel.unpack(found, CHANNELS).bases
+        return bases
+
+    samples = CHANNELS - 1
+    assert np.array_equal(np.abs(axes(CHANNELS - 1)[0]), np.eye(CHANNELS))
+    assert not np.array_equal(np.abs(axes(CHANNELS)[0]), np.eye(CHANNELS))
+    samples = 300
+    assert not np.array_equal(np.abs(axes(CHANNELS - 1)[0]), np.eye(CHANNELS))
 
 
 points = st.lists(

@@ -31,7 +31,7 @@ Points = Sequence[tuple[float, float]]  # what is lost, and bytes
 def pays(parts: Sequence[Part], block: Sizes, weighted: Sequence[ProfileEntry]) -> bool:
     """Return whether entries with a metric take fewer bytes than those without.
 
-    That is at equal loss of the outputs, on the average of task SNRs. True without held-out samples.
+    That is at equal loss of the outputs, on the average of task SNRs. True if nothing is held out.
     """
     found = _held_out(parts, block)
     if found is None:
