@@ -11,7 +11,7 @@ from typing import Any
 from ..dumps import Dump
 from ..errors import FeatcodecError, InvalidInput, Unreachable
 from ..files import complete
-from . import page, plots
+from . import drawing, page, plots
 from .codecs import Codec
 from .deltas import Delta, deltas
 from .equal_divergence import equal_divergence
@@ -122,13 +122,14 @@ class Evaluation:
             "sufficient": [asdict(each) for each in sufficient(measurements)],
             "equal_divergence": [asdict(each) for each in equal_divergence(measurements)],
         }
-        figures = plots.draw(measurements, [codec.label for codec in self.codecs])
+        labels = [codec.label for codec in self.codecs]
         self._file("results.csv", to_csv(measurements))
         self._file("results.json", json.dumps(everything, indent=1).encode())
-        for name, figure in figures.items():
-            self._file(f"{name}.png", plots.png(figure))
-            self._file(f"{name}.svg", plots.svg(figure))
-        self._file("report.html", page.page(about, measurements, found, figures).encode())
+        for name, figure in plots.draw(measurements, labels).items():
+            self._file(f"{name}.png", drawing.png(figure))
+            self._file(f"{name}.svg", drawing.svg(figure))
+        panels = plots.panels(measurements, labels)
+        self._file("report.html", page.page(about, measurements, found, panels).encode())
         return found
 
     def _about(self) -> dict[str, str | None]:
