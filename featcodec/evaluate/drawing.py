@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from typing import Any
 
 from .packages import load
@@ -48,6 +49,11 @@ def blank(width: float, height: float) -> Any:
     )
 
 
+def literal(text: str) -> str:
+    """Return a text that is drawn as it is, though it may hold what stands for mathematics."""
+    return text.replace("$", r"\$")
+
+
 def png(figure: Any) -> bytes:
     """Return a picture of 150 dots an inch."""
     return _rendered(figure, format="png", dpi=150)
@@ -60,6 +66,7 @@ def svg(figure: Any, transparent: bool = False) -> bytes:
 
 def _rendered(figure: Any, **options: Any) -> bytes:
     out = io.BytesIO()
-    with styled():
+    with styled(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # letters that its font lacks a page shows nevertheless
         figure.savefig(out, **options)
     return out.getvalue()

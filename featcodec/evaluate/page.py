@@ -30,7 +30,10 @@ def page(
     """Return the page as HTML, with `panels` of each heading by dump."""
     parts = [_about(about)]
     for place, (heading, figures) in enumerate(panels.items()):
-        parts += [f"<h2>{html.escape(heading)}</h2>\n", web.drawings(f"drawing{place}", figures)]
+        parts += [
+            f"<h2>{html.escape(heading)}</h2>\n",
+            web.drawings(f"drawing{place}", figures.values()),
+        ]
     if deltas:
         parts += ["<h2>Bj&oslash;ntegaard deltas</h2>\n", _table(tables.compared(deltas), 3)]
     enough = sufficient(measurements)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .drawing import COLOURS, INK, blank, styled
+from .drawing import COLOURS, INK, blank, literal, styled
 from .packages import load
 from .results import Measurement
 
@@ -95,7 +95,7 @@ def _figure(
     grid = figure.subplots(rows, columns, squeeze=False)
     named = {dump for dump, _, _ in panels}
     if len(named) == 1:
-        figure.suptitle(panels[0][0], fontsize=10, fontweight="bold")
+        figure.suptitle(literal(panels[0][0]), fontsize=10, fontweight="bold")
     for place, axes in enumerate(grid.flat):
         if place >= len(panels):
             axes.set_axis_off()
@@ -103,7 +103,7 @@ def _figure(
         dump, quality, along = panels[place]
         _panel(axes, [m for m in measurements if m.dump == dump], codecs, quality, along)
         if len(named) > 1:
-            axes.set_title(dump)
+            axes.set_title(literal(dump))
         if place % columns == 0 or quality != panels[place - 1][1]:
             axes.set_ylabel(AXES[quality])
         if place + columns >= len(panels) or len(named) == 1:
@@ -147,7 +147,7 @@ def _panel(
             markersize=5,
             linewidth=1.5,
             clip_on=False,
-            label=codec,
+            label=literal(codec),
         )
     beyond = [point for curve in curves for point in curve if point[1] > top]
     if beyond:  # casts, whose tens of dB would leave little room for what is compared

@@ -5,7 +5,7 @@ Drawings lie beside each other as there is room, and below each other on a telep
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .drawing import INK, svg
@@ -22,7 +22,7 @@ HEAD = """<!DOCTYPE html>
 }
 body { background: var(--paper); color: var(--ink); font: 15px/1.45 sans-serif;
   max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
-h1, h2 { line-height: 1.2 }
+h1, h2, h3 { line-height: 1.2; overflow-wrap: anywhere }
 .drawings { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr));
   gap: 1rem; margin: 1rem 0 }
 figure { margin: 0 }
@@ -32,7 +32,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: left;
   white-space: nowrap }
 .number { text-align: right }
-code { overflow-wrap: anywhere }
+code, p { overflow-wrap: anywhere }
 </style>
 """
 
@@ -60,9 +60,9 @@ def table(rows: Sequence[Sequence[str]], right: set[int]) -> str:
     )
 
 
-def drawings(name: str, figures: Mapping[str, Any]) -> str:
+def drawings(name: str, figures: Iterable[Any]) -> str:
     """Return figures beside each other; the name is of all, and of no others on the page."""
-    found = [_drawing(f"{name}-{place}", one) for place, one in enumerate(figures.values())]
+    found = [_drawing(f"{name}-{place}", one) for place, one in enumerate(figures)]
     return f'<div class="drawings">\n{"".join(found)}</div>\n'
 
 
