@@ -70,7 +70,7 @@ def test_what_cannot_be_shown_leaves_no_page(dump: Path, profile: Profile) -> No
     for path, said in (
         (coder, "is a profile"),
         (message, "is not a featcodec file"),
-        (out, "no such file"),
+        (dump.with_name("none"), "no such file"),
     ):
         done = run("info", "--html", path, "-o", out)
         assert done.status and said in done.err.lower() and done.err.count("\n") == 1

@@ -33,7 +33,7 @@ def write(
     from ..evaluate import web
     from ..evaluate.packages import load
 
-    load("matplotlib", "featcodec info --html", "eval")
+    load("matplotlib", "info --html", "eval")
     if output is not None:
         targets.refuse_clashes([("input", one.path) for one in inputs], [("output", output)])
     elif sys.stdout is not None and sys.stdout.isatty():
