@@ -26,7 +26,7 @@ class Delta:
 
 def deltas(measurements: Sequence[Measurement], codecs: Sequence[str], anchor: str) -> list[Delta]:
     """Return the deltas of all codecs but the anchor on each dump, in the order given."""
-    package = load("bjontegaard", "featcodec eval", "eval")
+    package = load("bjontegaard", "eval", "eval")
     found = []
     for dump in dict.fromkeys(m.dump for m in measurements):
         for codec in codecs:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dumps import Dump
+from ..errors import InvalidInput
 from ..functions import named_function
 
 Task = Callable[[str, dict[str, Any]], float | None]
@@ -46,7 +47,11 @@ class Judge:
         if self.task is None:
             return None
         metric = self.task(self.dump.path.stem, self._tensors(decoded))
-        return None if metric is None else float(metric)
+        try:
+            return None if metric is None else float(metric)
+        except (TypeError, ValueError):
+            kind = type(metric).__name__
+            raise InvalidInput(f"the task returns a {kind}, not a number or None") from None
 
     def divergence(self, decoded: Mapping[str, np.ndarray]) -> float | None:
         """Return how far the outputs of the head are off those of the dump, None without one."""

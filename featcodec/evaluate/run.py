@@ -40,15 +40,21 @@ class Evaluation:
         """
         self.dumps, self.codecs, self.snrs, self.task = dumps, codecs, snrs, task
         self.head = head
-        for what, names in (
-            ("dumps", [path.stem for path in dumps]),
-            ("codecs", ["uncompressed", *(codec.label for codec in codecs)]),
+        for what, names, how in (
+            ("dumps", [path.stem for path in dumps], "rename one"),
+            (
+                "codecs",
+                ["uncompressed", *(codec.label for codec in codecs)],
+                "add name=LABEL to one",
+            ),
         ):
             for name in names:
                 if names.count(name) > 1:
-                    raise InvalidInput(f"two {what} are called {name!r}; rename one")
+                    raise InvalidInput(f"two {what} are called {name!r}; {how}")
         for path in dumps:
             Dump(path)  # what cannot be read is better known now
+        if folder.exists() and not folder.is_dir():
+            raise InvalidInput(f"{folder} is a file; name a folder for the results")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.journal = Journal(folder / "results.jsonl")
