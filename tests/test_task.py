@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 import featcodec.numpy as fc
-from featcodec import Codec, Profile
+from featcodec import Codec, Profile, encode_file
 from featcodec.cli.main import main
 from featcodec.container.reader import Reader
 from featcodec.container.source import Memory
@@ -151,6 +151,18 @@ def test_features_without_a_metric_take_the_snr(task: Profile) -> None:
     other = rng(1).normal(size=(50, 24)).astype(np.float32)
     (header,) = headers(fc.save({"x": other}, {"layout": "ND"}, profile=task, task_snr=9))
     assert header.task_snr is None and header.snr_db >= 9
+
+
+def test_what_has_no_metric_is_said(task: Profile, maps: np.ndarray, tmp_path: Path) -> None:
+    other = rng(1).normal(size=(50, 24)).astype(np.float32)
+    save_file({"a": maps, "b": other}, tmp_path / "x.safetensors")
+    options = Options(layouts={"a": "NCHW", "b": "ND"})
+    for quality, said in ((Quality(task_snr=9), True), (Quality(snr=9), False)):
+        report = encode_file(
+            tmp_path / "x.safetensors", tmp_path / "x.fcz", quality, profile=task, options=options,
+            overwrite=True,
+        )  # fmt: skip
+        assert any("no metric of a task for b:" in line for line in report.remarks) == said
 
 
 def test_a_task_snr_needs_a_profile_with_a_metric(maps: np.ndarray, profile: Profile) -> None:

@@ -106,6 +106,8 @@ def command(
     from ..evaluate.packages import load
     from ..evaluate.run import Evaluation
 
+    if outputs == "embedding" and head is None:
+        raise click.UsageError("--outputs is of --head")
     for package in PACKAGES:
         load(package, "eval", "eval")
     with failures.usage():

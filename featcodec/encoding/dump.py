@@ -29,7 +29,7 @@ from .judge import judge_at, known_to
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, described, hidden
 from .room import check_features
-from .suspicious import suspicious
+from .suspicious import suspicious, without_metric
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
@@ -225,6 +225,7 @@ class DumpEncoder:
             remarks=(
                 *hidden(self.groups, headers, qualities, self._names),
                 *suspicious(self.groups, headers, self._tried),
+                *(without_metric(self.groups, headers) if quality.task_snr else ()),
             ),
             lowest=Lowest.of(self.groups, qualities, self._names),
         )

@@ -32,6 +32,21 @@ def suspicious(
     yield f"the profile serves no tensor, all take fewer bits without: {why}"
 
 
+def without_metric(
+    groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader]
+) -> Iterator[str]:
+    """Yield a line on what is asked a task SNR of and has none, as the profile does not know it."""
+    names = [
+        group.names[0]
+        for group, header in zip(groups, headers, strict=True)
+        if isinstance(group, Group) and group.quality is None
+        if header.lossy is not None and header.task_snr is None
+    ]
+    if names:
+        more = f" and {len(names) - 1} more" * (len(names) > 1)
+        yield f"the profile has no metric of a task for {names[0]}{more}: the dB are those of SNR"
+
+
 def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
     """Return how a group differs from what a profile was trained on."""
     assert header.lossy is not None
