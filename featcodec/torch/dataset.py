@@ -143,7 +143,7 @@ class FeatureDataset(Dataset):
     def __getitem__(self, index: int) -> Batch:
         """Return a sample; its tensors share the memory of their row group."""
         if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is out of range for {len(self)} samples")
+            raise IndexError(f"index {index} is out of range, of {len(self)}")
         return self.__getitems__([index % len(self)])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Batch]:
