@@ -421,6 +421,7 @@ def test_a_head_tells_how_far_outputs_are_off(
     )
     monkeypatch.chdir(dump.parent)
     command = ["eval", dump, "--codec", "featcodec", "--codec", "fp16", "--snr", "2,5,10,30"]
+    command += ["--no-progress"]  # which a busy machine shows
     status, text, said = run(*command, "--head", "rest:logits", "-o", "kl")
     assert (status, said) == (0, "")
     assert "divergence" in text and "bpfp at a divergence of 0.01" in text and "metric" not in text
@@ -492,6 +493,9 @@ def test_the_mean_of_deltas_is_that_of_the_dumps_that_have_one() -> None:
     assert (mean.dump, mean.rate_percent, mean.metric) == ("mean of 2", 10.0, None)
     assert tables.compared(some)[-1] == ["mean of 2", "test", "base", "+10.0 %", "-"]
     assert deltas.means(some[1:]) == deltas.means(some[2:]) == []
+    [mean] = deltas.means([delta("a", -10.0, 0.5), delta("b", 30.0)])
+    assert (mean.dump, mean.rate_percent, mean.metric) == ("mean of 2", 10.0, None)
+    assert tables.compared([delta("a", -10.0, 0.5), delta("b", 30.0)])[-1][-1] == "- (of 1 alone)"
 
 
 @given(st.lists(st.lists(st.sampled_from(["-", "0", "x"]), min_size=3, max_size=3), max_size=4))
