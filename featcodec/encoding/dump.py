@@ -86,7 +86,7 @@ def encoder_of(
         if any(one.max_error is not None for one in asked):
             raise InvalidInput("the neural transform bounds no single error; use transform='auto'")
         if any(one.row_snr is not None for one in asked):
-            raise InvalidInput("the neural transform has no gains of rows; use transform='auto'")
+            raise InvalidInput("the neural transform has no SNR of rows; use transform='auto'")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add transform='neural'")
     if any(one.task_snr for one in asked) and not (profile and profile.entries_of(task=True)):
