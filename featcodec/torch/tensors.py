@@ -89,7 +89,12 @@ def save_file(
 
 
 def load_file(
-    filename: Where, device: str = "cpu", *, profile: Any = None, jobs: int = 1
+    filename: Where,
+    device: str = "cpu",
+    *,
+    profile: Any = None,
+    jobs: int = 1,
+    memory: int | str | None = None,
 ) -> dict[str, torch.Tensor]:
     """Return the tensors of a file, by name, on a device.
 
@@ -97,10 +102,12 @@ def load_file(
         filename: Path of the file, its URI, or a binary file object.
         device: Of the tensors: cpu, cuda, ...
         profile: One or several, or their paths; those found by their hash go without.
-        jobs: Processes that share a large file, as for `featcodec.numpy.load_file`.
+        jobs, memory: Processes that share a large file, and what they may take, as for
+            `featcodec.numpy.load_file`.
 
     Raises:
-        InvalidStream: For a file that is damaged, truncated or of an unknown version.
+        InvalidStream: For a file that is damaged, truncated or of an unknown version; as
+            LimitExceeded for one that would take more than `memory`.
         ProfileMissing: When the file needs a profile that was not given.
         InvalidInput: When this version of torch has no type for a tensor.
 
@@ -110,7 +117,7 @@ def load_file(
     >>> load_file("ones.fcz")["features"].dtype
     torch.bfloat16
     """
-    with safe_open(filename, "torch", device, profile=profile) as file:
+    with safe_open(filename, "torch", device, profile=profile, memory=memory) as file:
         names = file.keys()
         for name in names:
             _check(file.get_slice(name).get_dtype(), f"tensor {name!r}")
@@ -118,7 +125,9 @@ def load_file(
         return found
 
 
-def load(data: bytes, *, profile: Any = None) -> dict[str, torch.Tensor]:
+def load(
+    data: bytes, *, profile: Any = None, memory: int | str | None = None
+) -> dict[str, torch.Tensor]:
     """Return the tensors of a file given as bytes, on the CPU.
 
     Arguments and errors are those of `load_file`.
@@ -128,7 +137,7 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, torch.Tensor]:
     >>> load(save({"labels": torch.arange(3)}))["labels"]
     tensor([0, 1, 2])
     """
-    return load_file(io.BytesIO(data), profile=profile)
+    return load_file(io.BytesIO(data), profile=profile, memory=memory)
 
 
 def from_stored(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
