@@ -18,8 +18,7 @@ ROOT = Path(__file__).parents[2]
 LOWEST = "1.26.0"  # of NumPy
 LOWEST_FOR = ("3.11", "3.12")  # that it has wheels for
 VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
-# Not Prescott: with it `x.T @ x` of NumPy alone ends the process (OpenBLAS 0.3 of NumPy 2.5).
-KERNELS = ("Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX", "Cooperlake")
+KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX", "Cooperlake")
 EMULATED = {"arm64": "aarch64", "s390x": "s390x"}  # Debian's name, and qemu's
 DEBS = (
     *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libc6", "zlib1g"),
@@ -28,9 +27,9 @@ DEBS = (
 )
 STANDIN = ROOT / "tests" / "trust" / "standin"  # for constriction, where it has no wheel
 
-# What numpy calls its BLAS, and which kernel that runs; what it may use of the processor.
+# Which kernel BLAS runs, and what NumPy may use of the processor.
 LOOK = """
-import ctypes, json, numpy as np
+import ctypes, json, zlib, numpy as np
 core = getattr(np, "_core", None) or np.core
 name = ""
 library = ctypes.CDLL(core._multiarray_umath.__file__)
@@ -40,7 +39,14 @@ for one in ("scipy_openblas_get_corename64_", "openblas_get_corename64_"):
         name = getattr(library, one)().decode()
 has = core._multiarray_umath.__cpu_features__
 levels = [one for one in core._multiarray_umath.__cpu_dispatch__ if has.get(one)]
-print(json.dumps({"kernel": name, "levels": levels, "numpy": np.__version__}))
+rng = np.random.default_rng(0)
+for n in (8, 48, 96, 160, 384):  # some kernels end the process, or are wrong, in NumPy alone
+    a = rng.normal(size=(n, 1000))
+    values, basis = np.linalg.eigh(a @ a.T)
+    b = a.astype(np.float32)
+    assert np.allclose(basis * values @ basis.T, a @ a.T) and np.allclose(b @ b.T, a @ a.T, rtol=.1)
+print(json.dumps({"kernel": name, "levels": levels, "numpy": np.__version__,
+                  "zlib": zlib.ZLIB_RUNTIME_VERSION}))
 """
 
 
@@ -75,6 +81,13 @@ def look(machine: Machine) -> dict:
     return json.loads(machine.run("-c", LOOK))
 
 
+def kind(machine: Machine) -> str:
+    """Return what encoded bytes depend on: machines of one kind are to make the same files."""
+    found = look(machine)
+    level = f", torch {machine.env['ATEN_CPU_CAPABILITY']}" if machine.network else ""
+    return f"NumPy {found['numpy']}, kernel {found['kernel']}, zlib {found['zlib']}{level}"
+
+
 def variants(base: Machine, kernels: bool = True) -> Iterator[Machine]:
     """Yield a machine with other threads, other levels of NumPy and other kernels of BLAS."""
 
@@ -96,7 +109,8 @@ def variants(base: Machine, kernels: bool = True) -> Iterator[Machine]:
         try:
             taken = look(one)["kernel"]
         except RuntimeError:
-            continue  # the processor or the library lacks it
+            print(f"{one.name}: left out, NumPy alone ends with it")
+            continue
         if taken not in seen:
             seen.add(taken)
             yield one
@@ -151,16 +165,28 @@ def native(folder: Path) -> Iterator[Machine]:
     yield Machine(f"Python {newest}, numba", (path,))
 
 
-def with_torch(python: str) -> Iterator[Machine]:
-    """Yield a machine for each level of torch."""
-    for level in ("default", "avx2", "avx512"):
+def with_torch(python: Path) -> Iterator[Machine]:
+    """Yield a machine for each level of torch, and one of two threads."""
+    if not python.exists():
+        print("torch: not tried, --torch names an interpreter that has it")
+        return
+    for level in ("avx512", "avx2", "default"):
         env = {"ATEN_CPU_CAPABILITY": level}
-        yield Machine(f"torch, {level}", (python,), env, network=True)
-    yield Machine("torch, 2 threads", (python,), {"OMP_NUM_THREADS": "2"}, network=True)
+        yield Machine(f"torch, {level}", (str(python),), env, network=True)
+    env = {"ATEN_CPU_CAPABILITY": "avx512", "OMP_NUM_THREADS": "2"}
+    yield Machine("torch, 2 threads", (str(python),), env, network=True)
 
 
-def emulated(folder: Path) -> Iterator[Machine]:
-    """Yield machines of other architectures, where qemu and Debian's packages are to be had."""
+def emulated(folder: Path, newest: Machine) -> Iterator[Machine]:
+    """Yield an old x86-64 processor, with an interpreter from here, and other architectures.
+
+    Those have Debian's Python; nothing is yielded where qemu or Debian's packages are not to be had.
+    """
+    qemu = shutil.which("qemu-x86_64-static") or shutil.which("qemu-x86_64")
+    if qemu and "OPENBLAS_CORETYPE" not in os.environ:
+        yield Machine(
+            "x86-64, Nehalem emulated", (qemu, "-cpu", "Nehalem", *newest.command), slow=True
+        )
     for arch, name in EMULATED.items():
         qemu = shutil.which(f"qemu-{name}-static") or shutil.which(f"qemu-{name}")
         if not qemu or not shutil.which("apt-get"):
