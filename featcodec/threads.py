@@ -26,8 +26,10 @@ _depth = 0  # blocks that are being run, in all threads
 _before = 1  # threads outside of them
 
 
-_KERNELS = ("scipy_openblas_get_corename64_", "scipy_openblas_get_corename")
-_KERNELS += ("openblas_get_corename64_", "openblas_get_corename")
+_KERNELS = (
+    *("scipy_openblas_get_corename64_", "scipy_openblas_get_corename"),
+    *("openblas_get_corename64_", "openblas_get_corename"),
+)
 
 
 @lru_cache(maxsize=1)

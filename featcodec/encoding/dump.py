@@ -4,7 +4,7 @@ import contextlib
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
@@ -224,7 +224,8 @@ class DumpEncoder:
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
             remarks=(
                 *hidden(self.groups, headers, qualities, self._names),
-                *suspicious(self.groups, headers, self._tried),
+                *suspicious(self.groups, headers, self._tried, self.features.with_profile),
+                *self._embedded(writer, size),
             ),
             lowest=Lowest.of(self.groups, qualities, self._names),
         )
@@ -251,6 +252,15 @@ class DumpEncoder:
         if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
             writer.section(SECTION, payload)
         return found
+
+    def _embedded(self, writer: Writer, size: int) -> Iterator[str]:
+        """Yield what is to be said of a profile that takes more than all else in its file."""
+        held = [length for kind, length in writer.index.sections if kind == b"prof"]
+        if held and 2 * held[0] > size:
+            yield (
+                f"the profile in the file takes {held[0]:,} of its {size:,} bytes: it"
+                " pays for larger dumps, or beside several files"
+            )
 
     def _write_beside(self, writer: Writer) -> None:
         """Write what a decoder can do without: the profile, and how the file was made."""

@@ -180,7 +180,7 @@ def with_torch(python: Path) -> Iterator[Machine]:
 def emulated(folder: Path, newest: Machine) -> Iterator[Machine]:
     """Yield an old x86-64 processor, with an interpreter from here, and other architectures.
 
-    Those have Debian's Python; nothing is yielded where qemu or Debian's packages are not to be had.
+    Those have Debian's Python; what qemu or Debian's packages are not here for is left out.
     """
     qemu = shutil.which("qemu-x86_64-static") or shutil.which("qemu-x86_64")
     if qemu and "OPENBLAS_CORETYPE" not in os.environ:
