@@ -58,9 +58,15 @@ class Pair:
     def counted(self) -> tuple[Array, Array]:
         """Return the values that count, as SPEC has it: not exceptions, which come back exactly.
 
-        Those are the values beyond the bounds, and all that is not finite.
+        Those are the values beyond the bounds, and all that is not finite. Padding and channels of
+        one value do not count either.
         """
-        x, y = (a.astype(np.float64).ravel() for a in (self.before, self.after))
+        found = self.rows()
+        if found is None:
+            x, y = (a.astype(np.float64).ravel() for a in (self.before, self.after))
+        else:
+            vary = [found[0].max(axis=i) != found[0].min(axis=i) for i in (1, 0)]
+            x, y = (a[vary[0]][:, vary[1]].ravel() for a in found)
         bounds = self.stated["truncation"]
         low, high = (bounds["lower"], bounds["upper"]) if bounds else (-np.inf, np.inf)
         with np.errstate(invalid="ignore"):
@@ -141,6 +147,14 @@ def judge(
             truth.equal(f"{where}: {name} bit for bit", 1, same)
         else:
             groups[described[name]["group"]].append(Pair(array, after[name], described[name]))
+    lossy = {pair.stated["name"]: pair for pairs in groups.values() for pair in pairs}
+    for key, worst in report["worst"].items():
+        name, bracket, index = worst["name"].partition("[") if worst else ("", "", "")
+        if key in ("tensor", "slice") and name in lossy:
+            pair = lossy[name]
+            parts = (a[at(index)].astype(np.float64) for a in (pair.before, pair.after))
+            reached = snr(*(parts if bracket else pair.counted()))
+            truth.equal(f"{where}: worst {key} {name}", worst["snr_db"], reached, ROUNDING)
     for pairs in groups.values():
         of_group(truth, f"{where}: {pairs[0].stated['name']}", pairs, asked)
         figures(truth, where, pairs, before, after)
