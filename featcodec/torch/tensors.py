@@ -1,10 +1,7 @@
 """Dictionaries of torch tensors to bytes and files, and back; the names of safetensors.torch."""
 
-import contextlib
 import io
-import os
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -205,41 +202,6 @@ def elements_of(tensor: torch.Tensor) -> np.ndarray:
     """Return the stored elements of a tensor on the CPU, which share its memory."""
     kind = stored_dtype(_NAMES[tensor.dtype])
     return tensor.view(_RAW[kind.itemsize]).numpy().view(kind)
-
-
-def load_weights(path: str | os.PathLike[str]) -> tuple[Any, int | None]:
-    """Return what a file of torch.save holds, and where in memory the file is mapped.
-
-    Nothing in it runs code. Older files are loaded whole, and not mapped: then that is None.
-    """
-    with warnings.catch_warnings(action="ignore"):  # what cannot be read is said by errors
-        try:
-            with _maps() as mapped:
-                loaded = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-                return loaded, mapped[-1] if mapped else None
-        except RuntimeError as error:
-            if "mmap can only" not in str(error):
-                raise
-        return torch.load(path, map_location="cpu", weights_only=True), None
-
-
-@contextlib.contextmanager
-def _maps() -> Iterator[list[int]]:
-    """Return the addresses at which torch maps files while the block runs."""
-    kind: Any = torch.UntypedStorage
-    found: list[int] = []
-    usual = kind.from_file  # of a class above it
-
-    def from_file(*given: Any, **named: Any) -> Any:
-        storage = usual(*given, **named)
-        found.append(storage.data_ptr())
-        return storage
-
-    kind.from_file = staticmethod(from_file)
-    try:
-        yield found
-    finally:
-        del kind.from_file
 
 
 def check_types(tensors: Iterable[Described]) -> None:

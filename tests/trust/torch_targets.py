@@ -122,7 +122,10 @@ class TorchFiles(Dumps):
             for key, value in items:
                 walk(value, f"{name}.{key}" if name else str(key))
 
-        walk(torch.load(path, map_location="cpu", weights_only=True), "")
+        try:
+            walk(torch.load(path, map_location="cpu", weights_only=True), "")
+        except RuntimeError:  # sizes of records, which only what is not mapped is held against
+            return {}
         return found
 
 
