@@ -4,7 +4,7 @@ import contextlib
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
@@ -29,7 +29,7 @@ from .judge import judge_at, known_to
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, described, hidden
 from .room import check_features
-from .suspicious import suspicious
+from .suspicious import outweighed, suspicious
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
@@ -225,7 +225,7 @@ class DumpEncoder:
             remarks=(
                 *hidden(self.groups, headers, qualities, self._names),
                 *suspicious(self.groups, headers, self._tried, self.features.with_profile),
-                *self._embedded(writer, size),
+                *outweighed(writer.index.sections, size),
             ),
             lowest=Lowest.of(self.groups, qualities, self._names),
         )
@@ -252,15 +252,6 @@ class DumpEncoder:
         if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
             writer.section(SECTION, payload)
         return found
-
-    def _embedded(self, writer: Writer, size: int) -> Iterator[str]:
-        """Yield what is to be said of a profile that takes more than all else in its file."""
-        held = [length for kind, length in writer.index.sections if kind == b"prof"]
-        if held and 2 * held[0] > size:
-            yield (
-                f"the profile in the file takes {held[0]:,} of its {size:,} bytes: it"
-                " pays for larger dumps, or beside several files"
-            )
 
     def _write_beside(self, writer: Writer) -> None:
         """Write what a decoder can do without: the profile, and how the file was made."""

@@ -62,3 +62,13 @@ def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
         f"{name} has mean {header.lossy.mean:.3g} and deviation {header.lossy.std:.3g}, the nearest"
         f" entry {entry.mean:.3g} and {entry.std:.3g}"
     )
+
+
+def outweighed(sections: Sequence[tuple[bytes, int]], size: int) -> Iterator[str]:
+    """Yield a line where the profile in a file, of so many bytes, takes more than all else."""
+    for kind, length in sections:
+        if kind == b"prof" and 2 * length > size:
+            yield (
+                f"the profile in the file takes {length:,} of its {size:,} bytes: it pays for"
+                " larger dumps, or beside several files"
+            )
