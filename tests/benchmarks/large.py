@@ -1,12 +1,12 @@
 """Many gigabytes through each way that features go: time, processors, memory, bytes.
 
-Usage: python tests/benchmarks/large.py [--gigabytes 20] [--jobs 1,2] [--csv FILE] DUMP...
+Usage: python tests/benchmarks/large.py [--gigabytes 20] [--shards 300] [--jobs 1,2] [--csv FILE]
+           DUMP...
 
-Dumps of `features` are repeated, each copy a little larger than the one before, to files of about
-40 MB of float32. The shell encodes and decodes the folder, a writer takes a tenth of it sample by
-sample as a producer does, and a loader reads all. Everything but the writer runs with each number
-of processes. Start of the processes is counted, and so is writing to the disk; memory is that of
-the largest process.
+Dumps of `features` are repeated, each copy a little larger than the one before, to shards of so
+many MB of float32. The shell encodes and decodes the folder, a loader reads all, and a writer takes
+some shards batch by batch as a producer does. All but the writer run with each number of processes.
+Start of the processes is counted, and so is writing to the disk; memory is that of the largest one.
 """
 
 import argparse
@@ -24,9 +24,8 @@ import records
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-FILE_MB = 40
 BATCH = 64  # samples that a producer adds at once
-WRITER = 0.1  # of the files
+WRITER = 0.05  # of the shards
 FEATCODEC = [sys.executable, "-m", "featcodec"]
 
 # What a producer and a consumer do, in processes of their own.
@@ -59,10 +58,10 @@ for alike in kinds.values():
 """
 
 
-def make(dump: Path, first: int, target: Path) -> None:
+def make(dump: Path, megabytes: float, first: int, target: Path) -> None:
     with safe_open(dump, "np") as file:
         features, metadata = file.get_tensor("features").astype(np.float32), file.metadata()
-    copies = max(round(FILE_MB * 1e6 / features.nbytes), 1)
+    copies = max(round(megabytes * 1e6 / features.nbytes), 1)
     parts = [features * np.float32(1 + (first + copy) / 1000) for copy in range(copies)]
     save_file({"features": np.concatenate(parts)}, target, metadata)
 
@@ -114,18 +113,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("dumps", nargs="+", type=Path)
     parser.add_argument("--gigabytes", type=float, default=20)
+    parser.add_argument("--shards", type=float, default=300, help="MB of each")
     parser.add_argument("--jobs", default="1,2")
     parser.add_argument("--snr", default="10")
     parser.add_argument("--csv", type=Path)
     asked = parser.parse_args()
-    count = max(round(asked.gigabytes * 1000 / FILE_MB), 1)
+    count = max(round(asked.gigabytes * 1000 / asked.shards), 1)
     with tempfile.TemporaryDirectory() as folder, multiprocessing.Pool() as pool:
         room = Path(folder)
         (room / "dumps").mkdir()
         wanted = []
         for number in range(count):
             dump = asked.dumps[number % len(asked.dumps)]
-            wanted.append((dump, number, room / "dumps" / f"{number:04}.safetensors"))
+            target = room / "dumps" / f"{number:04}.safetensors"
+            wanted.append((dump, asked.shards, number, target))
         pool.starmap(make, wanted)
         rows = list(ways(room, asked.snr, [int(word) for word in asked.jobs.split(",")]))
     if asked.csv:
