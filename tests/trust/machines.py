@@ -84,7 +84,10 @@ def look(machine: Machine) -> dict:
 def kind(machine: Machine) -> str:
     """Return what encoded bytes depend on: machines of one kind are to make the same files."""
     found = look(machine)
-    level = f", torch {machine.env['ATEN_CPU_CAPABILITY']}" if machine.network else ""
+    level = ""
+    if machine.network:  # torch adds in another order with other threads, too
+        threads = machine.env.get("OMP_NUM_THREADS", "1")
+        level = f", torch {machine.env['ATEN_CPU_CAPABILITY']}, {threads} threads"
     return f"NumPy {found['numpy']}, kernel {found['kernel']}, zlib {found['zlib']}{level}"
 
 
