@@ -16,7 +16,7 @@ PYTEST := -m pytest --numprocesses auto --dist worksteal
 test test-lowest: export OMP_NUM_THREADS = 1
 test test-lowest: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: demo test test-lowest lint kaitai fuzz kill soak clean
+.PHONY: demo test test-lowest lint kaitai fuzz kill soak matrix truth wheels clean
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -66,6 +66,18 @@ kill: .venv/test
 	$(BIN)/python -m tests.trust.kill --kills $(KILLS) --seed $(SEED)
 	$(BIN)/python -m tests.trust.full --times 50 --seed $(SEED)
 	$(BIN)/python -m tests.trust.changes --times 100 --seed $(SEED)
+
+# Makes environments in build/matrix. Other architectures take qemu-user-static and apt-get, networks
+# .venv-lowest (`make test-lowest`).
+matrix: .venv/test
+	$(BIN)/python -m tests.trust.matrix --seed $(SEED)
+
+truth: .venv/test
+	$(BIN)/python -m tests.trust.truth --seed $(SEED)
+
+wheels: .venv/test
+	$(BIN)/python -m pip install --quiet --group release
+	$(BIN)/python -m tests.trust.wheels
 
 # The parser of tests/generated from bitstream_spec/featcodec.ksy; needs Node.js and npm.
 kaitai:

@@ -20,6 +20,7 @@ from .decoding.decoder import Decoder
 from .decoding.salvage import Salvager
 from .elements import nbytes
 from .errors import Corrupt, InvalidInput
+from .memory import limit_of
 from .opening import Where, open_source
 from .slicing import Slice, without
 
@@ -63,6 +64,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         profile: Any = None,
         cache: int = CACHE,
         damaged: str = "error",
+        memory: int | str | None = None,
     ) -> None:
         """Read the headers of a file; values are decoded when they are asked for.
 
@@ -79,6 +81,10 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
                 rows of the leading axis that hold such values, which are left out. `Slice.damaged`
                 tells which they are.
 
+            memory: How much what is asked for may take while it is decoded, the arrays included but
+                not `cache`, in bytes, or as "4GB"; by default what the machine, or its container,
+                has. LimitExceeded is raised by what would take more.
+
         Raises:
             InvalidStream: For a file that is damaged, truncated or of an unknown version.
             ProfileMissing: When the file needs a profile that was not given.
@@ -89,6 +95,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         self._export = Exporter(framework, device)
         self._cache = cache
         self._damaged = damaged
+        self._memory = limit_of(memory)
         self._open(open_source(path), profiles_of(profile))
 
     def _open(self, file: Source, profiles: list[Profile]) -> None:
@@ -104,10 +111,10 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
 
     def __getstate__(self) -> tuple:
         plain = [replace(profile) for profile in self._decoder.profiles]  # not what they unpacked
-        return self._export, self._cache, self._damaged, self._file, plain
+        return self._export, self._cache, self._damaged, self._memory, self._file, plain
 
     def __setstate__(self, state: tuple) -> None:
-        self._export, self._cache, self._damaged, file, profiles = state
+        self._export, self._cache, self._damaged, self._memory, file, profiles = state
         self._open(file, profiles)
 
     def __enter__(self) -> "safe_open":
@@ -146,6 +153,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         (360,)
         """
         entry = self._entry(name)
+        self._decoder.allow([entry], self._memory, nbytes(entry.dtype, entry.values))
         stored = self._decoder.tensor(entry)
         return self._left(entry, self._export(stored, entry.dtype, entry.shape))
 
@@ -164,6 +172,9 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         ...     sorted(f.get_tensors())
         ['features', 'labels']
         """
+        entries = self._entries.values()
+        size = sum(nbytes(entry.dtype, entry.values) for entry in entries)
+        self._decoder.allow(entries, self._memory, size, max(jobs, 1))
         alone = jobs == 1 or self._salvager is not None
         shared = None if alone else decode_shared(self._decoder, jobs)
         if shared is not None:
@@ -193,6 +204,8 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         return self._entries[name]
 
     def _rows(self, entry: TensorEntry, first: int, last: int) -> Any:
+        size = nbytes(entry.dtype, entry.values) // max(entry.shape[0], 1) * max(last - first, 0)
+        self._decoder.allow([entry], self._memory, size)
         stored = self._decoder.rows(entry, first, last)
         return self._export(stored, entry.dtype, (last - first, *entry.shape[1:]))
 

@@ -56,16 +56,20 @@ def decode_to(
     path: str | os.PathLike[str],
     names: Sequence[str],
     dtype: str | None,
-    jobs: int = 1,
+    jobs: int,
+    limit: int,
 ) -> int:
     """Write tensors of an open file as a dump of the kind of `path`; return the bytes written.
 
     With `jobs`, as many processes share the work of a large dump, where the file has a path that
-    all can open and the dump is no archive, which is written in order.
+    all can open and the dump is no archive, which is written in order. Raises LimitExceeded when
+    they would take more memory than `limit`, in bytes.
     """
     entries = chosen_entries(decoder.reader, names)
     described = wanted_of(decoder.reader, names, dtype)
     archive = saving.archive_of(path, described)
+    jobs = _useful(decoder, entries, jobs) if archive is None else 1
+    decoder.allow(entries, limit, processes=jobs)
     if archive is not None:
         with spare(Path(out.name).parent, os.fspath(path)) as room:
             writer = _writer(decoder, room, path, described)
@@ -73,7 +77,6 @@ def decode_to(
             archive(out, ((one, writer.tensor(i)) for i, one in enumerate(described)))
             return out.tell()
     writer = _writer(decoder, out, path, described)
-    jobs = _useful(decoder, entries, jobs)
     _divide(decoder, writer, tuple(names), dtype, str(out.name), os.fspath(path), jobs)
     return writer.total
 

@@ -18,6 +18,7 @@ from .elements import FLOATS
 from .encoding.dump import encode
 from .encoding.report import Report
 from .errors import InvalidInput
+from .memory import limit_of
 from .opening import Where, open_source
 from .outputs import complete as complete
 from .outputs import refuse_input
@@ -143,6 +144,7 @@ def decode_file(
     dtype: str | None = None,
     overwrite: bool = False,
     jobs: int = 1,
+    memory: int | str | None = None,
 ) -> int:
     """Decode a file to a dump that appears only when it is complete.
 
@@ -155,12 +157,15 @@ def decode_file(
         tensors: One or several names of tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
         jobs: Processes that share the row groups; the dump is the same for any number.
+        memory: How much all of them may take, in bytes, or as "4GB"; by default what the machine,
+            or its container, has.
 
     Returns:
         The bytes written.
 
     Raises:
-        InvalidStream: For a file that is damaged, truncated or of an unknown version.
+        InvalidStream: For a file that is damaged, truncated or of an unknown version; as
+            LimitExceeded for one that would take more than `memory`.
         ProfileMissing: When the file needs a profile that is not among `profiles`.
         InvalidInput: For an unknown tensor or type, one that the destination cannot hold, and an
             existing destination without `overwrite`.
@@ -175,6 +180,6 @@ def decode_file(
     file = open_source(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
         decoder = Decoder(Reader(file, file.name), profiles)
-        size = decode_to(decoder, out, name, tensors, dtype, jobs)
+        size = decode_to(decoder, out, name, tensors, dtype, jobs, limit_of(memory))
         file.check()
         return size

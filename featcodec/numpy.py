@@ -100,7 +100,9 @@ def save_file(
         out.write(data)
 
 
-def load(data: bytes, *, profile: Any = None) -> dict[str, np.ndarray]:
+def load(
+    data: bytes, *, profile: Any = None, memory: int | str | None = None
+) -> dict[str, np.ndarray]:
     """Return the arrays of a file given as bytes, by name.
 
     Arguments, types and errors are those of `load_file`.
@@ -110,10 +112,12 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, np.ndarray]:
     >>> load(save({"labels": np.arange(3)}))["labels"]
     array([0, 1, 2])
     """
-    return load_file(io.BytesIO(data), profile=profile)
+    return load_file(io.BytesIO(data), profile=profile, memory=memory)
 
 
-def load_file(filename: Where, *, profile: Any = None, jobs: int = 1) -> dict[str, np.ndarray]:
+def load_file(
+    filename: Where, *, profile: Any = None, jobs: int = 1, memory: int | str | None = None
+) -> dict[str, np.ndarray]:
     """Return the arrays of a file, by name, of the shapes and types that were encoded.
 
     Where the package ml_dtypes is installed, types that NumPy lacks are its types, bfloat16 and
@@ -126,9 +130,12 @@ def load_file(filename: Where, *, profile: Any = None, jobs: int = 1) -> dict[st
         profile: One or several, or their paths; those found by their hash go without.
         jobs: Processes that share a large file; the arrays are the same for any number. A script
             then needs the usual `if __name__ == "__main__":`.
+        memory: How much the arrays and their decoding may take, in bytes, or as "4GB"; by default
+            what the machine, or its container, has.
 
     Raises:
-        InvalidStream: For a file that is damaged, truncated or of an unknown version.
+        InvalidStream: For a file that is damaged, truncated or of an unknown version; as
+            LimitExceeded for one that would take more than `memory`.
         ProfileMissing: When the file needs a profile that was not given.
         InvalidInput: For a type that cannot be an array.
 
@@ -138,7 +145,7 @@ def load_file(filename: Where, *, profile: Any = None, jobs: int = 1) -> dict[st
     >>> load_file("ones.fcz")["features"].dtype.name
     'float16'
     """
-    with safe_open(filename, "numpy", profile=profile) as file:
+    with safe_open(filename, "numpy", profile=profile, memory=memory) as file:
         names = file.keys()
         for name in names:
             check(file.get_slice(name).get_dtype(), f"tensor {name!r}")

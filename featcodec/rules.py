@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidInput
 from .request import Quality
-from .tensors import Source, Tensor
+
+if TYPE_CHECKING:
+    from .tensors import Source, Tensor  # with NumPy, which `encode --reproducible` is to choose
 
 DROP, LOSSLESS = "drop", "lossless"
 NUMBERS = {
@@ -77,7 +79,7 @@ class Rules:
         pattern, quality = self._found(name)
         return pattern is not None and quality is None
 
-    def kept(self, source: Source) -> Source:
+    def kept(self, source: "Source") -> "Source":
         """Return a dump without the tensors that are to be left out."""
         tensors = [tensor for tensor in source.tensors if not self.drops(tensor.name)]
         return _Some(tensors, source.metadata, source.data_bytes)
@@ -103,7 +105,7 @@ class Rules:
 class _Some:
     """Some tensors of a dump."""
 
-    tensors: Sequence[Tensor]
+    tensors: "Sequence[Tensor]"
     metadata: dict[str, str] | None
     data_bytes: int
 

@@ -10,6 +10,7 @@ from .coding.profile import Profile
 from .container.salvage import SalvageReader
 from .decode_jobs import chosen_entries, decode_to
 from .decoding.salvage import Salvager
+from .memory import limit_of
 from .opening import Where, open_source
 from .outputs import complete, refuse_input
 
@@ -33,6 +34,7 @@ def salvage_file(
     tensors: Sequence[str] = (),
     dtype: str | None = None,
     overwrite: bool = False,
+    memory: int | str | None = None,
 ) -> Salvaged:
     """Decode what is sound of a damaged file to a dump that appears only when it is complete.
 
@@ -42,7 +44,7 @@ def salvage_file(
     the one behind the last. Every row group is decoded twice.
 
     Args:
-        source, destination, profiles, tensors, dtype, overwrite: As for `decode_file`.
+        source, destination, profiles, tensors, dtype, overwrite, memory: As for `decode_file`.
 
     Raises:
         InvalidStream: For a file whose index is damaged or missing: nothing can be had without it.
@@ -60,10 +62,12 @@ def salvage_file(
     with contextlib.closing(file), complete(destination, overwrite) as out:
         reader = SalvageReader(file, file.name)
         salvager = Salvager(reader, profiles)
-        missing = salvager.survey(chosen_entries(reader, tensors))
+        wanted, limit = chosen_entries(reader, tensors), limit_of(memory)
+        salvager.allow(wanted, limit)
+        missing = salvager.survey(wanted)
         if missing:
             stated = {n: [[r.start, r.stop] for r in rows] for n, rows in missing.items()}
             reader.index.metadata = {**(reader.index.metadata or {}), KEY: json.dumps(stated)}
-        size = decode_to(salvager, out, name, tensors, dtype)
+        size = decode_to(salvager, out, name, tensors, dtype, 1, limit)
         file.check()
         return Salvaged(size, missing, tuple(dict.fromkeys(reader.remarks)))

@@ -26,14 +26,37 @@ _depth = 0  # blocks that are being run, in all threads
 _before = 1  # threads outside of them
 
 
+_KERNELS = (
+    *("scipy_openblas_get_corename64_", "scipy_openblas_get_corename"),
+    *("openblas_get_corename64_", "openblas_get_corename"),
+)
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL | None:
+    """Return NumPy's core with the libraries it needs, None where it is no library."""
+    core = getattr(np, "_core", None) or np.core
+    try:
+        return ctypes.CDLL(core._multiarray_umath.__file__)
+    except OSError:
+        return None
+
+
+def kernel() -> str:
+    """Return the kernel that OpenBLAS runs, such as SkylakeX; empty for another library."""
+    library = _library()
+    for name in _KERNELS:
+        if hasattr(library, name):
+            found = getattr(library, name)
+            found.restype = ctypes.c_char_p
+            return bytes(found()).decode()
+    return ""
+
+
 @lru_cache(maxsize=1)
 def _functions() -> tuple[Callable[[], int], Callable[[int], object]] | None:
     """Return what tells and what sets the number of threads; None for an unknown library."""
-    core = getattr(np, "_core", None) or np.core
-    try:
-        library = ctypes.CDLL(core._multiarray_umath.__file__)  # with the libraries it needs
-    except OSError:
-        return None
+    library = _library()
     for get, put in _NAMES:
         if hasattr(library, get) and hasattr(library, put):
             return getattr(library, get), getattr(library, put)

@@ -3,6 +3,7 @@
 import io
 import itertools
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -389,6 +390,32 @@ def test_a_torch_file_that_is_cut_off_kills_nobody(tmp_path: Path) -> None:
         for name in read:
             with pytest.raises(InvalidInput, match=r"x\.pt has changed"):
                 np.asarray(arrays[name] if name in arrays else read[name]())
+
+
+def test_values_that_are_not_in_a_torch_file_are_not_made_up(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path, x = tmp_path / "x.pt", torch.arange(24.0).reshape(4, 6)
+    torch.save({"a": x, "b": x.T.bfloat16()}, path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    keys = data.rindex(pickle.PROTO + b"\x02]")  # the list of what follows, from here to STOP
+    empty = data[:keys] + pickle.dumps([], protocol=2)
+    path.write_bytes(empty)  # torch itself takes it, with whatever was in memory
+    assert torch.load(path, weights_only=True)["a"].shape == x.shape
+    with pytest.raises(InvalidInput, match="values of a tensor are not all in it"):
+        Dump(path)
+
+
+def test_values_that_end_before_their_tensor_in_a_torch_file_are_not_read(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.arange(24.0), "b": torch.ones(24)}, path)
+    with zipfile.ZipFile(path) as old:
+        members = [(info, old.read(info)) for info in old.infolist()]
+    with zipfile.ZipFile(path, "w") as new:
+        for info, content in members:
+            new.writestr(info.filename, content[:50] if info.filename.endswith("/0") else content)
+    with pytest.raises(InvalidInput, match="values of a tensor are not all in it"):
+        Dump(path)
 
 
 def test_what_torch_cannot_read_safely_is_not_read(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What encoding says of dumps that are not what they are taken for."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,6 +41,17 @@ def test_what_was_clipped_to_its_type_is_said(
     assert len(said) == clipped
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_so_is_what_was_clipped_to_half_and_kept_in_a_wider_type(
+    tmp_path_factory: pytest.TempPathFactory, dtype: type
+) -> None:
+    x = np.random.default_rng(0).normal(size=(400, 8)) * 4e4
+    clipped = np.clip(x, -65504, 65504).astype(dtype)
+    (said,) = encoded(tmp_path_factory, clipped).remarks
+    assert "x reaches 65504, the largest number of F16" in said
+    assert not encoded(tmp_path_factory, x.astype(dtype)).remarks
+
+
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Profile:
     path = tmp_path_factory.mktemp("train") / "x.safetensors"
@@ -61,3 +74,27 @@ def test_a_profile_that_serves_nothing_is_said_with_how_far_it_is(
     assert "serves no tensor" in said and "deviation 9" in said and "the nearest entry" in said
     (said,) = encoded(tmp_path_factory, correlated(3, 12), profile).remarks
     assert "x has 12 channels, its entries 16" in said
+    assert "times the bits" not in said
+
+
+def test_how_much_more_it_takes_with_the_profile_is_said_where_the_moments_are_alike(
+    tmp_path_factory: pytest.TempPathFactory, profile: Profile
+) -> None:
+    turned = np.ascontiguousarray(correlated(2, 16)[:, ::-1])
+    (said,) = encoded(tmp_path_factory, turned, profile).remarks
+    [times] = re.findall(r"takes (\d+\.\d\d) times the bits with it$", said)
+    assert float(times) > 1
+
+
+def test_a_profile_that_takes_more_than_all_else_in_its_file_is_said(
+    tmp_path_factory: pytest.TempPathFactory, profile: Profile
+) -> None:
+    folder = tmp_path_factory.mktemp("embedded")
+    for rows in (300, 3000):
+        dump, file = folder / f"{rows}.safetensors", folder / f"{rows}.fcz"
+        save_file({"x": correlated(1, 16)[:rows]}, dump, {"layout": "ND"})
+        options = Options(embed=True)
+        report = encode_file(dump, file, Quality(snr=8), profile=profile, options=options)
+        said = [line for line in report.remarks if line.startswith("the profile in the file")]
+        assert len(said) == (2 * len(profile.data) > file.stat().st_size)
+    assert len(profile.data) * 2 < file.stat().st_size

@@ -10,6 +10,7 @@ import click
 from .. import profiles
 from ..align.layout import ARCHITECTURES, LayoutError, parse
 from ..errors import InvalidInput
+from ..memory import limit_of
 from ..request import DEFAULT_SNR, EFFORTS, FAMILIES, RowGroupSize
 from ..stores import is_uri
 from .bundle import bundled
@@ -47,6 +48,23 @@ def tags(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) ->
             one = ", ".join(ARCHITECTURES)
             raise click.UsageError(f"--architecture takes one of {one}, not {text!r}")
     return found
+
+
+def memory(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+    """Refuse what is no amount of memory."""
+    try:
+        limit_of(text)
+    except InvalidInput as error:
+        raise click.UsageError(f"--{error}") from None
+    return text
+
+
+memory_option = click.option(
+    "--memory",
+    metavar="SIZE",
+    help="What decoding may take of memory, such as 4GB; without, what the machine has.",
+    callback=memory,
+)
 
 
 def profile_there(_ctx: click.Context, _param: click.Parameter, given: Any) -> Any:

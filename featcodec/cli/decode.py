@@ -36,6 +36,7 @@ class Task:
     skip_existing: bool
     jobs: int  # within the file
     salvage: bool
+    memory: str | None  # None: what the machine has
 
 
 def work(task: Task) -> Any:
@@ -58,6 +59,7 @@ def work(task: Task) -> Any:
                 dtype=task.dtype,
                 overwrite=task.force,
                 jobs=task.jobs,
+                memory=task.memory,
             )
         except (Corrupt, Truncated) as error:
             rest = "; --salvage decodes the rest" * has_index(source)
@@ -87,6 +89,7 @@ def salvaged(task: Task, profiles: list[Any]) -> batch.Done:
                 tensors=task.tensors,
                 dtype=task.dtype,
                 overwrite=task.force,
+                memory=task.memory,
             )
         if found.missing:
             shown = "the output" if task.target == STREAM else task.target
@@ -138,6 +141,7 @@ def standing(task: Task) -> batch.Skipped | None:
     is_flag=True,
     help="Decode what is sound of a damaged file: NaN, or 0, stands for the rest; status 3.",
 )
+@asked.memory_option
 @batch.options("decoded")
 def command(
     inputs: gather.Found,
@@ -147,6 +151,7 @@ def command(
     dtype: str | None,
     skip_existing: bool,
     salvage: bool,
+    memory: str | None,
     work_on: batch.Batch,
 ) -> int:
     """Decode files back to dumps.
@@ -174,6 +179,7 @@ def command(
             skip_existing,
             within,
             salvage,
+            memory,
         )
         for one in planned
         if not one.error

@@ -124,6 +124,11 @@ def loaded(profile: str, _digest: str | None) -> Any:
     "--verify", is_flag=True, help="Decode what was written and compare it before it is kept."
 )
 @click.option(
+    "--reproducible",
+    is_flag=True,
+    help="The same bytes on all x86-64 machines with one version of NumPy and of zlib.",
+)
+@click.option(
     "--report",
     "report_file",
     metavar="FILE",
@@ -141,6 +146,7 @@ def command(
     coding: dict[str, Any],
     skip_existing: bool,
     verify: bool,
+    reproducible: bool,
     report_file: str | None,
     work_on: batch.Batch,
 ) -> int:
@@ -151,10 +157,13 @@ def command(
     With - as DUMP the dump is read from standard input. With --skip-existing a file notes the
     settings that it is made with.
     """
+    if reproducible:
+        pinned(work_on.engine)
     rules = by_name.merged(rules, rules_file)
     options = asked.options_of(coding, rules)
     digest = digest_of(profile)
-    note = asked.settings(quality, coding, rules, digest) if skip_existing else None
+    alike = {**coding, "reproducible": reproducible}
+    note = asked.settings(quality, alike, rules, digest) if skip_existing else None
     read = [(o, p) for o, p in (("--profile", profile), ("--rules", rules_file)) if p]
     written = [("--report", report_file)] if report_file else []
     planned = targets.outputs(inputs, where, target_of, read, written)
@@ -168,6 +177,17 @@ def command(
     targets.make_folders(planned, where)
     work_on.told = told.take
     return work_on.run(work, tasks, partial(lines_of, verbose=work_on.verbose), planned)
+
+
+def pinned(engine: str) -> None:
+    """Have all processes of this machine use one kernel; refuse those of others."""
+    from .reproducible import pin
+
+    if engine != "processes":
+        raise click.UsageError(
+            f"--reproducible is for processes of this machine, not --engine {engine}"
+        )
+    pin()
 
 
 def target_of(dump: str) -> str:

@@ -156,12 +156,14 @@ def decoding(task: Any) -> Sample:
     from ..decode_jobs import wanted_of
     from ..decoding.decoder import Decoder
     from ..elements import nbytes
+    from ..memory import limit_of
     from ..opening import open_source
 
     start = time.perf_counter()
     with closing(open_source(task.source)) as file:
         profiles = [Profile.load(path) for path in task.profiles]
         decoder = Decoder(Reader(file, task.source), profiles)
+        decoder.allow(decoder.reader.index.tensors, limit_of(task.memory))
         described = wanted_of(decoder.reader, task.tensors, task.dtype)
         whole = sum(nbytes(dtype, math.prod(shape)) for _, dtype, shape in described)
         all_of_it = sum(nbytes(e.dtype, e.values) for e in decoder.reader.index.tensors)

@@ -29,6 +29,7 @@ TYPED = {
     "with row_snr every": "with --row-snr every",
     "without pool the": "without --pool the",
     "give it as profile,": "name its file with --profile,",
+    "allow it with memory=": "allow it with --memory ",
 }
 DROPPED = r"""with rules=\{('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"): 'drop'\}"""  # of a name
 ARGUMENT = re.compile("|".join([DROPPED, *map(re.escape, TYPED)]))

@@ -18,12 +18,13 @@ class Task:
 
     source: str
     profiles: tuple[str, ...] | None  # to decode it with
+    memory: str | None
     target = ""
 
 
 def work(task: Task) -> batch.Done:
     """Check one file; with profiles, even none, decode it too."""
-    return batch.Done(check(task.source, task.profiles))
+    return batch.Done(check(task.source, task.profiles, task.memory))
 
 
 @click.command()
@@ -39,17 +40,26 @@ def work(task: Task) -> batch.Done:
     callback=asked.profile_there,
     shell_complete=complete.profile,
 )
+@asked.memory_option
 @batch.options("sound")
 def command(
-    inputs: gather.Found, decode: bool, profiles: tuple[str, ...], work_on: batch.Batch
+    inputs: gather.Found,
+    decode: bool,
+    profiles: tuple[str, ...],
+    memory: str | None,
+    work_on: batch.Batch,
 ) -> int:
     """Check files for damage: every checksum, and with --decode every symbol."""
+    for option, given in (("--profile", profiles), ("--memory", memory)):
+        if given and not decode:
+            raise click.UsageError(f"{option} is for --decode, without which nothing is decoded")
     planned = [targets.Planned(one.path, "", one.error) for one in inputs]
-    tasks = [Task(one.source, profiles if decode else None) for one in planned if not one.error]
+    wanted = profiles if decode else None
+    tasks = [Task(one.source, wanted, memory) for one in planned if not one.error]
     return work_on.run(work, tasks, lambda task, _: [f"{task.source}: sound"], planned)
 
 
-def check(path: str, profiles: tuple[str, ...] | None) -> int:
+def check(path: str, profiles: tuple[str, ...] | None, memory: str | None = None) -> int:
     """Raise when a file is damaged; decode it too when `profiles` are given, even none.
 
     Returns its size.
@@ -64,8 +74,10 @@ def check(path: str, profiles: tuple[str, ...] | None) -> int:
         if profiles is not None:
             from ..coding.profile import Profile
             from ..decoding.decoder import Decoder
+            from ..memory import limit_of
 
             decoder = Decoder(reader, [Profile.load(p) for p in profiles])
+            decoder.allow(reader.index.tensors, limit_of(memory))
             for group in decoder.groups:
                 for number in range(group.header.row_groups):
                     decoder.pieces(group, number)

@@ -69,7 +69,8 @@ class Profile:
                 lists, else the path or the URI of a file.
 
         Raises:
-            InvalidInput: When there is none or it is not one.
+            InvalidInput: When there is none.
+            InvalidStream: When it is damaged, of another version, or none.
 
         >>> from featcodec import Profile
         >>> Profile.load("caufc").network is not None
@@ -85,7 +86,7 @@ class Profile:
         try:
             return cls.parse(data, str(path))
         except FeatcodecError as error:
-            raise InvalidInput(f"profile {path} cannot be used: {error}") from None
+            raise type(error)(f"profile {path} cannot be used: {error}") from None
 
     @classmethod
     def find(cls, digest: bytes, beside: str | None = None) -> "Profile | None":

@@ -82,12 +82,20 @@ class Model:
             raise Corrupt("a model has a block of length 0")
         if self.reflectors > channels:
             raise Corrupt(f"a model has {self.reflectors} reflectors for {channels} channels")
-        if self.reflectors:
-            few = MODES[self.transform].low_rank
-            numbers = 2 * self.reflectors if few else self.fields.klts * channels
-            what = "2 x reflectors" if few else "bands x channels"
-            limits.check(numbers * channels, most, f"{what} x channels of KLTs")
+        what = "2 x reflectors" if MODES[self.transform].low_rank else "bands x channels"
+        limits.check(self.klt_numbers(channels), most, f"{what} x channels of KLTs")
         self.fields.check(channels)
+
+    def klt_numbers(self, channels: int) -> int:
+        """Return how many numbers the matrices of the KLTs have for so many channels."""
+        if not self.reflectors:
+            return 0
+        few = MODES[self.transform].low_rank
+        return (2 * self.reflectors if few else self.fields.klts * channels) * channels
+
+    def numbers(self, channels: int) -> int:
+        """Return how many numbers there are in all: those of KLTs, and one a coefficient."""
+        return self.klt_numbers(channels) + math.prod(self.block) * channels
 
     @classmethod
     def unpack(cls, data: bytes) -> "Model":

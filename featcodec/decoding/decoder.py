@@ -20,6 +20,7 @@ from ..elements import FLOATS, nbytes
 from ..entropy import exact
 from ..errors import Corrupt, damaged
 from ..threads import ONE_THREAD
+from . import footprint
 from .members import Members, elements, stored_type
 
 KEPT_NUMBERS = 1 << 26  # numbers of models in the cache
@@ -73,6 +74,17 @@ class Decoder:
         needed = None if header.lossy is None else header.lossy.profile
         profile = None if needed is None else self.profiles[needed]
         return Members(number, header, entries, profile)
+
+    def allow(
+        self, entries: Iterable[TensorEntry], limit: int, arrays: int = 0, processes: int = 1
+    ) -> None:
+        """Raise LimitExceeded when decoding tensors would take more memory than `limit`, in bytes.
+
+        `arrays` are the bytes of what stays in memory of them.
+        """
+        numbers = {part.group for entry in entries for part in self._parts[entry.name]}
+        groups = [self.groups[number] for number in sorted(numbers)]
+        footprint.check(self.reader.name, groups, arrays, limit, processes)
 
     def coder(self, group: Members) -> RowGroupCoder | None:
         """Return the coder of a group; None for one coded bit for bit."""

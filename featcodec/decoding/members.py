@@ -75,6 +75,23 @@ class Members:
         """How many slabs a row group has; a header may state more than there are."""
         return min(self.header.slabs_per_row_group, max(self.header.slabs, 1))
 
+    @cached_property
+    def largest_slab(self) -> int:
+        """The number of values of the largest slab; one coded bit for bit is an element."""
+        return 1 if self.grid is None else self.grid.largest_slab()
+
+    @cached_property
+    def model_numbers(self) -> int:
+        """How many numbers the matrices of the models have, unpacked."""
+        lossy, grid = self.header.lossy, self.grid
+        if lossy is None or grid is None:
+            return 0
+        models = [part.model for part in lossy.parts if part.model is not None]
+        if self.profile is not None:
+            entries = [part.entry for part in lossy.parts if part.model is None]
+            models += [self.profile.entries[entry].model for entry in entries]
+        return sum(model.numbers(grid.channels) for model in models)
+
     def slabs(self, number: int) -> tuple[int, int]:
         """Return the slabs first <= s < last of a row group."""
         first = number * self.per

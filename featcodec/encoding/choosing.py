@@ -56,6 +56,13 @@ class Chooser:
             return None
         return found
 
+    @property
+    def with_profile(self) -> float | None:
+        """Bits with the profile over those without, on samples; None where not both were tried."""
+        trials = self.first.trials if self.first else []
+        of = {of: [t.bits for t in trials if t.recipe.of_profile is of] for of in (True, False)}
+        return min(of[True]) / min(of[False]) if all(of.values()) and min(of[False]) > 0 else None
+
     def higher(self, snr: float, most: float) -> Choice | None:
         """Return how the group is coded at a higher SNR than the last, about as it was there.
 

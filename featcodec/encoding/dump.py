@@ -29,7 +29,7 @@ from .judge import judge_at, known_to
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, described, hidden, without_metric
 from .room import check_features
-from .suspicious import suspicious
+from .suspicious import outweighed, suspicious
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
@@ -220,9 +220,10 @@ class DumpEncoder:
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
             remarks=(
                 *hidden(self.groups, headers, qualities, self._names),
-                *suspicious(self.groups, headers, self._tried),
+                *suspicious(self.groups, headers, self._tried, self.features.with_profile),
                 *without_metric(self.groups, headers, quality),
                 *self._followed(quality, headers),
+                *outweighed(writer.index.sections, size),
             ),
             lowest=Lowest.of(self.groups, qualities, self._names),
         )

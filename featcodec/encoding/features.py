@@ -66,6 +66,7 @@ class FeatureEncoder:
     lowest: float = math.inf  # dB of the slice that has least, of what was written last
     # What was measured of headers whose slices count.
     measured: list[tuple[GroupHeader, Measured]] = field(default_factory=list)
+    with_profile: dict[str, float | None] = field(default_factory=dict)  # by first names of groups
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
@@ -102,6 +103,7 @@ class FeatureEncoder:
         assert snr is not None
         chooser = Chooser(samples, self.profile, self.options)
         choice = chooser.choice(snr)
+        self.with_profile[group.names[0]] = chooser.with_profile
         if choice is None:
             return self._exact(group)
         across = None if self.options.pool else across_layers(chooser, choice, snr)

@@ -1,6 +1,6 @@
 """What a user may not know of a dump: that it is clipped, or that its profile does not serve it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
@@ -13,23 +13,37 @@ COMPUTED = ("F16", "BF16", "F32", "F64")
 
 
 def suspicious(
-    groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader], profile: Profile | None
+    groups: Sequence[Group | ExactGroup],
+    headers: Sequence[GroupHeader],
+    profile: Profile | None,
+    with_profile: Mapping[str, float | None],
 ) -> Iterator[str]:
-    """Yield a line for each group that is clipped, and one for a profile that serves none."""
+    """Yield a line for each group that is clipped, and one for a profile that serves none.
+
+    `with_profile` has, by first names of groups, how many times the bits they take with it.
+    """
     pairs = [(g, h) for g, h in zip(groups, headers, strict=True) if isinstance(g, Group)]
     for group, header in pairs:
-        largest, lossy = PRECISION[header.dtype].largest, header.lossy
-        if header.dtype in COMPUTED and lossy and max(-lossy.lower, lossy.upper) >= largest:
-            yield (
-                f"{group.names[0]} reaches {largest:g}, the largest number of {header.dtype}: it"
-                " was clipped when it was made"
-            )
+        lossy = header.lossy
+        if header.dtype not in COMPUTED or lossy is None:
+            continue
+        reached = max(-lossy.lower, lossy.upper)
+        for dtype in dict.fromkeys((header.dtype, "F16")):  # wider ones often hold what that was
+            largest = PRECISION[dtype].largest
+            if reached == largest or (dtype == header.dtype and reached > largest):
+                yield (
+                    f"{group.names[0]} reaches {largest:g}, the largest number of {dtype}: it was"
+                    " clipped when it was made"
+                )
+                break
     coded = [(g, h) for g, h in pairs if h.lossy is not None]
     if profile is None or not coded or any(h.lossy.profile is not None for _, h in coded):  # type: ignore[union-attr]
         return
     group, header = coded[0]
     why = _unlike(group, header, profile)
-    yield f"the profile serves no tensor, all take fewer bits without: {why}"
+    times = with_profile.get(group.names[0])
+    more = f", and takes {times:.2f} times the bits with it" if times is not None else ""
+    yield f"the profile serves no tensor, all take fewer bits without: {why}{more}"
 
 
 def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
@@ -48,3 +62,13 @@ def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
         f"{name} has mean {header.lossy.mean:.3g} and deviation {header.lossy.std:.3g}, the nearest"
         f" entry {entry.mean:.3g} and {entry.std:.3g}"
     )
+
+
+def outweighed(sections: Sequence[tuple[bytes, int]], size: int) -> Iterator[str]:
+    """Yield a line where the profile in a file, of so many bytes, takes more than all else."""
+    for kind, length in sections:
+        if kind == b"prof" and 2 * length > size:
+            yield (
+                f"the profile in the file takes {length:,} of its {size:,} bytes: it pays for"
+                " larger dumps, or beside several files"
+            )

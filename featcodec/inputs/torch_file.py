@@ -54,7 +54,7 @@ def read(file: File) -> Contents:
 
 
 def _load(file: File) -> tuple[Any, int | None]:
-    from ..torch.tensors import load_weights
+    from ..torch.weights import load_weights
 
     try:
         return load_weights(file.path)

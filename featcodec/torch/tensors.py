@@ -1,10 +1,7 @@
 """Dictionaries of torch tensors to bytes and files, and back; the names of safetensors.torch."""
 
-import contextlib
 import io
-import os
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -89,7 +86,12 @@ def save_file(
 
 
 def load_file(
-    filename: Where, device: str = "cpu", *, profile: Any = None, jobs: int = 1
+    filename: Where,
+    device: str = "cpu",
+    *,
+    profile: Any = None,
+    jobs: int = 1,
+    memory: int | str | None = None,
 ) -> dict[str, torch.Tensor]:
     """Return the tensors of a file, by name, on a device.
 
@@ -97,10 +99,12 @@ def load_file(
         filename: Path of the file, its URI, or a binary file object.
         device: Of the tensors: cpu, cuda, ...
         profile: One or several, or their paths; those found by their hash go without.
-        jobs: Processes that share a large file, as for `featcodec.numpy.load_file`.
+        jobs, memory: Processes that share a large file, and what they may take, as for
+            `featcodec.numpy.load_file`.
 
     Raises:
-        InvalidStream: For a file that is damaged, truncated or of an unknown version.
+        InvalidStream: For a file that is damaged, truncated or of an unknown version; as
+            LimitExceeded for one that would take more than `memory`.
         ProfileMissing: When the file needs a profile that was not given.
         InvalidInput: When this version of torch has no type for a tensor.
 
@@ -110,7 +114,7 @@ def load_file(
     >>> load_file("ones.fcz")["features"].dtype
     torch.bfloat16
     """
-    with safe_open(filename, "torch", device, profile=profile) as file:
+    with safe_open(filename, "torch", device, profile=profile, memory=memory) as file:
         names = file.keys()
         for name in names:
             _check(file.get_slice(name).get_dtype(), f"tensor {name!r}")
@@ -118,7 +122,9 @@ def load_file(
         return found
 
 
-def load(data: bytes, *, profile: Any = None) -> dict[str, torch.Tensor]:
+def load(
+    data: bytes, *, profile: Any = None, memory: int | str | None = None
+) -> dict[str, torch.Tensor]:
     """Return the tensors of a file given as bytes, on the CPU.
 
     Arguments and errors are those of `load_file`.
@@ -128,7 +134,7 @@ def load(data: bytes, *, profile: Any = None) -> dict[str, torch.Tensor]:
     >>> load(save({"labels": torch.arange(3)}))["labels"]
     tensor([0, 1, 2])
     """
-    return load_file(io.BytesIO(data), profile=profile)
+    return load_file(io.BytesIO(data), profile=profile, memory=memory)
 
 
 def from_stored(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
@@ -196,41 +202,6 @@ def elements_of(tensor: torch.Tensor) -> np.ndarray:
     """Return the stored elements of a tensor on the CPU, which share its memory."""
     kind = stored_dtype(_NAMES[tensor.dtype])
     return tensor.view(_RAW[kind.itemsize]).numpy().view(kind)
-
-
-def load_weights(path: str | os.PathLike[str]) -> tuple[Any, int | None]:
-    """Return what a file of torch.save holds, and where in memory the file is mapped.
-
-    Nothing in it runs code. Older files are loaded whole, and not mapped: then that is None.
-    """
-    with warnings.catch_warnings(action="ignore"):  # what cannot be read is said by errors
-        try:
-            with _maps() as mapped:
-                loaded = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-                return loaded, mapped[-1] if mapped else None
-        except RuntimeError as error:
-            if "mmap can only" not in str(error):
-                raise
-        return torch.load(path, map_location="cpu", weights_only=True), None
-
-
-@contextlib.contextmanager
-def _maps() -> Iterator[list[int]]:
-    """Return the addresses at which torch maps files while the block runs."""
-    kind: Any = torch.UntypedStorage
-    found: list[int] = []
-    usual = kind.from_file  # of a class above it
-
-    def from_file(*given: Any, **named: Any) -> Any:
-        storage = usual(*given, **named)
-        found.append(storage.data_ptr())
-        return storage
-
-    kind.from_file = staticmethod(from_file)
-    try:
-        yield found
-    finally:
-        del kind.from_file
 
 
 def check_types(tensors: Iterable[Described]) -> None:

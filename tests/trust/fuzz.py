@@ -10,6 +10,7 @@ anything was found.
 """
 
 import argparse
+import importlib.util
 import io
 import random
 import re
@@ -22,6 +23,7 @@ import time
 import traceback
 import zlib
 from pathlib import Path
+from typing import Any
 
 try:
     import atheris
@@ -39,7 +41,8 @@ LARGEST = 1 << 16  # bytes of an input
 KEPT = 1 << 13  # and of one that is kept in the repository
 SHA1 = 40  # letters of the name that libFuzzer gives an input
 CORPUS = Path(__file__).parent / "corpus"
-TARGETS = ("file", "salvage", "profile", "message", "headers", "dump")
+TARGETS = ["file", "salvage", "profile", "message", "headers", "dump"]
+TARGETS += ["network", "torch"] if importlib.util.find_spec("torch") else []
 
 
 def keep(data: bytes, folder: Path, error: BaseException, most: int = 3) -> None:
@@ -86,7 +89,12 @@ class Fuzzer:
     def __init__(self, name: str, folder: Path) -> None:
         from . import targets
 
-        self.target = targets.TARGETS[name]()
+        known: dict[str, Any] = {**targets.TARGETS}
+        if name not in known:
+            from . import torch_targets
+
+            known |= torch_targets.TARGETS
+        self.target = known[name]()
         self.found = folder / name / "found"
         self.corpus = folder / name / "corpus"
         self.corpus.mkdir(parents=True, exist_ok=True)

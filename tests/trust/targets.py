@@ -36,6 +36,7 @@ from .. import mutations
 from ..mutations.change import changed
 from ..test_hostile import SMALL, compare, decode
 from ..vectors.store import VECTORS
+from .ends import ends_within
 
 REFUSALS = (InvalidStream, ProfileMissing)
 MESSAGE_VALUES = 1 << 14
@@ -60,32 +61,6 @@ def loosen(*modules: types.ModuleType) -> None:
     loose.crc32 = lambda data, seed=0: Loose(zlib.crc32(data, int(seed)))  # type: ignore[attr-defined]
     for module in modules:
         module.zlib = loose  # type: ignore[attr-defined]
-
-
-def ends_within(owner: Any, name: str, decoder: type, sum_of: str) -> list[int]:
-    """Return a list of the checksums that symbols come to while a function decodes row groups.
-
-    They stand for the symbols themselves.
-    """
-    found: list[int] = []
-    inside = [0]
-    outer, end = getattr(owner, name), decoder.end  # type: ignore[attr-defined]
-
-    def within(*given: Any) -> Any:
-        inside[0] += 1
-        try:
-            return outer(*given)
-        finally:
-            inside[0] -= 1
-
-    def ended(self: Any) -> None:
-        end(self)
-        if inside[0]:
-            found.append(int(getattr(self, sum_of)))
-
-    setattr(owner, name, within)
-    decoder.end = ended  # type: ignore[attr-defined]
-    return found
 
 
 def verdict(read: Callable[[], Any], refusals: tuple) -> Any:
