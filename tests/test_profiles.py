@@ -13,6 +13,7 @@ import featcodec.numpy as fc
 from featcodec import Profile, modes
 from featcodec.container.reader import Reader
 from featcodec.encoding import dump, tuning
+from featcodec.encoding.familiar import Familiar
 from featcodec.encoding.fit import fitting
 from featcodec.encoding.search.known import Spectrum
 from featcodec.encoding.tensors.labels import told_apart
@@ -180,7 +181,7 @@ def test_what_a_profile_knows_is_read_as_it_was_trained_and_no_other_way_is_judg
     values = load_file(digits / "vit_eval.safetensors")["features"].astype("f4")[:200]
     how = {"snr": snr, "profile": profile}
     with monkeypatch.context() as patch:
-        patch.setattr(dump, "known_to", lambda *_: lambda group: False)
+        patch.setattr(dump, "Familiar", lambda *_: Familiar(None, None, Options()))
         judged = fc.save({name: values}, **how)
     with monkeypatch.context() as patch:
         patch.setattr(dump, "judge_at", lambda *_: lambda group: pytest.fail("it is judged"))

@@ -8,6 +8,8 @@ import numpy as np
 from ...align import value
 from .group import Group
 
+FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
+
 
 def stats_of(group: Group, sample: np.ndarray) -> value.ValueStats:
     """Return bounds, mean and deviation of a group, massive and non-finite values left out.
@@ -107,3 +109,8 @@ def _in_reach(values: np.ndarray) -> np.ndarray:
     """Return finite values in a precision that holds their squares and differences."""
     largest = max(-float(values.min(initial=0)), float(values.max(initial=0)))
     return values if value.LEAST < largest < value.MOST else values.astype(np.float64)
+
+
+def sane(stats: value.ValueStats) -> bool:
+    """Return whether there is something to code, of a size that double precision can square."""
+    return stats.count > 0 and stats.std > FAINT and stats.reach < 1 / FAINT
