@@ -24,7 +24,7 @@ from .choosing import Chooser
 from .exact_groups import write_exact
 from .familiar import Familiar
 from .group_writer import GroupWriter
-from .lossless import least_exact_bytes
+from .lossless import surely_less
 from .measured import Measured
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
@@ -226,7 +226,7 @@ class FeatureEncoder:
         mark = self.writer.mark()
         header = lossy()
         size = math.inf if header is None else size_of(self.writer, mark[0], header)
-        if header is not None and size < least_exact_bytes(group):
+        if header is not None and surely_less(size, group):
             return header
         self.writer.rewind(mark)
         exact = self._exact(group)
