@@ -30,7 +30,7 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
     quick = replace(options.search, samples=replace(sizes, trial=sizes.trial // 2))
 
     def bits(group: Group) -> float:
-        samples = Samples(group, quick)
+        samples = Samples(group, quick, glance=True)
         if not sane(samples.stats):
             return math.inf
         found: list[float] = []
