@@ -17,6 +17,7 @@ from featcodec.encoding.familiar import Familiar
 from featcodec.encoding.fit import fitting
 from featcodec.encoding.search.known import Spectrum
 from featcodec.encoding.tensors.labels import told_apart
+from featcodec.modes.linear.search import LinearSearch
 from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.training.linear import train
@@ -187,6 +188,27 @@ def test_what_a_profile_knows_is_read_as_it_was_trained_and_no_other_way_is_judg
         patch.setattr(dump, "judge_at", lambda *_: lambda group: pytest.fail("it is judged"))
         known = fc.save({name: values}, **how)
     assert known == judged
+
+
+@pytest.mark.parametrize("snr", [10.0, 20.0])
+def test_sparse_maps_that_a_profile_knows_are_not_judged_and_get_no_axes_of_their_own(
+    digits: Path, monkeypatch: pytest.MonkeyPatch, snr: float
+) -> None:
+    """To as few bytes as if all were tried."""
+    train_maps, maps = (
+        np.maximum(load_file(digits / f"cnn_{part}.safetensors")["features"], 0).astype("f4")
+        for part in ("train", "eval")
+    )
+    known_kind = profile_of({"x": train_maps}, layout="NCHW")
+    with monkeypatch.context() as patch:
+        patch.setattr(dump, "Familiar", lambda *_: Familiar(None, None, Options()))
+        patch.setattr(tuning, "KNOWN", 0.0)
+        tried = fc.save({"x": maps[:60]}, snr=snr, profile=known_kind)
+    with monkeypatch.context() as patch:
+        patch.setattr(dump, "judge_at", lambda *_: lambda group: pytest.fail("it is judged"))
+        patch.setattr(LinearSearch, "enter", lambda *_: pytest.fail("other axes are tried"))
+        known = fc.save({"x": maps[:60]}, snr=snr, profile=known_kind)
+    assert len(known) < 1.005 * len(tried)
 
 
 @pytest.mark.parametrize("turned", [False, True])
