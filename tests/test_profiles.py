@@ -191,7 +191,7 @@ def test_what_a_profile_knows_is_read_as_it_was_trained_and_no_other_way_is_judg
 
 
 @pytest.mark.parametrize("snr", [10.0, 20.0])
-def test_sparse_maps_that_a_profile_knows_are_not_judged_and_get_no_axes_of_their_own(
+def test_sparse_maps_that_a_profile_knows_get_no_axes_of_their_own(
     digits: Path, monkeypatch: pytest.MonkeyPatch, snr: float
 ) -> None:
     """To as few bytes as if all were tried."""
@@ -199,15 +199,13 @@ def test_sparse_maps_that_a_profile_knows_are_not_judged_and_get_no_axes_of_thei
         np.maximum(load_file(digits / f"cnn_{part}.safetensors")["features"], 0).astype("f4")
         for part in ("train", "eval")
     )
-    known_kind = profile_of({"x": train_maps}, layout="NCHW")
+    how = {"snr": snr, "layout": "NCHW", "profile": profile_of({"x": train_maps}, layout="NCHW")}
     with monkeypatch.context() as patch:
-        patch.setattr(dump, "Familiar", lambda *_: Familiar(None, None, Options()))
         patch.setattr(tuning, "KNOWN", 0.0)
-        tried = fc.save({"x": maps[:60]}, snr=snr, profile=known_kind)
+        tried = fc.save({"x": maps[:60]}, **how)
     with monkeypatch.context() as patch:
-        patch.setattr(dump, "judge_at", lambda *_: lambda group: pytest.fail("it is judged"))
         patch.setattr(LinearSearch, "enter", lambda *_: pytest.fail("other axes are tried"))
-        known = fc.save({"x": maps[:60]}, snr=snr, profile=known_kind)
+        known = fc.save({"x": maps[:60]}, **how)
     assert len(known) < 1.005 * len(tried)
 
 

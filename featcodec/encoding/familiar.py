@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from ..coding.profile import Profile
 from ..request import Options
+from . import tuning
+from .search.known import known
 from .search.race import Race
 from .tensors.group import Group
 from .tensors.samples import Samples
@@ -20,16 +22,24 @@ class Familiar:
     _races: dict[tuple, Race] = field(default_factory=dict)
 
     def __call__(self, group: Group) -> bool:
-        """Return whether the axes of an entry of the profile are those of a group."""
+        """Return whether a group is coded with the profile alone, whatever its axes might be.
+
+        Sparse features, of few bits or of samples much alike, may be smaller otherwise.
+        """
+        race = self._race(group)
+        return race is not None and not race.samples.sparse and bool(known(race))
+
+    def _race(self, group: Group) -> Race | None:
+        """Return the race of a group, None where there is nothing to try."""
         entries = self.profile.entries_of(task=False) if self.profile and self.snr else []
-        if not entries or self.snr is None:
-            return False
+        if not entries or self.snr is None or group.values > tuning.KNOWN_VALUES:
+            return None
         if _key(group) not in self._races:
             samples = Samples(group, self.options.search)
             race = Race(samples, entries, self.options.transform, self.snr)
             self._races[_key(group)] = race
         race = self._races[_key(group)]
-        return sane(race.samples.stats) and race.familiar
+        return race if sane(race.samples.stats) else None
 
     def race(self, group: Group) -> Race | None:
         """Return the race of a group as far as it has come, once; None where there is none."""

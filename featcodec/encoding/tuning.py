@@ -51,8 +51,6 @@ SATURATION_STEPS = 4  # multiples of the step that may divide the saturation val
 # bits a value, and its axes would take such a part of the bits. Spectra were up to .12 off for what
 # six entries were trained on, and .27 and more for features of other layers.
 KNOWN_VALUES, KNOWN, KNOWN_AXES = 1 << 20, 0.15, 0.1
-# Bits a value up to which spectra are alike enough to read features as the entry was trained on.
-FAMILIAR = 0.3
 
 # Finalists and the choice.
 TRELLIS = 0.05  # bits a value, below which a trellis may not pay

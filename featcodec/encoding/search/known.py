@@ -1,7 +1,6 @@
 """Few values of the kind that an entry of a profile was trained on, for which it is tried alone."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,18 +77,8 @@ class Spectrum:
     @property
     def known(self) -> bool:
         """Whether classes take about the bits that the model says."""
-        return self.off < tuning.KNOWN
-
-    @property
-    def familiar(self) -> bool:
-        """Whether the axes are not those of quite another thing."""
-        return self.off < tuning.FAMILIAR
-
-    @cached_property
-    def off(self) -> float:
-        """By how many bits a value classes differ from what the model says, on the average."""
         off = _bits(self.expected, self.shares, SNR) - _bits(self.found, self.shares, SNR)
-        return float(np.abs(off) @ self.shares)
+        return float(np.abs(off) @ self.shares) < tuning.KNOWN
 
     def bits(self, snr: float) -> float:
         """Return the bits a value at an SNR, about."""

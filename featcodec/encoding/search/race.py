@@ -215,11 +215,6 @@ class Race:
         """What recipes of the profile are on the small sample."""
         return looks(self)
 
-    @property
-    def familiar(self) -> bool:
-        """Whether the group is of the axes of an entry of the profile."""
-        return any(look.spectrum.familiar for look in self.looks)
-
     @cached_property
     def of_profile(self) -> list[Recipe]:
         """The recipes of the profile."""
