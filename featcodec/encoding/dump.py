@@ -103,8 +103,7 @@ def encoder_of(
     known = Familiar(profile if serves else None, quality.snr, options)
     groups = _grouped(source, quality, profile if serves else None, options, known)
     check_features(groups)
-    encoder = DumpEncoder(source, out, quality, profile, options, groups, progress)
-    encoder.familiar = known
+    encoder = DumpEncoder(source, out, quality, profile, options, groups, progress, familiar=known)
     foreign = [g for g in groups if isinstance(g, Group) and not known(g)]
     if profile and serves and options.transform != "neural" and foreign:
         others = _grouped(source, quality, None, options)
