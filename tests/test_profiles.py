@@ -13,9 +13,11 @@ import featcodec.numpy as fc
 from featcodec import Profile, modes
 from featcodec.container.reader import Reader
 from featcodec.encoding import dump, tuning
+from featcodec.encoding.familiar import Familiar
 from featcodec.encoding.fit import fitting
 from featcodec.encoding.search.known import Spectrum
 from featcodec.encoding.tensors.labels import told_apart
+from featcodec.modes.linear.search import LinearSearch
 from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.training.linear import train
@@ -180,12 +182,31 @@ def test_what_a_profile_knows_is_read_as_it_was_trained_and_no_other_way_is_judg
     values = load_file(digits / "vit_eval.safetensors")["features"].astype("f4")[:200]
     how = {"snr": snr, "profile": profile}
     with monkeypatch.context() as patch:
-        patch.setattr(dump, "known_to", lambda *_: lambda group: False)
+        patch.setattr(dump, "Familiar", lambda *_: Familiar(None, None, Options()))
         judged = fc.save({name: values}, **how)
     with monkeypatch.context() as patch:
         patch.setattr(dump, "judge_at", lambda *_: lambda group: pytest.fail("it is judged"))
         known = fc.save({name: values}, **how)
     assert known == judged
+
+
+@pytest.mark.parametrize("snr", [10.0, 20.0])
+def test_sparse_maps_that_a_profile_knows_get_no_axes_of_their_own(
+    digits: Path, monkeypatch: pytest.MonkeyPatch, snr: float
+) -> None:
+    """To as few bytes as if all were tried."""
+    train_maps, maps = (
+        np.maximum(load_file(digits / f"cnn_{part}.safetensors")["features"], 0).astype("f4")
+        for part in ("train", "eval")
+    )
+    how = {"snr": snr, "layout": "NCHW", "profile": profile_of({"x": train_maps}, layout="NCHW")}
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "KNOWN", 0.0)
+        tried = fc.save({"x": maps[:60]}, **how)
+    with monkeypatch.context() as patch:
+        patch.setattr(LinearSearch, "enter", lambda *_: pytest.fail("other axes are tried"))
+        known = fc.save({"x": maps[:60]}, **how)
+    assert len(known) < 1.005 * len(tried)
 
 
 @pytest.mark.parametrize("turned", [False, True])

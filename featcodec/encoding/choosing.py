@@ -34,7 +34,8 @@ class Chooser:
                 f"{group.names[0]}: the transform context is for sequences and maps without prefix"
                 " tokens; use transform='auto'"
             )
-        self.first = Race(samples, self._entries, family, snr)
+        if self.first is None or self.first.snr != snr:
+            self.first = Race(samples, self._entries, family, snr)
         return self._of(self.first)
 
     def rival(self, choice: Choice, bits: float) -> Choice | None:

@@ -24,8 +24,9 @@ from ..rules import Rules
 from ..tensors import Source
 from ..threads import ONE_THREAD
 from .exact_groups import ExactGroup, exact_groups, write_exact
+from .familiar import Familiar
 from .features import FeatureEncoder
-from .judge import judge_at, known_to
+from .judge import judge_at
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, described, hidden, without_metric
 from .room import check_features
@@ -99,10 +100,10 @@ def encoder_of(
     if quality.max_error is not None:
         options = replace(options, pool=True)  # a bound holds for each value anyhow
     serves = not quality.lossless and quality.max_error is None
-    known = known_to(profile if serves else None, quality.snr, options)
+    known = Familiar(profile if serves else None, quality.snr, options)
     groups = _grouped(source, quality, profile if serves else None, options, known)
     check_features(groups)
-    encoder = DumpEncoder(source, out, quality, profile, options, groups, progress)
+    encoder = DumpEncoder(source, out, quality, profile, options, groups, progress, familiar=known)
     foreign = [g for g in groups if isinstance(g, Group) and not known(g)]
     if profile and serves and options.transform != "neural" and foreign:
         others = _grouped(source, quality, None, options)
@@ -152,6 +153,7 @@ class DumpEncoder:
     groups: Sequence[Group | ExactGroup]
     progress: Callable[[int], None] | None = None
     others: Sequence[Group | ExactGroup] = ()  # as they are without the profile, where they differ
+    familiar: Familiar | None = None
     workers: Workers = field(default_factory=Workers)
     features: FeatureEncoder = field(init=False)  # of the last time that the file was written
 
@@ -198,7 +200,7 @@ class DumpEncoder:
         writer = Writer(self.out, FEATURES)
         writer.index.metadata = self.source.metadata
         self.features = FeatureEncoder(
-            writer, self.profile, self.options, self.progress, self.workers
+            writer, self.profile, self.options, self.progress, self.workers, self.familiar
         )
         headers = [
             self.features.write(group, quality)

@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import limits
 from ..align.slices import PER_OCTAVE, SliceGains
-from ..align.value import ValueStats
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..container.writer import Writer
@@ -23,8 +22,9 @@ from .bounded.within import write_within
 from .choice import Choice
 from .choosing import Chooser
 from .exact_groups import write_exact
+from .familiar import Familiar
 from .group_writer import GroupWriter
-from .lossless import least_exact_bytes
+from .lossless import surely_less
 from .measured import Measured
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
@@ -36,11 +36,11 @@ from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
+from .tensors.sums import sane
 from .without_repeats import size_of, without_repeats
 from .workers import Workers
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
-FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class FeatureEncoder:
     options: Options
     progress: Callable[[int], None] | None = None
     workers: Workers = field(default_factory=Workers)
+    familiar: Familiar | None = None  # to a profile, what has been looked at
     kept: Kept | None = None  # how the last group at an SNR was written
     lowest: float = math.inf  # dB of the slice that has least, of what was written last
     # What was measured of headers whose slices count.
@@ -93,7 +94,11 @@ class FeatureEncoder:
             group = group.with_gains
         elif quality.row_snr is not None:
             group = group.with_relative_gains
-        samples = Samples(as_tokens(group) if neural else group, self.options.search)
+        race = self.familiar.race(group) if self.familiar and not neural else None
+        if race is None:
+            samples = Samples(as_tokens(group) if neural else group, self.options.search)
+        else:
+            samples = race.samples
         if not sane(samples.stats):
             return self._exact(group)
         if quality.max_error is not None:
@@ -101,7 +106,7 @@ class FeatureEncoder:
             row_groups = partial(self._group_writer, samples.group, None)
             return self._smaller(group, lambda: write_within(bound, samples, row_groups))
         assert snr is not None
-        chooser = Chooser(samples, self.profile, self.options)
+        chooser = Chooser(samples, self.profile, self.options, race)
         choice = chooser.choice(snr)
         self.with_profile[group.names[0]] = chooser.with_profile
         if choice is None:
@@ -223,7 +228,7 @@ class FeatureEncoder:
         mark = self.writer.mark()
         header = lossy()
         size = math.inf if header is None else size_of(self.writer, mark[0], header)
-        if header is not None and size < least_exact_bytes(group):
+        if header is not None and surely_less(size, group):
             return header
         self.writer.rewind(mark)
         exact = self._exact(group)
@@ -291,8 +296,3 @@ class FeatureEncoder:
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         size, workers = self.options.row_group, self.workers
         return GroupWriter(self.writer, group, profile, self.progress, size, workers)
-
-
-def sane(stats: ValueStats) -> bool:
-    """Return whether there is something to code, of a size that double precision can square."""
-    return stats.count > 0 and stats.std > FAINT and stats.reach < 1 / FAINT

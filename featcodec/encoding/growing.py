@@ -270,7 +270,7 @@ class GrowingGroup:
 def _signals(grown: Grown, group: Group) -> tuple[Sums, ...]:
     """Return the signals with those of further rows."""
     pairs = zip(grown.signals, (group, replace(group, gains=None)), strict=False)
-    return tuple(replace(sums).add_all(each) for sums, each in pairs)
+    return tuple(replace(sums).add_all(each.chunks()) for sums, each in pairs)
 
 
 def _energy(sums: Sums) -> float:

@@ -1,19 +1,16 @@
 """About how many bits a group takes: what layouts and groupings are compared by."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 from ..coding.profile import Profile
 from ..request import Options
-from . import tuning
-from .features import sane
 from .rough.latents import layered_bits, profile_bits, transform_bits
 from .rough.neighbours import sample_domain_bits, serves
-from .search.race import Race
 from .tensors.group import Group
 from .tensors.grouping import Judge
 from .tensors.samples import Samples
+from .tensors.sums import sane
 
 # dB: below the first, samples tell too little of what is rare. Files of nearly the same SNR have
 # the same layout.
@@ -33,7 +30,7 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
     quick = replace(options.search, samples=replace(sizes, trial=sizes.trial // 2))
 
     def bits(group: Group) -> float:
-        samples = Samples(group, quick)
+        samples = Samples(group, quick, glance=True)
         if not sane(samples.stats):
             return math.inf
         found: list[float] = []
@@ -45,23 +42,3 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
         return min(found, default=math.inf)
 
     return bits
-
-
-def known_to(
-    profile: Profile | None, snr: float | None, options: Options
-) -> Callable[[Group], bool]:
-    """Return what says whether a profile knows small groups: nothing else is tried for those."""
-    entries = profile.entries_of(task=False) if profile and snr else []
-    found: dict[tuple, bool] = {}
-
-    def known(group: Group) -> bool:
-        if not entries or snr is None or group.values > tuning.KNOWN_VALUES:
-            return False
-        key = tuple(group.names), group.layout, group.stacks
-        if key not in found:
-            samples = Samples(group, options.search)
-            race = Race(samples, entries, options.transform, snr)
-            found[key] = sane(samples.stats) and race.knows()
-        return found[key]
-
-    return known

@@ -17,13 +17,19 @@ from .tensors.repeats import stated
 from .without_repeats import without_repeats
 
 ROW_GROUP_VALUES = 1 << 20
-LOOK = 1 << 17  # bytes of a tensor that are looked at
+LOOK, GLANCE = 1 << 17, 1 << 14  # bytes of a tensor that are looked at; before that
+SURELY = 0.5  # of what a glance shows: less is less than what a look shows
 
 
-def least_exact_bytes(group: Group) -> float:
-    """Return how many bytes a group of features takes bit for bit at the very least, about."""
+def surely_less(size: float, group: Group) -> bool:
+    """Return whether a size is less than a group of features takes bit for bit at the least."""
+    return size < SURELY * _least(group, GLANCE) or size < _least(group, LOOK)
+
+
+def _least(group: Group, look: int) -> float:
+    """Return how many bytes a group takes bit for bit at the very least, about."""
     bytes_of = BITS[group.dtype] // 8
-    some = min(LOOK // bytes_of, math.prod(group.shapes[0]))
+    some = min(look // bytes_of, math.prod(group.shapes[0]))
     first = np.ascontiguousarray(elements_of(group.tensor(0), 0, some))
     # Bytes of like weight side by side, as `exact` has them; codes and masks nearly vanish.
     planes = first.view(np.uint8).reshape(-1, first.itemsize).T

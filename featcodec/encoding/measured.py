@@ -205,11 +205,19 @@ def sums(
         if outside is not None:
             x[outside], y[outside] = 0, 0
         noise = np.square(np.subtract(x, y, out=y), out=y)
-        for of_values, of_errors in zip(np.square(x), noise, strict=True):
-            rows[0] += of_values
-            rows[1] += of_errors
+        _add_channels(rows[0], np.square(x))
         x -= mean
         if outside is not None:
             x[outside] = 0
         each[:, some] = [values.sum(axis=1) for values in (inside, x, np.square(x), noise)]
+        _add_channels(rows[1], noise)
     return each, rows
+
+
+def _add_channels(rows: np.ndarray, values: np.ndarray) -> None:
+    """Add values (channels, points, blocks) to rows, one channel after the other; values change."""
+    values[0] += rows
+    if rows.size > 1:
+        np.add.reduce(values, axis=0, out=rows)
+    else:  # in pairs, that would be
+        rows[...] = np.add.accumulate(values, axis=0)[-1]

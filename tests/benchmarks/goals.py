@@ -25,7 +25,7 @@ from featcodec import Profile
 from featcodec.dumps import Dump
 from featcodec.encoding.dump import encode
 from featcodec.numpy import Arrays, load
-from featcodec.request import Options, Quality
+from featcodec.request import EFFORTS, Options, Quality
 from featcodec.training.linear import train
 
 # MB/s of encoding and decoding by SNR, without compiled loops and with them; of sparse maps a part.
@@ -34,6 +34,7 @@ OF_SPARSE, SPARSE = 0.6, 0.05
 # Milliseconds of messages to encode and to decode, and to encode at best.
 MESSAGES = {"mobilenetv2_op35": (2, 0.6, 8), "vit_block4": (2, 0.6, 8)}
 MESSAGES["mobilenetv2_op61"] = (8, 4, None)
+SPARSE_MAPS = ("resnet56_layer2", "resnet56_layer3")  # small dumps of them, too
 OF_FILE = 1.02  # bytes of messages at best, of the payload of a file
 SMALL, SMALL_MS = 300_000, 30  # bytes of a dump, with a profile that fits
 ROWS, JOBS = 1.5, 1 / 1.8  # of the time of `load_file`, and of one process
@@ -113,11 +114,14 @@ def small(train_dump: Path, eval_dump: Path, snr: float) -> Iterator[Row]:
     samples = load_file(eval_dump)["features"]
     cut = samples[: max(SMALL // samples[0].nbytes, 1)]
     source = Arrays({"x": (cut, "F32")}, None)
-    work = lambda: encode(source, io.BytesIO(), Quality(snr=snr), profile)  # noqa: E731
-    work()
-    times = [timed(work) for _ in range(5 * RUNS)]
-    found = 1e3 * statistics.median(times)
-    yield Row("300 kB, with a profile", eval_dump.stem, SMALL_MS, found, "ms", noise(times))
+    for effort in EFFORTS:
+        options = Options(effort=effort)
+        work = lambda o=options: encode(source, io.BytesIO(), Quality(snr=snr), profile, o)  # noqa: E731
+        work()
+        times = [timed(work) for _ in range(5 * RUNS)]
+        found = 1e3 * statistics.median(times)
+        what = f"300 kB, with a profile, {effort}"
+        yield Row(what, eval_dump.stem, SMALL_MS, found, "ms", noise(times))
 
 
 def relative(rows: Iterator[latency.Row], goal: float) -> Iterator[Row]:
@@ -136,6 +140,8 @@ def rows(given: argparse.Namespace, snrs: Sequence[float]) -> Iterator[Row]:
     for name in MESSAGES:
         pair = [folder / f"{name}.safetensors" for folder in (given.train, given.eval)]
         yield from messages(*pair, snrs[0])
+    for name in (*MESSAGES, *SPARSE_MAPS):
+        pair = [folder / f"{name}.safetensors" for folder in (given.train, given.eval)]
         yield from small(*pair, snrs[0])
     yield from relative(latency.rows(given.eval / f"{latency.ROWS}.safetensors", snrs[0]), ROWS)
     if given.jobs:

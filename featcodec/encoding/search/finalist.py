@@ -42,7 +42,13 @@ def with_quantiser(of: "Race", trial: "Trial", choice: Choice) -> Choice:
 
 
 def _finish(of: "Race", trial: "Trial", dependent: bool = False) -> Choice:
-    """Fit scales, tables and step of a model on a larger sample."""
+    """Fit scales, tables and step of a model on a larger sample, once."""
+    if (trial, dependent) not in of.made:
+        of.made[trial, dependent] = _fitted(of, trial, dependent)
+    return of.made[trial, dependent]
+
+
+def _fitted(of: "Race", trial: "Trial", dependent: bool) -> Choice:
     values, step = trial.recipe.values, trial.step
     if dependent and trial.bits > tuning.SCARCE * of.samples.group.values:
         gain = modes.search_of(trial.recipe.model.transform).trellis_gain or 1

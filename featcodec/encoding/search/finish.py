@@ -32,6 +32,7 @@ class Tuned:
     left: float = 1.0  # of the squared error, by the correction
     curve: Curve | None = None  # in normalised units
     errors: dict[tuple[float, float], float] = field(default_factory=dict)  # by step and lmbda
+    bits: dict[tuple[float, float], float] = field(default_factory=dict)  # but for the curve's
 
     @property
     def step(self) -> float:
@@ -204,5 +205,8 @@ class Finish:
         return found.errors[key] * found.left
 
     def _bits(self, found: Tuned) -> float:
-        bits = sum(cost.stored_bits(self.candidates[p], c) for p, c in found.coders.items())
-        return bits + CURVE_BITS * (found.curve is not None)
+        key = (found.step, found.lmbda)
+        if key not in found.bits:
+            each = (cost.stored_bits(self.candidates[p], c) for p, c in found.coders.items())
+            found.bits[key] = sum(each)
+        return found.bits[key] + CURVE_BITS * (found.curve is not None)

@@ -1,6 +1,5 @@
 """Few values of the kind that an entry of a profile was trained on, for which it is tried alone."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,27 +17,42 @@ HALVINGS = 40
 SNR = 30.0  # dB, at which all classes of latents count
 
 
-def known(
-    race: "Race", recipes: Sequence["Recipe"]
-) -> Iterator[tuple["Recipe", "Candidate", float]]:
-    """Yield recipes of a profile that nothing else beats, and about the bits that they take.
+@dataclass(frozen=True)
+class Look:
+    """A recipe of a profile on a sample, and how alike their spectra are."""
 
-    What is sparse may be smaller without a transform, and so may be what has hardly any bits, or
-    axes that it could as well store.
+    recipe: "Recipe"
+    candidate: "Candidate"
+    spectrum: "Spectrum"
+
+    def bits(self, race: "Race") -> float:
+        """Return about the bits that the group takes by the recipe."""
+        return self.spectrum.bits(race.snr) * race.samples.group.values
+
+
+def looks(race: "Race") -> list[Look]:
+    """Return what recipes of the profile are on the small sample."""
+    made = [(r, race.build.candidate(r, race.sizes.trial)) for r in race.of_profile]
+    return [Look(recipe, c, Spectrum.of(recipe.model, c.energy)) for recipe, c in made]
+
+
+def known(race: "Race") -> list[Look]:
+    """Return the recipes of a profile that no other transform beats.
+
+    What has hardly any bits may be smaller by another, and so may be axes that it could as well
+    store.
     """
-    samples = race.samples
-    if samples.group.values > tuning.KNOWN_VALUES or samples.sparse:
-        return
     entries = dict(race.entries)
-    least = max(tuning.COARSE * samples.group.values, tuning.FEW_BITS)
-    for recipe in recipes:
-        assert recipe.entry is not None
-        candidate = race.build.candidate(recipe, race.sizes.trial)
-        spectrum = Spectrum.of(recipe.model, candidate.energy)
-        axes, bits = 8 * len(entries[recipe.entry].model.basis), spectrum.bits(race.snr)
-        bits *= samples.group.values
-        if spectrum.known and bits > least and axes > tuning.KNOWN_AXES * bits:
-            yield recipe, candidate, bits
+    if race.samples.group.values > tuning.KNOWN_VALUES:
+        return []
+    least = max(tuning.COARSE * race.samples.group.values, tuning.FEW_BITS)
+    found = []
+    for look in race.looks:
+        assert look.recipe.entry is not None
+        axes, bits = 8 * len(entries[look.recipe.entry].model.basis), look.bits(race)
+        if look.spectrum.known and bits > least and axes > tuning.KNOWN_AXES * bits:
+            found.append(look)
+    return found
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ fitted to the largest; `finalist` makes it a choice.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from ... import modes
 from ...align.value import ValueAlignment
@@ -23,7 +24,8 @@ from .build import CandidateBuilder
 from .candidate import Candidate
 from .entries import matching
 from .final import Final
-from .known import known
+from .known import Look, known, looks
+from .near import other_block, rival, unlike
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,9 @@ class Race:
     snr: float
     trials: list[Trial] = field(default_factory=list)
     klt: Trial | None = None  # with one KLT of the group's own, that helps
+    # What trials were found to be on the larger sample, and the choices made of them.
+    again: dict[Trial, Trial] = field(default_factory=dict)
+    made: dict[tuple[Trial, bool], Choice] = field(default_factory=dict)
     final: Final = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,6 +162,8 @@ class Race:
     def without_profile(self) -> "Race":
         """Return the race as it is without the profile, its trials known."""
         trials = [trial for trial in self.trials if not trial.recipe.of_profile]
+        if self.samples.group.layout.prefix:  # which entries serve, whatever codes the grid
+            return replace(self, entries=(), trials=trials, made={})
         return replace(self, entries=(), trials=trials)
 
     def run_near(self, other: "Race", most: float) -> Choice | None:
@@ -190,24 +197,27 @@ class Race:
         """Try the recipes of all modes on the small sample, then those of the profile.
 
         So the others are tried as if there were none. Where few values are of the kind that the
-        profile was trained on, it is tried alone.
+        profile was trained on, it is tried alone; sparse ones without a transform, too.
         """
-        recipes = self._of_profile()
-        for found in known(self, recipes):
-            self.enter_at(*found)
-        if self.trials:
+        kind = known(self)
+        if kind and not self.samples.sparse:
+            for look in kind:
+                self.enter_at(look.recipe, look.candidate, look.bits(self))
             return
         for search in modes.searches():
-            if search.quick or self.thorough:
+            if (search.quick or self.thorough) and not (kind and search.family == "linear"):
                 search.enter(self)
-        for recipe in recipes:
+        for recipe in self.of_profile:
             self.consider(recipe)
 
-    def knows(self) -> bool:
-        """Return whether the profile alone is tried."""
-        return any(True for _ in known(self, self._of_profile()))
+    @cached_property
+    def looks(self) -> list[Look]:
+        """What recipes of the profile are on the small sample."""
+        return looks(self)
 
-    def _of_profile(self) -> list[Recipe]:
+    @cached_property
+    def of_profile(self) -> list[Recipe]:
+        """The recipes of the profile."""
         found = matching(self.samples, self.entries, self.family, prefix=False)
         models = [(index, entry, model_of(entry)) for index, entry in found]
         return [Recipe(m, i, self.samples.alignment(entry)) for i, entry, m in models]
@@ -235,7 +245,7 @@ class Race:
         more, looks = tuning.CLOSE_SCARCE if scarce else tuning.CLOSE
         near = [trial for trial in first if trial.bits <= least + more * abs(least)]
         near.sort(key=lambda trial: trial.bits)
-        close = list(dict.fromkeys((*near[:looks], *_rival(near), *_other_block(near, looks))))
+        close = list(dict.fromkeys((*near[:looks], *rival(near), *other_block(near, looks))))
         if len(close) > 1 and self.samples.group.values > 2 * self.sizes.trial:
             close = [self._looked_at_again(trial) for trial in close]
             close.sort(key=lambda trial: trial.bits)
@@ -255,7 +265,9 @@ class Race:
         """Return a trial on the larger sample, the same where that is what it was tried on."""
         if trial.budget == self.build.budget(trial.recipe, self.sizes.final):
             return trial
-        return self._try(trial.recipe, trial.step, self.sizes.final)
+        if trial not in self.again:
+            self.again[trial] = self._try(trial.recipe, trial.step, self.sizes.final)
+        return self.again[trial]
 
     def _finalists(self, close: list[Trial]) -> list[Trial]:
         """Return those to be fitted to the large sample; of a large group, hardly more than one."""
@@ -263,37 +275,11 @@ class Race:
         if self.samples.group.values <= self.sizes.whole:
             scarce = best.bits < tuning.SCARCE * self.samples.group.values
             most = math.inf if scarce else tuning.FITTED * best.bits
-            return _unlike([trial for trial in close if trial.bits < most]) or [best]
+            return unlike([trial for trial in close if trial.bits < most]) or [best]
         near = [trial for trial in close if trial is best or trial.bits < tuning.DOUBT * best.bits]
-        return [best, *_rival(near)]
+        return [best, *rival(near)]
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
     """Return the trial of the fewest bits."""
     return min(trials, key=lambda trial: trial.bits)
-
-
-def _other_block(trials: list[Trial], looks: int) -> list[Trial]:
-    """Return the first trial of another block than the first ones have, where they have one.
-
-    The scales of long blocks fit a small sample too well.
-    """
-    seen = {trial.recipe.model.block for trial in trials[:looks]}
-    others = [trial for trial in trials if trial.recipe.model.block not in seen]
-    return others[:1] if len(seen) == 1 else []
-
-
-def _unlike(trials: list[Trial]) -> list[Trial]:
-    """Return those that differ from better ones in mode, in block, or in being of a profile."""
-    found: dict[tuple, Trial] = {}
-    for trial in trials:
-        model = trial.recipe.model
-        search = modes.search_of(model.transform)
-        found.setdefault((search, model.block, trial.recipe.of_profile), trial)
-    return list(found.values())
-
-
-def _rival(trials: list[Trial]) -> list[Trial]:
-    """Return the first trial that differs from the best in whether it is of a profile."""
-    other = [t for t in trials if t.recipe.of_profile != trials[0].recipe.of_profile]
-    return other[:1]

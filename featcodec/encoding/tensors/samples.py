@@ -18,6 +18,7 @@ from .sums import stats_of
 
 LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 FEW = 1 << 8  # values show nothing
+GLANCED = 1 << 23  # values of a group, of which not all are read to judge it
 FEW_TOKENS = 16  # show no value to be frequent
 
 
@@ -51,6 +52,7 @@ class Samples:
 
     group: Group
     search: Search
+    glance: bool = False  # of a large group, samples show what all of it is like
     stats: ValueStats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +66,8 @@ class Samples:
         if self.group.slices is not None:  # what is frequent stays as it is
             arrays = self._varying(self.group)
         some = np.concatenate([a.ravel() for a in arrays])
-        self.stats = stats_of(self.group, some)
+        whole = not (self.glance and self.group.values > GLANCED)
+        self.stats = stats_of(self.group, some, whole)
         if not self.stats.moderate:
             self.group = replace(self.group, wide=True)
             some = some.astype(np.float64)

@@ -1,6 +1,7 @@
 """Sums over the values of a group, and the statistics that follow from them."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,21 +9,24 @@ import numpy as np
 from ...align import value
 from .group import Group
 
+FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded with loss
 
-def stats_of(group: Group, sample: np.ndarray) -> value.ValueStats:
+
+def stats_of(group: Group, sample: np.ndarray, whole: bool = True) -> value.ValueStats:
     """Return bounds, mean and deviation of a group, massive and non-finite values left out.
 
-    `sample` are some of its values, from which the typical range is judged. Values beyond it are
-    massive when they are few, lie apart from the rest and hold more of the variance than all others
-    but less of the magnitude; else they are features. Of probabilities the large ones are all that
-    counts, and a tail may lead there; none between 0 and 1 is massive.
+    Unless of the `whole` group, they are those of `sample`, some of its values, from which the
+    typical range is judged. Values beyond it are massive when they are few, lie apart from the rest
+    and hold more of the variance than all others but less of the magnitude; else they are features.
+    Of probabilities the large ones are all that counts, and a tail may lead there; none between 0
+    and 1 is massive.
     """
     finite = _in_reach(sample[np.isfinite(sample)])
     pivot = float(np.median(finite)) if finite.size else 0.0
     low, high = value.typical_bounds(finite) if finite.size else (-np.inf, np.inf)
-    found = Sums(pivot, low, high).add_all(group)
+    found = Sums(pivot, low, high).add_all(group.chunks() if whole else [sample])
     if found.beyond and not found.massive:
-        found = Sums(pivot, -np.inf, np.inf).add_all(group)
+        found = Sums(pivot, -np.inf, np.inf).add_all(group.chunks() if whole else [sample])
     return found.stats
 
 
@@ -46,8 +50,8 @@ class Sums:
     lower: float = np.inf
     upper: float = -np.inf
 
-    def add_all(self, group: Group) -> "Sums":
-        for chunk in group.chunks():
+    def add_all(self, chunks: Iterable[np.ndarray]) -> "Sums":
+        for chunk in chunks:
             least, most = float(chunk.min()), float(chunk.max())
             if not (self._typical(least) and self._typical(most)):
                 chunk = self._inside(chunk)
@@ -107,3 +111,8 @@ def _in_reach(values: np.ndarray) -> np.ndarray:
     """Return finite values in a precision that holds their squares and differences."""
     largest = max(-float(values.min(initial=0)), float(values.max(initial=0)))
     return values if value.LEAST < largest < value.MOST else values.astype(np.float64)
+
+
+def sane(stats: value.ValueStats) -> bool:
+    """Return whether there is something to code, of a size that double precision can square."""
+    return stats.count > 0 and stats.std > FAINT and stats.reach < 1 / FAINT

@@ -1,0 +1,56 @@
+"""Groups like those that a profile was trained on."""
+
+from dataclasses import dataclass, field, replace
+
+from ..coding.profile import Profile
+from ..request import Options
+from . import tuning
+from .search.known import known
+from .search.race import Race
+from .tensors.group import Group
+from .tensors.samples import Samples
+from .tensors.sums import sane
+
+
+@dataclass
+class Familiar:
+    """What a profile was trained on the like of: it is read as it was then, and not judged."""
+
+    profile: Profile | None
+    snr: float | None
+    options: Options
+    _races: dict[tuple, Race] = field(default_factory=dict)
+
+    def __call__(self, group: Group) -> bool:
+        """Return whether a group is coded with the profile alone, whatever its axes might be.
+
+        Sparse features, of few bits or of samples much alike, may be smaller otherwise.
+        """
+        race = self._race(group)
+        return race is not None and not race.samples.sparse and bool(known(race))
+
+    def _race(self, group: Group) -> Race | None:
+        """Return the race of a group, None where there is nothing to try."""
+        entries = self.profile.entries_of(task=False) if self.profile and self.snr else []
+        if not entries or self.snr is None or group.values > tuning.KNOWN_VALUES:
+            return None
+        if _key(group) not in self._races:
+            samples = Samples(group, self.options.search)
+            race = Race(samples, entries, self.options.transform, self.snr)
+            self._races[_key(group)] = race
+        race = self._races[_key(group)]
+        return race if sane(race.samples.stats) else None
+
+    def race(self, group: Group) -> Race | None:
+        """Return the race of a group as far as it has come, once; None where there is none."""
+        race = self._races.pop(_key(group), None)
+        if race is None:
+            return None
+        seen = race.samples.group
+        same = replace(seen, wide=group.wide, reading=group.reading, tensor=group.tensor) == group
+        return race if same else None
+
+
+def _key(group: Group) -> tuple:
+    """Return what tells groups of a dump apart that are coded as they are."""
+    return tuple(group.names), group.layout, group.stacks
