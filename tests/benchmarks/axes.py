@@ -4,10 +4,10 @@ Usage: python tests/benchmarks/axes.py table [--snr 10,20] --csv FILE FEATURES
        python tests/benchmarks/axes.py arrangements [--snr 5,10,20] --csv FILE FEATURES
 
 FEATURES is the folder of real features, with `eval` and `other`. `table` measures a file as it is
-by default, the smallest by a layout given by hand, and the values by a uniform step with zstd 19 and
-with JPEG XL. By hand are those that a dump names: all are tried at 10 dB and effort `fast`, the best
-two of them coded as usual. A file that leaves a layer, head or row more than 1 dB below what is
-asked does not count; other codecs get the step that leaves all of them enough. `arrangements`
+by default, the smallest by a layout given by hand, and the values by a uniform step with zstd 19
+and with JPEG XL. By hand are those that a dump names: all are tried at 10 dB and effort `fast`, the
+best two of them coded as usual. A file that leaves a layer, head or row more than 1 dB below what
+is asked does not count; other codecs get the step that leaves all of them enough. `arrangements`
 measures the same values in several arrangements, and what `--pool` takes.
 
 SNRs are computed here from what the files decode to: of each tensor, and of each layer, head or row
