@@ -31,7 +31,7 @@ class Chooser:
             return neural_choice(samples, self.profile.neural, snr)
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
             raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
-        self.first = Race(samples, self._entries, family, snr)
+        self.first = Race(samples, self._entries, family, snr + self._shift)
         return self._of(self.first)
 
     def rival(self, choice: Choice, bits: float) -> Choice | None:
@@ -60,10 +60,16 @@ class Chooser:
         """
         if self.last is None:
             return None
-        race = Race(self.samples, self.last.entries, self.last.family, snr)
+        race = Race(self.samples, self.last.entries, self.last.family, snr + self._shift)
         found = race.run_near(self.last, most)
         self.last = race if found else self.last
         return found if found and found.estimate.bits <= most else None
+
+    @property
+    def _shift(self) -> float:
+        """The dB that values divided by gains are to have more, so that undivided they have it."""
+        slices = self.samples.group.slices
+        return 0.0 if slices is None else slices.decibels
 
     @property
     def _entries(self) -> list:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...align.slices import MOST_EXPONENT, PER_OCTAVE, SliceGains
+from .. import tuning
 from ..measured import Measured, snrs_of
 from ..slices import Slices
 
@@ -81,10 +82,11 @@ class SliceControl:
             return None
         self.rounds += 1
         self.first = self.first or (snrs, noise)
-        # Channels of unlike gains want another basis, and faint slices a table for all they have.
-        heads = self.slices.counts[1] > 1
-        refit = self.rounds == (1 if heads else REFITTED)
-        anew = heads or self.lowest < self.least - NEARLY  # gains have run away
+        # Channels of unlike gains want another basis, and faint slices a table for all they have:
+        # where most latents are zero, a finer step alone makes hardly any of them more.
+        early = self.slices.counts[1] > 1 or bits < tuning.SCARCE * float(found.slices[0].sum())
+        refit = self.rounds == (1 if early else REFITTED)
+        anew = early or self.lowest < self.least - NEARLY  # gains have run away
         if refit and anew:
             self._forget()
             snrs, noise = self.first
