@@ -134,7 +134,7 @@ def made(features: Path) -> list[Case]:
         ),
         Case(
             "vocoder `[1, 128, T]`, Kokoro",
-            {"resblock": vocoder[..., :2101]},
+            {"resblock": np.ascontiguousarray(vocoder[..., :2101])},
             layouts=("NCL", "NLC", "NHW"),
         ),
         Case("tokens of 64, 66, 73 rows", numbered(lines), layouts=("LD", "ND")),
