@@ -10,7 +10,7 @@ runs = $(firstword $(foreach v,$(1),$(shell python$(v) -c "print('python$(v)')" 
 
 # What is skipped without torch, compressai, matplotlib or Ray; and the bytes of the format.
 IN_BOTH := $(addprefix tests/test_,$(addsuffix .py,neural learning eval guide making_vectors vectors \
-    access elements readers dumps verify exact loaders engines ray))
+    access elements page readers dumps verify exact loaders engines ray))
 # A worker a core, each of one thread.
 PYTEST := -m pytest --numprocesses auto --dist worksteal
 test test-lowest: export OMP_NUM_THREADS = 1

@@ -139,7 +139,7 @@ def decode_file(
     destination: Where,
     *,
     profiles: Sequence[Profile] = (),
-    tensors: Sequence[str] = (),
+    tensors: Sequence[str] | str = (),
     dtype: str | None = None,
     overwrite: bool = False,
     jobs: int = 1,
@@ -152,7 +152,7 @@ def decode_file(
             one. The suffix .npz, .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any
             other safetensors.
         profiles: The profiles that the file may need; those found by their hash go without.
-        tensors: Names of the tensors to decode; all without.
+        tensors: One or several names of tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
         jobs: Processes that share the row groups; the dump is the same for any number.
 
@@ -171,6 +171,7 @@ def decode_file(
     """
     refuse_input(source, destination)
     name = destination if isinstance(destination, (str, os.PathLike)) else ""
+    tensors = (tensors,) if isinstance(tensors, str) else tensors
     file = open_source(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
         decoder = Decoder(Reader(file, file.name), profiles)

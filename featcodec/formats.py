@@ -125,6 +125,8 @@ TEXT = Kind(
 
 def hint_of_unknown(head: bytes, path: object) -> str:
     """Return what to do with a file of no kind that is known, which begins so."""
+    if PurePath(str(path)).suffix == ".safetensors":
+        return "it is none, whatever its name says: write or fetch it anew"
     if head.isascii() and head.decode().replace("\n", "").replace("\r", "").isprintable():
         return f"it is {TEXT.hint(path)}"
     return "make it one, as numpy.savez does"

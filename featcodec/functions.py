@@ -61,3 +61,20 @@ def named_function(text: str, option: str) -> Callable[..., Any]:
             raise InvalidInput(f"{option} {text} fails: {reason}") from error
 
     return called
+
+
+def named_score(text: str) -> Callable[..., float | None]:
+    """Import a `--task`: a function that returns a number, or None where it has no task."""
+    function = named_function(text, "--task")
+
+    @functools.wraps(function)
+    def score(*arguments: Any) -> float | None:
+        found = function(*arguments)
+        try:
+            return None if found is None else float(found)
+        except (TypeError, ValueError, RuntimeError):
+            kind = type(found).__name__
+            message = f"--task {text} returns a {kind}; it must be a number, or None without a task"
+            raise InvalidInput(message) from None
+
+    return score

@@ -102,9 +102,9 @@ class Codec:
             )
         self.quality = Quality.choose(snr, **quality)
         if self.quality.row_snr is not None:
-            raise InvalidInput("messages have no gains of rows; use snr")
+            raise InvalidInput("messages take no row_snr; use snr")
         if self.quality.task_snr is not None:
-            raise InvalidInput("messages have no metric of a task; use snr")
+            raise InvalidInput("messages take no task_snr; use snr")
         if effort not in EFFORTS:
             raise InvalidInput(f"effort {effort!r}: use one of {', '.join(EFFORTS)}")
         self.step = step

@@ -18,7 +18,7 @@ def record(model: Any, layers: Mapping[str, str], writer: Any) -> Iterator[Any]:
         writer: What they are added to; it gives back itself.
 
     Raises:
-        InvalidInput: For a layer that the model does not have.
+        InvalidInput: For a layer that the model does not have, and what gives no names by layers.
 
     >>> import torch
     >>> from featcodec import Writer
@@ -28,6 +28,10 @@ def record(model: Any, layers: Mapping[str, str], writer: Any) -> Iterator[Any]:
     ...     for _ in range(4):
     ...         y = model(torch.randn(8, 16))
     """
+    if not isinstance(layers, Mapping):
+        raise InvalidInput(
+            f"layers is a {type(layers).__name__}; give tensors' names by layers: {{'1': 'hidden'}}"
+        )
     modules = dict(model.named_modules())
     with ExitStack() as stack:
         for layer, name in layers.items():

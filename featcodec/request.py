@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .errors import InvalidInput
 
 DEFAULT_SNR = 20.0
+NUMBERS = ("snr", "bpfp", "max_error", "row_snr", "task_snr")
 FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 
 
@@ -33,6 +34,19 @@ class Quality:
     row_snr: float | None = None
     task_snr: float | None = None
     recommended: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for none or more than one, and for a number that is not positive."""
+        given = {name: getattr(self, name) for name in NUMBERS}
+        asked = [name for name, value in given.items() if value is not None]
+        asked += ["lossless"] * self.lossless
+        if len(asked) > 1:
+            raise InvalidInput(f"choose one quality, not {' and '.join(asked)}")
+        if not asked:
+            raise InvalidInput(f"choose a quality: {', '.join(NUMBERS)} or lossless=True")
+        for name, value in given.items():
+            if value is not None and not is_positive(value):
+                raise InvalidInput(f"{name} must be a positive number, not {value!r}")
 
     @classmethod
     def choose(
@@ -62,15 +76,8 @@ class Quality:
             raise TypeError(
                 f"unknown argument {next(iter(unknown))!r}; a quality is one of {known}"
             )
-        asked = [name for name, value in numbers.items() if value is not None]
-        asked += ["lossless"] * lossless
-        if len(asked) > 1:
-            raise InvalidInput(f"choose one quality, not {' and '.join(asked)}")
-        if not asked:
+        if not lossless and all(value is None for value in numbers.values()):
             return cls(snr=DEFAULT_SNR, recommended=True)
-        for name, value in numbers.items():
-            if value is not None and not is_positive(value):
-                raise InvalidInput(f"{name} must be a positive number, not {value!r}")
         return cls(snr, bpfp, max_error, lossless, row_snr, task_snr)
 
     @property

@@ -23,7 +23,7 @@ CHUNK = 1 << 20  # elements written at once
 TORCH = (".pt", ".pth", ".ckpt")
 # What users may take for kinds that are written, since other programs do.
 FOREIGN = (
-    *(".h5", ".hdf5", ".parquet", ".arrow", ".feather", ".csv", ".json", ".pkl", ".pickle"),
+    *(".h5", ".hdf5", ".parquet", ".arrow", ".feather", ".csv", ".txt", ".json", ".pkl", ".pickle"),
     *(".mat", ".gguf", ".zarr", ".tfrecord", ".zip", ".gz", ".zst"),
 )
 

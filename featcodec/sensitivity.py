@@ -42,7 +42,8 @@ def sensitivity(
         float32 (draws, *features.shape), on the CPU.
 
     Raises:
-        InvalidInput: For other outputs, and for what no gradient comes back from.
+        InvalidInput: For other outputs, for some not finite, and for what no gradient comes back
+            from.
 
     >>> import torch
     >>> from featcodec.torch import sensitivity
@@ -88,6 +89,8 @@ def _outputs(y: torch.Tensor, samples: int, batch: int | None) -> torch.Tensor:
         raise InvalidInput(f"the head returns {shape}; outputs must be {axes}")
     if not y.requires_grad:
         raise InvalidInput("no gradient comes back from the head: call it without no_grad")
+    if not torch.isfinite(y).all():
+        raise InvalidInput("the head returns outputs that are not finite, on features as dumped")
     return y.float().reshape(1 if batch is None else samples, -1)
 
 

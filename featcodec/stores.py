@@ -119,7 +119,7 @@ class StoredFile(Source):
             store, key = _store(self.path)
             found = store.info(key)
         if found["type"] == "directory":
-            raise InvalidInput(f"{self.name} is a directory")
+            raise InvalidInput(f"{self.name} is a directory; name the files in it")
         if found["size"] is None:
             raise InvalidInput(f"{self.name}: the server does not tell its size; copy it first")
         return found["size"], *(str(found[key]) for key in IDENTITY[1:] if key in found)

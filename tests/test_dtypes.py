@@ -215,7 +215,7 @@ def test_names_order_and_metadata_of_any_text_are_kept(
 
 
 def test_a_dump_without_tensors_comes_back(tmp_path: Path) -> None:
-    assert round_trip(tmp_path, {}, Quality(), {"note": "nothing here"})[0] == {}
+    assert round_trip(tmp_path, {}, Quality(snr=20), {"note": "nothing here"})[0] == {}
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ NEEDS = {
     r"import zarr|zarr\.": "zarr",
     r"featcodec.ext.hf|rows.features": "datasets",
     r"featcodec eval": "bjontegaard",
+    r"info --html": "matplotlib",
     r"zstd": "zstandard",
     r"memory://|file://": "fsspec",
     r"import ray|--engine ray|ext\.manifest": "ray",

@@ -286,7 +286,7 @@ def test_arrays_come_back_from_an_archive(
             k: (v.shape, little(v)) for k, v in given.items()
         }
     for name, array in given.items():
-        decode_file(folder / "x.fcz", folder / "y.npy", tensors=[name], overwrite=True)
+        decode_file(folder / "x.fcz", folder / "y.npy", tensors=name, overwrite=True)
         found = np.load(folder / "y.npy")
         assert found.shape == array.shape and little(found) == little(array)
 

@@ -168,7 +168,7 @@ def test_gradients_that_say_nothing_are_refused(
 def test_an_interrupted_run_ends_as_if_it_had_not_been(
     features: list[crops.Features], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 0)
     plan = loop.Plan(steps=12)
 
     def start() -> Hyperprior:
@@ -190,7 +190,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
 def test_the_checkpoint_of_another_run_is_refused(
     features: list[crops.Features], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 1)
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 0)
     loop.train(features, loop.Plan(steps=1), tmp_path / "c", Hyperprior(SMALL))
     with pytest.raises(InvalidInput, match="other options"):
         loop.train(features, loop.Plan(steps=1, seed=3), tmp_path / "c", Hyperprior(SMALL))

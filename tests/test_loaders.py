@@ -150,7 +150,7 @@ def test_samples_are_the_rows_of_all_files(files: list[Path], features: Any) -> 
 
 
 def test_a_single_file_and_chosen_keys(files: list[Path]) -> None:
-    dataset = FeatureDataset(files[0], keys=["labels"])
+    dataset = FeatureDataset(files[0], keys="labels")
     assert dataset[7] == {"labels": torch.tensor(7)} and len(dataset) == ROWS[0]
 
 

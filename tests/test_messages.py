@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,6 +240,20 @@ def test_a_path_alone_is_one_of_a_list(folder: Path, tmp_path: Path) -> None:
     assert size == (tmp_path / "x.fcz").stat().st_size
     assert len(append_file(tmp_path / "x.fcz", str(folder / "x.safetensors"))) == 1
     assert load_file(tmp_path / "x.fcz")["x"].shape == (120, 16)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "choose a quality: snr, "),
+        ({"snr": 1, "bpfp": 2}, "not snr and bpfp"),
+        ({"max_error": 1, "lossless": True}, "not max_error and lossless"),
+        ({"snr": -1}, "snr must be a positive number, not -1"),
+    ],
+)
+def test_a_quality_is_one_and_makes_sense(asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        featcodec.Quality(**asked)
 
 
 def test_a_tensor_that_there_is_not_is_said_beside_those_that_there_are(folder: Path) -> None:

@@ -214,6 +214,9 @@ def few(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "    global calls\n"
         "    calls = globals().get('calls', 0) + 1\n"
         "    return 1.0 if calls == 1 else 0.0\n"
+        "def text(dump, tensors):\n    return 'high'\n"
+        "def undefined(dump, tensors):\n    return float('nan')\n"
+        "def infinite(dump, x):\n    return x.flatten(1)[:, :10] / 0\n"
     )
     monkeypatch.chdir(tmp_path)
     return tmp_path / "cnn_few.safetensors"
@@ -308,6 +311,17 @@ def test_a_quality_is_recommended_though_no_metric_pays() -> None:
             1,
             r"may lose 1.0000 at a task SNR of 61 dB still",
         ),
+        (
+            ["--keep", "0.01", "--head", "heads:logits", "--task", "of_user:text"],
+            1,
+            "--task of_user:text returns a str; it must be a number, or None without a task",
+        ),
+        (
+            ["--keep", "0.01", "--head", "heads:logits", "--task", "of_user:undefined"],
+            1,
+            "--task of_user:undefined returns nan for features as dumped",
+        ),
+        (["--head", "of_user:infinite"], 1, "the head returns outputs that are not finite"),
     ],
 )
 def test_what_cannot_be_recommended_is_told_in_one_line(

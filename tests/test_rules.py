@@ -182,7 +182,7 @@ def test_the_order_of_options_is_that_of_the_rules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--quality", "a"], "--quality takes PATTERN=QUALITY, not 'a'"),
+        (["--quality", "a"], "--quality takes PATTERN=QUALITY, such as 'features=snr:30', not 'a'"),
         (["--quality", "a=snr:x"], "--quality a=snr:x: snr takes a positive number, not 'x'"),
         (["--quality", "a=bpfp:1"], "a rate is that of the whole file"),
         (["--exact", "a", "--drop", "a"], "two qualities are asked for 'a'"),

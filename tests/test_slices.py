@@ -112,7 +112,7 @@ def test_the_snr_holds_for_each_tensor_layer_and_head_within_1_db(
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.layout)
 def test_with_pool_it_holds_for_all_together_alone(kind: Kind) -> None:
-    # What each slice has on top is worth no bytes here: a model fitted to like slices saves as many.
+    # What each slice has on top costs nothing here: a model fitted to like slices saves as much.
     *outer, rows, channels = kind.shape
     kind = replace(kind, shape=(*outer, 6 * rows, channels))
     arrays, layouts = kind.arrays(7), {"": kind.layout}

@@ -82,6 +82,7 @@ def test_what_makes_no_sense_is_refused(dump: Path, tmp_path: Path) -> None:
     assert "choose one" in run("suggest", dump, "--task", "a:b", "--head", "c:d").misused()
     assert "--keep must be a positive number" in run("suggest", dump, "--keep", "0").misused()
     assert "Missing argument" in run("suggest").misused()
+    assert "is of --head" in run("suggest", dump, "--outputs", "embedding").misused()
     assert "nothing.safetensors" in run("suggest", tmp_path / "nothing.safetensors").failed(1)
     save_file({"ids": np.arange(9)}, tmp_path / "ids.safetensors")
     assert "no features" in run("suggest", tmp_path / "ids.safetensors").failed(1)

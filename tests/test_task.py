@@ -1,8 +1,10 @@
 """Task metrics: error where an output does not react to it, and what the file says of that."""
 
+import io
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,12 @@ from safetensors.numpy import load_file, save_file
 import featcodec.numpy as fc
 from featcodec import Codec, Profile
 from featcodec.cli.main import main
+from featcodec.coding.model import GridModel
 from featcodec.container.reader import Reader
 from featcodec.container.source import Memory
 from featcodec.dumps import Dump
+from featcodec.encoding.choice import LONGER
+from featcodec.encoding.dump import encode
 from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.errors import InvalidInput, VerificationFailed
 from featcodec.numpy import Arrays
@@ -25,6 +30,7 @@ from featcodec.training.gradients import draws_of
 from featcodec.training.linear import train
 from featcodec.training.metric import TaskGradients
 from featcodec.training.stated import StatedMetric
+from featcodec.training.verdict import bytes_at
 from featcodec.transform.weighted import Weighing, Weighted
 from featcodec.verification import verify
 
@@ -151,6 +157,36 @@ def test_features_without_a_metric_take_the_snr(task: Profile) -> None:
     other = rng(1).normal(size=(50, 24)).astype(np.float32)
     (header,) = headers(fc.save({"x": other}, {"layout": "ND"}, profile=task, task_snr=9))
     assert header.task_snr is None and header.snr_db >= 9
+
+
+def test_it_is_told_which_features_have_no_metric(task: Profile) -> None:
+    other = rng(1).normal(size=(50, 24)).astype(np.float32)
+    source = Arrays({"x": (other, "F32")}, {"layout": "ND"})
+    report = encode(source, io.BytesIO(), Quality(task_snr=9), task)
+    assert any("x: the profile has no metric" in said and "9 dB" in said for said in report.remarks)
+
+
+def test_row_groups_are_longer_where_a_task_needs_few_bits(
+    task: Profile, maps: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("featcodec.encoding.choice.ROW_GROUP_VALUES", 1 << 14)
+
+    def per_row_group(values: np.ndarray, **quality: float) -> int:
+        (header,) = headers(fc.save({"x": values}, {"layout": "NCHW"}, profile=task, **quality))
+        return int(header.slabs_per_row_group)
+
+    assert per_row_group(maps, task_snr=1) == LONGER * per_row_group(maps, task_snr=20)
+    assert per_row_group(maps, snr=1) == per_row_group(maps, snr=20)
+
+
+def test_a_metric_that_weighs_all_alike_takes_no_more_bytes_than_none() -> None:
+    values, profile = sparse(5, 40), alike()
+    data = fc.save({"x": values}, {"layout": "NCHW"}, profile=profile, task_snr=10)
+    (header,) = headers(data)
+    assert header.task_snr >= 10 and header.lossy.transform != "weighted"
+    error = np.square(fc.load(data, profile=profile)["x"] - values).sum()
+    energy = np.square(values - values.mean(axis=(0, 2, 3), keepdims=True)).sum()
+    assert 10 * np.log10(energy / error) == pytest.approx(header.task_snr, abs=0.2)
 
 
 def test_a_task_snr_needs_a_profile_with_a_metric(maps: np.ndarray, profile: Profile) -> None:
@@ -284,6 +320,79 @@ def test_gradients_of_a_tensor_are_cut_as_it_is(draws: tuple[int, ...]) -> None:
     data = fc.save({"x": values}, {"layout": "NKLD"}, profile=profile, task_snr=12)
     error = np.square(fc.load(data, profile=profile)["x"] - values).mean(axis=(0, 1, 2))
     assert 8 * error[0] < error[1:].min()
+
+
+def sparse(seed: int, samples: int) -> np.ndarray:
+    """Return maps (samples, 8, 8, 8) of a few flat patches, whose channels have nothing in common.
+
+    Contexts code them in fewer bytes than any transform.
+    """
+    chance = rng(seed)
+    patches = chance.random((samples, CHANNELS, 4, 4)) < 0.1
+    found: np.ndarray = np.kron(patches, np.ones((2, 2))).astype(np.float32)
+    return found * (1 + chance.random(found.shape, np.float32) / 8)
+
+
+def of_maps(gradients: np.ndarray, needed: bool) -> Profile:
+    source = Arrays({"x": (sparse(1, len(gradients)), "F32")}, {"layout": "NCHW"})
+    found = Arrays({"x": (gradients, "F32")}, None)
+    task = TaskGradients("t", lambda *_: ("gradients", found), needed=needed)
+    return Profile.parse(Profile.pack(train([source], Options(), task)))
+
+
+@cache
+def alike() -> Profile:
+    """Return a profile with a metric that weighs all errors alike."""
+    return of_maps(rng(2).normal(size=(64, CHANNELS, 8, 8)).astype(np.float32), needed=True)
+
+
+def test_a_metric_is_left_out_where_contexts_save_more_though_it_saves_bits_behind_a_transform(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gradients = rng(2).normal(size=(64, CHANNELS, 8, 8)).astype(np.float32)
+    gradients[:, : CHANNELS // 2] *= 0.01
+    assert [e.task for e in of_maps(gradients, needed=False).entries] == [None]
+    monkeypatch.setattr("featcodec.training.metric.pays", lambda *_: True)
+    assert [e.task for e in of_maps(gradients, needed=False).entries] == [None, "t"]
+
+
+def test_of_fewer_samples_than_channels_channels_are_the_axes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gradients = rng(2).normal(size=(4, 300, TOKENS, CHANNELS)).astype(np.float32)
+    gradients[..., 1:] *= 0.03
+    turn = np.linalg.qr(rng(4).normal(size=(CHANNELS, CHANNELS)))[0].astype(np.float32)
+
+    def axes(most: int) -> np.ndarray:
+        monkeypatch.setattr("featcodec.training.weighing.ONE_BAND", most)
+        found = trained(gradients[:, :samples] @ turn, features(1, samples)).entries[1].model
+        bases: np.ndarray = GridModel.unpack(found, CHANNELS).bases
+        return bases
+
+    samples = CHANNELS - 1
+    assert np.array_equal(np.abs(axes(CHANNELS - 1)[0]), np.eye(CHANNELS))
+    assert not np.array_equal(np.abs(axes(CHANNELS)[0]), np.eye(CHANNELS))
+    samples = 300
+    assert not np.array_equal(np.abs(axes(CHANNELS - 1)[0]), np.eye(CHANNELS))
+
+
+points = st.lists(
+    st.tuples(st.floats(1e-6, 1e3), st.floats(1, 1e9)),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda point: point[0],
+)
+
+
+@given(points)
+def test_bytes_at_a_loss_are_those_known_and_lie_between_them(
+    known: list[tuple[float, float]],
+) -> None:
+    sizes = [size for _, size in known]
+    for lost, size in known:
+        assert bytes_at(known, lost) == pytest.approx(size)
+    for lost in (1e-9, 0.01, 1e6):
+        assert min(sizes) * 0.999 <= bytes_at(known, lost) <= max(sizes) * 1.001
 
 
 def test_without_any_gradient_there_is_no_metric() -> None:

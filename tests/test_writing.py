@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -236,6 +237,9 @@ def test_a_model_is_recorded_as_it_runs(jobs: int, tmp_path: Path) -> None:
             record(model, {"1": "relu", "head": "x"}, writer),
         ):
             pass
+        listed: Any = ["1", "2"]
+        with pytest.raises(InvalidInput, match="is a list; give"), record(model, listed, writer):
+            pass
         model(torch.randn(6, 8))
     back = fc.load_file(tmp_path / "w.fcz")
     assert back["relu"].shape == (30, 16) and back["relu"].min() == 0
@@ -262,6 +266,8 @@ def test_what_does_not_fit_is_refused_and_nothing_of_it_taken(tmp_path: Path) ->
         writer.add({"x": mixed((10, 8))})
     with pytest.raises(InvalidInput, match="choose one quality"):
         Writer(tmp_path / "v.fcz", snr=12, bpfp=1)
+    with pytest.raises(InvalidInput, match="there is no folder"):
+        Writer(tmp_path / "nowhere" / "v.fcz")
     with pytest.raises(InvalidInput, match="jobs=3"):
         Writer(tmp_path / "v.fcz", jobs=3)
     assert [path.name for path in tmp_path.iterdir()] == ["w.fcz"]

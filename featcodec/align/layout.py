@@ -58,7 +58,7 @@ class Layout:
         if self.parts and not (cut and len(self.parts) > 1 and min(self.parts) > 0):
             raise LayoutError(f"{axes}: write parts of the last axis, C, D or L, as in LD/128+128")
         if len(places) != len(set(places)) or len(places) > 3:
-            raise LayoutError(f"{axes} repeats a grid axis or has more than three")
+            raise LayoutError(f"{axes} repeats a grid axis or has more than three of L H W T")
         if SAMPLE * self.axes.count(SAMPLE) not in self.axes:
             raise LayoutError(f"{axes} has sample axes N that are not side by side")
         if (self.grid and "".join(places) != "L") or (self.prefix and not self.grid):

@@ -37,7 +37,9 @@ def parsed(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
     for value in values:
         pattern, _, text = value.rpartition("=")
         if not pattern:
-            raise click.UsageError(f"--quality takes PATTERN=QUALITY, not {value!r}")
+            raise click.UsageError(
+                f"--quality takes PATTERN=QUALITY, such as 'features=snr:30', not {value!r}"
+            )
         try:
             quality_of(text, f"--quality {value}")
         except InvalidInput as error:

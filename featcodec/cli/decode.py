@@ -156,10 +156,12 @@ def command(
     """
     known = [("--profile", profile) for profile in profiles]
     planned = targets.outputs(inputs, where, dump_name, known)
-    dtype = dtype.upper() if dtype else None
-    if dtype is not None and dtype not in FLOATS:
+    if dtype is not None and dtype.upper() not in FLOATS:
         kinds = ", ".join(sorted(FLOATS))
-        raise click.UsageError(f"--dtype takes one of {kinds}, not {dtype!r}")
+        raise click.UsageError(
+            f"--dtype takes one of {kinds}, the names of safetensors, not {dtype!r}"
+        )
+    dtype = dtype.upper() if dtype else None
     within = work_on.within(planned)
     tasks = [
         Task(

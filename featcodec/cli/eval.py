@@ -106,15 +106,17 @@ def command(
     from ..evaluate.packages import load
     from ..evaluate.run import Evaluation
 
+    if outputs == "embedding" and head is None:
+        raise click.UsageError("--outputs is of --head")
     for package in PACKAGES:
-        load(package, "featcodec eval", "eval")
+        load(package, "eval", "eval")
     with failures.usage():
         codecs = [parse(text) for text in specifications]
         judges = judged_by(task, head, outputs)
     labels = [codec.label for codec in codecs]
     anchor = anchor or labels[0]
     if anchor not in labels:
-        raise click.UsageError(f"--anchor {anchor}: no codec has this name")
+        raise click.UsageError(f"--anchor {anchor}: the codecs are called {', '.join(labels)}")
     evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), *judges)
     points = len(dumps) * sum(1 for _ in evaluation.points())
     with progress(points, no_progress) as advance:
@@ -182,8 +184,8 @@ def report(measurements: list, deltas: list, beside: dict[str, str]) -> None:
     ]
     lines: list[str] = []
     for rows, names in found:
-        if len(rows) > 1:
-            rows = tables.filled(rows)
+        rows = tables.filled(rows)
+        if len(rows) > 1 and len(rows[0]) > names:  # there is a number
             lines += ["", *render.table(rows, set(range(names, len(rows[0]))))]
     render.show(*lines[1:])
     for label, what in beside.items():

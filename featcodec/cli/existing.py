@@ -28,7 +28,10 @@ def encoded(target: str, note: str, force: bool) -> Skipped | None:
     if found == note:
         return Skipped(f"{target} is complete")
     if found is None:
-        return refuse(f"{target} exists and does not note how it was made", force)
+        return refuse(
+            f"{target} exists and does not note how it was made, as files of --skip-existing do",
+            force,
+        )
     was, now = (_in_words(one, other) for one, other in ((found, note), (note, found)))
     return refuse(f"{target} exists and was made with {was}, not {now}", force)
 

@@ -20,9 +20,9 @@ from ..container.sections import PROFILE
 from ..container.source import Memory
 from ..errors import InvalidInput, NotFeatcodec
 from ..opening import open_source
-from . import batch, failures, gather, render, streams, targets
-from .info_lines import file_lines
-from .info_of_dump import describe_dump, dump_lines, is_dump
+from . import batch, failures, gather, info_page, render, streams, targets
+from .info_lines import file_shown
+from .info_of_dump import describe_dump, dump_shown, is_dump
 from .info_of_message import describe_message, message_lines
 from .info_of_profile import describe_profile, profile_lines
 from .quality import describe_quality, stacked
@@ -32,13 +32,30 @@ from .quality import describe_quality, stacked
 @gather.inputs((targets.SUFFIX, profiles.SUFFIX), "FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file, one a line.")
 @click.option("--message", is_flag=True, help="FILE is a message, which nothing tells it is.")
+@click.option("--html", "as_html", is_flag=True, help="One page, with histograms and spectra.")
+@click.option("-o", "--output", metavar="PAGE", help="File for --html (standard output).")
+@click.option("-f", "--force", is_flag=True, help="Overwrite PAGE.")
 @click.option("-v", "--verbose", is_flag=True, help="Every tensor, however many.")
-def command(inputs: gather.Found, as_json: bool, message: bool, verbose: bool) -> int:
+def command(
+    inputs: gather.Found,
+    as_json: bool,
+    message: bool,
+    as_html: bool,
+    output: str | None,
+    force: bool,
+    verbose: bool,
+) -> int:
     """Show what a file or a profile holds, and how a dump would be coded.
 
     Features that are coded for a task serve that task. It is named where their profile lies in or
     beside the file, or where decoding finds it.
     """
+    if as_html:
+        if as_json or message:
+            raise click.UsageError("--html goes with neither --json nor --message")
+        return info_page.write(inputs, describe, output, force, verbose)
+    if output is not None or force:
+        raise click.UsageError("-o and -f are for --html; otherwise redirect standard output")
 
     def work(one: gather.Input) -> list[str]:
         path = one.path
@@ -62,9 +79,9 @@ def command(inputs: gather.Found, as_json: bool, message: bool, verbose: bool) -
 
 
 LINES: dict[str, Callable[[dict[str, Any], bool], list[str]]] = {  # for a person
-    "file": file_lines,
+    "file": lambda found, verbose: file_shown(found, verbose).lines(),
     "profile": lambda found, _: profile_lines(found),
-    "dump": dump_lines,
+    "dump": lambda found, verbose: dump_shown(found, verbose).lines(),
     "message": lambda found, _: message_lines(found),
 }
 

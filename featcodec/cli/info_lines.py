@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from . import render
@@ -12,28 +13,43 @@ SHOWN = 40  # groups, and tensors of a group, unless -v
 WIDTH = 20  # of a bar
 
 
-def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
+@dataclass(frozen=True)
+class Shown:
+    """What is shown of a file or a dump: lines, a table with a row for each group, and more."""
+
+    head: list[str]
+    rows: list[list[str]]  # the first has the names of the columns
+    right: set[int]  # columns of numbers
+    sizes: list[int]  # bytes of each row
+    below: list[str]
+
+    def lines(self) -> list[str]:
+        """Return it as text, the table with bars where there are several coded sizes."""
+        rows, sizes = self.rows, self.sizes
+        if len(sizes) > 1:
+            rows = [[*rows[0], "share of bytes"], *([*r, b] for r, b in zip(rows[1:], bars(sizes)))]
+        table = ["", *render.table(rows, self.right)] if len(rows) > 1 else []
+        return [line and f"  {line}" for line in (*self.head, *table, *self.below)]
+
+
+def file_shown(found: dict[str, Any], verbose: bool) -> Shown:
+    """Return what is shown of a file; of `verbose`, every tensor."""
     tensors = found["tensors"]
     values = sum(math.prod(t["shape"]) for t in tensors)
     bpfp = 8 * found["file_bytes"] / values if values else 0.0
-    lines = [
-        f"  format {found['format_version']}, {render.size(found['file_bytes'])},"
+    head = [
+        f"format {found['format_version']}, {render.size(found['file_bytes'])},"
         f" {render.count(len(tensors), 'tensor')}, {render.count(values, 'value')}, {bpfp:.3f} bpfp"
     ]
-    for key, value in (found["metadata"] or {}).items():
-        short = value if len(value) <= 100 else value[:97] + "..."
-        lines.append(f"  {key}: {short}")
+    head += metadata_lines(found)
     needed = several(found["profile"]) if found["profile"] else []
     for name, at in zip(needed, several(found["profile_at"])):
-        lines += [f"  needs profile {name}", f"    {at or NOWHERE}"]
+        head += [f"needs profile {name}", f"  {at or NOWHERE}"]
     if found["made"]:
-        lines.append(f"  made with {found['made']}")
+        head.append(f"made with {found['made']}")
     rows = [["tensor", "type", "shape", "layout", "transform", "SNR", "bytes", "bpfp"]]
     sizes: list[int] = []
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for tensor in tensors:
-        groups.setdefault(tensor["group"], []).append(tensor)
-    shown = list(groups.values()) if verbose else list(groups.values())[:SHOWN]
+    shown, left = groups_of(tensors, verbose)
     for members in shown:
         if verbose or len(members) <= 3:
             rows += [tensor_row(tensor) for tensor in members]
@@ -41,14 +57,27 @@ def file_lines(found: dict[str, Any], verbose: bool) -> list[str]:
         else:
             rows.append(group_row(members))
             sizes.append(sum(tensor["bytes"] for tensor in members))
-    if len(sizes) > 1:
-        rows = [[*rows[0], "share of bytes"], *([*r, b] for r, b in zip(rows[1:], bars(sizes)))]
-    if tensors:
-        lines += ["", *("  " + line for line in render.table(rows, {6, 7}))]
-    if left := len(groups) - len(shown):
-        lines.append(f"  ... and {render.count(left, 'more group')} (-v shows all)")
-    lines += details(shown)
-    return lines
+    return Shown(head, rows, {6, 7}, sizes, [*left, *details(shown)])
+
+
+def metadata_lines(found: dict[str, Any]) -> list[str]:
+    """Return a line for each text of the metadata, of which long ones are cut."""
+    return [
+        f"{key}: {value if len(value) <= 100 else value[:97] + '...'}"
+        for key, value in (found["metadata"] or {}).items()
+    ]
+
+
+def groups_of(
+    tensors: Sequence[dict[str, Any]], verbose: bool
+) -> tuple[list[list[dict[str, Any]]], list[str]]:
+    """Return the tensors of each group that is shown, and a line on those that are not."""
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for tensor in tensors:
+        groups.setdefault(tensor["group"], []).append(tensor)
+    shown = list(groups.values()) if verbose else list(groups.values())[:SHOWN]
+    left = len(groups) - len(shown)
+    return shown, [f"... and {render.count(left, 'more group')} (-v shows all)"] * bool(left)
 
 
 def several(found: Any) -> list[Any]:
@@ -110,7 +139,7 @@ def details(groups: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
         task = f", task SNR {tensor['task_snr_db']:.2f} dB" if tensor["task_snr_db"] else ""
         task += f" for {tensor['task']}" if tensor["task"] is not None else ""
         lines.append(
-            f"  {tensor_row(tensor)[0]}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
+            f"{tensor_row(tensor)[0]}: {tensor['architecture']}, bounds [{cut['lower']:.4g},"
             f" {cut['upper']:.4g}]{kept}, mean {norm['mean']:.4g}, deviation {norm['std']:.4g},"
             f" step {tensor['step']:.4g}{bound}{task}"
         )

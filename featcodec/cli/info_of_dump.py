@@ -7,7 +7,7 @@ from .. import formats
 from ..container.quality import READINGS
 from ..container.source import Source
 from . import render
-from .info_lines import SHOWN, spans
+from .info_lines import Shown, groups_of, metadata_lines, spans
 
 NO_FLOATS = "no floats"
 
@@ -58,32 +58,23 @@ def describe_dump(file: Source, path: str) -> dict[str, Any]:
         }
 
 
-def dump_lines(found: dict[str, Any], verbose: bool) -> list[str]:
+def dump_shown(found: dict[str, Any], verbose: bool) -> Shown:
     """Return what is shown of a dump."""
     tensors = found["tensors"]
     values = sum(math.prod(t["shape"]) for t in tensors)
-    lines = [
-        f"  {found['format']}, {render.size(found['file_bytes'])},"
+    head = [
+        f"{found['format']}, {render.size(found['file_bytes'])},"
         f" {render.count(len(tensors), 'tensor')}, {render.count(values, 'value')}; not coded yet"
     ]
-    for key, value in (found["metadata"] or {}).items():
-        lines.append(f"  {key}: {value if len(value) <= 100 else value[:97] + '...'}")
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for tensor in tensors:
-        groups.setdefault(tensor["group"], []).append(tensor)
     rows = [["tensor", "type", "shape", "layout", "to be coded as"]]
-    shown = list(groups.values()) if verbose else list(groups.values())[:SHOWN]
+    shown, below = groups_of(tensors, verbose)
     for members in shown:
         alone = verbose or len(members) <= 3
         rows += [row([one]) for one in members] if alone else [row(members)]
-    if tensors:
-        lines += ["", *("  " + line for line in render.table(rows, set()))]
-    if left := len(groups) - len(shown):
-        lines.append(f"  ... and {render.count(left, 'more group')} (-v shows all)")
     if any(t["reason"] == READINGS[0] for t in tensors):
-        lines.append("  --layout states axes, where you know more than the data tells")
-    refused = [f"  {name!r} cannot be coded: {why}" for name, why in found["refused"].items()]
-    return [*lines, *refused, *(f"  {remark}" for remark in found["remarks"])]
+        below.append("--layout states axes, where you know more than the data tells")
+    below += [f"{name!r} cannot be coded: {why}" for name, why in found["refused"].items()]
+    return Shown([*head, *metadata_lines(found)], rows, set(), [], [*below, *found["remarks"]])
 
 
 def row(members: list[dict[str, Any]]) -> list[str]:

@@ -86,7 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.exit(cli.main(arguments, prog_name="featcodec", standalone_mode=False) or 0)
     except click.UsageError as error:
-        click.UsageError(render.printable(error.format_message()), error.ctx).show()
+        text = " ".join(error.format_message().split())  # choices come one a line
+        click.UsageError(render.printable(text), error.ctx).show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough

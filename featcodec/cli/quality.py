@@ -40,9 +40,9 @@ def quality_lines(tensor: dict[str, Any]) -> list[str]:
         for what, key in (("channels", "tenth_of_channels_db"), ("rows", "tenth_of_rows_db"))
         if tensor[key] is not None
     ]
-    worst = [f"    worst: {', '.join(found)}"] if found else []
+    worst = [f"  worst: {', '.join(found)}"] if found else []
     beside = f", {tensor['stacked']} tensors side by side" if tensor["stacked"] else ""
-    return [f"    layout {tensor['layout']}, {tensor['reading']}{beside}", *worst]
+    return [f"  layout {tensor['layout']}, {tensor['reading']}{beside}", *worst]
 
 
 def stacked(group: GroupHeader) -> int | None:

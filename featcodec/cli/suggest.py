@@ -78,6 +78,8 @@ def command(
 
     if score and heads:
         raise click.UsageError("choose one of --task and --head")
+    if "embedding" in outputs and not heads:
+        raise click.UsageError("--outputs is of --head")
     asked = train_task.Asked(None, None, heads, outputs, 1, score, keep)
     asked.check_judge()
     options = Options(layouts=layout)

@@ -2,16 +2,20 @@
 
 import os
 import sys
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import render
+
 if TYPE_CHECKING:
     from ..training.network.loop import Plan
 
-TELL_EVERY = 100  # steps
+TELL_EVERY, FIRST_AFTER = 10.0, 2.0  # seconds
+WIDTH = 79  # of what is written over on a terminal
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ def train(
     from ..coding.profile import Profile
     from ..errors import InvalidInput
 
+    if not quiet:  # torch and the dumps take their time
+        render.tell("training a network: loading torch, reading the dumps")
     os.environ.pop("OMP_NUM_THREADS", None)  # one process, and hours of work: take all cores
     try:
         import torch
@@ -61,7 +67,7 @@ def train(
     steps, seed = asked.steps or usual.steps, asked.seed or usual.seed
     plan = replace(usual, steps=steps, seed=seed, device=device)
     start = Profile.load(asked.start) if asked.start else None
-    tell = (lambda _: None) if quiet else teller(plan)
+    tell = (lambda _: None) if quiet else teller(plan, checkpoint)
     found = train_network(sources, options, plan, checkpoint, start, tell, task=task)
     checkpoint.unlink(missing_ok=True)
     return Profile.pack([], found)
@@ -74,17 +80,28 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def teller(plan: "Plan") -> Any:
-    """Return what says, now and then, how far the training is."""
+def teller(plan: "Plan", checkpoint: Path) -> Any:
+    """Return what says, now and then, how far the training is and how long the rest takes."""
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    start: tuple[int, float] | None = None
+    said = 0.0
 
     def tell(now: Any) -> None:
-        if now.step % TELL_EVERY == 0 or now.step == plan.steps:
-            end = "\r" if sys.stderr.isatty() and now.step < plan.steps else "\n"
-            click.echo(
-                f"  step {now.step:,} of {plan.steps:,}: {now.bits:.3f} bits a value,"
-                f" error {now.error:.4f}{end}",
-                err=True,
-                nl=False,
-            )
+        nonlocal start, said
+        here, last = time.monotonic(), now.step == plan.steps
+        if start is None:  # the first step takes longer than others
+            start, said = (now.step, here), here - TELL_EVERY + FIRST_AFTER
+            done = now.step - 1
+            how = f"going on behind step {done:,}" if done else f"{plan.steps:,} steps"
+            render.tell(f"  {how} on {plan.device}; {checkpoint} keeps what is done")
+        elif last or here - said >= TELL_EVERY:
+            said = here
+            line = f"  step {now.step:,} of {plan.steps:,}: {now.bits:.3f} bits a value,"
+            line += f" error {now.error:.4f}"
+            if not last:
+                left = (plan.steps - now.step) * (here - start[1]) / (now.step - start[0])
+                line += f", about {render.duration(left)} left"
+            end = "\r" if on_terminal and not last else "\n"
+            click.echo(line.ljust(WIDTH * on_terminal) + end, err=True, nl=False)
 
     return tell

@@ -83,10 +83,16 @@ class Asked:
     def train(self, dumps: Sequence[str], options: "Options", quiet: bool) -> "list[ProfileEntry]":
         """Return the entries of a linear profile of dumps, with a metric when one is asked for."""
         from ..training.linear import train
+        from . import render
         from .train import opened
 
         with self.gradients_of(dumps, quiet) as task:
             entries = train(opened(dumps), options, task)
+        if task is not None and not quiet:
+            for name in task.unpaid:
+                render.tell(
+                    f"  {name}: a metric of {task.task} saves nothing, all errors count alike"
+                )
         if self.keep is None:
             return entries
         assert task is not None
@@ -112,11 +118,11 @@ class Asked:
 
     def judge(self) -> "Judge":
         """Return what says what decoded features lose: the score where there is one, else heads."""
-        from ..functions import named_function
+        from ..functions import named_score
 
         if self.score:
             with failures.usage():
-                score = named_function(self.score, "--task")  # says so where torch is missing
+                score = named_score(self.score)  # says so where torch is missing
             from ..training.judges import ByScore
 
             return ByScore(self.score, score)

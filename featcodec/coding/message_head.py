@@ -62,8 +62,8 @@ class Head:
             )
         if version != VERSION:
             raise Unsupported(
-                f"a message of version {version}; this featcodec reads version {VERSION}:"
-                " a newer one is needed"
+                f"a message of version {version}, or no message at all; this featcodec reads"
+                f" version {VERSION}"
             )
         kind = cursor.u8()
         dtype = elements.name_of(kind >> 4)

@@ -80,7 +80,7 @@ class File(Source):
         """Open a file; raise InvalidInput when that fails."""
         name = name or str(path)
         if Path(path).is_dir():
-            raise InvalidInput(f"{name} is a directory")
+            raise InvalidInput(f"{name} is a directory; name the files in it")
         try:
             stream = Path(path).open("rb")  # noqa: SIM115 - `file` owns it
         except (OSError, ValueError) as error:  # ValueError: what cannot be a path

@@ -222,8 +222,8 @@ class Decoder:
         """Return the window of a tensor that is in some row groups."""
         shape = group.entries[mine].shape[1:] if group.shaped else ()
         found = np.zeros((max(window.last - window.first, 0), *shape), stored_type(group.header))
-        # What the window does not hold of row groups is likely to be asked for next.
-        several = len(numbers) > 1 or group.reduced is not None
+        # What the window does not hold, of other tensors too, is likely to be asked for next.
+        several = len(numbers) > 1 or len(group.entries) > 1 or group.reduced is not None
         self._expect(group, numbers)
         for number in numbers:
             pieces = self._kept_pieces(group, number) if several else self.pieces(group, number)

@@ -30,7 +30,10 @@ class Chooser:
             assert self.profile is not None
             return neural_choice(samples, self.profile.neural, snr)
         if family == "context" and (len(group.grids[0]) not in (1, 2, 3) or group.layout.prefix):
-            raise InvalidInput(f"{group.names[0]}: contexts need lines or maps, without prefix")
+            raise InvalidInput(
+                f"{group.names[0]}: the transform context is for sequences and maps without prefix"
+                " tokens; use transform='auto'"
+            )
         self.first = Race(samples, self._entries, family, snr + self._shift)
         return self._of(self.first)
 

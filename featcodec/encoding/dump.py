@@ -27,7 +27,7 @@ from .exact_groups import ExactGroup, exact_groups, write_exact
 from .features import FeatureEncoder
 from .judge import judge_at, known_to
 from .rate_control.rate import at_rate
-from .report import Lowest, Report, described, hidden
+from .report import Lowest, Report, described, hidden, without_metric
 from .room import check_features
 from .suspicious import suspicious
 from .tensors.cut import entries_of
@@ -62,10 +62,6 @@ def encode(
         encoder.shared_among(workers)
         report = encoder.run()
     said = report.remarks + _remarks(encoder.source, encoder.options, encoder.groups)
-    if encoder.quality.recommended:
-        said += tuple(
-            f"at the task SNR recommended for {task}" for task in _recommending(encoder.profile)
-        )
     return replace(report, remarks=said)
 
 
@@ -90,7 +86,7 @@ def encoder_of(
         if any(one.max_error is not None for one in asked):
             raise InvalidInput("the neural transform bounds no single error; use transform='auto'")
         if any(one.row_snr is not None for one in asked):
-            raise InvalidInput("the neural transform has no gains of rows; use transform='auto'")
+            raise InvalidInput("the neural transform has no SNR of rows; use transform='auto'")
     elif profile and not profile.entries:
         raise InvalidInput("the profile holds a network alone: add transform='neural'")
     if any(one.task_snr for one in asked) and not (profile and profile.entries_of(task=True)):
@@ -225,6 +221,8 @@ class DumpEncoder:
             remarks=(
                 *hidden(self.groups, headers, qualities, self._names),
                 *suspicious(self.groups, headers, self._tried),
+                *without_metric(self.groups, headers, quality),
+                *self._followed(quality, headers),
             ),
             lowest=Lowest.of(self.groups, qualities, self._names),
         )
@@ -237,6 +235,12 @@ class DumpEncoder:
         if self.profile is None or self.options.transform != "auto" or any(others):
             return None
         return self.profile if self.profile.entries_of(task=False) else None
+
+    def _followed(self, quality: Quality, headers: Sequence[GroupHeader]) -> list[str]:
+        """Return a line for each task whose recommended SNR was taken."""
+        if not quality.recommended or all(header.task_snr is None for header in headers):
+            return []
+        return [f"at the task SNR recommended for {task}" for task in _recommending(self.profile)]
 
     @property
     def _names(self) -> list[str]:

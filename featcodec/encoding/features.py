@@ -169,12 +169,27 @@ class FeatureEncoder:
         snr = quality.task_snr
         if quality.recommended:
             snr = metric.recommended if metric else None
+        of_values = metric.snr_of_values(snr) if metric and snr else None
+        if snr and of_values is not None:
+            return self._alike(group, of_values, snr)
         if metric is not None and snr:
             choice = metric.choice(snr)
         if choice is None or snr is None:
             return self._write(group, Quality(snr=quality.task_snr or quality.snr))
         of_task = partial(self._reaching, samples, choice, snr, metric)
         return self._smaller(samples.group, of_task)
+
+    def _alike(self, group: Group, snr: float, of_task: float) -> GroupHeader:
+        """Write a group at an SNR, which a metric that weighs all errors alike has as a task SNR.
+
+        All of the group counts together, as it does in the metric of a task.
+        """
+        all_together = replace(self, options=replace(self.options, pool=True))
+        header = all_together._write(group, Quality(snr=snr))
+        self.kept, self.lowest = all_together.kept, all_together.lowest
+        if header.lossy is None or header.exact:
+            return header
+        return replace(header, task_snr=header.snr_db + of_task - snr)
 
     def _reaching(
         self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None

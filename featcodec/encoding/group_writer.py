@@ -203,7 +203,8 @@ class GroupWriter:
             stacks=None if stacks is None else StatedStacks(stacks.count, stacks.distance),
         )
         first = len(self.writer.index.sections)
-        per = slabs_per_row_group(grid, self.size, BITS[group.dtype] // 8)
+        longer = choice.longer(group.values)
+        per = slabs_per_row_group(grid, self.size, BITS[group.dtype] // 8, longer)
         repeats = stated(group.rows)
         header = GroupHeader(
             group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats

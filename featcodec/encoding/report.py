@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..align.layout import Layout
 from ..container.group import GroupHeader
 from ..container.quality import GroupQuality
+from ..request import Quality
 from .exact_groups import ExactGroup
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
@@ -81,6 +82,20 @@ def hidden(
             yield (
                 f"{name} has {part.snr:.1f} dB, all together {header.snr_db:.1f}: without pool the"
                 " SNR holds for each layer and head"
+            )
+
+
+def without_metric(
+    groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader], quality: Quality
+) -> Iterator[str]:
+    """Yield a line for each group coded at an SNR of its values where one of a task was asked."""
+    for group, header in zip(groups, headers, strict=True):
+        asked = isinstance(group, Group) and (group.quality or quality)
+        lossy = header.lossy is not None and not header.exact
+        if asked and lossy and header.task_snr is None and (asked.task_snr or asked.recommended):
+            yield (
+                f"{_first(group)}: the profile has no metric of a task for these features; the"
+                f" {asked.task_snr or asked.snr:g} dB are an SNR of their values"
             )
 
 

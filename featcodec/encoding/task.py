@@ -12,6 +12,7 @@ from ..align.value import ValueAlignment
 from ..coding.model import GridModel
 from ..coding.profile import Profile
 from ..container.model import ProfileEntry
+from ..modes.weighted.coder import UNIT
 from .choice import Choice
 from .search.entries import TASK, matching
 from .search.race import Race
@@ -69,6 +70,29 @@ class TaskMetric:
                 latents = transforms[prefix].forward(self._aligned(grid, found), sizes)
                 total += float(np.vdot(latents, latents))
         return total * self.values.std**2
+
+    @cached_property
+    def weight(self) -> float | None:
+        """What the metric weighs all squared errors by; None where it tells them apart."""
+        owns = [model.own for model in self.models.values()]
+        found = {
+            int(each)
+            for own in owns
+            for each in np.unique(np.add.outer(np.unique(own.channels), np.unique(own.places)))
+        }
+        return 4.0 ** (found.pop() / UNIT) if len(found) == 1 else None
+
+    def snr_of_values(self, snr: float) -> float | None:
+        """Return the SNR of values at a task SNR, in dB, where the metric weighs all alike.
+
+        Any mode may then code the group: the error of each is that of the task. None also where
+        the centres of channels tell all that is asked for.
+        """
+        if self.weight is None or not self.signal > 0:
+            return None
+        values = self.samples.group.values * self.samples.varying
+        found = snr - 10 * math.log10(self.signal / self.weight / values / self.samples.std**2)
+        return found if found > 0 else None
 
     def choice(self, snr: float) -> Choice | None:
         """Return how the group is coded in the metric at a task SNR in dB."""

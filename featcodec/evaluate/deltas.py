@@ -26,7 +26,7 @@ class Delta:
 
 def deltas(measurements: Sequence[Measurement], codecs: Sequence[str], anchor: str) -> list[Delta]:
     """Return the deltas of all codecs but the anchor on each dump, in the order given."""
-    package = load("bjontegaard", "featcodec eval", "eval")
+    package = load("bjontegaard", "eval", "eval")
     found = []
     for dump in dict.fromkeys(m.dump for m in measurements):
         for codec in codecs:
@@ -52,11 +52,17 @@ def means(found: Sequence[Delta]) -> list[Delta]:
         count = max(len(rates), len(metrics))
         if count < 2:
             continue
-        rate = sum(rates) / len(rates) if rates else None
-        metric = sum(metrics) / len(metrics) if metrics else None
+        (rate, no_rate), (metric, no_metric) = (_mean(x, count) for x in (rates, metrics))
         name = f"mean of {count}"
-        made.append(Delta(name, codec, mine[0].anchor, rate, "", metric, ""))
+        made.append(Delta(name, codec, mine[0].anchor, rate, no_rate, metric, no_metric))
     return made
+
+
+def _mean(values: Sequence[float], count: int) -> tuple[float | None, str]:
+    """Return the mean of so many values, or the reason for none."""
+    if len(values) == count:
+        return sum(values) / count, ""
+    return None, f"of {len(values)} alone" if values else ""
 
 
 def _delta(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dumps import Dump
-from ..functions import named_function
+from ..functions import named_score
 
 Task = Callable[[str, dict[str, Any]], float | None]
 
@@ -28,8 +28,7 @@ def load_task(text: str) -> Task:
     The function takes a dump's stem and its tensors by name, as torch tensors, and returns a float,
     or None where it has no task. Raises InvalidInput when there is no such function.
     """
-    task: Task = named_function(text, "--task")
-    return task
+    return named_score(text)
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,7 @@ class Judge:
         """Return the metric of the task, None without one."""
         if self.task is None:
             return None
-        metric = self.task(self.dump.path.stem, self._tensors(decoded))
-        return None if metric is None else float(metric)
+        return self.task(self.dump.path.stem, self._tensors(decoded))
 
     def divergence(self, decoded: Mapping[str, np.ndarray]) -> float | None:
         """Return how far the outputs of the head are off those of the dump, None without one."""

@@ -44,10 +44,11 @@ class Bench:
             try:
                 found[what] = judged({})
             except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-                raise InvalidInput(
-                    f"the {what} fails on {self.name} uncompressed: {reason}"
-                ) from error
+                said = isinstance(error, FeatcodecError)  # which says what fails
+                reason = (
+                    str(error) if said else f"the {what} fails: {type(error).__name__}: {error}"
+                )
+                raise InvalidInput(f"{self.name}, uncompressed: {reason}") from error
         head = self.name, "uncompressed", None, self.features.values, size
         return Measurement(*head, metric=found["task"], divergence=found["head"])
 

@@ -1,23 +1,20 @@
-"""Rate-distortion and rate-accuracy plots, legible without colour, the same bytes every time."""
+"""Rate-distortion and rate-accuracy plots: as pictures of many panels, and panel by panel."""
 
-import io
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
+from .drawing import COLOURS, INK, blank, literal, styled
 from .packages import load
 from .results import Measurement
 
-INK = "#1b1b1a"
-GRID = "#b0b0ae"
-# Okabe and Ito's palette, which the colour-blind tell apart; the markers and lines do so in grey.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK, "#9a8f00")
 MARKERS = "os^DvPX*"
 LINES = ("-", "--", "-.", ":")
 AXES = {
     "snr_db": "SNR (dB)",
-    "metric": "task metric",
-    "divergence": "divergence of outputs",
+    "metric": "Task metric",
+    "divergence": "Divergence of outputs",
     "bpfp": "bits per feature point",
     "asked_db": "quality asked for (dB)",
 }
@@ -29,45 +26,18 @@ PANELS = (
     ("metric", "asked_db"),
     ("divergence", "asked_db"),
 )
+ALONE = 3.7  # inches that a panel by itself is wide
 LEAST_DIVERGENCE = 1e-6  # that is drawn
 COLUMNS = 4  # of small multiples
 HEADROOM = 1.5  # of the highest SNR that was asked for
 WIDE = 100  # times from the lowest rate to the highest
-STYLE = {
-    "svg.hashsalt": "featcodec",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.grid": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.5,
-    "grid.alpha": 0.5,
-    "legend.frameon": False,
-}
 
 
 def draw(measurements: Sequence[Measurement], codecs: Sequence[str]) -> dict[str, Any]:
     """Return figures by name: one for each dump, and small multiples of several dumps."""
-    matplotlib = load("matplotlib", "featcodec eval", "eval")
-    dumps = list(dict.fromkeys(m.dump for m in measurements))
-    known = {
-        (m.dump, quality)
-        for m in measurements
-        for quality in AXES
-        if _value(m, quality) is not None
-    }
+    dumps, known = _known(measurements)
     figures = {}
-    with matplotlib.rc_context(STYLE):
+    with styled():
         for quality, along in PANELS if len(dumps) > 1 else ():
             panels = [(dump, quality, along) for dump in dumps if (dump, quality) in known]
             if panels and along == "bpfp":
@@ -79,6 +49,30 @@ def draw(measurements: Sequence[Measurement], codecs: Sequence[str]) -> dict[str
     return figures
 
 
+def panels(measurements: Sequence[Measurement], codecs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return figures of one panel each: by what is drawn, then by dump; those of one dump by it."""
+    dumps, known = _known(measurements)
+    found: dict[str, dict[str, Any]] = {}
+    with styled():
+        for dump, (quality, along) in itertools.product(dumps, PANELS):
+            if (dump, quality) in known:
+                what = f"{AXES[quality]} against {AXES[along]}"
+                heading, name = (what, dump) if len(dumps) > 1 else (dump, what)
+                drawn = _figure([(dump, quality, along)], measurements, codecs, ALONE)
+                found.setdefault(heading, {})[name] = drawn
+    return found
+
+
+def _known(measurements: Sequence[Measurement]) -> tuple[list[str], set[tuple[str, str]]]:
+    """Return the dumps, and the qualities that are known of each."""
+    return list(dict.fromkeys(m.dump for m in measurements)), {
+        (m.dump, quality)
+        for m in measurements
+        for quality in AXES
+        if _value(m, quality) is not None
+    }
+
+
 Panel = tuple[str, str, str]  # dump, what is drawn, against what
 
 
@@ -88,18 +82,20 @@ def _value(m: Measurement, quality: str) -> float | None:
 
 
 def _figure(
-    panels: Sequence[Panel], measurements: Sequence[Measurement], codecs: Sequence[str]
+    panels: Sequence[Panel],
+    measurements: Sequence[Measurement],
+    codecs: Sequence[str],
+    size: float | None = None,
 ) -> Any:
-    """Return a figure of panels with one legend."""
+    """Return a figure of panels, each so many inches wide, with one legend."""
     columns = min(len(panels), COLUMNS)
     rows = math.ceil(len(panels) / columns)
-    size = 3.3 if len(panels) > 2 else 4.4
-    figure_type = load("matplotlib.figure", "featcodec eval", "eval").Figure
-    figure = figure_type(figsize=(size * columns, 0.82 * size * rows + 0.6), layout="constrained")
+    size = size or (3.3 if len(panels) > 2 else 4.4)
+    figure = blank(size * columns, 0.82 * size * rows + 0.6)
     grid = figure.subplots(rows, columns, squeeze=False)
     named = {dump for dump, _, _ in panels}
     if len(named) == 1:
-        figure.suptitle(panels[0][0], fontsize=10, fontweight="bold")
+        figure.suptitle(literal(panels[0][0]), fontsize=10, fontweight="bold")
     for place, axes in enumerate(grid.flat):
         if place >= len(panels):
             axes.set_axis_off()
@@ -107,7 +103,7 @@ def _figure(
         dump, quality, along = panels[place]
         _panel(axes, [m for m in measurements if m.dump == dump], codecs, quality, along)
         if len(named) > 1:
-            axes.set_title(dump)
+            axes.set_title(literal(dump))
         if place % columns == 0 or quality != panels[place - 1][1]:
             axes.set_ylabel(AXES[quality])
         if place + columns >= len(panels) or len(named) == 1:
@@ -151,7 +147,7 @@ def _panel(
             markersize=5,
             linewidth=1.5,
             clip_on=False,
-            label=codec,
+            label=literal(codec),
         )
     beyond = [point for curve in curves for point in curve if point[1] > top]
     if beyond:  # casts, whose tens of dB would leave little room for what is compared
@@ -171,26 +167,9 @@ def _panel(
 
 def _rate_axis(axes: Any, rates: Sequence[float]) -> None:
     """Make the axis of rates logarithmic, with as many numbers as there is room for."""
-    ticker = load("matplotlib.ticker", "featcodec eval", "eval")
+    ticker = load("matplotlib.ticker", "drawing", "eval")
     wide = max(rates, default=1) > WIDE * min(rates, default=1)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=12))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter("")
-
-
-def png(figure: Any) -> bytes:
-    """Return a picture of 150 dots an inch."""
-    return _rendered(figure, format="png", dpi=150)
-
-
-def svg(figure: Any, transparent: bool = False) -> bytes:
-    """Return a drawing whose text is text."""
-    return _rendered(figure, format="svg", transparent=transparent, metadata={"Date": None})
-
-
-def _rendered(figure: Any, **options: Any) -> bytes:
-    out = io.BytesIO()
-    with load("matplotlib", "featcodec eval", "eval").rc_context(STYLE):
-        figure.savefig(out, **options)
-    return out.getvalue()

@@ -11,7 +11,7 @@ from typing import Any
 from ..dumps import Dump
 from ..errors import FeatcodecError, InvalidInput, Unreachable
 from ..files import complete
-from . import page, plots
+from . import drawing, page, plots
 from .codecs import Codec
 from .deltas import Delta, deltas
 from .equal_divergence import equal_divergence
@@ -40,15 +40,21 @@ class Evaluation:
         """
         self.dumps, self.codecs, self.snrs, self.task = dumps, codecs, snrs, task
         self.head = head
-        for what, names in (
-            ("dumps", [path.stem for path in dumps]),
-            ("codecs", ["uncompressed", *(codec.label for codec in codecs)]),
+        for what, names, how in (
+            ("dumps", [path.stem for path in dumps], "rename one"),
+            (
+                "codecs",
+                ["uncompressed", *(codec.label for codec in codecs)],
+                "add name=LABEL to one",
+            ),
         ):
             for name in names:
                 if names.count(name) > 1:
-                    raise InvalidInput(f"two {what} are called {name!r}; rename one")
+                    raise InvalidInput(f"two {what} are called {name!r}; {how}")
         for path in dumps:
             Dump(path)  # what cannot be read is better known now
+        if folder.exists() and not folder.is_dir():
+            raise InvalidInput(f"{folder} is a file; name a folder for the results")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.journal = Journal(folder / "results.jsonl")
@@ -122,13 +128,14 @@ class Evaluation:
             "sufficient": [asdict(each) for each in sufficient(measurements)],
             "equal_divergence": [asdict(each) for each in equal_divergence(measurements)],
         }
-        figures = plots.draw(measurements, [codec.label for codec in self.codecs])
+        labels = [codec.label for codec in self.codecs]
         self._file("results.csv", to_csv(measurements))
         self._file("results.json", json.dumps(everything, indent=1).encode())
-        for name, figure in figures.items():
-            self._file(f"{name}.png", plots.png(figure))
-            self._file(f"{name}.svg", plots.svg(figure))
-        self._file("report.html", page.page(about, measurements, found, figures).encode())
+        for name, figure in plots.draw(measurements, labels).items():
+            self._file(f"{name}.png", drawing.png(figure))
+            self._file(f"{name}.svg", drawing.svg(figure))
+        panels = plots.panels(measurements, labels)
+        self._file("report.html", page.page(about, measurements, found, panels).encode())
         return found
 
     def _about(self) -> dict[str, str | None]:

@@ -70,11 +70,11 @@ def enough(found: Sequence[Sufficient]) -> list[list[str]]:
 
 
 def equal(found: Sequence[Equal]) -> list[list[str]]:
-    """Return a header and a row for each dump and codec, a column for each divergence."""
+    """Return a header and a row for each dump and codec that reaches one of the divergences."""
     levels = sorted({each.divergence for each in found}, reverse=True)
     rates = {(each.dump, each.codec, each.divergence): each.bpfp for each in found}
     head = ["dump", "codec", *(f"bpfp at a divergence of {level:g}" for level in levels)]
-    rows = dict.fromkeys((each.dump, each.codec) for each in found)
+    rows = dict.fromkeys((each.dump, each.codec) for each in found if each.bpfp is not None)
     return [
         head,
         *([*row, *(_number(rates.get((*row, level)), ".4f") for level in levels)] for row in rows),

@@ -60,7 +60,7 @@ def _load(file: File) -> tuple[Any, int | None]:
         return load_weights(file.path)
     except Exception as error:  # torch raises whatever a malformed pickle leads to
         found = re.search(r"Unsupported \w+: \w+ [\w.]+|TorchScript", str(error))
-        why = found[0] if found else str(error).partition("\n")[0]
+        why = found[0] if found else re.split(r"\. |\n", str(error))[0]
         raise InvalidInput(
             f"{file.name} is no file of tensors alone ({why}), and nothing else is read from it:"
             " save its tensors in a dict"

@@ -48,7 +48,7 @@ class FeatureDataset(Dataset):
     def __init__(
         self,
         paths: Where | Sequence[Where],
-        keys: Sequence[str] | None = None,
+        keys: Sequence[str] | str | None = None,
         *,
         profile: Any = None,
         cache: int = CACHE,
@@ -57,7 +57,8 @@ class FeatureDataset(Dataset):
 
         Args:
             paths: Of the files, or their URIs; the samples follow each other in this order.
-            keys: Names of the tensors whose rows make a sample; without, all of the first file.
+            keys: Names of the tensors whose rows make a sample, or one; without, all of the first
+                file.
             profile: One or several profiles or their paths; built-in ones are found without.
             cache: Bytes of decoded values that each process keeps, at most.
 
@@ -76,7 +77,7 @@ class FeatureDataset(Dataset):
         self._room = cache - cache // SHARE  # what all of them keep together
         if keys is None:
             keys = self._opened(self.paths[0]).keys()
-        self.keys = tuple(keys)
+        self.keys = (keys,) if isinstance(keys, str) else tuple(keys)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             self._headers = list(pool.map(self._read, self.paths))
         self._check()
@@ -142,7 +143,7 @@ class FeatureDataset(Dataset):
     def __getitem__(self, index: int) -> Batch:
         """Return a sample; its tensors share the memory of their row group."""
         if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is out of range for {len(self)} samples")
+            raise IndexError(f"index {index} is out of range, of {len(self)}")
         return self.__getitems__([index % len(self)])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Batch]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..errors import InvalidInput
 from ..fidelity import Outputs
 from .halves import Divided, Tensors
 from .head import Head
@@ -38,12 +39,14 @@ class ByScore:
     def _clean(self, dump: Divided) -> float | None:
         if id(dump) not in self.known:
             found = self.function(_stem(dump), dict(dump.clean))
-            self.known[id(dump)] = None if found is None else float(found)
+            if found is not None and not math.isfinite(found):
+                raise InvalidInput(f"--task {self.task} returns {found} for features as dumped")
+            self.known[id(dump)] = found
         return self.known[id(dump)]
 
     def _score(self, dump: Divided, tensors: Tensors) -> float:
         found = self.function(_stem(dump), tensors)
-        return -math.inf if found is None else float(found)
+        return -math.inf if found is None or math.isnan(found) else found
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from .gradients import Gathered, Reactions, gather
 from .pools import Pool
 from .strength import NONE, chosen
 from .tables import learn_tables
+from .verdict import pays
 from .weighing import Axes, Part, Strength
 
 MAGNITUDE = 64.0  # of the reflectors' integers
@@ -30,12 +31,28 @@ def weighted_entries(
     """Return the strength of a metric, unless it is known, and entries with the metric.
 
     One is for a grid, the one behind it for its prefix tokens. There are none where no gradient is;
-    where no metric saves bits, they weigh nothing when they are needed, and there are none else.
+    where a metric saves no bits, they weigh nothing when they are needed, and there are none else.
     """
     found = chosen(parts, known)
-    if found is None or (found[1] == NONE and not needed):
+    if found is None:
         return None, []
     block, strength = found
+    if known is None and strength != NONE and not _pays(parts, block, strength, task):
+        strength = NONE
+    if strength == NONE and not needed:
+        return NONE, []
+    return strength, _entries(parts, block, strength, task)
+
+
+def _pays(parts: Sequence[Part], block: Sizes, strength: Strength, task: str) -> bool:
+    """Return whether a metric pays on what is held out, fitted to the gradients of the rest."""
+    rest = [replace(part, gathered=replace(g := part.gathered, whole=g.fitted)) for part in parts]
+    return pays(rest, block, _entries(rest, block, strength, task))
+
+
+def _entries(
+    parts: Sequence[Part], block: Sizes, strength: Strength, task: str
+) -> list[ProfileEntry]:
     usual = usual_square([part.gathered for part in parts], block)
     models = []
     for part in parts:
@@ -53,7 +70,7 @@ def weighted_entries(
         model = replace(model, own=own, scales=fitting.energy_of(scaled, model.block).scales())
         model = replace(model, tables=learn_tables([(model, scaled)]))
         entries.append(replace(part.plain, model=model.pack()))
-    return strength, entries
+    return entries
 
 
 def usual_square(gathered: Sequence[Gathered], block: Sizes) -> float:
@@ -103,6 +120,7 @@ class TaskGradients:
     needed: bool = False  # an entry, even where no metric saves bits
     strengths: dict[tuple, Strength] = field(default_factory=dict)  # chosen, by kind
     reactions: Reactions = field(default_factory=dict)
+    unpaid: list[str] = field(default_factory=list)  # kinds of features without a metric
 
     def gather(self, groups: Sequence[Group], source: Source) -> None:
         """Take in the gradients of the groups of a dump."""
@@ -123,4 +141,6 @@ class TaskGradients:
         strength, entries = weighted_entries(parts, self.task, known, self.needed)
         if strength is not None:
             self.strengths[kind] = strength
+        if strength == NONE:
+            self.unpaid.append(plain[0].name)
         return entries

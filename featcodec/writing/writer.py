@@ -72,6 +72,8 @@ class Writer:
         self.path = Path(path)
         if self.path.is_dir():
             raise InvalidInput(f"{path} is a directory; name a file")
+        if not self.path.parent.is_dir():
+            raise InvalidInput(f"{path}: there is no folder {self.path.parent}; make it first")
         self._profiles = profiles
         if jobs not in (0, 1):
             raise InvalidInput(f"jobs={jobs}: one process codes a file; give 0 or 1")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from featcodec.evaluate import plots
+from featcodec.evaluate import drawing, plots
 from featcodec.evaluate.deltas import Delta, deltas
 from featcodec.evaluate.results import Measurement, to_csv
 
@@ -93,8 +93,8 @@ def main() -> None:
     shown = [m for m in points if m.codec in (*PLOTTED, "uncompressed")]
     for name, figure in plots.draw(shown, PLOTTED).items():
         if name.startswith("overview"):
-            (out / f"{name}.svg").write_bytes(plots.svg(figure))
-            (out / f"{name}.png").write_bytes(plots.png(figure))
+            (out / f"{name}.svg").write_bytes(drawing.svg(figure))
+            (out / f"{name}.png").write_bytes(drawing.png(figure))
 
 
 if __name__ == "__main__":

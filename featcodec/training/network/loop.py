@@ -1,6 +1,7 @@
 """Rate-distortion training with checkpoints: an interrupted run goes on where it stopped."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from ...errors import InvalidInput
 from .crops import Features, batch
 from .hyperprior import Hyperprior, Shape
 
-CHECKPOINT_EVERY = 500  # steps
+CHECKPOINT_EVERY = 30.0  # seconds, of steps that take a tenth of one or many
 LOWEST_LAMBDA = 0.5  # of the loss bits + lambda * error; each level of quality doubles it
 
 
@@ -57,6 +58,7 @@ def train(
     done = _restore(checkpoint, identity, plan.device, model, optimiser)
     lambdas = LOWEST_LAMBDA * 2.0 ** torch.arange(model.shape.levels, device=plan.device)
     mean: Progress | None = None
+    saved = time.monotonic()
     for step in range(done, plan.steps):
         for group in optimiser.param_groups:
             group["lr"] = plan.rate * _schedule(step / plan.steps)
@@ -77,8 +79,9 @@ def train(
         now = Progress(step + 1, rates.bits.mean().item(), rates.error.mean().item(), loss.item())
         mean = _average(mean, now)
         tell(mean)
-        if (step + 1) % CHECKPOINT_EVERY == 0:
+        if time.monotonic() - saved >= CHECKPOINT_EVERY:
             _save(checkpoint, identity, model, optimiser, step + 1)
+            saved = time.monotonic()
     return model.cpu().eval()
 
 
