@@ -4,6 +4,7 @@ One step serves a whole group. A tensor, layer or head weaker than the others wo
 quality that all have together; with a gain below 1 its errors are smaller by that factor.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,14 @@ class SliceGains:
 
     per_sample: bool
     exponents: np.ndarray  # (tensors, or samples of all tensors; equal runs of channels)
+
+    @property
+    def decibels(self) -> float:
+        """By how many dB the mean square of the factors differs from 1.
+
+        So much more SNR is to be asked for of divided values, against what those undivided vary.
+        """
+        return 10 * math.log10(np.exp2(2 * self.exponents / PER_OCTAVE).mean())
 
     def of_boxes(self, grid: GroupGrid, boxes: Sequence[Box]) -> np.ndarray:
         """Return the factors (channels, 1, blocks) of the values of boxes."""

@@ -1,5 +1,6 @@
 """Row groups of a group written so that an SNR is reached, by the group and by its slices."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -50,8 +51,8 @@ class SnrWriter:
         self.measured |= rounding.counts(self.samples, choice, self.snr)
         self.tolerance = _tolerance(choice, self.samples)
         mark = self.row_groups.writer.mark()
-        found: tuple[Choice, SliceGains | None] | None = None
-        fine: tuple[float, Choice, SliceGains | None, float] | None = None  # the smallest
+        # What was best: the smallest of those whose slices have enough, else what lacks least.
+        kept: tuple[tuple[bool, float], Choice, SliceGains | None, float] | None = None
         following: Choice | None = choice
         while following is not None:
             reached = self._reaching(following)
@@ -59,21 +60,22 @@ class SnrWriter:
                 break
             written, at = reached
             self.last = at, written
-            found = at, self.slices
+            gains = self.slices
             following = self._finer(written, at, mark[0])
-            if self.even is not None and self.even.fine:
-                size = size_of(self.row_groups.writer, mark[0], written.header)
-                if fine is None or size <= fine[0]:
-                    fine = size, *found, self.even.lowest
-            mine = fine is None or (fine[1] is at and fine[2] is found[1])
-            if following is None and mine:
+            lowest = math.inf if self.even is None else self.even.lowest
+            size = size_of(self.row_groups.writer, mark[0], written.header)
+            short = self.even is not None and not self.even.fine
+            cost = (short, -lowest if short else size)
+            if kept is None or cost <= kept[0]:
+                kept = cost, at, gains, lowest
+            if following is None and kept[1] is at and kept[2] is gains:
                 return self.signals.stated(written)
             self.row_groups.writer.rewind(mark)
-        if found is None:
+        if kept is None:
             return None
-        at, self.slices = found if fine is None else fine[1:3]
-        if self.even is not None and fine is not None:
-            self.even.lowest = fine[3]
+        _, at, self.slices, lowest = kept
+        if self.even is not None:
+            self.even.lowest = lowest
         written = self._written(at)
         self.last, self.found = (at, written), written.found
         return self.signals.stated(written) if self.signals.reached(written) >= self.snr else None

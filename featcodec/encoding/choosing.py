@@ -34,8 +34,9 @@ class Chooser:
                 f"{group.names[0]}: the transform context is for sequences and maps without prefix"
                 " tokens; use transform='auto'"
             )
-        if self.first is None or self.first.snr != snr:
-            self.first = Race(samples, self._entries, family, snr)
+        wanted = snr + self._shift
+        if self.first is None or self.first.snr != wanted:
+            self.first = Race(samples, self._entries, family, wanted)
         return self._of(self.first)
 
     def rival(self, choice: Choice, bits: float) -> Choice | None:
@@ -71,10 +72,16 @@ class Chooser:
         """
         if self.last is None:
             return None
-        race = Race(self.samples, self.last.entries, self.last.family, snr)
+        race = Race(self.samples, self.last.entries, self.last.family, snr + self._shift)
         found = race.run_near(self.last, most)
         self.last = race if found else self.last
         return found if found and found.estimate.bits <= most else None
+
+    @property
+    def _shift(self) -> float:
+        """The dB that values divided by gains are to have more, so that undivided they have it."""
+        slices = self.samples.group.slices
+        return 0.0 if slices is None else slices.decibels
 
     @property
     def _entries(self) -> list:

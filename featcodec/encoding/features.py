@@ -5,10 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import numpy as np
-
 from .. import limits
-from ..align.slices import PER_OCTAVE, SliceGains
+from ..align.slices import SliceGains
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..container.writer import Writer
@@ -287,11 +285,7 @@ class FeatureEncoder:
     ) -> Choice | None:
         """Return a choice for slices that are divided by their gains."""
         scaled = Samples(replace(samples.group, slices=slices), self.options.search)
-        before = samples.group.slices
-        change = slices.exponents - (0 if before is None else before.exponents)
-        grown = float(np.exp2(2 * change / PER_OCTAVE).mean())
-        chooser = Chooser(scaled, profile, self.options)
-        return chooser.choice(snr + 10 * math.log10(grown))
+        return Chooser(scaled, profile, self.options).choice(snr)
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         size, workers = self.options.row_group, self.workers

@@ -33,12 +33,13 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
         samples = Samples(group, quick, glance=True)
         if not sane(samples.stats):
             return math.inf
+        at = wanted + (group.slices.decibels if group.slices else 0)
         found: list[float] = []
         if options.transform in ("auto", "linear"):
-            found += [*profile_bits(samples, entries, wanted), *transform_bits(samples, wanted)]
-            found += layered_bits(samples, wanted)
+            found += [*profile_bits(samples, entries, at), *transform_bits(samples, at)]
+            found += layered_bits(samples, at)
         if options.transform == "none" or serves(samples, options.transform):
-            found.append(sample_domain_bits(samples, wanted))
+            found.append(sample_domain_bits(samples, at))
         return min(found, default=math.inf)
 
     return bits

@@ -29,5 +29,5 @@ def rungs(
     costly = short or 8 * size > tuning.SLICES_COST * choice.estimate.bits
     if lossy is not None and lossy.slices is not None and costly:
         found |= {snr + more for more in tuning.SLICE_RUNGS}
-        tries = len(found) if few else tries  # what gains cost falls in leaps
+        tries = len(found) if few or short else tries  # what gains cost falls in leaps
     return sorted(found), tries

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import axes_tables
 import halves_tables
 import records
 import store_tables
@@ -50,6 +51,7 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "costs": (tables.costs, ("costs",)),
     "latency": (tables.latency, ("latency",)),
     "efforts": (tables.efforts, ("efforts",)),
+    "axes": (axes_tables.read, ("axes",)),
     "digits": (tables.digits, ("digits",)),
     "experiment": (tables.experiment, ()),
     "neural-speed": (tables.neural_speed, ("neural_speed",)),

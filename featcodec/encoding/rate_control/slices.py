@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...align.slices import MOST_EXPONENT, PER_OCTAVE, SliceGains
+from .. import tuning
 from ..measured import Measured, snrs_of
 from ..slices import Slices
 
@@ -17,6 +18,7 @@ RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
 LEAST_RESPONSE, MOST_RESPONSE = 0.5, 6.0
 ROUNDS = 10
 REFITTED = 4  # the round from which on a model is fitted to what has gains
+FAR = 1.0  # dB below what slices are to have, from where on it is fitted at once
 NEARLY = 0.5  # dB below what slices are to have, from where on gains are kept when it is
 SETTLED = 6  # the round behind which no gain is taken back
 HALVINGS = 40
@@ -81,10 +83,12 @@ class SliceControl:
             return None
         self.rounds += 1
         self.first = self.first or (snrs, noise)
-        # Channels of unlike gains want another basis, and faint slices a table for all they have.
-        heads = self.slices.counts[1] > 1
-        refit = self.rounds == (1 if heads else REFITTED)
-        anew = heads or self.lowest < self.least - NEARLY  # gains have run away
+        # Channels of unlike gains want another basis, and faint slices a table for all they have:
+        # where most latents are zero, a finer step alone makes hardly any of them more.
+        faint = bits < tuning.SCARCE * float(found.slices[0].sum())
+        early = self.slices.counts[1] > 1 or faint or self.lowest < self.least - FAR
+        refit = self.rounds == (1 if early else REFITTED)
+        anew = early or self.lowest < self.least - NEARLY  # gains have run away
         if refit and anew:
             self._forget()
             snrs, noise = self.first

@@ -37,7 +37,7 @@ class CandidateBuilder:
 
         They are aligned by `values`.
         """
-        if self.samples.group.slices is not None:  # gains change the variance of a sample
+        if self.samples.group.slices is not None:
             return self.goal(values)
         arrays = [array for part in parts for array in part.values.values()]
         return self.target * self.samples.variance_of(arrays)

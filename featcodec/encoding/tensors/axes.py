@@ -15,10 +15,19 @@ from dataclasses import replace
 import numpy as np
 
 from ... import limits
-from ...align.layout import CHANNEL, INDEPENDENT, MAX_CHANNELS, SAMPLE, Layout, LayoutError
+from ...align.layout import (
+    CHANNEL,
+    GRID,
+    INDEPENDENT,
+    MAX_CHANNELS,
+    SAMPLE,
+    Layout,
+    LayoutError,
+    infer_grid,
+)
 from ...tensors import Tensor
 from .alike import MOST_LAYERS, alike_along
-from .places import are_places, doubts
+from .places import are_places, doubts, is_grid
 from .stacked import (
     joined_parts,
     joined_tokens,
@@ -76,6 +85,8 @@ def best_layouts(
             likely.insert(0, layout)  # without channels it says only that nothing is known
         if layout.grid and not is_stated:
             likely.insert(1, Layout(layout.axes))
+        if not is_stated:
+            likely += _on_grids(likely, same)
         if swaps and not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
@@ -97,6 +108,21 @@ def best_layouts(
         if not is_stated and each and best not in known:
             best = best if best.parts else joined_parts(same, best)
         found |= {tensor.name: best for tensor in same}
+    return found
+
+
+def _on_grids(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
+    """Return layouts of tokens that lie on a square grid, wherever their axis stands."""
+    found = []
+    for layout in layouts:
+        axes = [axis for axis, letter in enumerate(layout.axes) if letter in GRID]
+        lengths = {tensor.shape[axis] for tensor in tensors for axis in axes}
+        if layout.grid or not layout.channel_axes or len(axes) != 1 or len(lengths) != 1:
+            continue
+        prefix, grid = infer_grid(*lengths)
+        on_grid = replace(layout, prefix=prefix, grid=grid)
+        if grid and on_grid not in layouts and is_grid(on_grid, tensors):
+            found.append(on_grid)
     return found
 
 

@@ -232,16 +232,17 @@ def _by_bits(
 
     def bits(layout: Layout, some: Sequence[Tensor]) -> float:
         architecture = aligned[some[0].name][0]
-        if not layout.cuts:
-            whole = _group(some, architecture, layout, metadata)
-            return judge(whole if options.pool else evened(whole, UNLIKE))
-        parts = [part for tensor in some for part in cut(tensor, layout)]
         group = partial(_group, architecture=architecture, layout=layout, metadata=metadata)
-        joint = partial(_bits, group, judge)
+
+        def joint(tensors: list[Tensor]) -> float:
+            whole = group(tensors)
+            return judge(whole if options.pool or layout.cuts else evened(whole, UNLIKE))
+
+        # Tensors of unlike statistics are to be groups of their own, cut or not.
+        parts = [part for tensor in some for part in cut(tensor, layout)]
         classes = list(split_by_statistics(parts, layout.of_parts, joint))
         judged = classes[:: -(-len(classes) // JUDGED_CLASSES)]
-        total = sum(judge(group(each)) for each in judged)
-        return total * _values(some) / sum(map(_values, judged))
+        return sum(map(joint, judged)) * _values(some) / sum(map(_values, judged))
 
     def uneven(layout: Layout, some: Sequence[Tensor]) -> bool:
         group = _group(some, aligned[some[0].name][0], layout, metadata)

@@ -44,6 +44,7 @@ def is_grid(layout: Layout, tensors: Sequence[Tensor]) -> bool:
     if min(layout.grid) < 2:
         return False
     tokens = [np.moveaxis(x, axis, 0)[layout.prefix :] for x in probed(tensors, whole=axis)]
+    tokens = [x - x.mean(axis=0) for x in tokens]  # what all places have in common tells nothing
 
     def at(distance: int) -> float:
         return float(np.median([correlation(x, 0, distance) for x in tokens]))

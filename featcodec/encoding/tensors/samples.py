@@ -144,8 +144,10 @@ class Samples:
         """Return the variance of a normalised sample about its own mean; 0 of constants counts.
 
         A sample may lie where values are weak, at the borders of maps: what is compared on several
-        samples has the SNR of each.
+        samples has the SNR of each. Gains change it, but not the variance that SNRs are of.
         """
+        if self.group.slices is not None:
+            return self.varying
         constant = [channel for channel, _ in self.group.constants]
         varying = [np.delete(a, constant, axis=0) if constant else a for a in arrays]
         count = max(sum(a.size for a in varying), 1)
