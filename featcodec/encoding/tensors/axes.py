@@ -36,7 +36,7 @@ LIKELY = {
     4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNLD", "CNHW", "CTHW"),
     5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD"),
 }
-LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
+LEAST_VALUES = 1 << 6  # fewer tell nothing
 JUDGED_VALUES = 1 << 22
 SURE_PARTS = 128  # of unlike scale: no more than that surely are layers or heads
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
