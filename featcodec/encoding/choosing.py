@@ -53,6 +53,13 @@ class Chooser:
             return None
         return found
 
+    def others(self, choice: Choice) -> list[Choice]:
+        """Return other choices of the last race that may be as small, of a group of few values."""
+        race = self.last
+        if race is None or self.samples.group.values > tuning.WRITTEN_VALUES:
+            return []
+        return race.final.others(choice) if race.thorough else []
+
     def higher(self, snr: float, most: float) -> Choice | None:
         """Return how the group is coded at a higher SNR than the last, about as it was there.
 

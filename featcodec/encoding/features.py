@@ -143,6 +143,11 @@ class FeatureEncoder:
             way = partial(self._reaching, samples, rival, snr)
             header = way()
             best, least = (way, cost(header)) if cost(header) < least else (best, least)
+        for other in chooser.others(choice):
+            self.writer.rewind(mark)
+            way = partial(self._at_snr, samples, other, snr)
+            header = way()
+            best, least = (way, cost(header)) if cost(header) < least else (best, least)
         ladder, tries = rungs(samples, choice, snr, header, *least)
         for more in ladder:
             another = chooser.higher(
