@@ -15,7 +15,7 @@ SIZES = {  # shapes of few values, and the layouts that may suit them
     (1500,): ("D", "L"),
     (1, 400): ("LD", "DL"),
     (6, 400): ("LD", "DL"),
-    (40, 60): ("LD", "DL", "HW"),
+    (160, 110): ("LD", "DL", "HW", "NL"),
 }
 
 

@@ -25,7 +25,7 @@ from ..tensors import Source
 from ..threads import ONE_THREAD
 from .exact_groups import ExactGroup, exact_groups, write_exact
 from .features import FeatureEncoder
-from .judge import judge_at, known_to
+from .judge import judge_at, judges_at, known_to
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, described, hidden
 from .room import check_features
@@ -121,7 +121,7 @@ def _grouped(
     options: Options,
     known: Known | None = None,
 ) -> Sequence[Group | ExactGroup]:
-    judge = judge_at(quality.decibels, profile, options)
+    judge = judges_at(quality, profile, options)
     if quality.lossless:
         return exact_groups(source, options, judge)
     # On so little as a sample of one tensor, a profile looks better than it is.

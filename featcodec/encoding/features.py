@@ -62,6 +62,7 @@ class FeatureEncoder:
     options: Options
     progress: Callable[[int], None] | None = None
     workers: Workers = field(default_factory=Workers)
+    further: bool = True  # the choices beside the best, and higher SNRs, are written, too
     kept: Kept | None = None  # how the last group at an SNR was written
     lowest: float = math.inf  # dB of the slice that has least, of what was written last
     # What was measured of headers whose slices count.
@@ -136,6 +137,8 @@ class FeatureEncoder:
 
         way: Way = partial(self._reaching, samples, choice, snr)
         header, best, missed = way(), way, 0
+        if not self.further:
+            return header
         least = cost(header)
         rival = chooser.rival(choice, 8 * least[1])
         if rival is not None:
