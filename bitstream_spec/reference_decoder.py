@@ -3292,7 +3292,8 @@ def put_part(
 
 def decode(data: bytes, profiles: Sequence[bytes] = ()) -> Dump:
     """Decode a file of features."""
-    index, sections, groups = read_groups(data, profiles)
+    index, sections, lazy = read_groups(data, profiles)
+    groups = list(lazy)  # all limits hold before memory is taken for what they stand for
     dump = Dump(index.metadata, {}, {})
     members: dict[int, list[tuple[int, Sequence[range] | None]]] = {}
     wholes = {t: bytearray(stored(index.dtypes[t], index.shapes[t])) for t in index.cuts}

@@ -55,6 +55,8 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "neural-speed": (tables.neural_speed, ("neural_speed",)),
     "probe": (store_tables.probe, ("probe",)),
     "zarr": (store_tables.zarr, ("zarr",)),
+    "large": (store_tables.large, ("large",)),
+    "paper": (store_tables.paper, ("large",)),
 }
 
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import importlib
 import io
 import json
+import math
 import random
 import tempfile
 import types
@@ -18,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors import safe_open as safetensors_open
 
 from bitstream_spec import reference_decoder as reference
-from featcodec import Codec, Profile, limits, message
+from featcodec import Codec, Profile, compiled, limits, message
 from featcodec.arrays import to_stored
 from featcodec.cli.info import describe
 from featcodec.coding import message_entry, profile
@@ -121,10 +123,16 @@ class OfBoth(Target):
             reference.LIMITS[name] = bound
         if self.loose:
             loosen(reference, sections, symbols, exact, profile, message, message_entry)
+            with contextlib.suppress(ImportError):
+                loosen(importlib.import_module(symbols.LOOPS))
         kept = functools.lru_cache(8)(reference.read_profile)  # the same ones, over and over
         reference.read_profile = kept  # type: ignore[assignment]
 
-    def both(self, ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[Any, Any]:
+    def both(
+        self, data: bytes, ours: Callable[[], Any], theirs: Callable[[], Any]
+    ) -> tuple[Any, Any]:
+        # Half of the inputs go through the compiled loops, where there are any.
+        compiled._missed, compiled._missing = math.inf, bool(zlib.crc32(data) & 1)
         with np.errstate(all="ignore"):
             one = verdict(ours, REFUSALS)
             other = verdict(theirs, (reference.FormatError,))
@@ -159,7 +167,7 @@ class File(OfBoth):
         self.ours.clear()
         self.theirs.clear()
         found, other = self.both(
-            lambda: decode(data, self.profiles), lambda: reference.decode(data, self.packed)
+            data, lambda: decode(data, self.profiles), lambda: reference.decode(data, self.packed)
         )
         if found is not None:
             assert sorted(self.ours) == sorted(self.theirs), "other symbols"
@@ -209,7 +217,7 @@ class OfProfile(OfBoth):
 
     def read(self, data: bytes) -> None:
         if b"NETW" not in data:
-            self.both(lambda: self._all(data), lambda: reference.read_profile(data))
+            self.both(data, lambda: self._all(data), lambda: reference.read_profile(data))
 
     def _all(self, data: bytes) -> bool:
         profile = Profile.parse(data)
@@ -232,6 +240,7 @@ class Message(OfBoth):
 
     def read(self, data: bytes) -> None:
         found, other = self.both(
+            data,
             lambda: to_stored(self.codec.decode(data)),
             lambda: reference.decode_message(data, self.packed, MESSAGE_VALUES),
         )

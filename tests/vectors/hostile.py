@@ -124,6 +124,15 @@ def large_row_group(count: int) -> bytes:
     return one(U8, (count,), section(b"ROWS", bytes(4) + b"\1\0"), exact(count))
 
 
+def large_part(samples: int) -> bytes:
+    """A tensor cut in two, the second part one row group of samples of 65,536 channels."""
+    parts = [ROWS, lossy(1, b"NC", model()), ROWS, lossy(samples, b"NC", model(), first=2)]
+    cuts = Builder()
+    cuts.varints([1, 0, 2, 1, samples, 0, 1])
+    shape = (1 + samples, 65_536)
+    return file(parts, index([(b"x", F32, shape, 0)], parts) + bytes(cuts))
+
+
 def tokens(count: int) -> bytes:
     """A tensor with loss, of which there is one row group."""
     return one(F32, (count, 64), ROWS, lossy(count, b"NC", model(), 1 << 20))
@@ -191,6 +200,7 @@ def faults() -> dict[str, tuple[str, bytes]]:
         "hostile-values": ("2^62 values without a row group", values(1 << 62)),
         "hostile-elements": ("2^40 elements in one row group", elements(1 << 40)),
         "hostile-row-group": ("a row group of 2^27 + 1 elements", large_row_group((1 << 27) + 1)),
+        "hostile-part": ("a part of 2^28 values in one row group", large_part(1 << 12)),
         "hostile-tokens": ("2^40 tokens in one row group", tokens(1 << 40)),
         "hostile-slab": ("a slab of 2^27 values", slab(1 << 17)),
         "hostile-lengths": ("no values, and an axis of 2^60", lengths(1 << 60)),
