@@ -185,7 +185,7 @@ def test_what_a_profile_knows_is_read_as_it_was_trained_and_no_other_way_is_judg
         patch.setattr(dump, "Familiar", lambda *_: Familiar(None, None, Options()))
         judged = fc.save({name: values}, **how)
     with monkeypatch.context() as patch:
-        patch.setattr(dump, "judge_at", lambda *_: lambda group: pytest.fail("it is judged"))
+        patch.setattr(dump, "judges_at", lambda *_: lambda group: pytest.fail("it is judged"))
         known = fc.save({name: values}, **how)
     assert known == judged
 

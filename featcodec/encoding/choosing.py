@@ -65,6 +65,13 @@ class Chooser:
         of = {of: [t.bits for t in trials if t.recipe.of_profile is of] for of in (True, False)}
         return min(of[True]) / min(of[False]) if all(of.values()) and min(of[False]) > 0 else None
 
+    def others(self, choice: Choice) -> list[Choice]:
+        """Return other choices of the last race that may be as small, of a group of few values."""
+        race = self.last
+        if race is None or self.samples.group.values > tuning.WRITTEN_VALUES:
+            return []
+        return race.final.others(choice) if race.thorough else []
+
     def higher(self, snr: float, most: float) -> Choice | None:
         """Return how the group is coded at a higher SNR than the last, about as it was there.
 

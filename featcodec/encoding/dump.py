@@ -26,7 +26,7 @@ from ..threads import ONE_THREAD
 from .exact_groups import ExactGroup, exact_groups, write_exact
 from .familiar import Familiar
 from .features import FeatureEncoder
-from .judge import judge_at
+from .judge import judge_at, judges_at
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, described, hidden, without_metric
 from .room import check_features
@@ -118,7 +118,7 @@ def _grouped(
     options: Options,
     known: Known | None = None,
 ) -> Sequence[Group | ExactGroup]:
-    judge = judge_at(quality.decibels, profile, options)
+    judge = judges_at(quality, profile, options)
     if quality.lossless:
         return exact_groups(source, options, judge)
     # On so little as a sample of one tensor, a profile looks better than it is.

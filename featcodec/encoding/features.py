@@ -61,6 +61,7 @@ class FeatureEncoder:
     progress: Callable[[int], None] | None = None
     workers: Workers = field(default_factory=Workers)
     familiar: Familiar | None = None  # to a profile, what has been looked at
+    further: bool = True  # the choices beside the best, and higher SNRs, are written, too
     kept: Kept | None = None  # how the last group at an SNR was written
     lowest: float = math.inf  # dB of the slice that has least, of what was written last
     # What was measured of headers whose slices count.
@@ -141,11 +142,18 @@ class FeatureEncoder:
 
         way: Way = partial(self._reaching, samples, choice, snr)
         header, best, missed = way(), way, 0
+        if not self.further:
+            return header
         least = cost(header)
         rival = chooser.rival(choice, 8 * least[1])
         if rival is not None:
             self.writer.rewind(mark)
             way = partial(self._reaching, samples, rival, snr)
+            header = way()
+            best, least = (way, cost(header)) if cost(header) < least else (best, least)
+        for other in chooser.others(choice):
+            self.writer.rewind(mark)
+            way = partial(self._at_snr, samples, other, snr)
             header = way()
             best, least = (way, cost(header)) if cost(header) < least else (best, least)
         ladder, tries = rungs(samples, choice, snr, header, *least)

@@ -1,16 +1,21 @@
 """About how many bits a group takes: what layouts and groupings are compared by."""
 
+import io
 import math
 from dataclasses import replace
 
 from ..coding.profile import Profile
-from ..request import Options
+from ..container.sections import FEATURES
+from ..container.writer import Writer
+from ..request import Options, Quality
+from .features import FeatureEncoder
 from .rough.latents import layered_bits, profile_bits, transform_bits
 from .rough.neighbours import sample_domain_bits, serves
 from .tensors.group import Group
-from .tensors.grouping import Judge
+from .tensors.grouping import Judge, Judges
 from .tensors.samples import Samples
 from .tensors.sums import sane
+from .without_repeats import size_of
 
 # dB: below the first, samples tell too little of what is rare. Files of nearly the same SNR have
 # the same layout.
@@ -43,3 +48,18 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
         return min(found, default=math.inf)
 
     return bits
+
+
+def judges_at(quality: Quality, profile: Profile | None, options: Options) -> Judges | None:
+    """Return the judge for a quality and, at an SNR where time may be taken, one that writes."""
+    about = judge_at(quality.decibels, profile, options)
+    if about is None or quality.snr is None or not options.search.thorough:
+        return about and Judges(about)
+
+    def bits(group: Group) -> float:
+        writer = Writer(io.BytesIO(), FEATURES)
+        start = writer.position
+        encoder = FeatureEncoder(writer, profile, options, further=False)
+        return 8.0 * size_of(writer, start, encoder.write(group, quality))
+
+    return Judges(about, bits)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...align.value import ValueAlignment
-from ...coding.model import pack_scales
+from ...coding.model import GridModel, pack_scales
 from ...coding.parts.base import Sizes
 from ...coding.profile import model_of
 from ...container.model import ProfileEntry
@@ -28,6 +28,7 @@ LEAST_TOKENS = 0.5  # for each channel, to find axes from
 NEAR = 1.1  # of the bits of the best block without a KLT: what may be better with one
 TRELLIS_GAIN = 0.95  # part of the bits that remains
 SIDE_BITS, CHANNEL_BITS = 8.0 * 64, 4.0  # of tables, and of centres
+FEW_TOKENS = 16  # of which centres are counted as they are stored
 
 
 def profile_bits(
@@ -46,7 +47,6 @@ def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
     """Yield the bits with a DCT of each block worth trying, with a KLT and without."""
     values = samples.alignment()
     blocks = fitting.blocks_worth_trying(samples.group.grids)
-    side = SIDE_BITS + CHANNEL_BITS * samples.channels
     found: dict[Sizes, tuple[Classes, float]] = {}
     for block in dict.fromkeys((*blocks, samples.ones)):
         some = _classes(samples, block, values)
@@ -54,6 +54,7 @@ def transform_bits(samples: Samples, snr: float) -> Iterator[float]:
         model = replace(model, transform="linear")
         latents = fitting.latents_of(model, some, samples.group.compute_dtype)
         target = target_of(samples, some, snr)
+        side = side_bits(samples, model)
         found[block] = latents, side + _fitted(samples, latents, block, target)
     least = min(found[block][1] for block in blocks or [samples.ones])
     yield least
@@ -74,6 +75,13 @@ def layered_bits(samples: Samples, snr: float) -> Iterator[float]:
         latents = fitting.latents_of(model, some, samples.group.compute_dtype)
         bits = 8 * len(model.pack().pack()) + side
         yield bits + _fitted(samples, latents, samples.ones, target_of(samples, some, snr))
+
+
+def side_bits(samples: Samples, model: GridModel) -> float:
+    """Return the bits of tables and centres; of few tokens centres hold what tokens do not."""
+    few = samples.group.values < FEW_TOKENS * samples.channels
+    centres = 8.0 * len(model.pack().pack()) if few else CHANNEL_BITS * samples.channels
+    return SIDE_BITS + max(centres, CHANNEL_BITS * samples.channels)
 
 
 def target_of(samples: Samples, classes: Classes, snr: float) -> float:

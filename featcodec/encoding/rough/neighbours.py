@@ -9,14 +9,13 @@ from ...modes.context.search import BLOCKS
 from ..fit import fitting
 from ..fit.plain import plain_model
 from ..tensors.samples import Samples
-from .latents import target_of
+from .latents import side_bits, target_of
 from .symbols import symbol_bits
 
 LEVELS = 25  # of the mean magnitude of a channel, half octaves
 CLASSES = 12  # of neighbours
 LARGEST = 15  # magnitude of a neighbour
 GAIN = 0.97  # part of the bits that remains under a trellis
-SIDE_BITS, CHANNEL_BITS = 8.0 * 64, 4.0  # of tables, and of centres and scales
 
 
 def serves(samples: Samples, family: str) -> bool:
@@ -59,7 +58,7 @@ def sample_domain_bits(samples: Samples, snr: float) -> float:
     goal = target_of(samples, classes, snr)
     bits = symbol_bits(flat, contexts_of, goal, start, signs=not values.positive)
     bits *= GAIN * samples.group.values / flat.size
-    return bits + SIDE_BITS + CHANNEL_BITS * samples.channels
+    return bits + side_bits(samples, model)
 
 
 def _around(magnitudes: np.ndarray, sizes: Sizes) -> np.ndarray:

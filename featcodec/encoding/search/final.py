@@ -44,6 +44,17 @@ class Final:
         most = tuning.BEHIND * self.least
         return [trial for trial, choice in found if choice.estimate.bits < most]
 
+    def others(self, best: Choice) -> list[Choice]:
+        """Return the choices near the best but it, the best first, also if they may miss a little.
+
+        Of few bits estimates are off by more than choices differ.
+        """
+        few = best.estimate.bits < tuning.FEW_BITS
+        most = (tuning.NEAR_FEW if few else tuning.NEAR_BITS) * best.estimate.bits
+        found = [c for _, c in self.finished if c is not best and c.estimate.bits < most]
+        found = [c for c in found if c.sound or c.estimate.miss < tuning.SATURATION_MISS]
+        return sorted(found, key=lambda c: c.estimate.bits)[: tuning.OTHERS]
+
     def best(self) -> Choice:
         """Return the smallest choice, with the quantiser that suits it; if need be the nearest."""
         if not self.sound:

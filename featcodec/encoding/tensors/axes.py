@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,13 +46,24 @@ LIKELY = {
     4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNLD", "CNHW", "CTHW"),
     5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD"),
 }
-LEAST_VALUES = 1 << 14  # fewer are hardly worth the time
+LEAST_VALUES = 1 << 14  # fewer are hardly worth the time,
+FEW_VALUES, FEW_TOKENS = 1 << 8, 16  # but where so few tokens leave all to the channels' centres
 JUDGED_VALUES = 1 << 22
 SURE_PARTS = 128  # of unlike scale: no more than that surely are layers or heads
+# Of tensors of so many values at most, layouts within so much of the fewest bits are written, two
+# of them: estimates of few symbols, and doubts about places, are off by as much.
+WRITTEN_VALUES, WRITTEN_NEAR = 1 << 17, 1.3
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
 
-Judge = Callable[[Layout, Sequence[Tensor]], float]  # the bits of tensors of one group, about
+Bits = Callable[[Layout, Sequence[Tensor]], float]  # of tensors of one group
 Uneven = Callable[[Layout, Sequence[Tensor]], bool]  # whether some rows are far larger than others
+
+
+class Judge(NamedTuple):
+    """What tells the bits of layouts."""
+
+    about: Bits
+    written: Bits | None = None  # as they are, which takes its time: of few values
 
 
 def best_layouts(
@@ -219,13 +231,25 @@ def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> 
     first, *others = likely
     if not others:
         return first
-    if sum(math.prod(tensor.shape) for tensor in tensors) < LEAST_VALUES:
+    values = sum(math.prod(tensor.shape) for tensor in tensors)
+    tokens = values / _channels(first, [tensor.shape for tensor in tensors])
+    if values < (FEW_VALUES if tokens < FEW_TOKENS else LEAST_VALUES):
         return first
     some = _some(tensors)
     weights = doubts(likely, some)
-    bits = {layout: weights[layout] * judge(layout, some) for layout in likely}
+    judged = {layout: judge.about(layout, some) for layout in likely}
+    bits = {layout: weights[layout] * judged[layout] for layout in likely}
     bits[first] *= CLEARLY
-    return min(bits, key=bits.__getitem__)
+    best = min(bits, key=bits.__getitem__)
+    if judge.written is None or not LEAST_VALUES <= values <= WRITTEN_VALUES:
+        return best
+    # Layouts of the same bits are another name for the same.
+    rivals = [each for each in likely if judged[each] != judged[best]]
+    rival = min(rivals, key=judged.__getitem__, default=best)
+    if judged[rival] > WRITTEN_NEAR * judged[best]:
+        return best
+    least = judge.written(best, some)
+    return rival if judge.written(rival, some) < least else best
 
 
 def _some(tensors: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ from ...request import Options, Quality
 from ...rules import Rules
 from ...tensors import Source, Tensor
 from ..layers import UNLIKE, evened
+from .axes import Judge as LayoutJudge
 from .axes import best_layouts
 from .cut import cut
 from .group import Group
@@ -31,6 +32,18 @@ Judge = Callable[[Group], float]  # the bits of a group, about
 ASKED = "asked for by name"
 JUDGED_CLASSES = 4  # of those into which parts of tensors fall
 OWN_RASTER = 1 << 16  # values of like shape that are coded bit for bit apart from others
+
+
+@dataclass(frozen=True)
+class Judges:
+    """A judge and, for the axes of few values, one that writes groups and tells their true bits."""
+
+    about: Judge
+    written: Judge | None = None
+
+    def __call__(self, group: Group) -> float:
+        """Return the bits of a group, about."""
+        return self.about(group)
 
 
 def group_tensors(
@@ -230,7 +243,7 @@ def _by_bits(
 ) -> dict[str, tuple[str, Layout]]:
     """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
 
-    def bits(layout: Layout, some: Sequence[Tensor]) -> float:
+    def bits(judge: Judge, layout: Layout, some: Sequence[Tensor]) -> float:
         architecture = aligned[some[0].name][0]
         group = partial(_group, architecture=architecture, layout=layout, metadata=metadata)
 
@@ -254,7 +267,11 @@ def _by_bits(
         tensor.name: trained_layouts(tensor, label_of(metadata, tensor.name), entries)
         for tensor in tensors
     }
-    found = best_layouts(tensors, inferred, stated, bits, uneven, not options.pool, trained, swaps)
+    written = judge.written if isinstance(judge, Judges) else None
+    judges = LayoutJudge(partial(bits, judge), written and partial(bits, written))
+    found = best_layouts(
+        tensors, inferred, stated, judges, uneven, not options.pool, trained, swaps
+    )
     return {name: (aligned[name][0], layout) for name, layout in found.items()}
 
 
