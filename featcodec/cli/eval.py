@@ -113,10 +113,7 @@ def command(
     with failures.usage():
         codecs = [parse(text) for text in specifications]
         judges = judged_by(task, head, outputs)
-    labels = [codec.label for codec in codecs]
-    anchor = anchor or labels[0]
-    if anchor not in labels:
-        raise click.UsageError(f"--anchor {anchor}: the codecs are called {', '.join(labels)}")
+    anchor = anchored(anchor, [codec.label for codec in codecs])
     evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), *judges)
     points = len(dumps) * sum(1 for _ in evaluation.points())
     with progress(points, no_progress) as advance:
@@ -124,6 +121,14 @@ def command(
     deltas = evaluation.write(measurements, anchor)
     report(measurements, deltas, {codec.label: codec.beside for codec in codecs if codec.beside})
     return 1 if evaluation.unexpected else 0
+
+
+def anchored(anchor: str | None, labels: list[str]) -> str:
+    """Return the name of the codec that deltas are taken to."""
+    anchor = anchor or labels[0]
+    if anchor not in labels:
+        raise click.UsageError(f"--anchor {anchor}: the codecs are called {', '.join(labels)}")
+    return anchor
 
 
 def judged_by(task: str | None, head: str | None, outputs: str) -> "tuple[Any, Head | None]":

@@ -33,7 +33,7 @@ from .room import check_features
 from .suspicious import outweighed, suspicious
 from .tensors.cut import entries_of
 from .tensors.group import Group
-from .tensors.grouping import group_tensors
+from .tensors.grouping import group_tensors, kinds
 from .tensors.known import Known
 from .tensors.stacks import with_stacks
 from .workers import Workers
@@ -107,7 +107,7 @@ def encoder_of(
     foreign = [g for g in groups if isinstance(g, Group) and not known(g)]
     if profile and serves and options.transform != "neural" and foreign:
         others = _grouped(source, quality, None, options)
-        encoder.others = others if _kinds(others) != _kinds(groups) else ()
+        encoder.others = others if kinds(others) != kinds(groups) else ()
     return encoder
 
 
@@ -131,14 +131,6 @@ def _grouped(
     if judge is None or (quality.snr is None and quality.bpfp is None) or of_task:
         return groups
     return with_stacks(groups, source.tensors, judge, options.pool)
-
-
-def _kinds(groups: Sequence[Group | ExactGroup]) -> list[tuple]:
-    """Return what tells one way to group tensors from another."""
-    return [
-        (tuple(g.names), g.layout, g.stacks) if isinstance(g, Group) else (tuple(g.names),)
-        for g in groups
-    ]
 
 
 @dataclass

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -281,3 +282,11 @@ def _values(tensors: Sequence[Tensor]) -> int:
 
 def _reader(tensors: Sequence[Tensor]) -> Callable[[int], np.ndarray]:
     return lambda i: tensors[i].array()
+
+
+def kinds(groups: Sequence[Any]) -> list[tuple]:
+    """Return what tells one way to group tensors from another."""
+    return [
+        (tuple(g.names), g.layout, g.stacks) if isinstance(g, Group) else (tuple(g.names),)
+        for g in groups
+    ]
