@@ -1,6 +1,8 @@
 """A dump of few values is no larger than its axes make it."""
 
 import io
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
+from featcodec.encoding.choice import Choice
+from featcodec.encoding.choosing import Chooser
 from featcodec.encoding.dump import encode
+from featcodec.encoding.features import FeatureEncoder
+from featcodec.encoding.tensors.samples import Samples
 from featcodec.request import Options, Quality
 
 SIZES = {  # shapes of few values, and the layouts that may suit them
@@ -40,3 +46,27 @@ def test_a_small_dump_has_the_axes_of_the_fewest_bytes(
     mine = size(values.astype("f4"), snr)
     least = min(size(values.astype("f4"), snr, layout) for layout in SIZES[shape])
     assert mine <= 1.15 * least
+
+
+def test_what_misses_the_snr_is_not_kept_for_what_reaches_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where some slice of what reaches it has less than is promised, too."""
+    values = np.random.default_rng(1).standard_normal((60, 40)).cumsum(axis=0).astype("f4")
+    at_snr, beside = FeatureEncoder._at_snr, []
+
+    def others(_: Chooser, choice: Choice) -> list[Choice]:
+        beside.append(replace(choice))
+        return beside[-1:]
+
+    def one_misses(self: FeatureEncoder, samples: Samples, choice: Choice, *more: Any) -> Any:
+        header = at_snr(self, samples, choice, *more)
+        missed = any(choice is other for other in beside)
+        self.lowest = np.inf if missed else -np.inf
+        return None if missed else header
+
+    monkeypatch.setattr(Chooser, "others", others)
+    monkeypatch.setattr(Chooser, "higher", lambda *_: None)
+    monkeypatch.setattr(FeatureEncoder, "_at_snr", one_misses)
+    assert size(values, 8) < size(values, 60) / 2
+    assert beside

@@ -129,46 +129,46 @@ class FeatureEncoder:
     def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
         """Write a group at an SNR or, where symbols are few, at a higher one of fewer bytes.
 
-        Few symbols reach an SNR in leaps: one leap further may take no more of them. The search
-        ends after some in a row that were no smaller; those that look far larger are not written,
-        and count twice.
+        Few symbols reach an SNR in leaps: one further may take no more of them. The search ends after
+        some in a row that were no smaller; those that look far larger count twice, unwritten.
         """
         samples, mark = chooser.samples, self.writer.mark()
 
         def cost(header: GroupHeader | None) -> tuple[bool, float]:
-            """Whether some slice has too little, and the size."""
-            size = math.inf if header is None else size_of(self.writer, mark[0], header)
-            return self.lowest < snr - BELOW, size
+            """Whether some slice has too little, and the size; what missed the SNR is the worst."""
+            if header is None:
+                return True, math.inf
+            return self.lowest < snr - BELOW, size_of(self.writer, mark[0], header)
 
         way: Way = partial(self._reaching, samples, choice, snr)
         header, best, missed = way(), way, 0
         if not self.further:
             return header
         least = cost(header)
+
+        def smaller(another: Way) -> bool:
+            """Write the group another way; return whether that is the best so far."""
+            nonlocal way, header, best, least
+            self.writer.rewind(mark)
+            way, header = another, another()
+            if better := cost(header) < least:
+                best, least = way, cost(header)
+            return better
+
         rival = chooser.rival(choice, 8 * least[1])
         if rival is not None:
-            self.writer.rewind(mark)
-            way = partial(self._reaching, samples, rival, snr)
-            header = way()
-            best, least = (way, cost(header)) if cost(header) < least else (best, least)
+            smaller(partial(self._reaching, samples, rival, snr))
         for other in chooser.others(choice):
-            self.writer.rewind(mark)
-            way = partial(self._at_snr, samples, other, snr)
-            header = way()
-            best, least = (way, cost(header)) if cost(header) < least else (best, least)
+            smaller(partial(self._at_snr, samples, other, snr))
         ladder, tries = rungs(samples, choice, snr, header, *least)
         for more in ladder:
-            another = chooser.higher(
-                more, math.inf if least[0] else tuning.RUNG_BITS * 8 * least[1]
-            )
-            if another is None:
+            most = math.inf if least[0] else tuning.RUNG_BITS * 8 * least[1]
+            if (another := chooser.higher(more, most)) is None:
                 missed += 2
+            elif smaller(partial(self._at_snr, samples, another, more, least=snr)):
+                missed = 0
             else:
-                self.writer.rewind(mark)
-                way = partial(self._at_snr, samples, another, more, least=snr)
-                header = way()
-                missed = 0 if cost(header) < least else missed + 1
-                best, least = (way, cost(header)) if cost(header) < least else (best, least)
+                missed += 1
             if missed >= tries:
                 break
         if best is way:
