@@ -129,8 +129,8 @@ class FeatureEncoder:
     def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
         """Write a group at an SNR or, where symbols are few, at a higher one of fewer bytes.
 
-        Few symbols reach an SNR in leaps: one further may take no more of them. The search ends after
-        some in a row that were no smaller; those that look far larger count twice, unwritten.
+        Few symbols reach an SNR in leaps: one further may take no more of them. The search ends
+        after some in a row that were no smaller; those that look far larger count twice, unwritten.
         """
         samples, mark = chooser.samples, self.writer.mark()
 
