@@ -15,7 +15,8 @@ AIM = 0.05  # dB above that, of slices with gains
 WASTE = 0.01  # of all bits: what slices may have above that, by their gains
 BITS_PER_DB = 1 / 6.02  # of a value
 RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
-LEAST_RESPONSE, MOST_RESPONSE = 0.5, 6.0
+# What is learned of it: of less, gains of a KV cache ran away, and took up to three times the bits.
+LEAST_RESPONSE, MOST_RESPONSE = 2.0, 6.0
 ROUNDS = 10
 REFITTED = 4  # the round from which on a model is fitted to what has gains
 FAR = 1.0  # dB below what slices are to have, from where on it is fitted at once
