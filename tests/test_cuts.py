@@ -113,7 +113,7 @@ def test_layers_of_unlike_scale_each_get_the_quality_that_is_asked_for(tmp_path:
     x = np.stack([mixed(900, 24, i, scale) for i, scale in enumerate((1, 8, 40))], 1)
     data = fc.save({"x": x}, snr=10)
     back = fc.load(data)["x"]
-    assert layout_of(data, tmp_path) == "NKD"
+    assert layout_of(data, tmp_path) in ("NKD", "LKD")
     assert min(snr(x[:, i], back[:, i]) for i in range(3)) >= 9.9
 
 

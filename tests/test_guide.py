@@ -69,7 +69,7 @@ class Example:
     def missing(self) -> list[str]:
         """Return the packages and programs that it needs and that are not installed."""
         wanted = {name for pattern, name in NEEDS.items() if re.search(pattern, self.text)}
-        tools = {tool for tool in TOOLS if re.search(rf"(^|[|(] *){tool} ", self.text, re.M)}
+        tools = {tool for tool in TOOLS if re.search(rf"(^|[|(]) *{tool} ", self.text, re.M)}
         absent = {tool for tool in tools if not shutil.which(tool)}
         return sorted(absent | {name for name in wanted if not importlib.util.find_spec(name)})
 

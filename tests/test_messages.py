@@ -152,7 +152,7 @@ def test_a_profile_that_is_not_the_one_needed_is_said_to_be_another(
 
 
 def test_files_of_the_other_kind_are_called_what_they_are(folder: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"x\.fcz holds features, not a profile"):
+    with pytest.raises(FeatcodecError, match=r"x\.fcz holds features, not a profile"):
         featcodec.Profile.load(folder / "x.fcz")
     with pytest.raises(FeatcodecError, match=r"p\.fcp holds a profile, not features"):
         featcodec.safe_open(folder / "apart" / "0" / "p.fcp")

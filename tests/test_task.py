@@ -231,7 +231,7 @@ def test_rows_are_left_out_and_constant_channels_kept_for_a_task(
 
 
 def test_messages_are_of_entries_without_a_metric(task: Profile, maps: np.ndarray) -> None:
-    with pytest.raises(InvalidInput, match="messages have no metric"):
+    with pytest.raises(InvalidInput, match="messages take no task_snr"):
         Codec(task, task_snr=10)
     codec = Codec(task, snr=10)
     assert codec.decode(codec.encode(maps[:2])).shape == maps[:2].shape

@@ -11,7 +11,7 @@ from featcodec.container.reader import Reader
 
 from .producers import maps
 
-SAMPLES, CHANNELS, SIDE = 24, 48, 6
+SAMPLES, CHANNELS, SIDE = 96, 48, 6  # more values than layouts are written for
 
 
 def pictures() -> np.ndarray:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ..align.slices import SliceGains
 from ..container.group import GroupHeader
 from . import rounding, tuning
@@ -53,6 +55,7 @@ class SnrWriter:
         mark = self.row_groups.writer.mark()
         # What was best: the smallest of those whose slices have enough, else what lacks least.
         kept: tuple[tuple[bool, float], Choice, SliceGains | None, float] | None = None
+        begun: tuple[bool, np.ndarray | None] = self.measured, None  # what it was written with
         following: Choice | None = choice
         while following is not None:
             reached = self._reaching(following)
@@ -67,13 +70,14 @@ class SnrWriter:
             short = self.even is not None and not self.even.fine
             cost = (short, -lowest if short else size)
             if kept is None or cost <= kept[0]:
-                kept = cost, at, gains, lowest
+                kept, begun = (cost, at, gains, lowest), (self.measured, written.before)
             if following is None and kept[1] is at and kept[2] is gains:
                 return self.signals.stated(written)
             self.row_groups.writer.rewind(mark)
         if kept is None:
             return None
         _, at, self.slices, lowest = kept
+        self.measured, self.row_groups.errors = begun
         if self.even is not None:
             self.even.lowest = lowest
         written = self._written(at)

@@ -44,6 +44,7 @@ class Written:
     of_task: bool  # what counts is the error of a task
     each: Sequence[tuple[int, Distortion]] = ()  # of the row groups, and their fine steps
     found: Measured | None = None  # where values were decoded
+    before: np.ndarray | None = None  # errors of row groups that its fine steps began with
 
     @property
     def spent(self) -> float:
@@ -94,7 +95,7 @@ class GroupWriter:
     workers: Workers = field(default_factory=Workers)
     _built: RowGroupCoder | None = None
     _like: Lossy | None = None  # that it is built with, but for the step
-    _errors: np.ndarray | None = None  # of row groups when last written, but for fine steps
+    errors: np.ndarray | None = None  # of row groups when last written, but for fine steps
 
     def write(
         self,
@@ -116,7 +117,8 @@ class GroupWriter:
         # A few differ too much for one to make up for another, and all can be coded once more.
         even = budget is not None and slabs >= MANY * per
         ahead = max(min(len(starts) // MANY, MOST_AHEAD), 1) if even else MOST_AHEAD
-        spending = ErrorBudget((even and budget) or math.inf, lengths, self._errors, ahead)
+        before = self.errors
+        spending = ErrorBudget((even and budget) or math.inf, lengths, before, ahead)
         coding = self._coding(coder, choice, measured, bound, slices)
         if coding.decoded and choice.picture is None:
             coding = replace(coding, comparing=Comparing.of(self.group, header))
@@ -137,10 +139,10 @@ class GroupWriter:
         if self.group.rows is not None:  # what counts is how many are kept in the file
             assert header.lossy is not None
             header = replace(header, lossy=replace(header.lossy, clipped=total.exceptions))
-        self._errors = spending.at_one_step if any(spending.errors) else None
+        self.errors = spending.at_one_step if any(spending.errors) else None
         usual = float(np.array(spending.fines) @ lengths / slabs - FINE_ONE) / FINE_PER_OCTAVE
         mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
-        return Written(header, total, mean_step, choice.of_task, each, found)
+        return Written(header, total, mean_step, choice.of_task, each, found, before)
 
     def _coding(
         self,
