@@ -9,7 +9,7 @@ from .members import Members
 
 # Bytes at most, measured with tracemalloc on row groups of every mode (tests/test_memory.py).
 LOSSY = 80  # for each value of a row group; 61 where it is predicted, 8 to 33 otherwise
-NEURAL = 640  # for each value too, of the layers of a network
+NEURAL = 640  # for each value too, of the layers of a network: reckoned, not measured
 EXACT = 12  # for each byte of a row group that is coded bit for bit; 3 to 7
 MODEL = 24  # for each number of the matrices of a model
 
