@@ -243,7 +243,8 @@ def test_a_profile_from_the_command_line_codes_what_it_was_trained_on(
         [*run, "decode", str(tmp_path / "x.fcz"), "-p", profile, "-o", str(tmp_path / "y")],
         check=True,
     )
-    failed = subprocess.run([*train, "-f", "--device", "nowhere"], capture_output=True, text=True)
+    wrong = [*train, "-f", "-q", "--device", "nowhere"]
+    failed = subprocess.run(wrong, capture_output=True, text=True)
     assert failed.returncode == 1
     assert failed.stderr.startswith("featcodec: --device nowhere")
     assert failed.stderr.count("\n") == 1
