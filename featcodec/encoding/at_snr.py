@@ -10,8 +10,10 @@ from ..align.slices import SliceGains
 from ..container.group import GroupHeader
 from . import rounding, tuning
 from .choice import Choice
+from .first_step import first_step
 from .group_writer import GroupWriter, Written
 from .measured import Measured, measured
+from .rate_control.fine_step import Spendable
 from .rate_control.slices import SliceControl
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals
@@ -41,7 +43,7 @@ class SnrWriter:
     refit: Refit
     slices: SliceGains | None = None
     measured: bool = False  # the error of decoded values, for that of latents
-    budget: float | None = None
+    budget: Spendable | None = None
     last: tuple[Choice, Written] | None = None  # that reached the SNR
     found: Measured | None = None  # what the slices have of what was written last
     tolerance: float = field(init=False)
@@ -56,7 +58,8 @@ class SnrWriter:
         # What was best: the smallest of those whose slices have enough, else what lacks least.
         kept: tuple[tuple[bool, float], Choice, SliceGains | None, float] | None = None
         begun: tuple[bool, np.ndarray | None] = self.measured, None  # what it was written with
-        following: Choice | None = choice
+        following: Choice | None
+        following, self.row_groups.foreseen = first_step(self.samples, choice, self.snr)
         while following is not None:
             reached = self._reaching(following)
             if reached is None:  # with gains; what came before them is had again
@@ -90,7 +93,7 @@ class SnrWriter:
     def _reaching(self, choice: Choice) -> tuple[Written, Choice] | None:
         """Write row groups that reach the SNR; return by which choice, None without any."""
         control = SnrControl(choice, self.snr, self.tolerance)
-        self.budget = self.signals.counts / 10 ** ((self.snr + control.aim) / 10)
+        self.budget = self._budget(control.aim)
         mark = self.row_groups.writer.mark()
         following: Choice | None = choice
         while following is not None:
@@ -107,6 +110,11 @@ class SnrWriter:
             self.row_groups.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None
+
+    def _budget(self, aim: float) -> Spendable:
+        """Return the error at so many dB above the SNR, and that between which it is accepted."""
+        more = (aim, self.tolerance, 0.0)
+        return Spendable(*(self.signals.counts / 10 ** ((self.snr + dB) / 10) for dB in more))
 
     def _finer(self, written: Written, choice: Choice, start: int) -> Choice | None:
         """Return the choice for slices of other gains; None when all have enough.

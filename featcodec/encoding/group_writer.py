@@ -1,6 +1,7 @@
 """A group of features to a header and row groups, coded by the coder that the header stands for."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,19 +17,20 @@ from ..container.group import GroupHeader
 from ..container.lossy import Lossy
 from ..container.slices import PackedGains
 from ..container.stacks import StatedStacks
-from ..container.writer import Writer
+from ..container.writer import Mark, Writer
 from ..elements import BITS
 from ..entropy import integers
 from ..request import RowGroupSize
 from .choice import Choice, slabs_per_row_group
 from .measured import Comparing, Measured
-from .rate_control.fine_step import ErrorBudget
+from .rate_control.fine_step import MOST_AGAIN, ErrorBudget, Foreseen, Spendable
 from .row_group import Distortion, RowGroupEncoder, Tensors
 from .tensors.group import Group
 from .tensors.repeats import stated
 from .workers import MOST_AHEAD, Workers
 
 MANY = 8  # row groups; of so many times as many, some are coded at once
+CORRECTIONS = 2  # of the last row groups, before all are coded again
 SPARED_BITS = 29  # of a double: what single precision lacks
 Coded = tuple[int, bytes, Distortion, Measured | None]  # the fine step and payload of a row group
 FINE_PER_LAMBDA_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
@@ -80,6 +82,62 @@ class Coding:
 
 
 @dataclass
+class _Sections:
+    """The row groups of a group that are in the file, and what is known of them."""
+
+    writer: Writer
+    coding: Coding
+    spending: ErrorBudget
+    of_task: bool
+    each: list[tuple[int, Distortion]] = field(default_factory=list)
+    _marks: list[Mark] = field(default_factory=list)
+    _found: Measured | None = None
+    _last: deque[Measured] = field(default_factory=deque)  # not yet in it: may be coded again
+
+    def add(self, coded: Coded) -> None:
+        """Write the next row group."""
+        fine, payload, distortion, found = coded
+        stored = FINE_ONE if self.coding.on_saturation else fine
+        self._marks.append(self.writer.mark())
+        self.writer.section(b"ROWS", bytes((stored,)) + payload)
+        self.each.append((fine, distortion))
+        self.spending.add(distortion.task if self.of_task else distortion.squared)
+        if found is not None:
+            self._last.append(found)
+            if len(self._last) > MOST_AGAIN:
+                self._take(self._last.popleft())
+
+    def forget(self, count: int, change: int) -> list[int]:
+        """Remove the last row groups; return the fine steps at which they are to come again."""
+        self.writer.rewind(self._marks[-count])
+        del self._marks[-count:], self.each[-count:]
+        for _ in range(min(count, len(self._last))):
+            self._last.pop()
+        return self.spending.forget(count, change)
+
+    @property
+    def total(self) -> Distortion:
+        """What coding all of them changed."""
+        total = Distortion()
+        for _, distortion in self.each:
+            total.add(distortion)
+        return total
+
+    @property
+    def found(self) -> Measured | None:
+        """What the user has of all of them, where that was measured."""
+        while self._last:
+            self._take(self._last.popleft())
+        return self._found
+
+    def _take(self, found: Measured) -> None:
+        if self._found is None:
+            assert self.coding.comparing is not None
+            self._found = self.coding.comparing.nothing
+        self._found.add(found)
+
+
+@dataclass
 class GroupWriter:
     """Writes a group by choices, most of which differ in step and lambda_scale alone.
 
@@ -96,18 +154,20 @@ class GroupWriter:
     _built: RowGroupCoder | None = None
     _like: Lossy | None = None  # that it is built with, but for the step
     errors: np.ndarray | None = None  # of row groups when last written, but for fine steps
+    foreseen: Foreseen | None = None  # before they are
 
     def write(
         self,
         choice: Choice,
         measured: bool,
         bound: float = math.inf,
-        budget: float | None = None,
+        budget: Spendable | None = None,
         slices: SliceGains | None = None,
     ) -> Written:
         """Write all row groups, with some gains of `slices`.
 
-        With a `budget` of squared error, later row groups make up for what earlier ones missed.
+        With a `budget` of squared error, later row groups make up for what earlier ones missed, and
+        the last ones are coded again where that is not enough.
         """
         header = GroupHeader.unpack(self._header(choice, slices).pack())
         coder, quantiser = self._coder(header, choice), choice.quantiser
@@ -117,32 +177,49 @@ class GroupWriter:
         # A few differ too much for one to make up for another, and all can be coded once more.
         even = budget is not None and slabs >= MANY * per
         ahead = max(min(len(starts) // MANY, MOST_AHEAD), 1) if even else MOST_AHEAD
-        before = self.errors
-        spending = ErrorBudget((even and budget) or math.inf, lengths, before, ahead)
+        before, aim = self.errors, budget.aim if budget is not None and even else math.inf
+        spending = ErrorBudget(aim, lengths, before, ahead=ahead)
+        if before is None and self.foreseen is not None:
+            spending = replace(spending, slabs=self.foreseen.of(starts, slabs), sampled=True)
         coding = self._coding(coder, choice, measured, bound, slices)
         if coding.decoded and choice.picture is None:
             coding = replace(coding, comparing=Comparing.of(self.group, header))
-        found = None if coding.comparing is None else coding.comparing.nothing
-        row_groups = ((spending.next(), start, min(start + per, slabs)) for start in starts)
-        total, each = Distortion(), []
-        coded = self.workers.map(self.group, coding, row_groups, ahead)
-        for length, (fine, payload, distortion, more) in zip(lengths, coded, strict=True):
-            stored = FINE_ONE if quantiser.on_saturation else fine
-            self.writer.section(b"ROWS", bytes((stored,)) + payload)
-            total.add(distortion)
-            each.append((fine, distortion))
-            if found is not None and more is not None:
-                found.add(more)
-            spending.add(distortion.task if choice.of_task else distortion.squared)
+        spans = [(start, min(start + per, slabs)) for start in starts]
+        sections = _Sections(self.writer, coding, spending, choice.of_task)
+        row_groups = ((spending.next(), *span) for span in spans)
+        for coded in self.workers.map(self.group, coding, row_groups, ahead):
+            sections.add(coded)
             if self.progress:
-                self.progress(self.group.present * int(length) // slabs)
+                low, high = spans[len(sections.each) - 1]
+                self.progress(self.group.present * (high - low) // slabs)
+        if budget is not None and not quantiser.on_saturation:  # thresholds do too much at once
+            self._correct(sections, budget, spans)
+        total, found = sections.total, sections.found
         if self.group.rows is not None:  # what counts is how many are kept in the file
             assert header.lossy is not None
             header = replace(header, lossy=replace(header.lossy, clipped=total.exceptions))
         self.errors = spending.at_one_step if any(spending.errors) else None
         usual = float(np.array(spending.fines) @ lengths / slabs - FINE_ONE) / FINE_PER_OCTAVE
         mean_step = quantiser.step * (1 if quantiser.on_saturation else 2**usual)
-        return Written(header, total, mean_step, choice.of_task, each, found, before)
+        return Written(header, total, mean_step, choice.of_task, sections.each, found, before)
+
+    def _correct(
+        self, sections: _Sections, budget: Spendable, spans: Sequence[tuple[int, int]]
+    ) -> None:
+        """Code the last row groups again, so that the budget is met; as far as they can do that."""
+        again: tuple[int, int] | None = None
+        for _ in range(CORRECTIONS):
+            spending = sections.spending
+            if budget.met(sum(spending.errors)):
+                return
+            again = spending.again(budget.aim, None if again is None else again[0])
+            if again is None:
+                return
+            fines = sections.forget(*again)
+            some = zip(fines, spans[-len(fines) :], strict=True)
+            row_groups = ((fine, *span) for fine, span in some)
+            for coded in self.workers.map(self.group, sections.coding, row_groups):
+                sections.add(coded)
 
     def _coding(
         self,

@@ -1,12 +1,13 @@
 """Normalised samples of a tensor group, and what they show of its values."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
+from ...align.grids import Box
 from ...align.value import ValueAlignment, ValueStats
 from ...coding.parts.base import Sizes
 from ...container.model import ProfileEntry
@@ -191,10 +192,33 @@ class Samples:
             arrays, fraction = self.group.sample(block, budget, disjoint, about)
             parts: dict[bool, dict[Sizes, np.ndarray]] = {}
             for (prefix, sizes), a in arrays.items():
-                a[[channel for channel, _ in self.group.constants]] = values.mean
-                if self.stats.cut:
-                    np.nan_to_num(a, copy=False, nan=values.mean)
-                    np.clip(a, values.lower, values.upper, out=a)
-                parts.setdefault(prefix, {})[sizes] = values.forward(a)
+                parts.setdefault(prefix, {})[sizes] = self._aligned(a, values)
             self._samples[key] = (dict(parts), fraction)
         return self._samples[key]
+
+    def at(
+        self, block: Sizes, starts: Sequence[int], each: int, values: ValueAlignment
+    ) -> dict[tuple[bool, Sizes], tuple[np.ndarray, np.ndarray]]:
+        """Return normalised blocks of so many slabs each from some places on, and which place."""
+        grid = self.group.grid(block)
+        found: dict[tuple[bool, Sizes], tuple[list[Box], list[int]]] = {}
+        for place, start in enumerate(starts):
+            for key, boxes in grid.boxes(start, min(start + each, grid.slabs)).items():
+                all_boxes, places = found.setdefault(key, ([], []))
+                all_boxes += boxes
+                places += [place] * sum(box.count for box in boxes)
+        arrays = {}
+        for key, (boxes, places) in found.items():
+            some = grid.collect(boxes, self.group.tensor, self.group.floats)
+            if self.group.gains is not None:
+                some = self.group.gains.divided(some)
+            arrays[key] = self._aligned(some, values), np.array(places)
+        return arrays
+
+    def _aligned(self, some: np.ndarray, values: ValueAlignment) -> np.ndarray:
+        """Return values normalised, massive and non-finite ones made harmless; they change."""
+        some[[channel for channel, _ in self.group.constants]] = values.mean
+        if self.stats.cut:
+            np.nan_to_num(some, copy=False, nan=values.mean)
+            np.clip(some, values.lower, values.upper, out=some)
+        return values.forward(some)
