@@ -16,7 +16,14 @@ from featcodec.coding.row_group import FINE_ONE, FINE_PER_OCTAVE
 from featcodec.encoding.choice import Choice, Picture, Quantiser
 from featcodec.encoding.rate_control import rate
 from featcodec.encoding.rate_control.bracket import Bracket
-from featcodec.encoding.rate_control.fine_step import FINE_MOST, RESPONSE, ErrorBudget
+from featcodec.encoding.rate_control.fine_step import (
+    FINE_MOST,
+    MOST_AGAIN,
+    MOST_CHANGED,
+    RESPONSE,
+    ErrorBudget,
+    Foreseen,
+)
 from featcodec.encoding.rate_control.rate import at_rate
 from featcodec.encoding.rate_control.snr import AIM, ATTEMPTS, OCTAVE, STEPS, TOLERANCE, SnrControl
 from featcodec.encoding.report import Report
@@ -413,3 +420,53 @@ def test_the_more_is_spent_the_finer_is_the_next_step(
             budget.add(spent / done)
         fines.append(budget.next())
     assert fines[0] >= fines[1]
+
+
+@given(st.floats(0.3, 3), st.integers(16, 60), st.floats(-0.02, 0.02), st.integers(0, 99))
+def test_where_samples_say_that_the_step_fits_steps_stay_near_it(
+    times: float, count: int, missed: float, seed: int
+) -> None:
+    """A dump that drifts is not coded finer at first because its first rows err less."""
+    errors = np.linspace(1, times, count) * np.random.default_rng(seed).uniform(0.98, 1.02, count)
+    whole = float(errors.sum()) * (1 + missed)
+    budget = ErrorBudget(whole, np.ones(count), sampled=True)
+    assert abs(spend(budget, errors.tolist()) - 1) < 0.02
+    early = budget.fines[: count // 4]
+    assert max(abs(fine - FINE_ONE) for fine in early) <= 8
+
+
+@given(st.integers(8, 99), st.floats(0.97, 1.03), st.integers(0, 99))
+def test_the_last_row_groups_can_come_again_to_meet_a_budget(
+    count: int, times: float, seed: int
+) -> None:
+    errors = np.random.default_rng(seed).uniform(0.9, 1.1, count).tolist()
+    budget = ErrorBudget(math.inf, np.ones(count))
+    spend(budget, errors)
+    aim = times * sum(errors)
+    again = budget.again(aim)
+    if again is None:
+        tail = sum(errors[-round(0.25 * count) :][-MOST_AGAIN:])
+        nothing = abs(aim - sum(errors)) < min(errors) / 50
+        assert nothing or abs(aim - sum(errors)) > 0.09 * tail  # 24 fine steps
+        return
+    before = abs(aim - sum(errors))
+    for fine, error in zip(budget.forget(*again), errors[-again[0] :], strict=True):
+        assert abs(fine - FINE_ONE) <= MOST_CHANGED
+        budget.add(error * 2 ** (RESPONSE * (fine - FINE_ONE) / FINE_PER_OCTAVE))
+    assert len(budget.errors) == count
+    assert abs(aim - sum(budget.errors)) <= max(before / 4, 0.01 * again[0])
+
+
+@given(st.integers(8, 64), st.integers(8, 50), st.floats(2, 9))
+def test_what_samples_foresee_is_what_parts_err_by(parts: int, count: int, times: float) -> None:
+    """Unless they hardly differ; then all row groups are as their lengths."""
+    slabs = 1000
+    edges = np.linspace(0, slabs, parts + 1)
+    starts = range(0, slabs, -(-slabs // count))
+    lengths = np.diff([*starts, slabs])
+    rising = np.diff(edges) * np.where(edges[:-1] >= slabs / 2, times, 1.0)
+    found = Foreseen(edges, rising).of(starts, slabs)
+    assert found.sum() == pytest.approx(slabs, rel=0.05)
+    assert found[-1] / lengths[-1] > found[0] / lengths[0]
+    even = Foreseen(edges, np.diff(edges) * 1.05).of(starts, slabs)
+    assert (even == lengths).all()

@@ -1,6 +1,5 @@
 """The first step of a large group, and the errors to expect: by values that nothing was fitted to."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +15,7 @@ DEAD, EVEN = 0.6, 1 / 12  # steps: latents below become zero; squared steps that
 
 
 def first_step(samples: Samples, choice: Choice, snr: float) -> tuple[Choice, Foreseen | None]:
-    """Return a choice at the step at which other values have the SNR in dB, about, and their errors.
+    """Return a choice at the step at which other values have about the SNR in dB, and their errors.
 
     Models are fitted to a sample, whose error flatters them: of a ViT of 512 channels at 20 dB all
     the rest erred by a tenth more, and was written twice. None where errors are not known.

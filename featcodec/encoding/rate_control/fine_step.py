@@ -92,7 +92,7 @@ class ErrorBudget:
         return np.array(self.errors) / _growth(self.fines[: len(self.errors)])
 
     def again(self, aim: float, last: int | None = None) -> tuple[int, int] | None:
-        """Return how many row groups at the end may come to spend `aim`, and how their steps change.
+        """Return how many of the last row groups may spend `aim`, and how their steps change.
 
         As few as can be, or the `last` ones. None where that would take too many, or too much.
         """
