@@ -1,4 +1,4 @@
-"""The first step of a large group, and the errors to expect: by values that nothing was fitted to."""
+"""The first step of a large group, and errors to expect: by values that nothing was fitted to."""
 
 from dataclasses import replace
 

@@ -18,6 +18,7 @@ from .varints import pack
 
 _BITS = np.uint64(TOTAL_BITS)
 _MASK = np.uint64((1 << TOTAL_BITS) - 1)
+_HALF = np.uint64(1 << (TOTAL_BITS - 1))
 _WORD = np.uint64(32)
 _REFILL = np.uint64(1 << 32)
 _START_BITS = 10  # of a part of the frequencies that say where the search for a symbol begins
@@ -72,8 +73,18 @@ def _array(stream, known, row, out):
     words, head, escapes = stream
     edges, starts, size = known[0][row], known[1][row], known[2][row]
     state, left = head[0], head[1]
+    zero = np.uint64(edges[size[0]])
+    width = np.uint64(edges[size[0] + 1]) - zero
+    likely = width >= _HALF  # then what comes next need not wait for a search
     for i in range(len(out)):
         part = state & _MASK
+        if likely and part - zero < width:
+            state = width * (state >> _BITS) + (part - zero)
+            if state < _REFILL and left > np.uint64(0):
+                left -= np.uint64(1)
+                state = (state << _WORD) | np.uint64(words[np.int64(left)])
+            out[i] = 0
+            continue
         symbol = np.int64(starts[part >> _START])
         while np.uint64(edges[symbol + 1]) <= part:
             symbol += 1
