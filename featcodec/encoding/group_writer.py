@@ -1,7 +1,6 @@
 """A group of features to a header and row groups, coded by the coder that the header stands for."""
 
 import math
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,14 +16,15 @@ from ..container.group import GroupHeader
 from ..container.lossy import Lossy
 from ..container.slices import PackedGains
 from ..container.stacks import StatedStacks
-from ..container.writer import Mark, Writer
+from ..container.writer import Writer
 from ..elements import BITS
 from ..entropy import integers
 from ..request import RowGroupSize
 from .choice import Choice, slabs_per_row_group
 from .measured import Comparing, Measured
-from .rate_control.fine_step import MOST_AGAIN, ErrorBudget, Foreseen, Spendable
+from .rate_control.fine_step import ErrorBudget, Foreseen, Spendable
 from .row_group import Distortion, RowGroupEncoder, Tensors
+from .sections import Coded, Sections
 from .tensors.group import Group
 from .tensors.repeats import stated
 from .workers import MOST_AHEAD, Workers
@@ -32,7 +32,6 @@ from .workers import MOST_AHEAD, Workers
 MANY = 8  # row groups; of so many times as many, some are coded at once
 CORRECTIONS = 2  # of the last row groups, before all are coded again
 SPARED_BITS = 29  # of a double: what single precision lacks
-Coded = tuple[int, bytes, Distortion, Measured | None]  # the fine step and payload of a row group
 FINE_PER_LAMBDA_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
 
 
@@ -79,62 +78,6 @@ class Coding:
             found = self.comparing.nothing
             encoder.see = partial(self.comparing.add, found)
         return fine, *encoder.encode(first, last, self.tensor), found
-
-
-@dataclass
-class _Sections:
-    """The row groups of a group that are in the file, and what is known of them."""
-
-    writer: Writer
-    coding: Coding
-    spending: ErrorBudget
-    of_task: bool
-    each: list[tuple[int, Distortion]] = field(default_factory=list)
-    _marks: list[Mark] = field(default_factory=list)
-    _found: Measured | None = None
-    _last: deque[Measured] = field(default_factory=deque)  # not yet in it: may be coded again
-
-    def add(self, coded: Coded) -> None:
-        """Write the next row group."""
-        fine, payload, distortion, found = coded
-        stored = FINE_ONE if self.coding.on_saturation else fine
-        self._marks.append(self.writer.mark())
-        self.writer.section(b"ROWS", bytes((stored,)) + payload)
-        self.each.append((fine, distortion))
-        self.spending.add(distortion.task if self.of_task else distortion.squared)
-        if found is not None:
-            self._last.append(found)
-            if len(self._last) > MOST_AGAIN:
-                self._take(self._last.popleft())
-
-    def forget(self, count: int, change: int) -> list[int]:
-        """Remove the last row groups; return the fine steps at which they are to come again."""
-        self.writer.rewind(self._marks[-count])
-        del self._marks[-count:], self.each[-count:]
-        for _ in range(min(count, len(self._last))):
-            self._last.pop()
-        return self.spending.forget(count, change)
-
-    @property
-    def total(self) -> Distortion:
-        """What coding all of them changed."""
-        total = Distortion()
-        for _, distortion in self.each:
-            total.add(distortion)
-        return total
-
-    @property
-    def found(self) -> Measured | None:
-        """What the user has of all of them, where that was measured."""
-        while self._last:
-            self._take(self._last.popleft())
-        return self._found
-
-    def _take(self, found: Measured) -> None:
-        if self._found is None:
-            assert self.coding.comparing is not None
-            self._found = self.coding.comparing.nothing
-        self._found.add(found)
 
 
 @dataclass
@@ -185,7 +128,7 @@ class GroupWriter:
         if coding.decoded and choice.picture is None:
             coding = replace(coding, comparing=Comparing.of(self.group, header))
         spans = [(start, min(start + per, slabs)) for start in starts]
-        sections = _Sections(self.writer, coding, spending, choice.of_task)
+        sections = Sections(self.writer, spending, choice.of_task, quantiser.on_saturation)
         row_groups = ((spending.next(), *span) for span in spans)
         for coded in self.workers.map(self.group, coding, row_groups, ahead):
             sections.add(coded)
@@ -193,7 +136,7 @@ class GroupWriter:
                 low, high = spans[len(sections.each) - 1]
                 self.progress(self.group.present * (high - low) // slabs)
         if budget is not None and not quantiser.on_saturation:  # thresholds do too much at once
-            self._correct(sections, budget, spans)
+            self._correct(sections, coding, budget, spans)
         total, found = sections.total, sections.found
         if self.group.rows is not None:  # what counts is how many are kept in the file
             assert header.lossy is not None
@@ -204,7 +147,11 @@ class GroupWriter:
         return Written(header, total, mean_step, choice.of_task, sections.each, found, before)
 
     def _correct(
-        self, sections: _Sections, budget: Spendable, spans: Sequence[tuple[int, int]]
+        self,
+        sections: Sections,
+        coding: Coding,
+        budget: Spendable,
+        spans: Sequence[tuple[int, int]],
     ) -> None:
         """Code the last row groups again, so that the budget is met; as far as they can do that."""
         again: tuple[int, int] | None = None
@@ -218,7 +165,7 @@ class GroupWriter:
             fines = sections.forget(*again)
             some = zip(fines, spans[-len(fines) :], strict=True)
             row_groups = ((fine, *span) for fine, span in some)
-            for coded in self.workers.map(self.group, sections.coding, row_groups):
+            for coded in self.workers.map(self.group, coding, row_groups):
                 sections.add(coded)
 
     def _coding(
