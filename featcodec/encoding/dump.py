@@ -35,7 +35,9 @@ from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors, kinds
 from .tensors.known import Known
+from .tensors.margins import Trimmed
 from .tensors.stacks import with_stacks
+from .tensors.stated import has_stated_grid
 from .workers import Workers
 from .worst import Worst
 
@@ -124,13 +126,16 @@ def _grouped(
     # On so little as a sample of one tensor, a profile looks better than it is.
     joins = judge_at(quality.decibels, None, options) if profile else None
     entries = [entry for _, entry in profile.entries_of(task=False)] if profile else []
-    groups = group_tensors(
-        source, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
-    )
     of_task = profile is not None and bool(profile.entries_of(task=True))
-    if judge is None or (quality.snr is None and quality.bpfp is None) or of_task:
-        return groups
-    return with_stacks(groups, source.tensors, judge, options.pool)
+    metadata = source.metadata or {}
+    on_grids = [t.name for t in source.tensors if has_stated_grid(t, metadata, options)]
+    trimmed = Trimmed.of(source, on_grids)
+    groups = group_tensors(
+        trimmed, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
+    )
+    if judge is not None and (quality.snr is not None or quality.bpfp is not None) and not of_task:
+        groups = with_stacks(groups, trimmed.tensors, judge, options.pool)
+    return trimmed.with_padding(groups)
 
 
 @dataclass
