@@ -207,24 +207,30 @@ class DumpEncoder:
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
+        groups = [
+            group.written_as(header.lossy.layout)
+            if isinstance(group, Group) and header.lossy
+            else group
+            for group, header in zip(self.groups, headers, strict=True)
+        ]
         self._write_beside(writer)
-        writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
-        qualities = self._qualities(writer, headers)
+        writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, groups)
+        qualities = self._qualities(writer, groups, headers)
         size = writer.finish()
         return Report(
             self.source.data_bytes,
             size,
             sum(math.prod(t.shape) for t in self.source.tensors),
             min((h.snr_db for h in headers), default=math.inf),
-            tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
+            tuple(described(g, h) for g, h in zip(groups, headers, strict=True)),
             remarks=(
-                *hidden(self.groups, headers, qualities, self._names),
-                *suspicious(self.groups, headers, self._tried, self.features.with_profile),
-                *without_metric(self.groups, headers, quality),
+                *hidden(groups, headers, qualities, self._names),
+                *suspicious(groups, headers, self._tried, self.features.with_profile),
+                *without_metric(groups, headers, quality),
                 *self._followed(quality, headers),
                 *outweighed(writer.index.sections, size),
             ),
-            lowest=Lowest.of(self.groups, qualities, self._names),
+            lowest=Lowest.of(groups, qualities, self._names),
         )
 
     @property
@@ -246,11 +252,13 @@ class DumpEncoder:
     def _names(self) -> list[str]:
         return [tensor.name for tensor in self.source.tensors]
 
-    def _qualities(self, writer: Writer, headers: Sequence[GroupHeader]) -> list[GroupQuality]:
+    def _qualities(
+        self, writer: Writer, groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader]
+    ) -> list[GroupQuality]:
         """Measure what was written, and state it where that takes next to nothing of the file."""
         numbers = {name: i for i, name in enumerate(self._names)}
         worst = Worst(writer, self.profile, numbers, self.workers, self.features.measured)
-        found = worst.of(self.groups, headers)
+        found = worst.of(groups, headers)
         payload = pack(found)
         if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
             writer.section(SECTION, payload)

@@ -14,6 +14,7 @@ from ..elements import PRECISION
 from ..request import Options, Quality
 from . import tuning
 from .across_layers import across_layers, even_layers
+from .as_places import lowest_along
 from .at_snr import SnrWriter
 from .bounded.refined import refined_choice, refined_group
 from .bounded.within import write_within
@@ -34,6 +35,7 @@ from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
+from .tensors.stacked import layers_axis
 from .tensors.sums import sane
 from .without_repeats import size_of, without_repeats
 from .workers import Workers
@@ -69,8 +71,25 @@ class FeatureEncoder:
     with_profile: dict[str, float | None] = field(default_factory=dict)  # by first names of groups
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
-        """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
-        quality = group.quality or quality
+        """Write the row groups of a group, bit for bit or without repeated rows where that pays.
+
+        Layers that are places are channels where one of them has too little.
+        """
+        quality, mark = group.quality or quality, self.writer.mark()
+        header = self._with_repeats(group, quality)
+        lossy = header.lossy
+        if group.layered is None or quality.snr is None or self.options.pool or lossy is None:
+            return header
+        axis = layers_axis(group.layered)
+        if header.exact or axis is None:
+            return header
+        if lowest_along(axis, self.writer, group, header, self.profile) >= quality.snr - BELOW:
+            return header
+        self.writer.rewind(mark)
+        return self._with_repeats(group.written_as(group.layered.axes), quality)
+
+    def _with_repeats(self, group: Group, quality: Quality) -> GroupHeader:
+        """Write a group without repeated rows where that pays."""
         reduced = None if self.options.transform == "neural" else group.without_repeats
         if reduced is None or reduced.rows is None:
             return self._write(group, quality)

@@ -53,10 +53,20 @@ SURE_PARTS = 128  # of unlike scale: no more than that surely are layers or head
 # Of tensors of so many values at most, layouts within so much of the fewest bits are written, two
 # of them: estimates of few symbols, and doubts about places, are off by as much.
 WRITTEN_VALUES, WRITTEN_NEAR = 1 << 17, 1.3
+# Of the bits of the best: layers that are channels take so much more at most, where they are many
+# in few tokens, than where they are places, of which none has an SNR of its own.
+LAYERED_NEAR = 1.25
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
 
 Bits = Callable[[Layout, Sequence[Tensor]], float]  # of tensors of one group
 Uneven = Callable[[Layout, Sequence[Tensor]], bool]  # whether some rows are far larger than others
+
+
+class Chosen(NamedTuple):
+    """The layout of the fewest bits."""
+
+    layout: Layout
+    layered: Layout | None = None  # of hardly more, with layers as channels that are places in it
 
 
 class Judge(NamedTuple):
@@ -75,7 +85,7 @@ def best_layouts(
     each: bool,
     trained: Mapping[str, Sequence[Layout]],
     swaps: bool,
-) -> dict[str, Layout]:
+) -> dict[str, Chosen]:
     """Return the layouts of tensors by name, alike for those of one kind.
 
     Layouts that a profile was `trained` in are tried where nobody states one. Unless it `swaps`,
@@ -90,7 +100,7 @@ def best_layouts(
         stem = re.sub(r"\d+", "#", tensor.name)
         layout = aligned[tensor.name]
         kinds.setdefault((stem, tensor.dtype, layout, stated[tensor.name]), []).append(tensor)
-    found: dict[str, Layout] = {}
+    found: dict[str, Chosen] = {}
     for (_, _, layout, is_stated), same in kinds.items():
         likely = [layout] if is_stated else _likely(same)
         if not is_stated and (layout.channel_axes or not likely):
@@ -116,10 +126,11 @@ def best_layouts(
         if not is_stated:
             alike += perhaps_independent(alike, same)
             alike = _keeping_rows([*alike, *known], same, uneven)
-        best = _best(alike or [layout], same, judge)
+        best, layered = _best(alike or [layout], same, judge)
         if not is_stated and each and best not in known:
             best = best if best.parts else joined_parts(same, best)
-        found |= {tensor.name: best for tensor in same}
+        layered = None if is_stated or best.cuts else layered
+        found |= {tensor.name: Chosen(best, layered) for tensor in same}
     return found
 
 
@@ -226,30 +237,52 @@ def _swapped(layout: Layout, tensors: Sequence[Tensor]) -> list[Layout]:
     return [each for each in found if _channels(each, shapes) < math.inf]
 
 
-def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> Layout:
+def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> Chosen:
     """Return the layout of the fewest bits, the first of them unless it takes clearly more."""
     first, *others = likely
     if not others:
-        return first
+        return Chosen(first)
     values = sum(math.prod(tensor.shape) for tensor in tensors)
     tokens = values / _channels(first, [tensor.shape for tensor in tensors])
     if values < (FEW_VALUES if tokens < FEW_TOKENS else LEAST_VALUES):
-        return first
+        return Chosen(first)
     some = _some(tensors)
     weights = doubts(likely, some)
     judged = {layout: judge.about(layout, some) for layout in likely}
     bits = {layout: weights[layout] * judged[layout] for layout in likely}
     bits[first] *= CLEARLY
     best = min(bits, key=bits.__getitem__)
-    if judge.written is None or not LEAST_VALUES <= values <= WRITTEN_VALUES:
-        return best
+    if judge.written is not None and LEAST_VALUES <= values <= WRITTEN_VALUES:
+        best = _smaller(best, judged, some, judge.written)
+    return Chosen(best, _layered(best, judged, some))
+
+
+def _smaller(
+    best: Layout, judged: Mapping[Layout, float], tensors: Sequence[Tensor], written: Bits
+) -> Layout:
+    """Return the smaller of a layout and its rival, both written."""
     # Layouts of the same bits are another name for the same.
-    rivals = [each for each in likely if judged[each] != judged[best]]
+    rivals = [each for each in judged if judged[each] != judged[best]]
     rival = min(rivals, key=judged.__getitem__, default=best)
     if judged[rival] > WRITTEN_NEAR * judged[best]:
         return best
-    least = judge.written(best, some)
-    return rival if judge.written(rival, some) < least else best
+    least = written(best, tensors)
+    return rival if written(rival, tensors) < least else best
+
+
+def _layered(
+    best: Layout, judged: Mapping[Layout, float], tensors: Sequence[Tensor]
+) -> Layout | None:
+    """Return the layout in which layers are channels that are places in the best."""
+    near = [each for each in judged if judged[each] <= LAYERED_NEAR * judged[best]]
+    for layout in sorted(near, key=judged.__getitem__):
+        axis = layers_axis(layout)
+        if axis is None or layout.cuts or best.axes[axis] not in GRID:
+            continue
+        few = all(tensor.shape[axis] <= MOST_LAYERS for tensor in tensors)
+        if few and alike_along(tensors, axis):
+            return layout
+    return None
 
 
 def _some(tensors: Sequence[Tensor]) -> Sequence[Tensor]:

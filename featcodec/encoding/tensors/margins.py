@@ -23,7 +23,7 @@ from .lossless import LosslessGroup, lossless_group
 from .wholes import wholes
 
 WORTHWHILE = 1 / 16  # of the values are padding at least
-LEAST_VALUES = 1 << 12  # are left
+LEAST_VALUES = 1 << 8  # are left
 SHOWN = 4  # places of each other axis that are looked at first
 PADDING = "padding"
 
@@ -77,7 +77,8 @@ class Trimmed:
     def _leaves_out(self, group: Group, names: Sequence[str]) -> bool:
         """Return whether padding is cut off: where it can be, and rows cannot be left out."""
         layout = group.layout
-        if not (group.parts or group.stacks or layout.channel_axes > 1 or layout.grid_axes > 1):
+        several = layout.channel_axes > 1 or layout.grid_axes > 1
+        if not (group.parts or group.stacks or group.layered or several):
             return False
         letters = (group.cut_as or layout).axes
         inner = [axis for axis, letter in enumerate(letters) if letter == SAMPLE][1:]

@@ -1,0 +1,40 @@
+"""Layers that are coded as places: whether each has the SNR, as it would where they are channels."""
+
+import numpy as np
+
+from ..align.layout import SAMPLE
+from ..align.numbers import to_float
+from ..coding.profile import Profile
+from ..container.group import GroupHeader
+from ..container.writer import Writer
+from .measured import coder_of, row_group, snrs_of
+from .tensors.group import Group
+
+LOOKED_AT = 1 << 22  # values that tell enough of the layers
+
+
+def lowest_along(
+    axis: int, writer: Writer, group: Group, header: GroupHeader, profile: Profile | None
+) -> float:
+    """Return the lowest SNR in dB of the indices of an axis, from the row groups last written."""
+    coder, merged = coder_of(group, header, profile), group.layout.axes.count(SAMPLE) > 1
+    length = max(shape[axis] for shape in group.shapes)
+    sums = np.zeros((4, length))
+
+    def indices(i: int) -> np.ndarray:
+        shape = group.shapes[i]
+        along = [n if at == axis else 1 for at, n in enumerate(shape)]
+        found = np.broadcast_to(np.arange(shape[axis], dtype=np.uint8).reshape(along), shape)
+        return np.ascontiguousarray(found) if merged else found  # of which axes can be merged
+
+    every = -(-group.present // LOOKED_AT)
+    for number in range(0, header.row_groups, every):
+        payload, first, last = row_group(writer, header, number)
+        fine = coder.at_fine_step(payload[0])
+        for blocks in fine.decode(memoryview(payload)[1:], first, last):
+            pairs = zip(blocks.pairs(group.tensor), blocks.pairs(indices), strict=True)
+            for (stored, decoded), (at, _) in pairs:
+                x, y = (to_float(a, header.dtype).astype(np.float64) for a in (stored, decoded))
+                for total, values in zip(sums, (np.ones_like(x), x, x * x, (x - y) ** 2)):
+                    total += np.bincount(at.ravel(), np.nan_to_num(values).ravel(), length)
+    return float(np.nanmin(snrs_of(sums), initial=np.inf))
