@@ -49,6 +49,7 @@ LIKELY = {
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time,
 FEW_VALUES, FEW_TOKENS = 1 << 8, 16  # but where so few tokens leave all to the channels' centres
 JUDGED_VALUES = 1 << 22
+MOST_WIDTHS = 8  # of tensors of one kind of names: more are lengths
 SURE_PARTS = 128  # of unlike scale: no more than that surely are layers or heads
 # Of tensors of so many values at most, layouts within so much of the fewest bits are written, two
 # of them: estimates of few symbols, and doubts about places, are off by as much.
@@ -101,7 +102,12 @@ def best_layouts(
         layout = aligned[tensor.name]
         kinds.setdefault((stem, tensor.dtype, layout, stated[tensor.name]), []).append(tensor)
     found: dict[str, Chosen] = {}
-    for (_, _, layout, is_stated), same in kinds.items():
+    of_widths = [
+        (layout, is_stated, same)
+        for (_, _, layout, is_stated), every in kinds.items()
+        for same in ([every] if is_stated else _of_widths(every, layout))
+    ]
+    for layout, is_stated, same in of_widths:
         likely = [layout] if is_stated else _likely(same)
         if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
@@ -132,6 +138,21 @@ def best_layouts(
         layered = None if is_stated or best.cuts else layered
         found |= {tensor.name: Chosen(best, layered) for tensor in same}
     return found
+
+
+def _of_widths(tensors: list[Tensor], layout: Layout) -> list[list[Tensor]]:
+    """Return tensors by their number of channels, where no layout has one for all of them.
+
+    Else the few of another width would leave all without channels.
+    """
+    shapes = [tensor.shape for tensor in tensors]
+    usual = [layout, *map(Layout, LIKELY.get(len(shapes[0]), ()))]
+    if any(one.channel_axes and _channels(one, shapes) < math.inf for one in usual):
+        return [tensors]
+    widths: dict[float, list[Tensor]] = {}
+    for tensor in tensors:
+        widths.setdefault(_channels(layout, [tensor.shape]), []).append(tensor)
+    return list(widths.values()) if len(widths) <= MOST_WIDTHS else [tensors]
 
 
 def _on_grids(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
