@@ -1,4 +1,4 @@
-"""Layers that are coded as places: whether each has the SNR, as it would where they are channels."""
+"""Layers that are coded as places: the SNR of each, which it would have as a channel."""
 
 import numpy as np
 

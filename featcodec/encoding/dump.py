@@ -37,7 +37,6 @@ from .tensors.grouping import group_tensors, kinds
 from .tensors.known import Known
 from .tensors.margins import Trimmed
 from .tensors.stacks import with_stacks
-from .tensors.stated import has_stated_grid
 from .workers import Workers
 from .worst import Worst
 
@@ -127,9 +126,7 @@ def _grouped(
     joins = judge_at(quality.decibels, None, options) if profile else None
     entries = [entry for _, entry in profile.entries_of(task=False)] if profile else []
     of_task = profile is not None and bool(profile.entries_of(task=True))
-    metadata = source.metadata or {}
-    on_grids = [t.name for t in source.tensors if has_stated_grid(t, metadata, options)]
-    trimmed = Trimmed.of(source, on_grids)
+    trimmed = Trimmed.of(source, options)
     groups = group_tensors(
         trimmed, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
     )

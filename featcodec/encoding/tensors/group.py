@@ -58,8 +58,9 @@ class Group:
 
     def written_as(self, axes: str) -> "Group":
         """Return the group in the layout of these axes, in which it was written."""
-        other = self.layered is not None and axes != self.layout.axes
-        return replace(self, layout=self.layered, layered=None) if other else self
+        if self.layered is None or axes == self.layout.axes:
+            return self
+        return replace(self, layout=self.layered, layered=None)
 
     @property
     def channels(self) -> int:

@@ -17,8 +17,8 @@ from ...request import Options, Quality
 from ...rules import Rules
 from ...tensors import Source, Tensor
 from ..layers import UNLIKE, evened
-from .axes import Judge as LayoutJudge
 from .axes import Chosen, best_layouts
+from .axes import Judge as LayoutJudge
 from .cut import cut
 from .group import Group
 from .known import Known, as_known
@@ -283,9 +283,7 @@ def _by_bits(
     }
     written = judge.written if isinstance(judge, Judges) else None
     judges = LayoutJudge(partial(bits, judge), written and partial(bits, written))
-    return best_layouts(
-        tensors, inferred, stated, judges, uneven, not options.pool, trained, swaps
-    )
+    return best_layouts(tensors, inferred, stated, judges, uneven, not options.pool, trained, swaps)
 
 
 def _values(tensors: Sequence[Tensor]) -> int:

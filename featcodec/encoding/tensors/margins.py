@@ -17,9 +17,11 @@ from ...align.layout import SAMPLE
 from ...align.numbers import unsigned
 from ...container.cuts import Along, Where, places
 from ...elements import BITS, FLOATS
+from ...request import Options
 from ...tensors import Source, Tensor
 from .group import Group
 from .lossless import LosslessGroup, lossless_group
+from .stated import has_stated_grid
 from .wholes import wholes
 
 WORTHWHILE = 1 / 16  # of the values are padding at least
@@ -40,11 +42,11 @@ class Trimmed:
     padded: Mapping[str, Tensor]  # the tensors with it, by name
 
     @classmethod
-    def of(cls, source: Source, kept: Sequence[str] = ()) -> "Trimmed":
-        """Return that of a dump, of which some tensors are `kept` as they are."""
-        tensors, padded = [], {}
+    def of(cls, source: Source, options: Options) -> "Trimmed":
+        """Return that of a dump, of which tensors on a grid that is stated stay as they are."""
+        tensors, padded, metadata = [], dict[str, Tensor](), source.metadata or {}
         for tensor in source.tensors:
-            box = None if tensor.name in kept else _box(tensor)
+            box = None if has_stated_grid(tensor, metadata, options) else _box(tensor)
             if box is not None:
                 padded[tensor.name] = tensor
                 shape = tuple(at.stop - at.start for at in box)
@@ -131,7 +133,7 @@ def inside(where: Where, box: Where) -> bool:
     )
 
 
-def _box(tensor: Tensor) -> Where | None:
+def _box(tensor: Tensor) -> tuple[slice, ...] | None:
     """Return what lies between the padding of a tensor; None where there is hardly any."""
     if tensor.dtype not in FLOATS or BITS[tensor.dtype] < 8 or len(tensor.shape) < 2:
         return None
