@@ -1,5 +1,7 @@
 """Layers that are coded as places: the SNR of each, which it would have as a channel."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from ..align.layout import SAMPLE
@@ -7,10 +9,42 @@ from ..align.numbers import to_float
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..container.writer import Writer
+from .exact_groups import ExactGroup
 from .measured import coder_of, row_group, snrs_of
 from .tensors.group import Group
+from .tensors.stacked import layers_axis
 
 LOOKED_AT = 1 << 22  # values that tell enough of the layers
+
+
+def with_enough(
+    group: Group,
+    least: float,
+    write: Callable[[Group], GroupHeader],
+    writer: Writer,
+    profile: Profile | None,
+) -> GroupHeader:
+    """Write a group; once more with layers as channels where one has less than so many dB."""
+    mark, header = writer.mark(), write(group)
+    axis = None if group.layered is None else layers_axis(group.layered)
+    if group.layered is None or axis is None or header.lossy is None or header.exact:
+        return header
+    if lowest_along(axis, writer, group, header, profile) >= least:
+        return header
+    writer.rewind(mark)
+    return write(group.written_as(group.layered.axes))
+
+
+def as_written(
+    groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader]
+) -> list[Group | ExactGroup]:
+    """Return groups in the layouts of their headers."""
+    return [
+        group.written_as(header.lossy.layout)
+        if isinstance(group, Group) and header.lossy
+        else group
+        for group, header in zip(groups, headers, strict=True)
+    ]
 
 
 def lowest_along(

@@ -23,6 +23,7 @@ from ..request import FAMILIES, Options, Quality
 from ..rules import Rules
 from ..tensors import Source
 from ..threads import ONE_THREAD
+from .as_places import as_written
 from .exact_groups import ExactGroup, exact_groups, write_exact
 from .familiar import Familiar
 from .features import FeatureEncoder
@@ -204,12 +205,7 @@ class DumpEncoder:
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
-        groups = [
-            group.written_as(header.lossy.layout)
-            if isinstance(group, Group) and header.lossy
-            else group
-            for group, header in zip(self.groups, headers, strict=True)
-        ]
+        groups = as_written(self.groups, headers)
         self._write_beside(writer)
         writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, groups)
         qualities = self._qualities(writer, groups, headers)

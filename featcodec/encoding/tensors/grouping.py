@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...align import layout as layouts
 from ...align.layout import Layout
 from ...container.model import ProfileEntry
 from ...elements import FLOATS
@@ -17,14 +16,14 @@ from ...request import Options, Quality
 from ...rules import Rules
 from ...tensors import Source, Tensor
 from ..layers import UNLIKE, evened
+from .accidents import without_accidents
 from .axes import Chosen, best_layouts
 from .axes import Judge as LayoutJudge
 from .cut import cut
 from .group import Group
 from .known import Known, as_known
-from .labels import has_parts, label_of, stem_of, told_apart, trained_layouts
+from .labels import has_parts, label_of, told_apart, trained_layouts
 from .lossless import LosslessGroup, lossless_group
-from .places import is_grid
 from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
 from .stated import align, is_stated, reading_of
@@ -133,7 +132,7 @@ def _aligned(
     exact |= dict.fromkeys(kept, ASKED)
     if judge is not None:
         features = [tensor for tensor in floats if tensor.name not in exact]
-        aligned |= _without_accidents(features, aligned, metadata, options)
+        aligned |= without_accidents(features, aligned, metadata, options)
         unstated = [tensor for tensor in features if not is_stated(tensor, metadata, options)]
         best = as_known(unstated, aligned, metadata, entries, known, _group)
         features = [tensor for tensor in features if tensor.name not in best]
@@ -213,37 +212,6 @@ def _group(
 
 def _bits(group: Callable[[list[Tensor]], Group], judge: Judge, tensors: list[Tensor]) -> float:
     return judge(group(tensors))
-
-
-def _without_accidents(
-    tensors: Sequence[Tensor],
-    aligned: Mapping[str, tuple[str, Layout]],
-    metadata: Mapping[str, str],
-    options: Options,
-) -> dict[str, tuple[str, Layout]]:
-    """Return architecture and layout of sequences that are as long as a grid, but lie on none.
-
-    A grid that somebody states is one. None is by chance where others of such names have none.
-    """
-    kinds = {tensor.name: (stem_of(tensor.name), tensor.shape[-1]) for tensor in tensors}
-    without = {
-        (*kinds[tensor.name], aligned[tensor.name][1].axes)
-        for tensor in tensors
-        if not aligned[tensor.name][1].grid
-    }
-    alike: dict[tuple, list[Tensor]] = {}
-    for tensor in tensors:
-        asked = options.layouts.get(tensor.name, options.layouts.get("")) or ""
-        text = asked or layouts.stated(tensor.shape, metadata)
-        by_length = ":" not in text and "grid" not in metadata
-        if aligned[tensor.name][1].grid and by_length:
-            alike.setdefault((*aligned[tensor.name], tensor.shape[-1]), []).append(tensor)
-    return {
-        tensor.name: (architecture, Layout(layout.axes))
-        for (architecture, layout, _), same in alike.items()
-        for tensor in same
-        if (*kinds[tensor.name], layout.axes) in without or not is_grid(layout, same)
-    }
 
 
 def _by_bits(
