@@ -11,8 +11,8 @@ import featcodec
 import featcodec.numpy as fc
 from featcodec.align.layout import Layout
 from featcodec.encoding.layers import evened
-from featcodec.encoding.tensors.axes import _likely
 from featcodec.encoding.tensors.group import Group
+from featcodec.encoding.tensors.likely import likely_layouts
 from featcodec.modes.layered import LayeredFields
 from featcodec.modes.layered.coder import CODER, Layers
 from featcodec.tensors import Tensor
@@ -150,4 +150,4 @@ def test_layers_that_are_much_alike_may_have_more_channels_than_other_tokens() -
     steps = rng.normal(size=(20, 40, 256)) * ([[1]] + [[0.2]] * 39)
     for x, are_layers in ((steps.cumsum(axis=1), True), (steps, False)):
         tensor = Tensor("h", "F32", x.shape, lambda x=x: x.astype("f4").ravel())
-        assert (Layout("LCD") in _likely([tensor])) == are_layers
+        assert (Layout("LCD") in likely_layouts([tensor])) == are_layers

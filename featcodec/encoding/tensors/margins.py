@@ -24,7 +24,8 @@ from .lossless import LosslessGroup, lossless_group
 from .stated import has_stated_grid
 from .wholes import wholes
 
-WORTHWHILE = 1 / 16  # of the values are padding at least
+WORTHWHILE = 1 / 16  # of the values are padding at least, but where tokens may be of a layer each:
+# a single padded one keeps such from being stacked
 LEAST_VALUES = 1 << 8  # are left
 SHOWN = 4  # places of each other axis that are looked at first
 PADDING = "padding"
@@ -80,6 +81,7 @@ class Trimmed:
         """Return whether padding is cut off: where it can be, and rows cannot be left out."""
         layout = group.layout
         several = layout.channel_axes > 1 or layout.grid_axes > 1
+        several &= all(_is_worthwhile(self._tensor(name)) for name in names)
         if not (group.parts or group.stacks or group.layered or several):
             return False
         letters = (group.cut_as or layout).axes
@@ -137,8 +139,7 @@ def _box(tensor: Tensor) -> tuple[slice, ...] | None:
     """Return what lies between the padding of a tensor; None where there is hardly any."""
     if tensor.dtype not in FLOATS or BITS[tensor.dtype] < 8 or len(tensor.shape) < 2:
         return None
-    values = math.prod(tensor.shape)
-    if values * (1 - WORTHWHILE) < LEAST_VALUES:
+    if math.prod(tensor.shape) < LEAST_VALUES:
         return None
     found, array, kind = list[slice](), tensor.array(), unsigned(tensor.dtype)
     for axis, length in enumerate(tensor.shape):
@@ -148,8 +149,15 @@ def _box(tensor: Tensor) -> tuple[slice, ...] | None:
             return None
         found.append(slice(start, stop))
         array = array[(slice(None),) * axis + (found[-1],)]
-    left = math.prod(at.stop - at.start for at in found)
-    return tuple(found) if LEAST_VALUES <= left <= values * (1 - WORTHWHILE) else None
+    values, left = (math.prod(shape) for shape in (tensor.shape, array.shape))
+    tokens = sum(length > 1 for length in tensor.shape) == 2
+    worthwhile = left < values if tokens else left <= values * (1 - WORTHWHILE)
+    return tuple(found) if left >= LEAST_VALUES and worthwhile else None
+
+
+def _is_worthwhile(tensor: Tensor) -> bool:
+    """Return whether a tensor is of far more values with its padding."""
+    return math.prod(tensor.shape) <= math.prod(tensor.whole) * (1 - WORTHWHILE)
 
 
 def _run(array: Any, axis: int, kind: np.dtype, step: int) -> int:
