@@ -1,4 +1,4 @@
-"""Layers that are coded as places: the SNR of each, which it would have as a channel."""
+"""Layers that are coded as places or channels: the SNR of each, as if they lay side by side."""
 
 from collections.abc import Callable, Sequence
 
@@ -24,7 +24,7 @@ def with_enough(
     writer: Writer,
     profile: Profile | None,
 ) -> GroupHeader:
-    """Write a group; once more with layers as channels where one has less than so many dB."""
+    """Write a group; once more with layers side by side where one has less than so many dB."""
     mark, header = writer.mark(), write(group)
     axis = None if group.layered is None else layers_axis(group.layered)
     if group.layered is None or axis is None or header.lossy is None or header.exact:

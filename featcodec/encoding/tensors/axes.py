@@ -44,8 +44,8 @@ SURE_PARTS = 128  # of unlike scale: no more than that surely are layers or head
 # Of tensors of so many values at most, layouts within so much of the fewest bits are written, two
 # of them: estimates of few symbols, and doubts about places, are off by as much.
 WRITTEN_VALUES, WRITTEN_NEAR = 1 << 17, 1.3
-# Of the bits of the best: layers that are channels take so much more at most, where they are many
-# in few tokens, than where they are places, of which none has an SNR of its own.
+# Of the bits of the best: layers side by side take so much more at most, where tokens are few, than
+# where they are places or channels, of which none has an SNR of its own.
 LAYERED_NEAR = 1.25
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
 
@@ -57,7 +57,7 @@ class Chosen(NamedTuple):
     """The layout of the fewest bits."""
 
     layout: Layout
-    layered: Layout | None = None  # of hardly more, with layers as channels that are places in it
+    layered: Layout | None = None  # of hardly more, with layers side by side that are not in it
 
 
 class Judge(NamedTuple):
@@ -239,11 +239,11 @@ def _smaller(
 def _layered(
     best: Layout, judged: Mapping[Layout, float], tensors: Sequence[Tensor]
 ) -> Layout | None:
-    """Return the layout in which layers are channels that are places in the best."""
+    """Return the layout of layers side by side that are something else in the best."""
     near = [each for each in judged if judged[each] <= LAYERED_NEAR * judged[best]]
     for layout in sorted(near, key=judged.__getitem__):
         axis = layers_axis(layout)
-        if axis is None or layout.cuts or best.axes[axis] not in GRID:
+        if axis is None or layout.cuts or axis == layers_axis(best):
             continue
         few = all(tensor.shape[axis] <= MOST_LAYERS for tensor in tensors)
         if few and alike_along(tensors, axis):

@@ -53,7 +53,7 @@ class Group:
     cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
     parts: Sequence[Tensor] = ()
     reading: int = 0  # why the layout is this, of READINGS
-    layered: Layout | None = None  # with layers as channels, that may be places in the layout
+    layered: Layout | None = None  # with layers side by side, that are not in the layout
     expected: int = 1  # times the values that there are will come in all, to be coded alike
 
     def written_as(self, axes: str) -> "Group":

@@ -115,7 +115,7 @@ def _aligned(
 ) -> tuple[dict[str, tuple[str, Layout]], dict[str, str], dict[str, int], dict[str, Layout]]:
     """Return by name architecture and layout, why tensors are kept exactly, and why read so.
 
-    And the layouts in which layers are channels that are places.
+    And the layouts of layers side by side that are not so in these.
     """
     metadata = source.metadata or {}
     aligned: dict[str, tuple[str, Layout]] = {}
