@@ -33,8 +33,10 @@ class Tensor:
         'kv[1, :, 2:4]'
         """
         name = f"{self.name}[{', '.join(map(_index, where, self.shape))}]"
-        shape = part_shape(where)
-        return Tensor(name, self.dtype, shape, self.read, where, self.name, self.shape)
+        shape, whole = part_shape(where), self.whole or self.shape
+        if self.where:
+            where = _moved(where, self.where)
+        return Tensor(name, self.dtype, shape, self.read, where, self.name, whole)
 
     def array(self) -> Any:
         """Return the stored elements in the shape of the tensor."""
@@ -46,6 +48,15 @@ def _index(at: int | slice, length: int) -> str:
     if isinstance(at, int):
         return str(at)
     return ":" if (at.start, at.stop) == (0, length) else f"{at.start}:{at.stop}"
+
+
+def _moved(where: Where, box: Where) -> Where:
+    """Return where in a tensor that lies which lies there in a box of it, which is of slices."""
+    firsts = [at.start for at in box if isinstance(at, slice)]
+    return tuple(
+        at + first if isinstance(at, int) else slice(at.start + first, at.stop + first)
+        for at, first in zip(where, firsts, strict=True)
+    )
 
 
 class Source(Protocol):

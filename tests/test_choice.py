@@ -316,3 +316,21 @@ def test_keys_and_values_that_differ_in_correlations_alone_are_coded_apart() -> 
     halves = [{k: x for k, x in cache.items() if k.endswith(name)} for name in "kv"]
     apart = sum(len(fc.save(half, snr=10)) for half in halves)
     assert len(fc.save(cache, snr=10)) < 1.03 * apart
+
+
+def test_a_tensor_of_another_width_leaves_others_their_channels() -> None:
+    many = {f"t{i}": mixed(400, 64, 8, seed=i) for i in range(4)}
+    alone, _ = encoded(many, snr=10)
+    narrow = mixed(17, 16, 4)
+    data, _ = encoded(many | {"t4": narrow}, snr=10)
+    assert len(data) <= len(alone) + narrow.nbytes
+
+
+def test_lengths_are_those_of_grids_by_accident_beside_others() -> None:
+    """Of lines of 40 to 80 tokens those of 50 and 65 are as long as a grid behind a CLS token."""
+    lines = np.cumsum([0, 40, 50, 60, 65, 80])
+    x = np.stack([mixed(300, 48, 8, seed=i) for i in range(6)])
+    _, headers = encoded({f"s{i}": x[:, a:b] for i, (a, b) in enumerate(
+        itertools.pairwise(lines))}, snr=10)  # fmt: skip
+    assert {header.lossy.grid for header in headers if header.lossy} == {()}
+    assert len(headers) == 1

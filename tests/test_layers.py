@@ -11,8 +11,8 @@ import featcodec
 import featcodec.numpy as fc
 from featcodec.align.layout import Layout
 from featcodec.encoding.layers import evened
-from featcodec.encoding.tensors.axes import _likely
 from featcodec.encoding.tensors.group import Group
+from featcodec.encoding.tensors.likely import likely_layouts
 from featcodec.modes.layered import LayeredFields
 from featcodec.modes.layered.coder import CODER, Layers
 from featcodec.tensors import Tensor
@@ -98,6 +98,16 @@ def test_each_layer_has_the_quality_whatever_its_scale(axes: tuple[int, ...]) ->
     assert snrs(x, fc.load(data)["h"], axes.index(1)).min() >= SNR - 1
 
 
+@pytest.mark.parametrize("shape", [(6, 300, 96), (6, 200, 96), (4, 250, 64)], ids=str)
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)], ids=["tokens first", "layers first"])
+def test_each_layer_has_the_quality_where_they_might_be_places_or_channels(
+    shape: tuple[int, int, int], axes: tuple[int, ...]
+) -> None:
+    x = np.ascontiguousarray(stream(*shape).transpose(axes))
+    back = fc.load(fc.save({"h": x}, snr=10))["h"]
+    assert snrs(x, back, axes.index(1)).min() >= 10 - 1
+
+
 def test_layers_that_have_nothing_in_common_are_not_mixed() -> None:
     rng = np.random.default_rng(5)
     x = rng.normal(size=(600, 4, 96)) * np.arange(1, 97) ** -0.5
@@ -150,4 +160,4 @@ def test_layers_that_are_much_alike_may_have_more_channels_than_other_tokens() -
     steps = rng.normal(size=(20, 40, 256)) * ([[1]] + [[0.2]] * 39)
     for x, are_layers in ((steps.cumsum(axis=1), True), (steps, False)):
         tensor = Tensor("h", "F32", x.shape, lambda x=x: x.astype("f4").ravel())
-        assert (Layout("LCD") in _likely([tensor])) == are_layers
+        assert (Layout("LCD") in likely_layouts([tensor])) == are_layers

@@ -385,3 +385,15 @@ def test_gains_are_taken_back_that_give_slices_far_more_than_they_are_to_have() 
     assert first is not None and first[1] < 0
     second = after([20.0, 21.0])
     assert second is not None and first[1] < second[1] <= 0
+
+
+@pytest.mark.parametrize("scale", [1, 0.05, 0.01])
+@pytest.mark.parametrize("massive", [3e3, 1e5])
+def test_a_weak_tensor_beside_a_massive_value_has_the_snr(scale: float, massive: float) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 8)) @ rng.normal(size=(8, 8)) * [5, 4, 3, 2, 1, 1, 1, 1]
+    weak = (rng.normal(size=(34, 8)) @ rng.normal(size=(8, 8)) * scale).astype("f4")
+    x[3, 5] = massive
+    arrays = {"t0": x.astype("f4"), "t1": weak}
+    back = fc.load(fc.save(arrays, snr=30))
+    assert snr(weak, back["t1"]) >= 29

@@ -151,8 +151,11 @@ def place_of(reader: Reader, digest: bytes, path: str) -> str | None:
 def describe_tensor(
     tensor: TensorEntry, parts: Sequence[TensorEntry], found: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return what there is to say of a tensor; of parts, what the first is, and the worst SNR."""
-    first, one = found[0], parts[0]
+    """Return what there is to say of a tensor; of parts, what the first is, and the worst SNR.
+
+    That is the first with loss where there is one, as padding may lie before what is padded.
+    """
+    first, one = next((part for part in found if part["layout"]), found[0]), parts[0]
     if not isinstance(one, PartEntry):
         return first
     snrs = [part["snr_db"] for part in found if part["snr_db"] is not None]

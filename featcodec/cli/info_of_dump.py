@@ -28,14 +28,16 @@ def describe_dump(file: Source, path: str) -> dict[str, Any]:
     from ..encoding.judge import judge_at
     from ..encoding.tensors.group import Group
     from ..encoding.tensors.grouping import group_tensors
+    from ..encoding.tensors.margins import Trimmed
     from ..encoding.tensors.wholes import wholes
     from ..request import DEFAULT_SNR, Options
 
     kind = formats.recognise(file.read(0, formats.HEAD))
     with Dump(path) as dump, np.errstate(all="ignore"):  # NaN and extremes are data here
         judge = judge_at(DEFAULT_SNR, None, Options())
+        groups = group_tensors(Trimmed.of(dump, Options()), Options(), False, judge)
         found: dict[str, dict[str, Any]] = {}
-        for number, group in enumerate(group_tensors(dump, Options(), False, judge)):
+        for number, group in enumerate(groups):
             if not isinstance(group, Group):
                 why = ", ".join(group.reasons) or NO_FLOATS
                 about = {"coded": "bit for bit", "layout": None, "architecture": None}

@@ -23,6 +23,7 @@ from ..request import FAMILIES, Options, Quality
 from ..rules import Rules
 from ..tensors import Source
 from ..threads import ONE_THREAD
+from .as_places import as_written
 from .exact_groups import ExactGroup, exact_groups, write_exact
 from .familiar import Familiar
 from .features import FeatureEncoder
@@ -35,6 +36,7 @@ from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors, kinds
 from .tensors.known import Known
+from .tensors.margins import Trimmed
 from .tensors.stacks import with_stacks
 from .workers import Workers
 from .worst import Worst
@@ -124,13 +126,14 @@ def _grouped(
     # On so little as a sample of one tensor, a profile looks better than it is.
     joins = judge_at(quality.decibels, None, options) if profile else None
     entries = [entry for _, entry in profile.entries_of(task=False)] if profile else []
-    groups = group_tensors(
-        source, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
-    )
     of_task = profile is not None and bool(profile.entries_of(task=True))
-    if judge is None or (quality.snr is None and quality.bpfp is None) or of_task:
-        return groups
-    return with_stacks(groups, source.tensors, judge, options.pool)
+    trimmed = Trimmed.of(source, options)
+    groups = group_tensors(
+        trimmed, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
+    )
+    if judge is not None and (quality.snr is not None or quality.bpfp is not None) and not of_task:
+        groups = with_stacks(groups, trimmed.tensors, judge, options.pool)
+    return trimmed.with_padding(groups)
 
 
 @dataclass
@@ -202,24 +205,25 @@ class DumpEncoder:
         ]
         for header in headers:
             writer.section(b"GRUP", header.pack())
+        groups = as_written(self.groups, headers)
         self._write_beside(writer)
-        writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
-        qualities = self._qualities(writer, headers)
+        writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, groups)
+        qualities = self._qualities(writer, groups, headers)
         size = writer.finish()
         return Report(
             self.source.data_bytes,
             size,
             sum(math.prod(t.shape) for t in self.source.tensors),
             min((h.snr_db for h in headers), default=math.inf),
-            tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
+            tuple(described(g, h) for g, h in zip(groups, headers, strict=True)),
             remarks=(
-                *hidden(self.groups, headers, qualities, self._names),
-                *suspicious(self.groups, headers, self._tried, self.features.with_profile),
-                *without_metric(self.groups, headers, quality),
+                *hidden(groups, headers, qualities, self._names),
+                *suspicious(groups, headers, self._tried, self.features.with_profile),
+                *without_metric(groups, headers, quality),
                 *self._followed(quality, headers),
                 *outweighed(writer.index.sections, size),
             ),
-            lowest=Lowest.of(self.groups, qualities, self._names),
+            lowest=Lowest.of(groups, qualities, self._names),
         )
 
     @property
@@ -241,11 +245,13 @@ class DumpEncoder:
     def _names(self) -> list[str]:
         return [tensor.name for tensor in self.source.tensors]
 
-    def _qualities(self, writer: Writer, headers: Sequence[GroupHeader]) -> list[GroupQuality]:
+    def _qualities(
+        self, writer: Writer, groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader]
+    ) -> list[GroupQuality]:
         """Measure what was written, and state it where that takes next to nothing of the file."""
         numbers = {name: i for i, name in enumerate(self._names)}
         worst = Worst(writer, self.profile, numbers, self.workers, self.features.measured)
-        found = worst.of(self.groups, headers)
+        found = worst.of(groups, headers)
         payload = pack(found)
         if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
             writer.section(SECTION, payload)

@@ -1,7 +1,7 @@
 """One group of features to a header and row groups: how it is coded, and its quality met."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,6 +14,7 @@ from ..elements import PRECISION
 from ..request import Options, Quality
 from . import tuning
 from .across_layers import across_layers, even_layers
+from .as_places import with_enough
 from .at_snr import SnrWriter
 from .bounded.refined import refined_choice, refined_group
 from .bounded.within import write_within
@@ -21,13 +22,12 @@ from .choice import Choice
 from .choosing import Chooser
 from .exact_groups import write_exact
 from .familiar import Familiar
-from .group_writer import GroupWriter
+from .group_writer import GroupWriter, Kept
 from .lossless import surely_less
 from .measured import Measured
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals
-from .row_group import Distortion
 from .rungs import rungs
 from .slices import Slices
 from .task import TaskMetric
@@ -39,16 +39,6 @@ from .without_repeats import size_of, without_repeats
 from .workers import Workers
 
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A group that was written at an SNR, and the choice by which it was."""
-
-    group: Group
-    choice: Choice
-    measured: bool  # the error of decoded values is not that of their latents
-    each: Sequence[tuple[int, Distortion]]  # of the row groups, and their fine steps
 
 
 @dataclass
@@ -69,8 +59,18 @@ class FeatureEncoder:
     with_profile: dict[str, float | None] = field(default_factory=dict)  # by first names of groups
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
-        """Write the row groups of a group, bit for bit or without repeated rows where that pays."""
+        """Write the row groups of a group, bit for bit or without repeated rows where that pays.
+
+        Layers that are places are channels where one of them has too little.
+        """
         quality = group.quality or quality
+        write = partial(self._with_repeats, quality=quality)
+        if group.layered is None or quality.snr is None or self.options.pool:
+            return write(group)
+        return with_enough(group, quality.snr - BELOW, write, self.writer, self.profile)
+
+    def _with_repeats(self, group: Group, quality: Quality) -> GroupHeader:
+        """Write a group without repeated rows where that pays."""
         reduced = None if self.options.transform == "neural" else group.without_repeats
         if reduced is None or reduced.rows is None:
             return self._write(group, quality)

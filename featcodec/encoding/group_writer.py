@@ -80,6 +80,16 @@ class Coding:
         return fine, *encoder.encode(first, last, self.tensor), found
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A group that was written at an SNR, and the choice by which it was."""
+
+    group: Group
+    choice: Choice
+    measured: bool  # the error of decoded values is not that of their latents
+    each: Sequence[tuple[int, Distortion]]  # of the row groups, and their fine steps
+
+
 @dataclass
 class GroupWriter:
     """Writes a group by choices, most of which differ in step and lambda_scale alone.

@@ -21,8 +21,7 @@ from ..container.lossy import Lossy
 from ..request import RowGroupSize
 from ..threads import ONE_THREAD
 from . import choice as choices
-from .features import Kept
-from .group_writer import FINE_PER_LAMBDA_OCTAVE, deciding_like
+from .group_writer import FINE_PER_LAMBDA_OCTAVE, Kept, deciding_like
 from .rate_control.fine_step import FINE_MOST, RESPONSE
 from .rate_control.snr import AIM
 from .reached import decibels

@@ -86,23 +86,28 @@ def measured(
     workers: Workers,
 ) -> Measured:
     """Return what the row groups of a header reach; they are the last that were written."""
+    coder = coder_of(group, header, profile)
+    comparing = Comparing.of(group, header)
+    found = comparing.nothing
+    written = (row_group(writer, header, number) for number in range(header.row_groups))
+    for each in workers.map(group, Measuring(coder, comparing), written):
+        found.add(each)
+    return found
+
+
+def coder_of(group: Group, header: GroupHeader, profile: Profile | None) -> RowGroupCoder:
+    """Return the coder of the row groups of a header."""
     assert header.lossy is not None
     profile = None if header.lossy.profile is None else profile
     grid = grid_of(header.lossy, group.shapes, profile, header.repeats)
-    coder = row_group_coder(header.dtype, header.lossy, grid, profile)
-    row_groups = (
-        (
-            writer.payload(header.first_section + number),
-            number * header.slabs_per_row_group,
-            min((number + 1) * header.slabs_per_row_group, header.slabs),
-        )
-        for number in range(header.row_groups)
-    )
-    comparing = Comparing.of(group, header)
-    found = comparing.nothing
-    for each in workers.map(group, Measuring(coder, comparing), row_groups):
-        found.add(each)
-    return found
+    return row_group_coder(header.dtype, header.lossy, grid, profile)
+
+
+def row_group(writer: Writer, header: GroupHeader, number: int) -> tuple[bytes, int, int]:
+    """Return the payload of a row group, and its first and last slab."""
+    per = header.slabs_per_row_group
+    payload = writer.payload(header.first_section + number)
+    return payload, number * per, min((number + 1) * per, header.slabs)
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,16 @@ or not.
 
 import contextlib
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from ... import limits
 from ...align.layout import (
     CHANNEL,
     GRID,
     INDEPENDENT,
-    MAX_CHANNELS,
     SAMPLE,
     Layout,
     LayoutError,
@@ -28,6 +25,8 @@ from ...align.layout import (
 )
 from ...tensors import Tensor
 from .alike import MOST_LAYERS, alike_along
+from .labels import stem_of
+from .likely import channels_of, likely_layouts, of_widths
 from .places import are_places, doubts, is_grid
 from .stacked import (
     joined_parts,
@@ -38,14 +37,6 @@ from .stacked import (
     with_independent,
 )
 
-# What axes may be, by rank; the inferred layout comes before them.
-LIKELY = {
-    1: ("L",),
-    2: ("LD", "DL", "ND", "DN", "NL", "HW"),
-    3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW", "LCD", "CLD"),
-    4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNLD", "CNHW", "CTHW"),
-    5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD"),
-}
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time,
 FEW_VALUES, FEW_TOKENS = 1 << 8, 16  # but where so few tokens leave all to the channels' centres
 JUDGED_VALUES = 1 << 22
@@ -53,10 +44,20 @@ SURE_PARTS = 128  # of unlike scale: no more than that surely are layers or head
 # Of tensors of so many values at most, layouts within so much of the fewest bits are written, two
 # of them: estimates of few symbols, and doubts about places, are off by as much.
 WRITTEN_VALUES, WRITTEN_NEAR = 1 << 17, 1.3
+# Of the bits of the best: layers side by side take so much more at most, where tokens are few, than
+# where they are places or channels, of which none has an SNR of its own.
+LAYERED_NEAR = 1.25
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
 
 Bits = Callable[[Layout, Sequence[Tensor]], float]  # of tensors of one group
 Uneven = Callable[[Layout, Sequence[Tensor]], bool]  # whether some rows are far larger than others
+
+
+class Chosen(NamedTuple):
+    """The layout of the fewest bits."""
+
+    layout: Layout
+    layered: Layout | None = None  # of hardly more, with layers side by side that are not in it
 
 
 class Judge(NamedTuple):
@@ -75,7 +76,7 @@ def best_layouts(
     each: bool,
     trained: Mapping[str, Sequence[Layout]],
     swaps: bool,
-) -> dict[str, Layout]:
+) -> dict[str, Chosen]:
     """Return the layouts of tensors by name, alike for those of one kind.
 
     Layouts that a profile was `trained` in are tried where nobody states one. Unless it `swaps`,
@@ -85,14 +86,9 @@ def best_layouts(
     channels or places, one SNR would leave all else with none.
     Where quality is to hold for `each` layer or head, those of unlike scale are cut apart.
     """
-    kinds: dict[tuple, list[Tensor]] = {}
-    for tensor in tensors:
-        stem = re.sub(r"\d+", "#", tensor.name)
-        layout = aligned[tensor.name]
-        kinds.setdefault((stem, tensor.dtype, layout, stated[tensor.name]), []).append(tensor)
-    found: dict[str, Layout] = {}
-    for (_, _, layout, is_stated), same in kinds.items():
-        likely = [layout] if is_stated else _likely(same)
+    found: dict[str, Chosen] = {}
+    for layout, is_stated, same in _kinds(tensors, aligned, stated):
+        likely = [layout] if is_stated else likely_layouts(same)
         if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
         if layout.grid and not is_stated:
@@ -102,7 +98,7 @@ def best_layouts(
         if swaps and not layout.grid:
             likely += _swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
-        alike = [one for one in dict.fromkeys(likely) if _channels(one, shapes) < math.inf]
+        alike = [one for one in dict.fromkeys(likely) if channels_of(one, shapes) < math.inf]
         if not is_stated and each:
             stacked = stacked_axes(same)
             apart = _apart(alike, stacked, same) if stacked else []
@@ -116,11 +112,26 @@ def best_layouts(
         if not is_stated:
             alike += perhaps_independent(alike, same)
             alike = _keeping_rows([*alike, *known], same, uneven)
-        best = _best(alike or [layout], same, judge)
+        best, layered = _best(alike or [layout], same, judge)
         if not is_stated and each and best not in known:
             best = best if best.parts else joined_parts(same, best)
-        found |= {tensor.name: best for tensor in same}
+        layered = None if is_stated or best.cuts else layered
+        found |= {tensor.name: Chosen(best, layered) for tensor in same}
     return found
+
+
+def _kinds(
+    tensors: Iterable[Tensor], aligned: Mapping[str, Layout], stated: Mapping[str, bool]
+) -> Iterator[tuple[Layout, bool, list[Tensor]]]:
+    """Yield tensors of one kind of names, with their layout and whether it is stated."""
+    kinds: dict[tuple, list[Tensor]] = {}
+    for tensor in tensors:
+        layout = aligned[tensor.name]
+        key = (stem_of(tensor.name), tensor.dtype, layout, stated[tensor.name])
+        kinds.setdefault(key, []).append(tensor)
+    for (_, _, layout, is_stated), every in kinds.items():
+        for same in [every] if is_stated else of_widths(every, layout):
+            yield layout, is_stated, same
 
 
 def _on_grids(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
@@ -175,46 +186,12 @@ def _channel_axes(layout: Layout) -> list[int]:
     return [axis for axis, letter in enumerate(layout.axes) if letter in CHANNEL]
 
 
-def _likely(tensors: Sequence[Tensor]) -> list[Layout]:
-    """Return layouts of tensors of one rank, channels on an axis of one length in all."""
-    shapes = [tensor.shape for tensor in tensors]
-    rank = len(shapes[0])
-    usual = [Layout(axes) for axes in LIKELY.get(rank, ())]
-    for axis in range(1, rank):  # a first axis of one is a batch, and among the usual ones
-        if rank > 3 and all(shape[axis] == 1 for shape in shapes):
-            usual += [_with_one(axes, axis) for axes in LIKELY.get(rank - 1, ())]
-    usual = list(dict.fromkeys(usual))
-    return [layout for layout in usual if _channels(layout, shapes) <= _most(layout, tensors)]
-
-
-def _most(layout: Layout, tensors: Sequence[Tensor]) -> int:
-    """Return how many channels a token may have: more where they are those of layers much alike."""
-    layers = layers_axis(layout)
-    if layers is None or max(tensor.shape[layers] for tensor in tensors) > MOST_LAYERS:
-        return MAX_CHANNELS
-    return limits.CHANNELS if alike_along(tensors, layers) else MAX_CHANNELS
-
-
-def _with_one(axes: str, axis: int) -> Layout:
-    """Return a layout with an axis of one index more, which tells nothing."""
-    try:
-        return Layout(axes[:axis] + SAMPLE + axes[axis:])
-    except LayoutError:  # sample axes that are not side by side
-        return Layout(axes[:axis] + CHANNEL[0] + axes[axis:])
-
-
-def _channels(layout: Layout, shapes: Sequence[tuple[int, ...]]) -> float:
-    """Return the channels of all shapes, infinity when they differ."""
-    found = {layout.token_grid(shape)[-1] for shape in shapes}
-    return found.pop() if len(found) == 1 else math.inf
-
-
 def _swapped(layout: Layout, tensors: Sequence[Tensor]) -> list[Layout]:
     """Return layouts in which the longest axis of all is not the channels but a place."""
     shapes = [tensor.shape for tensor in tensors]
     channels = [i for i, axis in enumerate(layout.axes) if axis in CHANNEL]
-    tokens = sum(math.prod(shape) for shape in shapes) / max(_channels(layout, shapes), 1)
-    if len(channels) != 1 or tokens >= min(_channels(layout, shapes), math.inf):
+    tokens = sum(math.prod(shape) for shape in shapes) / max(channels_of(layout, shapes), 1)
+    if len(channels) != 1 or tokens >= min(channels_of(layout, shapes), math.inf):
         return []
     found: list[Layout] = []
     for other in range(len(layout.axes)):
@@ -223,33 +200,55 @@ def _swapped(layout: Layout, tensors: Sequence[Tensor]) -> list[Layout]:
         for text in ("".join(axes), "".join(axes).replace("L", SAMPLE)):
             with contextlib.suppress(LayoutError):  # sample axes that are not side by side
                 found.append(Layout(text))
-    return [each for each in found if _channels(each, shapes) < math.inf]
+    return [each for each in found if channels_of(each, shapes) < math.inf]
 
 
-def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> Layout:
+def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> Chosen:
     """Return the layout of the fewest bits, the first of them unless it takes clearly more."""
     first, *others = likely
     if not others:
-        return first
+        return Chosen(first)
     values = sum(math.prod(tensor.shape) for tensor in tensors)
-    tokens = values / _channels(first, [tensor.shape for tensor in tensors])
+    tokens = values / channels_of(first, [tensor.shape for tensor in tensors])
     if values < (FEW_VALUES if tokens < FEW_TOKENS else LEAST_VALUES):
-        return first
+        return Chosen(first)
     some = _some(tensors)
     weights = doubts(likely, some)
     judged = {layout: judge.about(layout, some) for layout in likely}
     bits = {layout: weights[layout] * judged[layout] for layout in likely}
     bits[first] *= CLEARLY
     best = min(bits, key=bits.__getitem__)
-    if judge.written is None or not LEAST_VALUES <= values <= WRITTEN_VALUES:
-        return best
+    if judge.written is not None and LEAST_VALUES <= values <= WRITTEN_VALUES:
+        best = _smaller(best, judged, some, judge.written)
+    return Chosen(best, _layered(best, judged, some))
+
+
+def _smaller(
+    best: Layout, judged: Mapping[Layout, float], tensors: Sequence[Tensor], written: Bits
+) -> Layout:
+    """Return the smaller of a layout and its rival, both written."""
     # Layouts of the same bits are another name for the same.
-    rivals = [each for each in likely if judged[each] != judged[best]]
+    rivals = [each for each in judged if judged[each] != judged[best]]
     rival = min(rivals, key=judged.__getitem__, default=best)
     if judged[rival] > WRITTEN_NEAR * judged[best]:
         return best
-    least = judge.written(best, some)
-    return rival if judge.written(rival, some) < least else best
+    least = written(best, tensors)
+    return rival if written(rival, tensors) < least else best
+
+
+def _layered(
+    best: Layout, judged: Mapping[Layout, float], tensors: Sequence[Tensor]
+) -> Layout | None:
+    """Return the layout of layers side by side that are something else in the best."""
+    near = [each for each in judged if judged[each] <= LAYERED_NEAR * judged[best]]
+    for layout in sorted(near, key=judged.__getitem__):
+        axis = layers_axis(layout)
+        if axis is None or layout.cuts or axis == layers_axis(best):
+            continue
+        few = all(tensor.shape[axis] <= MOST_LAYERS for tensor in tensors)
+        if few and alike_along(tensors, axis):
+            return layout
+    return None
 
 
 def _some(tensors: Sequence[Tensor]) -> Sequence[Tensor]:

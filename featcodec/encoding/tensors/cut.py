@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ...align.layout import Layout
-from ...container.cuts import Cut, places
+from ...container.cuts import Along, Cut, places
 from ...container.index import TensorEntry
 from ...tensors import Tensor
 from .group import Group
+from .lossless import LosslessGroup
 
 
 def cut(tensor: Tensor, layout: Layout) -> list[Tensor]:
@@ -31,17 +32,25 @@ def entries_of(
     """Return what the index says of the tensors of a dump whose groups these are."""
     whole = {name: i for i, group in enumerate(groups) for name in group.names}
     layouts: dict[str, Layout] = {}
+    padded: dict[str, tuple[Along, ...]] = {}
     parts: dict[tuple[str, str], int] = {}
     for number, group in enumerate(groups):
-        if isinstance(group, Group) and group.cut_as is not None:
-            for part in group.parts:
+        if isinstance(group, LosslessGroup):
+            padded |= group.cuts
+        for part in group.parts if isinstance(group, Group | LosslessGroup) else ():
+            parts[part.of, str(part.where)] = number
+            if isinstance(group, Group) and group.cut_as is not None:
                 layouts[part.of] = group.cut_as
-                parts[part.of, str(part.where)] = number
     entries, cuts = [], {}
     for number, tensor in enumerate(tensors):
-        if tensor.name in layouts:
+        axes = padded.get(tensor.name)
+        if axes is None and tensor.name in layouts:
             axes = layouts[tensor.name].along(tensor.shape)
-            found = [parts[tensor.name, str(where)] for where in places(axes, tensor.shape)]
+        if axes is not None:  # what is left of a padded tensor may be in a group as it is
+            found = [
+                parts.get((tensor.name, str(where)), whole.get(tensor.name, -1))
+                for where in places(axes, tensor.shape)
+            ]
             cuts[number] = Cut(axes, tuple(found))
             first = found[0]
         else:

@@ -53,7 +53,14 @@ class Group:
     cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
     parts: Sequence[Tensor] = ()
     reading: int = 0  # why the layout is this, of READINGS
+    layered: Layout | None = None  # with layers side by side, that are not in the layout
     expected: int = 1  # times the values that there are will come in all, to be coded alike
+
+    def written_as(self, axes: str) -> "Group":
+        """Return the group in the layout of these axes, in which it was written."""
+        if self.layered is None or axes == self.layout.axes:
+            return self
+        return replace(self, layout=self.layered, layered=None)
 
     @property
     def channels(self) -> int:

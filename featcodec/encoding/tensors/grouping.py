@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...align import layout as layouts
 from ...align.layout import Layout
 from ...container.model import ProfileEntry
 from ...elements import FLOATS
@@ -17,14 +16,14 @@ from ...request import Options, Quality
 from ...rules import Rules
 from ...tensors import Source, Tensor
 from ..layers import UNLIKE, evened
+from .accidents import without_accidents
+from .axes import Chosen, best_layouts
 from .axes import Judge as LayoutJudge
-from .axes import best_layouts
 from .cut import cut
 from .group import Group
 from .known import Known, as_known
 from .labels import has_parts, label_of, told_apart, trained_layouts
 from .lossless import LosslessGroup, lossless_group
-from .places import is_grid
 from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
 from .stated import align, is_stated, reading_of
@@ -68,7 +67,7 @@ def group_tensors(
     """
     metadata, rules = source.metadata or {}, Rules(options.rules)
     asked = {tensor.name: rules.of(tensor.name) for tensor in source.tensors}
-    aligned, exact, readings = _aligned(
+    aligned, exact, readings, layered = _aligned(
         source, options, lossless, judge, asked, entries, not training, known
     )
     names = {tensor.name for tensor in source.tensors}
@@ -97,8 +96,9 @@ def group_tensors(
         else:
             told = judge if joins is None or has_parts(alike, entries) else joins
             for group in _features(key, alike, metadata, None if training else told, pooled):
-                reading = readings[alike[0].of or alike[0].name]
-                groups.append(replace(group, reading=reading))
+                name = alike[0].of or alike[0].name
+                found = layered.get(name)
+                groups.append(replace(group, reading=readings[name], layered=found))
     order = {tensor.name: i for i, tensor in enumerate(tensors)}
     return sorted(groups, key=lambda group: order[group.names[0]])
 
@@ -112,30 +112,36 @@ def _aligned(
     entries: Sequence[ProfileEntry],
     swaps: bool,
     known: Known | None,
-) -> tuple[dict[str, tuple[str, Layout]], dict[str, str], dict[str, int]]:
-    """Return by name architecture and layout, why tensors are kept exactly, and why read so."""
+) -> tuple[dict[str, tuple[str, Layout]], dict[str, str], dict[str, int], dict[str, Layout]]:
+    """Return by name architecture and layout, why tensors are kept exactly, and why read so.
+
+    And the layouts of layers side by side that are not so in these.
+    """
     metadata = source.metadata or {}
     aligned: dict[str, tuple[str, Layout]] = {}
     exact: dict[str, str] = {}
+    layered: dict[str, Layout] = {}
     floats = [t for t in source.tensors if t.dtype in FLOATS and t.shape and min(t.shape)]
     readings = {tensor.name: reading_of(tensor, metadata, options) for tensor in floats}
     kept = {t.name for t in floats if _is_lossless(asked[t.name], lossless)}
     if len(kept) == len(floats):
-        return aligned, exact, readings
+        return aligned, exact, readings, layered
     aligned = {tensor.name: align(tensor, metadata, options) for tensor in floats}
     found = {name: layout for name, (_, layout) in aligned.items()}
     exact = side_tensors(floats, found, {*options.layouts, *Rules(options.rules).lossy_names()})
     exact |= dict.fromkeys(kept, ASKED)
     if judge is not None:
         features = [tensor for tensor in floats if tensor.name not in exact]
-        aligned |= _without_accidents(features, aligned, metadata, options)
+        aligned |= without_accidents(features, aligned, metadata, options)
         unstated = [tensor for tensor in features if not is_stated(tensor, metadata, options)]
         best = as_known(unstated, aligned, metadata, entries, known, _group)
         features = [tensor for tensor in features if tensor.name not in best]
-        best |= _by_bits(features, aligned, judge, metadata, options, entries, swaps)
+        chosen = _by_bits(features, aligned, judge, metadata, options, entries, swaps)
+        best |= {name: (aligned[name][0], each.layout) for name, each in chosen.items()}
+        layered = {name: each.layered for name, each in chosen.items() if each.layered}
         readings |= {name: 0 for name in best if best[name] != aligned[name]}
         aligned |= best
-    return aligned, exact, readings
+    return aligned, exact, readings, layered
 
 
 def _features(
@@ -208,31 +214,6 @@ def _bits(group: Callable[[list[Tensor]], Group], judge: Judge, tensors: list[Te
     return judge(group(tensors))
 
 
-def _without_accidents(
-    tensors: Sequence[Tensor],
-    aligned: Mapping[str, tuple[str, Layout]],
-    metadata: Mapping[str, str],
-    options: Options,
-) -> dict[str, tuple[str, Layout]]:
-    """Return architecture and layout of sequences that are as long as a grid, but lie on none.
-
-    A grid that somebody states is one.
-    """
-    alike: dict[tuple, list[Tensor]] = {}
-    for tensor in tensors:
-        asked = options.layouts.get(tensor.name, options.layouts.get("")) or ""
-        text = asked or layouts.stated(tensor.shape, metadata)
-        by_length = ":" not in text and "grid" not in metadata
-        if aligned[tensor.name][1].grid and by_length:
-            alike.setdefault((*aligned[tensor.name], tensor.shape[-1]), []).append(tensor)
-    return {
-        tensor.name: (architecture, Layout(layout.axes))
-        for (architecture, layout, _), same in alike.items()
-        if not is_grid(layout, same)
-        for tensor in same
-    }
-
-
 def _by_bits(
     tensors: Sequence[Tensor],
     aligned: Mapping[str, tuple[str, Layout]],
@@ -241,8 +222,8 @@ def _by_bits(
     options: Options,
     entries: Sequence[ProfileEntry],
     swaps: bool,
-) -> dict[str, tuple[str, Layout]]:
-    """Return architecture and layout of tensors by name, their axes those of the fewest bits."""
+) -> dict[str, Chosen]:
+    """Return the layouts of tensors by name, their axes those of the fewest bits."""
 
     def bits(judge: Judge, layout: Layout, some: Sequence[Tensor]) -> float:
         architecture = aligned[some[0].name][0]
@@ -270,10 +251,7 @@ def _by_bits(
     }
     written = judge.written if isinstance(judge, Judges) else None
     judges = LayoutJudge(partial(bits, judge), written and partial(bits, written))
-    found = best_layouts(
-        tensors, inferred, stated, judges, uneven, not options.pool, trained, swaps
-    )
-    return {name: (aligned[name][0], layout) for name, layout in found.items()}
+    return best_layouts(tensors, inferred, stated, judges, uneven, not options.pool, trained, swaps)
 
 
 def _values(tensors: Sequence[Tensor]) -> int:

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from ...align.layout import Layout
 from ...align.numbers import elements_of, unsigned
 from ...align.reduced import ReducedElements
+from ...container.cuts import Along
 from ...elements import BITS
 from ...tensors import Tensor
 from .group import Group
@@ -31,6 +32,8 @@ class LosslessGroup:
     reasons: Sequence[str] = ()  # for which floating tensors are in it, though loss is allowed
     reduced: ReducedElements | None = None  # what is left without repeated rows
     rounded: Callable[[np.ndarray], np.ndarray] | None = None  # elements, before they are coded
+    parts: Sequence[Tensor] = ()  # of tensors that are cut so, by name
+    cuts: Mapping[str, tuple[Along, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, group: Group) -> "LosslessGroup":
@@ -93,6 +96,8 @@ def lossless_group(tensors: list[Tensor], reasons: Sequence[str]) -> LosslessGro
     kind = unsigned(tensors[0].dtype)
 
     def read(i: int) -> np.ndarray:
+        if tensors[i].where:
+            return np.ascontiguousarray(tensors[i].array()).reshape(-1).view(kind)
         return tensors[i].read().reshape(-1).view(kind)
 
     bits = BITS[tensors[0].dtype]

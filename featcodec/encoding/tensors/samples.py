@@ -64,11 +64,13 @@ class Samples:
         modes, repeated = _modes(np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1))
         constant = [channel for channel, _ in self.group.constants]
         self.modes[np.delete(np.arange(self.channels), constant)] = modes
-        if self.group.slices is not None:  # what is frequent stays as it is
-            arrays = self._varying(self.group)
-        some = np.concatenate([a.ravel() for a in arrays])
         whole = not (self.glance and self.group.values > GLANCED)
+        # Bounds are of values as they are, and what is frequent stays as it is: what is massive
+        # might be none beside a tensor that is divided by a small gain.
+        some = np.concatenate([a.ravel() for a in arrays])
         self.stats = stats_of(self.group, some, whole)
+        if self.group.slices is not None:
+            some = np.concatenate([a.ravel() for a in self._varying(self.group)])
         if not self.stats.moderate:
             self.group = replace(self.group, wide=True)
             some = some.astype(np.float64)

@@ -17,6 +17,12 @@ def is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> 
     return bool(asked or layouts.stated(tensor.shape, metadata))
 
 
+def has_stated_grid(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
+    """Return whether somebody says on what grid the tokens of a tensor lie."""
+    asked = options.layouts.get(tensor.name, options.layouts.get("")) or ""
+    return "grid" in metadata or ":" in (asked or layouts.stated(tensor.shape, metadata))
+
+
 def reading_of(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> int:
     """Return why a tensor is read as it is: the number of READINGS."""
     if options.layouts.get(tensor.name, options.layouts.get("")):
