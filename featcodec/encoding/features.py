@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import numpy as np
+
 from .. import limits
 from ..align.slices import SliceGains
 from ..coding.profile import Profile
@@ -22,8 +24,9 @@ from .choosing import Chooser
 from .exact_groups import write_exact
 from .familiar import Familiar
 from .group_writer import GroupWriter
+from .levels import Levels, levels_for, write_levels
 from .lossless import surely_less
-from .measured import Measured
+from .measured import Measured, snrs_of
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals
@@ -155,6 +158,9 @@ class FeatureEncoder:
                 best, least = way, cost(header)
             return better
 
+        levels = self._levels(samples, snr, least[1])
+        if levels is not None:
+            smaller(partial(self._by_levels, samples, levels))
         rival = chooser.rival(choice, 8 * least[1])
         if rival is not None:
             smaller(partial(self._reaching, samples, rival, snr))
@@ -276,6 +282,21 @@ class FeatureEncoder:
             self.kept = Kept(samples.group, last, attempts.measured, written.each)
         if header is not None and attempts.found is not None:
             self.measured.append((header, attempts.found))
+        return header
+
+    def _levels(self, samples: Samples, snr: float, most: float) -> Levels | None:
+        """Return the levels at an SNR, where a group may take fewer than `most` bytes by them."""
+        if self.options.transform != "auto" or self.profile is not None:
+            return None
+        return levels_for(samples, snr, most)
+
+    def _by_levels(self, samples: Samples, levels: Levels) -> GroupHeader:
+        """Write a group by levels that reach the SNR."""
+        header, found = write_levels(self.writer, samples, levels)
+        self.measured.append((header, found))
+        self.lowest = math.inf
+        if not self.options.pool and found.slices[0].size > 1:
+            self.lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf))
         return header
 
     def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:

@@ -1,0 +1,141 @@
+"""Groups at an SNR whose elements become one of few, and are coded as they are then (SPEC §5).
+
+Exact coding knows the neighbours of an element across a whole map and rows that repeat, and takes
+hardly any side information. So maps of probabilities and other values of which few carry the
+variance take fewer bytes than by any transform, as long as few elements are left.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..align.numbers import STORED, from_float, to_float, unsigned
+from ..container.group import GroupHeader
+from ..container.writer import Writer
+from ..entropy import bin_choice
+from . import tuning
+from .lossless import write_lossless
+from .measured import Measured, measured_elements
+from .reached import decibels
+from .tensors.group import Group
+from .tensors.lossless import LosslessGroup, likely_layouts
+from .tensors.samples import Samples
+
+ROUNDINGS = (0.5, 0.4, 1 / 3)  # of a step: from there on a value falls to the level further out
+MOST = 256  # levels
+MANTISSA = 8  # bits of a level: more cost more than they bring it near to the mean of its values
+ZERO = 1 / 32  # of a step: so close to it a level is zero
+FINEST, COARSEST, HALVINGS = 2.0**-12, 2.0**6, 24  # of the deviation, steps that are tried
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Rounds elements to the level of the cell that they lie in."""
+
+    dtype: str
+    edges: np.ndarray  # between cells, float64, ascending
+    elements: np.ndarray  # of the cells, unsigned integers
+
+    def of(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the levels (n,) of elements, unsigned integers both."""
+        values = to_float(numbers.view(STORED[self.dtype]), self.dtype)
+        return self.elements[np.searchsorted(self.edges, values, side="right")]
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """The values of a group in order, of which the error of any cells follows at once."""
+
+    dtype: str
+    values: np.ndarray  # float64, ascending
+    sums: np.ndarray  # of values, and of their squares: (2, n + 1), of all below
+
+    @classmethod
+    def of(cls, dtype: str, values: np.ndarray) -> "Ordered":
+        values = np.sort(values.astype(np.float64))
+        powers = np.stack([values, values * values])
+        sums = np.concatenate([np.zeros((2, 1)), powers.cumsum(axis=1)], axis=1)
+        return cls(dtype, values, sums)
+
+    def levels(self, step: float, rounding: float) -> tuple[Levels, float] | None:
+        """Return the levels of cells of a width about the median, and the squared error.
+
+        The cell in the middle is wider, and cells without values are none. None for too many.
+        """
+        centre = self.values[len(self.values) // 2]
+        below, above = centre - self.values[0], self.values[-1] - centre
+        down, up = (int(distance / step + rounding) for distance in (below, above))
+        if down + up >= MOST:
+            return None
+        outwards = np.concatenate([-np.arange(down, 0, -1) + rounding, np.arange(up) + 1 - rounding])
+        edges = centre + step * outwards
+        places = np.concatenate([[0], np.searchsorted(self.values, edges), [len(self.values)]])
+        counts, (sums, squares) = np.diff(places), np.diff(self.sums[:, places])
+        taken = np.flatnonzero(counts)
+        means = sums[taken] / counts[taken]
+        fraction, octave = np.frexp(np.where(np.abs(means) < ZERO * step, 0.0, means))
+        wanted = np.ldexp(np.rint(np.ldexp(fraction, MANTISSA)), octave - MANTISSA)
+        elements = from_float(wanted, self.dtype)
+        found = to_float(elements, self.dtype).astype(np.float64)
+        errors = squares[taken] - 2 * found * sums[taken] + counts[taken] * found * found
+        known = Levels(self.dtype, edges[taken[1:] - 1], elements.view(unsigned(self.dtype)))
+        return known, float(errors.sum())
+
+    def within(self, error: float, rounding: float) -> Levels | None:
+        """Return the levels of the widest cells found that leave a squared error at most."""
+        deviation = float(self.values.std())
+        low, high, best = FINEST * deviation, COARSEST * deviation, None
+        for _ in range(HALVINGS):
+            step = float(np.sqrt(low * high))
+            found = self.levels(step, rounding)
+            if found is None or found[1] <= error:
+                low, best = step, found
+            else:
+                high = step
+        return None if best is None else best[0]
+
+
+def levels_for(samples: Samples, snr: float, most: float) -> Levels | None:
+    """Return the levels at which a group has an SNR in dB, where `most` bytes are hardly fewer."""
+    group = samples.group
+    if not _serves(samples):
+        return None
+    flat = [np.asarray(group.tensor(i)).reshape(-1) for i in range(len(group.shapes))]
+    stored = np.concatenate(flat)
+    values = to_float(stored, group.dtype)
+    if not np.isfinite(values).all():
+        return None
+    ordered = Ordered.of(group.dtype, values)
+    error = len(values) * float(ordered.values.var()) / 10 ** (snr / 10)
+    numbers, rasters = stored.view(unsigned(group.dtype)), LosslessGroup.of(group).rasters
+    best, least = None, max(8 * most * tuning.NEAR_FEW, tuning.FEW_BITS)
+    for rounding in ROUNDINGS:
+        levels = ordered.within(error, rounding)
+        if levels is None:
+            continue
+        chosen = bin_choice.choose_bins(levels.of(numbers), True, rasters)
+        if chosen is not None and chosen.bits < least:
+            best, least = levels, chosen.bits
+    return best
+
+
+def _serves(samples: Samples) -> bool:
+    """Return whether values of a group are few, plain, and of these few carry the variance."""
+    group = samples.group
+    kept = samples.stats.cut or group.gains or group.slices or group.truncated
+    few = group.values <= tuning.WRITTEN_VALUES and group.values == group.present
+    return few and not kept and samples.concentrated and samples.search.thorough
+
+
+def write_levels(
+    writer: Writer, samples: Samples, levels: Levels
+) -> tuple[GroupHeader, Measured]:
+    """Write a group by its levels; return its header, and what its slices have."""
+    group = samples.group
+    exact, ranks = LosslessGroup.of(group), {len(shape) for shape in group.shapes}
+    exact = replace(exact, layouts=likely_layouts(ranks) or exact.layouts, rounded=levels.of)
+    header = write_lossless(writer, exact)
+    found = measured_elements(group, levels.of)
+    count, total, squares, noise = found.slices.sum(axis=(1, 2))
+    snr = decibels(squares - total**2 / count, noise)
+    return replace(header, snr_db=float(snr), max_error=np.nan), found
