@@ -160,7 +160,7 @@ class FeatureEncoder:
 
         levels = self._levels(samples, snr, least[1])
         if levels is not None:
-            smaller(partial(self._by_levels, samples, levels))
+            smaller(partial(self._by_levels, samples, levels, snr))
         rival = chooser.rival(choice, 8 * least[1])
         if rival is not None:
             smaller(partial(self._reaching, samples, rival, snr))
@@ -290,9 +290,9 @@ class FeatureEncoder:
             return None
         return levels_for(samples, snr, most)
 
-    def _by_levels(self, samples: Samples, levels: Levels) -> GroupHeader:
+    def _by_levels(self, samples: Samples, levels: Levels, snr: float) -> GroupHeader:
         """Write a group by levels that reach the SNR."""
-        header, found = write_levels(self.writer, samples, levels)
+        header, found = write_levels(self.writer, samples, levels, snr)
         self.measured.append((header, found))
         self.lowest = math.inf
         if not self.options.pool and found.slices[0].size > 1:

@@ -14,10 +14,10 @@ from ..container.group import GroupHeader
 from ..container.writer import Writer
 from ..entropy import bin_choice
 from . import tuning
+from .brief import stated_snr
 from .lossless import write_lossless
 from .measured import Measured, measured_elements
 from .reached import decibels
-from .tensors.group import Group
 from .tensors.lossless import LosslessGroup, likely_layouts
 from .tensors.samples import Samples
 
@@ -67,7 +67,9 @@ class Ordered:
         down, up = (int(distance / step + rounding) for distance in (below, above))
         if down + up >= MOST:
             return None
-        outwards = np.concatenate([-np.arange(down, 0, -1) + rounding, np.arange(up) + 1 - rounding])
+        outwards = np.concatenate(
+            [-np.arange(down, 0, -1) + rounding, np.arange(up) + 1 - rounding]
+        )
         edges = centre + step * outwards
         places = np.concatenate([[0], np.searchsorted(self.values, edges), [len(self.values)]])
         counts, (sums, squares) = np.diff(places), np.diff(self.sums[:, places])
@@ -128,14 +130,17 @@ def _serves(samples: Samples) -> bool:
 
 
 def write_levels(
-    writer: Writer, samples: Samples, levels: Levels
+    writer: Writer, samples: Samples, levels: Levels, asked: float
 ) -> tuple[GroupHeader, Measured]:
-    """Write a group by its levels; return its header, and what its slices have."""
+    """Write a group by its levels; return its header, and what its slices have.
+
+    The levels reach the SNR that is `asked` for, in dB.
+    """
     group = samples.group
     exact, ranks = LosslessGroup.of(group), {len(shape) for shape in group.shapes}
     exact = replace(exact, layouts=likely_layouts(ranks) or exact.layouts, rounded=levels.of)
     header = write_lossless(writer, exact)
     found = measured_elements(group, levels.of)
     count, total, squares, noise = found.slices.sum(axis=(1, 2))
-    snr = decibels(squares - total**2 / count, noise)
-    return replace(header, snr_db=float(snr), max_error=np.nan), found
+    reached = stated_snr(float(decibels(squares - total**2 / count, noise)), asked)
+    return replace(header, snr_db=reached, max_error=np.nan), found
