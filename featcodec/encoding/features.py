@@ -28,7 +28,7 @@ from .levels import Levels, levels_for, write_levels
 from .lossless import surely_less
 from .measured import Measured, snrs_of
 from .network import as_tokens
-from .rate_control.slices import BELOW, SliceControl
+from .rate_control.slices import AIM, BELOW, SliceControl
 from .reached import Signals
 from .row_group import Distortion
 from .rungs import rungs
@@ -41,6 +41,8 @@ from .tensors.sums import sane
 from .without_repeats import size_of, without_repeats
 from .workers import Workers
 
+LEVELED = 3  # times that levels are sought, ever finer, until no slice has too little
+MORE = 1.25  # times what a slice lacks
 Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
 
 
@@ -158,15 +160,24 @@ class FeatureEncoder:
                 best, least = way, cost(header)
             return better
 
-        levels = self._levels(samples, snr, least[1])
-        if levels is not None:
-            smaller(partial(self._by_levels, samples, levels, snr))
         rival = chooser.rival(choice, 8 * least[1])
         if rival is not None:
             smaller(partial(self._reaching, samples, rival, snr))
         for other in chooser.others(choice):
             smaller(partial(self._at_snr, samples, other, snr))
         ladder, tries = rungs(samples, choice, snr, header, *least)
+        by_models = least
+        wanted = snr
+        for _ in range(LEVELED):
+            lowest = math.inf
+            for levels in self._levels(samples, wanted, least[1]):
+                smaller(partial(self._by_levels, samples, levels, snr))
+                lowest = min(lowest, self.lowest)
+            if lowest >= snr - BELOW:
+                break
+            wanted += MORE * (snr - BELOW - lowest) + AIM
+        if not least[0] and least[1] < tuning.FAR_LESS * by_models[1]:
+            ladder = ()
         for more in ladder:
             most = math.inf if least[0] else tuning.RUNG_BITS * 8 * least[1]
             if (another := chooser.higher(more, most)) is None:
@@ -284,10 +295,10 @@ class FeatureEncoder:
             self.measured.append((header, attempts.found))
         return header
 
-    def _levels(self, samples: Samples, snr: float, most: float) -> Levels | None:
-        """Return the levels at an SNR, where a group may take fewer than `most` bytes by them."""
+    def _levels(self, samples: Samples, snr: float, most: float) -> list[Levels]:
+        """Return the levels at an SNR by which a group may take fewer than `most` bytes."""
         if self.options.transform != "auto" or self.profile is not None:
-            return None
+            return []
         return levels_for(samples, snr, most)
 
     def _by_levels(self, samples: Samples, levels: Levels, snr: float) -> GroupHeader:

@@ -5,6 +5,7 @@ hardly any side information. So maps of probabilities and other values of which 
 variance take fewer bytes than by any transform, as long as few elements are left.
 """
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,9 +19,14 @@ from .brief import stated_snr
 from .lossless import write_lossless
 from .measured import Measured, measured_elements
 from .reached import decibels
+from .tensors.group import Group
 from .tensors.lossless import LosslessGroup, likely_layouts
 from .tensors.samples import Samples
 
+PARTS = (1.0, 0.5, 0.25)  # of the error that the SNR leaves
+MOST_VALUES = 1 << 21  # of a group; of larger ones than others are written, few bits are left
+TRIED = 2  # are written
+SEED = 5
 ROUNDINGS = (0.5, 0.4, 1 / 3)  # of a step: from there on a value falls to the level further out
 MOST = 256  # levels
 MANTISSA = 8  # bits of a level: more cost more than they bring it near to the mean of its values
@@ -97,35 +103,55 @@ class Ordered:
         return None if best is None else best[0]
 
 
-def levels_for(samples: Samples, snr: float, most: float) -> Levels | None:
-    """Return the levels at which a group has an SNR in dB, where `most` bytes are hardly fewer."""
+def levels_for(samples: Samples, snr: float, most: float) -> list[Levels]:
+    """Return the likeliest levels for an SNR in dB, where they may take fewer than `most` bytes."""
     group = samples.group
-    if not _serves(samples):
-        return None
-    flat = [np.asarray(group.tensor(i)).reshape(-1) for i in range(len(group.shapes))]
-    stored = np.concatenate(flat)
+    small = group.values <= tuning.WRITTEN_VALUES or 8 * most < tuning.SCARCE * group.values
+    if not (small and _serves(samples)):
+        return []
+    stored = np.concatenate([_flat(group, i) for i in range(len(group.shapes))])
     values = to_float(stored, group.dtype)
     if not np.isfinite(values).all():
-        return None
+        return []
     ordered = Ordered.of(group.dtype, values)
     error = len(values) * float(ordered.values.var()) / 10 ** (snr / 10)
     numbers, rasters = stored.view(unsigned(group.dtype)), LosslessGroup.of(group).rasters
-    best, least = None, max(8 * most * tuning.NEAR_FEW, tuning.FEW_BITS)
-    for rounding in ROUNDINGS:
-        levels = ordered.within(error, rounding)
-        if levels is None:
+    bits: dict[bytes, float] = {}
+    found: dict[bytes, Levels] = {}
+    # Of two levels, those that leave less error may have smoother borders between them.
+    for rounding, part in itertools.product(ROUNDINGS, PARTS):
+        levels = ordered.within(error * part, rounding)
+        if levels is None or (key := levels.edges.tobytes()) in bits:
             continue
-        chosen = bin_choice.choose_bins(levels.of(numbers), True, rasters)
-        if chosen is not None and chosen.bits < least:
-            best, least = levels, chosen.bits
-    return best
+        rounded = levels.of(numbers)
+        chosen = bin_choice.choose_bins(rounded, True, rasters)
+        share = min(_new(rounded, group, columns) for columns in (False, True))
+        bits[key] = np.inf if chosen is None else chosen.bits * share
+        found[key] = levels
+    least = max(8 * most * tuning.NEAR_FEW, tuning.FEW_BITS)
+    return [found[key] for key in sorted(bits, key=bits.__getitem__)[:TRIED] if bits[key] < least]
+
+
+def _flat(group: Group, i: int) -> np.ndarray:
+    return np.asarray(group.tensor(i)).reshape(-1)
+
+
+def _new(numbers: np.ndarray, group: Group, columns: bool) -> float:
+    """Return the share of rows, or columns of maps, that are none of those before, about."""
+    shape = group.shapes[0]
+    if len(group.shapes) > 1 or len(shape) < 2:
+        return 1.0
+    rows = numbers.reshape(-1, shape[-1])
+    rows = rows.T if columns else rows
+    weights = np.random.default_rng(SEED).integers(1 << 62, size=rows.shape[1], dtype=np.uint64)
+    return len(np.unique(rows.astype(np.uint64) @ weights)) / len(rows)
 
 
 def _serves(samples: Samples) -> bool:
     """Return whether values of a group are few, plain, and of these few carry the variance."""
     group = samples.group
     kept = samples.stats.cut or group.gains or group.slices or group.truncated
-    few = group.values <= tuning.WRITTEN_VALUES and group.values == group.present
+    few = group.values <= MOST_VALUES and group.values == group.present
     return few and not kept and samples.concentrated and samples.search.thorough
 
 
