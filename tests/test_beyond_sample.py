@@ -267,7 +267,7 @@ def decodes(dump: Dump, packed: bytes | None = None) -> None:
 
 
 @given(dump=dumps())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_what_encodes_decodes(dump: Dump) -> None:
     decodes(dump)
 

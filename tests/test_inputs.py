@@ -418,6 +418,20 @@ def test_values_that_end_before_their_tensor_in_a_torch_file_are_not_read(tmp_pa
         Dump(path)
 
 
+@pytest.mark.parametrize("found", [b"x/data/0", b"PK\x03\x04"])
+def test_members_that_are_not_what_their_archive_lists_are_not_read(
+    tmp_path: Path, found: bytes
+) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.arange(24.0)}, path)
+    data = path.read_bytes()
+    at = data.rindex(found, 0, data.index(b"data/0") + 6)  # before the directory
+    path.write_bytes(data[:at] + b"?" + data[at + 1 :])  # torch takes it, with what was in memory
+    with pytest.raises(InvalidInput, match="is damaged"):
+        Dump(path)
+
+
 def test_what_torch_cannot_read_safely_is_not_read(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     for name, found in (

@@ -127,8 +127,7 @@ def test_layers_made_alike_have_one_scale() -> None:
     assert evened(group, apart=12).slices is None
 
 
-@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)], ids=["time first", "layers first"])
-@pytest.mark.parametrize("snr", [5.0, 10.0])
+@pytest.mark.parametrize(("snr", "axes"), [(5.0, (0, 1, 2)), (10.0, (1, 0, 2))])
 def test_states_of_unlike_scale_keep_their_quality_and_an_axis_of_one_tells_nothing(
     snr: float, axes: tuple[int, ...]
 ) -> None:

@@ -85,10 +85,9 @@ def test_a_profile_of_other_features_makes_no_file_larger(
 ) -> None:
     values = features(digits, task)
     turned = np.random.default_rng(0).permutation(values.reshape(-1)).reshape(values.shape)
-    for strange in (turned, values[..., ::-1] * 50 + 7):
-        for wanted in (5, 20):
-            without = len(fc.save({"x": strange}, snr=wanted))
-            assert len(fc.save({"x": strange}, snr=wanted, profile=profile)) <= without * 1.001 + 40
+    for strange, wanted in ((turned, 5), (values[..., ::-1] * 50 + 7, 20)):
+        without = len(fc.save({"x": strange}, snr=wanted))
+        assert len(fc.save({"x": strange}, snr=wanted, profile=profile)) <= without * 1.001 + 40
 
 
 @pytest.mark.parametrize("rate", [0.3, 1, 3, 8])

@@ -264,8 +264,8 @@ def test_less_of_the_output_is_lost_at_no_more_bytes(
 # ---- Training -----------------------------------------------------------------------------------
 
 
-def trained(gradients: np.ndarray, features: np.ndarray) -> Profile:
-    source = Arrays({"x": (features, "F32")}, {"layout": "NLD", "model": "m"})
+def trained(gradients: np.ndarray, features: np.ndarray, layout: str = "NLD") -> Profile:
+    source = Arrays({"x": (features, "F32")}, {"layout": layout, "model": "m"})
     found = Arrays({"x": (gradients, "F32")}, None)
     task = TaskGradients("of a test", lambda *_: ("gradients", found))
     return Profile.parse(Profile.pack(train([source], Options(), task)))
@@ -398,6 +398,27 @@ def test_bytes_at_a_loss_are_those_known_and_lie_between_them(
 def test_without_any_gradient_there_is_no_metric() -> None:
     values = features(1)
     assert [e.task for e in trained(np.zeros_like(values), values).entries] == [None]
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape"),
+    [
+        ("ND", (300, 16)),
+        ("NC", (300, 16)),
+        ("NLC", (90, 9, 16)),
+        ("NCL", (90, 16, 9)),
+        ("NCHW", (50, 16, 4, 5)),
+        ("NHWC", (50, 4, 5, 16)),
+        ("NTHWC", (30, 3, 4, 4, 16)),
+        ("NHLD", (30, 2, 9, 16)),
+    ],
+)
+def test_features_of_any_layout_have_a_metric(layout: str, shape: tuple[int, ...]) -> None:
+    values = rng(3).normal(size=shape).astype(np.float32)
+    gradients = rng(4).normal(size=shape).astype(np.float32)
+    gradients[..., shape[-1] // 4 :] *= 0.01  # the task sees a quarter of the last axis
+    profile = trained(gradients, values, layout)
+    assert [e.task is None for e in profile.entries] == [True, False]  # a plain one, and it
 
 
 def test_a_metric_that_saves_nothing_is_left_out() -> None:

@@ -1,6 +1,7 @@
 """Files of torch.save, read by torch itself: tensors and nothing else (weights only)."""
 
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -58,6 +59,8 @@ def _load(file: File) -> tuple[Any, int | None]:
 
     try:
         return load_weights(file.path)
+    except zipfile.BadZipFile as error:
+        raise InvalidInput(f"{file.name} is damaged: {str(error).rstrip('.')}") from None
     except Exception as error:  # torch raises whatever a malformed pickle leads to
         found = re.search(r"Unsupported \w+: \w+ [\w.]+|TorchScript", str(error))
         why = found[0] if found else re.split(r"\. |\n", str(error))[0]

@@ -59,6 +59,7 @@ def _records(path: str | os.PathLike[str]) -> Iterator[tuple[int, int]]:
     """Yield where in an archive the bytes of its members begin and end."""
     with Path(path).open("rb") as file, zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
+            archive.open(member).close()  # raises where the directory says other than the member
             file.seek(member.header_offset + LENGTHS)
             name, extra = struct.unpack("<HH", file.read(4))
             begin = member.header_offset + LENGTHS + 4 + name + extra

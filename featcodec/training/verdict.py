@@ -23,7 +23,7 @@ TASK_SNRS = (10.0, 14.0, 18.0)  # dB, at which bits are compared
 SNRS = (4.0, 8.0, 12.0, 17.0, 23.0, 30.0)  # dB, between which bits without the metric are known
 ONCE = 64.0  # bytes of a profile's hash and of a task SNR, which a file has once however long
 MOST_GRADIENTS = 1000  # that errors are judged by
-GRIDS = {1: "L", 2: "HW", 3: "THW"}  # axes by their number
+GRIDS = {0: "", 1: "L", 2: "HW", 3: "THW"}  # axes by their number
 
 Points = Sequence[tuple[float, float]]  # what is lost, and bytes
 

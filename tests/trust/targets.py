@@ -306,7 +306,11 @@ class Dumps(Target):
                 kinds = {name: (s.get_dtype(), tuple(s.get_shape())) for name, s in slices.items()}
                 plain = {n: k for n, k in kinds.items() if k[0] in ("F16", "F32", "F64", "I64")}
                 return {n: (*k, file.get_tensor(n).tobytes()) for n, k in plain.items()}
-        except (SafetensorError, OSError):
+        except (
+            SafetensorError,
+            OSError,
+            ValueError,
+        ):  # the last of numpy, for shapes it cannot hold
             return {}
 
 
