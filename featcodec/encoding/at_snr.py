@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..align.slices import SliceGains
 from ..container.group import GroupHeader
 from . import rounding, tuning
+from .brief import stated_snr
 from .choice import Choice
 from .first_step import first_step
 from .group_writer import GroupWriter, Written
@@ -75,7 +76,7 @@ class SnrWriter:
             if kept is None or cost <= kept[0]:
                 kept, begun = (cost, at, gains, lowest), (self.measured, written.before)
             if following is None and kept[1] is at and kept[2] is gains:
-                return self.signals.stated(written)
+                return self._stated(written)
             self.row_groups.writer.rewind(mark)
         if kept is None:
             return None
@@ -85,7 +86,14 @@ class SnrWriter:
             self.even.lowest = lowest
         written = self._written(at)
         self.last, self.found = (at, written), written.found
-        return self.signals.stated(written) if self.signals.reached(written) >= self.snr else None
+        return self._stated(written) if self.signals.reached(written) >= self.snr else None
+
+    def _stated(self, written: Written) -> GroupHeader:
+        """Return the header with what it states of quality."""
+        header = self.signals.stated(written)
+        if header.task_snr is not None:
+            return replace(header, task_snr=stated_snr(header.task_snr, self.snr))
+        return replace(header, snr_db=stated_snr(header.snr_db, self.snr))
 
     def _written(self, choice: Choice) -> Written:
         return self.row_groups.write(choice, self.measured, budget=self.budget, slices=self.slices)

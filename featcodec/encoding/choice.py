@@ -78,6 +78,15 @@ class Choice:
         return modes.MODES[self.transform].of_task
 
     @property
+    def tolerant(self) -> bool:
+        """Whether bounds, deviation and step may be off in their last digits.
+
+        No bound on the error depends on them, nor a saturation value, and nothing lies beyond.
+        """
+        exactly = self.quantiser.on_saturation or self.picture is not None or self.stats.cut
+        return self.compute_dtype == "float32" and not exactly
+
+    @property
     def of_layers(self) -> bool:
         """Whether it has a KLT across layers."""
         return modes.MODES[self.transform].of_layers

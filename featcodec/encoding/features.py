@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import numpy as np
+
 from .. import limits
 from ..align.slices import SliceGains
 from ..coding.profile import Profile
@@ -20,11 +22,13 @@ from .bounded.refined import refined_choice, refined_group
 from .bounded.within import write_within
 from .choice import Choice
 from .choosing import Chooser
+from .contest import Contest
 from .exact_groups import write_exact
 from .familiar import Familiar
 from .group_writer import GroupWriter, Kept
+from .levels import Levels, levels_for, write_levels
 from .lossless import surely_less
-from .measured import Measured
+from .measured import Measured, snrs_of
 from .network import as_tokens
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals
@@ -37,8 +41,6 @@ from .tensors.samples import Samples
 from .tensors.sums import sane
 from .without_repeats import size_of, without_repeats
 from .workers import Workers
-
-Way = Callable[[], GroupHeader | None]  # writes a group; None where it does not reach the SNR
 
 
 @dataclass
@@ -132,49 +134,36 @@ class FeatureEncoder:
         Few symbols reach an SNR in leaps: one further may take no more of them. The search ends
         after some in a row that were no smaller; those that look far larger count twice, unwritten.
         """
-        samples, mark = chooser.samples, self.writer.mark()
-
-        def cost(header: GroupHeader | None) -> tuple[bool, float]:
-            """Whether some slice has too little, and the size; what missed the SNR is the worst."""
-            if header is None:
-                return True, math.inf
-            return self.lowest < snr - BELOW, size_of(self.writer, mark[0], header)
-
-        way: Way = partial(self._reaching, samples, choice, snr)
-        header, best, missed = way(), way, 0
+        samples = chooser.samples
+        contest = Contest(self.writer, snr, lambda: self.lowest)
+        contest.enter(partial(self._reaching, samples, choice, snr))
         if not self.further:
-            return header
-        least = cost(header)
-
-        def smaller(another: Way) -> bool:
-            """Write the group another way; return whether that is the best so far."""
-            nonlocal way, header, best, least
-            self.writer.rewind(mark)
-            way, header = another, another()
-            if better := cost(header) < least:
-                best, least = way, cost(header)
-            return better
-
-        rival = chooser.rival(choice, 8 * least[1])
+            return contest.header
+        rival = chooser.rival(choice, 8 * contest.least[1])
         if rival is not None:
-            smaller(partial(self._reaching, samples, rival, snr))
+            contest.enter(partial(self._reaching, samples, rival, snr))
         for other in chooser.others(choice):
-            smaller(partial(self._at_snr, samples, other, snr))
-        ladder, tries = rungs(samples, choice, snr, header, *least)
+            contest.enter(partial(self._at_snr, samples, other, snr))
+        by_models, missed = contest.least, 0
+        ladder, tries = rungs(samples, choice, snr, contest.header, *by_models)
+        if self.options.transform == "auto" and self.profile is None:
+            contest.enter_levels(
+                partial(levels_for, samples), partial(partial, self._by_levels, samples, snr)
+            )
+        if not contest.least[0] and contest.least[1] < tuning.FAR_LESS * by_models[1]:
+            ladder = ()
         for more in ladder:
-            most = math.inf if least[0] else tuning.RUNG_BITS * 8 * least[1]
+            short, least = contest.least
+            most = math.inf if short else tuning.RUNG_BITS * 8 * least
             if (another := chooser.higher(more, most)) is None:
                 missed += 2
-            elif smaller(partial(self._at_snr, samples, another, more, least=snr)):
+            elif contest.enter(partial(self._at_snr, samples, another, more, least=snr)):
                 missed = 0
             else:
                 missed += 1
             if missed >= tries:
                 break
-        if best is way:
-            return header
-        self.writer.rewind(mark)
-        return best()
+        return contest.kept()
 
     def _for_task(self, group: Group, quality: Quality) -> GroupHeader:
         """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
@@ -276,6 +265,15 @@ class FeatureEncoder:
             self.kept = Kept(samples.group, last, attempts.measured, written.each)
         if header is not None and attempts.found is not None:
             self.measured.append((header, attempts.found))
+        return header
+
+    def _by_levels(self, samples: Samples, snr: float, levels: Levels) -> GroupHeader:
+        """Write a group by levels that reach the SNR."""
+        header, found = write_levels(self.writer, samples, levels, snr)
+        self.measured.append((header, found))
+        self.lowest = math.inf
+        if not self.options.pool and found.slices[0].size > 1:
+            self.lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf))
         return header
 
     def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:

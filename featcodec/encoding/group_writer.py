@@ -20,6 +20,7 @@ from ..container.writer import Writer
 from ..elements import BITS
 from ..entropy import integers
 from ..request import RowGroupSize
+from .brief import above, below, short
 from .choice import Choice, slabs_per_row_group
 from .measured import Comparing, Measured
 from .rate_control.fine_step import ErrorBudget, Foreseen, Spendable
@@ -31,7 +32,6 @@ from .workers import MOST_AHEAD, Workers
 
 MANY = 8  # row groups; of so many times as many, some are coded at once
 CORRECTIONS = 2  # of the last row groups, before all are coded again
-SPARED_BITS = 29  # of a double: what single precision lacks
 FINE_PER_LAMBDA_OCTAVE = 32  # of fine steps: so much more of it changes the error as much
 
 
@@ -211,17 +211,24 @@ class GroupWriter:
         if choice.uses_profile:
             assert self.profile is not None
             profile = self.writer.profile(self.profile.digest)
+        values, loose = choice.values, choice.tolerant
+        mean = short(values.mean, group.dtype)
+        lower, upper = values.lower, values.upper
+        if loose:
+            lower, upper = below(lower), above(upper)
+        if values.lower >= mean > lower:  # which says that no symbol is negative
+            lower = values.lower
         lossy = Lossy(
             architecture=group.architecture,
             layout=group.layout.axes,
             prefix=group.layout.prefix,
             grid=group.layout.grid,
-            lower=choice.values.lower,
-            upper=choice.values.upper,
+            lower=lower,
+            upper=upper,
             clipped=choice.stats.cut,
-            mean=short(choice.values.mean, group.dtype),
-            std=short(choice.values.std, group.dtype),
-            step=short(choice.quantiser.step, group.dtype),
+            mean=mean,
+            std=short(values.std, group.dtype, loose),
+            step=short(choice.quantiser.step, group.dtype, loose),
             step_scale=choice.quantiser.step_scale,
             clamp=choice.clamp,
             dependent=choice.quantiser.dependent,
@@ -246,17 +253,6 @@ class GroupWriter:
             group.dtype, grid.slabs, per, first, math.nan, math.nan, lossy, repeats
         )
         return header
-
-
-def short(value: float, dtype: str) -> float:
-    """Return a number of the header with the precision that a type is worth.
-
-    Truncated towards 0, so that no step grows: it may be what a bound on the error allows.
-    """
-    if BITS[dtype] > 32:
-        return value
-    bits = np.float64(value).view(np.int64) & ~np.int64((1 << SPARED_BITS) - 1)
-    return float(bits.view(np.float64)) or value
 
 
 def packed(gains: SliceGains) -> PackedGains:

@@ -1,19 +1,19 @@
 """What a group reaches where the user looks, measured on decoded values."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from ..align.numbers import to_float
+from ..align.numbers import to_float, unsigned
 from ..coding.from_header import grid_of, row_group_coder
 from ..coding.pieces import Blocks
 from ..coding.profile import Profile
 from ..coding.row_group import RowGroupCoder
 from ..compiled import loops
 from ..container.group import GroupHeader
-from ..container.lossy import Lossy
 from ..container.writer import Writer
 from .slices import Slices
 from .tensors.group import Group
@@ -110,6 +110,21 @@ def row_group(writer: Writer, header: GroupHeader, number: int) -> tuple[bytes, 
     return payload, number * per, min((number + 1) * per, header.slabs)
 
 
+def measured_elements(group: Group, rounded: Callable[[np.ndarray], np.ndarray]) -> Measured:
+    """Return what a group has whose elements, unsigned integers (n,), are rounded."""
+    grid, slices = group.grid(tuple(1 for _ in group.grids[0])), Slices.of(group)
+    comparing = Comparing(group.tensor, slices, Counted(), group.dtype, len(slices.of_channels))
+    found = comparing.nothing
+
+    def convert(stored: np.ndarray) -> np.ndarray:
+        numbers = np.ascontiguousarray(stored).view(unsigned(group.dtype))
+        return rounded(numbers.reshape(-1)).reshape(stored.shape).view(stored.dtype)
+
+    for boxes in grid.boxes(0, grid.slabs).values():
+        comparing.add(found, Blocks(grid.collect(boxes, group.tensor, convert), grid, boxes))
+    return found
+
+
 @dataclass(frozen=True)
 class Measuring:
     """Compares row groups, each a payload with its first and last slab, with their tensors."""
@@ -126,22 +141,35 @@ class Measuring:
         return found
 
 
+class Counted(NamedTuple):
+    """Which values count, and about what."""
+
+    constant: Sequence[int] = ()  # channels that do not count
+    lower: float = -math.inf  # bounds of what does
+    upper: float = math.inf
+    mean: float = 0.0
+
+
 @dataclass(frozen=True)
 class Comparing:
     """Compares decoded blocks of a group with its tensors."""
 
     tensor: Callable[[int], np.ndarray]
     slices: Slices
-    lossy: Lossy
+    counted: Counted
     dtype: str
     channels: int
 
     @classmethod
     def of(cls, group: Group, header: GroupHeader) -> "Comparing":
         """Return what compares the blocks of a group that a header is of."""
-        assert header.lossy is not None
-        slices = Slices.of(group)
-        return cls(group.tensor, slices, header.lossy, header.dtype, len(slices.of_channels))
+        lossy, slices = header.lossy, Slices.of(group)
+        assert lossy is not None
+        constant = [channel for channel, _ in lossy.constants]
+        # With gains, bounds are of divided values.
+        bounds = (-math.inf, math.inf) if lossy.gains else (lossy.lower, lossy.upper)
+        counted = Counted(constant, *bounds, lossy.mean)
+        return cls(group.tensor, slices, counted, header.dtype, len(slices.of_channels))
 
     @property
     def nothing(self) -> Measured:
@@ -161,15 +189,13 @@ class Comparing:
         self, found: Measured, samples: np.ndarray, stored: np.ndarray, decoded: np.ndarray
     ) -> None:
         """Take in elements (channels, points, blocks) of blocks of some samples."""
-        lossy, (x, y) = self.lossy, (to_float(a, self.dtype) for a in (stored, decoded))
+        known, (x, y) = self.counted, (to_float(a, self.dtype) for a in (stored, decoded))
         counted = np.ones(len(x), bool)
-        counted[[channel for channel, _ in lossy.constants]] = False
-        # With gains, bounds are of divided values.
-        bounds = (-math.inf, math.inf) if lossy.gains else (lossy.lower, lossy.upper)
+        counted[list(known.constant)] = False
         compiled = loops("featcodec.encoding.compiled_measured", x.size * SAVED)
         # NumPy adds up what lies side by side in pairs.
         summed = compiled.sums if compiled and x.shape[-1] > 1 else sums
-        each, rows = summed(x, y, counted, *bounds, lossy.mean)
+        each, rows = summed(x, y, counted, known.lower, known.upper, known.mean)
         found.add_rows(*rows)
         for i, values in enumerate(each):
             found.channels[i] += values.sum(axis=1)

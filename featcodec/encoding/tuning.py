@@ -25,6 +25,7 @@ LEAST_BITS = 1 << 11  # of so few, none are worth the time
 RUNGS = (0.25, 0.5, 1.0, 1.5, 2.0, 2.5, *map(float, range(3, 16)), 20.0, 27.0, 35.0, 40.0, 45.0)
 RUNGS_TRIED = 3
 RUNG_BITS = 1.25
+FAR_LESS = 0.6  # of the bytes by models: where levels take less, no higher SNR is tried
 # dB more that all of a group may have in place of gains of its slices, and of the estimate without
 # gains: from where on that is tried. Of a KV cache at 5 dB gains cost three times the bits.
 SLICE_RUNGS = (0.25, 1.0, 2.0, 3.5, 5.0, 7.0)

@@ -24,17 +24,19 @@ def without_repeats(
     """Write a group without repeated rows, or whole when that is smaller."""
     mark = writer.mark()
     header = reduced()
-    if header.repeats is None:
+    rounded = header.lossy is None and not header.exact  # which finds repeated rows of its own
+    if header.repeats is None and not rounded:
         return header
-    size = size_of(writer, mark[0], header)
-    listed = Builder()
-    header.repeats.pack(listed)
-    again = rows.values / rows.kept_values - 1
-    fits = rows.values <= header.row_groups * limits.ROW_GROUP_VALUES
-    fits &= rows.count <= header.row_groups * limits.REPEAT_ROWS
-    exact = header.repeats.constants and len(listed) < size * EXACT_COST + EXACT_BYTES
-    if fits and (exact or (size - len(listed)) * again * LEAST_COST > len(listed)):
-        return header
+    size, fits = size_of(writer, mark[0], header), True
+    if header.repeats is not None and not rounded:
+        listed = Builder()
+        header.repeats.pack(listed)
+        again = rows.values / rows.kept_values - 1
+        fits = rows.values <= header.row_groups * limits.ROW_GROUP_VALUES
+        fits &= rows.count <= header.row_groups * limits.REPEAT_ROWS
+        exact = header.repeats.constants and len(listed) < size * EXACT_COST + EXACT_BYTES
+        if fits and (exact or (size - len(listed)) * again * LEAST_COST > len(listed)):
+            return header
     writer.rewind(mark)
     other = whole()
     if not fits or size_of(writer, mark[0], other) <= size:

@@ -38,7 +38,8 @@ class Worst:
         for group, header in zip(groups, headers, strict=True):
             quality = GroupQuality(group.reading if isinstance(group, Group) else 0)
             lossy = header.lossy
-            if isinstance(group, Group) and lossy and not (header.exact or lossy.neural):
+            plain = lossy is not None and not (header.exact or lossy.neural)
+            if isinstance(group, Group) and (plain or self._known(header) is not None):
                 quality = self._of(group, header, len(found))
             found.append(quality)
         for number, place in self.first.items():
@@ -48,12 +49,11 @@ class Worst:
         return found
 
     def _of(self, group: Group, header: GroupHeader, place: int) -> GroupQuality:
-        assert header.lossy is not None
-        slices = Slices.of(group)
-        found = next((mine for of, mine in self.known if of is header), None)
+        slices, found = Slices.of(group), self._known(header)
         if found is None:
             found = measured(self.writer, group, header, self.profile, self.workers)
-        for number, sums in self._sums(group, slices, found, header.lossy.mean):
+        pivot = 0.0 if header.lossy is None else header.lossy.mean
+        for number, sums in self._sums(group, slices, found, pivot):
             self.tensors[number] = self.tensors.get(number, 0) + sums
             self.first.setdefault(number, place)
         return GroupQuality(
@@ -62,6 +62,9 @@ class Worst:
             channels=known(found.tenth_of_channels),
             rows=known(found.tenth_of_rows),
         )
+
+    def _known(self, header: GroupHeader) -> Measured | None:
+        return next((mine for of, mine in self.known if of is header), None)
 
     def _sums(
         self, group: Group, slices: Slices, found: Measured, pivot: float

@@ -103,11 +103,11 @@ def lossless_group(tensors: list[Tensor], reasons: Sequence[str]) -> LosslessGro
     bits = BITS[tensors[0].dtype]
     sizes = [math.prod(t.shape) * bits // 8 // kind.itemsize for t in tensors]
     names, shapes = [t.name for t in tensors], [t.shape for t in tensors]
-    rasters, layouts = _rasters(shapes), _layouts({len(shape) for shape in shapes})
+    rasters, layouts = _rasters(shapes), likely_layouts({len(shape) for shape in shapes})
     return LosslessGroup(tensors[0].dtype, names, sizes, rasters, read, shapes, layouts, reasons)
 
 
-def _layouts(ranks: set[int]) -> list[Layout]:
+def likely_layouts(ranks: set[int]) -> list[Layout]:
     """Return layouts of tensors of which nothing is known: rows lie along one of the last axes."""
     rank = max(ranks)
     if len(ranks) > 1 or rank < 2:

@@ -1,0 +1,172 @@
+"""Groups at an SNR whose elements become one of few, and are coded as they are then (SPEC §5).
+
+Exact coding knows the neighbours of an element across a whole map and rows that repeat, and takes
+hardly any side information. So maps of probabilities and other values of which few carry the
+variance take fewer bytes than by any transform, as long as few elements are left.
+"""
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..align.numbers import STORED, from_float, to_float, unsigned
+from ..container.group import GroupHeader
+from ..container.writer import Writer
+from ..entropy import bin_choice
+from . import tuning
+from .brief import stated_snr
+from .lossless import write_lossless
+from .measured import Measured, measured_elements
+from .reached import decibels
+from .tensors.group import Group
+from .tensors.lossless import LosslessGroup, likely_layouts
+from .tensors.samples import Samples
+
+PARTS = (1.0, 0.5, 0.25)  # of the error that the SNR leaves
+MOST_VALUES = 1 << 21  # of a group; of larger ones than others are written, few bits are left
+TRIED = 2  # are written
+SEED = 5
+ROUNDINGS = (0.5, 0.4, 1 / 3)  # of a step: from there on a value falls to the level further out
+MOST = 256  # levels
+MANTISSA = 8  # bits of a level: more cost more than they bring it near to the mean of its values
+ZERO = 1 / 32  # of a step: so close to it a level is zero
+FINEST, COARSEST, HALVINGS = 2.0**-12, 2.0**6, 24  # of the deviation, steps that are tried
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Rounds elements to the level of the cell that they lie in."""
+
+    dtype: str
+    edges: np.ndarray  # between cells, float64, ascending
+    elements: np.ndarray  # of the cells, unsigned integers
+
+    def of(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the levels (n,) of elements, unsigned integers both."""
+        values = to_float(numbers.view(STORED[self.dtype]), self.dtype)
+        return self.elements[np.searchsorted(self.edges, values, side="right")]
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """The values of a group in order, of which the error of any cells follows at once."""
+
+    dtype: str
+    values: np.ndarray  # float64, ascending
+    sums: np.ndarray  # of values, and of their squares: (2, n + 1), of all below
+
+    @classmethod
+    def of(cls, dtype: str, values: np.ndarray) -> "Ordered":
+        values = np.sort(values.astype(np.float64))
+        powers = np.stack([values, values * values])
+        sums = np.concatenate([np.zeros((2, 1)), powers.cumsum(axis=1)], axis=1)
+        return cls(dtype, values, sums)
+
+    def levels(self, step: float, rounding: float) -> tuple[Levels, float] | None:
+        """Return the levels of cells of a width about the median, and the squared error.
+
+        The cell in the middle is wider, and cells without values are none. None for too many.
+        """
+        centre = self.values[len(self.values) // 2]
+        below, above = centre - self.values[0], self.values[-1] - centre
+        down, up = (int(distance / step + rounding) for distance in (below, above))
+        if down + up >= MOST:
+            return None
+        outwards = np.concatenate(
+            [-np.arange(down, 0, -1) + rounding, np.arange(up) + 1 - rounding]
+        )
+        edges = centre + step * outwards
+        places = np.concatenate([[0], np.searchsorted(self.values, edges), [len(self.values)]])
+        counts, (sums, squares) = np.diff(places), np.diff(self.sums[:, places])
+        taken = np.flatnonzero(counts)
+        means = sums[taken] / counts[taken]
+        fraction, octave = np.frexp(np.where(np.abs(means) < ZERO * step, 0.0, means))
+        wanted = np.ldexp(np.rint(np.ldexp(fraction, MANTISSA)), octave - MANTISSA)
+        elements = from_float(wanted, self.dtype)
+        found = to_float(elements, self.dtype).astype(np.float64)
+        errors = squares[taken] - 2 * found * sums[taken] + counts[taken] * found * found
+        known = Levels(self.dtype, edges[taken[1:] - 1], elements.view(unsigned(self.dtype)))
+        return known, float(errors.sum())
+
+    def within(self, error: float, rounding: float) -> Levels | None:
+        """Return the levels of the widest cells found that leave a squared error at most."""
+        deviation = float(self.values.std())
+        low, high, best = FINEST * deviation, COARSEST * deviation, None
+        for _ in range(HALVINGS):
+            step = float(np.sqrt(low * high))
+            found = self.levels(step, rounding)
+            if found is None or found[1] <= error:
+                low, best = step, found
+            else:
+                high = step
+        return None if best is None else best[0]
+
+
+def levels_for(samples: Samples, snr: float, most: float) -> list[Levels]:
+    """Return the likeliest levels for an SNR in dB, where they may take fewer than `most` bytes."""
+    group = samples.group
+    small = group.values <= tuning.WRITTEN_VALUES or 8 * most < tuning.SCARCE * group.values
+    if not (small and _serves(samples)):
+        return []
+    stored = np.concatenate([_flat(group, i) for i in range(len(group.shapes))])
+    values = to_float(stored, group.dtype)
+    if not np.isfinite(values).all():
+        return []
+    ordered = Ordered.of(group.dtype, values)
+    error = len(values) * float(ordered.values.var()) / 10 ** (snr / 10)
+    numbers, rasters = stored.view(unsigned(group.dtype)), LosslessGroup.of(group).rasters
+    bits: dict[bytes, float] = {}
+    found: dict[bytes, Levels] = {}
+    # Of two levels, those that leave less error may have smoother borders between them.
+    for rounding, part in itertools.product(ROUNDINGS, PARTS):
+        levels = ordered.within(error * part, rounding)
+        if levels is None or (key := levels.edges.tobytes()) in bits:
+            continue
+        rounded = levels.of(numbers)
+        chosen = bin_choice.choose_bins(rounded, True, rasters)
+        share = min(_new(rounded, group, columns) for columns in (False, True))
+        bits[key] = np.inf if chosen is None else chosen.bits * share
+        found[key] = levels
+    least = max(8 * most * tuning.NEAR_FEW, tuning.FEW_BITS)
+    return [found[key] for key in sorted(bits, key=bits.__getitem__)[:TRIED] if bits[key] < least]
+
+
+def _flat(group: Group, i: int) -> np.ndarray:
+    return np.asarray(group.tensor(i)).reshape(-1)
+
+
+def _new(numbers: np.ndarray, group: Group, columns: bool) -> float:
+    """Return the share of rows, or columns of maps, that are none of those before, about."""
+    shape = group.shapes[0]
+    if len(group.shapes) > 1 or len(shape) < 2:
+        return 1.0
+    rows = numbers.reshape(-1, shape[-1])
+    rows = rows.T if columns else rows
+    weights = np.random.default_rng(SEED).integers(1 << 62, size=rows.shape[1], dtype=np.uint64)
+    return len(np.unique(rows.astype(np.uint64) @ weights)) / len(rows)
+
+
+def _serves(samples: Samples) -> bool:
+    """Return whether values of a group are few, plain, and of these few carry the variance."""
+    group = samples.group
+    kept = samples.stats.cut or group.gains or group.slices or group.truncated
+    few = group.values <= MOST_VALUES and group.values == group.present
+    return few and not kept and samples.concentrated and samples.search.thorough
+
+
+def write_levels(
+    writer: Writer, samples: Samples, levels: Levels, asked: float
+) -> tuple[GroupHeader, Measured]:
+    """Write a group by its levels; return its header, and what its slices have.
+
+    The levels reach the SNR that is `asked` for, in dB.
+    """
+    group = samples.group
+    exact, ranks = LosslessGroup.of(group), {len(shape) for shape in group.shapes}
+    exact = replace(exact, layouts=likely_layouts(ranks) or exact.layouts, rounded=levels.of)
+    header = write_lossless(writer, exact)
+    found = measured_elements(group, levels.of)
+    count, total, squares, noise = found.slices.sum(axis=(1, 2))
+    reached = stated_snr(float(decibels(squares - total**2 / count, noise)), asked)
+    return replace(header, snr_db=reached, max_error=np.nan), found

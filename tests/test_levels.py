@@ -1,0 +1,145 @@
+"""Groups whose elements become one of few at an SNR, and are coded as they are then."""
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+import featcodec.numpy as fc
+from bitstream_spec import reference_decoder as reference
+from featcodec.cli.main import main
+from featcodec.container.reader import Reader
+from featcodec.container.source import Memory
+from featcodec.encoding import dump
+from featcodec.encoding.brief import above, below, stated_snr
+from featcodec.encoding.levels import Ordered
+from featcodec.numpy import Arrays
+from featcodec.request import Options, Quality
+from featcodec.verification import verify
+
+NUMBERS = st.floats(-1e30, 1e30, allow_subnormal=False)
+
+
+def text_map(seed: int, rows: int = 72, columns: int = 120) -> np.ndarray:
+    """Return probabilities that rectangles are text: nearly all about 0 or 1, rows much alike."""
+    rng = np.random.default_rng(seed)
+    logits = np.full((rows, columns), -14.0)
+    for top in range(4, rows - 12, 16):
+        edges = np.sort(rng.choice(columns, 6, replace=False))
+        for left, right in edges.reshape(-1, 2):
+            logits[top : top + 9, left:right] = 14
+            logits[top : top + 9, left] = rng.normal(0, 2, 9)
+    logits += rng.normal(0, 1.5, logits.shape)
+    return np.float32(1 / (1 + np.exp(-logits)))
+
+
+def heads(seed: int) -> np.ndarray:
+    """Return attention maps (heads, rows, columns) of a few large values, one head far fainter."""
+    maps = np.stack([text_map(seed + i, 36, 60) for i in range(4)])
+    maps[2] *= 0.2
+    return maps
+
+
+def snr(x: np.ndarray, y: np.ndarray) -> float:
+    x = x.astype(np.float64)
+    error = float(np.square(x - y).mean())
+    return 10 * math.log10(x.var() / error) if error else math.inf
+
+
+def encoded(arrays: dict[str, np.ndarray], quality: Quality, **options: Any) -> bytes:
+    out = io.BytesIO()
+    stored = Arrays({name: (x, "F32") for name, x in arrays.items()}, None)
+    dump.encode(stored, out, quality, options=Options(**options))
+    verify(stored, Memory(out.getvalue()), quality)
+    return out.getvalue()
+
+
+def test_a_map_of_probabilities_takes_fewer_bytes_by_levels_than_by_models() -> None:
+    arrays, quality = {"map": text_map(1)}, Quality(snr=20)
+    packed = encoded(arrays, quality)
+    (group,) = Reader(Memory(packed), "f").groups()
+    assert group.lossy is None and not group.exact
+    for family in ("linear", "context"):
+        assert len(packed) < 0.9 * len(encoded(arrays, quality, transform=family))
+
+
+def test_what_levels_reach_is_what_is_stated_and_each_tensor_has_it() -> None:
+    arrays, decibels = {"map": text_map(2), "other": 1 - text_map(3)}, 20.0
+    packed = encoded(arrays, Quality(snr=decibels))
+    decoded = fc.load(packed)
+    groups = Reader(Memory(packed), "f").groups()
+    assert any(group.lossy is None for group in groups)
+    every = np.stack(list(arrays.values()))
+    reached = snr(every, np.stack([decoded[name] for name in arrays]))
+    assert reached >= decibels
+    if len(groups) == 1:
+        assert groups[0].snr_db == pytest.approx(reached, abs=0.005)
+    for name, x in arrays.items():
+        assert snr(x, decoded[name]) >= decibels - 1
+
+
+def test_levels_are_decoded_by_the_reference_decoder_too() -> None:
+    packed = encoded({"map": text_map(4)}, Quality(snr=20))
+    dumped = reference.decode(packed)
+    ours = fc.load(packed)["map"]
+    theirs = np.frombuffer(dumped.tensors["map"].data, "<f4").reshape(ours.shape)
+    assert np.array_equal(ours, theirs) and len(np.unique(ours)) < 20
+
+
+def test_each_head_keeps_its_snr_where_elements_become_levels() -> None:
+    x = heads(5)
+    packed = encoded({"maps": x}, Quality(snr=10), layouts={"": "KHW"})
+    y = fc.load(packed)["maps"]
+    assert all(snr(a, b) >= 9 for a, b in zip(x, y, strict=True))
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_values_that_are_no_numbers_stay_as_they_are(odd: float) -> None:
+    x = text_map(6)
+    x[5, 7] = odd
+    y = fc.load(encoded({"map": x}, Quality(snr=20)))["map"]
+    assert np.array_equal(np.isfinite(x), np.isfinite(y))
+    assert np.array_equal(x[5, 7], y[5, 7], equal_nan=True)
+
+
+def test_a_map_by_levels_is_verified_and_said_to_be_rounded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "map.safetensors", tmp_path / "map.fcz"
+    save_file({"map": text_map(7)}, source)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["encode", str(source), "-o", str(target), "--snr", "20", "--verify", "-v"])
+    assert "rounded" in capsys.readouterr().err
+
+
+@given(st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=40), st.floats(0.05, 4))
+def test_the_error_of_levels_is_that_of_the_elements(numbers: list[float], step: float) -> None:
+    values = np.float32(numbers)
+    for rounding in (0.5, 1 / 3):
+        found = Ordered.of("F32", values).levels(step, rounding)
+        if found is None:
+            continue
+        levels, error = found
+        rounded = levels.of(values.view("<u4")).view("<f4").astype(np.float64)
+        assert float(np.square(values - rounded).sum()) == pytest.approx(error, abs=1e-6)
+        assert len(levels.elements) == len(np.unique(levels.of(values.view("<u4")))) or step < 0.5
+
+
+@given(NUMBERS)
+def test_bounds_in_few_bytes_hold_what_they_bound(value: float) -> None:
+    assert below(value) <= value <= above(value)
+    assert above(value) - below(value) <= 2**-11 * abs(value)
+
+
+@given(st.floats(0.1, 60), st.floats(0, 1))
+def test_an_snr_in_few_bytes_is_reached_and_no_lower_than_asked_for(
+    asked: float, more: float
+) -> None:
+    stated = stated_snr(asked + more, asked)
+    assert asked <= stated <= asked + more and asked + more - stated <= 1 / 256
