@@ -1,7 +1,7 @@
 """`featcodec decode`."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -44,8 +44,9 @@ def work(task: Task) -> Any:
     from ..coding.profile import Profile
     from ..files import decode_file
 
-    if skipped := standing(task):
-        return skipped
+    if isinstance(found := standing(task), batch.Skipped):
+        return found
+    task = replace(task, force=task.force or found is not None)
     profiles = [Profile.load(path) for path in task.profiles]
     if task.salvage:
         return salvaged(task, profiles)
@@ -109,8 +110,8 @@ def _rows(rows: list[range]) -> str:
     return f"row{'s' * (sum(map(len, rows)) != 1)} {', '.join([*runs[:SHOWN], *more])}"
 
 
-def standing(task: Task) -> batch.Skipped | None:
-    """Return that an output exists and may stand; raise InvalidInput for one that is in the way."""
+def standing(task: Task) -> batch.Skipped | existing.Stale | None:
+    """Return that an output may stand, or is stale; raise InvalidInput for one in the way."""
     if not task.skip_existing or STREAM in (task.source, task.target):
         return None
     return existing.decoded(task.source, task.target, (task.tensors, task.dtype), task.force)
@@ -134,7 +135,7 @@ def standing(task: Task) -> batch.Skipped | None:
 @click.option(
     "--skip-existing",
     is_flag=True,
-    help="Leave inputs alone whose output is complete and holds the same tensors.",
+    help="Leave inputs alone whose output is complete, no older, and holds the same tensors.",
 )
 @click.option(
     "--salvage",

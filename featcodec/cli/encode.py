@@ -58,8 +58,8 @@ def work(task: Task) -> Any:
 
     wanted = task.asked
     note = note_of(task)
-    if skipped := standing(task):
-        return skipped
+    if isinstance(found := standing(task), batch.Skipped):
+        return found
     with (
         streams.readable(task.source) as source,
         streams.writable(task.target) as target,
@@ -69,7 +69,7 @@ def work(task: Task) -> Any:
             Quality.choose(**wanted.quality),
             loaded(wanted.profile, wanted.digest) if wanted.profile else None,
             Options(**wanted.options, note=note, jobs=task.jobs),
-            wanted.force,
+            wanted.force or found is not None,
             pool.advance,
             wanted.verify,
         ) as result,
@@ -86,11 +86,11 @@ def note_of(task: Task) -> str:
     return json.dumps(found, separators=(",", ":"))
 
 
-def standing(task: Task) -> batch.Skipped | None:
-    """Return that an output exists and may stand; raise InvalidInput for one that is in the way."""
+def standing(task: Task) -> batch.Skipped | existing.Stale | None:
+    """Return that an output may stand, or is stale; raise InvalidInput for one in the way."""
     if task.asked.note is None or task.target == streams.STREAM:
         return None
-    return existing.encoded(task.target, note_of(task), task.asked.force)
+    return existing.encoded(task.source, task.target, note_of(task), task.asked.force)
 
 
 @lru_cache(2)
@@ -118,7 +118,7 @@ def loaded(profile: str, _digest: str | None) -> Any:
 @click.option(
     "--skip-existing",
     is_flag=True,
-    help="Leave inputs alone whose output is complete and notes that it was made alike.",
+    help="Leave inputs alone whose output is complete, no older, and notes that it was made alike.",
 )
 @click.option(
     "--verify", is_flag=True, help="Decode what was written and compare it before it is kept."

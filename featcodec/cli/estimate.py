@@ -51,7 +51,7 @@ def show(
         found = failures.attempt(would, (task, standing))
         if isinstance(found, Exception):
             statuses.append(failures.say(found, task.source, False))
-        elif found is not None:
+        elif isinstance(found, batch.Skipped):
             skipped += 1
             render.show(f"{task.source}: skipped, {found.why}")
         else:
