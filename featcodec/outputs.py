@@ -102,6 +102,8 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
         with _elsewhere(path, overwrite) as out:
             yield out
         return
+    if not os.fspath(path):
+        raise InvalidInput("the path of the output is empty")
     number = descriptor(path)
     target = Path(os.path.realpath(path))  # what a link points to is written, not the link
     if target.is_dir():

@@ -32,6 +32,8 @@ def quality_of(text: object, where: str) -> Quality | None:
         return None
     if text == LOSSLESS:
         return Quality(lossless=True)
+    if isinstance(text, Mapping):
+        raise InvalidInput(f'{where} has keys of its own; a name with a dot is quoted: "kv.0"')
     if not isinstance(text, str):
         raise InvalidInput(f"{where} must be a text, {KNOWN}, not {text!r}")
     name, _, number = text.partition(":")
@@ -118,7 +120,9 @@ def load(path: str) -> dict[str, str]:
     """
     try:
         read = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path} is no text; rules are TOML") from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     known = ("exact", "drop", "quality")
     if unknown := [key for key in read if key not in known]:

@@ -6,13 +6,16 @@ from typing import Any
 
 import click
 
+from .. import formats
 from ..container.salvage import SalvageReader
 from ..elements import FLOATS
-from ..errors import Corrupt, FeatcodecError, Truncated
+from ..errors import Corrupt, FeatcodecError, NotFeatcodec, Truncated
 from ..opening import open_source
+from ..profiles import SUFFIX
 from . import asked, batch, complete, estimate, existing, gather, render, streams, targets
 from .streams import STREAM
 
+PART = f"{targets.SUFFIX}.part"
 SHOWN = 8  # tensors, and runs of rows of each, that are said to be missing
 
 
@@ -62,7 +65,7 @@ def work(task: Task) -> Any:
                 jobs=task.jobs,
                 memory=task.memory,
             )
-        except (Corrupt, Truncated) as error:
+        except (Corrupt, NotFeatcodec, Truncated) as error:
             rest = "; --salvage decodes the rest" * has_index(source)
             raise type(error)(f"{error}{rest}") from None
         return batch.Done(batch.size_of(source), written)
@@ -71,6 +74,8 @@ def work(task: Task) -> Any:
 def has_index(path: str) -> bool:
     """Return whether a damaged file has what it takes to decode the rest of it."""
     with contextlib.closing(open_source(path)) as file:
+        if formats.recognise(file.read(0, formats.HEAD)) not in (None, formats.FEATCODEC):
+            return False  # which a large file of another kind is not searched for
         try:
             return bool(SalvageReader(file, path).index.tensors)
         except FeatcodecError:
@@ -160,6 +165,11 @@ def command(
     OUT is a file of NumPy or torch when its suffix says so (.npz, .npy, .pt, .pth, .ckpt), else of
     safetensors.
     """
+    if where.output is not None and where.output.endswith((targets.SUFFIX, SUFFIX)):
+        raise click.UsageError(
+            f"-o {where.output} has the suffix of an encoded file or a profile, and is to be a"
+            " dump; call it .safetensors, .npz, .npy or .pt"
+        )
     known = [("--profile", profile) for profile in profiles]
     planned = targets.outputs(inputs, where, dump_name, known)
     if dtype is not None and dtype.upper() not in FLOATS:
@@ -187,8 +197,8 @@ def command(
     ]
     if where.dry_run:
         return estimate.show(planned, tasks, work_on.jobs, standing, estimate.decoding)
-    targets.make_folders(planned, where)
-    return work_on.run(work, tasks, lines_of, planned)
+    with targets.folders(planned, where):
+        return work_on.run(work, tasks, lines_of, planned)
 
 
 def lines_of(task: Task, result: batch.Done) -> list[str]:
@@ -198,6 +208,10 @@ def lines_of(task: Task, result: batch.Done) -> list[str]:
 
 
 def dump_name(path: str) -> str:
+    if path.endswith(PART):
+        raise click.UsageError(
+            f"{path} is what a writer left; make a file of it by featcodec recover {path}"
+        )
     if not path.endswith(targets.SUFFIX):
         raise click.UsageError(
             f"{path} does not end in {targets.SUFFIX}; if it is a file of featcodec, name the"

@@ -157,9 +157,11 @@ def command(
     With - as DUMP the dump is read from standard input. With --skip-existing a file notes the
     settings that it is made with.
     """
+    targets.refuse_dump_name(where.output, "an encoded file", targets.SUFFIX)
     if reproducible:
         pinned(work_on.engine)
     rules = by_name.merged(rules, rules_file)
+    refuse_useless(quality, rules, profile, coding)
     options = asked.options_of(coding, rules)
     digest = digest_of(profile)
     alike = {**coding, "reproducible": reproducible}
@@ -174,9 +176,25 @@ def command(
     if where.dry_run:
         return estimate.show(planned, tasks, work_on.jobs, standing, estimate.encoding)
     told.check()  # what cannot be written is better known now
-    targets.make_folders(planned, where)
     work_on.told = told.take
-    return work_on.run(work, tasks, partial(lines_of, verbose=work_on.verbose), planned)
+    with targets.folders(planned, where):
+        return work_on.run(work, tasks, partial(lines_of, verbose=work_on.verbose), planned)
+
+
+def refuse_useless(
+    quality: dict[str, Any], rules: dict[str, str], profile: str | None, coding: dict[str, Any]
+) -> None:
+    """Refuse what only a profile gives a meaning, without one."""
+    if profile is not None or coding["transform"] == "neural":
+        return
+    by_name = [f"--quality {k}={v}" for k, v in rules.items() if v.startswith("task-snr")]
+    asked = [*["--task-snr"] * bool(quality["task_snr"]), *by_name]
+    if asked:
+        raise click.UsageError(
+            f"{asked[0]} needs -p with a profile of a task, such as `featcodec train --head` makes"
+        )
+    if coding["embed"]:
+        raise click.UsageError("--embed-profile needs -p: without, no file needs a profile")
 
 
 def pinned(engine: str) -> None:

@@ -62,7 +62,8 @@ def show(
     parts += [estimated(wanted, total, jobs, measure)]
     parts += [f"{skipped:,} skipped"] * bool(skipped)
     parts += [f"{len(statuses):,} cannot be done"] * bool(statuses)
-    render.tell("; ".join(filter(None, parts)))
+    if planned:
+        render.tell("; ".join(filter(None, parts)))
     return failures.status_of(statuses, len(planned))
 
 

@@ -85,7 +85,7 @@ def say(error: Exception, source: str, verbose: bool) -> int:
         text, status = f"{error.filename or 'input/output'}: {error.strerror or error}", 1
     else:
         text, status = "out of memory", 1
-    named = source == STREAM or text.startswith((f"{source} ", f"{source}:"))
+    named = source in ("", STREAM) or text.startswith((f"{source} ", f"{source}:"))
     where = "" if named else f"{source}: "
     render.complain(where + text)
     if verbose and isinstance(error, InternalError):

@@ -64,6 +64,9 @@ def command(
         try:
             found = describe(path, message)
         except NotFeatcodec as error:
+            if path.endswith(targets.DUMP_SUFFIXES):
+                what = "nor a dump, whatever its name says: write or fetch it anew"
+                raise NotFeatcodec(f"{error}, {what}") from None
             raise NotFeatcodec(f"{error}; a message is shown with --message") from None
         if as_json:
             return [render.as_json(found)]

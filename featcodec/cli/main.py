@@ -75,7 +75,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="featcodec %(version)s")
+@click.version_option(__version__, "-V", "--version", message="featcodec %(version)s")
 def cli() -> None:
     """Store and send the intermediate features of neural networks in few bits."""
 
@@ -87,7 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(cli.main(arguments, prog_name="featcodec", standalone_mode=False) or 0)
     except click.UsageError as error:
         text = " ".join(error.format_message().split())  # choices come one a line
-        click.UsageError(render.printable(text), error.ctx).show()
+        if error.ctx is not None:
+            help_ = f"Try '{error.ctx.command_path} --help' for help."
+            render.tell(*error.ctx.get_usage().splitlines(), help_, "")
+        render.complain(text)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough

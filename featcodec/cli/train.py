@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..profiles import SUFFIX
 from . import failures, render, targets, train_task
 from .asked import layouts
 
@@ -68,6 +69,7 @@ def command(
     from ..request import Options
     from . import train_network
 
+    targets.refuse_dump_name(output, "a profile", SUFFIX)
     asked, options = train_network.Asked(start, steps, seed, device), Options(layouts=layout)
     if transform == "linear":
         replace(asked, seed=None if asked_of.drawn else seed).refuse()
