@@ -28,7 +28,7 @@ from .familiar import Familiar
 from .features import FeatureEncoder
 from .judge import judge_at, judges_at
 from .rate_control.rate import at_rate
-from .report import Lowest, Report, described, hidden, without_metric
+from .report import Lowest, Report, described, erased, hidden, without_metric
 from .room import check_features
 from .suspicious import outweighed, suspicious
 from .tensors.cut import entries_of
@@ -39,7 +39,7 @@ from .tensors.stacks import with_stacks
 from .workers import Workers
 from .worst import Worst
 
-STATED_SHARE = 500  # of a file may say what it reaches where the user looks
+STATED, WARNED = 500, 40  # parts of a file, of which one may say what it reaches, or warn so
 
 
 def encode(
@@ -204,7 +204,7 @@ class DumpEncoder:
             writer.section(b"GRUP", header.pack())
         self._write_beside(writer)
         writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, self.groups)
-        qualities = self._qualities(writer, headers)
+        qualities, warned = self._qualities(writer, headers)
         size = writer.finish()
         return Report(
             self.source.data_bytes,
@@ -213,7 +213,7 @@ class DumpEncoder:
             min((h.snr_db for h in headers), default=math.inf),
             tuple(described(g, h) for g, h in zip(self.groups, headers, strict=True)),
             remarks=(
-                *hidden(self.groups, headers, qualities, self._names),
+                *warned,
                 *suspicious(self.groups, headers, self._tried, self.features.with_profile),
                 *without_metric(self.groups, headers, quality),
                 *self._followed(quality, headers),
@@ -241,15 +241,22 @@ class DumpEncoder:
     def _names(self) -> list[str]:
         return [tensor.name for tensor in self.source.tensors]
 
-    def _qualities(self, writer: Writer, headers: Sequence[GroupHeader]) -> list[GroupQuality]:
-        """Measure what was written, and state it where that takes next to nothing of the file."""
+    def _qualities(
+        self, writer: Writer, headers: Sequence[GroupHeader]
+    ) -> tuple[list[GroupQuality], list[str]]:
+        """Measure what was written, and state it where that takes next to nothing of the file.
+
+        Return it with a line on each low SNR that a mean hides: then it may take more.
+        """
         numbers = {name: i for i, name in enumerate(self._names)}
         worst = Worst(writer, self.profile, numbers, self.workers, self.features.measured)
         found = worst.of(self.groups, headers)
+        lines = list(hidden(self.groups, headers, found, self._names))
+        lines += erased(self.groups, headers, worst.erased)
         payload = pack(found)
-        if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
+        if (len(payload) + SECTION_BYTES) * (WARNED if lines else STATED) <= writer.position:
             writer.section(SECTION, payload)
-        return found
+        return found, lines
 
     def _write_beside(self, writer: Writer) -> None:
         """Write what a decoder can do without: the profile, and how the file was made."""
