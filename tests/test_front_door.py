@@ -198,3 +198,24 @@ def test_help_and_pages_are_found_as_they_are_asked_for() -> None:
     shown = "".join(run("encode", "--help").out.decode().split())
     assert all(kind in shown for kind in kinds), shown
     assert "(20" not in run("append", "--help").out.decode()
+
+
+# --- what cannot be coded with loss -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scale", "why"), [(1e300, "beyond the range of F64"), (1e-310, "whose squares are 0")]
+)
+def test_why_values_come_back_bit_for_bit_is_said_before_and_after(scale: float, why: str) -> None:
+    np.save("x.npy", np.load("n.npy").astype(np.float64) * scale)
+    assert "bit for bit: values" in run("info", "x.npy").out.decode()
+    assert why in run("info", "x.npy").out.decode()
+    assert why in run("encode", "x.npy").err
+
+
+def test_tensors_without_values_are_said_to_have_none() -> None:
+    n = np.load("n.npy")
+    np.savez("x.npz", n=n, e=n[:0], s=n[0, 0], i=np.arange(3))
+    shown = run("info", "x.npz").out.decode()
+    assert "no values" in shown and "one value" in shown
+    assert shown.count("no floats") == 1

@@ -9,6 +9,7 @@ from ..container.quality import GroupQuality
 from ..request import Quality
 from .exact_groups import ExactGroup
 from .measured import NOTHING
+from .tensors.beyond import beyond
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 
@@ -151,6 +152,8 @@ def described(group: Group | ExactGroup, header: GroupHeader) -> str:
     left_out = f", {repeated} repeated row{'s' * (repeated > 1)} left out" if header.repeats else ""
     if header.lossy is None:
         reasons = group.reasons if isinstance(group, LosslessGroup) else ()
+        if isinstance(group, Group) and header.exact:
+            reasons = [why] if (why := beyond(group)) else []
         why = f" ({', '.join(reasons)})" if reasons else ""
         what = "bit for bit" if header.exact else f"rounded, {header.snr_db:.2f} dB"
         return f"{names}: {header.dtype}, {what}{why}{left_out}"

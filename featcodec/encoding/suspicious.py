@@ -6,6 +6,7 @@ from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..elements import PRECISION
 from .exact_groups import ExactGroup
+from .tensors.beyond import beyond
 from .tensors.group import Group
 
 # Types that networks compute in. What was scaled to the 8 bits of others reaches their ends.
@@ -18,12 +19,14 @@ def suspicious(
     profile: Profile | None,
     with_profile: Mapping[str, float | None],
 ) -> Iterator[str]:
-    """Yield a line for each group that is clipped, and one for a profile that serves none.
+    """Yield a line for each group that is clipped, or that no loss serves, and one for a profile.
 
     `with_profile` has, by first names of groups, how many times the bits they take with it.
     """
     pairs = [(g, h) for g, h in zip(groups, headers, strict=True) if isinstance(g, Group)]
     for group, header in pairs:
+        if header.exact and (why := beyond(group)):
+            yield f"{group.names[0]} comes back bit for bit: {why}"
         lossy = header.lossy
         if header.dtype not in COMPUTED or lossy is None:
             continue
