@@ -26,6 +26,7 @@ class Done:
 
     input_bytes: int
     output_bytes: int | None = None  # None where nothing is written
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

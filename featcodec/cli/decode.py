@@ -20,13 +20,6 @@ SHOWN = 8  # tensors, and runs of rows of each, that are said to be missing
 
 
 @dataclass(frozen=True)
-class Whole(batch.Done):
-    """A damaged file of which no value is lost."""
-
-    remarks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Task:
     """One file to decode, as plain values that travel to another process."""
 
@@ -45,17 +38,17 @@ class Task:
 def work(task: Task) -> Any:
     """Decode one file, or leave it alone."""
     from ..coding.profile import Profile
-    from ..files import decode_file
+    from ..files import decoded_file
 
-    if isinstance(found := standing(task), batch.Skipped):
-        return found
-    task = replace(task, force=task.force or found is not None)
+    if isinstance(there := standing(task), batch.Skipped):
+        return there
+    task = replace(task, force=task.force or there is not None)
     profiles = [Profile.load(path) for path in task.profiles]
     if task.salvage:
         return salvaged(task, profiles)
     with streams.readable(task.source) as source, streams.writable(task.target) as target:
         try:
-            written = decode_file(
+            found = decoded_file(
                 source,
                 target,
                 profiles=profiles,
@@ -68,7 +61,7 @@ def work(task: Task) -> Any:
         except (Corrupt, NotFeatcodec, Truncated) as error:
             rest = "; --salvage decodes the rest" * has_index(source)
             raise type(error)(f"{error}{rest}") from None
-        return batch.Done(batch.size_of(source), written)
+        return batch.Done(batch.size_of(source), found.output_bytes, found.remarks)
 
 
 def has_index(path: str) -> bool:
@@ -103,9 +96,9 @@ def salvaged(task: Task, profiles: list[Any]) -> batch.Done:
             more = [f"so do {render.count(len(lost) - SHOWN, 'more tensor')}"] * (len(lost) > SHOWN)
             what = "; ".join([*lost[:SHOWN], *more, *found.remarks])
             raise Corrupt(f"{source} is damaged: {what}; {shown} has the rest")
-        done = batch.Done(batch.size_of(source), found.output_bytes)
         remarks = tuple(f"{one}, and no value is lost" for one in found.remarks)
-        return Whole(done.input_bytes, done.output_bytes, remarks)
+        remarks += found.clipped
+        return batch.Done(batch.size_of(source), found.output_bytes, remarks)
 
 
 def _rows(rows: list[range]) -> str:
@@ -136,7 +129,11 @@ def standing(task: Task) -> batch.Skipped | existing.Stale | None:
     shell_complete=complete.profile,
 )
 @click.option("--tensor", "tensors", multiple=True, metavar="NAME", help="Only this tensor.")
-@click.option("--dtype", metavar="D", help="Convert floating tensors: F32, F16, BF16, ...")
+@click.option(
+    "--dtype",
+    metavar="D",
+    help="Convert floating tensors: F32, F16, BF16, ...; what lies beyond is clipped, and counted.",
+)
 @click.option(
     "--skip-existing",
     is_flag=True,
