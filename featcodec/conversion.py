@@ -70,6 +70,7 @@ def clipped(entries: Sequence[TensorEntry], written: Written, dtype: str | None)
             values = np.abs(to_float(elements[start : start + CHUNK], dtype))
             count += int(np.count_nonzero(values == largest))
         if count:
-            what = f"{count:,} value{'s lie' if count > 1 else ' lies'} beyond {dtype}"
-            found.append(f"{entry.name}: {what} and became {largest:g}, its largest")
+            are = f"{count:,} value{'s are' if count > 1 else ' is'}"
+            ends = f"{largest:g} or {-largest:g}, the ends of {dtype}"
+            found.append(f"{entry.name}: {are} {ends}: what lay beyond was clipped")
     return tuple(found)
