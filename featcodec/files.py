@@ -123,7 +123,9 @@ def _left_out(dump: Dump, rules: Rules) -> list[str]:
             raise InvalidInput(f"{why}; or leave it out with rules={{{name!r}: 'drop'}}")
     names = [*(tensor.name for tensor in dump.tensors), *dump.refused]
     unused = [f"no tensor has a name like {pattern!r}" for pattern in rules.unused(names)]
-    return [*dump.remarks, *unused]
+    useless = rules.useless({tensor.name: tensor.dtype in FLOATS for tensor in dump.tensors})
+    exact = [f"all that {one!r} matches is no floats, and bit for bit" for one in useless]
+    return [*dump.remarks, *unused, *exact]
 
 
 def _unread(dump: Dump, options: Options) -> list[str]:
@@ -151,8 +153,8 @@ def decode_file(
     Args:
         source: Path of the file, its URI, or a binary file object that can be sought.
         destination: Path or URI of the dump to write, or a file object; `overwrite` lets it replace
-            one. The suffix .npz, .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any
-            other safetensors.
+            one. The suffix .npz, .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch;
+            those of other programs, such as .txt, are refused, any further one is safetensors.
         profiles: The profiles that the file may need; those found by their hash go without.
         tensors: One or several names of tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to. Values

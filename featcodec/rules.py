@@ -99,6 +99,15 @@ class Rules:
         """Return the patterns that match none of some names."""
         return [p for p, _ in self._rules if not any(fnmatchcase(name, p) for name in names)]
 
+    def useless(self, floats: Mapping[str, bool]) -> list[str]:
+        """Return the patterns with loss that match some tensors, and none of floats.
+
+        `floats` says by name which tensors are.
+        """
+        unused = self.unused(list(floats))
+        asked = [p for p in self.lossy_names() if p not in unused]
+        return [p for p in asked if not any(is_ and fnmatchcase(n, p) for n, is_ in floats.items())]
+
     def _found(self, name: str) -> tuple[str | None, Quality | None]:
         return next((rule for rule in self._rules if fnmatchcase(name, rule[0])), (None, None))
 

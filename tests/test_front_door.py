@@ -1,5 +1,7 @@
 """What a stranger types on the first day: each mistake is answered with what to type instead."""
 
+import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from featcodec import Profile, encode_file
 from featcodec.errors import InvalidInput, NotFeatcodec
 from featcodec.files import decode_file
+from featcodec.numpy import load_file
 
 from .test_cli import run
 
@@ -219,3 +222,59 @@ def test_tensors_without_values_are_said_to_have_none() -> None:
     shown = run("info", "x.npz").out.decode()
     assert "no values" in shown and "one value" in shown
     assert shown.count("no floats") == 1
+
+
+# --- qualities ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [["--lossless"], ["--snr", 30], ["--max-error", 0.001]])
+def test_info_shows_the_lowest_snr_of_what_was_joined(first: list[object]) -> None:
+    assert run("encode", "n.npy", *first).status == 0
+    assert run("append", "n.fcz", "n.npy", "--snr", 10).status == 0
+    [tensor] = json.loads(run("info", "n.fcz", "--json").out)["tensors"]
+    assert 10 <= tensor["snr_db"] < 11 and tensor["transform"] != "lossless"
+    error = np.abs(load_file("n.fcz")["features"] - np.tile(np.load("n.npy"), (2, 1))).max()
+    assert tensor["max_error"] is None or tensor["max_error"] >= error
+    assert "exact" not in run("info", "n.fcz").out.decode()
+
+
+def test_a_rate_that_qualities_by_name_exceed_is_said_to_be_theirs() -> None:
+    n = np.load("n.npy")
+    np.savez("x.npz", a=np.tile(n, (4, 1)) + n.mean(), b=n)
+    said = run("encode", "x.npz", "--bpfp", 1, "--quality", "a=max-error:1e-4").failed(1)
+    assert "what is asked of tensors by name takes" in said and "less by name" in said
+
+
+def test_a_quality_of_what_is_no_floats_is_said_to_do_nothing() -> None:
+    np.savez("x.npz", n=np.load("n.npy"), ids=np.arange(40), mask=np.arange(40) > 9)
+    done = run("encode", "x.npz", "--quality", "ids=snr:30", "--quality", "m*=max-error:1")
+    assert done.status == 0
+    assert "'ids' matches is no floats" in done.err and "'m*' matches is no floats" in done.err
+    quiet = ("--quality", "*=snr:30", "--exact", "ids")
+    assert "no floats" not in run("encode", "x.npz", "-f", *quiet).err
+
+
+def test_a_profile_that_is_not_put_into_the_file_is_said_to_be() -> None:
+    assert run("train", "n.npy", "-o", "n.fcp", "-q").status == 0
+    np.save("m.npy", np.random.default_rng(1).normal(size=(40, 6)).astype(np.float32) * 9)
+    done = run("encode", "m.npy", "-p", "n.fcp", "--embed-profile")
+    assert done.status == 0 and "the profile is not put into the file" in done.err
+
+
+def test_a_file_that_may_not_be_written_is_not_appended_to(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Path(file).read_bytes()
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and may(path, mode))
+    assert "n.fcz: Permission denied" in run("append", file, "n.npy").failed(1)
+    assert Path(file).read_bytes() == before
+
+
+def test_options_of_other_programs_are_answered_with_ours() -> None:
+    assert "--snr" in run("encode", "n.npy", "--level", 9).misused()
+    assert "-j N" in run("encode", "n.npy", "--threads", 9).misused()
+
+
+def test_names_that_begin_with_a_blank_are_quoted() -> None:
+    assert "featcodec: ' x.npy': No such file" in run("encode", " x.npy").failed(1)

@@ -160,7 +160,7 @@ def command(
     """Decode files back to dumps.
 
     OUT is a file of NumPy or torch when its suffix says so (.npz, .npy, .pt, .pth, .ckpt), else of
-    safetensors.
+    safetensors; suffixes of other programs, such as .txt or .h5, are refused.
     """
     if where.output is not None and where.output.endswith((targets.SUFFIX, SUFFIX)):
         raise click.UsageError(

@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..align.layout import remarks
 from ..coding.profile import Profile
 from ..container.dump import check_dump, no_tensor
 from ..container.group import GroupHeader
@@ -28,9 +27,9 @@ from .familiar import Familiar
 from .features import FeatureEncoder
 from .judge import judge_at, judges_at
 from .rate_control.rate import at_rate
-from .report import Lowest, Report, described, erased, hidden, without_metric
+from .report import Lowest, Report, bytes_by_name, described, erased, hidden, without_metric
 from .room import check_features
-from .suspicious import outweighed, suspicious
+from .suspicious import ignored, outweighed, suspicious
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors, kinds
@@ -62,7 +61,7 @@ def encode(
         encoder = encoder_of(source, out, quality, profile, options, progress)
         encoder.shared_among(workers)
         report = encoder.run()
-    said = report.remarks + _remarks(encoder.source, encoder.options, encoder.groups)
+    said = report.remarks + ignored(encoder.source, encoder.options, encoder.groups)
     return replace(report, remarks=said)
 
 
@@ -217,9 +216,10 @@ class DumpEncoder:
                 *suspicious(self.groups, headers, self._tried, self.features.with_profile),
                 *without_metric(self.groups, headers, quality),
                 *self._followed(quality, headers),
-                *outweighed(writer.index.sections, size),
+                *outweighed(writer.index.sections, size, self.options.embed and self.profile),
             ),
             lowest=Lowest.of(self.groups, qualities, self._names),
+            by_name=bytes_by_name(self.groups, headers, writer.index.sections),
         )
 
     @property
@@ -287,14 +287,3 @@ def _at(snr: float, profile: Profile | None) -> Quality:
     if profile and profile.entries_of(task=True):
         return Quality(task_snr=snr)
     return Quality(snr=snr)
-
-
-def _remarks(
-    source: Source, options: Options, groups: Sequence[Group | ExactGroup]
-) -> tuple[str, ...]:
-    """Return what was ignored of the metadata that options do not overrule."""
-    overruled = {"layout": options.layouts, "architecture": options.architectures}
-    metadata = source.metadata or {}
-    asked = {k: text for k, text in metadata.items() if "" not in overruled.get(k, ())}
-    shapes = {shape for group in groups if isinstance(group, Group) for shape in group.shapes}
-    return tuple(remarks(asked, shapes)) if shapes else ()

@@ -139,10 +139,25 @@ class Report:
     choices: tuple[str, ...] = ()  # a line on each group
     remarks: tuple[str, ...] = ()  # what was ignored, a mean hides, or is left of a rate
     lowest: Lowest = Lowest()
+    by_name: int = 0  # bytes of tensors of which a quality is asked by name
 
     @property
     def bpfp(self) -> float:
         return 8 * self.output_bytes / self.values if self.values else 0.0
+
+
+def bytes_by_name(
+    groups: Sequence[Group | ExactGroup],
+    headers: Sequence[GroupHeader],
+    sections: Sequence[tuple[bytes, int]],
+) -> int:
+    """Return how many bytes the row groups take of groups of which a quality is asked by name."""
+    return sum(
+        size
+        for group, header in zip(groups, headers, strict=True)
+        if isinstance(group, Group) and group.quality is not None
+        for _, size in sections[header.first_section : header.first_section + header.row_groups]
+    )
 
 
 def described(group: Group | ExactGroup, header: GroupHeader) -> str:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..align.layout import remarks
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..elements import PRECISION
+from ..request import Options
+from ..tensors import Source
 from .exact_groups import ExactGroup
 from .tensors.beyond import beyond
 from .tensors.group import Group
@@ -67,11 +70,29 @@ def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
     )
 
 
-def outweighed(sections: Sequence[tuple[bytes, int]], size: int) -> Iterator[str]:
-    """Yield a line where the profile in a file, of so many bytes, takes more than all else."""
+def outweighed(
+    sections: Sequence[tuple[bytes, int]], size: int, wanted: object = None
+) -> Iterator[str]:
+    """Yield a line where the profile in a file, of so many bytes, takes more than all else.
+
+    And one where it is `wanted` in the file, and is not, for nothing needs it.
+    """
+    if wanted and all(kind != b"prof" for kind, _ in sections):
+        yield "the profile is not put into the file, no tensor of which is coded with it"
     for kind, length in sections:
         if kind == b"prof" and 2 * length > size:
             yield (
                 f"the profile in the file takes {length:,} of its {size:,} bytes: it pays for"
                 " larger dumps, or beside several files"
             )
+
+
+def ignored(
+    source: Source, options: Options, groups: Sequence[Group | ExactGroup]
+) -> tuple[str, ...]:
+    """Return what was ignored of the metadata that options do not overrule."""
+    overruled = {"layout": options.layouts, "architecture": options.architectures}
+    metadata = source.metadata or {}
+    asked = {k: text for k, text in metadata.items() if "" not in overruled.get(k, ())}
+    shapes = {shape for group in groups if isinstance(group, Group) for shape in group.shapes}
+    return tuple(remarks(asked, shapes)) if shapes else ()
