@@ -162,13 +162,13 @@ def command(
     OUT is a file of NumPy or torch when its suffix says so (.npz, .npy, .pt, .pth, .ckpt), else of
     safetensors; suffixes of other programs, such as .txt or .h5, are refused.
     """
+    known = [("--profile", profile) for profile in profiles]
+    planned = targets.outputs(inputs, where, dump_name, known)
     if where.output is not None and where.output.endswith((targets.SUFFIX, SUFFIX)):
         raise click.UsageError(
             f"-o {where.output} has the suffix of an encoded file or a profile, and is to be a"
             " dump; call it .safetensors, .npz, .npy or .pt"
         )
-    known = [("--profile", profile) for profile in profiles]
-    planned = targets.outputs(inputs, where, dump_name, known)
     if dtype is not None and dtype.upper() not in FLOATS:
         kinds = ", ".join(sorted(FLOATS))
         raise click.UsageError(

@@ -157,7 +157,6 @@ def command(
     With - as DUMP the dump is read from standard input. With --skip-existing a file notes the
     settings that it is made with.
     """
-    targets.refuse_dump_name(where.output, "an encoded file", targets.SUFFIX)
     if reproducible:
         pinned(work_on.engine)
     rules = by_name.merged(rules, rules_file)
@@ -169,6 +168,7 @@ def command(
     read = [(o, p) for o, p in (("--profile", profile), ("--rules", rules_file)) if p]
     written = [("--report", report_file)] if report_file else []
     planned = targets.outputs(inputs, where, target_of, read, written)
+    targets.refuse_dump_name(where.output, "an encoded file", targets.SUFFIX)
     told = report.Report(report_file)
     wanted = Asked(quality, profile, digest, options, note, where.force, verify, told)
     within = work_on.within(planned)

@@ -133,7 +133,9 @@ def _refuse_twins(planned: Sequence[Planned]) -> None:
         if first is one:
             continue
         if identity(first.source) == identity(one.source):
-            raise click.UsageError(f"{one.source} is named twice")
+            raise click.UsageError(
+                f"{one.source} is named twice: its output {one.target} is the same file as before"
+            )
         raise click.UsageError(
             f"output {one.target} is the same file as that of another input: {first.source} and"
             f" {one.source} need folders or names of their own"

@@ -69,7 +69,6 @@ def command(
     from ..request import Options
     from . import train_network
 
-    targets.refuse_dump_name(output, "a profile", SUFFIX)
     asked, options = train_network.Asked(start, steps, seed, device), Options(layouts=layout)
     if transform == "linear":
         replace(asked, seed=None if asked_of.drawn else seed).refuse()
@@ -78,6 +77,7 @@ def command(
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
     read += asked_of.read
     targets.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
+    targets.refuse_dump_name(output, "a profile", SUFFIX)
     with complete(output, force) as out:
         if transform == "neural":
             checkpoint = Path(checkpoint_of(output))
