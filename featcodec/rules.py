@@ -130,7 +130,7 @@ def load(path: str) -> dict[str, str]:
     try:
         read = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is no text; rules are TOML") from None
+        raise InvalidInput(f"{path}: it is no text; rules are TOML") from None
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     known = ("exact", "drop", "quality")

@@ -181,7 +181,7 @@ def test_a_built_in_profile_is_not_removed() -> None:
 
 
 def test_rules_that_are_no_text_or_lack_quotes_are_said_to(folder: Path) -> None:
-    assert "is no text" in run("encode", "n.npy", "--rules", "n.npy").misused()
+    assert "it is no text" in run("encode", "n.npy", "--rules", "n.npy").misused()
     (folder / "r.toml").write_text('[quality]\nkv.0 = "snr:30"\n')
     assert 'is quoted: "kv.0"' in run("encode", "n.npy", "--rules", "r.toml").misused()
 
