@@ -9,19 +9,18 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from . import saving
-from .align.numbers import STORED, from_float, to_float
 from .coding.profile import Profile
 from .container.dump import no_tensor
 from .container.index import TensorEntry
 from .container.reader import Reader
 from .container.source import Source
+from .conversion import Conversion, clipped
 from .decoding.decoder import Decoder
 from .dumps import Described, DumpWriter, aligned
 from .elements import FLOATS, nbytes
@@ -30,7 +29,6 @@ from .leftovers import PROCESS, hold
 from .outputs import descriptor, spare
 from .pool import advance, results
 
-CHUNK = 1 << 18  # values converted at once
 SHARED = "/dev/shm"  # a folder of files in memory, where the system has one
 SPARE = 1 << 26  # bytes that are left free there
 LEAST_VALUES = 24 << 20  # of a dump: another process for fewer takes longer to start than it saves
@@ -50,6 +48,14 @@ class Share:
     of: int
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """What came of a file: bytes written, and a line on each tensor with values clipped."""
+
+    output_bytes: int
+    remarks: tuple[str, ...] = ()
+
+
 def decode_to(
     decoder: Decoder,
     out: BinaryIO,
@@ -58,8 +64,8 @@ def decode_to(
     dtype: str | None,
     jobs: int,
     limit: int,
-) -> int:
-    """Write tensors of an open file as a dump of the kind of `path`; return the bytes written.
+) -> Decoded:
+    """Write tensors of an open file as a dump of the kind of `path`.
 
     With `jobs`, as many processes share the work of a large dump, where the file has a path that
     all can open and the dump is no archive, which is written in order. Raises LimitExceeded when
@@ -73,12 +79,12 @@ def decode_to(
     if archive is not None:
         with spare(Path(out.name).parent, os.fspath(path)) as room:
             writer = _writer(decoder, room, path, described)
-            _decode(decoder, writer, entries, dtype, (0, 1))
+            beyond = _decode(decoder, writer, entries, dtype, (0, 1))
             archive(out, ((one, writer.tensor(i)) for i, one in enumerate(described)))
-            return out.tell()
+            return Decoded(out.tell(), clipped(entries, writer, dtype if beyond else None))
     writer = _writer(decoder, out, path, described)
-    _divide(decoder, writer, tuple(names), dtype, str(out.name), os.fspath(path), jobs)
-    return writer.total
+    beyond = _divide(decoder, writer, tuple(names), dtype, str(out.name), os.fspath(path), jobs)
+    return Decoded(writer.total, clipped(entries, writer, dtype if beyond else None))
 
 
 def decode_shared(decoder: Decoder, jobs: int) -> list[np.ndarray] | None:
@@ -128,30 +134,36 @@ def _divide(
     target: str,
     path: str | None,
     jobs: int,
-) -> None:
-    """Decode tensors in so many processes, this one among them."""
+) -> bool:
+    """Decode tensors in so many processes, this one among them; return whether any was clipped."""
     entries = chosen_entries(decoder.reader, names)
-    own = partial(_decode, decoder, writer, entries, dtype, (0, jobs), path is not None)
+    found: list[Any] = []
+
+    def own() -> None:
+        found.append(_decode(decoder, writer, entries, dtype, (0, jobs), path is not None))
+
     if jobs == 1:
         own()
-        return
+        return any(found)
     plain = [replace(profile) for profile in decoder.profiles]  # not what they unpacked
     share = Share(decoder.reader.source, plain, names, dtype, target, path, 0, jobs)
     others = [replace(share, number=number) for number in range(1, jobs)]
     for _, result in results(_work, others, jobs - 1, own, lambda _, count: advance(count)):
         if isinstance(result, Exception):
             raise result
+        found.append(result)
+    return any(found)
 
 
-def _work(share: Share) -> None:
-    """Decode a share in a process of its own."""
+def _work(share: Share) -> bool:
+    """Decode a share in a process of its own; return whether any value was clipped."""
     decoder = Decoder(Reader(share.file, share.file.name), share.profiles)
     entries = chosen_entries(decoder.reader, share.names)
     described = wanted_of(decoder.reader, share.names, share.dtype)
     with Path(share.target).open("r+b") as out:
         writer = _writer(decoder, out, share.path, described, reserved=True)
         part = (share.number, share.of)
-        _decode(decoder, writer, entries, share.dtype, part, share.path is not None)
+        return _decode(decoder, writer, entries, share.dtype, part, share.path is not None)
 
 
 def wanted_of(reader: Reader, names: Sequence[str], dtype: str | None) -> list[Described]:
@@ -185,9 +197,10 @@ def _decode(
     dtype: str | None,
     share: tuple[int, int],
     to_disk: bool = True,
-) -> None:
+) -> bool:
+    """Decode a share of the row groups; return whether any value was clipped."""
     place = {entry.name: i for i, entry in enumerate(entries)}
-    convert = partial(_converted, wanted=dtype) if dtype else None
+    convert = Conversion(dtype) if dtype else None
     target = lambda entry: writer.tensor(place[entry.name])  # noqa: E731
     row_groups = sum(group.header.row_groups for group in decoder.groups)
     bytes_each = decoder.reader.size // max(row_groups, 1)
@@ -198,32 +211,7 @@ def _decode(
         advance(bytes_each)
 
     decoder.decode(entries, target, release, convert, share)
-
-
-def _converted(stored: np.ndarray, dtype: str, wanted: str) -> np.ndarray:
-    """Return floating elements as another type; others stay as they are."""
-    if dtype not in FLOATS or dtype == wanted:
-        return stored
-    flat = stored.view(STORED[dtype]).reshape(-1)
-    found = np.empty(flat.shape, STORED[wanted])
-    for start in range(0, flat.size, CHUNK):
-        values = to_float(flat[start : start + CHUNK], dtype)
-        finite = np.isfinite(values)
-        converted = from_float(np.where(finite, values, 0), wanted)
-        if not finite.all():
-            converted[~finite] = from_nonfinite(values[~finite], wanted)
-        found[start : start + CHUNK] = converted
-    return found.reshape(stored.shape)
-
-
-def from_nonfinite(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Return NaN and infinities as stored elements; F8_E4M3 has no infinity and takes NaN."""
-    if dtype in ("F16", "F32", "F64"):
-        return values.astype(STORED[dtype])
-    nan, infinite = {"BF16": (0x7FC0, 0x7F80), "F8_E5M2": (0x7F, 0x7C)}.get(dtype, (0x7F, 0x7F))
-    sign = 0x8000 if dtype == "BF16" else 0x80
-    code = np.where(np.isnan(values), nan, infinite)
-    return (code | np.where(np.signbit(values), sign, 0)).astype(STORED[dtype])
+    return convert is not None and convert.clipped
 
 
 def chosen_entries(reader: Reader, names: Sequence[str]) -> list[TensorEntry]:

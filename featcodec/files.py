@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from .align.layout import parse
 from .coding.profile import Profile
 from .container.reader import Reader
 from .container.source import File
-from .decode_jobs import decode_to
+from .decode_jobs import Decoded, decode_to
 from .decoding.decoder import Decoder
 from .dumps import Dump
 from .elements import FLOATS
@@ -26,7 +27,6 @@ from .request import Options, Quality
 from .rules import Rules
 
 Progress = Callable[[int], None]
-CHUNK = 1 << 18  # values converted at once
 
 
 def encode_file(
@@ -123,7 +123,9 @@ def _left_out(dump: Dump, rules: Rules) -> list[str]:
             raise InvalidInput(f"{why}; or leave it out with rules={{{name!r}: 'drop'}}")
     names = [*(tensor.name for tensor in dump.tensors), *dump.refused]
     unused = [f"no tensor has a name like {pattern!r}" for pattern in rules.unused(names)]
-    return [*dump.remarks, *unused]
+    useless = rules.useless({tensor.name: tensor.dtype in FLOATS for tensor in dump.tensors})
+    exact = [f"all that {one!r} matches is no floats, and bit for bit" for one in useless]
+    return [*dump.remarks, *unused, *exact]
 
 
 def _unread(dump: Dump, options: Options) -> list[str]:
@@ -151,11 +153,12 @@ def decode_file(
     Args:
         source: Path of the file, its URI, or a binary file object that can be sought.
         destination: Path or URI of the dump to write, or a file object; `overwrite` lets it replace
-            one. The suffix .npz, .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch, any
-            other safetensors.
+            one. The suffix .npz, .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch;
+            those of other programs, such as .txt, are refused, any further one is safetensors.
         profiles: The profiles that the file may need; those found by their hash go without.
         tensors: One or several names of tensors to decode; all without.
-        dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to.
+        dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to. Values
+            beyond it become its largest number, and a UserWarning says how many.
         jobs: Processes that share the row groups; the dump is the same for any number.
         memory: How much all of them may take, in bytes, or as "4GB"; by default what the machine,
             or its container, has.
@@ -174,12 +177,39 @@ def decode_file(
     >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
     >>> size = decode_file("feats.fcz", "back.safetensors", dtype="F16", overwrite=True)
     """
+    found = decoded_file(
+        source,
+        destination,
+        profiles=profiles,
+        tensors=tensors,
+        dtype=dtype,
+        overwrite=overwrite,
+        jobs=jobs,
+        memory=memory,
+    )
+    for line in found.remarks:
+        warnings.warn(line, stacklevel=2)
+    return found.output_bytes
+
+
+def decoded_file(
+    source: Where,
+    destination: Where,
+    *,
+    profiles: Sequence[Profile],
+    tensors: Sequence[str] | str,
+    dtype: str | None,
+    overwrite: bool,
+    jobs: int,
+    memory: int | str | None,
+) -> Decoded:
+    """Decode a file as `decode_file` does; return what is to be said of it, too."""
     refuse_input(source, destination)
     name = destination if isinstance(destination, (str, os.PathLike)) else ""
     tensors = (tensors,) if isinstance(tensors, str) else tensors
     file = open_source(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
         decoder = Decoder(Reader(file, file.name), profiles)
-        size = decode_to(decoder, out, name, tensors, dtype, jobs, limit_of(memory))
+        found = decode_to(decoder, out, name, tensors, dtype, jobs, limit_of(memory))
         file.check()
-        return size
+        return found

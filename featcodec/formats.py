@@ -56,6 +56,7 @@ OLD_TORCH = Kind(
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19",),
     advice=ENCODE,
 )
+DUMP_SUFFIXES = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".ckpt")
 DUMPS = (SAFETENSORS, NPZ, NPY, TORCH, OLD_TORCH)  # that are read
 KINDS = (
     FEATCODEC,
@@ -125,7 +126,7 @@ TEXT = Kind(
 
 def hint_of_unknown(head: bytes, path: object) -> str:
     """Return what to do with a file of no kind that is known, which begins so."""
-    if PurePath(str(path)).suffix == ".safetensors":
+    if PurePath(str(path)).suffix in DUMP_SUFFIXES:
         return "it is none, whatever its name says: write or fetch it anew"
     if head.isascii() and head.decode().replace("\n", "").replace("\r", "").isprintable():
         return f"it is {TEXT.hint(path)}"

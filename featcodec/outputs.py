@@ -62,6 +62,19 @@ def exists(target: str) -> bool:
     return stores.exists(target) if stores.is_uri(target) else Path(target).exists()
 
 
+def changed(path: str) -> float | None:
+    """Return when a file, of a path or a URI, was written last, in seconds; None where none tells.
+
+    Those of one system compare, those of two as far as their clocks agree.
+    """
+    if stores.is_uri(path):
+        return stores.changed(path)
+    try:
+        return Path(path).stat().st_mtime_ns / 1e9
+    except (OSError, ValueError):
+        return None
+
+
 def within(folder: str, name: str) -> str:
     """Return the output of a name in a folder, a path or a URI."""
     return f"{folder.rstrip('/')}/{name}" if stores.is_uri(folder) else str(Path(folder) / name)
@@ -89,6 +102,8 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
         with _elsewhere(path, overwrite) as out:
             yield out
         return
+    if not os.fspath(path):
+        raise InvalidInput("the path of the output is empty")
     number = descriptor(path)
     target = Path(os.path.realpath(path))  # what a link points to is written, not the link
     if target.is_dir():

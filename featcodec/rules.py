@@ -32,6 +32,8 @@ def quality_of(text: object, where: str) -> Quality | None:
         return None
     if text == LOSSLESS:
         return Quality(lossless=True)
+    if isinstance(text, Mapping):
+        raise InvalidInput(f'{where} has keys of its own; a name with a dot is quoted: "kv.0"')
     if not isinstance(text, str):
         raise InvalidInput(f"{where} must be a text, {KNOWN}, not {text!r}")
     name, _, number = text.partition(":")
@@ -97,6 +99,15 @@ class Rules:
         """Return the patterns that match none of some names."""
         return [p for p, _ in self._rules if not any(fnmatchcase(name, p) for name in names)]
 
+    def useless(self, floats: Mapping[str, bool]) -> list[str]:
+        """Return the patterns with loss that match some tensors, and none of floats.
+
+        `floats` says by name which tensors are.
+        """
+        unused = self.unused(list(floats))
+        asked = [p for p in self.lossy_names() if p not in unused]
+        return [p for p in asked if not any(is_ and fnmatchcase(n, p) for n, is_ in floats.items())]
+
     def _found(self, name: str) -> tuple[str | None, Quality | None]:
         return next((rule for rule in self._rules if fnmatchcase(name, rule[0])), (None, None))
 
@@ -118,7 +129,9 @@ def load(path: str) -> dict[str, str]:
     """
     try:
         read = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path}: it is no text; rules are TOML") from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     known = ("exact", "drop", "quality")
     if unknown := [key for key in read if key not in known]:

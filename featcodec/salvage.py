@@ -24,6 +24,7 @@ class Salvaged:
     output_bytes: int
     missing: dict[str, list[range]]  # of the leading axis, by names of tensors that lack any
     remarks: tuple[str, ...]
+    clipped: tuple[str, ...] = ()  # lines on values beyond the type that was asked for
 
 
 def salvage_file(
@@ -68,6 +69,7 @@ def salvage_file(
         if missing:
             stated = {n: [[r.start, r.stop] for r in rows] for n, rows in missing.items()}
             reader.index.metadata = {**(reader.index.metadata or {}), KEY: json.dumps(stated)}
-        size = decode_to(salvager, out, name, tensors, dtype, 1, limit)
+        decoded = decode_to(salvager, out, name, tensors, dtype, 1, limit)
         file.check()
-        return Salvaged(size, missing, tuple(dict.fromkeys(reader.remarks)))
+        remarks = tuple(dict.fromkeys(reader.remarks))
+        return Salvaged(decoded.output_bytes, missing, remarks, decoded.remarks)

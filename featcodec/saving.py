@@ -41,8 +41,8 @@ def archive_of(path: str | os.PathLike[str], tensors: Sequence[Described]) -> Ar
     suffix = PurePath(path).suffix
     if suffix in FOREIGN:
         raise InvalidInput(
-            f"{path}: {suffix} files are not written; name a .safetensors, .npz, .npy or .pt file,"
-            " and make it of that"
+            f"{path}: {suffix} files are not written; name a .safetensors, .npz, .npy or .pt file"
+            f" here, and make the {suffix} file of that with your own program"
         )
     if suffix in (".npz", ".npy"):
         for name, dtype, _ in tensors:

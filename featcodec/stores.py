@@ -131,6 +131,15 @@ def exists(uri: str) -> bool:
         return bool(store.exists(key))
 
 
+def changed(uri: str) -> float | None:
+    """Return when a file was written last, in seconds since 1970; None where no store tells."""
+    try:
+        store, key = _store(uri)
+        return float(store.modified(key).timestamp())
+    except Exception:  # some have no such function, and each library errors of its own
+        return None
+
+
 def beside(uri: str, suffix: str) -> list[str]:
     """Return the URIs of the files of a suffix in the folder of a file."""
     folder = uri[: uri.rindex("/") + 1]

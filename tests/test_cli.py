@@ -48,7 +48,7 @@ class Result:
     def misused(self) -> str:
         """Return what a command says that was called in a way it cannot be."""
         assert self.status == 2, self.err
-        assert self.err.startswith("Usage: ") and "Error: " in self.err
+        assert self.err.startswith("Usage: ") and "\nfeatcodec: " in self.err
         assert "Traceback" not in self.err and self.out == b""
         return self.err
 

@@ -213,7 +213,7 @@ def test_a_codec_that_is_none_is_refused(text: str, dump: Path, run: Command) ->
         codecs.parse(text)
     pytest.importorskip("bjontegaard")
     status, _, said = run("eval", dump, "--codec", text, "-o", dump.parent / "out")
-    assert status == 2 and "Error: " in said
+    assert status == 2 and "featcodec: " in said
 
 
 @pytest.mark.parametrize("kind", [name for name, one in peers.PEERS.items() if one.options])

@@ -286,10 +286,10 @@ def test_a_file_that_is_cut_off_never_stands(
     (folder / "z.fcz").write_bytes(whole[: cut % len(whole)])
     for force in (False, True):
         if force:
-            assert existing.encoded(str(folder / "z.fcz"), NOTE, force) is None
+            assert existing.encoded("-", str(folder / "z.fcz"), NOTE, force) is None
         else:
             with pytest.raises(InvalidInput, match="not complete"):
-                existing.encoded(str(folder / "z.fcz"), NOTE, force)
+                existing.encoded("-", str(folder / "z.fcz"), NOTE, force)
 
 
 NOTE = '{"snr":20.0,"input_bytes":1376}'
@@ -303,7 +303,9 @@ def standing_file(folders: pytest.TempPathFactory) -> bytes:
         assert run("encode", source, "--skip-existing").status == 0
         path = source.with_suffix(".fcz")
         note = NOTE.replace("1376", str(source.stat().st_size))
-        assert existing.encoded(str(path), note, False) == Skipped(f"{path} is complete")
+        assert existing.encoded(str(source), str(path), note, False) == Skipped(
+            f"{path} is complete"
+        )
         WHOLE.append(path.read_bytes())
     return WHOLE[0]
 
@@ -314,7 +316,43 @@ def test_a_file_that_notes_nothing_or_is_of_another_dump_does_not_stand(tree: Pa
     assert "does not note how" in run("encode", source, "--skip-existing").failed(1)
     assert run("encode", source, "--skip-existing", "-f").status == 0
     dump(source, 50)
+    os.utime(source, (0, 0))
     assert "input bytes" in run("encode", source, "--skip-existing").failed(1)
+
+
+def test_a_file_older_than_its_dump_is_made_again(tree: Path) -> None:
+    source, target = tree / "z.safetensors", tree / "z.fcz"
+    command = ["encode", source, "--skip-existing", "--lossless"]
+    assert run(*command).status == 0
+    for rows in (0, 20):  # of the same size, and of another
+        if rows:
+            dump(source, rows)
+        else:
+            source.write_bytes(source.read_bytes()[:-4] + b"\0\0\x80\x3f")
+        os.utime(target, (1, 1))
+        assert "skipped" not in run(*command, "--dry-run").err
+        assert run(*command).status == 0
+        assert "skipped, " in run(*command).err
+        assert run("decode", target, "-o", tree / "back.safetensors", "-f").status == 0
+        assert load_file(tree / "back.safetensors")["x"].tobytes() in source.read_bytes()
+
+
+def test_an_older_file_of_other_settings_stays(tree: Path) -> None:
+    source, target = tree / "z.safetensors", tree / "z.fcz"
+    assert run("encode", source, "--skip-existing").status == 0
+    os.utime(target, (1, 1))
+    assert "was made with" in run("encode", source, "--skip-existing", "--snr", 9).failed(1)
+
+
+def test_a_dump_older_than_its_file_is_made_again(tree: Path) -> None:
+    source, target = tree / "z.safetensors", tree / "out.safetensors"
+    command = ["decode", tree / "z.fcz", "-o", target, "--skip-existing"]
+    assert run("encode", source, "--lossless").status == 0 and run(*command).status == 0
+    before = target.read_bytes()
+    target.write_bytes(before[:-4] + b"\0\0\x80\x3f")
+    assert "skipped, " in run(*command).err
+    os.utime(target, (1, 1))
+    assert run(*command).status == 0 and target.read_bytes() == before
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".npy"])

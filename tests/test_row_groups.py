@@ -18,7 +18,7 @@ from featcodec.align.numbers import STORED, from_float, to_float
 from featcodec.cli.main import main
 from featcodec.cli.verify import check
 from featcodec.container.reader import Reader
-from featcodec.decode_jobs import from_nonfinite
+from featcodec.conversion import from_nonfinite
 from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
 from featcodec.errors import InvalidInput

@@ -141,7 +141,7 @@ WRONG = {
     "drop = [1]": "drop must be a list of patterns",
     "quality = 1": "quality must be a table",
     'drop = ["a"]\nexact = ["a"]': "exact: 'a' is given twice",
-    "\xff": "decode",
+    "\xff": "it is no text",
 }
 
 

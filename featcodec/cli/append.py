@@ -13,7 +13,7 @@ from . import asked, by_name, complete, failures, render, streams
 @click.argument(
     "dumps", nargs=-1, required=True, metavar="DUMP...", shell_complete=complete.any_file
 )
-@asked.quality
+@asked.quality_of_file
 @by_name.options
 @click.option(
     "-p",

@@ -13,7 +13,7 @@ from ..errors import InvalidInput
 from ..memory import limit_of
 from ..request import DEFAULT_SNR, EFFORTS, FAMILIES, RowGroupSize
 from ..stores import is_uri
-from .bundle import bundled
+from .bundle import Decorator, bundled
 
 USUAL = ("auto", "best")  # what options have where nothing is asked
 
@@ -91,29 +91,35 @@ def checked(**quality: Any) -> dict[str, Any]:
     return quality
 
 
-quality = bundled(
-    "quality",
-    checked,
-    snr=click.option(
-        "--snr",
-        type=float,
-        metavar="DB",
-        help="Signal to noise ratio (20; with -p as it recommends).",
-    ),
-    bpfp=click.option(
-        "--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file."
-    ),
-    max_error=click.option(
-        "--max-error", type=float, metavar="E", help="Absolute error no value exceeds."
-    ),
-    row_snr=click.option(
-        "--row-snr", type=float, metavar="DB", help="SNR of rows, each by its own norm."
-    ),
-    task_snr=click.option(
-        "--task-snr", type=float, metavar="DB", help="SNR by what a task reacts to, with -p."
-    ),
-    lossless=click.option("--lossless", is_flag=True, help="Bit for bit."),
-)
+def _quality(default: str) -> Decorator:
+    """Return the options of a quality, of which none is asked for by default."""
+    return bundled(
+        "quality",
+        checked,
+        snr=click.option(
+            "--snr",
+            type=float,
+            metavar="DB",
+            help=f"Signal to noise ratio ({default}).",
+        ),
+        bpfp=click.option(
+            "--bpfp", type=float, metavar="RATE", help="Bits per feature point, whole file."
+        ),
+        max_error=click.option(
+            "--max-error", type=float, metavar="E", help="Absolute error no value exceeds."
+        ),
+        row_snr=click.option(
+            "--row-snr", type=float, metavar="DB", help="SNR of rows, each by its own norm."
+        ),
+        task_snr=click.option(
+            "--task-snr", type=float, metavar="DB", help="SNR by what a task reacts to, with -p."
+        ),
+        lossless=click.option("--lossless", is_flag=True, help="Bit for bit."),
+    )
+
+
+quality = _quality("20; with -p as it recommends")
+quality_of_file = _quality("default: as FILE has it")
 
 coding = bundled(
     "coding",

@@ -26,6 +26,7 @@ class Done:
 
     input_bytes: int
     output_bytes: int | None = None  # None where nothing is written
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Batch:
 
     def _close(self, total: int, progress: Progress) -> None:
         """Say what came of all together, and which failed."""
-        if self.quiet or total == 1 or (self.fail_fast and self.failed):
+        if self.quiet or total < 2 or (self.fail_fast and self.failed):
             return
         parts = [f"{self.done:,} of {total:,} {self.verb}"]
         parts[0] += f": {render.size(self.read)}" * bool(self.done)

@@ -66,7 +66,8 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             callback=parsed,
             metavar="PATTERN=Q",
-            help="Of tensors whose names match: snr:30, max-error:0.01, lossless.",
+            help="Of tensors whose names match: snr:DB, row-snr:DB, task-snr:DB, max-error:E,"
+            " lossless, drop.",
         ),
     ):
         command = add(command)

@@ -1,5 +1,7 @@
 """`featcodec concat`: files joined without coding anew."""
 
+import contextlib
+
 import click
 
 from . import complete, render, streams, targets
@@ -25,14 +27,19 @@ def command(files: tuple[str, ...], output: str, force: bool, quiet: bool) -> in
     """Join files without coding anew.
 
     Tensors of one name become one along the leading axis, in the order of the files; all else stays
-    as it is.
+    as it is. With - as FILE one is read from standard input.
     """
     from ..joining import concat_files
 
+    targets.refuse_dump_name(output, "an encoded file", targets.SUFFIX)
+    if files.count(STREAM) > 1:
+        raise click.UsageError("standard input can be read once only")
     where = targets.Where(output, None, force, False)
     [planned] = targets.outputs([Input(files[0], files[0])], where, str)
-    with streams.writable(planned.target) as target:
-        size = concat_files(files, target, overwrite=force)
+    with contextlib.ExitStack() as stack:
+        sources = [stack.enter_context(streams.readable(file)) for file in files]
+        target = stack.enter_context(streams.writable(planned.target))
+        size = concat_files(sources, target, overwrite=force)
     if not quiet and planned.target != STREAM:
         render.tell(f"{output}: {render.size(size)}")
     return 0

@@ -1,26 +1,22 @@
 """`featcodec decode`."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
+from .. import formats
 from ..container.salvage import SalvageReader
 from ..elements import FLOATS
-from ..errors import Corrupt, FeatcodecError, Truncated
+from ..errors import Corrupt, FeatcodecError, NotFeatcodec, Truncated
 from ..opening import open_source
+from ..profiles import SUFFIX
 from . import asked, batch, complete, estimate, existing, gather, render, streams, targets
 from .streams import STREAM
 
+PART = f"{targets.SUFFIX}.part"
 SHOWN = 8  # tensors, and runs of rows of each, that are said to be missing
-
-
-@dataclass(frozen=True)
-class Whole(batch.Done):
-    """A damaged file of which no value is lost."""
-
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,17 @@ class Task:
 def work(task: Task) -> Any:
     """Decode one file, or leave it alone."""
     from ..coding.profile import Profile
-    from ..files import decode_file
+    from ..files import decoded_file
 
-    if skipped := standing(task):
-        return skipped
+    if isinstance(there := standing(task), batch.Skipped):
+        return there
+    task = replace(task, force=task.force or there is not None)
     profiles = [Profile.load(path) for path in task.profiles]
     if task.salvage:
         return salvaged(task, profiles)
     with streams.readable(task.source) as source, streams.writable(task.target) as target:
         try:
-            written = decode_file(
+            found = decoded_file(
                 source,
                 target,
                 profiles=profiles,
@@ -61,15 +58,17 @@ def work(task: Task) -> Any:
                 jobs=task.jobs,
                 memory=task.memory,
             )
-        except (Corrupt, Truncated) as error:
+        except (Corrupt, NotFeatcodec, Truncated) as error:
             rest = "; --salvage decodes the rest" * has_index(source)
             raise type(error)(f"{error}{rest}") from None
-        return batch.Done(batch.size_of(source), written)
+        return batch.Done(batch.size_of(source), found.output_bytes, found.remarks)
 
 
 def has_index(path: str) -> bool:
     """Return whether a damaged file has what it takes to decode the rest of it."""
     with contextlib.closing(open_source(path)) as file:
+        if formats.recognise(file.read(0, formats.HEAD)) not in (None, formats.FEATCODEC):
+            return False  # which a large file of another kind is not searched for
         try:
             return bool(SalvageReader(file, path).index.tensors)
         except FeatcodecError:
@@ -97,9 +96,9 @@ def salvaged(task: Task, profiles: list[Any]) -> batch.Done:
             more = [f"so do {render.count(len(lost) - SHOWN, 'more tensor')}"] * (len(lost) > SHOWN)
             what = "; ".join([*lost[:SHOWN], *more, *found.remarks])
             raise Corrupt(f"{source} is damaged: {what}; {shown} has the rest")
-        done = batch.Done(batch.size_of(source), found.output_bytes)
         remarks = tuple(f"{one}, and no value is lost" for one in found.remarks)
-        return Whole(done.input_bytes, done.output_bytes, remarks)
+        remarks += found.clipped
+        return batch.Done(batch.size_of(source), found.output_bytes, remarks)
 
 
 def _rows(rows: list[range]) -> str:
@@ -109,8 +108,8 @@ def _rows(rows: list[range]) -> str:
     return f"row{'s' * (sum(map(len, rows)) != 1)} {', '.join([*runs[:SHOWN], *more])}"
 
 
-def standing(task: Task) -> batch.Skipped | None:
-    """Return that an output exists and may stand; raise InvalidInput for one that is in the way."""
+def standing(task: Task) -> batch.Skipped | existing.Stale | None:
+    """Return that an output may stand, or is stale; raise InvalidInput for one in the way."""
     if not task.skip_existing or STREAM in (task.source, task.target):
         return None
     return existing.decoded(task.source, task.target, (task.tensors, task.dtype), task.force)
@@ -130,11 +129,15 @@ def standing(task: Task) -> batch.Skipped | None:
     shell_complete=complete.profile,
 )
 @click.option("--tensor", "tensors", multiple=True, metavar="NAME", help="Only this tensor.")
-@click.option("--dtype", metavar="D", help="Convert floating tensors: F32, F16, BF16, ...")
+@click.option(
+    "--dtype",
+    metavar="D",
+    help="Convert floating tensors: F32, F16, BF16, ...; what lies beyond is clipped, and counted.",
+)
 @click.option(
     "--skip-existing",
     is_flag=True,
-    help="Leave inputs alone whose output is complete and holds the same tensors.",
+    help="Leave inputs alone whose output is complete, no older, and holds the same tensors.",
 )
 @click.option(
     "--salvage",
@@ -157,10 +160,15 @@ def command(
     """Decode files back to dumps.
 
     OUT is a file of NumPy or torch when its suffix says so (.npz, .npy, .pt, .pth, .ckpt), else of
-    safetensors.
+    safetensors; suffixes of other programs, such as .txt or .h5, are refused.
     """
     known = [("--profile", profile) for profile in profiles]
     planned = targets.outputs(inputs, where, dump_name, known)
+    if where.output is not None and where.output.endswith((targets.SUFFIX, SUFFIX)):
+        raise click.UsageError(
+            f"-o {where.output} has the suffix of an encoded file or a profile, and is to be a"
+            " dump; call it .safetensors, .npz, .npy or .pt"
+        )
     if dtype is not None and dtype.upper() not in FLOATS:
         kinds = ", ".join(sorted(FLOATS))
         raise click.UsageError(
@@ -186,8 +194,8 @@ def command(
     ]
     if where.dry_run:
         return estimate.show(planned, tasks, work_on.jobs, standing, estimate.decoding)
-    targets.make_folders(planned, where)
-    return work_on.run(work, tasks, lines_of, planned)
+    with targets.folders(planned, where):
+        return work_on.run(work, tasks, lines_of, planned)
 
 
 def lines_of(task: Task, result: batch.Done) -> list[str]:
@@ -197,6 +205,10 @@ def lines_of(task: Task, result: batch.Done) -> list[str]:
 
 
 def dump_name(path: str) -> str:
+    if path.endswith(PART):
+        raise click.UsageError(
+            f"{path} is what a writer left; make a file of it by featcodec recover {path}"
+        )
     if not path.endswith(targets.SUFFIX):
         raise click.UsageError(
             f"{path} does not end in {targets.SUFFIX}; if it is a file of featcodec, name the"

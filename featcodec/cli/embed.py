@@ -41,6 +41,8 @@ def _embed(task: Task) -> batch.Done | batch.Skipped:
     with closing(File.open(path)) as file:
         reader = Reader(file, path)
         wanted = [d for d in reader.index.profiles if d not in reader.embedded()]
+    if not os.access(path, os.W_OK):
+        raise InvalidInput(f"{path}: Permission denied; it may not be written")
     if not wanted:
         needs = reader.index.profiles
         return batch.Skipped("it holds its profiles" if needs else "it needs no profile")

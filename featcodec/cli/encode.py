@@ -58,8 +58,8 @@ def work(task: Task) -> Any:
 
     wanted = task.asked
     note = note_of(task)
-    if skipped := standing(task):
-        return skipped
+    if isinstance(found := standing(task), batch.Skipped):
+        return found
     with (
         streams.readable(task.source) as source,
         streams.writable(task.target) as target,
@@ -69,7 +69,7 @@ def work(task: Task) -> Any:
             Quality.choose(**wanted.quality),
             loaded(wanted.profile, wanted.digest) if wanted.profile else None,
             Options(**wanted.options, note=note, jobs=task.jobs),
-            wanted.force,
+            wanted.force or found is not None,
             pool.advance,
             wanted.verify,
         ) as result,
@@ -86,11 +86,11 @@ def note_of(task: Task) -> str:
     return json.dumps(found, separators=(",", ":"))
 
 
-def standing(task: Task) -> batch.Skipped | None:
-    """Return that an output exists and may stand; raise InvalidInput for one that is in the way."""
+def standing(task: Task) -> batch.Skipped | existing.Stale | None:
+    """Return that an output may stand, or is stale; raise InvalidInput for one in the way."""
     if task.asked.note is None or task.target == streams.STREAM:
         return None
-    return existing.encoded(task.target, note_of(task), task.asked.force)
+    return existing.encoded(task.source, task.target, note_of(task), task.asked.force)
 
 
 @lru_cache(2)
@@ -118,7 +118,7 @@ def loaded(profile: str, _digest: str | None) -> Any:
 @click.option(
     "--skip-existing",
     is_flag=True,
-    help="Leave inputs alone whose output is complete and notes that it was made alike.",
+    help="Leave inputs alone whose output is complete, no older, and notes that it was made alike.",
 )
 @click.option(
     "--verify", is_flag=True, help="Decode what was written and compare it before it is kept."
@@ -160,6 +160,7 @@ def command(
     if reproducible:
         pinned(work_on.engine)
     rules = by_name.merged(rules, rules_file)
+    refuse_useless(quality, rules, profile, coding)
     options = asked.options_of(coding, rules)
     digest = digest_of(profile)
     alike = {**coding, "reproducible": reproducible}
@@ -167,6 +168,7 @@ def command(
     read = [(o, p) for o, p in (("--profile", profile), ("--rules", rules_file)) if p]
     written = [("--report", report_file)] if report_file else []
     planned = targets.outputs(inputs, where, target_of, read, written)
+    targets.refuse_dump_name(where.output, "an encoded file", targets.SUFFIX)
     told = report.Report(report_file)
     wanted = Asked(quality, profile, digest, options, note, where.force, verify, told)
     within = work_on.within(planned)
@@ -174,9 +176,25 @@ def command(
     if where.dry_run:
         return estimate.show(planned, tasks, work_on.jobs, standing, estimate.encoding)
     told.check()  # what cannot be written is better known now
-    targets.make_folders(planned, where)
     work_on.told = told.take
-    return work_on.run(work, tasks, partial(lines_of, verbose=work_on.verbose), planned)
+    with targets.folders(planned, where):
+        return work_on.run(work, tasks, partial(lines_of, verbose=work_on.verbose), planned)
+
+
+def refuse_useless(
+    quality: dict[str, Any], rules: dict[str, str], profile: str | None, coding: dict[str, Any]
+) -> None:
+    """Refuse what only a profile gives a meaning, without one."""
+    if profile is not None or coding["transform"] == "neural":
+        return
+    by_name = [f"--quality {k}={v}" for k, v in rules.items() if v.startswith("task-snr")]
+    asked = [*["--task-snr"] * bool(quality["task_snr"]), *by_name]
+    if asked:
+        raise click.UsageError(
+            f"{asked[0]} needs -p with a profile of a task, such as `featcodec train --head` makes"
+        )
+    if coding["embed"]:
+        raise click.UsageError("--embed-profile needs -p: without, no file needs a profile")
 
 
 def pinned(engine: str) -> None:

@@ -51,7 +51,7 @@ def show(
         found = failures.attempt(would, (task, standing))
         if isinstance(found, Exception):
             statuses.append(failures.say(found, task.source, False))
-        elif found is not None:
+        elif isinstance(found, batch.Skipped):
             skipped += 1
             render.show(f"{task.source}: skipped, {found.why}")
         else:
@@ -62,7 +62,8 @@ def show(
     parts += [estimated(wanted, total, jobs, measure)]
     parts += [f"{skipped:,} skipped"] * bool(skipped)
     parts += [f"{len(statuses):,} cannot be done"] * bool(statuses)
-    render.tell("; ".join(filter(None, parts)))
+    if planned:
+        render.tell("; ".join(filter(None, parts)))
     return failures.status_of(statuses, len(planned))
 
 

@@ -85,9 +85,12 @@ def say(error: Exception, source: str, verbose: bool) -> int:
         text, status = f"{error.filename or 'input/output'}: {error.strerror or error}", 1
     else:
         text, status = "out of memory", 1
-    named = source == STREAM or text.startswith((f"{source} ", f"{source}:"))
+    named = source in ("", STREAM) or text.startswith((f"{source} ", f"{source}:"))
     where = "" if named else f"{source}: "
-    render.complain(where + text)
+    said = where + text
+    if source != source.strip():  # what is blank at an end would not be seen
+        said = said.replace(source, repr(source))
+    render.complain(said)
     if verbose and isinstance(error, InternalError):
         render.tell(*error.trace.splitlines())
     return status

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..stores import is_uri
+from . import render
 from .bundle import Decorator, bundled
 from .complete import any_file
 from .streams import STREAM
@@ -39,6 +40,12 @@ class Gathering:
 
     def all(self, given: Sequence[str], listed: str | None) -> Found:
         """Return the inputs that are given and listed, in that order; those of a folder by name."""
+        return self.mine(self.everything(given, listed))
+
+    def everything(self, given: Sequence[str], listed: str | None) -> Found:
+        """Return the inputs of all shards."""
+        if "" in given:
+            raise click.UsageError("the path of an input is empty")
         if listed is not None and listed == STREAM and STREAM in given:
             raise click.UsageError("standard input is the list of files, and cannot be one of them")
         # A folder that is named stands for its contents, one that is listed for itself.
@@ -46,6 +53,10 @@ class Gathering:
         if listed is not None:
             for path in paths_of(listed, self.null):
                 found += self._expanded(path, relative(path), relative(path))
+        return found
+
+    def mine(self, found: Found) -> Found:
+        """Return the inputs of the shard that is asked for."""
         number, of = self.shard
         mine = (one for one in found if zlib.crc32(os.fsencode(one.place)) % of == number)
         return list(mine) if of > 1 else found
@@ -72,7 +83,8 @@ class Gathering:
                 if name.endswith(suffixes):
                     yield Input(str(here / name), str(mirrored / name))
         for error in failed:
-            yield Input(str(error.filename), "", error.strerror or str(error))
+            why = error.strerror or str(error)
+            yield Input(str(error.filename), "", f"cannot be listed: {why}")
 
 
 def is_folder(path: str) -> bool:
@@ -151,4 +163,11 @@ def _gathered(
         raise click.UsageError("--null is of --files-from")
     if not files and listed is None:
         raise click.UsageError(f"Missing argument '{metavar}...', or --files-from")
-    return Gathering(suffixes, **how).all(files, listed)
+    gathering = Gathering(suffixes, **how)
+    found = gathering.everything(files, listed)
+    mine = gathering.mine(found)
+    if not mine and not click.get_current_context().params.get("quiet"):
+        verb = "is" if len(found) == 1 else "are"
+        some = f"0 of {render.count(len(found), 'input')} {verb} in this shard"
+        render.tell(some if found else f"--files-from {listed} names no file")
+    return mine

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from . import render
+from .main import COMMANDS
 
 FOLDER = Path(__file__).parents[1] / "guide"
 INDEX = "README.md"
@@ -17,11 +18,17 @@ LINE = re.compile(r"- \[(?P<topic>[a-z-]+)\]\((?P=topic)\.md\): (?P<about>.+)")
 def command(topic: str | None) -> int:
     """Print a page of the guide, or without TOPIC what there are pages on."""
     known = topics()
+    topic = topic and topic.lower()
     if topic is None:
         rows = [[name, about] for name, about in known.items()]
         render.show(*render.table(rows, set()))
     elif topic in known:
         render.show(*page(topic))
+    elif topic in COMMANDS:
+        raise click.UsageError(
+            f"no page {topic!r}; `featcodec {topic} --help` tells of the command,"
+            " `featcodec guide commands` of all"
+        )
     else:
         raise click.UsageError(f"no page {topic!r}; topics are {', '.join(known)}")
     return 0

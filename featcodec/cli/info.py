@@ -64,6 +64,9 @@ def command(
         try:
             found = describe(path, message)
         except NotFeatcodec as error:
+            if path.endswith(targets.DUMP_SUFFIXES):
+                what = "nor a dump, whatever its name says: write or fetch it anew"
+                raise NotFeatcodec(f"{error}, {what}") from None
             raise NotFeatcodec(f"{error}; a message is shown with --message") from None
         if as_json:
             return [render.as_json(found)]
@@ -151,13 +154,21 @@ def place_of(reader: Reader, digest: bytes, path: str) -> str | None:
 def describe_tensor(
     tensor: TensorEntry, parts: Sequence[TensorEntry], found: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return what there is to say of a tensor; of parts, what the first is, and the worst SNR.
+    """Return what there is to say of a tensor; of parts, of the first with loss, and the worst.
 
-    That is the first with loss where there is one, as padding may lie before what is padded.
+    Padding may lie before what is padded.
     """
-    first, one = next((part for part in found if part["layout"]), found[0]), parts[0]
+    first, one = found[0], parts[0]
     if not isinstance(one, PartEntry):
         return first
+    number = next((i for i, part in enumerate(found) if part["transform"] != "lossless"), 0)
+    first, one = found[number], parts[number]
+    assert isinstance(one, PartEntry)
+    errors = [part["max_error"] for part in found]
+    lowest = {
+        key: min((part[key] for part in found if part[key] is not None), default=None)
+        for key in ("tenth_of_channels_db", "tenth_of_rows_db")
+    }
     snrs = [part["snr_db"] for part in found if part["snr_db"] is not None]
     size = sum(part["bytes"] for part in found)
     return {
@@ -167,6 +178,8 @@ def describe_tensor(
         "groups": sorted({part["group"] for part in found}),
         "parts": len(parts),
         "snr_db": min(snrs, default=None),
+        "max_error": None if None in errors else max(errors),
+        **lowest,
         "bytes": size,
         "bpfp": 8 * size / tensor.values,
     }

@@ -101,6 +101,8 @@ def tensor_row(tensor: dict[str, Any]) -> list[str]:
 
 def spans(members: Sequence[dict[str, Any]]) -> str:
     """Return the shape that tensors have, of axes of several lengths the least and the largest."""
+    if len({len(t["shape"]) for t in members}) > 1:
+        return "various"
     axes = zip(*(t["shape"] for t in members), strict=False)
     ends = [(min(axis), max(axis)) for axis in axes]
     return "x".join(str(low) if low == high else f"{low}-{high}" for low, high in ends)

@@ -1,15 +1,21 @@
 """How `encode` would read a dump, for `info`: what is features, in which layout, and why."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from .. import formats
 from ..container.quality import READINGS
 from ..container.source import Source
+from ..elements import FLOATS
 from . import render
 from .info_lines import Shown, groups_of, metadata_lines, spans
 
-NO_FLOATS = "no floats"
+if TYPE_CHECKING:
+    from ..tensors import Tensor
+
+NO_FLOATS, NO_VALUES, ONE_VALUE = "no floats", "no values", "one value"
+EXACT = {"coded": "bit for bit", "layout": None, "architecture": None}
 
 
 def is_dump(file: Source) -> bool:
@@ -26,6 +32,7 @@ def describe_dump(file: Source, path: str) -> dict[str, Any]:
 
     from ..dumps import Dump
     from ..encoding.judge import judge_at
+    from ..encoding.tensors.beyond import beyond
     from ..encoding.tensors.group import Group
     from ..encoding.tensors.grouping import group_tensors
     from ..encoding.tensors.margins import Trimmed
@@ -35,13 +42,17 @@ def describe_dump(file: Source, path: str) -> dict[str, Any]:
     kind = formats.recognise(file.read(0, formats.HEAD))
     with Dump(path) as dump, np.errstate(all="ignore"):  # NaN and extremes are data here
         judge = judge_at(DEFAULT_SNR, None, Options())
-        groups = group_tensors(Trimmed.of(dump, Options()), Options(), False, judge)
+        source = Trimmed.of(dump, Options())
+        tensors = {tensor.name: tensor for tensor in source.tensors}
+        groups = group_tensors(source, Options(), False, judge)
         found: dict[str, dict[str, Any]] = {}
         for number, group in enumerate(groups):
             if not isinstance(group, Group):
-                why = ", ".join(group.reasons) or NO_FLOATS
-                about = {"coded": "bit for bit", "layout": None, "architecture": None}
-                found |= {one: {"group": number, **about, "reason": why} for one in group.names}
+                exact = [(one, _reason(tensors[one], group.reasons)) for one in group.names]
+            else:
+                exact = [(one, why) for one, _ in wholes(group) if (why := beyond(group))]
+            found |= {one: {"group": number, **EXACT, "reason": why} for one, why in exact}
+            if exact or not isinstance(group, Group):
                 continue
             about = {"coded": "features", "layout": str(group.cut_as or group.layout)}
             about |= {"architecture": group.architecture, "reason": READINGS[group.reading]}
@@ -58,6 +69,15 @@ def describe_dump(file: Source, path: str) -> dict[str, Any]:
                 for t in dump.tensors
             ],
         }
+
+
+def _reason(tensor: "Tensor", reasons: Sequence[str]) -> str:
+    """Return why a tensor is no features; `reasons` are those of its group."""
+    if tensor.dtype not in FLOATS:
+        return NO_FLOATS
+    if not tensor.shape:
+        return ONE_VALUE
+    return ", ".join(reasons) if min(tensor.shape) else NO_VALUES
 
 
 def dump_shown(found: dict[str, Any], verbose: bool) -> Shown:
@@ -83,5 +103,5 @@ def row(members: list[dict[str, Any]]) -> list[str]:
     """Return the row of a tensor, or of several of a group."""
     first, last = members[0], members[-1]
     name = first["name"] if first is last else f"{first['name']} .. {last['name']} ({len(members)})"
-    coded = f"{first['coded']}: {first['reason']}"
+    coded = f"{first['coded']}: {' or '.join(dict.fromkeys(one['reason'] for one in members))}"
     return [name, first["dtype"], spans(members) or "scalar", first["layout"] or "-", coded]

@@ -38,6 +38,15 @@ COMMANDS = {
 }
 
 
+_QUALITY = "a quality is asked by --snr, --bpfp or --max-error (`featcodec guide quality`)"
+_EFFORT = f"{_QUALITY}, time by --effort"
+LIKE = {  # options of other programs, and what serves for them
+    **dict.fromkeys(("--level", "--compression-level", "--compression"), _EFFORT),
+    **dict.fromkeys(("--bits", "--rate", "--bitrate", "--crf", "--tolerance"), _QUALITY),
+    **dict.fromkeys(("--threads", "--workers", "--processes"), "use -j N, 0 for one a core"),
+}
+
+
 class LazyGroup(click.Group):
     """Imports the module of a command only when that command runs."""
 
@@ -75,7 +84,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="featcodec %(version)s")
+@click.version_option(__version__, "-V", "--version", message="featcodec %(version)s")
 def cli() -> None:
     """Store and send the intermediate features of neural networks in few bits."""
 
@@ -87,7 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(cli.main(arguments, prog_name="featcodec", standalone_mode=False) or 0)
     except click.UsageError as error:
         text = " ".join(error.format_message().split())  # choices come one a line
-        click.UsageError(render.printable(text), error.ctx).show()
+        if isinstance(error, click.NoSuchOption) and error.option_name in LIKE:
+            text = f"No such option: {error.option_name}; {LIKE[error.option_name]}"
+        if error.ctx is not None:
+            help_ = f"Try '{error.ctx.command_path} --help' for help."
+            render.tell(*error.ctx.get_usage().splitlines(), help_, "")
+        render.complain(text)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough

@@ -70,6 +70,11 @@ def add(files: tuple[str, ...], name: str | None, force: bool) -> int:
         if target.is_file() and target.read_bytes() == data:
             render.tell(f"{target}: there already")
             continue
+        if target.exists() and not force:
+            raise InvalidInput(
+                f"{target.parent} has another profile called {called}, which files may need; give"
+                f" {file} another name with --name"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         with written(target, force) as out:
             out.write(data)
@@ -87,6 +92,8 @@ def remove(names: tuple[str, ...]) -> int:
     Files that need them decode no more without.
     """
     for name in names:
+        if name in places.built_in():
+            raise InvalidInput(f"{name} is built in, and is not removed")
         target = own(name)
         if not target.is_file():
             raise InvalidInput(f"{target.parent} has no profile {name!r}")

@@ -2,12 +2,13 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
+from ..formats import DUMP_SUFFIXES as DUMP_SUFFIXES
 from ..outputs import descriptor, identity, within
 from ..stores import is_uri
 from .bundle import bundled
@@ -17,7 +18,6 @@ from .streams import STREAM
 
 SUFFIX = ".fcz"
 DUMP_SUFFIX = ".safetensors"
-DUMP_SUFFIXES = (DUMP_SUFFIX, ".npz", ".npy", ".pt", ".pth", ".ckpt")
 Named = tuple[str, str]  # what a file is, and its path
 
 
@@ -89,6 +89,9 @@ def outputs(
 def _resolved(where: Where, inputs: Sequence[str]) -> Where:
     """Return the same with `output` as standard output where that is meant."""
     output, folder = where.output, where.folder
+    for option, path in (("-o", output), ("--output-dir", folder)):
+        if path == "":
+            raise click.UsageError(f"{option}: the path is empty")
     if output is not None and folder is not None:
         raise click.UsageError("use -o or --output-dir, not both")
     if output is not None and len(inputs) > 1:
@@ -124,14 +127,19 @@ def _plan(one: Input, where: Where, rename: Callable[[str], str], alone: bool) -
 
 def _refuse_twins(planned: Sequence[Planned]) -> None:
     """Raise a usage error for two inputs whose outputs have one name."""
-    made_of: dict[str, str] = {}
-    for one in planned:
-        first = made_of.setdefault(one.target, one.source) if not one.error else one.source
-        if first is not one.source:
+    made_of: dict[str, Planned] = {}
+    for one in (one for one in planned if not one.error):
+        first = made_of.setdefault(one.target, one)
+        if first is one:
+            continue
+        if identity(first.source) == identity(one.source):
             raise click.UsageError(
-                f"output {one.target} is the same file as that of another input: {first} and"
-                f" {one.source} need folders or names of their own"
+                f"{one.source} is named twice: its output {one.target} is the same file as before"
             )
+        raise click.UsageError(
+            f"output {one.target} is the same file as that of another input: {first.source} and"
+            f" {one.source} need folders or names of their own"
+        )
 
 
 def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:
@@ -147,11 +155,33 @@ def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:
             known[same] = (what, path)
 
 
-def make_folders(planned: Sequence[Planned], where: Where) -> None:
-    """Make the folder that outputs are to go to, and those below it that they lie in."""
-    if where.folder is None or is_uri(where.folder):
+def refuse_dump_name(path: str | None, what: str, suffix: str) -> None:
+    """Raise a usage error for an output that is no dump, and called like one."""
+    if path is not None and path.lower().endswith(DUMP_SUFFIXES):
+        raise click.UsageError(
+            f"-o {path} has the suffix of a dump, and is to be {what}; call it {suffix}"
+        )
+
+
+@contextlib.contextmanager
+def folders(planned: Sequence[Planned], where: Where) -> Iterator[None]:
+    """Make the folder that outputs are to go to, and those below it that they lie in.
+
+    Those that no output came to are removed again.
+    """
+    wanted = [Path(one.target).parent for one in planned if not one.error]
+    if where.folder is None or is_uri(where.folder) or not wanted:
+        yield
         return
-    Path(where.folder).mkdir(parents=True, exist_ok=True)
-    for folder in {Path(one.target).parent for one in planned if not one.error}:
-        with contextlib.suppress(OSError):  # its outputs say so, each by itself
-            folder.mkdir(parents=True, exist_ok=True)
+    every = {above for one in (*wanted, Path(where.folder)) for above in (one, *one.parents)}
+    made = [one for one in every if not one.exists()]
+    try:
+        Path(where.folder).mkdir(parents=True, exist_ok=True)
+        for folder in set(wanted):
+            with contextlib.suppress(OSError):  # its outputs say so, each by itself
+                folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for folder in sorted(made, key=lambda one: len(one.parts), reverse=True):
+            with contextlib.suppress(OSError):  # which is not empty
+                folder.rmdir()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..profiles import SUFFIX
 from . import failures, render, targets, train_task
 from .asked import layouts
 
@@ -76,6 +77,7 @@ def command(
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
     read += asked_of.read
     targets.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
+    targets.refuse_dump_name(output, "a profile", SUFFIX)
     with complete(output, force) as out:
         if transform == "neural":
             checkpoint = Path(checkpoint_of(output))

@@ -40,7 +40,7 @@ class Reader:
         self.source = source_of(source, name)
         self.name = name
         self.size = self.source.size
-        self.version, self.kind = self._signature()
+        self.version, self.kind = self._signature(kind)
         if kind not in (None, self.kind):
             raise Corrupt(f"{name} holds {KINDS[self.kind]}, not {KINDS[kind]}")
         self.index = self._index()
@@ -53,9 +53,9 @@ class Reader:
         self._refuse_unknown(KNOWN[self.kind])
         self.note = self._note()
 
-    def _signature(self) -> tuple[tuple[int, int], int]:
+    def _signature(self, wanted: int | None) -> tuple[tuple[int, int], int]:
         """Return the version and the kind of the file."""
-        return check_signature(self.source.read(0, HEAD), self.name)
+        return check_signature(self.source.read(0, HEAD), self.name, wanted)
 
     def _index(self) -> Index:
         return self._index_at(offset := self._end_marker(), self.size - END_BYTES - offset)

@@ -24,12 +24,12 @@ class SalvageReader(Reader):
     `remarks` says what is, beside row groups; `lost` why the header of a group cannot be used.
     """
 
-    def _signature(self) -> tuple[tuple[int, int], int]:
+    def _signature(self, wanted: int | None) -> tuple[tuple[int, int], int]:
         self.remarks: list[str] = []
         self.lost: dict[int, InvalidStream] = {}
         self.lost_profiles = 0
         try:
-            return super()._signature()
+            return super()._signature(wanted)
         except (Corrupt, Truncated, NotFeatcodec) as error:
             self._refused: InvalidStream | None = error
             return VERSION, FEATURES

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from .. import limits
 from ..errors import Corrupt, NotFeatcodec, Truncated, Unsupported
-from ..formats import recognise
+from ..formats import DUMPS, recognise
 from .source import Source
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
@@ -29,10 +29,13 @@ def signature(kind: int) -> bytes:
     return head + struct.pack("<I", zlib.crc32(head))
 
 
-def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
+def check_signature(
+    data: bytes, name: str, wanted: int | None = None
+) -> tuple[tuple[int, int], int]:
     """Return (major, minor) and the kind; raise InvalidStream for bytes that are no signature.
 
-    More bytes than those of the signature help to recognise a file of another format.
+    More bytes than those of the signature help to recognise a file of another format, and the kind
+    that is wanted to say what to do with one.
     """
     if not data:
         raise Truncated(f"{name} is empty")
@@ -41,8 +44,12 @@ def check_signature(data: bytes, name: str) -> tuple[tuple[int, int], int]:
         raise Truncated(f"{name} is what a writer has flushed before its end; {made}")
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
         if data[1:4] == MAGIC[1:4]:
-            raise Corrupt(f"{name} was damaged by a transfer in text mode; copy it as binary")
+            why = "perhaps by a transfer in text mode; copy it anew, as binary"
+            raise Corrupt(f"{name} has a damaged signature, {why}")
         other = recognise(data)
+        if other is not None and other in DUMPS and wanted == PROFILE:
+            made = "which `featcodec train` makes profiles of"
+            raise NotFeatcodec(f"{name} is not a profile but {other.name}, {made}")
         but = f" but {other.hint(name)}" if other else ""
         raise NotFeatcodec(f"{name} is not a featcodec file{but}")
     data = data[:SIGNATURE_BYTES]

@@ -78,6 +78,8 @@ class File(Source):
     @classmethod
     def open(cls, path: str | os.PathLike[str], name: str = "") -> Self:
         """Open a file; raise InvalidInput when that fails."""
+        if not str(path):
+            raise InvalidInput("the path is empty")
         name = name or str(path)
         if Path(path).is_dir():
             raise InvalidInput(f"{name} is a directory; name the files in it")

@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..align.layout import remarks
 from ..coding.profile import Profile
 from ..container.dump import check_dump, no_tensor
 from ..container.group import GroupHeader
@@ -29,9 +28,9 @@ from .familiar import Familiar
 from .features import FeatureEncoder
 from .judge import judge_at, judges_at
 from .rate_control.rate import at_rate
-from .report import Lowest, Report, described, hidden, without_metric
+from .report import Lowest, Report, bytes_by_name, described, erased, hidden, without_metric
 from .room import check_features
-from .suspicious import outweighed, suspicious
+from .suspicious import ignored, outweighed, suspicious
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors, kinds
@@ -41,7 +40,7 @@ from .tensors.stacks import with_stacks
 from .workers import Workers
 from .worst import Worst
 
-STATED_SHARE = 500  # of a file may say what it reaches where the user looks
+STATED, WARNED = 500, 40  # parts of a file, of which one may say what it reaches, or warn so
 
 
 def encode(
@@ -64,7 +63,7 @@ def encode(
         encoder = encoder_of(source, out, quality, profile, options, progress)
         encoder.shared_among(workers)
         report = encoder.run()
-    said = report.remarks + _remarks(encoder.source, encoder.options, encoder.groups)
+    said = report.remarks + ignored(encoder.source, encoder.options, encoder.groups)
     return replace(report, remarks=said)
 
 
@@ -208,7 +207,7 @@ class DumpEncoder:
         groups = as_written(self.groups, headers)
         self._write_beside(writer)
         writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, groups)
-        qualities = self._qualities(writer, groups, headers)
+        qualities, warned = self._qualities(writer, groups, headers)
         size = writer.finish()
         return Report(
             self.source.data_bytes,
@@ -217,13 +216,14 @@ class DumpEncoder:
             min((h.snr_db for h in headers), default=math.inf),
             tuple(described(g, h) for g, h in zip(groups, headers, strict=True)),
             remarks=(
-                *hidden(groups, headers, qualities, self._names),
+                *warned,
                 *suspicious(groups, headers, self._tried, self.features.with_profile),
                 *without_metric(groups, headers, quality),
                 *self._followed(quality, headers),
-                *outweighed(writer.index.sections, size),
+                *outweighed(writer.index.sections, size, self.options.embed and self.profile),
             ),
             lowest=Lowest.of(groups, qualities, self._names),
+            by_name=bytes_by_name(groups, headers, writer.index.sections),
         )
 
     @property
@@ -247,15 +247,20 @@ class DumpEncoder:
 
     def _qualities(
         self, writer: Writer, groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader]
-    ) -> list[GroupQuality]:
-        """Measure what was written, and state it where that takes next to nothing of the file."""
+    ) -> tuple[list[GroupQuality], list[str]]:
+        """Measure what was written, and state it where that takes next to nothing of the file.
+
+        Return it with a line on each low SNR that a mean hides: then it may take more.
+        """
         numbers = {name: i for i, name in enumerate(self._names)}
         worst = Worst(writer, self.profile, numbers, self.workers, self.features.measured)
         found = worst.of(groups, headers)
+        lines = list(hidden(groups, headers, found, self._names))
+        lines += erased(groups, headers, worst.erased)
         payload = pack(found)
-        if (len(payload) + SECTION_BYTES) * STATED_SHARE <= writer.position:
+        if (len(payload) + SECTION_BYTES) * (WARNED if lines else STATED) <= writer.position:
             writer.section(SECTION, payload)
-        return found
+        return found, lines
 
     def _write_beside(self, writer: Writer) -> None:
         """Write what a decoder can do without: the profile, and how the file was made."""
@@ -286,14 +291,3 @@ def _at(snr: float, profile: Profile | None) -> Quality:
     if profile and profile.entries_of(task=True):
         return Quality(task_snr=snr)
     return Quality(snr=snr)
-
-
-def _remarks(
-    source: Source, options: Options, groups: Sequence[Group | ExactGroup]
-) -> tuple[str, ...]:
-    """Return what was ignored of the metadata that options do not overrule."""
-    overruled = {"layout": options.layouts, "architecture": options.architectures}
-    metadata = source.metadata or {}
-    asked = {k: text for k, text in metadata.items() if "" not in overruled.get(k, ())}
-    shapes = {shape for group in groups if isinstance(group, Group) for shape in group.shapes}
-    return tuple(remarks(asked, shapes)) if shapes else ()

@@ -20,6 +20,7 @@ from .tensors.group import Group
 from .workers import Workers
 
 TENTH = 0.1
+NOTHING = 1.0  # dB: what a channel keeps that comes back as next to nothing
 AT_ONCE = 1 << 16  # values compared at once: about what a cache holds of them in double precision
 SAVED = 5e-9  # seconds a value, by compiled loops
 MINUTE = 1e-12  # of squares: rounding makes as much of values that do not vary
@@ -64,9 +65,20 @@ class Measured:
     @property
     def tenth_of_channels(self) -> float:
         """The SNR in dB that nine channels in ten have."""
-        snrs = snrs_of(self.channels)
-        known = np.sort(snrs[~np.isnan(snrs)])
+        known = np.sort(self._of_channels)
         return float(known[int(TENTH * len(known))]) if len(known) else math.inf
+
+    @property
+    def erased(self) -> tuple[int, int]:
+        """How many channels come back with less than NOTHING, and how many vary or lose."""
+        known = self._of_channels
+        return int((known < NOTHING).sum()), len(known)
+
+    @property
+    def _of_channels(self) -> np.ndarray:
+        """The SNRs in dB of channels that have one."""
+        snrs = snrs_of(self.channels)
+        return snrs[~np.isnan(snrs)]
 
     @property
     def tenth_of_rows(self) -> float:

@@ -1,6 +1,6 @@
 """What encoding came to, for programs and for a person."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..align.layout import Layout
@@ -8,10 +8,13 @@ from ..container.group import GroupHeader
 from ..container.quality import GroupQuality
 from ..request import Quality
 from .exact_groups import ExactGroup
+from .measured import NOTHING
+from .tensors.beyond import beyond
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 
 Named = tuple[str, float]  # what has an SNR in dB
+MANY = 0.5  # of the channels: of 17 dumps at 5, 10 and 20 dB, 15 have .34 at most
 FAR = 10.0  # dB below its group: a mean hides so much only of what is unlike the rest
 
 
@@ -85,6 +88,24 @@ def hidden(
             )
 
 
+def erased(
+    groups: Sequence[Group | ExactGroup],
+    headers: Sequence[GroupHeader],
+    found: Mapping[int, tuple[int, int]],
+) -> Iterator[str]:
+    """Yield a line for each group most of whose channels come back as next to nothing.
+
+    `found` has, by the places of groups, how many of their channels do, and how many there are.
+    """
+    for place, (few, count) in found.items():
+        if few > MANY * count and count > 1:
+            yield (
+                f"{few:,} of {count:,} channels of {_first(groups[place])} come back with less than"
+                f" {NOTHING:g} dB, all together {headers[place].snr_db:.1f}: a few large ones have"
+                " most of the variance; ask for more dB, or scale the channels alike before"
+            )
+
+
 def without_metric(
     groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader], quality: Quality
 ) -> Iterator[str]:
@@ -118,10 +139,25 @@ class Report:
     choices: tuple[str, ...] = ()  # a line on each group
     remarks: tuple[str, ...] = ()  # what was ignored, a mean hides, or is left of a rate
     lowest: Lowest = Lowest()
+    by_name: int = 0  # bytes of tensors of which a quality is asked by name
 
     @property
     def bpfp(self) -> float:
         return 8 * self.output_bytes / self.values if self.values else 0.0
+
+
+def bytes_by_name(
+    groups: Sequence[Group | ExactGroup],
+    headers: Sequence[GroupHeader],
+    sections: Sequence[tuple[bytes, int]],
+) -> int:
+    """Return how many bytes the row groups take of groups of which a quality is asked by name."""
+    return sum(
+        size
+        for group, header in zip(groups, headers, strict=True)
+        if isinstance(group, Group) and group.quality is not None
+        for _, size in sections[header.first_section : header.first_section + header.row_groups]
+    )
 
 
 def described(group: Group | ExactGroup, header: GroupHeader) -> str:
@@ -131,6 +167,8 @@ def described(group: Group | ExactGroup, header: GroupHeader) -> str:
     left_out = f", {repeated} repeated row{'s' * (repeated > 1)} left out" if header.repeats else ""
     if header.lossy is None:
         reasons = group.reasons if isinstance(group, LosslessGroup) else ()
+        if isinstance(group, Group) and header.exact:
+            reasons = [why] if (why := beyond(group)) else []
         why = f" ({', '.join(reasons)})" if reasons else ""
         what = "bit for bit" if header.exact else f"rounded, {header.snr_db:.2f} dB"
         return f"{names}: {header.dtype}, {what}{why}{left_out}"

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..align.layout import remarks
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..elements import PRECISION
+from ..request import Options
+from ..tensors import Source
 from .exact_groups import ExactGroup
+from .tensors.beyond import beyond
 from .tensors.group import Group
 
 # Types that networks compute in. What was scaled to the 8 bits of others reaches their ends.
@@ -18,12 +22,14 @@ def suspicious(
     profile: Profile | None,
     with_profile: Mapping[str, float | None],
 ) -> Iterator[str]:
-    """Yield a line for each group that is clipped, and one for a profile that serves none.
+    """Yield a line for each group that is clipped, or that no loss serves, and one for a profile.
 
     `with_profile` has, by first names of groups, how many times the bits they take with it.
     """
     pairs = [(g, h) for g, h in zip(groups, headers, strict=True) if isinstance(g, Group)]
     for group, header in pairs:
+        if header.exact and (why := beyond(group)):
+            yield f"{group.names[0]} comes back bit for bit: {why}"
         lossy = header.lossy
         if header.dtype not in COMPUTED or lossy is None:
             continue
@@ -64,11 +70,29 @@ def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
     )
 
 
-def outweighed(sections: Sequence[tuple[bytes, int]], size: int) -> Iterator[str]:
-    """Yield a line where the profile in a file, of so many bytes, takes more than all else."""
+def outweighed(
+    sections: Sequence[tuple[bytes, int]], size: int, wanted: object = None
+) -> Iterator[str]:
+    """Yield a line where the profile in a file, of so many bytes, takes more than all else.
+
+    And one where it is `wanted` in the file, and is not, for nothing needs it.
+    """
+    if wanted and all(kind != b"prof" for kind, _ in sections):
+        yield "the profile is not put into the file, no tensor of which is coded with it"
     for kind, length in sections:
         if kind == b"prof" and 2 * length > size:
             yield (
                 f"the profile in the file takes {length:,} of its {size:,} bytes: it pays for"
                 " larger dumps, or beside several files"
             )
+
+
+def ignored(
+    source: Source, options: Options, groups: Sequence[Group | ExactGroup]
+) -> tuple[str, ...]:
+    """Return what was ignored of the metadata that options do not overrule."""
+    overruled = {"layout": options.layouts, "architecture": options.architectures}
+    metadata = source.metadata or {}
+    asked = {k: text for k, text in metadata.items() if "" not in overruled.get(k, ())}
+    shapes = {shape for group in groups if isinstance(group, Group) for shape in group.shapes}
+    return tuple(remarks(asked, shapes)) if shapes else ()

@@ -29,6 +29,7 @@ class Worst:
     known: Sequence[tuple[GroupHeader, Measured]] = ()  # what was measured while writing
     tensors: dict[int, Sums] = field(default_factory=dict)
     first: dict[int, int] = field(default_factory=dict)  # the group of the first part of a tensor
+    erased: dict[int, tuple[int, int]] = field(default_factory=dict)  # channels of groups, and all
 
     def of(
         self, groups: Sequence[Group | ExactGroup], headers: Sequence[GroupHeader]
@@ -56,6 +57,7 @@ class Worst:
         for number, sums in self._sums(group, slices, found, pivot):
             self.tensors[number] = self.tensors.get(number, 0) + sums
             self.first.setdefault(number, place)
+        self.erased[place] = found.erased
         return GroupQuality(
             group.reading,
             slice=self._slice(group, slices, found),

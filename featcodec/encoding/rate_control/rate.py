@@ -40,6 +40,12 @@ def at_rate(encode: Callable[[float], Report], bpfp: float) -> Report:
     below = [point for point in curve.points if point[1] <= bpfp]
     if not below:
         lowest, rate = min(curve.points)
+        fixed = 8 * reports[lowest].by_name / max(reports[lowest].values, 1)
+        if fixed > bpfp / 2:
+            raise Unreachable(
+                f"{bpfp:g} bpfp cannot be reached: what is asked of tensors by name takes"
+                f" {fixed:.3g} already; ask for more bits, or for less by name"
+            )
         raise Unreachable(
             f"{bpfp:g} bpfp cannot be reached: at {lowest:.2f} dB the file still takes {rate:.3g};"
             " ask for more bits"

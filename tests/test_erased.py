@@ -1,0 +1,66 @@
+"""Channels of which next to nothing is left are told of, however good the mean is."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from featcodec import encode_file
+from featcodec.container.reader import Reader
+from featcodec.numpy import load_file
+from featcodec.request import Quality
+
+from .test_cli import run
+
+
+def unlike(large: int, times: float, rows: int = 400) -> np.ndarray:
+    """Channels of which some are larger than the others."""
+    x = np.random.default_rng(0).normal(size=(rows, 32)).astype(np.float32)
+    x[:, :large] *= times
+    return x
+
+
+def erased(x: np.ndarray, y: np.ndarray) -> int:
+    """Count the channels with less than 1 dB."""
+    noise = np.square(x.astype(float) - y).sum(axis=0)
+    return int((noise > np.square(x - x.mean(axis=0)).sum(axis=0) / 10**0.1).sum())
+
+
+@settings(max_examples=8)
+@given(st.integers(1, 31), st.sampled_from([1.0, 50.0]), st.sampled_from([5.0, 10.0, 40.0]))
+def test_the_warning_counts_the_channels_that_are_lost(
+    tmp_path_factory: pytest.TempPathFactory, large: int, times: float, snr: float
+) -> None:
+    folder = tmp_path_factory.mktemp("dump")
+    x = unlike(large, times)
+    save_file({"x": x}, folder / "x.safetensors", {"layout": "ND"})
+    report = encode_file(folder / "x.safetensors", folder / "x.fcz", Quality(snr=snr))
+    lost = erased(x, load_file(folder / "x.fcz")["x"])
+    said = [line for line in report.remarks if "channels of x" in line]
+    assert len(said) == (lost > 16)
+    assert all(line.startswith(f"{lost} of 32 channels of x come back") for line in said)
+
+
+def test_constant_channels_are_not_counted(tmp_path: Path) -> None:
+    x = unlike(16, 1.0)
+    x[:, :20] = 3
+    save_file({"x": x}, tmp_path / "x.safetensors", {"layout": "ND"})
+    assert not encode_file(tmp_path / "x.safetensors", tmp_path / "x.fcz", Quality(snr=10)).remarks
+
+
+def test_the_shell_warns_and_info_shows_it_of_small_files_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", unlike(2, 50, 4000))
+    np.save("even.npy", unlike(2, 1))
+    assert "channels of features come back" in run("encode", "x.npy", "--snr", 10).err
+    assert "channels" not in run("encode", "even.npy", "--snr", 10).err
+    shown = run("info", "x.fcz").out.decode()
+    assert Path("x.fcz").stat().st_size < 5000 and "a tenth of the channels" in shown
+    with io.BytesIO(Path("even.fcz").read_bytes()) as file:
+        assert Reader(file, "even").qualities() is None  # which would be bytes for nothing
