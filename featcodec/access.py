@@ -20,7 +20,7 @@ from .decoding.decoder import Decoder
 from .decoding.salvage import Salvager
 from .elements import nbytes
 from .errors import Corrupt, InvalidInput
-from .memory import limit_of
+from .memory import bytes_of, limit_of
 from .opening import Where, open_source
 from .slicing import Slice, without
 
@@ -62,7 +62,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         device: str = "cpu",
         *,
         profile: Any = None,
-        cache: int = CACHE,
+        cache: int | str = CACHE,
         damaged: str = "error",
         memory: int | str | None = None,
     ) -> None:
@@ -74,13 +74,13 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
             framework: numpy or torch, or np or pt: what tensors come as.
             device: Of torch tensors.
             profile: One or several, or their paths; those found by their hash go without.
-            cache: Bytes of decoded values that are kept, at most, so that rows and tensors of a row
-                group are decoded once when they are asked for one after the other; 0 keeps none.
+            cache: Bytes of decoded values, or "1GB", that are kept, at most, so that rows and
+                tensors of a row group are decoded once when they are asked for one after the other;
+                0 keeps none.
             damaged: What damage costs: "error", whatever is asked for of it; "nan", the values of
                 a damaged row group alone, which become NaN, or 0 in types that have none; "skip",
                 rows of the leading axis that hold such values, which are left out. `Slice.damaged`
                 tells which they are.
-
             memory: How much what is asked for may take while it is decoded, the arrays included but
                 not `cache`, in bytes, or as "4GB"; by default what the machine, or its container,
                 has. LimitExceeded is raised by what would take more.
@@ -93,7 +93,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         if damaged not in ("error", "nan", "skip"):
             raise InvalidInput(f"damaged {damaged!r}: use error, nan or skip")
         self._export = Exporter(framework, device)
-        self._cache = cache
+        self._cache = bytes_of("cache", cache)
         self._damaged = damaged
         self._memory = limit_of(memory)
         self._open(open_source(path), profiles_of(profile))
