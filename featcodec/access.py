@@ -19,7 +19,7 @@ from .decode_jobs import decode_shared
 from .decoding.decoder import Decoder
 from .decoding.salvage import Salvager
 from .elements import nbytes
-from .errors import Corrupt, InvalidInput
+from .errors import Corrupt, InvalidInput, naming
 from .memory import bytes_of, limit_of
 from .opening import Where, open_source
 from .slicing import Slice, without
@@ -96,7 +96,9 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         self._cache = bytes_of("cache", cache)
         self._damaged = damaged
         self._memory = limit_of(memory)
-        self._open(open_source(path), profiles_of(profile))
+        file = open_source(path)
+        with naming(file.name):
+            self._open(file, profiles_of(profile))
 
     def _open(self, file: Source, profiles: list[Profile]) -> None:
         self._file = file
@@ -154,7 +156,8 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         """
         entry = self._entry(name)
         self._decoder.allow([entry], self._memory, nbytes(entry.dtype, entry.values))
-        stored = self._decoder.tensor(entry)
+        with naming(self._file.name):
+            stored = self._decoder.tensor(entry)
         return self._left(entry, self._export(stored, entry.dtype, entry.shape))
 
     def get_tensors(self, jobs: int = 1) -> dict[str, Any]:
@@ -176,19 +179,23 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         size = sum(nbytes(entry.dtype, entry.values) for entry in entries)
         self._decoder.allow(entries, self._memory, size, max(jobs, 1))
         alone = jobs == 1 or self._salvager is not None
-        shared = None if alone else decode_shared(self._decoder, jobs)
-        if shared is not None:
-            stored = dict(zip(self._entries, shared, strict=True))
-        else:
-            stored = {
-                name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
-                for name, entry in self._entries.items()
-            }
-            self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
+        with naming(self._file.name):
+            stored = self._stored(None if alone else decode_shared(self._decoder, jobs))
         return {
             name: self._left(entry, self._export(stored[name], entry.dtype, entry.shape))
             for name, entry in self._entries.items()
         }
+
+    def _stored(self, shared: Any) -> dict[str, np.ndarray]:
+        """Return the stored elements of all tensors, which processes may have decoded."""
+        if shared is not None:
+            return dict(zip(self._entries, shared, strict=True))
+        stored = {
+            name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
+            for name, entry in self._entries.items()
+        }
+        self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
+        return stored
 
     def get_slice(self, name: str) -> "Slice":
         """Return a view of a tensor that decodes when it is indexed, see `Slice`.
@@ -206,7 +213,8 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
     def _rows(self, entry: TensorEntry, first: int, last: int) -> Any:
         size = nbytes(entry.dtype, entry.values) // max(entry.shape[0], 1) * max(last - first, 0)
         self._decoder.allow([entry], self._memory, size)
-        stored = self._decoder.rows(entry, first, last)
+        with naming(self._file.name):
+            stored = self._decoder.rows(entry, first, last)
         return self._export(stored, entry.dtype, (last - first, *entry.shape[1:]))
 
     def _skipped(self, entry: TensorEntry) -> list[range]:

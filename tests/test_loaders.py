@@ -2,6 +2,7 @@
 
 import multiprocessing
 import pickle
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +17,14 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.data import DataLoader  # noqa: E402
 
-from featcodec import safe_open  # noqa: E402
+from featcodec import decode_file, safe_open  # noqa: E402
 from featcodec.decoding.decoder import Decoder  # noqa: E402
-from featcodec.errors import InvalidInput  # noqa: E402
+from featcodec.errors import Corrupt, InvalidInput  # noqa: E402
 from featcodec.torch import (  # noqa: E402
     FeatureDataset,
     FeatureStream,
     RowGroupSampler,
+    load_file,
     save_file,
 )
 from featcodec.torch.epoch import Batching, Epoch  # noqa: E402
@@ -369,6 +371,26 @@ def test_files_that_do_not_go_together_are_named(tmp_path: Path, files: Sequence
         FeatureDataset([])
     with pytest.raises(InvalidInput, match=r"nothing.fcz"):
         FeatureDataset(tmp_path / "nothing.fcz")
+
+
+def test_damage_names_the_file(tmp_path: Path, files: Sequence[Path]) -> None:
+    data = bytearray(files[0].read_bytes())
+    data[40] ^= 1  # of a row group
+    path = tmp_path / "damaged.fcz"
+    path.write_bytes(data)
+    dataset = FeatureDataset(path)
+    for read in (
+        lambda: load_file(path),
+        lambda: safe_open(path).get_tensor("features"),
+        lambda: safe_open(path).get_slice("features")[0],
+        lambda: decode_file(path, tmp_path / "back.safetensors"),
+        lambda: list(FeatureStream(dataset, 7)),
+    ):
+        with pytest.raises(Corrupt, match=f"^{re.escape(str(path))}: the section at byte"):
+            read()
+    loader = DataLoader(FeatureStream(dataset, 7), batch_size=None, num_workers=1)
+    with pytest.raises(Corrupt, match=r"damaged.fcz: the section at byte"):
+        list(loader)
 
 
 def test_a_file_that_has_changed_is_named(tmp_path: Path) -> None:

@@ -35,10 +35,11 @@ class RowGroupSampler(Sampler[list[int]]):
             dataset: The data set of the loader.
             batch_size: Samples in a batch.
             workers: `num_workers` of the loader.
-            **batching: `shuffle` (True; without, the samples come as they lie in the files, and
-                each worker decodes the row groups of its batches), `seed` (0), `mixed` (8:
-                row groups that are mixed, fewer where half the cache of the data set has no room for them), `drop_last`
-                (False); `rank` and `ranks` are those of torch.distributed where it runs.
+            **batching: `shuffle` (True; without, samples come as they lie in the files, and each
+                worker decodes the row groups of its batches), `seed` (0), `mixed` (8: row groups
+                that are mixed, fewer where half the cache of the data set has no room for them),
+                `drop_last` (False); `rank` and `ranks` are those of torch.distributed where it
+                runs.
 
         Raises:
             InvalidInput: For numbers that make no sense, and for what is no data set.
