@@ -93,11 +93,7 @@ class Codec:
                 unknown framework or effort.
         """
         step = quality.pop("step", None)
-        if step is not None:
-            if not is_positive(step):
-                raise InvalidInput(f"step must be a positive number, not {step!r}")
-            if snr is not None or quality:
-                raise InvalidInput("choose one quality: a step goes with no other")
+        _check_step(step, snr is not None or bool(quality))
         whole("max_values", max_values, 1, limits.ROW_GROUP_VALUES)
         self.quality = Quality.choose(snr, **quality)
         if self.quality.row_snr is not None:
@@ -114,10 +110,7 @@ class Codec:
         self.max_values = max_values
         self._export = Exporter(framework, device)
         self._wanted = entry
-        if not isinstance(profile, (Profile, str, os.PathLike)):
-            kind = type(profile).__name__
-            raise InvalidInput(f"profile is a {kind}; give a Profile, its path or its name")
-        self._take(profile if isinstance(profile, Profile) else Profile.load(profile))
+        self._take(_loaded(profile))
         vars(self)["_made"] = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -251,3 +244,21 @@ class Codec:
         except Truncated:
             raise Truncated("a message ends in the middle of a field") from None
         return stored
+
+
+def _check_step(step: Any, others: bool) -> None:
+    """Raise InvalidInput for a step that is none, and for one beside other qualities."""
+    if step is not None and not is_positive(step):
+        raise InvalidInput(f"step must be a positive number, not {step!r}")
+    if step is not None and others:
+        raise InvalidInput("choose one quality: a step goes with no other")
+
+
+def _loaded(profile: Any) -> Profile:
+    """Return a profile given as such, by its path or its name."""
+    if isinstance(profile, Profile):
+        return profile
+    if not isinstance(profile, (str, os.PathLike)):
+        kind = type(profile).__name__
+        raise InvalidInput(f"profile is a {kind}; give a Profile, its path or its name")
+    return Profile.load(profile)

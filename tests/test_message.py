@@ -492,6 +492,12 @@ def test_a_step_below_the_least_is_honoured_bit_for_bit(
     np.testing.assert_array_equal(codec.decode(codec.encode(features[:1])), features[:1])
 
 
+def test_a_device_that_is_none_is_refused_at_once(profile: Profile) -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(InvalidInput, match="device 'gpu' cannot be used here"):
+        Codec(profile, framework="torch", device="gpu")
+
+
 def test_a_codec_does_not_change_and_takes_bytes(profile: Profile) -> None:
     for codec in (made := Codec(profile), pickle.loads(pickle.dumps(made))):
         for name in ("snr", "step", "max_values", "profile"):
@@ -508,7 +514,7 @@ def test_a_codec_does_not_change_and_takes_bytes(profile: Profile) -> None:
         *({"step": 1, "snr": 3}, {"step": 0}, {"step": math.nan}, {"lossless": True, "step": 1}),
         *({"bpfp": 0}, {"framework": "jax"}, {"step": "1"}, {"lossless": "no"}),
         *({"max_values": "1"}, {"max_values": 2.5}, {"device": "gpu"}),
-        *({"framework": "torch", "device": "gpu"}, {"profile": None}),
+        {"profile": None},
     ],
 )
 def test_qualities_that_make_no_sense_are_refused(profile: Profile, wrong: dict) -> None:
