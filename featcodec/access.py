@@ -19,8 +19,8 @@ from .decode_jobs import decode_shared
 from .decoding.decoder import Decoder
 from .decoding.salvage import Salvager
 from .elements import nbytes
-from .errors import Corrupt, InvalidInput
-from .memory import limit_of
+from .errors import Corrupt, InvalidInput, naming
+from .memory import bytes_of, limit_of
 from .opening import Where, open_source
 from .slicing import Slice, without
 
@@ -62,7 +62,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         device: str = "cpu",
         *,
         profile: Any = None,
-        cache: int = CACHE,
+        cache: int | str = CACHE,
         damaged: str = "error",
         memory: int | str | None = None,
     ) -> None:
@@ -74,13 +74,13 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
             framework: numpy or torch, or np or pt: what tensors come as.
             device: Of torch tensors.
             profile: One or several, or their paths; those found by their hash go without.
-            cache: Bytes of decoded values that are kept, at most, so that rows and tensors of a row
-                group are decoded once when they are asked for one after the other; 0 keeps none.
+            cache: Bytes of decoded values, or "1GB", that are kept, at most, so that rows and
+                tensors of a row group are decoded once when they are asked for one after the other;
+                0 keeps none.
             damaged: What damage costs: "error", whatever is asked for of it; "nan", the values of
                 a damaged row group alone, which become NaN, or 0 in types that have none; "skip",
                 rows of the leading axis that hold such values, which are left out. `Slice.damaged`
                 tells which they are.
-
             memory: How much what is asked for may take while it is decoded, the arrays included but
                 not `cache`, in bytes, or as "4GB"; by default what the machine, or its container,
                 has. LimitExceeded is raised by what would take more.
@@ -93,10 +93,12 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         if damaged not in ("error", "nan", "skip"):
             raise InvalidInput(f"damaged {damaged!r}: use error, nan or skip")
         self._export = Exporter(framework, device)
-        self._cache = cache
+        self._cache = bytes_of("cache", cache)
         self._damaged = damaged
         self._memory = limit_of(memory)
-        self._open(open_source(path), profiles_of(profile))
+        file = open_source(path)
+        with naming(file.name):
+            self._open(file, profiles_of(profile))
 
     def _open(self, file: Source, profiles: list[Profile]) -> None:
         self._file = file
@@ -154,7 +156,8 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         """
         entry = self._entry(name)
         self._decoder.allow([entry], self._memory, nbytes(entry.dtype, entry.values))
-        stored = self._decoder.tensor(entry)
+        with naming(self._file.name):
+            stored = self._decoder.tensor(entry)
         return self._left(entry, self._export(stored, entry.dtype, entry.shape))
 
     def get_tensors(self, jobs: int = 1) -> dict[str, Any]:
@@ -176,19 +179,23 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         size = sum(nbytes(entry.dtype, entry.values) for entry in entries)
         self._decoder.allow(entries, self._memory, size, max(jobs, 1))
         alone = jobs == 1 or self._salvager is not None
-        shared = None if alone else decode_shared(self._decoder, jobs)
-        if shared is not None:
-            stored = dict(zip(self._entries, shared, strict=True))
-        else:
-            stored = {
-                name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
-                for name, entry in self._entries.items()
-            }
-            self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
+        with naming(self._file.name):
+            stored = self._stored(None if alone else decode_shared(self._decoder, jobs))
         return {
             name: self._left(entry, self._export(stored[name], entry.dtype, entry.shape))
             for name, entry in self._entries.items()
         }
+
+    def _stored(self, shared: Any) -> dict[str, np.ndarray]:
+        """Return the stored elements of all tensors, which processes may have decoded."""
+        if shared is not None:
+            return dict(zip(self._entries, shared, strict=True))
+        stored = {
+            name: np.zeros(_stored_count(entry), stored_dtype(entry.dtype))
+            for name, entry in self._entries.items()
+        }
+        self._decoder.decode(list(self._entries.values()), lambda entry: stored[entry.name])
+        return stored
 
     def get_slice(self, name: str) -> "Slice":
         """Return a view of a tensor that decodes when it is indexed, see `Slice`.
@@ -206,7 +213,8 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
     def _rows(self, entry: TensorEntry, first: int, last: int) -> Any:
         size = nbytes(entry.dtype, entry.values) // max(entry.shape[0], 1) * max(last - first, 0)
         self._decoder.allow([entry], self._memory, size)
-        stored = self._decoder.rows(entry, first, last)
+        with naming(self._file.name):
+            stored = self._decoder.rows(entry, first, last)
         return self._export(stored, entry.dtype, (last - first, *entry.shape[1:]))
 
     def _skipped(self, entry: TensorEntry) -> list[range]:

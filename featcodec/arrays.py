@@ -74,11 +74,18 @@ class Exporter:
     """Makes arrays of stored elements, those of one framework on one device."""
 
     def __init__(self, framework: str, device: str) -> None:
-        """Raise InvalidInput for an unknown framework."""
+        """Raise InvalidInput for an unknown framework, and for a device that it lacks here."""
         if framework not in ("np", "numpy", "pt", "torch"):
             raise InvalidInput(f"framework {framework!r}: use numpy or torch")
         self.framework = framework
         self.device = device
+        if str(device) == "cpu":
+            return
+        if framework in ("np", "numpy"):
+            raise InvalidInput(f"device {str(device)!r} is for framework='torch'; NumPy has cpu")
+        from .torch.tensors import check_device
+
+        check_device(device)
 
     def __call__(self, stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> Any:
         if self.framework in ("np", "numpy"):

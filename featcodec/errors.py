@@ -73,6 +73,27 @@ class damaged:  # noqa: N801 - reads as a statement
             raise Corrupt(f"{self.what} is damaged: {error}") from None
 
 
+class naming:  # noqa: N801 - reads as a statement
+    """Puts the name of a file before what is said of its bytes, unless it is said already.
+
+    >>> with naming("x.fcz"):
+    ...     raise Corrupt("the section at byte 16 fails its checksum")
+    Traceback (most recent call last):
+    featcodec.errors.Corrupt: x.fcz: the section at byte 16 fails its checksum
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
+        named = str(error).startswith((f"{self.name} ", f"{self.name}:"))
+        if isinstance(error, InvalidStream) and not named:
+            raise type(error)(f"{self.name}: {error}") from None
+
+
 class ProfileMissing(FeatcodecError):
     """The stream needs a profile that was not given, or another one than was given."""
 

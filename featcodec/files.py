@@ -18,7 +18,7 @@ from .dumps import Dump
 from .elements import FLOATS
 from .encoding.dump import encode
 from .encoding.report import Report
-from .errors import InvalidInput
+from .errors import InvalidInput, naming
 from .memory import limit_of
 from .opening import Where, open_source
 from .outputs import complete as complete
@@ -208,7 +208,7 @@ def decoded_file(
     name = destination if isinstance(destination, (str, os.PathLike)) else ""
     tensors = (tensors,) if isinstance(tensors, str) else tensors
     file = open_source(source)
-    with contextlib.closing(file), complete(destination, overwrite) as out:
+    with contextlib.closing(file), complete(destination, overwrite) as out, naming(file.name):
         decoder = Decoder(Reader(file, file.name), profiles)
         found = decode_to(decoder, out, name, tensors, dtype, jobs, limit_of(memory))
         file.check()

@@ -33,12 +33,21 @@ def limit_of(memory: int | str | None) -> int:
     """
     if memory is None:
         return installed()
-    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)(B|kB|MB|GB|TB)", str(memory))
-    bytes_ = memory if isinstance(memory, int) else 0
+    return bytes_of("memory", memory, least=1)
+
+
+def bytes_of(name: str, value: int | str, least: int = 0) -> int:
+    """Return a number of bytes, given as such or with a unit; InvalidInput for anything else.
+
+    >>> bytes_of("cache", "1.5kB"), bytes_of("cache", 0)
+    (1500, 0)
+    """
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)(B|kB|MB|GB|TB)", str(value))
+    bytes_ = value if isinstance(value, int) else -1
     if found is not None:
         bytes_ = int(float(found[1]) * 1000 ** UNITS.index(found[2]))
-    if isinstance(memory, bool) or bytes_ <= 0:
-        raise InvalidInput(f"memory {memory!r}: give bytes, or a text such as 500MB or 4GB")
+    if isinstance(value, bool) or bytes_ < least:
+        raise InvalidInput(f"{name} {value!r}: give bytes, or a text such as 500MB or 4GB")
     return bytes_
 
 

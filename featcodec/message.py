@@ -14,6 +14,7 @@ import numpy as np
 
 from . import limits
 from .align.numbers import STORED
+from .arguments import whole
 from .arrays import Exporter, stored_of
 from .coding.message_entry import entries_of, seed_of
 from .coding.message_head import EXCEPTIONS, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
@@ -32,7 +33,7 @@ from .errors import (
     Truncated,
     damaged,
 )
-from .request import EFFORTS, Quality
+from .request import EFFORTS, Quality, is_positive
 from .threads import ONE_THREAD
 
 MAX_VALUES = 1 << 24
@@ -83,7 +84,8 @@ class Codec:
                 most, its head counted; `max_error`, that no value exceeds, in the unit of the
                 values; `step` of the quantiser, in the unit of the values: one pass, no search,
                 and an SNR that is what comes of it, the squared error of a value being at most
-                about step ** 2 / 12; or `lossless=True`.
+                about step ** 2 / 12, coded bit for bit below a millionth of the profile's standard
+                deviation; or `lossless=True`.
 
         Raises:
             InvalidInput: For two qualities, one that is not positive, a name that the profile
@@ -91,20 +93,16 @@ class Codec:
                 unknown framework or effort.
         """
         step = quality.pop("step", None)
-        if step is not None:
-            if not (math.isfinite(step) and step > 0):
-                raise InvalidInput(f"step must be a positive number, not {step}")
-            if snr is not None or quality:
-                raise InvalidInput("choose one quality: a step goes with no other")
-        if not 0 < max_values <= limits.ROW_GROUP_VALUES:
-            raise InvalidInput(
-                f"max_values must be 1 to {limits.ROW_GROUP_VALUES}, not {max_values}"
-            )
+        _check_step(step, snr is not None or bool(quality))
+        whole("max_values", max_values, 1, limits.ROW_GROUP_VALUES)
         self.quality = Quality.choose(snr, **quality)
         if self.quality.row_snr is not None:
             raise InvalidInput("messages take no row_snr; use snr")
         if self.quality.task_snr is not None:
-            raise InvalidInput("messages take no task_snr; use snr")
+            raise InvalidInput(
+                "messages take no task_snr: they have no field for a task's metric, and code all"
+                " errors alike; use snr, or save, whose files take a task_snr"
+            )
         if effort not in EFFORTS:
             raise InvalidInput(f"effort {effort!r}: use one of {', '.join(EFFORTS)}")
         self.step = step
@@ -112,7 +110,14 @@ class Codec:
         self.max_values = max_values
         self._export = Exporter(framework, device)
         self._wanted = entry
-        self._take(profile if isinstance(profile, Profile) else Profile.load(profile))
+        self._take(_loaded(profile))
+        vars(self)["_made"] = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raise InvalidInput: what a codec does was settled when it was made."""
+        if "_made" in vars(self):
+            raise InvalidInput(f"a Codec does not change: make another one for another {name}")
+        super().__setattr__(name, value)
 
     def _take(self, profile: Profile) -> None:
         """Unpack the entries of a profile."""
@@ -127,13 +132,14 @@ class Codec:
             raise InvalidInput(f"the profile has no entry {wanted!r}; it has {names}")
 
     def __getstate__(self) -> dict[str, Any]:
-        made = ("_known", "_entries")
+        made = ("_known", "_entries", "_made")
         state = {name: value for name, value in vars(self).items() if name not in made}
         return state | {"profile": replace(self.profile)}  # not what it unpacked
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._take(self.profile)
+        vars(self)["_made"] = True
 
     def encode(self, array: Any) -> bytes:
         """Return the message of an array, which has the quality when it is decoded.
@@ -189,7 +195,12 @@ class Codec:
         >>> codec.decode(codec.encode(np.ones((1, 17, 64), np.float16))).dtype.name
         'float16'
         """
-        cursor = Cursor(memoryview(message).tobytes(), "message")
+        try:
+            data = memoryview(message).tobytes()
+        except TypeError:
+            kind = type(message).__name__
+            raise InvalidInput(f"a {kind} is no message; give the bytes of one") from None
+        cursor = Cursor(data, "message")
         head = Head.unpack(cursor)
         self._check_size(head.shape, LimitExceeded)
         own = self.profile.digest
@@ -233,3 +244,21 @@ class Codec:
         except Truncated:
             raise Truncated("a message ends in the middle of a field") from None
         return stored
+
+
+def _check_step(step: Any, others: bool) -> None:
+    """Raise InvalidInput for a step that is none, and for one beside other qualities."""
+    if step is not None and not is_positive(step):
+        raise InvalidInput(f"step must be a positive number, not {step!r}")
+    if step is not None and others:
+        raise InvalidInput("choose one quality: a step goes with no other")
+
+
+def _loaded(profile: Any) -> Profile:
+    """Return a profile given as such, by its path or its name."""
+    if isinstance(profile, Profile):
+        return profile
+    if not isinstance(profile, (str, os.PathLike)):
+        kind = type(profile).__name__
+        raise InvalidInput(f"profile is a {kind}; give a Profile, its path or its name")
+    return Profile.load(profile)

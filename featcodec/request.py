@@ -37,6 +37,8 @@ class Quality:
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for none or more than one, and for a number that is not positive."""
+        if self.lossless not in (True, False):
+            raise InvalidInput(f"lossless must be True or False, not {self.lossless!r}")
         given = {name: getattr(self, name) for name in NUMBERS}
         asked = [name for name, value in given.items() if value is not None]
         asked += ["lossless"] * self.lossless

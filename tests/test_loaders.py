@@ -2,6 +2,7 @@
 
 import multiprocessing
 import pickle
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +17,14 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.data import DataLoader  # noqa: E402
 
-from featcodec import safe_open  # noqa: E402
+from featcodec import decode_file, safe_open  # noqa: E402
 from featcodec.decoding.decoder import Decoder  # noqa: E402
-from featcodec.errors import InvalidInput  # noqa: E402
+from featcodec.errors import Corrupt, InvalidInput  # noqa: E402
 from featcodec.torch import (  # noqa: E402
     FeatureDataset,
     FeatureStream,
     RowGroupSampler,
+    load_file,
     save_file,
 )
 from featcodec.torch.epoch import Batching, Epoch  # noqa: E402
@@ -105,7 +107,10 @@ def test_an_epoch_has_each_sample_once_and_a_row_group_one_worker(
         found += [i for batch in batches for i in batch]
     assert len(found) == len(set(found)) == int(starts[-1]) // ranks * ranks
     assert set(found) <= set(range(int(starts[-1])))
-    assert sum(len(shared) - 1 for shared in users.values()) < ranks * workers  # at their edges
+    if shuffle:
+        assert sum(len(shared) - 1 for shared in users.values()) < ranks * workers  # at their edges
+    elif ranks == 1:
+        assert found == list(range(int(starts[-1])))  # with any number of workers
 
 
 def test_orders_differ_by_epoch_and_seed_alone() -> None:
@@ -122,11 +127,65 @@ def test_orders_differ_by_epoch_and_seed_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"batch_size": 0}, {"mixed": 0}, {"ranks": 0}, {"rank": 1}, {"rank": -1}]
+    "wrong",
+    [
+        {"batch_size": 0},
+        {"batch_size": 2.5},
+        {"batch_size": True},
+        {"mixed": 0},
+        {"ranks": 0},
+        {"rank": 1},
+        {"rank": -1},
+        {"seed": 1.5},
+        {"seed": -1},
+        {"shuffle": "no"},
+    ],
 )
-def test_numbers_that_make_no_sense_are_named(wrong: dict[str, int]) -> None:
+def test_numbers_that_make_no_sense_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=next(iter(wrong))):
         Batching(**wrong)
+
+
+@pytest.mark.parametrize("kind", [FeatureStream, RowGroupSampler])
+def test_what_an_epoch_cannot_be_is_named_where_it_is_asked_for(
+    files: list[Path], kind: Any
+) -> None:
+    dataset = FeatureDataset(files, keys=["labels"])
+    loader = kind(dataset, 7)
+    for wrong, named in [((-1,), "epoch"), ((1.5,), "epoch"), ((0, 11), "done"), ((0, -1), "done")]:
+        with pytest.raises(
+            InvalidInput, match=rf"^{named} must be a whole number .*not {wrong[-1]}"
+        ):
+            loader.set_epoch(*wrong)
+        assert len(loader) == 10  # as before
+    loader.set_epoch(0, 10)
+    assert len(loader) == 0 and not list(loader)
+    with pytest.raises(TypeError, match=rf"{kind.__name__} takes no argument 'shufle'; .*shuffle"):
+        kind(dataset, 7, shufle=True)
+    with pytest.raises(InvalidInput, match=rf"{kind.__name__} .*FeatureDataset\('0.fcz'\)"):
+        kind("0.fcz", 7)
+    with pytest.raises(TypeError, match="num_workers of its loader"):
+        FeatureStream(dataset, 7, workers=2)
+    with pytest.raises(InvalidInput, match="workers must be a whole number of 0 or more, not -1"):
+        RowGroupSampler(dataset, 7, workers=-1)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_without_shuffling_loaders_give_the_order_of_the_files(
+    files: list[Path], workers: int
+) -> None:
+    dataset = FeatureDataset(files, keys=["labels"])
+    stream = FeatureStream(dataset, 7, shuffle=False)
+    sampler = RowGroupSampler(dataset, 7, workers=workers, shuffle=False)
+    loaders = (
+        DataLoader(stream, batch_size=None, num_workers=workers),
+        DataLoader(dataset, batch_sampler=sampler, num_workers=workers),
+    )
+    for done in (0, 4):  # batches, also when another number of workers gave them
+        for each, loader in zip((stream, sampler), loaders, strict=True):
+            each.set_epoch(3, done)
+            found = [int(i) for batch in loader for i in batch["labels"]]
+            assert found == list(range(7 * done, TOTAL))
 
 
 # --- samples ------------------------------------------------------------------------------------
@@ -147,6 +206,41 @@ def test_samples_are_the_rows_of_all_files(files: list[Path], features: Any) -> 
     assert torch.equal(dataset[-1]["features"], features[-1])
     with pytest.raises(IndexError, match=str(TOTAL)):
         dataset[TOTAL]
+
+
+def test_a_sample_may_be_changed_in_place(files: list[Path], features: Any) -> None:
+    dataset = FeatureDataset(files)
+    for sample in (dataset[3], dataset.__getitems__([3])[0], dataset.batch([3])):
+        sample["features"].zero_()
+    assert torch.equal(dataset[3]["features"], features[3])
+
+
+def test_indices_that_are_none_are_named(files: list[Path]) -> None:
+    dataset = FeatureDataset(files, keys=["labels"])
+    with pytest.raises(InvalidInput, match=r"batch\(range\(0, 3, 1\)\)"):
+        dataset[0:3]
+    assert dataset.batch(range(0, 3, 1))["labels"].tolist() == [0, 1, 2]
+    for wrong in ("x", 2.5, None):
+        with pytest.raises(InvalidInput, match=f"{wrong!r}.*whole numbers"):
+            dataset[wrong]
+    for find in (dataset.batch, dataset.__getitems__):
+        with pytest.raises(InvalidInput, match=r"2\.5"):
+            find([1, 2.5])
+        with pytest.raises(IndexError, match=f"{TOTAL} is out of range"):
+            find([0, TOTAL])
+    assert dataset.batch(torch.tensor([-1]))["labels"].tolist() == [TOTAL - 1]
+    assert dataset[np.int64(2)] == dataset[torch.tensor(2)] == {"labels": torch.tensor(2)}
+
+
+def test_room_is_said_in_bytes_or_with_a_unit(files: list[Path]) -> None:
+    assert FeatureDataset(files, cache="1MB").fits == FeatureDataset(files, cache=10**6).fits
+    for wrong in ("much", -1, 1.5, None):
+        with pytest.raises(InvalidInput, match=f"cache {wrong!r}: give bytes"):
+            FeatureDataset(files, cache=wrong)
+        with pytest.raises(InvalidInput, match=f"cache {wrong!r}: give bytes"):
+            safe_open(files[0], cache=wrong)
+    with pytest.raises(InvalidInput, match="keys is empty"):
+        FeatureDataset(files, keys=[])
 
 
 def test_a_single_file_and_chosen_keys(files: list[Path]) -> None:
@@ -277,6 +371,26 @@ def test_files_that_do_not_go_together_are_named(tmp_path: Path, files: Sequence
         FeatureDataset([])
     with pytest.raises(InvalidInput, match=r"nothing.fcz"):
         FeatureDataset(tmp_path / "nothing.fcz")
+
+
+def test_damage_names_the_file(tmp_path: Path, files: Sequence[Path]) -> None:
+    data = bytearray(files[0].read_bytes())
+    data[40] ^= 1  # of a row group
+    path = tmp_path / "damaged.fcz"
+    path.write_bytes(data)
+    dataset = FeatureDataset(path)
+    for read in (
+        lambda: load_file(path),
+        lambda: safe_open(path).get_tensor("features"),
+        lambda: safe_open(path).get_slice("features")[0],
+        lambda: decode_file(path, tmp_path / "back.safetensors"),
+        lambda: list(FeatureStream(dataset, 7)),
+    ):
+        with pytest.raises(Corrupt, match=f"^{re.escape(str(path))}: the section at byte"):
+            read()
+    loader = DataLoader(FeatureStream(dataset, 7), batch_size=None, num_workers=1)
+    with pytest.raises(Corrupt, match=r"damaged.fcz: the section at byte"):
+        list(loader)
 
 
 def test_a_file_that_has_changed_is_named(tmp_path: Path) -> None:

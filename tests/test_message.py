@@ -485,17 +485,41 @@ def test_a_step_bounds_the_squared_error(
     assert len(codec.encode(features[:3])) < len(finer.encode(features[:3]))
 
 
+def test_a_step_below_the_least_is_honoured_bit_for_bit(
+    profile: Profile, features: np.ndarray
+) -> None:
+    codec = Codec(profile, step=1e-12)
+    np.testing.assert_array_equal(codec.decode(codec.encode(features[:1])), features[:1])
+
+
+def test_a_device_that_is_none_is_refused_at_once(profile: Profile) -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(InvalidInput, match="device 'gpu' cannot be used here"):
+        Codec(profile, framework="torch", device="gpu")
+
+
+def test_a_codec_does_not_change_and_takes_bytes(profile: Profile) -> None:
+    for codec in (made := Codec(profile), pickle.loads(pickle.dumps(made))):
+        for name in ("snr", "step", "max_values", "profile"):
+            with pytest.raises(InvalidInput, match=f"make another one for another {name}"):
+                setattr(codec, name, 30)
+        with pytest.raises(InvalidInput, match="a str is no message"):
+            codec.decode("abc")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         *({"snr": 1, "bpfp": 1}, {"max_error": 1, "lossless": True}, {"max_error": -1}),
         *({"step": 1, "snr": 3}, {"step": 0}, {"step": math.nan}, {"lossless": True, "step": 1}),
-        *({"bpfp": 0}, {"framework": "jax"}),
+        *({"bpfp": 0}, {"framework": "jax"}, {"step": "1"}, {"lossless": "no"}),
+        *({"max_values": "1"}, {"max_values": 2.5}, {"device": "gpu"}),
+        {"profile": None},
     ],
 )
 def test_qualities_that_make_no_sense_are_refused(profile: Profile, wrong: dict) -> None:
-    with pytest.raises(InvalidInput):
-        Codec(profile, **wrong)
+    with pytest.raises(InvalidInput, match=next(reversed(wrong)) if len(wrong) == 1 else None):
+        Codec(**{"profile": profile} | wrong)
 
 
 def test_a_profile_may_be_named_by_its_path(features: np.ndarray, tmp_path: Path) -> None:

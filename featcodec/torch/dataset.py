@@ -1,6 +1,7 @@
 """Files of features as a data set of torch: a sample is a row of each tensor."""
 
 import math
+import operator
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ..access import CACHE, profiles_of, safe_open
 from ..coding.kept import Kept
 from ..elements import nbytes
 from ..errors import InvalidInput
+from ..memory import bytes_of
 from ..opening import Where
 
 OPEN = 32  # files that a process keeps open
@@ -51,7 +53,7 @@ class FeatureDataset(Dataset):
         keys: Sequence[str] | str | None = None,
         *,
         profile: Any = None,
-        cache: int = CACHE,
+        cache: int | str = CACHE,
     ) -> None:
         """Read the headers of all files.
 
@@ -60,7 +62,7 @@ class FeatureDataset(Dataset):
             keys: Names of the tensors whose rows make a sample, or one; without, all of the first
                 file.
             profile: One or several profiles or their paths; built-in ones are found without.
-            cache: Bytes of decoded values that each process keeps, at most.
+            cache: Bytes of decoded values that each process keeps, at most, or "1GB".
 
         Raises:
             InvalidInput: For tensors of one file whose leading axes differ, and for files whose
@@ -73,11 +75,14 @@ class FeatureDataset(Dataset):
         if not self.paths:
             raise InvalidInput("a data set takes one file at least")
         self._profiles = profiles_of(profile)
+        cache = bytes_of("cache", cache)
         self._within = cache // SHARE // OPEN  # what an open file keeps, and
         self._room = cache - cache // SHARE  # what all of them keep together
         if keys is None:
             keys = self._opened(self.paths[0]).keys()
         self.keys = (keys,) if isinstance(keys, str) else tuple(keys)
+        if not self.keys:
+            raise InvalidInput(f"keys is empty; name tensors of {self.paths[0]}")
         with ThreadPoolExecutor(AT_ONCE) as pool:
             self._headers = list(pool.map(self._read, self.paths))
         self._check()
@@ -141,24 +146,32 @@ class FeatureDataset(Dataset):
         return int(self._firsts[-1])
 
     def __getitem__(self, index: int) -> Batch:
-        """Return a sample; its tensors share the memory of their row group."""
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is out of range, of {len(self)}")
-        return self.__getitems__([index % len(self)])[0]
+        """Return a sample, whose tensors are its own to change."""
+        if isinstance(index, slice):
+            wanted = "range({}, {}, {})".format(*index.indices(len(self)))
+            raise InvalidInput(f"an index gives one sample; batch({wanted}) gives several")
+        return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Batch]:
         """Return samples, as loaders ask for them: each row group is decoded once."""
-        found: list[Any] = [None] * len(indices)
-        for number, places in self._places(np.asarray(indices, np.int64)):
+        wanted = self._indices(indices)
+        found: list[Any] = [None] * len(wanted)
+        for number, places in self._places(wanted):
             row_group, start = self._row_group(number), int(self.starts[number])
             for place in places.tolist():
-                i = int(indices[place]) - start
-                found[place] = {key: rows[i] for key, rows in row_group.items()}
+                i = int(wanted[place]) - start
+                # A copy: what is changed in place would be so in the cache, for later epochs too.
+                found[place] = {key: rows[i].clone() for key, rows in row_group.items()}
         return found
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> Batch:
-        """Return samples as one dictionary of tensors (samples, ...), which share no memory."""
-        wanted = np.asarray(indices, np.int64)
+        """Return samples as one dictionary of tensors (samples, ...), which share no memory.
+
+        Raises IndexError for samples beyond the ends, InvalidInput for what are no indices.
+        """
+        wanted = self._indices(indices)
+        if not len(wanted):
+            raise InvalidInput("a batch of no samples; give an index at least")
         found: Batch = {}
         for number, places in self._places(wanted):
             rows = torch.from_numpy(wanted[places] - self.starts[number])
@@ -171,6 +184,17 @@ class FeatureDataset(Dataset):
                     found[key] = tensor.new_empty((len(wanted), *tensor.shape[1:]))
                 found[key][where] = tensor[rows]
         return found
+
+    def _indices(self, given: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return indices of samples counted from the first."""
+        try:
+            found = np.array([operator.index(one) for one in given], np.int64)
+        except (TypeError, OverflowError):
+            raise InvalidInput(f"{list(given)!r}: samples are asked for by whole numbers") from None
+        beyond = found[(found < -len(self)) | (found >= len(self))]
+        if beyond.size:
+            raise IndexError(f"index {beyond[0]} is out of range, of {len(self)}")
+        return np.where(found < 0, found + len(self), found)
 
     def _places(self, indices: np.ndarray) -> list[tuple[int, np.ndarray]]:
         """Return row groups, each with the positions in `indices` of samples of it."""
@@ -199,3 +223,13 @@ class FeatureDataset(Dataset):
 
 def _bytes(row_group: Batch) -> int:
     return sum(tensor.nbytes for tensor in row_group.values())
+
+
+def dataset_of(given: Any, called: str) -> FeatureDataset:
+    """Return a data set that the class `called` is given; InvalidInput for anything else."""
+    if not isinstance(given, FeatureDataset):
+        shown = repr(given) if isinstance(given, str) else "paths"
+        raise InvalidInput(
+            f"{called} takes a data set, not a {type(given).__name__}: FeatureDataset({shown})"
+        )
+    return given

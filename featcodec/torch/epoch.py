@@ -3,14 +3,17 @@
 Each worker of each rank has a share of the samples, the same in all epochs, so that no two decode
 the same row groups, and what their caches hold together is decoded once. In its share the row
 groups are shuffled, and the samples of a few that follow each other are mixed. Batch j of an epoch
-is worker j mod W's, as the loaders of torch hand them out.
+is worker j mod W's, as the loaders of torch hand them out. Without shuffling, batches follow each
+other as samples do in the files, and workers decode the row groups that they share each.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 import torch.distributed as dist
 
+from ..arguments import known, whole
 from ..errors import InvalidInput
 
 
@@ -44,10 +47,22 @@ class Batching:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "mixed", "ranks"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} must be 1 or more, not {getattr(self, name)}")
-        if not 0 <= self.rank < self.ranks:
-            raise InvalidInput(f"rank must be 0 to {self.ranks - 1}, not {self.rank}")
+            whole(name, getattr(self, name), 1)
+        whole("rank", self.rank, 0, self.ranks - 1)
+        whole("seed", self.seed)
+        for name in ("shuffle", "drop_last"):
+            if getattr(self, name) not in (True, False):
+                raise InvalidInput(f"{name} must be True or False, not {getattr(self, name)!r}")
+
+    @classmethod
+    def asked(cls, called: str, batch_size: int, given: dict[str, Any]) -> "Batching":
+        """Return what a user asks of the class `called`; TypeError names an unknown argument."""
+        if "workers" in given:
+            raise TypeError(
+                f"{called} takes no argument 'workers': it has as many as num_workers of its loader"
+            )
+        known(called, given, [each.name for each in fields(cls)])
+        return cls(batch_size, **given)
 
     def fitting(self, row_groups: int) -> "Batching":
         """Mix fewer where a cache has room for so many row groups.
@@ -64,7 +79,8 @@ class Epoch:
         self, starts: np.ndarray, batching: Batching, epoch: int = 0, workers: int = 1
     ) -> None:
         """`starts` has the first sample of each row group, then the number of all samples."""
-        self._batching, self._workers, self._epoch = batching, max(workers, 1), epoch
+        self._batching, self._epoch = batching, epoch
+        self._workers = max(workers, 1) if batching.shuffle else 1  # whose shares differ
         # Row groups are laid end to end, of which ranks and workers have a stretch each.
         line = np.arange(len(starts) - 1)
         if batching.shuffle:

@@ -5,7 +5,8 @@ from typing import Any
 
 from torch.utils.data import Sampler
 
-from .dataset import FeatureDataset
+from ..arguments import whole
+from .dataset import FeatureDataset, dataset_of
 from .epoch import Batching, Epoch
 
 
@@ -34,24 +35,29 @@ class RowGroupSampler(Sampler[list[int]]):
             dataset: The data set of the loader.
             batch_size: Samples in a batch.
             workers: `num_workers` of the loader.
-            **batching: `shuffle` (True), `seed` (0), `mixed` (8: row groups that are mixed,
-                fewer where half the cache of the data set has no room for them), `drop_last`
-                (False); `rank` and `ranks` are those of torch.distributed where it runs.
+            **batching: `shuffle` (True; without, samples come as they lie in the files, and each
+                worker decodes the row groups of its batches), `seed` (0), `mixed` (8: row groups
+                that are mixed, fewer where half the cache of the data set has no room for them),
+                `drop_last` (False); `rank` and `ranks` are those of torch.distributed where it
+                runs.
 
         Raises:
-            InvalidInput: For numbers that make no sense.
+            InvalidInput: For numbers that make no sense, and for what is no data set.
         """
-        self._starts = dataset.starts
-        self._batching = Batching(batch_size, **batching).fitting(dataset.fits)
-        self._workers = workers
+        self._starts = dataset_of(dataset, type(self).__name__).starts
+        asked = Batching.asked(type(self).__name__, batch_size, batching)
+        self._batching = asked.fitting(dataset.fits)
+        self._workers = whole("workers", workers)
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int, done: int = 0) -> None:
         """Draw the order of an epoch, and leave out the batches that are `done` of the first.
 
-        Done are those that the loader gave; it has as many workers as it had then.
+        Done are those that the loader gave; it has as many workers as it had then. InvalidInput is
+        raised for numbers below 0, and for more batches than an epoch has.
         """
-        self._epoch, self._done = epoch, done
+        self._epoch, self._done = whole("epoch", epoch), 0
+        self._done = whole("done", done, 0, len(self))
 
     def __len__(self) -> int:
         return len(self._of_epoch()) - self._done

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from .dataset import Batch, FeatureDataset
+from ..arguments import whole
+from .dataset import Batch, FeatureDataset, dataset_of
 from .epoch import Batching, Epoch
 
 
@@ -35,21 +36,25 @@ class FeatureStream(IterableDataset):
         Args:
             dataset: The samples.
             batch_size: Samples in a batch.
-            **batching: As for `RowGroupSampler`.
+            **batching: As for `RowGroupSampler`, but for `workers`, which the stream knows.
 
         Raises:
-            InvalidInput: For numbers that make no sense.
+            InvalidInput: For numbers that make no sense, and for what is no data set.
         """
-        self.dataset = dataset
-        self._batching = Batching(batch_size, **batching).fitting(dataset.fits)
+        self.dataset = dataset_of(dataset, type(self).__name__)
+        asked = Batching.asked(type(self).__name__, batch_size, batching)
+        self._batching = asked.fitting(dataset.fits)
         self._state = torch.zeros(2, dtype=torch.int64).share_memory_()  # by workers that stay
 
     def set_epoch(self, epoch: int, done: int = 0) -> None:
         """Draw the order of an epoch, and leave out the batches that are `done` of the first.
 
         Done are those that the loader of this rank gave; it has as many workers as it had then.
+        InvalidInput is raised for numbers below 0, and for more batches than an epoch has.
         """
-        self._state[0], self._state[1] = epoch, done
+        batches = len(self._epoch(1))
+        done = whole("done", done, 0, batches)
+        self._state[0], self._state[1] = whole("epoch", epoch), done
 
     def __len__(self) -> int:
         return len(self._epoch(1)) - int(self._state[1])

@@ -172,6 +172,15 @@ def to_stored(tensor: Any, name: str) -> tuple[np.ndarray, str]:
     return elements_of(plain(tensor).cpu().contiguous()), dtype
 
 
+def check_device(device: Any) -> None:
+    """Raise InvalidInput for a device that torch does not know, or lacks on this machine."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidInput(f"device {str(device)!r} cannot be used here: {reason}") from None
+
+
 def is_tensor(found: Any) -> bool:
     return isinstance(found, torch.Tensor)
 

@@ -95,8 +95,10 @@ class Trial:
         back = fitted(rate, 2 ** (2 * bits / size), LAST - start)
         return None if back is None else At.of(LAST - back)
 
-    def at_step(self, step: float) -> At:
-        """Return the code of a step in the unit of the values."""
+    def at_step(self, step: float) -> At | None:
+        """Return the code of a step in the unit of the values; None below the least there is."""
+        if step / self.coder.values.std < LEAST_START:
+            return None
         return At.of(self._start(step / self.coder.values.std))
 
     def measured(self, target: float) -> bool:
