@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from ..align.layout import remarks
+from ..align.numbers import to_float
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..elements import PRECISION
@@ -30,10 +33,9 @@ def suspicious(
     for group, header in pairs:
         if header.exact and (why := beyond(group)):
             yield f"{group.names[0]} comes back bit for bit: {why}"
-        lossy = header.lossy
-        if header.dtype not in COMPUTED or lossy is None:
+        if header.dtype not in COMPUTED or header.exact:
             continue
-        reached = max(-lossy.lower, lossy.upper)
+        reached = _reached(group, header)
         for dtype in dict.fromkeys((header.dtype, "F16")):  # wider ones often hold what that was
             largest = PRECISION[dtype].largest
             if reached == largest or (dtype == header.dtype and reached > largest):
@@ -50,6 +52,14 @@ def suspicious(
     times = with_profile.get(group.names[0])
     more = f", and takes {times:.2f} times the bits with it" if times is not None else ""
     yield f"the profile serves no tensor, all take fewer bits without: {why}{more}"
+
+
+def _reached(group: Group, header: GroupHeader) -> float:
+    """Return the largest magnitude of a group; of one by levels, no bounds are stated."""
+    if header.lossy is not None:
+        return max(-header.lossy.lower, header.lossy.upper)
+    values = (to_float(np.asarray(group.tensor(i)), group.dtype) for i in range(len(group.shapes)))
+    return max((float(np.abs(each).max(initial=0)) for each in values), default=0.0)
 
 
 def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
