@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from .errors import InvalidInput
+from .sensitivity import log_probabilities
 
 BATCH = 64  # samples that a head is given at once
 
@@ -17,8 +18,8 @@ class Outputs:
     """The outputs of a head for the features of a dump.
 
     `head` takes one tensor of features. `outputs` says what it returns: `classes`, logits of
-    classes, or `embedding`, vectors. `features` names the tensors, and says of each whether its
-    first axis is that of samples; one without is a sample itself.
+    classes (a single one is that of yes), or `embedding`, vectors. `features` names the tensors,
+    and says of each whether its first axis is that of samples; one without is a sample itself.
     """
 
     head: Callable[[torch.Tensor], torch.Tensor]
@@ -33,8 +34,8 @@ class Outputs:
             parts = x.split(BATCH) if samples else (x,)
             with torch.no_grad():
                 y = torch.cat([self._called(part, samples) for part in parts])
-            normalise = torch.log_softmax if self.outputs == "classes" else _unit
-            found.append(normalise(y.double(), 1))
+            normalise = log_probabilities if self.outputs == "classes" else _unit
+            found.append(normalise(y.double()))
         return found
 
     def _called(self, x: torch.Tensor, samples: bool) -> torch.Tensor:
@@ -74,5 +75,5 @@ class Outputs:
         return torch.cat(found)
 
 
-def _unit(y: torch.Tensor, axis: int) -> torch.Tensor:
-    return torch.nn.functional.normalize(y, dim=axis)
+def _unit(y: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.normalize(y, dim=1)

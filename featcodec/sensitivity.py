@@ -31,8 +31,9 @@ def sensitivity(
     Args:
         head: The rest of the network: features to outputs, as a module or any function.
         features: Samples along the first axis, of any floating type; they go through in float32.
-        outputs: `classes` for logits (N, K); `embedding` for vectors (N, K) whose squared error
-            counts: normalise them in `head` where cosines count.
+        outputs: `classes` for logits (N, K), of which a single one is that of yes, as
+            binary_cross_entropy_with_logits takes it; `embedding` for vectors (N, K) whose squared
+            error counts: normalise them in `head` where cosines count.
         draws: Gradients for each sample.
         seed: Of what is drawn.
         batch: Samples at once; None when all of `features` is one sample, with one output (K,).
@@ -94,10 +95,16 @@ def _outputs(y: torch.Tensor, samples: int, batch: int | None) -> torch.Tensor:
     return y.float().reshape(1 if batch is None else samples, -1)
 
 
+def log_probabilities(y: torch.Tensor) -> torch.Tensor:
+    """Return those of classes, of logits (N, K); a single logit is that of yes, beside 0 for no."""
+    both = torch.cat([torch.zeros_like(y), y], 1) if y.shape[1] == 1 else y
+    return torch.log_softmax(both, 1)
+
+
 def _drawn(y: torch.Tensor, outputs: str, generator: torch.Generator) -> torch.Tensor:
     """Return the sum over samples of what the gradient is drawn of."""
     if outputs == "classes":
-        logs = torch.log_softmax(y, 1)
+        logs = log_probabilities(y)
         drawn = torch.multinomial(logs.detach().exp().cpu(), 1, generator=generator)
         return logs.gather(1, drawn.to(y.device)).sum()
     directions = torch.randn(y.shape, generator=generator)

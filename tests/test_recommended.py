@@ -25,6 +25,7 @@ from featcodec.encoding.tensors.group import Group
 from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.errors import InvalidInput
 from featcodec.fidelity import Outputs
+from featcodec.sensitivity import sensitivity
 from featcodec.training.halves import PARTS, Divided
 from featcodec.training.head import Head
 from featcodec.training.judges import ByHeads, ByScore
@@ -177,6 +178,22 @@ def test_kl_is_about_half_of_what_changes_squared_by_fisher_information(seed: in
     outputs = Outputs(lambda x: x, "classes", {"x": True})
     pair = [outputs._divergence(*(torch.log_softmax(y, 1) for y in (logits, logits + change)))]
     torch.testing.assert_close(pair[0], wanted, rtol=0.02, atol=1e-9)
+
+
+@given(st.integers(0, 99))
+@settings(max_examples=10, deadline=None)
+def test_one_logit_is_that_of_yes_beside_0_for_no(seed: int) -> None:
+    x, y = (torch.from_numpy(features(i, 60, 4)) for i in (seed, seed + 1))
+    weights = torch.from_numpy(features(seed + 2, 4, 1))
+    heads = [lambda x: x @ weights, lambda x: torch.nn.functional.pad(x @ weights, (1, 0))]
+    one, two = (Outputs(head, "classes", {"x": True}) for head in heads)
+    lost, wanted = ([o.of({"x": z}) for z in (x, y)] for o in (one, two))
+    torch.testing.assert_close(one.divergences(*lost), two.divergences(*wanted))
+    torch.testing.assert_close(one.losses(*lost), two.losses(*wanted))
+    assert float(one.divergences(*lost).mean()) > 0.01
+    found, same = (sensitivity(head, x, draws=2, seed=seed) for head in heads)
+    torch.testing.assert_close(found, same)
+    assert found.abs().mean() > 0.01
 
 
 def test_a_score_and_its_head_tell_the_same_loss_and_error() -> None:

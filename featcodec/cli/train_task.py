@@ -93,6 +93,8 @@ class Asked:
                 render.tell(
                     f"  {name}: a metric of {task.task} saves nothing, all errors count alike"
                 )
+            if not (task.unpaid or any(entry.task for entry in entries)):
+                render.tell(f"  {task.task} does not react to the features: all gradients are zero")
         if self.keep is None:
             return entries
         assert task is not None

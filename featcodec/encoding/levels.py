@@ -15,7 +15,7 @@ from ..container.group import GroupHeader
 from ..container.writer import Writer
 from ..entropy import bin_choice
 from . import tuning
-from .brief import stated_snr
+from .brief import above, stated_snr
 from .lossless import write_lossless
 from .measured import Measured, measured_elements
 from .reached import decibels
@@ -169,4 +169,15 @@ def write_levels(
     found = measured_elements(group, levels.of)
     count, total, squares, noise = found.slices.sum(axis=(1, 2))
     reached = stated_snr(float(decibels(squares - total**2 / count, noise)), asked)
-    return replace(header, snr_db=reached, max_error=np.nan), found
+    return replace(header, snr_db=reached, max_error=above(_largest(group, levels))), found
+
+
+def _largest(group: Group, levels: Levels) -> float:
+    """Return the largest error of a value."""
+    largest = 0.0
+    for i in range(len(group.shapes)):
+        stored = _flat(group, i)
+        rounded = levels.of(stored.view(unsigned(group.dtype))).view(stored.dtype)
+        values, found = (to_float(one, group.dtype).astype(np.float64) for one in (stored, rounded))
+        largest = max(largest, float(np.abs(found - values).max(initial=0)))
+    return largest
