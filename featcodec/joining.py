@@ -15,10 +15,9 @@ from .container.index import PartEntry, TensorEntry
 from .container.joining import Coded, check_alike, join, merged
 from .container.reader import Reader
 from .elements import FLOATS
-from .errors import InvalidInput
 from .leftovers import alone
 from .opening import open_source
-from .outputs import complete, refuse_input, spare
+from .outputs import complete, refuse_input, refuse_read_only, spare
 from .rules import LOSSLESS
 from .stores import is_uri
 
@@ -104,8 +103,8 @@ def append_file(
     from .request import Options
 
     options = options or Options()
-    if not is_uri(path) and os.path.exists(path) and not os.access(path, os.W_OK):  # noqa: PTH110
-        raise InvalidInput(f"{path}: Permission denied; it may not be written")
+    if not is_uri(path) and os.path.exists(path):  # noqa: PTH110
+        refuse_read_only(path)
     here = contextlib.nullcontext() if is_uri(path) else alone(path)
     with here, _opened(path) as before, ExitStack() as stack:
         if any(header.lossy and header.lossy.neural for header in before.headers):

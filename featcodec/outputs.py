@@ -90,6 +90,11 @@ def refuse_input(source: Target, target: Target) -> None:
         raise InvalidInput(f"{target} is the input itself; name another output")
 
 
+def refuse_read_only(path: str | os.PathLike[str]) -> None:
+    """Raise the OSError of a file that may not be written, which a rename would not mind."""
+    os.close(os.open(path, os.O_WRONLY))
+
+
 @contextlib.contextmanager
 def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a file that takes its name only when the block ends well; else nothing is left.

@@ -475,7 +475,7 @@ def test_one_bad_input_does_not_keep_the_others_from_being_done(
 def test_fail_fast_stops_at_the_first_failure(dump: Path, junk: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     run("encode", junk, dump, "--output-dir", folder, "--fail-fast").failed(1)
-    assert names(folder) == set()
+    assert not folder.exists()
 
 
 def test_the_status_of_several_is_theirs_when_they_agree(
@@ -540,7 +540,8 @@ def test_an_output_that_cannot_be_written_is_said(dump: Path, encoded: Path, jun
     missing = dump.parent / "missing" / "x.fcz"
     for target in (dump.parent, missing, junk / "x.fcz", dump.with_name("x" * 300)):
         run("encode", dump, "-o", target).failed(1)
-        run("decode", encoded, "-o", target).failed(1)
+        back = target.with_suffix(".npz") if target.suffix else target
+        run("decode", encoded, "-o", back).failed(1)
     run("encode", dump, "--output-dir", junk).misused()
     assert names(dump.parent) == before
 

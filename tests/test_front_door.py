@@ -1,5 +1,6 @@
 """What a stranger types on the first day: each mistake is answered with what to type instead."""
 
+import errno
 import json
 import os
 import shutil
@@ -265,8 +266,14 @@ def test_a_file_that_may_not_be_written_is_not_appended_to(
     file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Path(file).read_bytes()
-    may = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and may(path, mode))
+    may = os.open  # the super-user may write everywhere
+
+    def refused(path: object, flags: int, *rest: object, **named: object) -> int:
+        if str(path).endswith("n.fcz") and flags & os.O_WRONLY:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return may(path, flags, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refused)
     assert "n.fcz: Permission denied" in run("append", file, "n.npy").failed(1)
     assert Path(file).read_bytes() == before
 

@@ -37,7 +37,8 @@ def test_a_dump_is_shown_as_it_is_coded(metadata: dict[str, str] | None, tmp_pat
     assert said.keys() == coded.keys() == TENSORS.keys()
     for name, one in said.items():
         assert (one["dtype"], one["shape"]) == (coded[name]["dtype"], coded[name]["shape"])
-        assert one["layout"] == coded[name]["layout"]
+        if coded[name]["transform"] != "rounded":  # to levels, which no layout tells of
+            assert one["layout"] == coded[name]["layout"]
         assert (one["coded"] == "bit for bit") == (coded[name]["transform"] == "lossless")
     shown = run("info", dump).out.decode()
     assert all(name in shown for name in TENSORS) and "no floats" in shown

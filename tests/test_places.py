@@ -178,7 +178,7 @@ def test_a_profile_is_added_listed_shown_named_and_removed(packed: Path, tmp_pat
     dump, out = packed.with_suffix(".safetensors"), tmp_path / "named.fcz"
     assert run("encode", dump, "-p", "digits", "--snr", "10", "-o", out).status == 0
     assert out.read_bytes() == packed.read_bytes()
-    assert "--force" in run("profiles", "add", BANDED, "--name", "digits").failed(1)
+    assert "--name" in run("profiles", "add", BANDED, "--name", "digits").failed(1)
     assert run("profiles", "add", BANDED, "--name", "digits", "-f").status == 0
     assert (user_folder() / "digits.fcp").read_bytes() == BANDED.read_bytes()
     assert run("profiles", "remove", "digits").status == 0

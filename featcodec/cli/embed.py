@@ -14,6 +14,7 @@ from ..container.source import File
 from ..errors import InvalidInput, ProfileMissing
 from ..leftovers import alone
 from ..outputs import complete as written
+from ..outputs import refuse_read_only
 from ..profiles import Place, digest_of, find, place_of, read
 from . import asked, batch, complete, gather, render, targets
 
@@ -41,8 +42,7 @@ def _embed(task: Task) -> batch.Done | batch.Skipped:
     with closing(File.open(path)) as file:
         reader = Reader(file, path)
         wanted = [d for d in reader.index.profiles if d not in reader.embedded()]
-    if not os.access(path, os.W_OK):
-        raise InvalidInput(f"{path}: Permission denied; it may not be written")
+    refuse_read_only(path)
     if not wanted:
         needs = reader.index.profiles
         return batch.Skipped("it holds its profiles" if needs else "it needs no profile")

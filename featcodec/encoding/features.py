@@ -146,7 +146,7 @@ class FeatureEncoder:
             contest.enter(partial(self._at_snr, samples, other, snr))
         by_models, missed = contest.least, 0
         ladder, tries = rungs(samples, choice, snr, contest.header, *by_models)
-        if self.options.transform == "auto" and self.profile is None:
+        if self.options.transform == "auto":
             contest.enter_levels(
                 partial(levels_for, samples), partial(partial, self._by_levels, samples, snr)
             )

@@ -450,7 +450,7 @@ def _weak() -> dict[str, Encoded]:
     return {
         "300-weak-tensors": Encoded(sentences, {"layout": "LD"}, {"snr": 12}, shows=slices),
         "301-weak-rows": Encoded(spoken, {"layout": "LD"}, {"snr": 12}, shows=slices),
-        "302-weak-samples": Encoded({"kv": odd}, {"layout": "NNLD"}, {"snr": 15}, shows=slices),
+        "302-weak-samples": Encoded({"kv": odd}, {"layout": "NNLD"}, {"snr": 12}, shows=slices),
         "303-weak-channels": Encoded({"kv": wide}, {"layout": "NCLD"}, {"snr": 15}, shows=slices),
         "304-weak-and-gains": Encoded(
             loud, {"layout": "LD"}, {"snr": 25}, shows=lambda group: slices(group) and gains(group)

@@ -21,7 +21,7 @@ from ...request import Options
 from ...tensors import Source, Tensor
 from .group import Group
 from .lossless import LosslessGroup, lossless_group
-from .stated import has_stated_grid
+from .stated import has_stated_sizes
 from .wholes import wholes
 
 WORTHWHILE = 1 / 16  # of the values are padding at least, but where tokens may be of a layer each:
@@ -47,7 +47,7 @@ class Trimmed:
         """Return that of a dump, of which tensors on a grid that is stated stay as they are."""
         tensors, padded, metadata = [], dict[str, Tensor](), source.metadata or {}
         for tensor in source.tensors:
-            box = None if has_stated_grid(tensor, metadata, options) else _box(tensor)
+            box = None if has_stated_sizes(tensor, metadata, options) else _box(tensor)
             if box is not None:
                 padded[tensor.name] = tensor
                 shape = tuple(at.stop - at.start for at in box)
@@ -79,12 +79,9 @@ class Trimmed:
 
     def _leaves_out(self, group: Group, names: Sequence[str]) -> bool:
         """Return whether padding is cut off: where it can be, and rows cannot be left out."""
-        layout = group.layout
-        several = layout.channel_axes > 1 or layout.grid_axes > 1
-        several &= all(_is_worthwhile(self._tensor(name)) for name in names)
-        if not (group.parts or group.stacks or group.layered or several):
-            return False
-        letters = (group.cut_as or layout).axes
+        if not (group.parts or group.stacks or group.layered):
+            return False  # rows of padding, and channels of one value, are known to a header
+        letters = (group.cut_as or group.layout).axes
         inner = [axis for axis, letter in enumerate(letters) if letter == SAMPLE][1:]
         boxes = [self._tensor(name) for name in names]
         return not any(t.shape[axis] < t.whole[axis] for t in boxes for axis in inner)

@@ -17,10 +17,11 @@ def is_stated(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> 
     return bool(asked or layouts.stated(tensor.shape, metadata))
 
 
-def has_stated_grid(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
-    """Return whether somebody says on what grid the tokens of a tensor lie."""
+def has_stated_sizes(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> bool:
+    """Return whether somebody says on what grid tokens lie, or how an axis is cut."""
     asked = options.layouts.get(tensor.name, options.layouts.get("")) or ""
-    return "grid" in metadata or ":" in (asked or layouts.stated(tensor.shape, metadata))
+    text = asked or layouts.stated(tensor.shape, metadata)
+    return "grid" in metadata or ":" in text or "/" in text
 
 
 def reading_of(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> int:
