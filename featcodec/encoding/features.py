@@ -53,6 +53,7 @@ class FeatureEncoder:
     progress: Callable[[int], None] | None = None
     workers: Workers = field(default_factory=Workers)
     familiar: Familiar | None = None  # to a profile, what has been looked at
+    levels: bool = True  # are tried; a group by levels states no task SNR
     further: bool = True  # the choices beside the best, and higher SNRs, are written, too
     kept: Kept | None = None  # how the last group at an SNR was written
     lowest: float = math.inf  # dB of the slice that has least, of what was written last
@@ -146,7 +147,7 @@ class FeatureEncoder:
             contest.enter(partial(self._at_snr, samples, other, snr))
         by_models, missed = contest.least, 0
         ladder, tries = rungs(samples, choice, snr, contest.header, *by_models)
-        if self.options.transform == "auto":
+        if self.levels and self.options.transform == "auto":
             contest.enter_levels(
                 partial(levels_for, samples), partial(partial, self._by_levels, samples, snr)
             )
@@ -188,7 +189,7 @@ class FeatureEncoder:
 
         All of the group counts together, as it does in the metric of a task.
         """
-        all_together = replace(self, options=replace(self.options, pool=True))
+        all_together = replace(self, options=replace(self.options, pool=True), levels=False)
         header = all_together._write(group, Quality(snr=snr))
         self.kept, self.lowest = all_together.kept, all_together.lowest
         if header.lossy is None or header.exact:
