@@ -152,11 +152,6 @@ def _box(tensor: Tensor) -> tuple[slice, ...] | None:
     return tuple(found) if left >= LEAST_VALUES and worthwhile else None
 
 
-def _is_worthwhile(tensor: Tensor) -> bool:
-    """Return whether a tensor is of far more values with its padding."""
-    return math.prod(tensor.shape) <= math.prod(tensor.whole) * (1 - WORTHWHILE)
-
-
 def _run(array: Any, axis: int, kind: np.dtype, step: int) -> int:
     """Return how many indices of an axis, from its start or its end, hold one element all over."""
     lead, length = (slice(None),) * axis, array.shape[axis]
