@@ -1,5 +1,9 @@
 """Writes a file front to back; sizes and qualities may become known at the end (SPEC §2)."""
 
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from .. import limits
@@ -18,6 +22,17 @@ from .sections import (
 )
 
 Mark = tuple[int, int, int]  # position, counts of sections and profiles
+SPOOLED = 1 << 26  # bytes of a piece that are kept in memory, longer ones in a temporary file
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Sections that were cut from the end of a file, to be put back where they were."""
+
+    data: tempfile.SpooledTemporaryFile
+    sections: Sequence[tuple[bytes, int]]
+    headers: Sequence[bytes]
+    profiles: Sequence[bytes]
 
 
 class Writer:
@@ -66,6 +81,28 @@ class Writer:
         del self.index.profiles[profiles:]
         self.out.seek(self.position)
         self.out.truncate()
+
+    def cut(self, mark: Mark) -> Piece:
+        """Remove the sections written since `mark`, with their profiles; return them."""
+        start, sections, profiles = mark
+        found = self.index.sections[sections:]
+        headers = [kind for kind, _ in found].count(b"GRUP")
+        data = tempfile.SpooledTemporaryFile(SPOOLED)  # noqa: SIM115 (it is to stay open)
+        self.out.seek(start)
+        shutil.copyfileobj(self.out, data)
+        kept = self._headers[len(self._headers) - headers :]
+        piece = Piece(data, found, kept, self.index.profiles[profiles:])
+        self.rewind(mark)
+        return piece
+
+    def paste(self, piece: Piece) -> None:
+        """Write sections that were cut where the file ends now."""
+        piece.data.seek(0)
+        shutil.copyfileobj(piece.data, self.out)
+        self.position += sum(length for _, length in piece.sections)
+        self.index.sections += piece.sections
+        self.index.profiles += piece.profiles
+        self._headers += piece.headers
 
     def finish(self) -> int:
         """Write index and end marker; return the length of the file.

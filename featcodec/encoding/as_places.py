@@ -11,6 +11,7 @@ from ..container.group import GroupHeader
 from ..container.writer import Writer
 from .exact_groups import ExactGroup
 from .measured import coder_of, row_group, snrs_of
+from .outcome import Outcome
 from .tensors.group import Group
 from .tensors.stacked import layers_axis
 
@@ -20,17 +21,18 @@ LOOKED_AT = 1 << 22  # values that tell enough of the layers
 def with_enough(
     group: Group,
     least: float,
-    write: Callable[[Group], GroupHeader],
+    write: Callable[[Group], Outcome],
     writer: Writer,
     profile: Profile | None,
-) -> GroupHeader:
+) -> Outcome:
     """Write a group; once more with layers side by side where one has less than so many dB."""
-    mark, header = writer.mark(), write(group)
+    mark, found = writer.mark(), write(group)
+    header = found.header
     axis = None if group.layered is None else layers_axis(group.layered)
     if group.layered is None or axis is None or header.lossy is None or header.exact:
-        return header
+        return found
     if lowest_along(axis, writer, group, header, profile) >= least:
-        return header
+        return found
     writer.rewind(mark)
     return write(group.written_as(group.layered.axes))
 

@@ -4,23 +4,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from ..align.slices import SliceGains
 from ..container.group import GroupHeader
 from . import rounding, tuning
 from .brief import stated_snr
 from .choice import Choice
 from .first_step import first_step
-from .group_writer import GroupWriter, Written
+from .group_writer import GroupWriter, Kept, Written
 from .measured import Measured, measured
+from .outcome import Outcome, size_of
 from .rate_control.fine_step import Spendable
 from .rate_control.slices import SliceControl
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals
 from .search.cost import bits_of_error
 from .tensors.samples import Samples
-from .without_repeats import size_of
 
 # dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
 SCARCE_TOLERANCE, WORTH = 0.02, 0.002
@@ -45,20 +43,20 @@ class SnrWriter:
     slices: SliceGains | None = None
     measured: bool = False  # the error of decoded values, for that of latents
     budget: Spendable | None = None
-    last: tuple[Choice, Written] | None = None  # that reached the SNR
     found: Measured | None = None  # what the slices have of what was written last
     tolerance: float = field(init=False)
 
-    def write(self, choice: Choice) -> GroupHeader | None:
-        """Return the header of the row groups that were written; None when that cannot be."""
+    def write(self, choice: Choice) -> Outcome | None:
+        """Write the row groups that take least, their slices having enough where that can be.
+
+        Of those that lack something it is what lacks least. None when the SNR cannot be reached.
+        """
         # Decoding what is at hand takes less time than decoding the file, if it is written once.
         self.measured = not self.samples.search.thorough
         self.measured |= rounding.counts(self.samples, choice, self.snr)
         self.tolerance = _tolerance(choice, self.samples)
-        mark = self.row_groups.writer.mark()
-        # What was best: the smallest of those whose slices have enough, else what lacks least.
-        kept: tuple[tuple[bool, float], Choice, SliceGains | None, float] | None = None
-        begun: tuple[bool, np.ndarray | None] = self.measured, None  # what it was written with
+        writer = self.row_groups.writer
+        mark, kept, piece = writer.mark(), None, None
         following: Choice | None
         following, self.row_groups.foreseen = first_step(self.samples, choice, self.snr)
         while following is not None:
@@ -66,27 +64,30 @@ class SnrWriter:
             if reached is None:  # with gains; what came before them is had again
                 break
             written, at = reached
-            self.last = at, written
-            gains = self.slices
             following = self._finer(written, at, mark[0])
-            lowest = math.inf if self.even is None else self.even.lowest
-            size = size_of(self.row_groups.writer, mark[0], written.header)
-            short = self.even is not None and not self.even.fine
-            cost = (short, -lowest if short else size)
-            if kept is None or cost <= kept[0]:
-                kept, begun = (cost, at, gains, lowest), (self.measured, written.before)
-            if following is None and kept[1] is at and kept[2] is gains:
-                return self._stated(written)
-            self.row_groups.writer.rewind(mark)
-        if kept is None:
-            return None
-        _, at, self.slices, lowest = kept
-        self.measured, self.row_groups.errors = begun
-        if self.even is not None:
-            self.even.lowest = lowest
-        written = self._written(at)
-        self.last, self.found = (at, written), written.found
-        return self._stated(written) if self.signals.reached(written) >= self.snr else None
+            found = self._outcome(written, at, mark[0])
+            if kept is None or self._cost(found) <= self._cost(kept):
+                kept = found
+                if following is None:
+                    return found
+                piece = writer.cut(mark)
+            writer.rewind(mark)
+        if kept is not None and piece is not None:
+            writer.rewind(mark)
+            writer.paste(piece)
+        return kept
+
+    def _outcome(self, written: Written, by: Choice, start: int) -> Outcome:
+        """Return the outcome of row groups written by a choice from a position on."""
+        header = self._stated(written)
+        lowest = math.inf if self.even is None else self.even.lowest
+        size = size_of(self.row_groups.writer, start, header)
+        kept = Kept(self.samples.group, by, self.measured, written.each)
+        return Outcome(header, size, lowest, kept, self.found)
+
+    def _cost(self, outcome: Outcome) -> tuple[bool, float]:
+        short = self.even is not None and outcome.lowest < self.even.least
+        return short, -outcome.lowest if short else outcome.size
 
     def _stated(self, written: Written) -> GroupHeader:
         """Return the header with what it states of quality."""

@@ -16,10 +16,10 @@ from .bounded.refined import RefinedGroup, refined_choice, refined_group
 from .choice import Choice
 from .group_writer import GroupWriter
 from .lossless import write_lossless
+from .outcome import size_of
 from .tensors.group import Group
 from .tensors.grouping import Judge, group_tensors
 from .tensors.lossless import LosslessGroup
-from .without_repeats import size_of
 
 ExactGroup = LosslessGroup | RefinedGroup
 

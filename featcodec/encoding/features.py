@@ -26,10 +26,11 @@ from .contest import Contest
 from .exact_groups import write_exact
 from .familiar import Familiar
 from .group_writer import GroupWriter, Kept
-from .levels import Levels, levels_for, write_levels
+from .levels import Levels, enter_levels, write_levels
 from .lossless import surely_less
 from .measured import Measured, snrs_of
 from .network import as_tokens
+from .outcome import Outcome, size_of
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals
 from .rungs import rungs
@@ -39,7 +40,7 @@ from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 from .tensors.sums import sane
-from .without_repeats import size_of, without_repeats
+from .without_repeats import without_repeats
 from .workers import Workers
 
 
@@ -55,8 +56,7 @@ class FeatureEncoder:
     familiar: Familiar | None = None  # to a profile, what has been looked at
     levels: bool = True  # are tried; a group by levels states no task SNR
     further: bool = True  # the choices beside the best, and higher SNRs, are written, too
-    kept: Kept | None = None  # how the last group at an SNR was written
-    lowest: float = math.inf  # dB of the slice that has least, of what was written last
+    kept: Kept | None = None  # how the last group was written, where that was by models at an SNR
     # What was measured of headers whose slices count.
     measured: list[tuple[GroupHeader, Measured]] = field(default_factory=list)
     with_profile: dict[str, float | None] = field(default_factory=dict)  # by first names of groups
@@ -69,10 +69,15 @@ class FeatureEncoder:
         quality = group.quality or quality
         write = partial(self._with_repeats, quality=quality)
         if group.layered is None or quality.snr is None or self.options.pool:
-            return write(group)
-        return with_enough(group, quality.snr - BELOW, write, self.writer, self.profile)
+            found = write(group)
+        else:
+            found = with_enough(group, quality.snr - BELOW, write, self.writer, self.profile)
+        self.kept = found.kept
+        if found.found is not None:
+            self.measured.append((found.header, found.found))
+        return found.header
 
-    def _with_repeats(self, group: Group, quality: Quality) -> GroupHeader:
+    def _with_repeats(self, group: Group, quality: Quality) -> Outcome:
         """Write a group without repeated rows where that pays."""
         reduced = None if self.options.transform == "neural" else group.without_repeats
         if reduced is None or reduced.rows is None:
@@ -84,7 +89,7 @@ class FeatureEncoder:
             lambda: self._write(group, quality),
         )
 
-    def _write(self, group: Group, quality: Quality) -> GroupHeader:
+    def _write(self, group: Group, quality: Quality) -> Outcome:
         snr = quality.decibels
         if snr is not None and snr > PRECISION[group.dtype].exact_above:
             return self._exact(group)
@@ -106,7 +111,9 @@ class FeatureEncoder:
         if quality.max_error is not None:
             bound = quality.max_error
             row_groups = partial(self._group_writer, samples.group, None)
-            return self._smaller(group, lambda: write_within(bound, samples, row_groups))
+            start = self.writer.position
+            within = partial(write_within, bound, samples, row_groups)
+            return self._smaller(group, lambda: Outcome.of(self.writer, start, within()))
         assert snr is not None
         chooser = Chooser(samples, self.profile, self.options, race)
         choice = chooser.choice(snr)
@@ -117,40 +124,38 @@ class FeatureEncoder:
         chooser, choice = across or (chooser, choice)
         return self._smaller(group, lambda: self._even(chooser, choice, snr))
 
-    def _even(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
+    def _even(self, chooser: Chooser, choice: Choice, snr: float) -> Outcome | None:
         """Write a group at an SNR, its layers made alike in scale where one has too little else."""
         mark = self.writer.mark()
-        header = self._smallest(chooser, choice, snr)
-        if header is None or self.lowest >= snr - BELOW:
-            return header
+        found = self._smallest(chooser, choice, snr)
+        if found is None or found.lowest >= snr - BELOW:
+            return found
         even = even_layers(chooser, snr)
         if even is None:
-            return header
+            return found
         self.writer.rewind(mark)
         return self._smallest(*even, snr)
 
-    def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> GroupHeader | None:
+    def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> Outcome | None:
         """Write a group at an SNR or, where symbols are few, at a higher one of fewer bytes.
 
         Few symbols reach an SNR in leaps: one further may take no more of them. The search ends
         after some in a row that were no smaller; those that look far larger count twice, unwritten.
         """
         samples = chooser.samples
-        contest = Contest(self.writer, snr, lambda: self.lowest)
+        contest = Contest(self.writer, snr)
         contest.enter(partial(self._reaching, samples, choice, snr))
         if not self.further:
-            return contest.header
+            return contest.best
         rival = chooser.rival(choice, 8 * contest.least[1])
         if rival is not None:
             contest.enter(partial(self._reaching, samples, rival, snr))
         for other in chooser.others(choice):
             contest.enter(partial(self._at_snr, samples, other, snr))
         by_models, missed = contest.least, 0
-        ladder, tries = rungs(samples, choice, snr, contest.header, *by_models)
+        ladder, tries = rungs(samples, choice, snr, contest.best, by_models[0])
         if self.levels and self.options.transform == "auto":
-            contest.enter_levels(
-                partial(levels_for, samples), partial(partial, self._by_levels, samples, snr)
-            )
+            enter_levels(contest, samples, partial(partial, self._by_levels, samples, snr))
         if not contest.least[0] and contest.least[1] < tuning.FAR_LESS * by_models[1]:
             ladder = ()
         for more in ladder:
@@ -166,7 +171,7 @@ class FeatureEncoder:
                 break
         return contest.kept()
 
-    def _for_task(self, group: Group, quality: Quality) -> GroupHeader:
+    def _for_task(self, group: Group, quality: Quality) -> Outcome:
         """Write a group at a task SNR; at an SNR where the profile has no metric for it."""
         samples, metric, choice = Samples(group.with_constants, self.options.search), None, None
         if self.options.transform != "neural" and sane(samples.stats):
@@ -184,21 +189,21 @@ class FeatureEncoder:
         of_task = partial(self._reaching, samples, choice, snr, metric)
         return self._smaller(samples.group, of_task)
 
-    def _alike(self, group: Group, snr: float, of_task: float) -> GroupHeader:
+    def _alike(self, group: Group, snr: float, of_task: float) -> Outcome:
         """Write a group at an SNR, which a metric that weighs all errors alike has as a task SNR.
 
         All of the group counts together, as it does in the metric of a task.
         """
         all_together = replace(self, options=replace(self.options, pool=True), levels=False)
-        header = all_together._write(group, Quality(snr=snr))
-        self.kept, self.lowest = all_together.kept, all_together.lowest
+        found = all_together._write(group, Quality(snr=snr))
+        header = found.header
         if header.lossy is None or header.exact:
-            return header
-        return replace(header, task_snr=header.snr_db + of_task - snr)
+            return found
+        return replace(found, header=replace(header, task_snr=header.snr_db + of_task - snr))
 
     def _reaching(
         self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
-    ) -> GroupHeader | None:
+    ) -> Outcome | None:
         """Write a group at an SNR by a choice, or by one for more where it does not reach it.
 
         With a metric it is the task SNR.
@@ -215,25 +220,21 @@ class FeatureEncoder:
                 found = self._at_snr(samples, another, snr, metric)
         return found
 
-    def _exact(self, group: Group) -> GroupHeader:
+    def _exact(self, group: Group) -> Outcome:
+        start = self.writer.position
         found = refined_group(group, refined_choice(group, self.options.search))
-        return write_exact(self.writer, found or LosslessGroup.of(group), self.progress)
+        header = write_exact(self.writer, found or LosslessGroup.of(group), self.progress)
+        return Outcome.of(self.writer, start, header)
 
-    def _smaller(self, group: Group, lossy: Callable[[], GroupHeader | None]) -> GroupHeader:
+    def _smaller(self, group: Group, lossy: Callable[[], Outcome | None]) -> Outcome:
         """Write a group with loss, or bit for bit when that is no larger."""
-        mark = self.writer.mark()
-        header = lossy()
-        size = math.inf if header is None else size_of(self.writer, mark[0], header)
-        if header is not None and surely_less(size, group):
-            return header
-        self.writer.rewind(mark)
-        exact = self._exact(group)
-        if size_of(self.writer, mark[0], exact) <= size:
-            return exact
-        self.writer.rewind(mark)
-        again = lossy()
-        assert again is not None
-        return again
+        contest = Contest(self.writer)
+        contest.enter(lossy)
+        if contest.best is None or not surely_less(contest.best.size, group):
+            contest.enter(partial(self._exact, group))
+        found = contest.kept()
+        assert found is not None
+        return found
 
     def _at_snr(
         self,
@@ -242,7 +243,7 @@ class FeatureEncoder:
         snr: float,
         metric: TaskMetric | None = None,
         least: float | None = None,
-    ) -> GroupHeader | None:
+    ) -> Outcome | None:
         """Write the row groups so that the SNR is reached; None when that cannot be.
 
         With a metric it is the task SNR. Slices have at most 1 dB less than `least`, the SNR
@@ -259,23 +260,16 @@ class FeatureEncoder:
             partial(self._refitted, samples, snr, self.profile if choice.uses_profile else None),
             samples.group.slices,
         )
-        header = attempts.write(choice)
-        self.lowest = math.inf if even is None else even.lowest
-        if header is not None and attempts.last is not None:
-            last, written = attempts.last
-            self.kept = Kept(samples.group, last, attempts.measured, written.each)
-        if header is not None and attempts.found is not None:
-            self.measured.append((header, attempts.found))
-        return header
+        return attempts.write(choice)
 
-    def _by_levels(self, samples: Samples, snr: float, levels: Levels) -> GroupHeader:
+    def _by_levels(self, samples: Samples, snr: float, levels: Levels) -> Outcome:
         """Write a group by levels that reach the SNR."""
+        start = self.writer.position
         header, found = write_levels(self.writer, samples, levels, snr)
-        self.measured.append((header, found))
-        self.lowest = math.inf
+        lowest = math.inf
         if not self.options.pool and found.slices[0].size > 1:
-            self.lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf))
-        return header
+            lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf))
+        return Outcome(header, size_of(self.writer, start, header), lowest, found=found)
 
     def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:
         """Return what keeps slices near an SNR; None where there is one slice, or none counts."""

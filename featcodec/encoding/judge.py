@@ -9,13 +9,13 @@ from ..container.sections import FEATURES
 from ..container.writer import Writer
 from ..request import Options, Quality
 from .features import FeatureEncoder
+from .outcome import size_of
 from .rough.latents import layered_bits, profile_bits, transform_bits
 from .rough.neighbours import sample_domain_bits, serves
 from .tensors.group import Group
 from .tensors.grouping import Judge, Judges
 from .tensors.samples import Samples
 from .tensors.sums import sane
-from .without_repeats import size_of
 
 # dB: below the first, samples tell too little of what is rare. Files of nearly the same SNR have
 # the same layout.

@@ -6,6 +6,8 @@ variance take fewer bytes than by any transform, as long as few elements are lef
 """
 
 import itertools
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,8 +18,10 @@ from ..container.writer import Writer
 from ..entropy import bin_choice
 from . import tuning
 from .brief import above, stated_snr
+from .contest import Contest, Way
 from .lossless import write_lossless
 from .measured import Measured, measured_elements
+from .rate_control.slices import AIM, BELOW
 from .reached import decibels
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup, likely_layouts
@@ -26,6 +30,8 @@ from .tensors.samples import Samples
 PARTS = (1.0, 0.5, 0.25)  # of the error that the SNR leaves
 MOST_VALUES = 1 << 21  # of a group; of larger ones than others are written, few bits are left
 TRIED = 2  # are written
+LEVELED = 3  # times that they are sought, ever finer, until no slice has too little
+MORE = 1.25  # times what a slice lacks
 SEED = 5
 ROUNDINGS = (0.5, 0.4, 1 / 3)  # of a step: from there on a value falls to the level further out
 MOST = 256  # levels
@@ -153,6 +159,20 @@ def _serves(samples: Samples) -> bool:
     kept = samples.stats.cut or group.gains or group.slices or group.truncated
     few = group.values <= MOST_VALUES and group.values == group.present
     return few and not kept and samples.concentrated and samples.search.thorough
+
+
+def enter_levels(contest: Contest, samples: Samples, way_of: Callable[[Levels], Way]) -> None:
+    """Write a group by levels for the SNR and, while slices have too little, for more."""
+    least = contest.snr - BELOW
+    wanted = contest.snr
+    for _ in range(LEVELED):
+        lowest = math.inf
+        for levels in levels_for(samples, wanted, contest.least[1]):
+            contest.enter(way_of(levels))
+            lowest = min(lowest, contest.last.lowest if contest.last else math.inf)
+        if lowest >= least:
+            break
+        wanted += MORE * (least - lowest) + AIM
 
 
 def write_levels(

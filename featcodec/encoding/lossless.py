@@ -11,6 +11,7 @@ from ..container.writer import Writer
 from ..elements import BITS, FLOATS
 from ..entropy import exact
 from . import tuning
+from .outcome import Outcome
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
 from .tensors.repeats import stated
@@ -47,12 +48,9 @@ def write_lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
     if reduced is None:
         return _write(writer, group)
     assert reduced.reduced is not None
-    return without_repeats(
-        writer,
-        reduced.reduced.rows,
-        lambda: _write(writer, reduced),
-        lambda: _write(writer, group),
-    )
+    start = writer.position
+    ways = [lambda g=g: Outcome.of(writer, start, _write(writer, g)) for g in (reduced, group)]
+    return without_repeats(writer, reduced.reduced.rows, *ways).header
 
 
 def _write(writer: Writer, group: LosslessGroup) -> GroupHeader:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from ..container.group import GroupHeader
 from . import tuning
 from .choice import Choice
+from .outcome import Outcome
 from .tensors.samples import Samples
 
 
@@ -12,9 +12,8 @@ def rungs(
     samples: Samples,
     choice: Choice,
     snr: float,
-    header: GroupHeader | None,
+    best: Outcome | None,
     short: bool,
-    size: float,
 ) -> tuple[Sequence[float], int]:
     """Return the higher SNRs that may take fewer bytes, or give slices what they are `short` of.
 
@@ -25,8 +24,8 @@ def rungs(
     few &= samples.search.thorough
     found = {rung for rung in tuning.RUNGS if few and rung > snr}
     tries = tuning.RUNGS_TRIED
-    lossy = None if header is None else header.lossy
-    costly = short or 8 * size > tuning.SLICES_COST * choice.estimate.bits
+    lossy = None if best is None else best.header.lossy
+    costly = short or (best and 8 * best.size > tuning.SLICES_COST * choice.estimate.bits)
     if lossy is not None and lossy.slices is not None and costly:
         found |= {snr + more for more in tuning.SLICE_RUNGS}
         tries = len(found) if few or short else tries  # what gains cost falls in leaps

@@ -37,7 +37,7 @@ from featcodec.encoding.search.race import Race
 from featcodec.encoding.tensors.group import Group
 from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.encoding.tensors.samples import Samples
-from featcodec.encoding.without_repeats import size_of
+from featcodec.encoding.outcome import size_of
 from featcodec.errors import Unreachable
 from featcodec.request import Options, Quality
 from featcodec.tensors import Tensor

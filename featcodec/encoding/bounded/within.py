@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...container.group import GroupHeader
+from ...container.writer import Writer
 from ...entropy.prediction import PredictionError
 from ..choice import Choice
+from ..contest import Contest
 from ..group_writer import GroupWriter
+from ..outcome import Outcome
 from ..reached import decibels
 from ..tensors.samples import Samples
-from ..without_repeats import size_of
 from .choice import bounded_choice
 from .rounded import error_of, write_rounded
 
@@ -19,16 +21,19 @@ RowGroups = Callable[[], GroupWriter]
 def write_within(bound: float, samples: Samples, row_groups: RowGroups) -> GroupHeader:
     """Write a group so that no value errs by more than the bound, in the fewest bytes."""
     writer = row_groups().writer
-    mark = writer.mark()
-    size = size_of(writer, mark[0], _bounded(bound, samples, row_groups))
-    writer.rewind(mark)
-    rounded = write_rounded(writer, samples.group, bound)
-    if size_of(writer, mark[0], rounded) < size:
-        squared, largest = error_of(samples.group, bound)
-        power = samples.stats.count * samples.stats.std**2
-        return replace(rounded, snr_db=decibels(power, squared), max_error=largest)
-    writer.rewind(mark)
-    return _bounded(bound, samples, row_groups)
+    start, contest = writer.position, Contest(writer)
+    contest.enter(lambda: Outcome.of(writer, start, _bounded(bound, samples, row_groups)))
+    contest.enter(lambda: Outcome.of(writer, start, _rounded(bound, samples, writer)))
+    found = contest.kept()
+    assert found is not None
+    return found.header
+
+
+def _rounded(bound: float, samples: Samples, writer: Writer) -> GroupHeader:
+    header = write_rounded(writer, samples.group, bound)
+    squared, largest = error_of(samples.group, bound)
+    power = samples.stats.count * samples.stats.std**2
+    return replace(header, snr_db=decibels(power, squared), max_error=largest)
 
 
 def _bounded(bound: float, samples: Samples, row_groups: RowGroups) -> GroupHeader:
