@@ -16,7 +16,7 @@ from ..container.part import Part
 from ..entropy import family
 from . import tuning
 from .choice import Choice, Estimate, Picture, Quantiser
-from .fit import fitting
+from .fit import counting, fitting
 from .search.candidate import Candidate, scale_of
 from .search.cost import total_bits
 from .search.solve import solve_step
@@ -107,7 +107,7 @@ class PictureTrial:
 
         def error(step: float) -> float:
             coded = replace(coder, step=step)
-            return fitting.squared_error(coded, candidate.latents) / candidate.size
+            return counting.squared_error(coded, candidate.latents) / candidate.size
 
         step = solve_step(error, goal, step)
         picture = Picture(self.network, round(8 * math.log2(picture_step / step)))

@@ -8,8 +8,9 @@ import numpy as np
 from ..coding.model import GridModel
 from ..coding.parts.base import PartCoder
 from ..coding.parts.dependent import DependentCoder
-from ..encoding.fit import fitting
-from ..encoding.fit.fitting import Classes, Counts
+from ..encoding.fit import counting, fitting
+from ..encoding.fit.counting import Counts
+from ..encoding.fit.fitting import Classes
 from ..encoding.search.candidate import scale_of
 from ..encoding.search.solve import solve_step
 from ..entropy import dependent_family, family, fit
@@ -81,9 +82,9 @@ def _count_at(
         return kind(transform, model.scales, tables, step, scale_of(step), "float32")
 
     def error(step: float) -> float:
-        counts = fitting.count_symbols(coder(PartCoder, step), latents)
+        counts = counting.count_symbols(coder(PartCoder, step), latents)
         return counts.error / counts.total
 
     target = 10 ** (-snr / 10)
     step = solve_step(error, target, math.sqrt(12 * target), precision=0.05)
-    return fitting.count_symbols(coder(kind, step), latents)
+    return counting.count_symbols(coder(kind, step), latents)

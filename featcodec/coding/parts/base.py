@@ -66,6 +66,10 @@ class PartCoder:
             self._orders[sizes] = by_table(numbers)
         return self._orders[sizes]
 
+    def split(self, sizes: Sizes) -> tuple[list[Run], list[Run]]:
+        """Return the runs of the scalar quantiser, and those of the dependent ones."""
+        return self.order(sizes), []
+
     def thresholds(self, table: Table) -> Thresholds:
         if self.plain:
             return PLAIN
@@ -81,14 +85,8 @@ class PartCoder:
 
     def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         """Encode latents, which are not changed; `encode` calls this behind the transform."""
-        return self._coded(self.quantised(latents, sizes))
-
-    def quantised(self, latents: np.ndarray, sizes: Sizes) -> Iterator[Quantised]:
-        """Yield (number of table, copies of latents, int32 symbols) in coding order.
-
-        The symbols of an empty table are zeros.
-        """
-        return self._scalar(latents.reshape(-1, latents.shape[-1]), self.order(sizes))
+        flat = latents.reshape(-1, latents.shape[-1])
+        return self._coded(self._scalar(flat, self.order(sizes)))
 
     def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         """Return aligned values (channels, points, blocks) of the next symbols."""

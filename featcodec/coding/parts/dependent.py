@@ -1,7 +1,6 @@
 """The coder of a token grid with dependent quantisation (SPEC §7.10)."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from ...errors import Damage
 from ...quantise import dependent
 from ...quantise.scalar import LAMBDA
 from . import chains
-from .base import Coded, NextSymbols, PartCoder, Quantised, Run, Sizes
+from .base import Coded, NextSymbols, PartCoder, Run, Sizes
 
 MOST_POINTS = 1 << 10  # magnitude of symbols of which all points are worked out
 
@@ -37,34 +36,18 @@ class DependentCoder(PartCoder):
 
     def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         latents = latents.reshape(-1, latents.shape[-1])
-        scalar, runs = self._split(sizes)
+        scalar, runs = self.split(sizes)
         coded, error = self._coded(self._scalar(latents, scalar))
-        symbols, second, more = self._quantise(latents, runs)
+        symbols, second, more = self.along_chains(latents, runs)
         order, arrays = chains.by_quantiser(_counts(runs, latents.shape[-1]), second, family.number)
         symbols = symbols.take(order)
         coded += [(number, symbols[some]) for number, some in arrays]
         return coded, error + more
 
-    def quantised(self, latents: np.ndarray, sizes: Sizes) -> Iterator[Quantised]:
-        """Yield (number of table, copies of latents, int32 symbols), each number once."""
-        latents = latents.reshape(-1, latents.shape[-1])
-        scalar, runs = self._split(sizes)
-        yield from self._scalar(latents, scalar)
-        symbols, second, _ = self._quantise(latents, runs)
-        start = 0
-        for number, rows in runs:
-            chosen = latents[rows].reshape(-1)
-            stop = start + chosen.size
-            for quantiser in (False, True):
-                mine = second[start:stop] == quantiser
-                found = symbols[start:stop].compress(mine)
-                yield family.number(number, quantiser), chosen.compress(mine), found
-            start = stop
-
     def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         latents = np.zeros((len(self.scales), math.prod(sizes), blocks), self.dtype)
         flat = latents.reshape(-1, blocks)
-        scalar, runs = self._split(sizes)
+        scalar, runs = self.split(sizes)
         self._decode_runs(next_symbols, flat, scalar)
         symbols, second = chains.decode(
             next_symbols, _counts(runs, blocks), lambda n, q: self.table(family.number(n, q))
@@ -94,13 +77,13 @@ class DependentCoder(PartCoder):
             latents[rows] = points.reshape(len(rows), -1)
             start = some.stop
 
-    def _split(self, sizes: Sizes) -> tuple[list[Run], list[Run]]:
+    def split(self, sizes: Sizes) -> tuple[list[Run], list[Run]]:
         """Return the runs of the scalar quantiser, and those of the dependent ones."""
         order = self.order(sizes)
         first = sum(number < family.LEAST for number, _ in order)
         return order[:first], order[first:]
 
-    def _quantise(
+    def along_chains(
         self, latents: np.ndarray, runs: list[Run]
     ) -> tuple[np.ndarray, np.ndarray, float]:
         """Return symbols of all runs, which of them are of quantiser 1, and the squared error."""

@@ -9,7 +9,7 @@ from ...coding.model import GridModel
 from ...coding.parts.base import PartCoder, Sizes
 from ...container.part import Part
 from ...entropy import fit
-from ..fit import fitting
+from ..fit import counting, fitting
 from ..fit.fitting import Classes
 
 
@@ -59,7 +59,7 @@ def with_tables(
         found, before = fit.Histogram.of(symbols), histograms.get(number)
         histograms[number] = found if before is None else before + found
     # A symbol stands for the middle of its cell.
-    counts = fitting.Counts(histograms, dict.fromkeys(histograms, (0.0, 0.0)), 0.0, 0)
+    counts = counting.Counts(histograms, dict.fromkeys(histograms, (0.0, 0.0)), 0.0, 0)
     tables, bits = fitting.choose_tables(coder, counts, fraction, empty=False)
     side = len(model.pack().pack())
     part = Part(model.transform, replace(model, tables=tables).pack())

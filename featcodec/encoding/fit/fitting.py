@@ -14,6 +14,7 @@ from ...entropy import family, fit
 from ...entropy.tables import EMPTY, Table
 from ...transform import dct, householder
 from ...transform.linear import principal_axes
+from .counting import Counts
 
 CENTRE_EXPONENT = 6
 PRIOR = 6.0  # latents that an expected scale is worth
@@ -202,58 +203,6 @@ def _active_median(change: np.ndarray, weight: np.ndarray, axis: int) -> np.ndar
 
 
 # --- tables -------------------------------------------------------------------------------------
-
-
-@dataclass
-class Counts:
-    """What a part's latents became under one step: counts and centroids by number of table."""
-
-    histograms: dict[int, fit.Histogram]
-    offsets: dict[int, tuple[float, float]]
-    error: float
-    total: int
-
-
-def squared_error(part: PartCoder, latents: Classes) -> float:
-    """Return the squared error of quantised latents."""
-    return sum(part.encode_latents(values, sizes)[1] for sizes, values in latents.items())
-
-
-def count_symbols(part: PartCoder, latents: Classes) -> Counts:
-    """Quantise latents and count the symbols of each table."""
-    counts = Counts({}, {}, 0.0, 0)
-    sums: dict[int, np.ndarray] = {}
-    for sizes, values in latents.items():
-        counts.total += values.size
-        for number, chosen, symbols in part.quantised(values, sizes):
-            table = part.table(number)
-            if table.magnitude:
-                found, before = fit.Histogram.of(symbols), counts.histograms.get(number)
-                counts.histograms[number] = found if before is None else before + found
-                found_moments = moments(chosen, symbols, *part.lattice(number))
-                sums[number] = sums.get(number, 0) + found_moments
-                chosen -= part.levels(number, symbols)
-            counts.error += float(np.vdot(chosen, chosen))
-    for number, (ones, first, more, further) in sums.items():
-        pair = (first / max(ones, 1), further / max(more, 1))
-        counts.offsets[number] = (float(pair[0]), float(pair[1]))
-    return counts
-
-
-def moments(
-    latents: np.ndarray, symbols: np.ndarray, spacing: float, lowered: float = 0.0
-) -> np.ndarray:
-    """Return count and sum of (|y| / spacing - m + lowered) for m = 1 and for m > 1."""
-    size = np.abs(symbols)
-    excess = np.abs(latents)
-    excess *= latents.dtype.type(1 / spacing)
-    excess -= size
-    excess += latents.dtype.type(lowered)
-    one, nonzero = size == 1, size > 0
-    ones, all_ones = float(np.count_nonzero(one)), float(np.vdot(one, excess))
-    return np.array(
-        [ones, all_ones, np.count_nonzero(nonzero) - ones, np.vdot(nonzero, excess) - all_ones]
-    )
 
 
 def choose_tables(

@@ -15,7 +15,7 @@ from ...entropy import family
 from ...quantise.scalar import LAMBDA
 from ...transform.base import Transform
 from .. import tuning
-from ..fit import fitting
+from ..fit import counting, fitting
 from ..fit.fitting import Classes
 from .correction import Correction, correct
 
@@ -96,7 +96,7 @@ class Candidate:
         coder = default
         # Thresholds follow the tables and the tables what the thresholds leave: twice is enough.
         for _ in range(2):
-            counts = fitting.count_symbols(coder, self.latents)
+            counts = counting.count_symbols(coder, self.latents)
             tables, bits = fitting.choose_tables(
                 default, counts, self.fraction, empty=not self.dependent
             )
@@ -113,8 +113,8 @@ class Candidate:
         bare = replace(self.model, scales=np.zeros_like(self.model.scales), tables={})
         return 8.0 * len(bare.pack().pack())
 
-    def count(self, coder: PartCoder) -> fitting.Counts:
-        return fitting.count_symbols(coder, self.latents)
+    def count(self, coder: PartCoder) -> counting.Counts:
+        return counting.count_symbols(coder, self.latents)
 
     def part(self, coder: PartCoder) -> Part:
         """Return what the group header stores."""

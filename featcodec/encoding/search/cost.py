@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from ...coding.parts.base import PartCoder
 from ...container.wire import Builder
 from ...entropy import fit
-from ..fit import fitting
+from ..fit import counting
 from .candidate import Candidate
 from .solve import ROUNDS, solve_lambda, solve_step
 
@@ -24,7 +24,7 @@ def rough_step(candidate: Candidate, target: float, start: float, rounds: int = 
 
     def error(step: float) -> float:
         coder = candidate.rough(step)
-        found = fitting.squared_error(coder, candidate.latents)
+        found = counting.squared_error(coder, candidate.latents)
         return found / candidate.size * candidate.correction(coder).curved
 
     return solve_step(error, target, start, precision=0.02, rounds=rounds)
@@ -38,7 +38,7 @@ def common_step(candidates: Sequence[Candidate], target: float) -> float:
     size = sum(candidate.size for candidate in candidates)
 
     def error(step: float) -> float:
-        return sum(fitting.squared_error(c.rough(step), c.latents) for c in candidates) / size
+        return sum(counting.squared_error(c.rough(step), c.latents) for c in candidates) / size
 
     return solve_step(error, target, math.sqrt(12 * target), precision=0.02)
 
@@ -83,7 +83,7 @@ def lambda_for(
 
     def error(lmbda: float) -> float:
         candidate.lmbda = lmbda
-        return fitting.squared_error(coder(step), candidate.latents) / candidate.size
+        return counting.squared_error(coder(step), candidate.latents) / candidate.size
 
     return solve_lambda(error, target, candidate.lmbda)
 
@@ -113,5 +113,5 @@ def bits_of_error(decibels: float, bits: float, values: float) -> float:
 def lagrangian(candidate: Candidate, step: float, lmbda: float) -> float:
     """Return bits plus distortion in bits of a candidate at a given step."""
     coder, bits = candidate.tuned(step)
-    error = fitting.squared_error(coder, candidate.latents) / candidate.fraction
+    error = counting.squared_error(coder, candidate.latents) / candidate.fraction
     return bits + candidate.side_bits() + error / (lmbda * step * step)

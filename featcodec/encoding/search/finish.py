@@ -10,7 +10,7 @@ from ...coding.parts.base import PartCoder
 from ...quantise.scalar import LAMBDA
 from .. import tuning
 from ..choice import Choice, Estimate, Quantiser
-from ..fit import fitting
+from ..fit import counting
 from ..tensors.samples import Samples
 from . import cost
 from .candidate import Candidate
@@ -201,7 +201,7 @@ class Finish:
         if key not in found.errors:
             parts = [(found.coders[prefix], c.latents) for prefix, c in self.candidates.items()]
             total = sum(candidate.size for candidate in self.candidates.values())
-            found.errors[key] = sum(fitting.squared_error(*part) for part in parts) / total
+            found.errors[key] = sum(counting.squared_error(*part) for part in parts) / total
         return found.errors[key] * found.left
 
     def _bits(self, found: Tuned) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from ...coding.model import pack_scales
 from ...coding.parts.base import PartCoder
 from ...container.part import Part
-from ...encoding.fit import fitting
+from ...encoding.fit import counting, fitting
 from ...encoding.search import cost
 from ...encoding.search.candidate import Candidate, scale_of
 from ...entropy import contexts, fit, integers
@@ -88,7 +88,7 @@ class ContextCandidate(Candidate):
             positive=self.positive,
         )
 
-    def count(self, coder: PartCoder) -> fitting.Counts:
+    def count(self, coder: PartCoder) -> counting.Counts:
         assert isinstance(coder, ContextCoder)
         counts, _, _ = self._counted(coder)
         return counts
@@ -105,13 +105,13 @@ class ContextCandidate(Candidate):
 
     def _counted(
         self, coder: ContextCoder, shaped: ShapeCounts | None = None
-    ) -> tuple[fitting.Counts, ContextCoder, list[Coded]]:
+    ) -> tuple[counting.Counts, ContextCoder, list[Coded]]:
         """Return counts, the coder with what is best for them, and what they are of.
 
         These are the mean reconstruction points of each table, the offsets and, where it had none,
         the weight of the errors of means. Symbols are counted by shapes, too, where that is asked.
         """
-        counts = fitting.Counts({}, {}, 0.0, self.size)
+        counts = counting.Counts({}, {}, 0.0, self.size)
         sums: dict[int, np.ndarray] = {}
         sets = reconstruction.SETS if self.dependent else 1
         around = np.zeros((2, sets, reconstruction.CLASSES, reconstruction.KINDS))

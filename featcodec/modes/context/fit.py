@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...encoding.fit import fitting
+from ...encoding.fit import counting, fitting
 from ...entropy import contexts, fit, shapes
 from ...entropy.contexts import TABLES, Contexts
 from ...entropy.shapes import SHAPES
@@ -57,7 +57,7 @@ class ShapeCounts:
 
 
 def choose(
-    coder: ContextCoder, counts: fitting.Counts, counted: ShapeCounts, fraction: float
+    coder: ContextCoder, counts: counting.Counts, counted: ShapeCounts, fraction: float
 ) -> tuple[Tables, float]:
     """Return tables of numbers and shapes, and the bits of all symbols and tables.
 

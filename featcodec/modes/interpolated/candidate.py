@@ -7,7 +7,7 @@ import numpy as np
 
 from ...coding.parts.base import Coded, PartCoder, Sizes
 from ...container.part import Part
-from ...encoding.fit import fitting
+from ...encoding.fit import counting
 from ...encoding.fit.fitting import Classes
 from ...encoding.search.candidate import Candidate, scale_of
 from ...entropy import fit, integers
@@ -113,10 +113,10 @@ class InterpolatedCandidate(Candidate):
             error,
         )
 
-    def count(self, coder: PartCoder) -> fitting.Counts:
+    def count(self, coder: PartCoder) -> counting.Counts:
         assert isinstance(coder, InterpolatedCoder)
         found = self._counted(coder, self.latents)
-        counts = fitting.Counts({}, {}, found.error, self.size)
+        counts = counting.Counts({}, {}, found.error, self.size)
         for number in np.flatnonzero(found.counts.any(axis=1)).tolist():
             seen = np.flatnonzero(found.counts[number])
             counts.histograms[number] = fit.Histogram(

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...encoding.fit.fitting import moments, with_offsets
+from ...encoding.fit.counting import moments
+from ...encoding.fit.fitting import with_offsets
 from ...entropy import fit
 from ...entropy.tables import EMPTY, Table, bits
 from ...quantise.scalar import Thresholds, quantise, thresholds

@@ -11,7 +11,8 @@ from torch import nn
 from ...coding.model import pack_tables
 from ...coding.picture import NeuralCoder, NeuralModel
 from ...container.network import Network as Section
-from ...encoding.fit.fitting import moments, with_offsets
+from ...encoding.fit.counting import moments
+from ...encoding.fit.fitting import with_offsets
 from ...entropy import family, fit, integers
 from ...entropy.tables import Table
 from .crops import Features
