@@ -22,6 +22,7 @@ class Chooser:
     options: Options
     first: Race | None = None  # at the SNR that is asked for
     last: Race | None = None  # that had the smallest choice
+    like: str | None = None  # a transform, of whose mode alone choices are
 
     def choice(self, snr: float) -> Choice | None:
         """Return how the group is coded at an SNR, None for bit for bit."""
@@ -36,7 +37,7 @@ class Chooser:
             )
         wanted = snr + self._shift
         if self.first is None or self.first.snr != wanted:
-            self.first = Race(samples, self._entries, family, wanted)
+            self.first = Race(samples, self._entries, family, wanted, like=self.like)
         return self._of(self.first)
 
     def rival(self, choice: Choice, bits: float) -> Choice | None:

@@ -22,6 +22,7 @@ from ..request import FAMILIES, Options, Quality
 from ..rules import Rules
 from ..tensors import Source
 from ..threads import ONE_THREAD
+from . import tuning
 from .as_places import as_written
 from .exact_groups import ExactGroup, exact_groups, write_exact
 from .familiar import Familiar
@@ -196,6 +197,8 @@ class DumpEncoder:
         self.features = FeatureEncoder(
             writer, self.profile, self.options, self.progress, self.workers, self.familiar
         )
+        features = (group for group in self.groups if isinstance(group, Group))
+        self.features.others = sum(group.values for group in features) <= tuning.WRITTEN_VALUES
         headers = [
             self.features.write(group, quality)
             if isinstance(group, Group)

@@ -56,6 +56,7 @@ class FeatureEncoder:
     familiar: Familiar | None = None  # to a profile, what has been looked at
     levels: bool = True  # are tried; a group by levels states no task SNR
     further: bool = True  # the choices beside the best, and higher SNRs, are written, too
+    others: bool = True  # near the best on the sample are written, too
     kept: Kept | None = None  # how the last group was written, where that was by models at an SNR
     # What was measured of headers whose slices count.
     measured: list[tuple[GroupHeader, Measured]] = field(default_factory=list)
@@ -150,7 +151,7 @@ class FeatureEncoder:
         rival = chooser.rival(choice, 8 * contest.least[1])
         if rival is not None:
             contest.enter(partial(self._reaching, samples, rival, snr))
-        for other in chooser.others(choice):
+        for other in chooser.others(choice) if self.others else ():
             contest.enter(partial(self._at_snr, samples, other, snr))
         by_models, missed = contest.least, 0
         ladder, tries = rungs(samples, choice, snr, contest.best, by_models[0])
@@ -257,7 +258,7 @@ class FeatureEncoder:
             Signals.of(samples.group, choice.stats, of_task),
             snr,
             even,
-            partial(self._refitted, samples, snr, self.profile if choice.uses_profile else None),
+            partial(self._refitted, samples, snr, choice),
             samples.group.slices,
         )
         return attempts.write(choice)
@@ -282,11 +283,12 @@ class FeatureEncoder:
         return SliceControl(slices, snr - BELOW, start) if several else None
 
     def _refitted(
-        self, samples: Samples, snr: float, profile: Profile | None, slices: SliceGains
+        self, samples: Samples, snr: float, choice: Choice, slices: SliceGains
     ) -> Choice | None:
-        """Return a choice for slices that are divided by their gains."""
+        """Return a choice like another for slices that are divided by their gains."""
         scaled = Samples(replace(samples.group, slices=slices), self.options.search)
-        return Chooser(scaled, profile, self.options).choice(snr)
+        profile = self.profile if choice.uses_profile else None
+        return Chooser(scaled, profile, self.options, like=choice.transform).choice(snr)
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         size, workers = self.options.row_group, self.workers

@@ -45,8 +45,9 @@ SCARCE = 0.1  # bits a value, below which trials are judged badly
 HARDLY = 0.02  # bits a value, below which a small sample shows none
 # Of the bits of the best: what more of them is worth another look; how many trials get it.
 CLOSE, CLOSE_SCARCE = (0.1, 3), (0.2, 5)
-# Groups of so many values at most are written by the choices whose estimates are near the best one,
-# of its bits, and the smallest is kept; by how many others at most.
+# Groups of so many values at most, in a dump of no more, are written by the choices whose estimates
+# are near the best one, of its bits, and the smallest is kept; by how many others at most. In a KV
+# cache of twelve groups that took a third of the time and saved .05 to .1 % of the bytes.
 WRITTEN_VALUES = 1 << 18
 NEAR_BITS, NEAR_FEW, OTHERS = 1.03, 1.4, 2
 CONTESTED = 2.0  # between trials of a profile and without: nearer ones are both written, perhaps

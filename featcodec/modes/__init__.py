@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .coder import ModeCoder
     from .search import ModeSearch
 
-__all__ = ["BY_CODE", "FOLDERS", "MODES", "Fields", "Mode", "coder_of", "search_of", "searches"]
+__all__ = ["BY_CODE", "FOLDERS", "MODES", "Fields", "Mode", "coder_of", "search_of", "searches", "searches_like"]
 
 # In the order of trials.
 FOLDERS = (plain, context, linear, banded, layered, predicted, split, interpolated, weighted)
@@ -43,6 +43,12 @@ def search_of(name: str) -> "ModeSearch":
 def searches() -> list["ModeSearch"]:
     """Return the searches of all modes, in the order of trials."""
     return [_search(folder.__name__) for folder in FOLDERS]
+
+
+def searches_like(name: str) -> list["ModeSearch"]:
+    """Return the search of a mode, behind that of the mode whose candidates it begins with."""
+    search = search_of(name)
+    return [search] if search.begins_with is None else [search_of(search.begins_with), search]
 
 
 def _search(module: str) -> "ModeSearch":

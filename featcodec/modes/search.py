@@ -20,6 +20,7 @@ class ModeSearch:
         None  # part of the bits that remains under a trellis; None: not tried
     )
     certain_bits = 0  # from which on a trellis pays for its tables
+    begins_with: str | None = None  # the mode whose candidates it goes on from
     quick = True  # is tried whatever the effort
 
     def enter(self, race: "Race") -> None:

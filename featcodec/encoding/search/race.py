@@ -77,6 +77,7 @@ class Race:
     entries: Sequence[tuple[int, ProfileEntry]]  # of the profile
     family: str  # auto, or the only family of modes allowed
     snr: float
+    like: str | None = None  # a transform, of whose mode alone recipes are
     trials: list[Trial] = field(default_factory=list)
     klt: Trial | None = None  # with one KLT of the group's own, that helps
     # What trials were found to be on the larger sample, and the choices made of them.
@@ -204,7 +205,7 @@ class Race:
             for look in kind:
                 self.enter_at(look.recipe, look.candidate, look.bits(self))
             return
-        for search in modes.searches():
+        for search in modes.searches() if self.like is None else modes.searches_like(self.like):
             if (search.quick or self.thorough) and not (kind and search.family == "linear"):
                 search.enter(self)
         for recipe in self.of_profile:

@@ -18,6 +18,7 @@ class BandedSearch(ModeSearch):
 
     blurs_bounds = True
     trellis_gain = 0.95
+    begins_with = "linear"
 
     def enter(self, race: Race) -> None:
         whole = race.klt

@@ -17,6 +17,7 @@ class LayeredSearch(ModeSearch):
 
     blurs_bounds = True
     trellis_gain = 0.95
+    begins_with = "linear"
 
     def enter(self, race: Race) -> None:
         if not race.allows(self.family):
