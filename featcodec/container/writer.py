@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -33,6 +34,9 @@ class Piece:
     sections: Sequence[tuple[bytes, int]]
     headers: Sequence[bytes]
     profiles: Sequence[bytes]
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, self.data.close)
 
 
 class Writer:
@@ -87,7 +91,7 @@ class Writer:
         start, sections, profiles = mark
         found = self.index.sections[sections:]
         headers = [kind for kind, _ in found].count(b"GRUP")
-        data = tempfile.SpooledTemporaryFile(SPOOLED)  # noqa: SIM115 (it is to stay open)
+        data = tempfile.SpooledTemporaryFile(SPOOLED)  # noqa: SIM115 (the piece closes it)
         self.out.seek(start)
         shutil.copyfileobj(self.out, data)
         kept = self._headers[len(self._headers) - headers :]

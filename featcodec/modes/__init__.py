@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from .coder import ModeCoder
     from .search import ModeSearch
 
-__all__ = ["BY_CODE", "FOLDERS", "MODES", "Fields", "Mode", "coder_of", "search_of", "searches", "searches_like"]
+__all__ = [
+    "BY_CODE",
+    "FOLDERS",
+    "MODES",
+    "Fields",
+    "Mode",
+    "coder_of",
+    "search_of",
+    "searches",
+    "searches_like",
+]
 
 # In the order of trials.
 FOLDERS = (plain, context, linear, banded, layered, predicted, split, interpolated, weighted)
