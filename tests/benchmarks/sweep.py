@@ -33,11 +33,11 @@ from featcodec.dumps import Dump
 from featcodec.encoding.dump import encode
 from featcodec.encoding.features import FeatureEncoder, sane
 from featcodec.encoding.judge import judge_at
+from featcodec.encoding.outcome import size_of
 from featcodec.encoding.search.race import Race
 from featcodec.encoding.tensors.group import Group
 from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.encoding.tensors.samples import Samples
-from featcodec.encoding.outcome import size_of
 from featcodec.errors import Unreachable
 from featcodec.request import Options, Quality
 from featcodec.tensors import Tensor
