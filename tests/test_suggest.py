@@ -78,6 +78,22 @@ def test_the_quality_of_a_task_keeps_it_and_the_next_lower_tried_does_not(
     assert "it returns None" in run("suggest", dump, "--task", "rest_of_it:none").failed(1)
 
 
+@pytest.mark.parametrize(
+    ("keep", "meant"), [("0.99", "0.01"), ("0.6", "0.4"), ("1", "0.01"), ("95", "0.01")]
+)
+def test_a_share_that_is_to_stay_is_not_taken_for_a_loss_in_silence(keep: str, meant: str) -> None:
+    asked = f"{keep} is most of a score, or all: to lose at most {meant}, give --keep {meant}"
+    train = ("train", "nothing.npy", "-o", "p.fcp", "--head", "no:such", "--keep", keep)
+    for line in (("suggest", "nothing.npy", "--keep", keep), train):
+        assert run(*line).err.count(asked) == 1
+        assert asked not in run(*line, "-q").err
+
+
+@pytest.mark.parametrize("line", [["--keep", "0.5"], ["--keep", "5", "--task", "no:such"], []])
+def test_a_loss_that_may_be_meant_is_taken_as_it_is(line: list[str]) -> None:
+    assert "most of a score" not in run("suggest", "nothing.npy", *line).err
+
+
 def test_what_makes_no_sense_is_refused(dump: Path, tmp_path: Path) -> None:
     assert "choose one" in run("suggest", dump, "--task", "a:b", "--head", "c:d").misused()
     assert "--keep must be a positive number" in run("suggest", dump, "--keep", "0").misused()

@@ -82,6 +82,7 @@ def command(
         raise click.UsageError("--outputs is of --head")
     asked = train_task.Asked(None, None, heads, outputs, 1, score, keep)
     asked.check_judge()
+    render.tell(*asked.doubts() * (not quiet))
     options = Options(layouts=layout)
     if score or heads:
         snr, lines = by_task(dumps, asked, options, quiet)

@@ -74,6 +74,7 @@ def command(
         replace(asked, seed=None if asked_of.drawn else seed).refuse()
     asked_of = replace(asked_of, seed=seed or 0)
     asked_of.check(transform, len(dumps))
+    render.tell(*asked_of.doubts() * (not quiet))
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
     read += asked_of.read
     targets.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])

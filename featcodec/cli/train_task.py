@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..training.metric import TaskGradients
     from ..training.recommend import Judge
 
+MOST_LOST = 0.5  # of a score that anybody means to lose
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -79,6 +81,17 @@ class Asked:
             self._weight(name)
         if self.keep is not None and not 0 < self.keep < math.inf:
             raise click.UsageError(f"--keep must be a positive number, not {self.keep:g}")
+
+    def doubts(self) -> list[str]:
+        """Return what is to be said of a loss that is probably the share meant to be kept."""
+        keep = self.keep or 0.0
+        if keep <= MOST_LOST or (keep > 1 and self.score):  # a score may have any scale
+            return []
+        meant = f"{1 - keep:g}" if keep < 1 else "0.01"
+        return [
+            f"--keep is the loss that is allowed, and {keep:g} is most of a score, or all:"
+            f" to lose at most {meant}, give --keep {meant}"
+        ]
 
     def train(self, dumps: Sequence[str], options: "Options", quiet: bool) -> "list[ProfileEntry]":
         """Return the entries of a linear profile of dumps, with a metric when one is asked for."""
