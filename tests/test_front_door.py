@@ -98,6 +98,23 @@ def test_an_input_named_twice_is_said_to_be(folder: Path) -> None:
     assert "names of their own" in said
 
 
+def test_inputs_that_would_become_one_file_cost_themselves_alone(folder: Path) -> None:
+    (folder / "tree").mkdir()
+    np.save("tree/c.npy", np.load("n.npy"))
+    np.savez("tree/c.npz", c=np.load("n.npy"))
+    shutil.copy("n.npy", "tree/d.npy")
+    done = run("encode", "-r", "tree", "--output-dir", "o")
+    assert done.status == 1 and "1 of 3 encoded" in done.err and "2 failed" in done.err
+    said = "tree/c.npy and tree/c.npz would both become o/c.fcz: give them folders or names"
+    assert said in done.err and "tree/c.npz and tree/c.npy would" in done.err
+    assert [path.name for path in Path("o").iterdir()] == ["d.fcz"]
+    assert said in run("encode", "-r", "tree", "--output-dir", "o", "-f", "--dry-run").err
+    for many in (2, 3, 50):  # and no two shards write it
+        shards = [("--shard", f"{i + 1}/{many}", "--dry-run") for i in range(many)]
+        all_of_them = [run("encode", "-r", "tree", "--output-dir", "p", *one) for one in shards]
+        assert sum("would both become" in one.err for one in all_of_them) == 1
+
+
 def test_a_shard_without_inputs_says_how_many_there_are() -> None:
     said = [run("encode", "n.npy", "--shard", f"{i}/2", "--output-dir", "o").err for i in (1, 2)]
     assert sum("0 of 1 input is in this shard" in one for one in said) == 1

@@ -56,10 +56,17 @@ class Gathering:
         return found
 
     def mine(self, found: Found) -> Found:
-        """Return the inputs of the shard that is asked for."""
+        """Return the inputs of the shard that is asked for.
+
+        They go by their names without suffixes: two that would become one file are in one shard.
+        """
         number, of = self.shard
-        mine = (one for one in found if zlib.crc32(os.fsencode(one.place)) % of == number)
+        mine = (one for one in found if zlib.crc32(os.fsencode(self._stem(one))) % of == number)
         return list(mine) if of > 1 else found
+
+    def _stem(self, one: "Input") -> str:
+        suffix = next((each for each in self.suffixes if one.place.endswith(each)), "")
+        return one.place.removesuffix(suffix)
 
     def _expanded(self, path: str, place: str, below: str) -> Iterator[Input]:
         """Yield a file, or those that are found in a folder, where that is wanted."""

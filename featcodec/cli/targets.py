@@ -79,7 +79,7 @@ def outputs(
     """
     where = _resolved(where, [one.path for one in inputs])
     planned = [_plan(one, where, rename, len(inputs) == 1) for one in inputs]
-    _refuse_twins(planned)
+    planned = _without_twins(planned)
     sources = [("input", one.source) for one in planned]
     targets = [("output", one.target) for one in planned if not one.error]
     refuse_clashes([*sources, *read], [*targets, *written])
@@ -125,21 +125,35 @@ def _plan(one: Input, where: Where, rename: Callable[[str], str], alone: bool) -
     return Planned(one.path, target if where.folder is None else within(where.folder, target))
 
 
-def _refuse_twins(planned: Sequence[Planned]) -> None:
-    """Raise a usage error for two inputs whose outputs have one name."""
-    made_of: dict[str, Planned] = {}
-    for one in (one for one in planned if not one.error):
-        first = made_of.setdefault(one.target, one)
-        if first is one:
-            continue
-        if identity(first.source) == identity(one.source):
-            raise click.UsageError(
-                f"{one.source} is named twice: its output {one.target} is the same file as before"
-            )
+def _without_twins(planned: Sequence[Planned]) -> list[Planned]:
+    """Return the same with an error for each input whose output is that of another, too.
+
+    Raises a usage error for an input that is named twice, and where nothing would be left to do.
+    """
+    of: dict[str, list[Planned]] = {}
+    for one in planned:
+        of.setdefault(one.target, []).append(one)
+    found = [one if one.error else _alone(one, of[one.target]) for one in planned]
+    clashing = [one for one, before in zip(found, planned, strict=True) if one is not before]
+    if clashing and all(one.error for one in found):
+        raise click.UsageError(f"{clashing[0].source} {clashing[0].error}")
+    return found
+
+
+def _alone(one: Planned, of_target: Sequence[Planned]) -> Planned:
+    """Return an input, with an error unless it is the only one of its output."""
+    other = next((each for each in of_target if each is not one and not each.error), None)
+    if other is None:
+        return one
+    if identity(other.source) == identity(one.source):
         raise click.UsageError(
-            f"output {one.target} is the same file as that of another input: {first.source} and"
-            f" {one.source} need folders or names of their own"
+            f"{one.source} is named twice: its output {one.target} is the same file as before"
         )
+    return replace(
+        one,
+        error=f"and {other.source} would both become {one.target}: give them folders or names of"
+        " their own",
+    )
 
 
 def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:
