@@ -92,7 +92,7 @@ def teller(plan: "Plan", checkpoint: Path) -> Any:
         if start is None:  # the first step takes longer than others
             start, said = (now.step, here), here - TELL_EVERY + FIRST_AFTER
             done = now.step - 1
-            how = f"going on behind step {done:,}" if done else f"{plan.steps:,} steps"
+            how = f"resumed after step {done:,} of " * bool(done) + f"{plan.steps:,} steps"
             render.tell(f"  {how} on {plan.device}; {checkpoint} keeps what is done")
         elif last or here - said >= TELL_EVERY:
             said = here
