@@ -1,6 +1,5 @@
 """`safe_open`: tensors of a file one at a time, or by slices that decode what they touch."""
 
-import os
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from .align.numbers import stored_dtype
 from .arrays import Exporter
-from .coding.profile import Profile
+from .coding.profile import Profile, profiles_of
 from .container.dump import no_tensor
 from .container.index import TensorEntry
 from .container.reader import Reader
@@ -25,17 +24,6 @@ from .opening import Where, open_source
 from .slicing import Slice, without
 
 CACHE = 256 << 20  # bytes
-
-
-def profiles_of(given: Any) -> list[Profile]:
-    """Return profiles from one or several profiles or paths."""
-    if given is None:
-        return []
-    if isinstance(given, Profile):
-        return [given]
-    if isinstance(given, (str, os.PathLike)):
-        return [Profile.load(given)]
-    return [profile for one in given for profile in profiles_of(one)]
 
 
 class safe_open:  # noqa: N801 - the name people know from safetensors

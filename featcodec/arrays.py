@@ -25,9 +25,12 @@ def by_name(tensors: Any) -> Mapping[str, Any]:
         raise InvalidInput(
             f"a {type(tensors).__name__} is no dictionary; give arrays by name: {{'features': x}}"
         )
-    for name in tensors:
+    for name, array in tensors.items():
         if not isinstance(name, str):
             raise InvalidInput(f"the name {name!r} is no text; give arrays by name")
+        if isinstance(array, Mapping):
+            joined = f"{name}.{next(iter(array), 'x')}"
+            raise InvalidInput(f"{name!r} is a dictionary: flatten it, to names such as {joined!r}")
     return tensors
 
 

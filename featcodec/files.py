@@ -3,28 +3,28 @@
 import contextlib
 import math
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from . import verification
-from .align.layout import parse
-from .coding.profile import Profile
+from .coding.profile import Profile, profile_of, profiles_of
 from .container.reader import Reader
 from .container.source import File
 from .decode_jobs import Decoded, decode_to
 from .decoding.decoder import Decoder
 from .dumps import Dump
-from .elements import FLOATS
 from .encoding.dump import encode
 from .encoding.report import Report
 from .errors import InvalidInput, naming
+from .idle import idle
 from .memory import limit_of
 from .opening import Where, open_source
 from .outputs import complete as complete
 from .outputs import refuse_input
 from .request import Options, Quality
 from .rules import Rules
+from .warned import warn
 
 Progress = Callable[[int], None]
 
@@ -34,7 +34,7 @@ def encode_file(
     destination: Where,
     quality: Quality | None = None,
     *,
-    profile: Profile | None = None,
+    profile: "Profile | str | os.PathLike[str] | None" = None,
     options: Options | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -48,7 +48,8 @@ def encode_file(
         destination: Path of the file to write; `overwrite` lets it replace one. It may be a URI or
             a file object, too, which is given all of it at the end.
         quality: Of the floating tensors; without, what a profile recommends, else 20 dB.
-        profile: Trained statistics, which decoding needs too; without, they travel in the file.
+        profile: Trained statistics, or their path or name, which decoding needs too; without, they
+            travel in the file.
         options: Layouts, architectures, transforms, qualities by name, and how many processes work.
         progress: Is told how many bytes of the dump each row group held.
         verify: Decode the file and compare it with the dump before it appears; it is on the disk
@@ -70,7 +71,8 @@ def encode_file(
     True
     """
     options = options or Options()
-    with encoding(source, destination, quality, profile, options, overwrite, progress, verify) as (
+    known = profile_of(profile)
+    with encoding(source, destination, quality, known, options, overwrite, progress, verify) as (
         report
     ):
         return report
@@ -94,15 +96,15 @@ def encoding(
     refuse_input(source, destination)
     quality = quality or Quality.choose()
     with Dump(source) as dump, complete(destination, overwrite) as out:
-        remarks = _left_out(dump, Rules(options.rules))
+        _refuse(dump, Rules(options.rules))
         report = encode(dump, out, quality, profile, options, _in_bytes(dump, progress))
         if verify:
             out.flush()
-            profiles = [profile] if profile else []
-            verification.verify(dump, File(out, "the file"), quality, profiles, options.rules)
+            verification.verify(dump, File(out, "the file"), quality, profile, options.rules)
             os.fsync(out.fileno())
         dump.check()
-        yield replace(report, remarks=(*remarks, *_unread(dump, options), *report.remarks))
+        said = idle(dump.tensors, options, dump.refused)
+        yield replace(report, remarks=(*dump.remarks, *said, *report.remarks))
 
 
 def _in_bytes(dump: Dump, progress: Progress | None) -> Progress | None:
@@ -113,35 +115,18 @@ def _in_bytes(dump: Dump, progress: Progress | None) -> Progress | None:
     return lambda count: progress(count * dump.data_bytes // max(values, 1))
 
 
-def _left_out(dump: Dump, rules: Rules) -> list[str]:
-    """Return what is to be said of tensors that are left out, and of rules that serve none.
-
-    Raises InvalidInput for what cannot be coded, unless a rule drops it.
-    """
+def _refuse(dump: Dump, rules: Rules) -> None:
+    """Raise InvalidInput for what cannot be coded, unless a rule drops it."""
     for name, why in dump.refused.items():
         if not rules.drops(name):
             raise InvalidInput(f"{why}; or leave it out with rules={{{name!r}: 'drop'}}")
-    names = [*(tensor.name for tensor in dump.tensors), *dump.refused]
-    unused = [f"no tensor has a name like {pattern!r}" for pattern in rules.unused(names)]
-    useless = rules.useless({tensor.name: tensor.dtype in FLOATS for tensor in dump.tensors})
-    exact = [f"all that {one!r} matches is no floats, and bit for bit" for one in useless]
-    return [*dump.remarks, *unused, *exact]
-
-
-def _unread(dump: Dump, options: Options) -> list[str]:
-    """Return what is to be said of a layout that serves no tensor."""
-    asked = options.layouts.get("")
-    ranks = {len(tensor.shape) for tensor in dump.tensors if tensor.dtype in FLOATS}
-    if not asked or not ranks or len(parse(asked).axes) in ranks:
-        return []
-    return [f"layout {asked!r} has not as many axes as any tensor, and is ignored"]
 
 
 def decode_file(
     source: Where,
     destination: Where,
     *,
-    profiles: Sequence[Profile] = (),
+    profile: Any = None,
     tensors: Sequence[str] | str = (),
     dtype: str | None = None,
     overwrite: bool = False,
@@ -155,7 +140,7 @@ def decode_file(
         destination: Path or URI of the dump to write, or a file object; `overwrite` lets it replace
             one. The suffix .npz, .npy, .pt, .pth or .ckpt makes it a file of NumPy or torch;
             those of other programs, such as .txt, are refused, any further one is safetensors.
-        profiles: The profiles that the file may need; those found by their hash go without.
+        profile: One or several, or their paths; those found by their hash go without.
         tensors: One or several names of tensors to decode; all without.
         dtype: Safetensors type (F32, F16, BF16, ...) that floating tensors are converted to. Values
             beyond it become its largest number, and a UserWarning says how many.
@@ -169,7 +154,7 @@ def decode_file(
     Raises:
         InvalidStream: For a file that is damaged, truncated or of an unknown version; as
             LimitExceeded for one that would take more than `memory`.
-        ProfileMissing: When the file needs a profile that is not among `profiles`.
+        ProfileMissing: When the file needs a profile that is not found.
         InvalidInput: For an unknown tensor or type, one that the destination cannot hold, and an
             existing destination without `overwrite`.
 
@@ -180,15 +165,14 @@ def decode_file(
     found = decoded_file(
         source,
         destination,
-        profiles=profiles,
+        profile=profile,
         tensors=tensors,
         dtype=dtype,
         overwrite=overwrite,
         jobs=jobs,
         memory=memory,
     )
-    for line in found.remarks:
-        warnings.warn(line, stacklevel=2)
+    warn(found.remarks)
     return found.output_bytes
 
 
@@ -196,7 +180,7 @@ def decoded_file(
     source: Where,
     destination: Where,
     *,
-    profiles: Sequence[Profile],
+    profile: Any,
     tensors: Sequence[str] | str,
     dtype: str | None,
     overwrite: bool,
@@ -209,7 +193,7 @@ def decoded_file(
     tensors = (tensors,) if isinstance(tensors, str) else tensors
     file = open_source(source)
     with contextlib.closing(file), complete(destination, overwrite) as out, naming(file.name):
-        decoder = Decoder(Reader(file, file.name), profiles)
+        decoder = Decoder(Reader(file, file.name), profiles_of(profile))
         found = decode_to(decoder, out, name, tensors, dtype, jobs, limit_of(memory))
         file.check()
         return found

@@ -69,7 +69,7 @@ def append_file(
     dumps: Sequence[Path_],
     quality: "Quality | None" = None,
     *,
-    profile: "Profile | None" = None,
+    profile: "Profile | str | os.PathLike[str] | None" = None,
     options: "Options | None" = None,
 ) -> "list[Report]":
     """Add the tensors of dumps to a file, which stays whole until the new one is complete.
@@ -82,7 +82,8 @@ def append_file(
         dumps: Paths of the dumps, each coded by itself.
         quality: Of the floating tensors; without, that which the file reached: of a tensor that it
             has, that of this tensor, of others the lowest.
-        profile: Trained statistics; without, those that the file names, where they are built in.
+        profile: Trained statistics, or their path or name; without, those that the file names,
+            where they are found by their hash.
         options: Layouts, architectures, transforms, and qualities by name.
 
     Returns:
@@ -98,8 +99,8 @@ def append_file(
     >>> report = encode_file("feats.safetensors", "feats.fcz", overwrite=True)
     >>> [report] = append_file("feats.fcz", ["feats.safetensors"])
     """
+    from .coding.profile import profile_of
     from .dumps import Dump
-    from .encoding.dump import encode
     from .request import Options
 
     options = options or Options()
@@ -109,20 +110,36 @@ def append_file(
     with here, _opened(path) as before, ExitStack() as stack:
         if any(header.lossy and header.lossy.neural for header in before.headers):
             options = replace(options, transform="neural")
-        profile = profile or _profile_of(before)
+        known = profile_of(profile) or _profile_of(before)
         files, reports = [before], []
         for source in _several(dumps):
             room = stack.enter_context(_room(path))
             with Dump(source) as dump:
-                asked = _as_before(before, dump, options, quality is None)
-                usual = quality or _usual(before.headers)
-                reports.append(encode(dump, room, usual, profile, asked))
-                dump.check()
+                reports.append(_added(before, dump, room, quality, known, options))
             room.flush()
             files.append(Coded.of(Reader(room, str(source))))
         out = stack.enter_context(complete(path, overwrite=True))
         join(files, out, merged(file.index.metadata for file in files))
     return reports
+
+
+def _added(
+    before: Coded,
+    dump: "Dump",
+    room: BinaryIO,
+    quality: "Quality | None",
+    profile: "Profile | None",
+    options: "Options",
+) -> "Report":
+    """Write the file of a dump that is added to another."""
+    from .encoding.dump import encode
+    from .idle import idle
+
+    asked = _as_before(before, dump, options, quality is None)
+    report = encode(dump, room, quality or _usual(before.headers), profile, asked)
+    dump.check()
+    said = idle(dump.tensors, options, dump.refused)
+    return replace(report, remarks=(*dump.remarks, *said, *report.remarks))
 
 
 def _several(paths: Sequence[Path_] | Path_) -> Sequence[Path_]:

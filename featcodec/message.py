@@ -18,7 +18,7 @@ from .arguments import whole
 from .arrays import Exporter, stored_of
 from .coding.message_entry import entries_of, seed_of
 from .coding.message_head import EXCEPTIONS, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
-from .coding.profile import Profile
+from .coding.profile import Profile, profile_of
 from .container.wire import Cursor
 from .elements import FLOATS, LIBRARY_NAMES
 from .encoding.messages.array import encode
@@ -110,7 +110,7 @@ class Codec:
         self.max_values = max_values
         self._export = Exporter(framework, device)
         self._wanted = entry
-        self._take(_loaded(profile))
+        self._take(_given(profile))
         vars(self)["_made"] = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -254,11 +254,8 @@ def _check_step(step: Any, others: bool) -> None:
         raise InvalidInput("choose one quality: a step goes with no other")
 
 
-def _loaded(profile: Any) -> Profile:
-    """Return a profile given as such, by its path or its name."""
-    if isinstance(profile, Profile):
-        return profile
-    if not isinstance(profile, (str, os.PathLike)):
-        kind = type(profile).__name__
-        raise InvalidInput(f"profile is a {kind}; give a Profile, its path or its name")
-    return Profile.load(profile)
+def _given(profile: Any) -> Profile:
+    found = profile_of(profile)
+    if found is None:
+        raise InvalidInput("messages need a profile, which `featcodec train` makes")
+    return found

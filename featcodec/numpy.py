@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from .access import profiles_of, safe_open
+from .access import safe_open
 from .arrays import by_name, check, shape_of, to_stored
+from .coding.profile import profile_of
+from .elements import FLOATS
 from .encoding.dump import encode
+from .encoding.suspicious import ignored
+from .errors import InvalidInput
+from .idle import idle
 from .opening import Where
 from .outputs import complete
 from .request import Options, Quality, RowGroupSize
 from .tensors import Tensor
+from .warned import warn
 
 
 class Arrays:
@@ -39,7 +45,7 @@ def save(
     transform: str = "auto",
     layout: Mapping[str, str] | str | None = None,
     rules: Mapping[str, str] | None = None,
-    row_group: str | None = None,
+    row_group: str | int | None = None,
     **asked: Any,
 ) -> bytes:
     """Return the file of some arrays as bytes.
@@ -48,12 +54,12 @@ def save(
         tensors: Arrays by name, of any shape; types that NumPy lacks are those of the package
             ml_dtypes.
         metadata: Of the dump; `layout` and `architecture` in it say how tensors are read.
-        profile: A profile, its path, or the name of a built-in one.
+        profile: A profile, its path or its name.
         transform: auto, none, context, linear or neural.
         layout: One for all tensors, or one by name: axes such as NCHW, NLD:1+8x8.
         rules: What is asked of arrays by name: patterns as in shells, and for each `snr:30`,
             `max-error:0.01`, `lossless` or `drop`. The first pattern that matches holds.
-        row_group: How much is decoded at once at least, in samples, "16", or bytes, "64kB"; by
+        row_group: How much is decoded at once at least, in samples, 16, or bytes, "64kB"; by
             default about 3 MB of float32.
         **asked: `effort`, best or fast: about half the time and some percent more bits, at the same
             quality. And of all other arrays, one of `snr` (dB), `bpfp` (bits per feature point),
@@ -64,6 +70,8 @@ def save(
         InvalidInput: For arrays of types that safetensors lacks, layouts that do not fit, and more
             than one quality.
         Unreachable: For a quality that cannot be met.
+
+    A layout, a rule, or a key of the metadata that no array takes is ignored, with a UserWarning.
 
     >>> import numpy as np
     >>> from featcodec.numpy import load, save
@@ -156,18 +164,24 @@ def options_of(
     transform: str,
     layout: Any,
     rules: Mapping[str, str] | None,
-    row_group: str | None,
+    row_group: str | int | None,
     effort: str,
 ) -> Options:
     """Return what the arguments of `save` stand for."""
-    layouts = {"": layout} if isinstance(layout, str) else dict(layout or {})
-    size = RowGroupSize.parse(row_group) if row_group else RowGroupSize()
-    return Options(transform, layouts, rules=rules or {}, effort=effort, row_group=size)
+    layouts = {"": layout} if isinstance(layout, str) else layout or {}
+    rules = rules or {}
+    for what, given in (("layout", layouts), ("rules", rules)):
+        if not isinstance(given, Mapping):
+            kind = type(given).__name__
+            raise InvalidInput(f"{what} is a {kind}; give a dictionary by the names of tensors")
+    size = RowGroupSize() if row_group is None else RowGroupSize.parse(row_group)
+    return Options(transform, layouts, rules=rules, effort=effort, row_group=size)
 
 
 def save_source(source: Arrays, profile: Any, options: Options, quality: dict[str, Any]) -> bytes:
     """Return the file of a source as bytes."""
-    profiles = profiles_of(profile)
     out = io.BytesIO()
-    encode(source, out, Quality.choose(**quality), profiles[0] if profiles else None, options)
+    encode(source, out, Quality.choose(**quality), profile_of(profile), options)
+    shapes = {tensor.shape for tensor in source.tensors if tensor.dtype in FLOATS}
+    warn([*idle(source.tensors, options), *ignored(source, options, shapes)])
     return out.getvalue()

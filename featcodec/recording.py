@@ -18,7 +18,8 @@ def record(model: Any, layers: Mapping[str, str], writer: Any) -> Iterator[Any]:
         writer: What they are added to; it gives back itself.
 
     Raises:
-        InvalidInput: For a layer that the model does not have, and what gives no names by layers.
+        InvalidInput: For a layer that the model does not have, what gives no names by layers, and
+            what is no module or no writer.
 
     >>> import torch
     >>> from featcodec import Writer
@@ -31,6 +32,13 @@ def record(model: Any, layers: Mapping[str, str], writer: Any) -> Iterator[Any]:
     if not isinstance(layers, Mapping):
         raise InvalidInput(
             f"layers is a {type(layers).__name__}; give tensors' names by layers: {{'1': 'hidden'}}"
+        )
+    if not hasattr(model, "named_modules"):
+        raise InvalidInput(f"model is a {type(model).__name__}; give a torch.nn.Module")
+    if not hasattr(writer, "add"):
+        raise InvalidInput(
+            f"writer is a {type(writer).__name__}; open one first: with featcodec.Writer(PATH,"
+            " snr=10) as writer"
         )
     modules = dict(model.named_modules())
     with ExitStack() as stack:

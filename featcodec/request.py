@@ -139,11 +139,11 @@ class RowGroupSize:
     bytes: int | None = None  # decoded
 
     @classmethod
-    def parse(cls, text: str) -> "RowGroupSize":
+    def parse(cls, size: str | int) -> "RowGroupSize":
         """Read a number of samples, or one of bytes with B, kB, MB or GB behind it."""
-        found = re.fullmatch(r"([1-9]\d{0,11})(|B|kB|MB|GB)", text)
+        found = re.fullmatch(r"([1-9]\d{0,11})(|B|kB|MB|GB)", str(size))
         if found is None:
-            raise InvalidInput(f"a row group of {text!r}: give samples, 16, or bytes, 64kB or 1MB")
+            raise InvalidInput(f"a row group of {size!r}: give samples, 16, or bytes, 64kB or 1MB")
         number, unit = int(found[1]), found[2]
         if not unit:
             return cls(samples=number)
@@ -181,6 +181,9 @@ class Options:
     jobs: int = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.row_group, RowGroupSize):
+            size = self.row_group
+            raise InvalidInput(f"row_group={size!r}: write row_group=RowGroupSize.parse({size!r})")
         if self.effort not in EFFORTS:
             raise InvalidInput(f"effort {self.effort!r}: use one of {', '.join(EFFORTS)}")
 

@@ -5,8 +5,9 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from .coding.profile import Profile
+from .coding.profile import profiles_of
 from .container.salvage import SalvageReader
 from .decode_jobs import chosen_entries, decode_to
 from .decoding.salvage import Salvager
@@ -31,7 +32,7 @@ def salvage_file(
     source: Where,
     destination: Where,
     *,
-    profiles: Sequence[Profile] = (),
+    profile: Any = None,
     tensors: Sequence[str] = (),
     dtype: str | None = None,
     overwrite: bool = False,
@@ -45,7 +46,7 @@ def salvage_file(
     the one behind the last. Every row group is decoded twice.
 
     Args:
-        source, destination, profiles, tensors, dtype, overwrite, memory: As for `decode_file`.
+        source, destination, profile, tensors, dtype, overwrite, memory: As for `decode_file`.
 
     Raises:
         InvalidStream: For a file whose index is damaged or missing: nothing can be had without it.
@@ -62,7 +63,7 @@ def salvage_file(
     file = open_source(source)
     with contextlib.closing(file), complete(destination, overwrite) as out:
         reader = SalvageReader(file, file.name)
-        salvager = Salvager(reader, profiles)
+        salvager = Salvager(reader, profiles_of(profile))
         wanted, limit = chosen_entries(reader, tensors), limit_of(memory)
         salvager.allow(wanted, limit)
         missing = salvager.survey(wanted)

@@ -6,10 +6,13 @@ the KL divergence that a small error e causes (Amari, "Natural gradient works ef
 learning", Neural Computation 1998). For embeddings outputs are projected on random directions.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 
+from .arguments import whole
 from .errors import InvalidInput
 
 OUTPUTS = ("classes", "embedding")
@@ -19,7 +22,7 @@ Progress = Callable[[int], None]
 
 def sensitivity(
     head: Head,
-    features: torch.Tensor,
+    features: torch.Tensor | np.ndarray,
     outputs: str = "classes",
     draws: int = 4,
     seed: int = 0,
@@ -30,7 +33,8 @@ def sensitivity(
 
     Args:
         head: The rest of the network: features to outputs, as a module or any function.
-        features: Samples along the first axis, of any floating type; they go through in float32.
+        features: Samples along the first axis, a tensor or an array of NumPy, of any floating type;
+            they go through in float32.
         outputs: `classes` for logits (N, K), of which a single one is that of yes, as
             binary_cross_entropy_with_logits takes it; `embedding` for vectors (N, K) whose squared
             error counts: normalise them in `head` where cosines count.
@@ -53,8 +57,8 @@ def sensitivity(
     """
     if outputs not in OUTPUTS:
         raise InvalidInput(f"outputs {outputs!r}: use one of {', '.join(OUTPUTS)}")
-    if draws < 1:
-        raise InvalidInput(f"draws is {draws}; one gradient a sample is the least")
+    whole("draws", draws, 1)
+    features = _tensor_of(features)
     found = torch.empty((draws, *features.shape))
     generator = torch.Generator().manual_seed(seed)
     for part in _batches(features, batch):
@@ -70,6 +74,19 @@ def sensitivity(
                 found[draw, part] = g.cpu()
         if progress:
             progress(1 if batch is None else len(x))
+    return found
+
+
+def _tensor_of(features: object) -> torch.Tensor:
+    """Return features as a tensor; raise InvalidInput for what holds none."""
+    found = features
+    if isinstance(found, np.ndarray):
+        native = found.dtype.newbyteorder("=")
+        with contextlib.suppress(TypeError):  # of a type that torch does not take from NumPy
+            found = torch.from_numpy(np.require(found, native, ["C", "W"]))
+    if not isinstance(found, torch.Tensor) or not found.is_floating_point():
+        kind = getattr(features, "dtype", type(features).__name__)
+        raise InvalidInput(f"features of {kind}: give a tensor of floats, or such a NumPy array")
     return found
 
 

@@ -6,13 +6,14 @@ Nothing here is taken from the encoder: what the file states of itself is measur
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .align.numbers import STORED, to_float, unsigned
 from .align.repeats import Rows
 from .coding.pieces import Blocks, Piece
-from .coding.profile import Profile
+from .coding.profile import profiles_of
 from .container.group import GroupHeader
 from .container.index import PartEntry, TensorEntry
 from .container.reader import Reader
@@ -35,7 +36,7 @@ def verify(
     source: Source,
     written: Bytes,
     quality: Quality,
-    profiles: Sequence[Profile] = (),
+    profile: Any = None,
     rules: Mapping[str, str] | None = None,
 ) -> None:
     """Raise VerificationFailed unless a file holds what a dump does, within what it states.
@@ -48,7 +49,7 @@ def verify(
         source: The dump.
         written: The bytes of the file.
         quality: What was asked for.
-        profiles: The profiles that the file may need; those found by their hash go without.
+        profile: One or several, or their paths; those found by their hash go without.
         rules: What was asked for by name, as in `Options`.
 
     >>> from featcodec import Quality, encode_file
@@ -61,7 +62,7 @@ def verify(
     by_name = Rules(rules or {})
     source = by_name.kept(source)
     try:
-        decoder = Decoder(Reader(written, "the file"), profiles)
+        decoder = Decoder(Reader(written, "the file"), profiles_of(profile))
         _same_tensors(source, decoder)
         tensors = {tensor.name: tensor for tensor in source.tensors}
         with np.errstate(all="ignore"):  # NaN and extremes are data here

@@ -97,7 +97,7 @@ def test_profiles_go_to_all_processes(tmp_path: Path) -> None:
         encode_file(dump, packed, Quality(snr=8), profile=profile, options=options)
     outs = [tmp_path / "1", tmp_path / "3"]
     for out, jobs in zip(outs, (1, 3), strict=True):
-        decode_file(packed, out, profiles=[profile], jobs=jobs)
+        decode_file(packed, out, profile=[profile], jobs=jobs)
     assert outs[0].read_bytes() == outs[1].read_bytes()
     with pytest.raises(ProfileMissing):
         decode_file(packed, tmp_path / "none", jobs=2)

@@ -68,7 +68,7 @@ def test_what_an_encoder_made_shows_what_it_is_to_show_and_is_made_so_today(
     assert encoder.shows(vector, today)
     (tmp_path / "in.fcz").write_bytes(today)
     known = [Profile.load(VECTORS / vector.profile)] if vector.profile else []
-    decode_file(tmp_path / "in.fcz", tmp_path / "out", profiles=known)
+    decode_file(tmp_path / "in.fcz", tmp_path / "out", profile=known)
 
 
 def test_only_what_is_missing_is_written(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def mistakes(here: Path) -> Iterator[Callable[[], object]]:
     yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npy")
     yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npz", dtype="BF16")
     yield lambda: featcodec.decode_file(here / "two.fcz", here / "two.npz", dtype="float32")
-    yield lambda: featcodec.decode_file(here / "needy.fcz", here / "back", profiles=[other])
+    yield lambda: featcodec.decode_file(here / "needy.fcz", here / "back", profile=[other])
     yield lambda: featcodec.Profile.load("nothing")
     yield lambda: save({"x": X}, profile=other, transform="neural", max_error=1)
     yield lambda: save({"x": X}, task_snr=3)
@@ -190,7 +190,7 @@ def test_what_there_is_is_listed_before_it_is_used() -> None:
 
 def test_a_layout_that_no_tensor_has_the_rank_of_is_said(folder: Path) -> None:
     said = run("encode", folder / "x.safetensors", "-f", "--layout", "NCHW").err
-    assert "layout 'NCHW' has not as many axes as any tensor, and is ignored" in said
+    assert "layout 'NCHW' is ignored: it has 4 axes" in said
     for fitting in ("ND", "x=ND"):
         said = run("encode", folder / "x.safetensors", "-f", "--layout", fitting).err
         assert "ignored" not in said

@@ -40,6 +40,7 @@ def snr(values: np.ndarray, decoded: np.ndarray) -> float:
 patterns = st.sampled_from(["k.*", "v.*", "*.0", "[kv].1", "k.0", "?.?", "*", "w*"])
 
 
+@pytest.mark.filterwarnings("ignore:no tensor has a name like")
 @settings(max_examples=30)
 @given(asked=st.dictionaries(patterns, st.sampled_from(sorted(ASKED)), max_size=3))
 def test_the_first_pattern_that_matches_holds(asked: dict[str, str]) -> None:
@@ -89,6 +90,7 @@ def test_a_vector_that_is_named_is_features() -> None:
         assert (back.tobytes() == scores.tobytes()) == exact
 
 
+@pytest.mark.filterwarnings("ignore:no tensor has a name like")
 def test_without_rules_nothing_changes() -> None:
     assert fc.save(tensors(), rules={"w*": "drop"}) == fc.save(tensors())
 

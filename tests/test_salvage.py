@@ -151,8 +151,8 @@ def test_so_it_is_for_every_kind_of_group(kind: bytes, tmp_path: Path) -> None:
         at, length = chance.choice(places)
         path = tmp_path / "x.fcz"
         path.write_bytes(damages(data, at, length)["zeros"])
-        decode_file(folder / "in.fcz", tmp_path / "whole", profiles=profiles, overwrite=True)
-        missing = salvage_file(path, tmp_path / "y", profiles=profiles, overwrite=True).missing
+        decode_file(folder / "in.fcz", tmp_path / "whole", profile=profiles, overwrite=True)
+        missing = salvage_file(path, tmp_path / "y", profile=profiles, overwrite=True).missing
         with Dump(tmp_path / "whole") as wanted, Dump(tmp_path / "y") as found:
             for one, other in zip(wanted.tensors, found.tensors, strict=True):
                 lost = missing.get(one.name, [])

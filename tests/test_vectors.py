@@ -88,7 +88,7 @@ def compare(found: Path, folder: Path) -> None:
 @pytest.mark.parametrize("folder", vectors("valid"))
 def test_the_package_decodes_a_valid_file(folder: Path, tmp_path: Path) -> None:
     known = known_to_the_package(folder)
-    decode_file(folder / "in.fcz", tmp_path / "out", profiles=known)
+    decode_file(folder / "in.fcz", tmp_path / "out", profile=known)
     compare(tmp_path / "out", folder)
 
 
@@ -105,7 +105,7 @@ def test_the_reference_decoder_decodes_it_alike(folder: Path, tmp_path: Path) ->
 def test_the_package_refuses_an_invalid_file(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidStream):
         known = known_to_the_package(folder)
-        decode_file(folder / "in.fcz", tmp_path / "out", profiles=known)
+        decode_file(folder / "in.fcz", tmp_path / "out", profile=known)
     assert not list(tmp_path.iterdir())
 
 

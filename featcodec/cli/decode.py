@@ -51,7 +51,7 @@ def work(task: Task) -> Any:
             found = decoded_file(
                 source,
                 target,
-                profiles=profiles,
+                profile=profiles,
                 tensors=task.tensors,
                 dtype=task.dtype,
                 overwrite=task.force,
@@ -84,7 +84,7 @@ def salvaged(task: Task, profiles: list[Any]) -> batch.Done:
             found = salvage_file(
                 source,
                 target,
-                profiles=profiles,
+                profile=profiles,
                 tensors=task.tensors,
                 dtype=task.dtype,
                 overwrite=task.force,

@@ -53,7 +53,7 @@ def command(
         output = file.removesuffix(PART)
     targets.refuse_clashes([("input", file)], [("output", output)])
     known = [Profile.load(path) for path in profiles]
-    shapes = recover_file(file, output, profiles=known, overwrite=force)
+    shapes = recover_file(file, output, profile=known, overwrite=force)
     if not quiet:
         rows = [(name, shape[0] if shape else 1) for name, shape in shapes.items()]
         for name, samples in rows[:SHOWN]:

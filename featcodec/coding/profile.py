@@ -4,9 +4,10 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 from .. import limits, modes
 from ..container.model import ProfileEntry
@@ -126,6 +127,26 @@ class Profile:
             writer.section(b"NETW", network.pack())
         writer.finish()
         return out.getvalue()
+
+
+def profile_of(given: Any) -> Profile | None:
+    """Return the profile that is given as such, by its path or its name; None for none.
+
+    Raises InvalidInput for anything else, and where there is none.
+    """
+    if given is None or isinstance(given, Profile):
+        return given
+    if not isinstance(given, (str, os.PathLike)):
+        kind = type(given).__name__
+        raise InvalidInput(f"profile is a {kind}; give a Profile, its path or its name")
+    return Profile.load(given)
+
+
+def profiles_of(given: Any) -> list[Profile]:
+    """Return the profiles that one or several are given as; errors as `profile_of`."""
+    alone = isinstance(given, (str, bytes)) or not isinstance(given, Collection)
+    found = map(profile_of, [given] if alone else given)
+    return [profile for profile in found if profile is not None]
 
 
 _models: Kept[GridModel] = Kept(limits.PROFILE_KLT_NUMBERS, lambda model: model.numbers)

@@ -64,7 +64,9 @@ def encode(
         encoder = encoder_of(source, out, quality, profile, options, progress)
         encoder.shared_among(workers)
         report = encoder.run()
-    said = report.remarks + ignored(encoder.source, encoder.options, encoder.groups)
+    features = [group for group in encoder.groups if isinstance(group, Group)]
+    shapes = {shape for group in features for shape in group.shapes}
+    said = report.remarks + ignored(encoder.source, encoder.options, shapes)
     return replace(report, remarks=said)
 
 

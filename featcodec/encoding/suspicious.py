@@ -1,6 +1,6 @@
 """What a user may not know of a dump: that it is clipped, or that its profile does not serve it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -98,11 +98,13 @@ def outweighed(
 
 
 def ignored(
-    source: Source, options: Options, groups: Sequence[Group | ExactGroup]
+    source: Source, options: Options, shapes: Collection[tuple[int, ...]]
 ) -> tuple[str, ...]:
-    """Return what was ignored of the metadata that options do not overrule."""
+    """Return what was ignored of the metadata that options do not overrule.
+
+    `shapes` are those of the features.
+    """
     overruled = {"layout": options.layouts, "architecture": options.architectures}
     metadata = source.metadata or {}
     asked = {k: text for k, text in metadata.items() if "" not in overruled.get(k, ())}
-    shapes = {shape for group in groups if isinstance(group, Group) for shape in group.shapes}
     return tuple(remarks(asked, shapes)) if shapes else ()

@@ -10,8 +10,9 @@ try:
 except ImportError as error:
     raise ImportError("featcodec.ext.hf needs datasets: pip install 'featcodec[hf]'") from error
 
-from ..access import profiles_of, safe_open
+from ..access import safe_open
 from ..arrays import is_of_numpy, numpy_type
+from ..coding.profile import profiles_of
 from ..errors import InvalidInput
 from ..opening import Where
 

@@ -123,8 +123,7 @@ class Decoder(_Files):
     suffix = SUFFIXES["decode"]
 
     def _coded(self, path: str, output: Path) -> dict[str, Any]:
-        profiles = [self.profile] if self.profile else []
-        size = decode_file(path, output, profiles=profiles, overwrite=True)
+        size = decode_file(path, output, profile=self.profile, overwrite=True)
         made = {"input_bytes": Path(path).stat().st_size, "output_bytes": size}
         return made | {"sha256": sha256_of(output)}
 

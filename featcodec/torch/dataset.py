@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ..access import CACHE, profiles_of, safe_open
+from ..access import CACHE, safe_open
 from ..coding.kept import Kept
+from ..coding.profile import profiles_of
 from ..elements import nbytes
 from ..errors import InvalidInput
 from ..memory import bytes_of

@@ -39,7 +39,7 @@ def save(
     transform: str = "auto",
     layout: Mapping[str, str] | str | None = None,
     rules: Mapping[str, str] | None = None,
-    row_group: str | None = None,
+    row_group: str | int | None = None,
     **asked: Any,
 ) -> bytes:
     """Return the file of some tensors as bytes.

@@ -6,6 +6,8 @@ from .. import limits
 from ..arrays import shape_of
 from ..container.dump import check_dump, quoted
 from ..errors import InvalidInput
+from ..idle import idle
+from ..request import Options
 from ..rules import Rules
 from ..tensors import Tensor
 from .chunk import Stored
@@ -17,23 +19,25 @@ class Kinds:
     def __init__(self, rules: Mapping[str, str]) -> None:
         self._rules = Rules(rules)
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}  # type and shape
+        self.dropped: set[str] = set()
 
     def checked(self, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
         """Return the tensors that no rule drops; raise InvalidInput unless all can be added."""
         kept = {name: one for name, one in tensors.items() if not self._rules.drops(name)}
+        self.dropped |= tensors.keys() - kept.keys()
         found = {name: (dtype, shape_of(one, dtype)) for name, (one, dtype) in kept.items()}
         for name, (dtype, shape) in found.items():
             limits.check_rank(shape, f"tensor {quoted(name)}")
             if name in self.known:
                 self._check(name, dtype, shape)
-        new = [
-            Tensor(name, *one, lambda: None)
-            for name, one in found.items()
-            if name not in self.known
-        ]
-        check_dump(None, new)
+        new = {name: one for name, one in found.items() if name not in self.known}
+        check_dump(None, _tensors(new))
         self.known |= found
         return kept
+
+    def idle(self, options: Options) -> list[str]:
+        """Return what is to be said of options that served no tensor."""
+        return idle(_tensors(self.known), options, self.dropped)
 
     def _check(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
         before, known = self.known[name]
@@ -45,3 +49,7 @@ class Kinds:
                 f"tensor {quoted(name)} is {before} of shape [{rows}]; what is added to"
                 f" it is {dtype} of shape {list(shape)}"
             )
+
+
+def _tensors(kinds: Mapping[str, tuple[str, tuple[int, ...]]]) -> list[Tensor]:
+    return [Tensor(name, *kind, lambda: None) for name, kind in kinds.items()]

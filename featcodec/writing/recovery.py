@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..align.numbers import stored_dtype
-from ..coding.profile import Profile
+from ..coding.profile import profiles_of
 from ..container.cuts import Cut
 from ..container.group import GroupHeader
 from ..container.index import Index, TensorEntry
@@ -28,7 +28,7 @@ def recover_file(
     source: str | os.PathLike[str],
     destination: str | os.PathLike[str],
     *,
-    profiles: Sequence[Profile] = (),
+    profile: Any = None,
     overwrite: bool = False,
 ) -> dict[str, tuple[int, ...]]:
     """Make a file of what an interrupted `featcodec.Writer` has flushed.
@@ -36,21 +36,21 @@ def recover_file(
     Args:
         source: Path of what it left, FILE.part; it stays as it is.
         destination: Path of the file to write; `overwrite` lets it replace one.
-        profiles: The profiles that may be needed; built-in ones are found without.
+        profile: One or several, or their paths; those found by their hash go without.
 
     Returns:
         The shapes of the tensors by name.
 
     Raises:
         InvalidStream: For what no writer of this release leaves, or one that has flushed nothing.
-        ProfileMissing: When the writer had a profile that is not among `profiles`.
+        ProfileMissing: When the writer had a profile that is not found.
     """
     refuse_input(source, destination)
     with closing(File.open(source)) as file:
         journal = Journal(file)
         if not journal.flushes:
             raise Truncated(f"{file.name} ends before its first flush; remove it")
-        wish = Wish.read(journal.wish, list(profiles), file.name)
+        wish = Wish.read(journal.wish, profiles_of(profile), file.name)
         with complete(destination, overwrite) as out:
             return _write(journal, wish, out)
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..access import profiles_of
 from ..arrays import by_name, stored_of
+from ..coding.profile import profile_of
 from ..errors import FeatcodecError, InvalidInput
 from ..numpy import options_of
 from ..request import Quality
 from ..stores import is_uri
+from ..warned import warn
 from .apart import Apart
 from .growth import Growth
 from .kinds import Kinds
@@ -63,10 +64,10 @@ class Writer:
         Raises:
             InvalidInput: For more than one quality, and where PATH.part is there already.
         """
-        profiles = profiles_of(profile)
+        profile = profile_of(profile)
         given = {name: asked.pop(name, usual) for name, usual in USUAL.items()}
         options = options_of(**given)
-        wish = Wish(Quality.choose(**asked), profiles[0] if profiles else None, options, metadata)
+        wish = Wish(Quality.choose(**asked), profile, options, metadata)
         if is_uri(path):
             raise InvalidInput(f"{path}: it needs a folder of this machine; copy the file then")
         self.path = Path(path)
@@ -74,11 +75,11 @@ class Writer:
             raise InvalidInput(f"{path} is a directory; name a file")
         if not self.path.parent.is_dir():
             raise InvalidInput(f"{path}: there is no folder {self.path.parent}; make it first")
-        self._profiles = profiles
+        self._profile = profile
         if jobs not in (0, 1):
             raise InvalidInput(f"jobs={jobs}: one process codes a file; give 0 or 1")
         self._part = Path(f"{os.fspath(path)}.part")
-        self._kinds = Kinds(options.rules)
+        self._kinds, self._options = Kinds(options.rules), options
         self._growth = Apart(self._part, wish) if jobs else Growth(self._part, wish)
         self._closed = False
 
@@ -107,13 +108,17 @@ class Writer:
         self._growth.flush()
 
     def close(self) -> None:
-        """Complete the file, which takes its name now."""
+        """Complete the file, which takes its name now.
+
+        A layout or a rule that no tensor took is ignored, with a UserWarning.
+        """
         if self._closed:
             return
         self._closed = True
         self._growth.end()
-        recover_file(self._part, self.path, profiles=self._profiles, overwrite=True)
+        recover_file(self._part, self.path, profile=self._profile, overwrite=True)
         self._part.unlink()
+        warn(self._kinds.idle(self._options))
 
     def __enter__(self) -> "Writer":
         return self

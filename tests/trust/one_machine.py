@@ -57,7 +57,7 @@ def decode(files: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
 
     def read(path: Path, target: Path, profiles: list[str]) -> None:
         known = [Profile.load(one) for one in profiles]
-        decode_file(path, target, profiles=known, overwrite=True)
+        decode_file(path, target, profile=known, overwrite=True)
 
     return decoded(files, folder, read, ends_within(RowGroupCoder, "decode", SymbolDecoder, "_crc"))
 

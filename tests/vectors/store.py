@@ -78,6 +78,6 @@ def write(vector: Vector, folder: Path) -> bool:
         if vector.path.startswith("valid/"):
             names = profiles_of(json.loads(vector.files["expect.json"]))
             known = [Profile.load(folder / name) for name in names]
-            decode_file(made / "in.fcz", made / "out.safetensors", profiles=known)
+            decode_file(made / "in.fcz", made / "out.safetensors", profile=known)
         made.rename(target)
     return True

@@ -1,0 +1,173 @@
+"""What a stranger writes in Python on the first day: mistakes are answered with what to write."""
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import featcodec.numpy as fc
+from featcodec import Codec, Profile, Quality, Writer, decode_file, encode_file
+from featcodec.dumps import Dump
+from featcodec.errors import InvalidInput, ProfileMissing
+from featcodec.joining import append_file
+from featcodec.request import Options, RowGroupSize
+from featcodec.salvage import salvage_file
+from featcodec.training.linear import train
+
+X = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# --- what is asked for, and serves no tensor ----------------------------------------------------
+
+
+def write(tensors: dict, metadata: dict | None = None, **asked: Any) -> None:
+    with Writer("x.fcz", metadata, **asked) as writer:
+        writer.add(tensors)
+
+
+@pytest.mark.parametrize("save", [fc.save, write])
+def test_a_layout_or_a_rule_that_no_tensor_takes_is_warned_of(save: Any) -> None:
+    axes = r"layout 'NCHW' is ignored: it has 4 axes, and no tensor of floats has as many, but 2"
+    with pytest.warns(UserWarning, match=axes) as caught:
+        save({"x": X, "ids": np.zeros((2, 2, 2, 2), int)}, layout="NCHW")
+    assert [one.filename for one in caught] == [__file__]  # where the user's line is
+    with pytest.warns(UserWarning, match="no tensor has a name like 'kv.*'"):
+        save({"x": X, "y": X}, rules={"kv.*": "snr:30", "y": "drop"})
+    with pytest.warns(UserWarning, match="'ids' matches is no floats"):
+        save({"x": X, "ids": np.arange(3)}, rules={"ids": "snr:30"})
+
+
+@pytest.mark.parametrize("save", [fc.save, write])
+def test_what_serves_a_tensor_is_not_warned_of(save: Any) -> None:
+    save({"x": X, "y": X[0]}, layout="LD", rules={"x": "snr:30"})
+    save({"ids": np.arange(3)}, layout="NCHW")  # which no layout is for
+    save({"x": X}, {"layout": "LD"})
+
+
+def test_so_it_is_with_metadata_and_files() -> None:
+    with pytest.warns(UserWarning, match="layout 'NCHW' fits none of the features"):
+        fc.save_file({"x": X}, "x.fcz", {"layout": "NCHW"})
+    np.save("x.npy", X)
+    report = encode_file("x.npy", "y.fcz", options=Options(layouts={"": "NCHW"}))
+    assert [line for line in report.remarks if "layout 'NCHW' is ignored" in line]
+
+
+# --- arguments of another kind ------------------------------------------------------------------
+
+
+def test_a_row_group_is_a_number_of_samples_or_a_text() -> None:
+    x = np.tile(X, (9, 1))
+    found = [fc.save({"x": x}, row_group=size) for size in (16, np.int64(16), "16", None)]
+    assert found[0] == found[1] == found[2] != found[3]
+    for size in (0, -1, 2.5, True, "16 MB", "", b"16"):
+        with pytest.raises(InvalidInput, match="give samples, 16, or bytes, 64kB or 1MB"):
+            fc.save({"x": x}, row_group=size)  # type: ignore[arg-type]
+    assert Options(row_group=RowGroupSize.parse(16)).row_group.samples == 16
+    with pytest.raises(InvalidInput, match=r"write row_group=RowGroupSize.parse\('64kB'\)"):
+        Options(row_group="64kB")  # type: ignore[arg-type]
+
+
+def test_dictionaries_in_dictionaries_are_to_be_flattened() -> None:
+    for save in (fc.save, write):
+        with pytest.raises(InvalidInput, match=r"'a' is a dictionary: .* such as 'a.b'"):
+            save({"a": {"b": X}})
+    torch = pytest.importorskip("torch")
+    import featcodec.torch as ft
+
+    with pytest.raises(InvalidInput, match=r"flatten it, to names such as 'kv.0'"):
+        ft.save({"kv": {0: torch.ones(3)}})
+
+
+@pytest.mark.parametrize("name", ["layout", "rules"])
+def test_what_is_asked_by_name_is_a_dictionary(name: str) -> None:
+    with pytest.raises(InvalidInput, match=f"{name} is a list; give a dictionary"):
+        fc.save({"x": X}, **{name: ["NCHW"]})  # type: ignore[arg-type]
+
+
+def test_record_takes_a_module_and_an_open_writer() -> None:
+    torch = pytest.importorskip("torch")
+    from featcodec.torch import record
+
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    for writer in ("x.fcz", print):
+        said = "writer is a .*; open one first: with featcodec.Writer"
+        with pytest.raises(InvalidInput, match=said), record(model, {"0": "x"}, writer):
+            pass
+    with (
+        pytest.raises(InvalidInput, match=r"model is a function; give a torch.nn.Module"),
+        record(lambda x: x, {"0": "x"}, print),
+    ):
+        pass
+
+
+def test_sensitivity_takes_arrays_of_floats_and_nothing_else() -> None:
+    torch = pytest.importorskip("torch")
+    from featcodec.torch import sensitivity
+
+    head = torch.nn.Linear(8, 3)
+    wanted = sensitivity(head, torch.from_numpy(X))
+    still = X.copy()
+    still.flags.writeable = False
+    for given in (X, still, X.astype(">f4"), np.ascontiguousarray(X[::-1])[::-1]):
+        assert torch.equal(sensitivity(head, given), wanted)
+    for other in (X.tolist(), X.astype(int), torch.ones(4, 8).long(), "x", None):
+        with pytest.raises(InvalidInput, match="give a tensor of floats"):
+            sensitivity(head, other)  # type: ignore[arg-type]
+    for draws in (0, 2.5):
+        with pytest.raises(InvalidInput, match="draws must be a whole number of 1 or more"):
+            sensitivity(head, X, draws=draws)  # type: ignore[arg-type]
+
+
+# --- profiles -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(folder: Path) -> Profile:
+    """A profile in x.fcp, which serves x.npy."""
+    np.save("x.npy", X)
+    Path("x.fcp").write_bytes(Profile.pack(train([Dump("x.npy")], Options())))
+    return Profile.load("x.fcp")
+
+
+def test_a_profile_may_be_given_as_such_or_by_its_path(trained: Profile) -> None:
+    made = set()
+    for given in (trained, "x.fcp", Path("x.fcp")):
+        encode_file("x.npy", "x.fcz", Quality(snr=10), profile=given, overwrite=True)
+        append_file("x.fcz", ["x.npy"], profile=given)
+        made.add(Path("x.fcz").read_bytes())
+    assert len(made) == 1
+    Path("x.fcp").rename("hidden")  # where it is not found by its hash
+    for given in (trained, "hidden", [trained], ("caufc", Path("hidden"))):
+        decode_file("x.fcz", "back.npy", profile=given, overwrite=True)
+        salvage_file("x.fcz", "back.npy", profile=given, overwrite=True)
+        assert len(fc.load_file("x.fcz", profile=given)["features"]) == 2 * len(X)
+    with pytest.raises(ProfileMissing):
+        decode_file("x.fcz", "other.npy", profile="caufc")
+
+
+def test_what_is_no_profile_is_said_to_be_none(trained: Profile) -> None:
+    Path("y.fcz").write_bytes(fc.save({"x": X}))
+    uses: list[Callable[[Any], object]] = [
+        lambda other: fc.save({"x": X}, profile=other),
+        lambda other: encode_file("x.npy", "z.fcz", profile=other),
+        lambda other: decode_file("y.fcz", "y.npy", profile=other),
+        lambda other: append_file("y.fcz", ["x.npy"], profile=other),
+        lambda other: Writer("z.fcz", profile=other),
+        Codec,
+    ]
+    for use, other in product(uses, (5, b"x.fcp")):
+        with pytest.raises(InvalidInput, match="give a Profile, its path or its name"):
+            use(other)
+    with pytest.raises(InvalidInput, match="profile is a list"):
+        fc.save({"x": X}, profile=[trained])
+    with pytest.raises(InvalidInput, match="messages need a profile"):
+        Codec(None)  # type: ignore[arg-type]
