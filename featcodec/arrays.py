@@ -70,7 +70,10 @@ def stored_of(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
         from .torch.tensors import to_stored as of_torch
 
         return of_torch(array, what)
-    return to_stored(np.asarray(array), what)
+    found = np.asarray(array)
+    if found.dtype.kind in "OSU":
+        raise InvalidInput(f"{what} is a {type(array).__name__}; give a NumPy array or a tensor")
+    return to_stored(found, what)
 
 
 class Exporter:
@@ -82,13 +85,12 @@ class Exporter:
             raise InvalidInput(f"framework {framework!r}: use numpy or torch")
         self.framework = framework
         self.device = device
-        if str(device) == "cpu":
-            return
-        if framework in ("np", "numpy"):
-            raise InvalidInput(f"device {str(device)!r} is for framework='torch'; NumPy has cpu")
-        from .torch.tensors import check_device
+        if framework not in ("np", "numpy"):
+            from .torch.tensors import check_device  # says so where torch is missing
 
-        check_device(device)
+            check_device(device)
+        elif str(device) != "cpu":
+            raise InvalidInput(f"device {str(device)!r} is for framework='torch'; NumPy has cpu")
 
     def __call__(self, stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> Any:
         if self.framework in ("np", "numpy"):

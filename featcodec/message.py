@@ -14,7 +14,7 @@ import numpy as np
 
 from . import limits
 from .align.numbers import STORED
-from .arguments import whole
+from .arguments import known, whole
 from .arrays import Exporter, stored_of
 from .coding.message_entry import entries_of, seed_of
 from .coding.message_head import EXCEPTIONS, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
@@ -37,6 +37,11 @@ from .request import EFFORTS, Quality, is_positive
 from .threads import ONE_THREAD
 
 MAX_VALUES = 1 << 24
+NOT_OF_MESSAGES = {"row_snr", "task_snr"}  # and why is said
+TAKEN = (
+    *("snr", "bpfp", "max_error", "lossless", "step"),
+    *("entry", "effort", "max_values", "framework", "device"),
+)
 
 
 class Codec:
@@ -92,6 +97,7 @@ class Codec:
                 lacks, a profile with a network alone, a limit beyond that of the format, or an
                 unknown framework or effort.
         """
+        known("Codec", quality.keys() - NOT_OF_MESSAGES, TAKEN)
         step = quality.pop("step", None)
         _check_step(step, snr is not None or bool(quality))
         whole("max_values", max_values, 1, limits.ROW_GROUP_VALUES)
@@ -166,7 +172,8 @@ class Codec:
         """
         stored, dtype = stored_of(array)
         if dtype not in FLOATS:
-            raise InvalidInput(f"a message holds floats, not {LIBRARY_NAMES[dtype]}")
+            held = LIBRARY_NAMES[dtype]
+            raise InvalidInput(f"a message holds floats, not {held}: convert the array, or save it")
         if stored.ndim > RANK:
             raise InvalidInput(f"a message holds arrays of at most {RANK} axes, not {stored.ndim}")
         self._check_size(stored.shape, InvalidInput)
@@ -200,6 +207,8 @@ class Codec:
         except TypeError:
             kind = type(message).__name__
             raise InvalidInput(f"a {kind} is no message; give the bytes of one") from None
+        if not data:
+            raise Truncated("a message of no bytes; give those that encode returned")
         cursor = Cursor(data, "message")
         head = Head.unpack(cursor)
         self._check_size(head.shape, LimitExceeded)
@@ -243,6 +252,9 @@ class Codec:
                 piece.put(lambda _: stored)
         except Truncated:
             raise Truncated("a message ends in the middle of a field") from None
+        except Corrupt as error:
+            reason = str(error).rpartition(": ")[2]
+            raise Corrupt(f"a message is damaged, or not one alone and whole: {reason}") from None
         return stored
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .access import safe_open
+from .arguments import known
 from .arrays import by_name, check, shape_of, to_stored
 from .coding.profile import profile_of
 from .elements import FLOATS
@@ -20,6 +21,11 @@ from .outputs import complete
 from .request import Options, Quality, RowGroupSize
 from .tensors import Tensor
 from .warned import warn
+
+TAKEN = (
+    *("metadata", "profile", "transform", "layout", "rules", "row_group", "effort"),
+    *("snr", "bpfp", "max_error", "row_snr", "task_snr", "lossless"),
+)
 
 
 class Arrays:
@@ -180,6 +186,7 @@ def options_of(
 
 def save_source(source: Arrays, profile: Any, options: Options, quality: dict[str, Any]) -> bytes:
     """Return the file of a source as bytes."""
+    known("save", quality, TAKEN)
     out = io.BytesIO()
     encode(source, out, Quality.choose(**quality), profile_of(profile), options)
     shapes = {tensor.shape for tensor in source.tensors if tensor.dtype in FLOATS}

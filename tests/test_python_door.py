@@ -1,5 +1,6 @@
 """What a stranger writes in Python on the first day: mistakes are answered with what to write."""
 
+import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import featcodec.numpy as fc
 from featcodec import Codec, Profile, Quality, Writer, decode_file, encode_file
 from featcodec.dumps import Dump
-from featcodec.errors import InvalidInput, ProfileMissing
+from featcodec.errors import InvalidInput, InvalidStream, ProfileMissing, Truncated
 from featcodec.joining import append_file
 from featcodec.request import Options, RowGroupSize
 from featcodec.salvage import salvage_file
@@ -171,3 +172,56 @@ def test_what_is_no_profile_is_said_to_be_none(trained: Profile) -> None:
         fc.save({"x": X}, profile=[trained])
     with pytest.raises(InvalidInput, match="messages need a profile"):
         Codec(None)  # type: ignore[arg-type]
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def test_arguments_that_there_are_not_are_answered_with_those_that_there_are(
+    trained: Profile,
+) -> None:
+    with pytest.raises(TypeError, match=r"Codec takes no argument 'srn'; it takes snr, .* step, "):
+        Codec(trained, srn=10)
+    for save in (fc.save, write):
+        with pytest.raises(TypeError, match=r"takes no argument 'layouts'; it takes .* layout, "):
+            save({"x": X}, layouts="LD")
+
+
+def test_what_is_no_array_of_floats_is_said_to_be_none(trained: Profile) -> None:
+    codec = Codec(trained, snr=10)
+    for other in (None, "x", {"x": X}, [None, 1]):
+        with pytest.raises(InvalidInput, match=f"is a {type(other).__name__}; give a NumPy array"):
+            codec.encode(other)
+    with pytest.raises(InvalidInput, match="holds floats, not int64: convert the array, or save"):
+        codec.encode(X.astype(int))
+
+
+def test_messages_that_are_not_cut_as_they_came_are_said_to_be(trained: Profile) -> None:
+    codec = Codec(trained, snr=10)
+    message = codec.encode(X)
+    for other in (message + message, message[:-1], message + b"x"):
+        with pytest.raises(InvalidStream, match="damaged, or not one alone and whole"):
+            codec.decode(other)
+    with pytest.raises(Truncated, match="a message of no bytes"):
+        codec.decode(b"")
+
+
+def test_torch_is_missed_when_a_codec_is_made(
+    trained: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "featcodec.torch.tensors", raising=False)
+    monkeypatch.delitem(sys.modules, "featcodec.torch", raising=False)
+    with pytest.raises(ImportError, match=r"pip install 'featcodec\[torch\]'"):
+        Codec(trained, framework="torch")
+
+
+def test_tensors_are_named_as_what_they_are(trained: Profile) -> None:
+    torch = pytest.importorskip("torch")
+    import featcodec.torch as ft
+
+    sparse = torch.ones(2, 8).to_sparse()
+    with pytest.raises(InvalidInput, match=r"^the array is sparse"):
+        Codec(trained).encode(sparse)
+    with pytest.raises(InvalidInput, match=r"^tensor 'x' is sparse"):
+        ft.save({"x": sparse})

@@ -91,7 +91,7 @@ def _tensor(
     """Return a tensor of a file that is mapped from address `begin` on, if it is mapped."""
     from ..torch.tensors import elements_of, plain, type_of
 
-    dtype = type_of(leaf, name)
+    dtype = type_of(leaf, f"tensor {name!r}")
     stored = elements_of(plain(leaf))
     shape = shape_of(stored, dtype)
     limits.check_rank(shape, f"tensor {name!r}")

@@ -61,7 +61,9 @@ def save(
     >>> load(data)["tokens"].shape
     torch.Size([8, 17, 64])
     """
-    stored = {name: to_stored(tensor, name) for name, tensor in by_name(tensors).items()}
+    stored = {
+        name: to_stored(tensor, f"tensor {name!r}") for name, tensor in by_name(tensors).items()
+    }
     options = options_of(transform, layout, rules, row_group, asked.pop("effort", "best"))
     return save_source(Arrays(stored, metadata), profile, options, asked)
 
@@ -166,9 +168,12 @@ def _check(dtype: str, what: str = "the tensor") -> None:
         )
 
 
-def to_stored(tensor: Any, name: str) -> tuple[np.ndarray, str]:
-    """Return the elements of a tensor as featcodec handles them, and their safetensors type."""
-    dtype = type_of(tensor, name)
+def to_stored(tensor: Any, what: str) -> tuple[np.ndarray, str]:
+    """Return the elements of a tensor as featcodec handles them, and their safetensors type.
+
+    Raises InvalidInput, which names the tensor as `what`, for what cannot be stored.
+    """
+    dtype = type_of(tensor, what)
     return elements_of(plain(tensor).cpu().contiguous()), dtype
 
 
@@ -190,20 +195,19 @@ def plain(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.detach().resolve_conj().resolve_neg()
 
 
-def type_of(tensor: Any, name: str) -> str:
+def type_of(tensor: Any, what: str) -> str:
     """Return the safetensors type of a tensor; InvalidInput for what cannot be stored."""
     if not is_tensor(tensor):
-        raise InvalidInput(f"{name!r} is a {type(tensor).__name__}; give a torch tensor")
+        raise InvalidInput(f"{what} is a {type(tensor).__name__}; give a torch tensor")
     if tensor.layout != torch.strided or tensor.is_meta:
-        raise InvalidInput(f"tensor {name!r} is sparse or without data; give a dense one")
+        raise InvalidInput(f"{what} is sparse or without data; give a dense tensor")
     if tensor.dtype not in _NAMES:
         raise InvalidInput(
-            f"tensor {name!r} has type {tensor.dtype}, which safetensors lacks; convert it"
-            " with to()"
+            f"{what} has type {tensor.dtype}, which safetensors lacks; convert it with to()"
         )
     dtype = _NAMES[tensor.dtype]
     if dtype == "F4" and not tensor.ndim:
-        raise InvalidInput(f"tensor {name!r} is a scalar of {tensor.dtype}: pairs need an axis")
+        raise InvalidInput(f"{what} is a scalar of {tensor.dtype}: pairs need an axis")
     return dtype
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..arguments import known
 from ..arrays import by_name, stored_of
 from ..coding.profile import profile_of
 from ..errors import FeatcodecError, InvalidInput
-from ..numpy import options_of
+from ..numpy import TAKEN, options_of
 from ..request import Quality
 from ..stores import is_uri
 from ..warned import warn
@@ -65,6 +66,7 @@ class Writer:
             InvalidInput: For more than one quality, and where PATH.part is there already.
         """
         profile = profile_of(profile)
+        known("Writer", asked, (*TAKEN, "jobs"))
         given = {name: asked.pop(name, usual) for name, usual in USUAL.items()}
         options = options_of(**given)
         wish = Wish(Quality.choose(**asked), profile, options, metadata)
