@@ -38,6 +38,13 @@ class Outputs:
             found.append(normalise(y.double()))
         return found
 
+    def of_dump(self, tensors: Tensors) -> list[torch.Tensor]:
+        """Return those of the features as dumped; raise InvalidInput where they are no numbers."""
+        found = self.of(tensors)
+        if any(bool(torch.isnan(y).any()) for y in found):
+            raise InvalidInput("the head returns outputs that are NaN, on features as dumped")
+        return found
+
     def _called(self, x: torch.Tensor, samples: bool) -> torch.Tensor:
         """Return (samples, K); raise InvalidInput for what outputs cannot be."""
         y = self.head(x)

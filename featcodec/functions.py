@@ -1,9 +1,9 @@
 """Functions of the user's own, named on the command line."""
 
-import functools
 import importlib
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,26 +51,40 @@ def named_function(text: str, option: str) -> Callable[..., Any]:
         reason = f"pip install 'featcodec[torch]' ({error})"
         raise MissingPackage(f"{option} needs torch: {reason}") from None
     function = named(text, option)
+    if not callable(function):
+        raise InvalidInput(f"{option} {text} is a {type(function).__name__}, and no function")
 
-    @functools.wraps(function)
     def called(*arguments: Any) -> Any:
         try:
             return function(*arguments)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            raise InvalidInput(f"{option} {text} fails: {reason}") from error
+            how = "" if _takes(function, arguments) else "; it is given a dump's name and tensors"
+            raise InvalidInput(f"{option} {text} fails: {reason}{how}") from error
 
     return called
+
+
+def _takes(function: Callable[..., Any], arguments: Sequence[Any]) -> bool:
+    """Return whether a function can be called with some arguments, where that can be told."""
+    try:
+        inspect.signature(function).bind(*arguments)
+    except ValueError:  # of C
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def named_score(text: str) -> Callable[..., float | None]:
     """Import a `--task`: a function that returns a number, or None where it has no task."""
     function = named_function(text, "--task")
 
-    @functools.wraps(function)
     def score(*arguments: Any) -> float | None:
         found = function(*arguments)
         try:
+            if isinstance(found, (str, bytes)):
+                raise TypeError
             return None if found is None else float(found)
         except (TypeError, ValueError, RuntimeError):
             kind = type(found).__name__

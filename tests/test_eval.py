@@ -254,6 +254,9 @@ class NoBytes(Half):
 class WrongShape(Half):
     def decode(self, data, shape, step):
         return np.zeros(3)
+class NoNumbers(Half):
+    def decode(self, data, shape, step):
+        return np.full(shape, np.nan)
 """
 
 
@@ -263,7 +266,8 @@ def test_a_codec_of_ones_own_is_measured_as_the_peers_are(
     (dump.parent / "mine.py").write_text(MINE)
     monkeypatch.chdir(dump.parent)
     names = ["mine:Rounded:level=9,name=own", "mine:Rounded:level=1", "mine:Half"]
-    found = evaluation(dump, *names, "mine:NoBytes", "mine:WrongShape").measure(silent)
+    wrong = ("mine:NoBytes", "mine:WrongShape", "mine:NoNumbers")
+    found = evaluation(dump, *names, *wrong).measure(silent)
     table = {(m.codec, m.asked_db): m for m in found}
     for snr in (10.0, 20.0):
         point = table["own", snr]
@@ -275,6 +279,7 @@ def test_a_codec_of_ones_own_is_measured_as_the_peers_are(
     assert "decode returns an array of shape [3], not [64," in str(
         table["mine:WrongShape", None].error
     )
+    assert table["mine:NoNumbers", None].error == "decode returns values that are not finite"
 
 
 def test_what_another_version_of_ones_own_codec_measured_is_not_taken(
@@ -382,10 +387,13 @@ def test_a_failure_is_recorded_and_the_others_go_on(
     assert [m.error for m in again] == [None, "too far", None, None]
 
 
-def test_names_are_told_apart(dump: Path) -> None:
+def test_names_are_told_apart_and_results_go_to_a_folder(dump: Path, run: Command) -> None:
     for names in (["fp16", "int8:name=fp16"], ["fp16:name=uncompressed"]):
-        with pytest.raises(InvalidInput, match="called"):
-            evaluation(dump, *names)
+        asked = [word for name in names for word in ("--codec", name)]
+        status, _, said = run("eval", dump, "--snr", "5", "-o", dump.parent / "out", *asked)
+        assert status == 2 and "are called" in said
+    status, _, said = run("eval", dump, "--snr", "5", "--codec", "fp16", "-o", dump)
+    assert status == 2 and "is a file; name a folder" in said
 
 
 def test_a_task_scores_decoded_tensors(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,15 +403,28 @@ def test_a_task_scores_decoded_tensors(dump: Path, monkeypatch: pytest.MonkeyPat
         "    assert stem == 'vit' and tensors['labels'].shape == (60,)\n"
         "    return tensors['features'].float().abs().mean().item()\n"
         "def none(stem, tensors):\n    return None\n"
+        "def nan(stem, tensors):\n    return float('nan')\n"
+        "def text(stem, tensors):\n    return '0.9'\n"
+        "def alone(tensors):\n    return 1\n"
+        "number = 1\n"
     )
     monkeypatch.chdir(dump.parent)
     parsed = [codecs.parse("fp16")]
+    said = {
+        "nan": "the score of the task is nan",
+        "text": "returns a str; it must be a number",
+        "alone": "it is given a dump's name and tensors",
+    }
+    for name, why in said.items():
+        task = (f"scoring:{name}", judged.load_task(f"scoring:{name}"))
+        with pytest.raises(InvalidInput, match=why):
+            Evaluation([dump], parsed, [10.0], dump.parent / "out", task).measure(silent)
     for name, scored in (("half", True), ("none", False)):
         task = (f"scoring:{name}", judged.load_task(f"scoring:{name}"))
         found = Evaluation([dump], parsed, [10.0], dump.parent / "out", task).measure(silent)
         assert [m.metric is not None for m in found] == [scored, scored]
         assert found[0].metric == found[1].metric
-    for text in ("scoring", "scoring:nothing", "nowhere:half"):
+    for text in ("scoring", "scoring:nothing", "nowhere:half", "scoring:number"):
         with pytest.raises(InvalidInput, match="--task"):
             judged.load_task(text)
 
@@ -418,6 +439,7 @@ def test_a_head_tells_how_far_outputs_are_off(
         "weights = torch.randn(64, 5, generator=torch.Generator().manual_seed(0))\n"
         "def logits(stem, x):\n    return x.mean(1) @ weights\n"
         "def broken(stem, x):\n    return {}[stem]\n"
+        "def nan(stem, x):\n    return logits(stem, x) * float('nan')\n"
     )
     monkeypatch.chdir(dump.parent)
     command = ["eval", dump, "--codec", "featcodec", "--codec", "fp16", "--snr", "2,5,10,30"]
@@ -434,6 +456,9 @@ def test_a_head_tells_how_far_outputs_are_off(
     assert "rest:logits" in Path("kl/report.html").read_text()
     status, text, _ = run(*command, "--head", "rest:logits", "--outputs", "embedding", "-o", "cos")
     assert status == 0 and "divergence" in text
+    for other in (command, ["suggest", dump]):
+        status, _, said = run(*other, "--head", "rest:nan", *(["-o", "nan"] * (other is command)))
+        assert status == 1 and "outputs that are NaN, on features as dumped" in said
     status, _, said = run(*command, "--head", "rest:broken", "-o", "broken")
     assert status == 1 and said.count("\n") == 1 and "--head rest:broken fails: KeyError" in said
 

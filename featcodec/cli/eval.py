@@ -104,7 +104,7 @@ def command(
     """
     from ..evaluate.codecs import parse
     from ..evaluate.packages import load
-    from ..evaluate.run import Evaluation
+    from ..evaluate.run import Evaluation, check
 
     if outputs == "embedding" and head is None:
         raise click.UsageError("--outputs is of --head")
@@ -113,8 +113,10 @@ def command(
     with failures.usage():
         codecs = [parse(text) for text in specifications]
         judges = judged_by(task, head, outputs)
+        paths = [Path(dump) for dump in dumps]
+        check(paths, codecs, Path(output))
     anchor = anchored(anchor, [codec.label for codec in codecs])
-    evaluation = Evaluation([Path(d) for d in dumps], codecs, snrs, Path(output), *judges)
+    evaluation = Evaluation(paths, codecs, snrs, Path(output), *judges)
     points = len(dumps) * sum(1 for _ in evaluation.points())
     with progress(points, no_progress) as advance:
         measurements = evaluation.measure(advance)

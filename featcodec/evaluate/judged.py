@@ -1,5 +1,6 @@
 """What decoded features are worth behind them: to a task that scores dumps, and to a head."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dumps import Dump
+from ..errors import InvalidInput
 from ..functions import named_score
 
 Task = Callable[[str, dict[str, Any]], float | None]
@@ -44,14 +46,15 @@ class Judge:
         """Return the metric of the task, None without one."""
         if self.task is None:
             return None
-        return self.task(self.dump.path.stem, self._tensors(decoded))
+        found = self.task(self.dump.path.stem, self._tensors(decoded))
+        return None if found is None else _finite("the score of the task", found)
 
     def divergence(self, decoded: Mapping[str, np.ndarray]) -> float | None:
         """Return how far the outputs of the head are off those of the dump, None without one."""
         if self.head is None:
             return None
         now = self._outputs.of(self._tensors(decoded))
-        return float(self._outputs.divergences(self._clean, now).mean())
+        return _finite("the divergence", float(self._outputs.divergences(self._clean, now).mean()))
 
     @cached_property
     def _outputs(self) -> Any:
@@ -63,7 +66,7 @@ class Judge:
 
     @cached_property
     def _clean(self) -> Any:
-        return self._outputs.of(self._tensors({}))
+        return self._outputs.of_dump(self._tensors({}))
 
     def _tensors(self, decoded: Mapping[str, np.ndarray]) -> dict[str, Any]:
         from ..torch.tensors import from_stored
@@ -72,3 +75,10 @@ class Judge:
             t.name: from_stored(decoded.get(t.name, t.read()), t.dtype, t.shape)
             for t in self.dump.tensors
         }
+
+
+def _finite(what: str, value: float) -> float:
+    """Return a number that tables and plots can hold; raise InvalidInput for another."""
+    if not math.isfinite(value):
+        raise InvalidInput(f"{what} is {value}, which is no number to compare")
+    return value

@@ -35,6 +35,8 @@ class Own(Coder):
             raise InvalidInput(
                 f"decode returns an array of shape {list(values.shape)}, not {list(shape)}"
             )
+        if not np.isfinite(values).all():
+            raise InvalidInput("decode returns values that are not finite")
         return values
 
 

@@ -23,6 +23,20 @@ from .sufficient import sufficient
 Progress = Callable[[str], object]
 
 
+def check(dumps: Sequence[Path], codecs: Sequence[Codec], folder: Path) -> None:
+    """Raise InvalidInput for equal names, and for a folder that is none."""
+    labels = ["uncompressed", *(codec.label for codec in codecs)]
+    for what, names, how in (
+        ("dumps", [path.stem for path in dumps], "rename one"),
+        ("codecs", labels, "add name=LABEL to one"),
+    ):
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidInput(f"two {what} are called {name!r}; {how}")
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInput(f"{folder} is a file; name a folder for the results")
+
+
 class Evaluation:
     """Dumps, codecs and qualities, with the folder that holds what came of them."""
 
@@ -35,26 +49,14 @@ class Evaluation:
         task: tuple[str, Task] | None = None,
         head: Head | None = None,
     ) -> None:
-        """`task` is its specification and its function. Raises InvalidInput for dumps that
-        cannot be read and for equal names.
+        """`task` is its specification and its function; names and folder have been checked.
+
+        Raises InvalidInput for dumps that cannot be read.
         """
         self.dumps, self.codecs, self.snrs, self.task = dumps, codecs, snrs, task
         self.head = head
-        for what, names, how in (
-            ("dumps", [path.stem for path in dumps], "rename one"),
-            (
-                "codecs",
-                ["uncompressed", *(codec.label for codec in codecs)],
-                "add name=LABEL to one",
-            ),
-        ):
-            for name in names:
-                if names.count(name) > 1:
-                    raise InvalidInput(f"two {what} are called {name!r}; {how}")
         for path in dumps:
             Dump(path)  # what cannot be read is better known now
-        if folder.exists() and not folder.is_dir():
-            raise InvalidInput(f"{folder} is a file; name a folder for the results")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.journal = Journal(folder / "results.jsonl")

@@ -69,7 +69,7 @@ class ByHeads:
         samples = {name: bool(parts.ndim) for name, parts in dump.parts.items()}
         outputs = Outputs(partial(head.function, _stem(dump)), head.outputs, samples)
         if key not in self.known:
-            self.known[key] = outputs.of(dump.features)
+            self.known[key] = outputs.of_dump(dump.features)
         losses = outputs.losses(self.known[key], outputs.of(decoded)).numpy()
         return Loss(float(losses.mean()), _standard_error(losses), dump.samples)
 

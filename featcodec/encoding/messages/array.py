@@ -58,7 +58,8 @@ def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[
     if not fitting:
         known = ", ".join(sorted({str(entry) for entry in entries}))
         raise InvalidInput(
-            f"the profile has no entry for an array of shape {shape}; it has {known}"
+            f"the profile has no entry for an array of shape {shape}; it has {known}: reshape it,"
+            " or train a profile on arrays like it"
         )
     return [Trial.of(values, entry, grid, profile) for entry, grid in fitting]
 
