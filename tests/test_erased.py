@@ -64,3 +64,16 @@ def test_the_shell_warns_and_info_shows_it_of_small_files_too(
     assert Path("x.fcz").stat().st_size < 5000 and "a tenth of the channels" in shown
     with io.BytesIO(Path("even.fcz").read_bytes()) as file:
         assert Reader(file, "even").qualities() is None  # which would be bytes for nothing
+
+
+def test_what_a_task_does_not_react_to_is_left_out_without_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    x, weights = unlike(0, 1.0, 4000), np.array([1.0] * 4 + [0.0] * 28, np.float32)
+    np.save("x.npy", x)
+    np.save("weights.npy", weights)
+    assert run("train", "x.npy", "--metric", "weights.npy", "-o", "p.fcp").status == 0
+    done = run("encode", "x.npy", "-p", "p.fcp", "--task-snr", 10)
+    assert done.status == 0 and "come back" not in done.err and "rows of" not in done.err
+    assert erased(x, load_file("x.fcz")["features"]) == 28

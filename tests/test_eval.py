@@ -571,7 +571,7 @@ def test_the_least_rate_is_that_from_which_on_nothing_is_lost() -> None:
     assert tables.enough(found)[1:] == [
         ["x", "late", "30.0000", "3", "0.8900", "0.9000"],
         ["x", "always", "10.0000", "1", "0.9000", "0.9000"],
-        ["x", "never", "-", "-", "-", "0.9000"],
+        ["x", "never", "- (more is lost)", "-", "-", "0.9000"],
     ]
 
 

@@ -71,8 +71,10 @@ def hidden(
     found: Sequence[GroupQuality],
     names: Sequence[str],
 ) -> Iterator[str]:
-    """Yield a line for each group whose SNR hides far lower ones."""
+    """Yield a line for each group whose SNR, not that of a task, hides far lower ones."""
     for group, header, quality in zip(groups, headers, found, strict=True):
+        if header.task_snr is not None:
+            continue
         of_rows = header.lossy is not None and header.lossy.gains
         least, rows, part = header.snr_db - FAR, quality.rows, quality.slice
         if rows is not None and rows < least and not of_rows:
@@ -95,10 +97,10 @@ def erased(
 ) -> Iterator[str]:
     """Yield a line for each group most of whose channels come back as next to nothing.
 
-    `found` has, by the places of groups, how many of their channels do, and how many there are.
+    A task leaves out on purpose what it does not react to. `found` has, by the places of groups, how many of their channels do, and how many there are.
     """
     for place, (few, count) in found.items():
-        if few > MANY * count and count > 1:
+        if few > MANY * count and count > 1 and headers[place].task_snr is None:
             yield (
                 f"{few:,} of {count:,} channels of {_first(groups[place])} come back with less than"
                 f" {NOTHING:g} dB, all together {headers[place].snr_db:.1f}: a few large ones have"

@@ -59,7 +59,7 @@ def enough(found: Sequence[Sufficient]) -> list[list[str]]:
             [
                 s.dump,
                 s.codec,
-                _number(s.bpfp, ".4f"),
+                _or_reason(s.bpfp, ".4f", "", "more is lost"),
                 _number(s.asked_db, "g"),
                 _number(s.metric, ".4f"),
                 _number(s.uncompressed, ".4f"),
