@@ -97,7 +97,8 @@ def erased(
 ) -> Iterator[str]:
     """Yield a line for each group most of whose channels come back as next to nothing.
 
-    A task leaves out on purpose what it does not react to. `found` has, by the places of groups, how many of their channels do, and how many there are.
+    A task leaves out on purpose what it does not react to. `found` has, by the places of groups,
+    how many of their channels do, and how many there are.
     """
     for place, (few, count) in found.items():
         if few > MANY * count and count > 1 and headers[place].task_snr is None:
