@@ -113,8 +113,7 @@ def command(
     with failures.usage():
         codecs = [parse(text) for text in specifications]
         judges = judged_by(task, head, outputs)
-        paths = [Path(dump) for dump in dumps]
-        check(paths, codecs, Path(output))
+        check(paths := [Path(dump) for dump in dumps], codecs, Path(output))
     anchor = anchored(anchor, [codec.label for codec in codecs])
     evaluation = Evaluation(paths, codecs, snrs, Path(output), *judges)
     points = len(dumps) * sum(1 for _ in evaluation.points())
