@@ -205,15 +205,15 @@ def arranged(features: Path) -> dict[str, list[Case]]:
             ),
         ],
         "KV cache, MiniLM": [
-            Case("`[1, heads, T, d]`", kv, along(1)),
+            Case(
+                "`[T, heads d]`",
+                {n: x[0].transpose(1, 0, 2).reshape(x.shape[2], -1) for n, x in kv.items()},
+            ),
             Case(
                 "`[T, heads, d]`",
                 {n: np.ascontiguousarray(x[0].transpose(1, 0, 2)) for n, x in kv.items()},
                 along(1),
             ),
-            Case(
-                "`[T, heads d]`",
-                {n: x[0].transpose(1, 0, 2).reshape(x.shape[2], -1) for n, x in kv.items()},
-            ),
+            Case("`[1, heads, T, d]`", kv, along(1)),
         ],
     }

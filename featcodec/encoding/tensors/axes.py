@@ -246,10 +246,23 @@ def _layered(
         axis = layers_axis(layout)
         if axis is None or layout.cuts or axis == layers_axis(best):
             continue
+        if _of_squares(best, tensors, axis):
+            continue
         few = all(tensor.shape[axis] <= MOST_LAYERS for tensor in tensors)
         if few and alike_along(tensors, axis):
             return layout
     return None
+
+
+def _of_squares(layout: Layout, tensors: Sequence[Tensor], axis: int) -> bool:
+    """Return whether an axis is one of two equally long ones of maps: rows of such are no layers.
+
+    They are as much alike, and those at a border have less of an SNR.
+    """
+    grid = [at for at, letter in enumerate(layout.axes) if letter in GRID]
+    lengths = ({tensor.shape[at] for at in grid} for tensor in tensors)
+    square = len(grid) == 2 and axis in grid and all(len(each) == 1 for each in lengths)
+    return square and all(are_places(tensors, at) for at in grid)
 
 
 def _some(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
