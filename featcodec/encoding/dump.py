@@ -78,10 +78,7 @@ def encoder_of(
     progress: Callable[[int], None] | None = None,
     growing: bool = False,
 ) -> "DumpEncoder":
-    """Return the encoder of a dump, whose tensors are grouped for a quality; errors as above.
-
-    Tensors that are `growing` are cut as later rows of them can be, too.
-    """
+    """Return the encoder of a dump, or of a first part of a `growing` one; errors as above."""
     rules = Rules(options.rules)
     all_tensors, source = source.tensors, rules.kept(source)
     if not source.tensors and all_tensors:
