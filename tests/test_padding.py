@@ -13,7 +13,8 @@ import featcodec.numpy as fc
 from bitstream_spec import reference_decoder as reference
 from featcodec import Quality, encode_file, safe_open
 from featcodec.cli.info import describe
-from featcodec.encoding.tensors.margins import LEAST_VALUES, WORTHWHILE, Trimmed
+from featcodec.encoding.tensors.margins import LEAST_VALUES, WORTHWHILE
+from featcodec.encoding.tensors.trimmed import Trimmed
 from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.tensors import Tensor

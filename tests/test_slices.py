@@ -134,7 +134,7 @@ def test_alike_tensors_have_no_gains() -> None:
 def test_gains_are_found_where_slices_answer_to_them(offsets: list[float], response: float) -> None:
     """Made-up slices: each is so far from what it is to have, and answers to its step."""
     count = len(offsets)
-    slices = Slices(np.arange(count), np.zeros(4, np.int64), np.arange(count + 1))
+    slices = Slices(np.arange(count), np.zeros(4, np.int64), np.arange(count + 1), np.arange(count))
     control, exponents = SliceControl(slices, 9.0), np.zeros((count, 1))
     for _ in range(ROUNDS + 1):
         snrs = 9 + np.array(offsets)[:, None] - response * exponents / 16
@@ -371,7 +371,7 @@ def test_sums_of_any_pivot_have_one_snr(seed: int) -> None:
 
 
 def test_gains_are_taken_back_that_give_slices_far_more_than_they_are_to_have() -> None:
-    slices = Slices(np.arange(2), np.zeros(4, np.int64), np.arange(3))
+    slices = Slices(np.arange(2), np.zeros(4, np.int64), np.arange(3), np.arange(2))
     control = SliceControl(slices, 9.0)
 
     def after(snrs: list[float]) -> np.ndarray | None:

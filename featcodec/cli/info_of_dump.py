@@ -35,7 +35,7 @@ def describe_dump(file: Source, path: str) -> dict[str, Any]:
     from ..encoding.tensors.beyond import beyond
     from ..encoding.tensors.group import Group
     from ..encoding.tensors.grouping import group_tensors
-    from ..encoding.tensors.margins import Trimmed
+    from ..encoding.tensors.trimmed import Trimmed
     from ..encoding.tensors.wholes import wholes
     from ..request import DEFAULT_SNR, Options
 

@@ -55,11 +55,12 @@ class PartEntry(TensorEntry):
     def layout(self, of_part: str) -> str:
         """Return the layout of the tensor: K where it is cut into indices, lengths of parts.
 
-        Parts of other axes than the last, as of appended samples, have that layout too.
+        Parts of other axes than the last, as of appended samples, have that layout too. Where one
+        in the middle is cut, padding is cut off, and indices are samples.
         """
         axes, colon, grid = of_part.partition(":")
-        letters = iter(axes)
-        whole = "".join("K" if along is None else next(letters, "") for along in self.axes)
+        letters, index = iter(axes), "N" if any(self.axes[1:-1]) else "K"
+        whole = "".join(index if along is None else next(letters, "") for along in self.axes)
         lengths = ("+".join(map(str, along)) for along in self.axes[1:][-1:] if along)
         return "/".join((whole + colon + grid, *lengths))
 

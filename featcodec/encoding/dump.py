@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -36,8 +37,8 @@ from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import group_tensors, kinds
 from .tensors.known import Known
-from .tensors.margins import Trimmed
 from .tensors.stacks import with_stacks
+from .tensors.trimmed import Trimmed
 from .workers import Workers
 from .worst import Worst
 
@@ -77,8 +78,9 @@ def encoder_of(
     profile: Profile | None,
     options: Options,
     progress: Callable[[int], None] | None = None,
+    growing: bool = False,
 ) -> "DumpEncoder":
-    """Return the encoder of a dump, whose tensors are grouped for a quality; errors as above."""
+    """Return the encoder of a dump, or of a first part of a `growing` one; errors as above."""
     rules = Rules(options.rules)
     all_tensors, source = source.tensors, rules.kept(source)
     if not source.tensors and all_tensors:
@@ -105,12 +107,13 @@ def encoder_of(
         options = replace(options, pool=True)  # a bound holds for each value anyhow
     serves = not quality.lossless and quality.max_error is None
     known = Familiar(profile if serves else None, quality.snr, options)
-    groups = _grouped(source, quality, profile if serves else None, options, known)
+    grouped = partial(_grouped, source, quality, options, growing)
+    groups = grouped(profile if serves else None, known)
     check_features(groups)
     encoder = DumpEncoder(source, out, quality, profile, options, groups, progress, familiar=known)
     foreign = [g for g in groups if isinstance(g, Group) and not known(g)]
     if profile and serves and options.transform != "neural" and foreign:
-        others = _grouped(source, quality, None, options)
+        others = grouped(None)
         encoder.others = others if kinds(others) != kinds(groups) else ()
     return encoder
 
@@ -118,8 +121,9 @@ def encoder_of(
 def _grouped(
     source: Source,
     quality: Quality,
-    profile: Profile | None,
     options: Options,
+    growing: bool,
+    profile: Profile | None,
     known: Known | None = None,
 ) -> Sequence[Group | ExactGroup]:
     judge = judges_at(quality, profile, options)
@@ -129,12 +133,12 @@ def _grouped(
     joins = judge_at(quality.decibels, None, options) if profile else None
     entries = [entry for _, entry in profile.entries_of(task=False)] if profile else []
     of_task = profile is not None and bool(profile.entries_of(task=True))
-    trimmed = Trimmed.of(source, options)
+    trimmed = Trimmed.of(source, options, growing)
     groups = group_tensors(
         trimmed, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
     )
     if judge is not None and (quality.snr is not None or quality.bpfp is not None) and not of_task:
-        groups = with_stacks(groups, trimmed.tensors, judge, options.pool)
+        groups = with_stacks(groups, trimmed.tensors, judge, options.pool, trimmed.can_be)
     return trimmed.with_padding(groups)
 
 

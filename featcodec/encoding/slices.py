@@ -18,26 +18,29 @@ class Slices:
     """What the slices of a group are: tensors, and the indices of axes of layers and heads.
 
     Those are sample axes behind the first, and the first of several channel axes. Samples are of
-    some slice, and so are channels; a pair of both numbers is one slice.
+    some slice, and so are channels; a pair of both numbers is one slice. A whole is a tensor, a
+    stack, or all that padding leaves of either.
     """
 
     of_samples: np.ndarray  # the number of each sample of all tensors, in order
     of_channels: np.ndarray  # the number of each channel
-    firsts: np.ndarray  # the number of the first slice of each tensor, or stack, then that of all
+    firsts: np.ndarray  # the number of the first slice of each whole, then that of all
+    wholes: np.ndarray  # the whole that each tensor, or stack, is of
 
     @classmethod
     def of(cls, group: Group) -> "Slices":
         """Return those of a group."""
-        layout, numbers, firsts = group.layout, [], [0]
-        stacks = group.stacks
-        for shape in group.shapes if stacks is None else stacks.firsts(group.shapes):
-            mine = _numbers(layout, shape)
-            numbers.append(firsts[-1] + mine)
-            firsts.append(firsts[-1] + int(mine.max(initial=0)) + 1)
+        layout, stacks, wholes = group.layout, group.stacks, _wholes(group)
+        shapes = group.shapes if stacks is None else stacks.firsts(group.shapes)
+        mine = [_numbers(layout, shape) for shape in shapes]
+        counts = np.zeros(wholes[-1] + 1, np.int64)
+        np.maximum.at(counts, wholes, [int(each.max(initial=0)) + 1 for each in mine])
+        firsts = np.concatenate([[0], np.cumsum(counts)])
+        numbers = [firsts[whole] + each for whole, each in zip(wholes, mine, strict=True)]
         heads = _heads(layout, group.shapes[0])
         if stacks is not None:  # each tensor of a stack has slices of its own
             heads = np.concatenate([heads + i * (heads[-1] + 1) for i in range(stacks.count)])
-        return cls(np.concatenate(numbers), heads, np.array(firsts))
+        return cls(np.concatenate(numbers), heads, firsts, wholes)
 
     @property
     def per_sample(self) -> bool:
@@ -47,12 +50,25 @@ class Slices:
     @property
     def gains(self) -> int:
         """How many gains it takes to have one for each slice."""
-        return (len(self.of_samples) if self.per_sample else len(self.firsts) - 1) * self.counts[1]
+        return (len(self.of_samples) if self.per_sample else len(self.wholes)) * self.counts[1]
 
     @cached_property
     def counts(self) -> tuple[int, int]:
         """How many slices there are by samples, and by channels."""
         return int(self.firsts[-1]), int(self.of_channels.max()) + 1
+
+
+def _wholes(group: Group) -> np.ndarray:
+    """Return the whole that each tensor, or stack, of a group is of, in ascending order."""
+    count = 1 if group.stacks is None else group.stacks.count
+    numbers = np.arange(len(group.names) // count)
+    if not group.in_pieces:
+        return numbers
+    stacks = group.stacks
+    firsts = (i if stacks is None else stacks.member(i, 0) for i in range(len(numbers)))
+    names = [group.parts[i].of for i in firsts]
+    place = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.array([place[name] for name in names])
 
 
 def index_of(layout: Layout, shape: tuple[int, ...], sample: int, channel: int) -> str:

@@ -9,6 +9,7 @@ from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..container.quality import Figure, GroupQuality, known
 from ..container.writer import Writer
+from ..tensors import Tensor
 from .exact_groups import ExactGroup
 from .measured import Measured, measured, snrs_of
 from .slices import Slices, index_of
@@ -79,7 +80,7 @@ class Worst:
         about_zero += [squares + 2 * pivot * total + count * pivot**2, noise]
         for place in np.ndindex(count.shape):
             sums = np.array([some[place] for some in about_zero])
-            yield self._number(group, _tensor(group, *place)), sums
+            yield self._number(group, _tensor(group, slices, *place)), sums
 
     def _number(self, group: Group, i: int) -> int:
         return self.numbers[group.parts[i].of if group.parts else group.names[i]]
@@ -87,7 +88,8 @@ class Worst:
     def _slice(self, group: Group, slices: Slices, found: Measured) -> Figure | None:
         """Return the worst of layers and heads; None where tensors have none."""
         snrs = snrs_of(found.slices)
-        if not group.parts and snrs.size == len(group.names):
+        of_tensors = (len(slices.firsts) - 1) * _beside(group)
+        if (group.in_pieces or not group.parts) and snrs.size == of_tensors:
             return None
         if np.isnan(snrs).all():
             return None
@@ -97,10 +99,13 @@ class Worst:
             return None
         first = int(np.searchsorted(slices.firsts, sample, "right")) - 1
         beside, channels = divmod(int(head), slices.counts[1] // _beside(group))
-        i, inside = _tensor(group, first, beside), int(sample - slices.firsts[first])
+        i, inside = _tensor(group, slices, first, beside), int(sample - slices.firsts[first])
         index = index_of(group.layout, group.shapes[i], inside, channels)
-        part = group.parts[i].name.removeprefix(group.parts[i].of) if group.parts else ""
-        return Figure(snr, self._number(group, i), part + index)
+        if group.in_pieces:
+            index = _of_all(group.parts[i], index)
+        elif group.parts:
+            index = group.parts[i].name.removeprefix(group.parts[i].of) + index
+        return Figure(snr, self._number(group, i), index)
 
 
 def _beside(group: Group) -> int:
@@ -108,6 +113,21 @@ def _beside(group: Group) -> int:
     return 1 if group.stacks is None else group.stacks.count
 
 
-def _tensor(group: Group, i: int, beside: int) -> int:
-    """Return the tensor of a group that stands beside so many of those coded as one, the i-th."""
+def _tensor(group: Group, slices: Slices, whole: int, beside: int) -> int:
+    """Return the first tensor of a whole that stands beside so many of those coded as one."""
+    i = int(np.searchsorted(slices.wholes, whole))
     return i if group.stacks is None else group.stacks.member(i, beside)
+
+
+def _of_all(part: Tensor, index: str) -> str:
+    """Return an index into a part, as one into the tensor that it is of.
+
+    >>> x = Tensor("x", "F32", (9, 4, 7, 5), lambda: np.zeros(0))
+    >>> _of_all(x.part((slice(0, 9), 2, slice(0, 3), slice(0, 5))), "[:, 1]")
+    '[:, :, 1]'
+    """
+    places = index[1:-1].split(", ") if index else []
+    for axis, at in enumerate(part.where):
+        if isinstance(at, int) and axis < len(places):
+            places.insert(axis, ":")
+    return f"[{', '.join(places)}]" if places else ""

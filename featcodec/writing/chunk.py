@@ -65,7 +65,7 @@ def encode_chunk(
     source = Arrays(tensors, wish.metadata)
     options = _options(wish.options, {**known.layouts, **wish.options.layouts}, tensors)
     with ONE_THREAD, np.errstate(all="ignore"):  # NaN are data here
-        encoder = encoder_of(source, out, wish.quality, wish.profile, options)
+        encoder = encoder_of(source, out, wish.quality, wish.profile, options, growing=True)
         if expected > 1:
             _expect(encoder, expected)
         encoder.run()

@@ -8,7 +8,8 @@ by default, the smallest by a layout given by hand, and the values by a uniform 
 and with JPEG XL. By hand are those that a dump names: all are tried at 10 dB and effort `fast`, the
 best two of them coded as usual. A file that leaves a layer, head or row more than 1 dB below what
 is asked does not count; other codecs get the step that leaves all of them enough. `arrangements`
-measures the same values in several arrangements, and what `--pool` takes.
+measures the same values in several arrangements, in bits of values that are no padding; of those
+that take far more than the first of the same values also what `--pool` takes.
 
 SNRs are computed here from what the files decode to: of each tensor, and of each layer, head or row
 that counts. The worst that a report states is compared with the same slice of the decoded arrays;
@@ -43,6 +44,7 @@ FINALISTS, TRIED_AT = 2, 10.0  # layouts, and dB
 APART = 0.02  # dB between what is stated and what is there
 PEER_TRIES = 4
 SLACK = 0.05  # dB below the decibel that a slice may lack
+FAR_MORE = 1.03  # of the bits of the first arrangement
 
 Row = dict[str, str | float]
 
@@ -174,8 +176,24 @@ def table_row(case: Case, snr: float) -> Row:
     return found | {"layout": layout, "by_hand": hand} | of_peers(case, snr)
 
 
-def arranged_row(case: Case, snr: float) -> Row:
-    return measured(case, snr) | {"pool_bpfp": measured(case, snr, pool=True)["bpfp"]}
+def arranged_row(case: Case, snr: float, first: float) -> Row:
+    """Return bits a true value, and with one SNR for all where they are far above the first."""
+    every = sum(x.size for x in case.arrays.values())
+    true = sum(int(x.any(axis=-1).sum()) * x.shape[-1] for x in case.arrays.values())
+    more = every / true if "padded" in case.name else 1.0
+    found = measured(case, snr)
+    bits = found["bpfp"] = float(found["bpfp"]) * more
+    pooled = math.nan
+    if bits > FAR_MORE * first:
+        pooled = float(measured(case, snr, pool=True)["bpfp"]) * more
+    return found | {"pool_bpfp": pooled}
+
+
+def bits_of(rows: Sequence[Mapping], row: Mapping) -> float:
+    """Return the bits of the first row of a dump at an SNR; infinity of the first itself."""
+    of = (row["dump"], row["snr_db"])
+    alike = (float(r["bpfp"]) for r in rows if (r["dump"], float(r["snr_db"])) == of)
+    return next(alike, math.inf)
 
 
 def main() -> None:
@@ -201,7 +219,7 @@ def main() -> None:
             if (dump, arrangement, snr) in known or given.only not in f"{group} {case.name}":
                 continue
             row: Row = {"dump": dump, "arrangement": arrangement, "snr_db": snr}
-            row |= (table_row if of_table else arranged_row)(case, snr)
+            row |= table_row(case, snr) if of_table else arranged_row(case, snr, bits_of(rows, row))
             rows.append(row)
             print("  ".join(f"{v:.4g}" if isinstance(v, float) else v for v in row.values()))
             records.write(given.csv, rows, PACKAGES)

@@ -154,15 +154,18 @@ def made(features: Path) -> list[Case]:
 
 
 def arranged(features: Path) -> dict[str, list[Case]]:
-    """Return the same values arranged in several ways."""
+    """Return the same values, 100,000 to 400,000, arranged in several ways."""
     of = features / "eval"
     texts = list(load_file(of / "minilm_hidden6.safetensors").items())
-    text = [x for name, x in texts if name.startswith("sentence")][:60]
-    block = load_file(of / "vit_block6.safetensors")["features"][:80]
-    maps = load_file(of / "resnet56_layer3.safetensors")["features"][:100]
+    text = [x for name, x in texts if name.startswith("sentence")][:30]
+    block = load_file(of / "vit_block6.safetensors")["features"][:24]
+    maps = load_file(of / "resnet56_layer3.safetensors")["features"][:64]
     kv = load_file(features / "other" / "minilm_kv.safetensors")
-    kv = {name: kv[name] for name in sorted(kv)[:4]}
+    kv = {name: kv[name] for name in sorted(kv)[:2]}
     layers, longest = stream(6, 300, 96), max(map(len, text))
+    lengths = (80, 25, 61, 47, 50, 37)
+    samples = np.split(layers, np.cumsum(lengths)[:-1], axis=1)
+    batch = np.stack([np.stack(padded(list(x), max(lengths))) for x in samples], axis=1)
     return {
         "text, MiniLM": [
             Case("a tensor a sample", numbered(text)),
@@ -190,17 +193,27 @@ def arranged(features: Path) -> dict[str, list[Case]]:
                 numbered(padded(list(layers), 360), "layers.{}"),
                 lambda x: [x[:300]],
             ),
+            Case(
+                "a tensor a layer `[B, T, D]`, padded",
+                numbered(list(batch), "layers.{}"),
+                lambda x: [x[x.any(axis=-1)]],
+            ),
+            Case(
+                "`[L, B, T, D]`, padded",
+                {"x": batch},
+                lambda x: [y[y.any(axis=-1)] for y in x],
+            ),
         ],
         "KV cache, MiniLM": [
-            Case("`[1, heads, T, d]`", kv, along(1)),
+            Case(
+                "`[T, heads d]`",
+                {n: x[0].transpose(1, 0, 2).reshape(x.shape[2], -1) for n, x in kv.items()},
+            ),
             Case(
                 "`[T, heads, d]`",
                 {n: np.ascontiguousarray(x[0].transpose(1, 0, 2)) for n, x in kv.items()},
                 along(1),
             ),
-            Case(
-                "`[T, heads d]`",
-                {n: x[0].transpose(1, 0, 2).reshape(x.shape[2], -1) for n, x in kv.items()},
-            ),
+            Case("`[1, heads, T, d]`", kv, along(1)),
         ],
     }

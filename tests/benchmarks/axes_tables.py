@@ -1,4 +1,4 @@
-"""How dumps are read whose axes nobody states, as Markdown tables from `data/axes.csv`."""
+"""How dumps are read whose axes nobody states, as Markdown tables from what `axes.py` measures."""
 
 from collections.abc import Sequence
 
@@ -39,4 +39,25 @@ def read() -> Table:
             )
         )
     head = ("dump", "bits", "best by hand", "to that", "to zstd", "to JPEG XL", "worst, dB")
+    return table(head, found)
+
+
+def arranged() -> Table:
+    """Return a row an arrangement: its bits to those of the first of the same values."""
+    rows = data("arrangements")
+    first = dict[tuple[str, str], float]()
+    for row in rows:
+        first.setdefault((row["dump"], row["snr_db"]), float(row["bpfp"]))
+    found = []
+    for _, some in _pairs(rows, "dump", "arrangement"):
+        bits = [first[row["dump"], row["snr_db"]] for row in some]
+        ratios = [
+            " / ".join(
+                "-" if row[key] == "nan" else f"{float(row[key]) / each:.3f}"
+                for row, each in zip(some, bits, strict=True)
+            )
+            for key in ("bpfp", "pool_bpfp")
+        ]
+        found.append((some[0]["dump"], some[0]["arrangement"], _each(some, "bpfp"), *ratios))
+    head = ("values", "arrangement", "bits", "to the first", "with `--pool`")
     return table(head, found)

@@ -52,6 +52,7 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "latency": (tables.latency, ("latency",)),
     "efforts": (tables.efforts, ("efforts",)),
     "axes": (axes_tables.read, ("axes",)),
+    "arrangements": (axes_tables.arranged, ("arrangements",)),
     "digits": (tables.digits, ("digits",)),
     "experiment": (tables.experiment, ()),
     "neural-speed": (tables.neural_speed, ("neural_speed",)),

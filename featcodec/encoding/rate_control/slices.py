@@ -67,9 +67,9 @@ class SliceControl:
     @property
     def gains(self) -> SliceGains:
         """The gains of now."""
-        per_sample = self.slices.per_sample
-        exponents = self.exponents[self.slices.of_samples] if per_sample else self.exponents
-        return SliceGains(per_sample, exponents)
+        slices = self.slices
+        of = slices.of_samples if slices.per_sample else slices.wholes
+        return SliceGains(slices.per_sample, self.exponents[of])
 
     def next(self, found: Measured, step: float, bits: float = math.inf) -> Finer | None:
         """Return the gains after those that reached what was found; None when all is well.

@@ -48,6 +48,7 @@ WRITTEN_VALUES, WRITTEN_NEAR = 1 << 17, 1.3
 # where they are places or channels, of which none has an SNR of its own.
 LAYERED_NEAR = 1.25
 CLEARLY = 0.98  # of the bits of the likelier layout: estimates are no better than that
+SAME = 1e-6  # of the bits: sums in another order, of a layout that is another name for the same
 
 Bits = Callable[[Layout, Sequence[Tensor]], float]  # of tensors of one group
 Uneven = Callable[[Layout, Sequence[Tensor]], bool]  # whether some rows are far larger than others
@@ -217,7 +218,8 @@ def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> 
     judged = {layout: judge.about(layout, some) for layout in likely}
     bits = {layout: weights[layout] * judged[layout] for layout in likely}
     bits[first] *= CLEARLY
-    best = min(bits, key=bits.__getitem__)
+    least = min(bits.values())
+    best = next((one for one in likely if bits[one] <= (1 + SAME) * least), first)
     if judge.written is not None and LEAST_VALUES <= values <= WRITTEN_VALUES:
         best = _smaller(best, judged, some, judge.written)
     return Chosen(best, _layered(best, judged, some))
@@ -227,8 +229,7 @@ def _smaller(
     best: Layout, judged: Mapping[Layout, float], tensors: Sequence[Tensor], written: Bits
 ) -> Layout:
     """Return the smaller of a layout and its rival, both written."""
-    # Layouts of the same bits are another name for the same.
-    rivals = [each for each in judged if judged[each] != judged[best]]
+    rivals = [one for one in judged if not math.isclose(judged[one], judged[best], rel_tol=SAME)]
     rival = min(rivals, key=judged.__getitem__, default=best)
     if judged[rival] > WRITTEN_NEAR * judged[best]:
         return best
@@ -245,10 +246,23 @@ def _layered(
         axis = layers_axis(layout)
         if axis is None or layout.cuts or axis == layers_axis(best):
             continue
+        if _of_squares(best, tensors, axis):
+            continue
         few = all(tensor.shape[axis] <= MOST_LAYERS for tensor in tensors)
         if few and alike_along(tensors, axis):
             return layout
     return None
+
+
+def _of_squares(layout: Layout, tensors: Sequence[Tensor], axis: int) -> bool:
+    """Return whether an axis is one of two equally long ones of maps: rows of such are no layers.
+
+    They are as much alike, and those at a border have less of an SNR.
+    """
+    grid = [at for at, letter in enumerate(layout.axes) if letter in GRID]
+    lengths = ({tensor.shape[at] for at in grid} for tensor in tensors)
+    square = len(grid) == 2 and axis in grid and all(len(each) == 1 for each in lengths)
+    return square and all(are_places(tensors, at) for at in grid)
 
 
 def _some(tensors: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -69,6 +69,11 @@ class Group:
         return each if self.stacks is None else each * self.stacks.count
 
     @property
+    def in_pieces(self) -> bool:
+        """Whether parts are what padding leaves of tensors, and not layers or heads."""
+        return bool(self.parts) and self.cut_as is not None and not self.cut_as.cuts
+
+    @property
     def values(self) -> int:
         """Return the number of values that are expected to be coded."""
         return self.expected * self.present

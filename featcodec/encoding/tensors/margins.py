@@ -1,155 +1,88 @@
-"""Padding at the ends of axes, cut off where rows cannot be left out (SPEC §4.3).
-
-Constant rows are left out of tensors of one channel axis. Of stacks, of layers that are channels
-and of maps they are not: padding would count in their statistics, and come back as what it is near
-to. There, it becomes parts of tensors that are kept bit for bit.
-"""
+"""Padding at the ends of axes, and the box of what lies between it."""
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ...align.layout import SAMPLE
+from ...align.layout import Layout
 from ...align.numbers import unsigned
-from ...container.cuts import Along, Where, places
+from ...container.cuts import Along, Where
 from ...elements import BITS, FLOATS
-from ...request import Options
-from ...tensors import Source, Tensor
-from .group import Group
-from .lossless import LosslessGroup, lossless_group
-from .stated import has_stated_sizes
-from .wholes import wholes
+from ...tensors import Tensor
 
 WORTHWHILE = 1 / 16  # of the values are padding at least, but where tokens may be of a layer each:
 # a single padded one keeps such from being stacked
 LEAST_VALUES = 1 << 8  # are left
 SHOWN = 4  # places of each other axis that are looked at first
-PADDING = "padding"
-
-Groups = Sequence[Group | LosslessGroup]
 
 
 @dataclass(frozen=True)
-class Trimmed:
-    """A dump of which some tensors are without the padding at their ends."""
+class Box:
+    """Where in a tensor lies what is no padding."""
 
-    tensors: Sequence[Tensor]
-    metadata: dict[str, str] | None
-    data_bytes: int
-    padded: Mapping[str, Tensor]  # the tensors with it, by name
+    where: tuple[slice, ...]
 
     @classmethod
-    def of(cls, source: Source, options: Options) -> "Trimmed":
-        """Return that of a dump, of which tensors on a grid that is stated stay as they are."""
-        tensors, padded, metadata = [], dict[str, Tensor](), source.metadata or {}
-        for tensor in source.tensors:
-            box = None if has_stated_sizes(tensor, metadata, options) else _box(tensor)
-            if box is not None:
-                padded[tensor.name] = tensor
-                shape = tuple(at.stop - at.start for at in box)
-                tensor = replace(tensor, shape=shape, where=box, whole=tensor.shape)
-            tensors.append(tensor)
-        return cls(tensors, source.metadata, source.data_bytes, padded)
+    def of(cls, tensor: Tensor, axes: int | None = None) -> "Box | None":
+        """Return that of a tensor, of its first axes or all; None of hardly any padding."""
+        if tensor.dtype not in FLOATS or BITS[tensor.dtype] < 8 or len(tensor.shape) < 2:
+            return None
+        if math.prod(tensor.shape) < LEAST_VALUES:
+            return None
+        found, array, kind = list[slice](), tensor.array(), unsigned(tensor.dtype)
+        for axis, length in enumerate(tensor.shape[:axes]):
+            start = _run(array, axis, kind, 1)
+            stop = length - _run(array, axis, kind, -1) if start < length else 0
+            if start >= stop:
+                return None
+            found.append(slice(start, stop))
+            array = array[(slice(None),) * axis + (found[-1],)]
+        found += [slice(0, length) for length in tensor.shape[len(found) :]]
+        values, left = (math.prod(shape) for shape in (tensor.shape, array.shape))
+        tokens = sum(length > 1 for length in tensor.shape) == 2
+        worthwhile = left < values if tokens else left <= values * (1 - WORTHWHILE)
+        return cls(tuple(found)) if left >= LEAST_VALUES and worthwhile else None
 
-    def with_padding(self, groups: Groups) -> list[Group | LosslessGroup]:
-        """Return groups of these tensors as groups of the dump, behind them those of padding."""
-        found, axes = list[Group | LosslessGroup](), dict[str, tuple[Along, ...]]()
-        for group in groups:
-            names = dict(wholes(group)) if isinstance(group, Group) else dict.fromkeys(group.names)
-            mine = [name for name in names if name in self.padded]
-            if not mine:
-                found.append(group)
-            elif isinstance(group, Group) and self._leaves_out(group, mine):
-                found.append(group)
-                axes |= {name: self._axes(group, name) for name in mine}
-            else:
-                found.append(self._whole(group))
-        kinds: dict[str, list[Tensor]] = {}
-        for tensor in self.tensors:
-            if tensor.name in axes:
-                kinds.setdefault(tensor.dtype, []).extend(self._margins(tensor, axes[tensor.name]))
-        for parts in kinds.values():
-            padding = lossless_group(parts, (PADDING,))
-            found.append(replace(padding, parts=parts, cuts=axes))
-        return found
+    def shown(self, tensor: Tensor, most: int = 0) -> Tensor:
+        """Return a tensor without its padding."""
+        shape = tuple(at.stop - at.start for at in self.where)
+        return replace(tensor, shape=shape, where=self.where, whole=tensor.shape)
 
-    def _leaves_out(self, group: Group, names: Sequence[str]) -> bool:
-        """Return whether padding is cut off: where it can be, and rows cannot be left out."""
-        if not (group.parts or group.stacks or group.layered):
-            return False  # rows of padding, and channels of one value, are known to a header
-        letters = (group.cut_as or group.layout).axes
-        inner = [axis for axis, letter in enumerate(letters) if letter == SAMPLE][1:]
-        boxes = [self._tensor(name) for name in names]
-        return not any(t.shape[axis] < t.whole[axis] for t in boxes for axis in inner)
+    def cut(self, shape: tuple[int, ...]) -> list[int]:
+        """Return the axes of padding."""
+        both = enumerate(zip(self.where, shape, strict=True))
+        return [axis for axis, (at, n) in both if (at.start, at.stop) != (0, n)]
 
-    def _tensor(self, name: str) -> Tensor:
-        return next(tensor for tensor in self.tensors if tensor.name == name)
-
-    def _axes(self, group: Group, name: str) -> tuple[Along, ...]:
-        """Return how the axes of a padded tensor are cut."""
-        tensor = self._tensor(name)
-        cut = group.cut_as.along(tensor.shape) if group.cut_as else ((),) * len(tensor.shape)
-        found: list[Along] = []
-        for along, at, length in zip(cut, tensor.where, tensor.whole, strict=True):
-            assert isinstance(at, slice)
-            if along is None or (at.start, at.stop) == (0, length):
-                found.append(along)
-                continue
-            lengths = (at.start, *(along or (at.stop - at.start,)), length - at.stop)
-            found.append(tuple(n for n in lengths if n))
+    def axes(self, tensor: Tensor, cut_as: Layout | None) -> tuple[Along, ...]:
+        """Return how the axes of a tensor are cut, what is no padding as in a layout."""
+        lengths = self.shown(tensor).shape
+        found = list(cut_as.along(lengths) if cut_as else ((),) * len(lengths))
+        for axis in self.cut(tensor.shape):
+            along, at = found[axis], self.where[axis]
+            if along is not None:
+                edges = (at.start, *(along or (lengths[axis],)), tensor.shape[axis] - at.stop)
+                found[axis] = tuple(n for n in edges if n)
         return tuple(found)
 
-    def _margins(self, tensor: Tensor, axes: tuple[Along, ...]) -> Iterator[Tensor]:
-        """Yield the parts of a padded tensor that are padding."""
-        whole = self.padded[tensor.name]
-        for where in places(axes, whole.shape):
-            if not inside(where, tensor.where):
-                yield whole.part(where)
+    def is_true(self, where: Where) -> bool:
+        """Return whether a part of the tensor is no padding.
 
-    def _whole(self, group: Group | LosslessGroup) -> Group | LosslessGroup:
-        """Return a group of tensors with their padding."""
-        tensors = [self.padded.get(name, self._tensor(name)) for name in group.names]
-        if isinstance(group, LosslessGroup):
-            return lossless_group(tensors, group.reasons)
-        shapes = [tensor.shape for tensor in tensors]
-        return replace(group, shapes=shapes, tensor=lambda i: tensors[i].array())
+        >>> Box((slice(0, 2), slice(0, 4))).is_true((1, slice(0, 3)))
+        True
+        """
+        edges = ((at, at + 1) if isinstance(at, int) else (at.start, at.stop) for at in where)
+        return all(
+            of.start <= low and high <= of.stop
+            for (low, high), of in zip(edges, self.where, strict=True)
+        )
 
-
-def inside(where: Where, box: Where) -> bool:
-    """Return whether a part of a tensor lies in another.
-
-    >>> inside((1, slice(0, 3)), (slice(0, 2), slice(0, 4)))
-    True
-    """
-    edges = ((at, at + 1) if isinstance(at, int) else (at.start, at.stop) for at in where)
-    return all(
-        isinstance(of, slice) and of.start <= low and high <= of.stop
-        for (low, high), of in zip(edges, box, strict=True)
-    )
-
-
-def _box(tensor: Tensor) -> tuple[slice, ...] | None:
-    """Return what lies between the padding of a tensor; None where there is hardly any."""
-    if tensor.dtype not in FLOATS or BITS[tensor.dtype] < 8 or len(tensor.shape) < 2:
-        return None
-    if math.prod(tensor.shape) < LEAST_VALUES:
-        return None
-    found, array, kind = list[slice](), tensor.array(), unsigned(tensor.dtype)
-    for axis, length in enumerate(tensor.shape):
-        start = _run(array, axis, kind, 1)
-        stop = length - _run(array, axis, kind, -1) if start < length else 0
-        if start >= stop:
-            return None
-        found.append(slice(start, stop))
-        array = array[(slice(None),) * axis + (found[-1],)]
-    values, left = (math.prod(shape) for shape in (tensor.shape, array.shape))
-    tokens = sum(length > 1 for length in tensor.shape) == 2
-    worthwhile = left < values if tokens else left <= values * (1 - WORTHWHILE)
-    return tuple(found) if left >= LEAST_VALUES and worthwhile else None
+    def whole(self, where: Where, shape: tuple[int, ...]) -> Where:
+        """Return where in the tensor a part lies, with the padding of axes that it is all of."""
+        both = zip(where, self.where, shape, strict=True)
+        return tuple(slice(0, n) if at == of else at for at, of, n in both)
 
 
 def _run(array: Any, axis: int, kind: np.dtype, step: int) -> int:

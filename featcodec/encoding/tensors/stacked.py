@@ -89,11 +89,11 @@ def with_independent(layouts: Iterable[Layout], axes: Sequence[int]) -> list[Lay
             if INDEPENDENT in letters[axis : samples[-1]]:
                 letters[axis] = INDEPENDENT
         if set(letters) != {INDEPENDENT}:
-            found.append(_usual("".join(letters)))
+            found.append(usual("".join(letters)))
     return list(dict.fromkeys(found))
 
 
-def _usual(axes: str) -> Layout:
+def usual(axes: str) -> Layout:
     """Return the layout, with L for the only grid axis."""
     grid = [letter for letter in axes if letter in "HW"]
     return Layout(axes.replace(grid[0], "L") if len(grid) == 1 and "L" not in axes else axes)

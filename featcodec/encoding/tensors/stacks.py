@@ -29,11 +29,16 @@ Groups = Sequence[Group | LosslessGroup]
 
 
 def with_stacks(
-    groups: Groups, tensors: Sequence[Tensor], judge: Judge, pool: bool
+    groups: Groups,
+    tensors: Sequence[Tensor],
+    judge: Judge,
+    pool: bool,
+    can_be: Callable[[Group], bool] = lambda group: True,
 ) -> list[Group | LosslessGroup]:
     """Return the groups of some tensors, those stacked that are layers and then take fewer bits.
 
-    Groups at other qualities than an SNR stay. With `pool` one SNR holds for all layers.
+    Groups at other qualities than an SNR stay, and tensors of which none `can_be`. With `pool` one
+    SNR holds for all layers.
     """
     found, place = list(groups), {tensor.name: i for i, tensor in enumerate(tensors)}
     for names in _kinds(groups):
@@ -41,7 +46,7 @@ def with_stacks(
         for some, stacks in _layers(same):
             mine = [g for g in found if isinstance(g, Group) and _names(g) & {t.name for t in some}]
             better = _better(some, stacks, mine, judge, pool)
-            if better is not None:
+            if better is not None and can_be(better):
                 others = _names(*mine) - set(better.names)
                 left = [_some(group, others) for group in mine]
                 kept = [group for group in found if not any(group is one for one in mine)]
