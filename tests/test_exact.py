@@ -137,6 +137,16 @@ def test_bins_make_smooth_maps_smaller(dtype: type) -> None:
     assert len(data) < len(exact.ExactEncoder(True).encode(numbers)) - len(numbers) // 10
 
 
+@pytest.mark.parametrize("classes", [2, 10, 80])
+def test_labels_take_hardly_more_than_their_classes_need(classes: int) -> None:
+    labels = np.random.default_rng(0).integers(0, classes, 40 * classes, np.uint32)
+    data = exact.ExactEncoder(floating=False).encode(labels)
+    rest = 4 + 3 * 2 + 3 + 4  # a CRC, planes of zeros, the head of a plane, what a coder rounds up
+    packed = 32  # levels, at most
+    assert len(data) <= len(labels) * np.log2(classes) / 8 + rest + packed
+    np.testing.assert_array_equal(exact.decode(data, len(labels), 4, False), labels)
+
+
 def test_channels_of_many_scales_have_kinds() -> None:
     scales = np.geomspace(0.01, 100, 24)
     tokens = np.random.default_rng(1).normal(size=(3000, 24)) * scales

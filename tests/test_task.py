@@ -30,6 +30,7 @@ from featcodec.training.gradients import draws_of
 from featcodec.training.linear import train
 from featcodec.training.metric import TaskGradients
 from featcodec.training.stated import StatedMetric
+from featcodec.training.strength import START
 from featcodec.training.verdict import bytes_at
 from featcodec.transform.weighted import Weighing, Weighted
 from featcodec.verification import verify
@@ -304,6 +305,24 @@ def test_errors_go_where_gradients_are_not(draws: tuple[int, ...]) -> None:
     data = fc.save({"x": other}, {"layout": "NLD", "model": "m"}, profile=profile, task_snr=12)
     error = np.square(fc.load(data, profile=profile)["x"] - other).mean(axis=(0, 1))
     assert 8 * error[0] < error[1:].min()
+
+
+def test_what_a_pooling_drops_takes_hardly_any_bits_however_fine_the_rest() -> None:
+    maps, other = rng(1).normal(size=(2, 400, CHANNELS, 4, 4)).astype(np.float32)
+    pooled = rng(2).normal(size=(len(maps), CHANNELS, 1, 1)).astype(np.float32)
+    gradients = np.broadcast_to(pooled, maps.shape).copy()
+    profile = trained(gradients, maps, "NCHW")
+    data = fc.save({"x": other}, {"layout": "NCHW", "model": "m"}, profile=profile, task_snr=36)
+    of_means = CHANNELS * 36 / 6.02  # bits a sample, of Gaussian values at that SNR
+    assert 8 * len(data) / len(other) < 1.2 * of_means
+    error = (fc.load(data, profile=profile)["x"] - other).mean(axis=(2, 3))
+    assert np.square(error).mean() < 2 * np.square(other.mean(axis=(2, 3))).mean() / 10**3.6
+
+
+def test_places_that_outputs_hardly_react_to_are_kept_alive_unless_none_reads_them() -> None:
+    unread, rounding, hardly, little, usual = START.of_places(np.array([0, 1e-14, 1e-6, 1e-4, 1.0]))
+    assert unread == rounding < hardly <= little < usual
+    assert usual - hardly < (usual - unread) / 2
 
 
 @pytest.mark.parametrize("draws", [(), (3,)])

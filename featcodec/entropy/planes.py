@@ -47,11 +47,10 @@ def _encode_plane(values: np.ndarray, worthwhile: float) -> bytes:
     if not values.size or (values == values[0]).all():
         return bytes((CONSTANT, values[0] if values.size else 0))
     if _expected(values) < worthwhile * len(values):
-        levels = _levels(np.bincount(values, minlength=256))
+        levels, packed = _cheapest(np.bincount(values, minlength=256))
         coder = rans.RansEncoder()
         rank = np.cumsum(levels > 0) - 1
         coder.put(rank.astype(np.int32)[values], proportional(levels)[levels > 0])
-        packed = zlib.compress(levels.astype("<u2").tobytes(), 9)
         words = coder.finish()
         body = varints.pack(len(packed)) + packed + varints.pack(len(words)) + words
         if len(body) < len(values):
@@ -62,8 +61,27 @@ def _encode_plane(values: np.ndarray, worthwhile: float) -> bytes:
 def _expected(values: np.ndarray) -> float:
     """Return an estimate of the bytes of the words of a plane."""
     counts = np.bincount(values, minlength=256)
-    chances = proportional(_levels(counts)) / TOTAL
+    return _words(counts, _levels(counts))
+
+
+def _words(counts: np.ndarray, levels: np.ndarray) -> float:
+    """Return about how many bytes the words of byte values with these counts take."""
+    chances = proportional(levels) / TOTAL
     return float(-(counts * np.log2(np.maximum(chances, 1e-9))).sum() / 8)
+
+
+def _cheapest(counts: np.ndarray) -> tuple[np.ndarray, bytes]:
+    """Return the levels, exact or coarser, that take the fewest bytes, and these packed.
+
+    Of few numbers, such as labels, exact levels take more bytes than they save.
+    """
+    exact = _levels(counts)
+    octaves = 1 << np.rint(np.log2(np.maximum(exact, 1))).astype(np.int64)
+    found = []
+    for levels in (exact, np.where(exact > 0, octaves, 0), np.sign(exact)):
+        packed = zlib.compress(levels.astype("<u2").tobytes(), 9)
+        found.append((len(packed) + _words(counts, levels), levels, packed))
+    return min(found, key=lambda each: each[0])[1:]
 
 
 def _decode_plane(view: memoryview, start: int, count: int) -> tuple[np.ndarray, int]:
