@@ -25,20 +25,17 @@ from ..tensors import Source
 from ..threads import ONE_THREAD
 from . import tuning
 from .as_places import as_written
-from .exact_groups import ExactGroup, exact_groups, write_exact
+from .exact_groups import ExactGroup, write_exact
 from .familiar import Familiar
 from .features import FeatureEncoder
-from .judge import judge_at, judges_at
+from .grouped import grouped
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, bytes_by_name, described, erased, hidden, without_metric
 from .room import check_features
 from .suspicious import ignored, outweighed, suspicious
 from .tensors.cut import entries_of
 from .tensors.group import Group
-from .tensors.grouping import group_tensors, kinds
-from .tensors.known import Known
-from .tensors.stacks import with_stacks
-from .tensors.trimmed import Trimmed
+from .tensors.grouping import kinds
 from .workers import Workers
 from .worst import Worst
 
@@ -107,39 +104,15 @@ def encoder_of(
         options = replace(options, pool=True)  # a bound holds for each value anyhow
     serves = not quality.lossless and quality.max_error is None
     known = Familiar(profile if serves else None, quality.snr, options)
-    grouped = partial(_grouped, source, quality, options, growing)
-    groups = grouped(profile if serves else None, known)
+    group = partial(grouped, source, quality, options, growing)
+    groups = group(profile if serves else None, known)
     check_features(groups)
     encoder = DumpEncoder(source, out, quality, profile, options, groups, progress, familiar=known)
     foreign = [g for g in groups if isinstance(g, Group) and not known(g)]
     if profile and serves and options.transform != "neural" and foreign:
-        others = grouped(None)
+        others = group(None)
         encoder.others = others if kinds(others) != kinds(groups) else ()
     return encoder
-
-
-def _grouped(
-    source: Source,
-    quality: Quality,
-    options: Options,
-    growing: bool,
-    profile: Profile | None,
-    known: Known | None = None,
-) -> Sequence[Group | ExactGroup]:
-    judge = judges_at(quality, profile, options)
-    if quality.lossless:
-        return exact_groups(source, options, judge)
-    # On so little as a sample of one tensor, a profile looks better than it is.
-    joins = judge_at(quality.decibels, None, options) if profile else None
-    entries = [entry for _, entry in profile.entries_of(task=False)] if profile else []
-    of_task = profile is not None and bool(profile.entries_of(task=True))
-    trimmed = Trimmed.of(source, options, growing)
-    groups = group_tensors(
-        trimmed, options, lossless=False, judge=judge, entries=entries, joins=joins, known=known
-    )
-    if judge is not None and (quality.snr is not None or quality.bpfp is not None) and not of_task:
-        groups = with_stacks(groups, trimmed.tensors, judge, options.pool, trimmed.can_be)
-    return trimmed.with_padding(groups)
 
 
 @dataclass
