@@ -388,6 +388,7 @@ def test_a_failure_is_recorded_and_the_others_go_on(
 
 
 def test_names_are_told_apart_and_results_go_to_a_folder(dump: Path, run: Command) -> None:
+    pytest.importorskip("matplotlib")
     for names in (["fp16", "int8:name=fp16"], ["fp16:name=uncompressed"]):
         asked = [word for name in names for word in ("--codec", name)]
         status, _, said = run("eval", dump, "--snr", "5", "-o", dump.parent / "out", *asked)

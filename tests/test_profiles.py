@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 import featcodec.numpy as fc
 from featcodec import Profile, modes
 from featcodec.container.reader import Reader
-from featcodec.encoding import dump, tuning
+from featcodec.encoding import dump, grouped, tuning
 from featcodec.encoding.familiar import Familiar
 from featcodec.encoding.fit import fitting
 from featcodec.encoding.search.known import Spectrum
@@ -185,7 +185,7 @@ def test_what_a_profile_knows_is_read_as_it_was_trained_and_no_other_way_is_judg
         patch.setattr(dump, "Familiar", lambda *_: Familiar(None, None, Options()))
         judged = fc.save({name: values}, **how)
     with monkeypatch.context() as patch:
-        patch.setattr(dump, "judges_at", lambda *_: lambda group: pytest.fail("it is judged"))
+        patch.setattr(grouped, "judges_at", lambda *_: lambda group: pytest.fail("it is judged"))
         known = fc.save({name: values}, **how)
     assert known == judged
 
