@@ -161,3 +161,16 @@ def test_layers_that_are_much_alike_may_have_more_channels_than_other_tokens() -
     for x, are_layers in ((steps.cumsum(axis=1), True), (steps, False)):
         tensor = Tensor("h", "F32", x.shape, lambda x=x: x.astype("f4").ravel())
         assert (Layout("LCD") in likely_layouts([tensor])) == are_layers
+
+
+def test_rows_of_square_maps_are_no_layers() -> None:
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(12, 8, 14, 14))
+    for axis in (2, 3):
+        maps = np.apply_along_axis(np.convolve, axis, maps, [0.25, 0.5, 0.25], "same")
+    mixed = np.einsum("nchw,cd->nhwd", maps, rng.normal(size=(8, 32)))
+    last = np.maximum(mixed, 0).astype(np.float32)
+    first = np.ascontiguousarray(last.transpose(0, 3, 1, 2))
+    # A promise to each row takes a twentieth more.
+    sizes = [len(fc.save({"x": x}, snr=20)) for x in (last, first)]
+    assert sizes[0] < 1.01 * sizes[1]

@@ -136,9 +136,9 @@ class SnrWriter:
         if found is None:
             group, header, rows = self.samples.group, written.header, self.row_groups
             found = measured(rows.writer, group, header, rows.profile, rows.workers)
+            self.found = found
         bits = 8.0 * size_of(self.row_groups.writer, start, written.header)
         more = self.even.next(found, written.mean_step, bits)
-        self.found = found if more is None else None
         if more is None:
             return None
         self.slices = more.gains

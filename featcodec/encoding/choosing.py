@@ -107,7 +107,7 @@ class Chooser:
         few = tuning.FEW_BITS < found.estimate.bits < tuning.COARSE * values
         if race is None or not (few and race.thorough) or snr >= tuning.COARSE_BELOW:
             return found
-        higher = Race(self.samples, race.entries, race.family, snr + tuning.RUNG)
+        higher = Race(self.samples, race.entries, race.family, snr + tuning.RUNG, like=race.like)
         more = higher.run() if higher.promises(race, found) else None
         if more is None or not more.sound or more.estimate.bits >= found.estimate.bits:
             return found

@@ -173,11 +173,16 @@ class DumpEncoder:
         self.out.truncate()
         writer = Writer(self.out, FEATURES)
         writer.index.metadata = self.source.metadata
+        values = sum(group.values for group in self.groups if isinstance(group, Group))
         self.features = FeatureEncoder(
-            writer, self.profile, self.options, self.progress, self.workers, self.familiar
+            writer,
+            self.profile,
+            self.options,
+            self.progress,
+            self.workers,
+            self.familiar,
+            small=values <= tuning.WRITTEN_VALUES,
         )
-        features = (group for group in self.groups if isinstance(group, Group))
-        self.features.others = sum(group.values for group in features) <= tuning.WRITTEN_VALUES
         headers = [
             self.features.write(group, quality)
             if isinstance(group, Group)

@@ -56,7 +56,7 @@ class FeatureEncoder:
     familiar: Familiar | None = None  # to a profile, what has been looked at
     levels: bool = True  # are tried; a group by levels states no task SNR
     further: bool = True  # the choices beside the best, and higher SNRs, are written, too
-    others: bool = True  # near the best on the sample are written, too
+    small: bool = True  # the dump is: choices near the best on the sample are written, too
     kept: Kept | None = None  # how the last group was written, where that was by models at an SNR
     # What was measured of headers whose slices count.
     measured: list[tuple[GroupHeader, Measured]] = field(default_factory=list)
@@ -151,7 +151,7 @@ class FeatureEncoder:
         rival = chooser.rival(choice, 8 * contest.least[1])
         if rival is not None:
             contest.enter(partial(self._reaching, samples, rival, snr))
-        for other in chooser.others(choice) if self.others else ():
+        for other in chooser.others(choice) if self.small else ():
             contest.enter(partial(self._at_snr, samples, other, snr))
         by_models, missed = contest.least, 0
         ladder, tries = rungs(samples, choice, snr, contest.best, by_models[0])

@@ -25,7 +25,8 @@ def rungs(
     found = {rung for rung in tuning.RUNGS if few and rung > snr}
     tries = tuning.RUNGS_TRIED
     lossy = None if best is None else best.header.lossy
-    costly = short or (best and 8 * best.size > tuning.SLICES_COST * choice.estimate.bits)
+    bits = 8 * best.size if best else 0
+    costly = short or bits > tuning.SLICES_COST * choice.estimate.bits
     if lossy is not None and lossy.slices is not None and costly:
         found |= {snr + more for more in tuning.SLICE_RUNGS}
         tries = len(found) if few or short else tries  # what gains cost falls in leaps

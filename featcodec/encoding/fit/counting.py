@@ -109,9 +109,7 @@ class Scalar:
         mine = latents[np.concatenate([rows for _, rows in runs] or [np.zeros(0, np.intp)])]
         sizes = np.abs(mine)
         sizes *= latents.dtype.type(1 / part.step)
-        # Of a step next to nothing the inverse is infinite, and times zero it is no number.
-        np.nan_to_num(sizes, copy=False, nan=0.0, posinf=2 * LARGEST)
-        np.minimum(sizes, 2 * LARGEST, out=sizes)
+        np.minimum(sizes, 2 * LARGEST, out=sizes)  # infinite ones, less an edge, are no numbers
         magnitudes = sizes - edge
         np.maximum(magnitudes, 0, out=magnitudes)
         np.floor(magnitudes, out=magnitudes)
