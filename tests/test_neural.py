@@ -174,6 +174,19 @@ def test_missing_torch_is_named_with_its_extra(digits: Path, tmp_path: Path) -> 
     assert not out.exists()
 
 
+def test_a_score_without_torch_is_told_by_its_extra(digits: Path, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")
+    dump, out = digits / "vit_eval.safetensors", tmp_path / "x.fcp"
+    asked = ["--gradients", dump, "--task", "tails:score", "--keep", "0.01"]
+    command = [sys.executable, "-m", "featcodec", "train", dump, *asked, "-o", out]
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "--task needs torch: pip install 'featcodec[torch]'" in done.stderr
+    assert "internal error" not in done.stderr
+    assert not out.exists()
+
+
 def test_the_built_in_profiles_are_listed() -> None:
     done = CliRunner().invoke(cli, ["profiles"])
     assert done.exit_code == 0

@@ -121,6 +121,7 @@ class Asked:
         task: "TaskGradients",
         entries: "list[ProfileEntry]",
     ) -> "list[ProfileEntry]":
+        judge = self.judge()  # says so where torch is missing
         from ..dumps import Dump
         from ..training.recommend import Recommendation
         from . import render
@@ -128,7 +129,7 @@ class Asked:
         tell = (lambda _: None) if quiet else (lambda line: render.tell(f"  {line}"))
         with contextlib.ExitStack() as stack:
             sources = [stack.enter_context(Dump(path)) for path in dumps]
-            search = Recommendation(self.judge(), float(self.keep or 0), options, tell)
+            search = Recommendation(judge, float(self.keep or 0), options, tell)
             return search.of(sources, task, entries)
 
     def judge(self) -> "Judge":
