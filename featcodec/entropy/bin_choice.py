@@ -16,6 +16,7 @@ STRETCH = 1 << 18  # consecutive numbers that kinds are compared on
 FEW = 512  # different numbers at most, for a bin each,
 MORE, TIMES = 2048, 256  # or even more where each occurs so often
 PREFIXES = 192
+LONG = 4  # bytes of a number, of which low bits may be more to make whole bytes
 PREFIX_BITS = 24  # of the bin of a prefix, about
 # A number has a bin of its own where that pays and it is ABOVE times as frequent as its neighbours.
 ABOVE = 4
@@ -127,10 +128,10 @@ def _low(ascending: np.ndarray, most: int) -> int:
 def _better(sample: np.ndarray, low: int, width: int) -> int:
     """Return the low bits, or as many as make whole bytes: only those are coded.
 
-    Numbers have `width` bits.
+    Numbers have `width` bits. Of short ones, neighbours tell more of the bits that would be low.
     """
     whole = -(-low // 8) * 8
-    if whole == low or whole >= width:
+    if whole == low or whole >= width or sample.itemsize < LONG:
         return low
 
     def bits(low: int) -> float:
