@@ -12,11 +12,13 @@ import featcodec.numpy as fc
 from featcodec.coding.parts.base import in_order
 from featcodec.container.reader import Reader
 from featcodec.encoding.bounded.rounded import Rounding
-from featcodec.entropy import prediction, split
+from featcodec.entropy import fit, prediction, split
 from featcodec.entropy.prediction import Prediction, PredictionError, Predictor
+from featcodec.modes.plain.clusters import cluster
 from featcodec.modes.predicted import fit as prediction_fit
 from featcodec.modes.predicted.part import PredictedCoder
 from featcodec.modes.split.part import SplitCoder
+from featcodec.quantise.scalar import PLAIN, quantise
 from featcodec.transform.linear import Centred
 
 SIZES = st.one_of(
@@ -321,3 +323,24 @@ def test_rounded_elements_are_few_and_within_the_bound(
     steps = np.unique(np.rint(values[usual].astype(float) / (2 * bound)))
     sparse = np.spacing(np.abs(values[usual])).astype(float) > bound / 16
     assert len(np.unique(rounded[usual][~sparse])) <= 2 * len(steps) + 2
+
+
+def test_clusters_count_what_symbols_far_from_each_other_take() -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.standard_cauchy((4, 5000)) * 40
+    labels, tables, bits = cluster(rows, 1.0, 2, 1.0, 0.0, PLAIN)
+    symbols = quantise(rows, 1.0, PLAIN)
+    counted = sum(
+        fit.cost(fit.Histogram.of(symbols[labels == label]), tables[label], exactly=True)
+        for label in np.unique(labels)
+    )
+    assert counted <= bits < 1.01 * counted + 1000
+
+
+def test_probabilities_are_split_where_most_are_many_steps_but_small() -> None:
+    logits = np.random.default_rng(6).normal(size=(4, 6, 48, 48)).cumsum(2).cumsum(3) / 8
+    chances = np.exp(logits)
+    chances = np.float32(chances / chances.sum(axis=-1, keepdims=True))
+    data = fc.save({"x": chances}, max_error=1e-3 * float(chances.std()), layout="NCHW")
+    (header,) = Reader(io.BytesIO(data), "x").groups()
+    assert header.lossy is not None and header.lossy.transform == "split"

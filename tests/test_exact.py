@@ -180,6 +180,17 @@ def test_a_frequent_value_has_its_own_bin() -> None:
     assert stored(np.float32([0, 6]))[1] >> choice.model.shift in choice.model.values
 
 
+def test_many_values_that_each_occur_often_have_bins() -> None:
+    rng = np.random.default_rng(7)
+    counts = np.minimum(rng.geometric(1 / 300, 40_000), 2000)
+    sigmoids = np.float32(counts * 2.0**-24)  # whose small values lie on a grid
+    choice = bin_choice.choose_bins(stored(sigmoids), True, [(200, 1), (1, 1)])
+    assert choice is not None
+    _, often = np.unique(counts, return_counts=True)
+    entropy = -float(often @ np.log2(often / len(counts)))
+    assert choice.bits < 1.1 * entropy
+
+
 def test_halves_in_singles_take_what_halves_take() -> None:
     half = smooth((5, 6, 30, 30), np.float16)
     sizes = [

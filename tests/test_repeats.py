@@ -215,6 +215,17 @@ def test_without_repeated_rows_nothing_changes(axes: str) -> None:
     assert packed == without_finding({"x": values}, snr=12, layout=axes)
 
 
+def test_a_few_repeated_rows_do_not_make_a_file_larger() -> None:
+    rng = np.random.default_rng(4)
+    maps = np.maximum(rng.normal(size=(60, 32, 64)), 0)
+    maps += rng.normal(size=(32, 1))  # what a normalisation makes of the zeros of a rectifier
+    dead = maps.copy()
+    sample, channel = np.nonzero(rng.random((60, 32)) < 0.05)
+    dead[sample, channel] = maps.min(axis=(0, 2))[channel, None]
+    sizes = [len(fc.save({"x": x.astype(np.float16)}, lossless=True)) for x in (dead, maps)]
+    assert sizes[0] < sizes[1]
+
+
 def test_what_would_take_more_bytes_is_not_done() -> None:
     few = np.random.default_rng(3).integers(0, 5, (4000, 8)) == 0
     rows = few.astype(np.float32) * 3

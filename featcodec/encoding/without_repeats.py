@@ -12,6 +12,8 @@ from .outcome import Outcome
 # A repeated row costs at least such a part of what others do: where that is more than saying which
 # row it is, coding it need not be tried.
 LEAST_COST = 1 / 8
+# Bit for bit, whole tensors may be coded in other ways: fewer repeated rows are not sure to pay.
+SURELY = 1 / 2
 # So much it may cost that constant rows come back exactly.
 EXACT_COST, EXACT_BYTES = 1 / 50, 64
 
@@ -35,10 +37,12 @@ def without_repeats(
         listed = Builder()
         header.repeats.pack(listed)
         again = rows.values / rows.kept_values - 1
+        unsure = header.lossy is None and rows.kept_values > SURELY * rows.values
         fits = rows.values <= header.row_groups * limits.ROW_GROUP_VALUES
         fits &= rows.count <= header.row_groups * limits.REPEAT_ROWS
         exact = header.repeats.constants and len(listed) < size * EXACT_COST + EXACT_BYTES
-        if fits and (exact or (size - len(listed)) * again * LEAST_COST > len(listed)):
+        clear = exact or (size - len(listed)) * again * LEAST_COST > len(listed)
+        if fits and clear and not unsure:
             return found
     if not fits:
         writer.rewind(mark)

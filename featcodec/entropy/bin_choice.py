@@ -8,16 +8,20 @@ import numpy as np
 
 from .bins import MOST_BINS, MOST_CHANNELS, MOST_CODE, BinModel, Low, level
 from .raster import GRADES, SUMS, Cells, Kinds, Raster
+from .raster_choice import choose_raster
 
 SAMPLE = 1 << 16  # numbers that bins are chosen on
 LEAST = 64  # numbers
-STRETCH = 1 << 16  # consecutive numbers that rasters are compared on
+STRETCH = 1 << 18  # consecutive numbers that kinds are compared on
 FEW = 512  # different numbers at most, for a bin each,
 MORE, TIMES = 2048, 256  # or even more where each occurs so often
 PREFIXES = 192
-# A number has a bin of its own from a share of 1 / FREQUENT on, ABOVE times that of its neighbours.
-FREQUENT, ABOVE = 512, 4
+LONG = 4  # bytes of a number, of which low bits may be more to make whole bytes
+PREFIX_BITS = 24  # of the bin of a prefix, about
+# A number has a bin of its own where that pays and it is ABOVE times as frequent as its neighbours.
+ABOVE = 4
 VALUE_BITS = 200  # of the bin of one value, about
+VALUES = 1024  # of which bins there are at most
 TABLES = (1, 8, 32)
 KINDS, PLACES = 16, 4  # of channels, of places
 ROUNDS = 5  # of clustering
@@ -57,7 +61,7 @@ def choose_bins(
     else:
         fitting = [(w, c) for w, c in rasters if 0 < w * c <= count and c <= MOST_CHANNELS]
         sheets = [Raster(count, *pair) for pair in fitting or [(1, 1)]]
-        raster, like = min(sheets, key=lambda one: _cost(one, grades, of_number)), None
+        raster, like = choose_raster(sheets, grades, of_number), None
     bins_ = (shift, low, prefixes, values, grades)
     below = Low.of(numbers[of_number < len(prefixes)] if low else numbers[:0], shift, low)
     kinds = _kinds(raster, grades, of_number, like.kinds.different if like else None)
@@ -98,6 +102,7 @@ def _bins(numbers: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray, np.nda
     few = max(min(FEW, len(numbers) // 16), min(MORE, len(numbers) // TIMES))
     if len(seen) > few:
         low = _low(seen, min(PREFIXES, len(numbers) // 64))
+        low = _better(sample, low, 8 * numbers.itemsize - shift)
     prefixes, place = _distinct(numbers >> numbers.dtype.type(low))
     if len(prefixes) > MOST_BINS // 2:  # the sample did not show how many there are
         low += _low(prefixes, PREFIXES)
@@ -120,6 +125,23 @@ def _low(ascending: np.ndarray, most: int) -> int:
     return low
 
 
+def _better(sample: np.ndarray, low: int, width: int) -> int:
+    """Return the low bits, or as many as make whole bytes: only those are coded.
+
+    Numbers have `width` bits. Of short ones, neighbours tell more of the bits that would be low.
+    """
+    whole = -(-low // 8) * 8
+    if whole == low or whole >= width or sample.itemsize < LONG:
+        return low
+
+    def bits(low: int) -> float:
+        _, counts = np.unique(sample >> sample.dtype.type(low), return_counts=True)
+        tops = -float(counts @ np.log2(counts / len(sample)))
+        return tops + PREFIX_BITS * len(counts) + Low.of(sample, 0, low).expected
+
+    return min(low, whole, key=bits)
+
+
 def _distinct(tops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the different numbers, ascending, and the place (n,) of each in that list."""
     least = tops.min()
@@ -138,8 +160,9 @@ def _frequent(seen: np.ndarray, counts: np.ndarray, low: int) -> np.ndarray:
         seen >> seen.dtype.type(low), return_index=True, return_inverse=True
     )
     usual = (np.add.reduceat(counts, starts)[place] - counts) / 2.0**low
-    pays = counts * low > VALUE_BITS
-    return seen[pays & (counts * FREQUENT > counts.sum()) & (counts > ABOVE * usual)]
+    worth = np.flatnonzero((counts * low > VALUE_BITS) & (counts > ABOVE * usual))
+    most = worth[np.argsort(-counts[worth], kind="stable")[:VALUES]]
+    return seen[np.sort(most)]
 
 
 def _grades(
@@ -169,26 +192,6 @@ def _counts(cells: Cells, kinds: Kinds, bins_: int) -> np.ndarray:
     for of_pass, bins_of_pass in cells:
         counts += np.bincount(of_pass * np.int32(bins_) + bins_of_pass, minlength=len(counts))
     return counts.reshape(-1, bins_)
-
-
-def _cost(raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> float:
-    """Return the entropy of a number in bits, given its neighbours in a raster."""
-    some = of_number[: max(STRETCH, 8 * raster.width * raster.channels)]
-    part = replace(raster, count=len(some))
-    kinds = _alike(part)
-    cells = _counts(part.cells(grades, kinds, some), kinds, len(grades))
-    few = np.add.reduceat(cells, np.arange(0, len(cells), 4), axis=0)
-    return _entropy(few) / len(some)
-
-
-def _entropy(counts: np.ndarray) -> float:
-    """Return the bits of rows of counts, each row coded with its own frequencies."""
-    sums = counts.sum(1)
-    return float(_xlog2(sums).sum() - _xlog2(counts).sum())
-
-
-def _xlog2(counts: np.ndarray) -> np.ndarray:
-    return counts * np.log2(np.maximum(counts, 1))
 
 
 def _alike(raster: Raster) -> Kinds:
@@ -225,7 +228,7 @@ def _kinds(
 
 def _kinds_cost(kinds: Kinds, raster: Raster, grades: np.ndarray, of_number: np.ndarray) -> float:
     """Return the bits of numbers under such kinds, estimated on a stretch of them."""
-    places = min(4 * STRETCH, raster.count) // raster.channels
+    places = min(STRETCH, raster.count) // raster.channels
     part = replace(raster, count=places * raster.channels)
     kinds_of_part = replace(kinds, places=kinds.places[:places])
     cells = part.cells(grades, kinds_of_part, of_number[: part.count])

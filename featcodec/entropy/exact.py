@@ -14,6 +14,7 @@ from .errors import SymbolError
 
 BINS, PACKED, SWAPPED = 3, 4, 5  # lower values belong to the first plane
 WORTHWHILE = 0.995  # of the bytes of planes: what bins and packed elements must take at most
+SMALL = 1 << 16  # numbers: of fewer, the tables of planes tell
 PACKED_SAMPLE, LOOKS = 1 << 16, 4  # bytes on which packing is estimated, at so many places
 
 
@@ -46,7 +47,8 @@ class ExactEncoder:
         split = planes.split(_rotated(numbers) if self.floating else numbers, numbers.itemsize)
         if self.rasters is None:
             return planes.encode(split)
-        least = WORTHWHILE * planes.expected(split)
+        few = planes.encode(split) if len(numbers) < SMALL else b""
+        least = WORTHWHILE * (len(few) or planes.expected(split))
         chosen = bin_choice.choose_bins(numbers, self.floating, self.rasters, self._like)
         if chosen is not None and chosen.bits / 8 >= least:
             chosen = None
@@ -55,9 +57,10 @@ class ExactEncoder:
         if packed and len(packed) < least:
             return bytes((PACKED,)) + packed
         if chosen is None:
-            return planes.encode(split)
+            return few or planes.encode(split)
         self._like = chosen.model
-        return bytes((BINS,)) + bins.encode(numbers, *chosen[1:])
+        coded = bytes((BINS,)) + bins.encode(numbers, *chosen[1:])
+        return few if 0 < len(few) <= len(coded) else coded
 
 
 def _rotated(numbers: np.ndarray) -> np.ndarray:

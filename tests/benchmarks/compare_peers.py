@@ -50,7 +50,8 @@ def cast(path: Path, dtype: str) -> Features:
     tensors = {}
     for group in Features(dump).groups:
         for i, (name, shape) in enumerate(zip(group.names, group.alignment.shapes)):
-            values = np.asarray(to_float(group.stored(i), group.alignment.dtype)).reshape(shape)
+            stored = np.asarray(group.stored(i))
+            values = np.asarray(to_float(stored, group.alignment.dtype)).reshape(shape)
             tensors[name] = (from_float(values, dtype), dtype)
     return Features(Arrays(tensors, dump.metadata))
 

@@ -253,16 +253,19 @@ def beside(name: str, settings: dict[str, str]) -> Table:
     codecs = list(next(iter(found.values())))
     rows = []
     for setting, label in settings.items():
-        ratios = []
-        for dump in DUMPS:
-            bits = found.get((setting, dump))
-            if bits is None:
-                continue
-            ratios.append(bits["featcodec"] / min(bits[codec] for codec in codecs[1:]))
-            shown = (f"{bits[codec]:.3f}" for codec in codecs)
-            rows.append((label, DUMPS[dump], *shown, f"{ratios[-1]:.2f}"))
+        every: list[float] = []
+        for dumps in (DUMPS, OTHERS):
+            ratios = []
+            for dump, features in dumps.items():
+                bits = found.get((setting, dump))
+                if bits is None:
+                    continue
+                ratios.append(bits["featcodec"] / min(bits[codec] for codec in codecs[1:]))
+                shown = (f"{bits[codec]:.3f}" for codec in codecs)
+                rows.append((label, features, *shown, f"{ratios[-1]:.2f}"))
+            every += ratios
         blank = [""] * len(codecs)
-        rows.append((label, "**geometric mean**", *blank, f"**{mean(ratios):.2f}**"))
+        rows.append((label, "**geometric mean**", *blank, f"**{mean(every):.2f}**"))
     return table(("setting", "features", *codecs, "to the best other"), rows)
 
 

@@ -24,6 +24,7 @@ from .sample_domain import Sample, Way
 MANY_LENGTHS = 4  # of lines
 ROOM = 1 / 32  # of the bound: the least distance of elements that a step may leave room for
 GAP_BITS = 8  # of the place of a value that is kept, about
+NEAR_ZERO = 1 / 4  # of a deviation, in which fewer values of normal ones lie than
 EMPTY_CELLS = 1 / 4  # of the values round to zero, from which on zero may be the best centre
 
 
@@ -82,9 +83,10 @@ def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Ch
 
 
 def _near_zero(samples: Samples, step: float) -> float:
-    """Return the share of values that are zero in steps."""
+    """Return the share of values that are zero in steps, or nearly in deviations."""
     some = samples.some
-    return np.count_nonzero(np.abs(some) <= step / 2 * samples.std) / max(some.size, 1)
+    near = max(step / 2, NEAR_ZERO) * samples.std
+    return np.count_nonzero(np.abs(some) <= near) / max(some.size, 1)
 
 
 def centred(

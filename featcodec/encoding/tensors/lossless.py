@@ -17,6 +17,8 @@ from ...tensors import Tensor
 from .group import Group
 from .repeats import find
 
+FEW = 1 / 64  # of the rows that repeat others: so few pay where both ways are written
+
 
 @dataclass(frozen=True)
 class LosslessGroup:
@@ -59,7 +61,7 @@ class LosslessGroup:
     @cached_property
     def without_repeats(self) -> "LosslessGroup | None":
         """The group without repeated rows, if there are such."""
-        rows = find(self.dtype, self.layouts, self.shapes, self._shaped, self.rounded)
+        rows = find(self.dtype, self.layouts, self.shapes, self._shaped, self.rounded, FEW)
         if rows is None:
             return None
         kept: Counter[tuple[int, ...]] = Counter()
@@ -118,7 +120,14 @@ def likely_layouts(ranks: set[int]) -> list[Layout]:
 
 
 def _rasters(shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
-    """Return (width, channels): maps of rows and columns, tokens, rows and columns of tokens."""
+    """Return (width, channels): rows and columns, tokens, and tokens in rows of an axis more.
+
+    A line has only neighbours along the last axis.
+    """
     shape = max(shapes, key=math.prod)
-    *_, rows, columns = (1, 1, *shape)
-    return [(columns, 1), (1, columns), *([(rows, columns)] if len(shape) > 2 else [])]
+    *_, columns = (1, *shape)
+    found = [(columns, 1)]
+    for axis in range(1, len(shape)):
+        inner = math.prod(shape[axis:])
+        found += [(1, inner), *([(shape[axis - 1], inner)] if axis > 1 else [])]
+    return list(dict.fromkeys([*found, (1, 1)]))

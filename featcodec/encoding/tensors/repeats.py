@@ -36,8 +36,11 @@ def find(
     shapes: Shapes,
     tensor: Tensors,
     rounded: Rounded | None = None,
+    worthwhile: float = WORTHWHILE,
 ) -> Rows | None:
     """Return the rows of tensors without the repeated and constant ones; None when there are few.
+
+    A part `worthwhile` of the rows must repeat others.
 
     Of those that the layouts make, the rows that leave the least. What is left of a map without
     some of its rows is hardly a map: there, whole samples are rows where that leaves nearly as
@@ -53,7 +56,7 @@ def find(
             if not 2 <= units.slabs <= MOST_ROWS:
                 continue
             rows = Rows(layout, shapes, whole, Runs((), (), ()))
-            found = _Finder(rows, unsigned(dtype), tensor, rounded).find()
+            found = _Finder(rows, unsigned(dtype), tensor, rounded, worthwhile).find()
             if found is not None and found.kept_values < least * (NEARLY if whole else 1):
                 best, least = found, found.kept_values
     return best
@@ -82,6 +85,7 @@ class _Finder:
     kind: np.dtype
     tensor: Tensors
     rounded: Rounded | None = None
+    worthwhile: float = WORTHWHILE
 
     def find(self) -> Rows | None:
         rows = self.rows
@@ -91,11 +95,11 @@ class _Finder:
         hashes, plain = self._hashes(SHOWN)
         # Constant rows do; what is constant once it is rounded need not be so.
         counting = (rows.whole or rows.layout.grid_axes < 2) and self.rounded is None
-        if longest > SHOWN and (_repeated(hashes) >= WORTHWHILE or (counting and plain.any())):
+        if longest > SHOWN and (_repeated(hashes) >= self.worthwhile or (counting and plain.any())):
             hashes, plain = self._hashes(longest)
         if plain.all():
             plain[:] = counting = False
-        if _repeated(hashes[~plain]) * np.mean(~plain) < WORTHWHILE:
+        if _repeated(hashes[~plain]) * np.mean(~plain) < self.worthwhile:
             if not (counting and plain.any()):
                 return None
             hashes = np.where(plain, hashes, np.arange(len(hashes), dtype=np.uint64))

@@ -15,7 +15,7 @@ from ...entropy.tables import EMPTY, Table, bits
 from ...quantise.scalar import Thresholds, quantise, thresholds
 
 ROUNDS = 3
-COARSE_BITS = 9  # of magnitudes, in comparisons of channels
+NARROW_BITS = 9  # of magnitudes that are compared by histograms
 START = Thresholds(0.55, -0.5)
 
 
@@ -45,8 +45,8 @@ def cluster(
         for label in range(count):
             mine = labels == label
             symbols[mine] = quantise(rows[mine], step, limits[label])
-        coarse = max(int(np.abs(symbols).max(initial=0)).bit_length() - COARSE_BITS, 0)
-        histograms = _histograms((symbols + (1 << coarse >> 1)) >> coarse)
+        narrow = int(np.abs(symbols).max(initial=0)).bit_length() <= NARROW_BITS
+        histograms = _histograms(symbols) if narrow else None
         for label in range(count):
             mine = labels == label
             table = fit.fit_mixture(fit.Histogram.of(symbols[mine])) if mine.any() else EMPTY
@@ -58,8 +58,7 @@ def cluster(
         # Without low bits small symbols look like zeros, which alone need no table.
         silent = np.where(symbols.any(axis=1), np.inf, 0.0)
         costs = np.stack(
-            [_costs(histograms, coarse, table) if table.magnitude else silent for table in tables],
-            axis=1,
+            [_costs(symbols, histograms, t) if t.magnitude else silent for t in tables], axis=1
         )
         labels = costs.argmin(axis=1)
         total = float(costs.min(axis=1).sum()) / fraction
@@ -76,14 +75,25 @@ def _histograms(symbols: np.ndarray) -> np.ndarray:
     return counts.reshape(len(symbols), width)
 
 
-def _costs(histograms: np.ndarray, coarse: int, table: Table) -> np.ndarray:
-    """Return the bits of the symbols of each channel, less `coarse` low bits, under a table."""
+def _costs(symbols: np.ndarray, histograms: np.ndarray | None, table: Table) -> np.ndarray:
+    """Return the bits of the symbols of each channel under a table.
+
+    Without histograms, symbols are far apart, and are looked up one by one.
+    """
+    if histograms is None:
+        return _rates(symbols, table).sum(axis=1)
     reach = histograms.shape[1] // 2
-    values = np.arange(-reach, reach + 1) << coarse
-    shifted = (values + (1 << table.shift >> 1)) >> table.shift
-    inside = np.clip(shifted, -table.magnitude, table.magnitude)
-    rates = bits(table)[inside + table.magnitude] + 12 * (np.abs(shifted) >= table.magnitude)
-    return np.asarray(histograms @ rates)
+    return np.asarray(histograms @ _rates(np.arange(-reach, reach + 1), table))
+
+
+def _rates(symbols: np.ndarray, table: Table) -> np.ndarray:
+    """Return the bits of each symbol under a table."""
+    shifted = (symbols + (1 << table.shift >> 1)) >> table.shift
+    rates = bits(table)[np.clip(shifted, -table.magnitude, table.magnitude) + table.magnitude]
+    excess = np.abs(shifted) - table.magnitude
+    escaped = excess >= 0
+    rates[escaped] += 8 * fit.varint_bytes(excess[escaped])
+    return rates
 
 
 def _label_bits(labels: Sequence[int] | np.ndarray) -> float:
