@@ -56,6 +56,9 @@ class SliceControl:
 
     def _forget(self) -> None:
         self.exponents = np.broadcast_to(self.start, self.slices.counts).astype(np.int64)
+        self._unlearn()
+
+    def _unlearn(self) -> None:
         self.response = np.full(self.slices.counts, RESPONSE)
         self.tried: tuple[np.ndarray, np.ndarray] | None = None  # logarithms of steps, and SNRs
 
@@ -93,9 +96,14 @@ class SliceControl:
         if refit and anew:
             self._forget()
             snrs, noise = self.first
-        else:
-            self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs)
+        elif self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs):
+            # A KLT across layers keeps giving a layer too little that weighed too little in it.
+            refit = anew = True
+            self._unlearn()
+        before = self.exponents
         growth = self._change(snrs, noise)
+        if not refit and np.array_equal(before, self.exponents):
+            return None
         # With the first gains there is nothing yet to compare a model with.
         return Finer(self.gains, growth, refit, math.inf if anew else bits)
 
@@ -120,15 +128,21 @@ class SliceControl:
         finer = noise * 10 ** (self.response * (self.exponents - before) / PER_OCTAVE / 10)
         return 2 ** float(10 * math.log10(noise.sum() / finer.sum()) / RESPONSE)
 
-    def _learn(self, steps: np.ndarray, snrs: np.ndarray) -> None:
-        """Take in the SNRs at the logarithms of the steps of slices."""
+    def _learn(self, steps: np.ndarray, snrs: np.ndarray) -> bool:
+        """Take in the SNRs at the logarithms of the steps of slices.
+
+        Return whether one that has too little got a finer step, to hardly any effect.
+        """
+        idle = False
         if self.tried is not None:
             ways = self.tried[0] - steps
             with np.errstate(divide="ignore", invalid="ignore"):
                 found = (snrs - self.tried[1]) / ways
             told = (np.abs(ways) > 1 / PER_OCTAVE) & np.isfinite(found)
             self.response[told] = np.clip(found[told], LEAST_RESPONSE, MOST_RESPONSE)
+            idle = bool((told & (ways > 0) & (snrs < self.least) & (found < LEAST_RESPONSE)).any())
         self.tried = steps, snrs
+        return idle
 
 
 def _grown(noise: np.ndarray, most: np.ndarray) -> float:
