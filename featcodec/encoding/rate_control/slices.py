@@ -60,7 +60,9 @@ class SliceControl:
 
     def _unlearn(self) -> None:
         self.response = np.full(self.slices.counts, RESPONSE)
-        self.tried: tuple[np.ndarray, np.ndarray] | None = None  # logarithms of steps, and SNRs
+        # Logarithms of steps, and SNRs: of the last time, and of the first by the model of now.
+        self.tried: tuple[np.ndarray, np.ndarray] | None = None
+        self.fitted: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def fine(self) -> bool:
@@ -96,10 +98,14 @@ class SliceControl:
         if refit and anew:
             self._forget()
             snrs, noise = self.first
-        elif self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs):
-            # A KLT across layers keeps giving a layer too little that weighed too little in it.
-            refit = anew = True
-            self._unlearn()
+        else:
+            steps = math.log2(step) + self.exponents / PER_OCTAVE
+            scarce = bits < tuning.COARSE * float(found.slices[0].sum())
+            if not scarce and self._idle(steps, snrs):
+                refit = anew = True
+                self._unlearn()
+            else:
+                self._learn(steps, snrs)
         before = self.exponents
         growth = self._change(snrs, noise)
         if not refit and np.array_equal(before, self.exponents):
@@ -128,21 +134,35 @@ class SliceControl:
         finer = noise * 10 ** (self.response * (self.exponents - before) / PER_OCTAVE / 10)
         return 2 ** float(10 * math.log10(noise.sum() / finer.sum()) / RESPONSE)
 
-    def _learn(self, steps: np.ndarray, snrs: np.ndarray) -> bool:
-        """Take in the SNRs at the logarithms of the steps of slices.
-
-        Return whether one that has too little got a finer step, to hardly any effect.
-        """
-        idle = False
-        if self.tried is not None:
-            ways = self.tried[0] - steps
-            with np.errstate(divide="ignore", invalid="ignore"):
-                found = (snrs - self.tried[1]) / ways
+    def _learn(self, steps: np.ndarray, snrs: np.ndarray) -> None:
+        """Take in the SNRs at the logarithms of the steps of slices."""
+        if self.tried is None:
+            self.fitted = steps, snrs
+        else:
+            ways, found = _responses(self.tried, steps, snrs)
             told = (np.abs(ways) > 1 / PER_OCTAVE) & np.isfinite(found)
             self.response[told] = np.clip(found[told], LEAST_RESPONSE, MOST_RESPONSE)
-            idle = bool((told & (ways > 0) & (snrs < self.least) & (found < LEAST_RESPONSE)).any())
         self.tried = steps, snrs
-        return idle
+
+    def _idle(self, steps: np.ndarray, snrs: np.ndarray) -> bool:
+        """Return whether some slice that has too little gets no more by a finer step.
+
+        So it is since the model was fitted: a KLT across layers keeps giving one too little that
+        weighed too little in it.
+        """
+        if self.fitted is None:
+            return False
+        ways, found = _responses(self.fitted, steps, snrs)
+        return bool(((ways > 1 / PER_OCTAVE) & (snrs < self.least) & (found < LEAST_RESPONSE)).any())
+
+
+def _responses(
+    before: tuple[np.ndarray, np.ndarray], steps: np.ndarray, snrs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how many octaves steps are finer than before, and the dB that each octave gave."""
+    ways = before[0] - steps
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return ways, (snrs - before[1]) / ways
 
 
 def _grown(noise: np.ndarray, most: np.ndarray) -> float:
