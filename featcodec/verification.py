@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .align.numbers import STORED, to_float, unsigned
+from .align.numbers import STORED, one_zero, to_float, unsigned
 from .align.repeats import Rows
 from .coding.pieces import Blocks, Piece
 from .coding.profile import profiles_of
@@ -20,7 +20,7 @@ from .container.reader import Reader
 from .container.source import Source as Bytes
 from .decoding.decoder import Decoder
 from .decoding.members import Members
-from .elements import count
+from .elements import FLOATS, count
 from .errors import InvalidStream, ProfileMissing, VerificationFailed
 from .promised import RowSnr, TaskSnr
 from .request import Quality
@@ -141,7 +141,7 @@ class _Comparison:
             ours, theirs = (elements.reshape(-1).view(kind) for elements in pair)
             self.elements += theirs.size
             if self.header.exact:
-                if not np.array_equal(ours, theirs):
+                if not np.array_equal(*self._but_signs(ours, theirs)):
                     self._fail("other bits than the dump, where they are to be the same")
                 continue
             for start in range(0, theirs.size, CHUNK):
@@ -151,8 +151,14 @@ class _Comparison:
         kind = unsigned(self.header.dtype)
         for ours, theirs in rows.constant_pairs(self._tensor, kind):
             self.elements += theirs.size
-            if not np.array_equal(ours.view(kind), theirs):
+            if not np.array_equal(*self._but_signs(ours.view(kind), theirs)):
                 self._fail("other values than the dump in rows that are constant")
+
+    def _but_signs(self, *pair: np.ndarray) -> list[np.ndarray]:
+        """Return elements to compare; in padding, zeros of both signs are one."""
+        of_parts = all(tensor.where for tensor in self.tensors)
+        padding = not self.quality.lossless and (not self.header.exact or of_parts)
+        return [one_zero(each) if padding and self.header.dtype in FLOATS else each for each in pair]
 
     def _tensor(self, i: int) -> np.ndarray:
         tensor = self.tensors[i]

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ..errors import Damage
 
@@ -87,6 +87,10 @@ class Layout:
 
     def order(self) -> tuple[int, ...]:
         """Return the axes in the order of the token grid: samples, grid, channels."""
+        return self._order
+
+    @cached_property
+    def _order(self) -> tuple[int, ...]:
         rank = {INDEPENDENT: 0, SAMPLE: 0}
         rank |= {**dict.fromkeys(GRID, 1), **dict.fromkeys(CHANNEL, 2)}
         return tuple(sorted(range(len(self.axes)), key=lambda axis: rank[self.axes[axis]]))
@@ -111,7 +115,7 @@ class Layout:
     def grid_axes(self) -> int:
         return sum(axis in GRID for axis in self.axes)
 
-    @property
+    @cached_property
     def channel_axes(self) -> int:
         return sum(axis in CHANNEL for axis in self.axes)
 

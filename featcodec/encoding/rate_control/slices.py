@@ -53,6 +53,7 @@ class SliceControl:
     def __post_init__(self) -> None:
         self._forget()
         self.first: tuple[np.ndarray, np.ndarray] | None = None  # SNRs and errors without gains
+        self.scarce = False  # bits were, then: what SNRs do says little of a model
 
     def _forget(self) -> None:
         self.exponents = np.broadcast_to(self.start, self.slices.counts).astype(np.int64)
@@ -88,7 +89,9 @@ class SliceControl:
         if self.rounds == ROUNDS or (fine and not wasteful):
             return None
         self.rounds += 1
-        self.first = self.first or (snrs, noise)
+        if self.first is None:
+            self.first = snrs, noise
+            self.scarce = bits < tuning.COARSE * float(found.slices[0].sum())
         # Channels of unlike gains want another basis, and faint slices a table for all they have:
         # where most latents are zero, a finer step alone makes hardly any of them more.
         faint = bits < tuning.SCARCE * float(found.slices[0].sum())
@@ -100,8 +103,7 @@ class SliceControl:
             snrs, noise = self.first
         else:
             steps = math.log2(step) + self.exponents / PER_OCTAVE
-            scarce = bits < tuning.COARSE * float(found.slices[0].sum())
-            if not scarce and self._idle(steps, snrs):
+            if not self.scarce and self._idle(steps, snrs):
                 refit = anew = True
                 self._unlearn()
             else:
