@@ -155,7 +155,9 @@ class SliceControl:
         if self.fitted is None:
             return False
         ways, found = _responses(self.fitted, steps, snrs)
-        return bool(((ways > 1 / PER_OCTAVE) & (snrs < self.least) & (found < LEAST_RESPONSE)).any())
+        return bool(
+            ((ways > 1 / PER_OCTAVE) & (snrs < self.least) & (found < LEAST_RESPONSE)).any()
+        )
 
 
 def _responses(

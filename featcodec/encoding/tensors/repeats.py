@@ -167,8 +167,8 @@ class _Finder:
                 view = rows.view(self.tensor(number))
                 values = gather(view, rows.places(number, rows.kept[kept]))
                 for ours, theirs in rows.pairs(values, kept, self.tensor, lambda view: view):
-                    pair = (self._compared(self._numbers(some)) for some in (ours, theirs))
-                    if not np.array_equal(*pair):
+                    mine, other = map(self._numbers, (ours, theirs))
+                    if not np.array_equal(self._compared(mine), self._compared(other)):
                         return False
         return all(
             np.array_equal(self._compared(ours.view(self.kind)), theirs)
