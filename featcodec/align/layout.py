@@ -87,10 +87,6 @@ class Layout:
 
     def order(self) -> tuple[int, ...]:
         """Return the axes in the order of the token grid: samples, grid, channels."""
-        return self._order
-
-    @cached_property
-    def _order(self) -> tuple[int, ...]:
         rank = {INDEPENDENT: 0, SAMPLE: 0}
         rank |= {**dict.fromkeys(GRID, 1), **dict.fromkeys(CHANNEL, 2)}
         return tuple(sorted(range(len(self.axes)), key=lambda axis: rank[self.axes[axis]]))

@@ -152,7 +152,7 @@ class SliceControl:
         So it is since the model was fitted: a KLT across layers keeps giving one too little that
         weighed too little in it.
         """
-        if self.fitted is None:
+        if self.fitted is None or self.slices.counts[1] < 2:
             return False
         ways, found = _responses(self.fitted, steps, snrs)
         return bool(
