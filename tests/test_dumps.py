@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ class Counting(Memory):
     [
         ((64, 32, 64), (0, 1, 2), (slice(3, 5),), 1.0),  # rows of the leading axis
         ((64, 32, 4096), (1, 0, 2), (slice(3, 4),), 1.0),  # far apart: each by itself
+        ((2048, 8, 4096), (1, 0, 2), (slice(3, 5),), 1.0),  # many of them
+        ((4, 600, 6000), (1, 0, 2), (slice(3, 60), slice(None), slice(5, 9)), 1.0),
         ((512, 64, 4), (1, 0, 2), (slice(3, 4),), 64.0),  # close by: what is between is read, too
     ],
 )
@@ -139,16 +141,16 @@ def test_a_dump_that_changes_while_it_is_encoded_is_refused(
     values = np.random.default_rng(0).normal(size=(40, 8, 8, 8)).astype(np.float32)
     save_file({"x": values, "y": np.arange(500)}, path)
     os.utime(path, (1, 1))
-    read_into, done = File.read_into, 0
+    read_pieces, done = File.read_pieces, 0
 
-    def reading(self: File, offset: int, room: memoryview) -> int:
+    def reading(self: File, offsets: Sequence[int], rows: np.ndarray) -> None:
         nonlocal done
-        done += len(room)
+        done += rows.nbytes
         if done > share * values.nbytes and path.stat().st_mtime == 1:
             change(path)
-        return read_into(self, offset, room)
+        read_pieces(self, offsets, rows)
 
-    monkeypatch.setattr(File, "read_into", reading)
+    monkeypatch.setattr(File, "read_pieces", reading)
     with (
         internals.row_groups(1 << 12),
         pytest.raises(InvalidInput, match=r"x\.safetensors has changed while it was read"),

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
+import numpy as np
+
 from ..errors import InvalidInput
 
 AT_ONCE = 1 << 30  # bytes that every system reads in one call
@@ -34,6 +36,15 @@ class Source:
         data = self.read(offset, len(room))
         room[: len(data)] = data
         return len(data)
+
+    def read_pieces(self, offsets: Sequence[int], rows: np.ndarray) -> None:
+        """Fill rows of bytes, each from a position of its own.
+
+        Raises InvalidInput where the bytes end before.
+        """
+        for offset, row in zip(offsets, rows, strict=True):
+            if self.read_into(offset, row.data) < len(row):
+                raise InvalidInput(f"{self.name} ends before byte {offset + len(row)}")
 
     def expect(self, spans: Sequence[tuple[int, int]]) -> None:
         """Be told what is read next, from where to where, in order: neighbours may come at once."""
@@ -136,6 +147,17 @@ class File(Source):
             done += count
         self.check()
         return done
+
+    def read_pieces(self, offsets: Sequence[int], rows: np.ndarray) -> None:
+        """Fill rows as others do, without a look at the file between them."""
+        if not hasattr(os, "preadv") or rows.shape[1] > AT_ONCE:
+            return super().read_pieces(offsets, rows)
+        descriptor = self._descriptor()
+        with self._named():
+            for offset, row in zip(offsets, rows, strict=True):
+                if os.preadv(descriptor, [row], offset) < len(row):
+                    super().read_pieces([offset], row[None])
+        self.check()
 
     def check(self) -> None:
         if self._identify() != self.identity:
