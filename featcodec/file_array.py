@@ -141,8 +141,8 @@ def _at_once(source: Source, view: np.ndarray, outer: list[int], span: int) -> n
         strides[axis] = len(starts) * span
         steps = np.arange(view.shape[axis]) * view.strides[axis]
         starts = (steps[:, None] + starts).reshape(-1)
-    room = np.empty((len(starts), span), np.uint8)
-    source.read_pieces(starts.tolist(), room)
+    room = np.empty(len(starts) * span, np.uint8)
+    source.read_pieces(starts.tolist(), room.data)
     return np.ndarray(view.shape, view.dtype, room, 0, strides)
 
 

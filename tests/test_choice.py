@@ -93,7 +93,7 @@ def test_zeros_stay_cheap_beside_channels_that_saturate() -> None:
     assert 8 * half < 3 * values.size
 
 
-def probabilities(seed: int = 2, rows: int = 900, classes: int = 60) -> np.ndarray:
+def probabilities(seed: int = 2, rows: int = 500, classes: int = 60) -> np.ndarray:
     rng = np.random.default_rng(seed)
     logits = rng.gumbel(size=(rows, classes)) * 1.5
     logits[np.arange(rows), rng.integers(0, 12, rows)] += 9
@@ -281,20 +281,21 @@ def test_a_tensor_of_maps_for_each_sample_is_read_as_all_in_one_are() -> None:
     assert found < 1.05 * stated
 
 
-@pytest.mark.parametrize("layout", [None, "NLD"])
 @pytest.mark.parametrize("length", [63, 64, 100, 130])
-def test_text_as_long_as_a_grid_is_a_sequence(length: int, layout: str | None) -> None:
+def test_text_as_long_as_a_grid_is_a_sequence(length: int) -> None:
     """Padding comes back exactly then, and no file is larger than that of `NLD:0`."""
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(48, length, 64))
+    values = rng.normal(size=(24, length, 64))
     for i in range(1, length):
         values[:, i] = 0.5 * values[:, i - 1] + 0.87 * values[:, i]
     tokens = np.float32(values @ rng.normal(size=(64, 64)))
     for row in tokens:
         row[rng.integers(length // 4, length) :] = 0
-    data = fc.save({"x": tokens}, snr=10, layout=layout)
-    assert not fc.load(data)["x"][tokens == 0].any()
-    assert len(data) <= len(fc.save({"x": tokens}, snr=10, layout="NLD:0"))
+    stated = len(fc.save({"x": tokens}, snr=10, layout="NLD:0"))
+    for layout in (None, "NLD"):
+        data = fc.save({"x": tokens}, snr=10, layout=layout)
+        assert not fc.load(data)["x"][tokens == 0].any()
+        assert len(data) <= stated
 
 
 def test_channels_whose_scales_fall_little_by_little_are_of_one_layer() -> None:
@@ -309,7 +310,7 @@ def test_keys_and_values_that_differ_in_correlations_alone_are_coded_apart() -> 
     mixing = [np.linalg.qr(rng.normal(size=(64, 64)))[0] * np.geomspace(1, 0.03, 64) for _ in "kv"]
     turned = [each @ np.linalg.qr(rng.normal(size=(64, 64)))[0] for each in mixing]
     cache = {
-        f"layers.{layer}.{name}": np.float32(rng.normal(size=(1, 600, 64)) @ turned[i])
+        f"layers.{layer}.{name}": np.float32(rng.normal(size=(1, 400, 64)) @ turned[i])
         for layer in range(3)
         for i, name in enumerate("kv")
     }
@@ -319,7 +320,7 @@ def test_keys_and_values_that_differ_in_correlations_alone_are_coded_apart() -> 
 
 
 def test_a_tensor_of_another_width_leaves_others_their_channels() -> None:
-    many = {f"t{i}": mixed(400, 64, 8, seed=i) for i in range(4)}
+    many = {f"t{i}": mixed(300, 64, 8, seed=i) for i in range(4)}
     alone, _ = encoded(many, snr=10)
     narrow = mixed(17, 16, 4)
     data, _ = encoded(many | {"t4": narrow}, snr=10)

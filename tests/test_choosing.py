@@ -13,9 +13,11 @@ from featcodec.container.reader import Reader
 from featcodec.container.sections import FEATURES
 from featcodec.container.writer import Writer
 from featcodec.encoding.choosing import Chooser
+from featcodec.encoding.familiar import Familiar
 from featcodec.encoding.fit import fitting
 from featcodec.encoding.group_writer import GroupWriter
 from featcodec.encoding.reached import Signals
+from featcodec.encoding.search.race import Race
 from featcodec.encoding.tensors.group import Group
 from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.encoding.tensors.samples import Samples
@@ -80,3 +82,17 @@ def test_a_higher_snr_is_chosen_for_only_where_it_may_take_no_more(seed: int) ->
     higher = chooser.higher(9.0, 2 * bits)
     assert higher is not None
     assert higher.estimate.bits <= 2 * bits  # and maybe fewer than at the lower SNR
+
+
+def test_what_was_written_to_judge_its_layout_is_tried_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layers = np.random.default_rng(0).standard_normal((6, 100, 48)).cumsum(axis=0).astype("f4")
+    tried, enter = [], Race.enter
+    with monkeypatch.context() as patch:
+        patch.setattr(Race, "enter", lambda race: tried.append(race.samples.group) or enter(race))
+        data = fc.save({"x": layers}, snr=10.0)
+    seen = [(group.layout, len(group.names), group.gains is None) for group in tried]
+    assert len(seen) > 1 and len(set(seen)) == len(seen)  # several layouts, each of them once
+    monkeypatch.setattr(Familiar, "keep", lambda *_: None)
+    assert fc.save({"x": layers}, snr=10.0) == data

@@ -143,12 +143,12 @@ def test_a_dump_that_changes_while_it_is_encoded_is_refused(
     os.utime(path, (1, 1))
     read_pieces, done = File.read_pieces, 0
 
-    def reading(self: File, offsets: Sequence[int], rows: np.ndarray) -> None:
+    def reading(self: File, offsets: Sequence[int], room: memoryview) -> None:
         nonlocal done
-        done += rows.nbytes
+        done += len(room)
         if done > share * values.nbytes and path.stat().st_mtime == 1:
             change(path)
-        read_pieces(self, offsets, rows)
+        read_pieces(self, offsets, room)
 
     monkeypatch.setattr(File, "read_pieces", reading)
     with (

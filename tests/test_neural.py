@@ -260,6 +260,20 @@ def test_any_snr_is_reached(
     np.testing.assert_array_equal(back["labels"], tensors["labels"])
 
 
+@pytest.mark.parametrize("name", ["cnn", "vit"])
+def test_what_a_network_never_saw_is_left_to_the_rest_at_low_snr_too(
+    caufc: Profile, digits: Path, tmp_path: Path, name: str
+) -> None:
+    pytest.importorskip("torch")
+    sizes = {}
+    for transform in ("neural", "linear"):
+        path = tmp_path / transform
+        options = Options(transform)
+        encode_file(digits / f"{name}_eval.safetensors", path, Quality(snr=3), options=options)
+        sizes[transform] = path.stat().st_size
+    assert sizes["neural"] < 5 * sizes["linear"]  # 5.7 and 19 times by the network alone
+
+
 def test_no_padding_is_coded(small: Profile) -> None:
     """Sizes are no multiples of the stride, and cost what their values cost."""
     pytest.importorskip("torch")

@@ -14,7 +14,7 @@ from featcodec.encoding.dump import encode
 from featcodec.numpy import Arrays
 from featcodec.request import Quality
 
-TOKENS, CHANNELS = 300, 96
+TOKENS, CHANNELS = 150, 96
 RNG = np.random.default_rng(11)
 FEATURES = {
     "tokens": RNG.normal(size=(1, TOKENS, CHANNELS)),

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
-import numpy as np
-
 from ..errors import InvalidInput
 
 AT_ONCE = 1 << 30  # bytes that every system reads in one call
@@ -37,14 +35,15 @@ class Source:
         room[: len(data)] = data
         return len(data)
 
-    def read_pieces(self, offsets: Sequence[int], rows: np.ndarray) -> None:
-        """Fill rows of bytes, each from a position of its own.
+    def read_pieces(self, offsets: Sequence[int], room: memoryview) -> None:
+        """Fill `room` with pieces of one length, each from a position of its own.
 
         Raises InvalidInput where the bytes end before.
         """
-        for offset, row in zip(offsets, rows, strict=True):
-            if self.read_into(offset, row.data) < len(row):
-                raise InvalidInput(f"{self.name} ends before byte {offset + len(row)}")
+        length = len(room) // len(offsets)
+        for i, offset in enumerate(offsets):
+            if self.read_into(offset, room[i * length : (i + 1) * length]) < length:
+                raise InvalidInput(f"{self.name} ends before byte {offset + length}")
 
     def expect(self, spans: Sequence[tuple[int, int]]) -> None:
         """Be told what is read next, from where to where, in order: neighbours may come at once."""
@@ -148,15 +147,17 @@ class File(Source):
         self.check()
         return done
 
-    def read_pieces(self, offsets: Sequence[int], rows: np.ndarray) -> None:
-        """Fill rows as others do, without a look at the file between them."""
-        if not hasattr(os, "preadv") or rows.shape[1] > AT_ONCE:
-            return super().read_pieces(offsets, rows)
+    def read_pieces(self, offsets: Sequence[int], room: memoryview) -> None:
+        """Fill `room` as others do, without a look at the file between pieces."""
+        length = len(room) // len(offsets)
+        if not hasattr(os, "preadv") or length > AT_ONCE:
+            return super().read_pieces(offsets, room)
         descriptor = self._descriptor()
         with self._named():
-            for offset, row in zip(offsets, rows, strict=True):
-                if os.preadv(descriptor, [row], offset) < len(row):
-                    super().read_pieces([offset], row[None])
+            for i, offset in enumerate(offsets):
+                piece = room[i * length : (i + 1) * length]
+                if os.preadv(descriptor, [piece], offset) < length:
+                    super().read_pieces([offset], piece)
         self.check()
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Groups like those that a profile was trained on."""
+"""Groups that are known before they are coded: to a profile, or because they were judged so."""
 
 from dataclasses import dataclass, field, replace
 
@@ -14,12 +14,16 @@ from .tensors.sums import sane
 
 @dataclass
 class Familiar:
-    """What a profile was trained on the like of: it is read as it was then, and not judged."""
+    """What a profile was trained on the like of: it is read as it was then, and not judged.
+
+    Without one, what was written to judge a layout: its race need not be run once more.
+    """
 
     profile: Profile | None
     snr: float | None
     options: Options
     _races: dict[tuple, Race] = field(default_factory=dict)
+    _values: int = 0  # of groups whose races are kept
 
     def __call__(self, group: Group) -> bool:
         """Return whether a group is coded with the profile alone, whatever its axes might be.
@@ -41,14 +45,28 @@ class Familiar:
         race = self._races[_key(group)]
         return race if sane(race.samples.stats) else None
 
+    def keep(self, race: Race) -> None:
+        """Keep the race of a group that was judged, for when it is coded so; not of too many."""
+        self._values += race.samples.group.values
+        if self.profile is None and self._values <= tuning.KEPT_VALUES:
+            self._races[_key(race.samples.group)] = race.again_from_start()
+
     def race(self, group: Group) -> Race | None:
         """Return the race of a group as far as it has come, once; None where there is none."""
         race = self._races.pop(_key(group), None)
         if race is None:
             return None
         seen = race.samples.group
-        same = replace(seen, wide=group.wide, reading=group.reading, tensor=group.tensor) == group
-        return race if same else None
+        same = replace(seen, wide=group.wide, reading=group.reading, tensor=group.tensor)
+        if self.profile is None:  # what only entries, and the writing of a whole file, go by
+            same = replace(
+                same,
+                told=group.told,
+                quality=group.quality,
+                layered=group.layered,
+                parts=group.parts,
+            )
+        return race if same == group else None
 
 
 def _key(group: Group) -> tuple:

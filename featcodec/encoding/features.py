@@ -34,6 +34,7 @@ from .outcome import Outcome, size_of
 from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals
 from .rungs import rungs
+from .search.race import Race
 from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
@@ -61,6 +62,7 @@ class FeatureEncoder:
     # What was measured of headers whose slices count.
     measured: list[tuple[GroupHeader, Measured]] = field(default_factory=list)
     with_profile: dict[str, float | None] = field(default_factory=dict)  # by first names of groups
+    keep: Callable[[Race], None] | None = None  # takes the races that choose how groups are written
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays.
@@ -119,6 +121,8 @@ class FeatureEncoder:
         chooser = Chooser(samples, self.profile, self.options, race)
         choice = chooser.choice(snr)
         self.with_profile[group.names[0]] = chooser.with_profile
+        if self.keep and chooser.first:
+            self.keep(chooser.first)
         if choice is None:
             return self._exact(group)
         across = None if self.options.pool else across_layers(chooser, choice, snr)

@@ -6,10 +6,10 @@ from ..coding.profile import Profile
 from ..request import Options, Quality
 from ..tensors import Source
 from .exact_groups import ExactGroup, exact_groups
+from .familiar import Familiar
 from .judge import judge_at, judges_at
 from .tensors.group import Group
 from .tensors.grouping import group_tensors
-from .tensors.known import Known
 from .tensors.stacks import with_stacks
 from .tensors.trimmed import Trimmed
 
@@ -20,13 +20,13 @@ def grouped(
     options: Options,
     growing: bool,
     profile: Profile | None,
-    known: Known | None = None,
+    known: Familiar | None = None,
 ) -> Sequence[Group | ExactGroup]:
     """Return the groups of a dump for a quality, and for a file that may be `growing`.
 
     What is `known` to a profile in the layout of an entry is not judged.
     """
-    judge = judges_at(quality, profile, options)
+    judge = judges_at(quality, profile, options, known)
     if quality.lossless:
         return exact_groups(source, options, judge)
     # On so little as a sample of one tensor, a profile looks better than it is.

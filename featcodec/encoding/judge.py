@@ -8,6 +8,7 @@ from ..coding.profile import Profile
 from ..container.sections import FEATURES
 from ..container.writer import Writer
 from ..request import Options, Quality
+from .familiar import Familiar
 from .features import FeatureEncoder
 from .outcome import size_of
 from .rough.latents import layered_bits, profile_bits, transform_bits
@@ -50,8 +51,13 @@ def judge_at(snr: float | None, profile: Profile | None, options: Options) -> Ju
     return bits
 
 
-def judges_at(quality: Quality, profile: Profile | None, options: Options) -> Judges | None:
-    """Return the judge for a quality and, at an SNR where time may be taken, one that writes."""
+def judges_at(
+    quality: Quality, profile: Profile | None, options: Options, known: Familiar | None = None
+) -> Judges | None:
+    """Return the judge for a quality and, at an SNR where time may be taken, one that writes.
+
+    What was written is `known` then.
+    """
     about = judge_at(quality.decibels, profile, options)
     if about is None or quality.snr is None or not options.search.thorough:
         return about and Judges(about)
@@ -59,7 +65,8 @@ def judges_at(quality: Quality, profile: Profile | None, options: Options) -> Ju
     def bits(group: Group) -> float:
         writer = Writer(io.BytesIO(), FEATURES)
         start = writer.position
-        encoder = FeatureEncoder(writer, profile, options, further=False)
+        keep = known.keep if known else None
+        encoder = FeatureEncoder(writer, profile, options, further=False, keep=keep)
         return 8.0 * size_of(writer, start, encoder.write(group, quality))
 
     return Judges(about, bits)

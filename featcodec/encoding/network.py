@@ -35,8 +35,10 @@ def as_tokens(group: Group) -> Group:
 def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
     """Return the choice that reaches the SNR on a sample of a group of tokens.
 
-    As far as its qualities reach, the network alone codes the values. Beyond, what a picture leaves
-    is coded, too: of the qualities in PICTURE_LEVELS, that which takes the fewest bits.
+    As far as its qualities reach, the network alone codes the values or, where that takes fewer
+    bits, codes them worse, and what its picture leaves is coded, too: a network that was trained
+    with a metric is coarse in directions that the SNR counts. Beyond, what is left always is. Of
+    the qualities in PICTURE_LEVELS, that which takes the fewest bits is taken.
     """
     values = samples.alignment()
     if not network.normalised:
@@ -45,16 +47,20 @@ def neural_choice(samples: Samples, network: NeuralModel, snr: float) -> Choice:
     trial = PictureTrial.of(samples, network, values, 2 * samples.sizes.trial)
     coarsest, finest = network.weights.largest_step, network.weights.finest_step
     if trial.error(coarsest) <= goal:
-        return _choice(samples, network, values, coarsest, _nothing(samples, coarsest))
+        return trial.alone(coarsest)
+    larger = PictureTrial.of(samples, network, values, samples.sizes.fit)
+    found: list[tuple[float, Choice]] = []
+    finer = 0.0  # than pictures of which the rest is coded
     if trial.error(finest) <= goal:
         start = min(max(math.sqrt(12 * goal), finest), coarsest)
-        step = solve_step(trial.error, goal, start, precision=0.003)
-        return _choice(samples, network, values, step, _nothing(samples, step))
-    trial = PictureTrial.of(samples, network, values, samples.sizes.fit)
-    steps = (network.weights.coarsest_step * 2 ** (-level / 2) for level in tuning.PICTURE_LEVELS)
-    return min(
-        (trial.with_rest(step, goal) for step in steps), key=lambda choice: choice.estimate.bits
-    )
+        finer = solve_step(trial.error, goal, start, precision=0.003)
+        alone = larger.alone(finer)
+        found.append((tuning.REST_PAYS * alone.estimate.bits, alone))
+    for level in tuning.PICTURE_LEVELS:
+        if (step := network.weights.coarsest_step * 2 ** (-level / 2)) > finer:
+            choice = larger.with_rest(step, goal)
+            found.append((choice.estimate.bits, choice))
+    return min(found, key=lambda one: one[0])[1]
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,12 @@ class PictureTrial:
         """Return the bits of pictures of that step, for the whole group."""
         coder = NeuralCoder(self.network, step)
         return 8 * len(coder.pack(coder.quantise(self.latents))) / self.fraction
+
+    def alone(self, step: float) -> Choice:
+        """Return a picture of a step and nothing else."""
+        part = _nothing(self.samples, step)
+        choice = _choice(self.samples, self.network, self.values, step, part)
+        return replace(choice, estimate=Estimate(self.picture_bits(step)))
 
     def with_rest(self, picture_step: float, goal: float) -> Choice:
         """Return a picture of some step with what it leaves coded."""

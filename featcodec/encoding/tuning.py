@@ -57,6 +57,7 @@ SATURATION_STEPS = 4  # multiples of the step that may divide the saturation val
 # bits a value, and its axes would take such a part of the bits. Spectra were up to .12 off for what
 # six entries were trained on, and .27 and more for features of other layers.
 KNOWN_VALUES, KNOWN, KNOWN_AXES = 1 << 20, 0.15, 0.1
+KEPT_VALUES = 1 << 20  # of groups that were written to judge them, whose races are kept: some 20 MB
 
 # Finalists and the choice.
 TRELLIS = 0.05  # bits a value, below which a trellis may not pay
@@ -70,4 +71,5 @@ SATURATION_MISS = 0.5  # the same where thresholds, not steps, make up for it
 
 # Under a network.
 PICTURE_LEVELS = (-1, 2, 5)  # qualities of pictures whose rest is coded
+REST_PAYS = 0.97  # of the bits of the network alone: estimates of a rest were up to 2.4 % too low
 TOKENS_PER_AXIS = 4  # at least, in a sample that a KLT is fitted to

@@ -1,5 +1,7 @@
 """Side information: arrays of integers of a known count, to bytes and back (SPEC §7.5)."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from . import fit, symbols, varints
@@ -9,6 +11,7 @@ from .tables import MAX_MAGNITUDE, TOTAL_BITS, Table
 _FIELDS = ("magnitude", "shift", "zero", "positive", "first", "further")
 PLAIN = 128  # in place of a magnitude: varints follow
 MOST_PLAIN = 256  # integers, beyond which a table is hardly ever more than it saves
+KEPT, MOST_KEPT = 512, 1 << 12  # arrays whose code is kept, and the integers of one
 TABLE_HEAD = len(_FIELDS) + 1  # bytes of a table before its hazards; the last one counts them
 
 
@@ -43,6 +46,16 @@ def pack(values: np.ndarray) -> bytes:
     values = values.astype(np.int32).ravel()
     if not values.any():
         return b""
+    return _packed(values.tobytes()) if len(values) <= MOST_KEPT else _coded(values)
+
+
+@lru_cache(maxsize=KEPT)
+def _packed(values: bytes) -> bytes:
+    """Code integers that are likely to be coded again: encoders try models that are much alike."""
+    return _coded(np.frombuffer(values, np.int32))
+
+
+def _coded(values: np.ndarray) -> bytes:
     table = fit.fit(fit.Histogram.of(values))
     coded = pack_table(table) + symbols.encode([(values, table)])
     if len(values) > MOST_PLAIN:

@@ -160,6 +160,10 @@ class Race:
             final.run(sorted(rest, key=lambda trial: trial.bits))
         return final.best()
 
+    def again_from_start(self) -> "Race":
+        """Return the race before it was run, what was tried and fitted known."""
+        return replace(self)
+
     def without_profile(self) -> "Race":
         """Return the race as it is without the profile, its trials known."""
         trials = [trial for trial in self.trials if not trial.recipe.of_profile]

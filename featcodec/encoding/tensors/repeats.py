@@ -21,6 +21,7 @@ NEARLY = 1.1  # of the values: as many may be kept where rows are whole samples
 MOST_ROWS = 1 << 24  # that are compared
 SHOWN = 16  # elements of a row that tell most rows apart
 CHUNK = 1 << 20  # elements that are looked at together
+FEW_ROWS = 16  # that are compared one by one
 SEED = 11
 FOLD, ODD = np.uint64(32), np.uint64(1)
 
@@ -252,7 +253,12 @@ def _runs(hashes: np.ndarray, plain: np.ndarray, counting: bool) -> tuple[Runs, 
 
 def _length(hashes: np.ndarray, row: int, distance: int) -> int:
     """Return how many rows from one on are as those a distance before."""
-    length, size = 0, 16
+    few = hashes[row : row + FEW_ROWS].tolist()  # most runs are short
+    before = hashes[row - distance : row - distance + FEW_ROWS].tolist()
+    for length, pair in enumerate(zip(few, before)):
+        if pair[0] != pair[1]:
+            return length
+    length, size = len(few), 4 * FEW_ROWS
     while row + length < len(hashes):
         later = hashes[row + length : row + length + size]
         earlier = hashes[row + length - distance :][: len(later)]

@@ -113,20 +113,22 @@ class ContextCandidate(Candidate):
         """
         counts = counting.Counts({}, {}, 0.0, self.size)
         sums: dict[int, np.ndarray] = {}
+        every: dict[int, list[np.ndarray]] = {}  # symbols by number of table
         sets = reconstruction.SETS if self.dependent else 1
         around = np.zeros((2, sets, reconstruction.CLASSES, reconstruction.KINDS))
         coded: list[Coded] = []
         for sizes, latents in self.latents.items():
             rows, known = by_place(latents), coder.contexts(sizes, latents.shape[-1])
             for number, chosen, symbols in coder.decided(rows, known):
-                found, before = fit.Histogram.of(symbols), counts.histograms.get(number)
-                counts.histograms[number] = found if before is None else before + found
+                every.setdefault(number, []).append(symbols)
                 found_excess = excess_of(chosen, symbols, *coder.lattice(number))
                 sums[number] = sums.get(number, 0) + found_excess
             if shaped:
                 shaped.add(known)
             around += reconstruction.excess(known, rows, coder.step, sets)
             coded.append((rows, known))
+        for number, parts in every.items():
+            counts.histograms[number] = fit.Histogram.of(np.concatenate(parts))
         counts.offsets = dict.fromkeys(sums, (0.0, 0.0))  # those of tables are not used
         expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
         offsets = reconstruction.fit_offsets(around)
