@@ -87,6 +87,36 @@ def test_what_all_samples_have_in_common_is_a_box() -> None:
     assert Box.of(tensor_of(x)) is not None
 
 
+@given(batches(), st.permutations(range(3)), st.integers(0, 99))
+def test_padding_by_a_mask_is_padding_whatever_the_signs_of_its_zeros(
+    found: tuple[np.ndarray, list[tuple[int, int]]], order: list[int], seed: int
+) -> None:
+    x, _ = found
+    signs = np.random.default_rng(seed).choice([-1, 1], x.shape).astype("f4")
+    masked = np.where(x == 0, x * signs, x)
+    plain, other = (tensor_of(np.ascontiguousarray(a.transpose(order))) for a in (x, masked))
+    assert Ragged.of(other) == Ragged.of(plain)
+    assert Box.of(other) == Box.of(plain)
+
+
+@pytest.mark.parametrize("shape", [(12, 40, 32), (77, 96), (3, 12, 40, 32)])
+@pytest.mark.parametrize("kind", ["f2", "f4"])
+def test_padding_by_a_mask_costs_as_much_as_other_padding(shape: tuple, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape).cumsum(0).astype(kind)
+    for lengths in (np.array([30]), rng.integers(8, 40, 12))[: len(shape) - 1]:
+        mask = (np.arange(shape[-2]) < lengths[:, None])[..., None].reshape(-1, shape[-2], 1)
+        mask = np.broadcast_to(mask[0] if len(shape) == 2 else mask, shape)
+        data = fc.save({"h": x * mask}, snr=10)
+        assert np.signbit(x * mask)[~mask].any()
+        assert len(data) <= len(fc.save({"h": np.where(mask, x, x.dtype.type(0))}, snr=10))
+        theirs = np.frombuffer(reference.decode(data).tensors["h"].data, kind).reshape(shape)
+        for back in (fc.load(data)["h"], theirs):
+            assert (back[~mask] == 0).all()
+        exact = fc.load(fc.save({"h": x * mask}, lossless=True))["h"]
+        assert exact.tobytes() == (x * mask).tobytes()
+
+
 # ---- What it comes to ----------------------------------------------------------------------------
 
 

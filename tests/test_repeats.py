@@ -201,7 +201,7 @@ def test_a_tensor_stored_twice_and_windows_that_overlap_cost_little(quality: dic
 def without_finding(tensors: dict[str, np.ndarray], **options: object) -> bytes:
     """Encode without a look for repeated rows."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("featcodec.encoding.tensors.group.find", lambda *_: None)
+        patch.setattr("featcodec.encoding.tensors.group.find", lambda *_, **__: None)
         return fc.save(tensors, None, **options)
 
 

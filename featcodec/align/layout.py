@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ..errors import Damage
 
@@ -111,7 +111,7 @@ class Layout:
     def grid_axes(self) -> int:
         return sum(axis in GRID for axis in self.axes)
 
-    @property
+    @cached_property
     def channel_axes(self) -> int:
         return sum(axis in CHANNEL for axis in self.axes)
 

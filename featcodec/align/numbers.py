@@ -24,6 +24,21 @@ def unsigned(dtype: str) -> np.dtype:
     return np.dtype(f"<u{max(BITS[dtype] // 8, 1)}")
 
 
+def one_zero(numbers: np.ndarray) -> np.ndarray:
+    """Return elements of a float type, unsigned integers, of whose zeros none has a sign.
+
+    >>> one_zero(np.array([0.0, -0.0, -1.0], "f4").view("u4"))
+    array([         0,          0, 3212836864], dtype=uint32)
+    """
+    negative = numbers == negative_zero(numbers.dtype)
+    return np.where(negative, 0, numbers).astype(numbers.dtype) if negative.any() else numbers
+
+
+def negative_zero(kind: np.dtype) -> int:
+    """Return the bits of -0.0, as an unsigned integer of its type."""
+    return 1 << (8 * kind.itemsize - 1)
+
+
 def stored_dtype(dtype: str) -> np.dtype:
     """Return the NumPy type that holds elements of a type."""
     return STORED.get(dtype, unsigned(dtype))

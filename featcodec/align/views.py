@@ -7,6 +7,8 @@ import numpy as np
 
 from .layout import Layout
 
+SMALL = 1 << 12  # values: so few are in cache anyhow
+
 
 def merge_samples(tensor: Any, layout: Layout) -> Any:
     """Return a view (samples, grid..., channels...); a missing channel axis is added."""
@@ -24,11 +26,13 @@ def split_axis(array: Any, shape: tuple[int, ...]) -> Any:
 
 
 def staged(part: np.ndarray) -> np.ndarray:
-    """Return a copy of a box whose samples are no power of two apart.
+    """Return a copy of a box, unless it is small, whose samples are no power of two apart.
 
     The copy is in cache, and its samples do not share cache lines: transposing it is several times
     faster than transposing a memory map.
     """
+    if part.size <= SMALL:
+        return part
     order = sorted(range(1, part.ndim), key=lambda axis: -part.strides[axis])
     inner = part.transpose(0, *order)
     length = part[0].size if len(part) else 0

@@ -170,7 +170,8 @@ def _joined(pieces: Sequence[_Piece]) -> tuple[TensorEntry, Cut | None]:
         if other.axes[1:] != some[0].axes[1:] or (other.lengths is None) != (lengths[0] is None):
             raise InvalidInput(
                 f"tensor {quoted(first.entry.name)} is cut otherwise in {some[0].file} than in"
-                f" {other.file}: decode both and encode them together"
+                f" {other.file}: keep them in files of their own, or decode both and encode them"
+                " together"
             )
     if elements.BITS[first.entry.dtype] < 8:
         raise InvalidInput(

@@ -53,11 +53,17 @@ class SliceControl:
     def __post_init__(self) -> None:
         self._forget()
         self.first: tuple[np.ndarray, np.ndarray] | None = None  # SNRs and errors without gains
+        self.scarce = False  # bits were, then: what SNRs do says little of a model
 
     def _forget(self) -> None:
         self.exponents = np.broadcast_to(self.start, self.slices.counts).astype(np.int64)
+        self._unlearn()
+
+    def _unlearn(self) -> None:
         self.response = np.full(self.slices.counts, RESPONSE)
-        self.tried: tuple[np.ndarray, np.ndarray] | None = None  # logarithms of steps, and SNRs
+        # Logarithms of steps, and SNRs: of the last time, and of the first by the model of now.
+        self.tried: tuple[np.ndarray, np.ndarray] | None = None
+        self.fitted: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def fine(self) -> bool:
@@ -83,7 +89,9 @@ class SliceControl:
         if self.rounds == ROUNDS or (fine and not wasteful):
             return None
         self.rounds += 1
-        self.first = self.first or (snrs, noise)
+        if self.first is None:
+            self.first = snrs, noise
+            self.scarce = bits < tuning.COARSE * float(found.slices[0].sum())
         # Channels of unlike gains want another basis, and faint slices a table for all they have:
         # where most latents are zero, a finer step alone makes hardly any of them more.
         faint = bits < tuning.SCARCE * float(found.slices[0].sum())
@@ -94,8 +102,16 @@ class SliceControl:
             self._forget()
             snrs, noise = self.first
         else:
-            self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs)
+            steps = math.log2(step) + self.exponents / PER_OCTAVE
+            if not self.scarce and self._idle(steps, snrs):
+                refit = anew = True
+                self._unlearn()
+            else:
+                self._learn(steps, snrs)
+        before = self.exponents
         growth = self._change(snrs, noise)
+        if not refit and np.array_equal(before, self.exponents):
+            return None
         # With the first gains there is nothing yet to compare a model with.
         return Finer(self.gains, growth, refit, math.inf if anew else bits)
 
@@ -122,13 +138,35 @@ class SliceControl:
 
     def _learn(self, steps: np.ndarray, snrs: np.ndarray) -> None:
         """Take in the SNRs at the logarithms of the steps of slices."""
-        if self.tried is not None:
-            ways = self.tried[0] - steps
-            with np.errstate(divide="ignore", invalid="ignore"):
-                found = (snrs - self.tried[1]) / ways
+        if self.tried is None:
+            self.fitted = steps, snrs
+        else:
+            ways, found = _responses(self.tried, steps, snrs)
             told = (np.abs(ways) > 1 / PER_OCTAVE) & np.isfinite(found)
             self.response[told] = np.clip(found[told], LEAST_RESPONSE, MOST_RESPONSE)
         self.tried = steps, snrs
+
+    def _idle(self, steps: np.ndarray, snrs: np.ndarray) -> bool:
+        """Return whether some slice that has too little gets no more by a finer step.
+
+        So it is since the model was fitted: a KLT across layers keeps giving one too little that
+        weighed too little in it.
+        """
+        if self.fitted is None or self.slices.counts[1] < 2:
+            return False
+        ways, found = _responses(self.fitted, steps, snrs)
+        return bool(
+            ((ways > 1 / PER_OCTAVE) & (snrs < self.least) & (found < LEAST_RESPONSE)).any()
+        )
+
+
+def _responses(
+    before: tuple[np.ndarray, np.ndarray], steps: np.ndarray, snrs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how many octaves steps are finer than before, and the dB that each octave gave."""
+    ways = before[0] - steps
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return ways, (snrs - before[1]) / ways
 
 
 def _grown(noise: np.ndarray, most: np.ndarray) -> float:

@@ -87,11 +87,19 @@ class Group:
 
     @cached_property
     def without_repeats(self) -> "Group | None":
-        """The group without repeated rows, if there are such."""
+        """The group without repeated rows, if there are such; zeros of both signs are one."""
+        rows = self._repeated(signed=False)
+        return None if rows is None else replace(self, rows=rows)
+
+    @cached_property
+    def exactly(self) -> "Group":
+        """The group without rows that are repeated bit for bit, if there are such."""
+        return replace(self, rows=self._repeated(signed=True))
+
+    def _repeated(self, signed: bool) -> Rows | None:
         if self.stacks is not None:
             return None
-        rows = find(self.dtype, [self.layout], self.shapes, self.tensor)
-        return None if rows is None else replace(self, rows=rows)
+        return find(self.dtype, [self.layout], self.shapes, self.tensor, signed=signed)
 
     @cached_property
     def with_constants(self) -> "Group":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...align.layout import Layout
-from ...align.numbers import unsigned
+from ...align.numbers import one_zero, unsigned
 from ...container.cuts import Along, Where
 from ...elements import BITS, FLOATS
 from ...tensors import Tensor
@@ -86,7 +86,10 @@ class Box:
 
 
 def _run(array: Any, axis: int, kind: np.dtype, step: int) -> int:
-    """Return how many indices of an axis, from its start or its end, hold one element all over."""
+    """Return how many indices of an axis, from its start or its end, hold one element all over.
+
+    Zeros of both signs are one.
+    """
     lead, length = (slice(None),) * axis, array.shape[axis]
 
     def same(first: int, last: int, few: bool = False) -> np.ndarray:
@@ -96,11 +99,11 @@ def _run(array: Any, axis: int, kind: np.dtype, step: int) -> int:
         if few:
             every = (max(n // SHOWN, 1) if i != axis else 1 for i, n in enumerate(part.shape))
             part = part[tuple(slice(None, None, n) for n in every)]
-        rows = np.moveaxis(np.asarray(part).view(kind), axis, 0)[::step]
+        rows = np.moveaxis(one_zero(np.asarray(part).view(kind)), axis, 0)[::step]
         return (rows == element).reshape(len(rows), -1).all(axis=1)
 
     corner = tuple(slice(0, 1) if step > 0 else slice(n - 1, n) for n in array.shape)
-    element = np.asarray(array[corner]).view(kind).reshape(-1)[0]
+    element = one_zero(np.asarray(array[corner]).view(kind)).reshape(-1)[0]
     if not same(0, 1, few=True)[0]:
         return 0
     done = 0

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from ...align.numbers import unsigned
+from ...align.numbers import one_zero, unsigned
 from ...container.cuts import Along, Where, places
 from ...elements import BITS, FLOATS
 from ...tensors import Tensor
@@ -160,10 +160,14 @@ class _Rows:
         return math.prod(shape) // (shape[self.samples] * shape[self.tokens])
 
     def constant(self, some: slice, step: int = 1, shown: int = 0) -> np.ndarray:
-        """Return which rows (samples, tokens) are of one element, as far as they are shown."""
+        """Return which rows (samples, tokens) are of one element, as far as they are shown.
+
+        Zeros of both signs are one.
+        """
         at = [slice(None, None, max(n // shown, 1) if shown else 1) for n in self.tensor.shape]
         at[self.samples], at[self.tokens] = some, slice(None, None, step)
         found = np.asarray(self.tensor.array()[tuple(at)]).view(unsigned(self.tensor.dtype))
+        found = one_zero(found)
         found = np.moveaxis(found, (self.samples, self.tokens), (0, 1))
         rows = tuple(range(2, found.ndim))
         alike: np.ndarray = found.min(axis=rows) == found.max(axis=rows)

@@ -10,7 +10,7 @@ import numpy as np
 from ... import limits
 from ...align.grids import GroupGrid
 from ...align.layout import Layout
-from ...align.numbers import unsigned
+from ...align.numbers import one_zero, unsigned
 from ...align.repeats import Rows, Runs, gather
 from ...container.repeats import RepeatedRows
 from ...elements import BITS
@@ -37,6 +37,7 @@ def find(
     tensor: Tensors,
     rounded: Rounded | None = None,
     worthwhile: float = WORTHWHILE,
+    signed: bool = True,
 ) -> Rows | None:
     """Return the rows of tensors without the repeated and constant ones; None when there are few.
 
@@ -45,7 +46,8 @@ def find(
     Of those that the layouts make, the rows that leave the least. What is left of a map without
     some of its rows is hardly a map: there, whole samples are rows where that leaves nearly as
     little, and constant rows, which cost little, do not count. With `rounded`, rows are equal that
-    are so once their elements, as unsigned integers, are rounded.
+    are so once their elements, as unsigned integers, are rounded. Unless `signed`, zeros of both
+    signs are one: masks that are multiplied with leave either.
     """
     if BITS[dtype] < 8 or not all(math.prod(shape) for shape in shapes):
         return None
@@ -56,7 +58,7 @@ def find(
             if not 2 <= units.slabs <= MOST_ROWS:
                 continue
             rows = Rows(layout, shapes, whole, Runs((), (), ()))
-            found = _Finder(rows, unsigned(dtype), tensor, rounded, worthwhile).find()
+            found = _Finder(rows, unsigned(dtype), tensor, rounded, worthwhile, signed).find()
             if found is not None and found.kept_values < least * (NEARLY if whole else 1):
                 best, least = found, found.kept_values
     return best
@@ -86,6 +88,7 @@ class _Finder:
     tensor: Tensors
     rounded: Rounded | None = None
     worthwhile: float = WORTHWHILE
+    signed: bool = True
 
     def find(self) -> Rows | None:
         rows = self.rows
@@ -119,12 +122,12 @@ class _Finder:
         rows, one = self.rows, np.array([row])
         number = int(rows.tensor_of(one)[0])
         found = gather(rows.view(self.tensor(number)), rows.places(number, one))
-        return found.reshape(-1)[:1].view(self.kind)[0]
+        return self._compared(found.reshape(-1)[:1].view(self.kind))[0]
 
     def _hashes(self, shown: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the hash of each row, of so many of its elements, and whether they are alike."""
         hashes, plain = [], []
-        hash_of = {shape: _Hash(shape, shown) for shape in set(self.rows.shapes)}
+        hash_of = {shape: _Hash(shape, shown, self._compared) for shape in set(self.rows.shapes)}
         for number, shape in enumerate(self.rows.shapes):
             for part in self._chunks(number, math.prod(shape)):
                 found, alike = hash_of[shape].of(part)
@@ -153,6 +156,10 @@ class _Finder:
             return numbers
         return self.rounded(numbers.reshape(-1)).reshape(numbers.shape)
 
+    def _compared(self, numbers: np.ndarray) -> np.ndarray:
+        """Return what of elements counts when they are compared."""
+        return numbers if self.signed else one_zero(numbers)
+
     def _equal(self, rows: Rows) -> bool:
         """Return whether rows that are said to be repeated are."""
         several = np.flatnonzero(rows.counts > 1)
@@ -165,10 +172,11 @@ class _Finder:
                 view = rows.view(self.tensor(number))
                 values = gather(view, rows.places(number, rows.kept[kept]))
                 for ours, theirs in rows.pairs(values, kept, self.tensor, lambda view: view):
-                    if not np.array_equal(self._numbers(ours), self._numbers(theirs)):
+                    mine, other = map(self._numbers, (ours, theirs))
+                    if not np.array_equal(self._compared(mine), self._compared(other)):
                         return False
         return all(
-            np.array_equal(ours.view(self.kind), theirs)
+            np.array_equal(self._compared(ours.view(self.kind)), theirs)
             for ours, theirs in rows.constant_pairs(self.tensor, self.kind)
         )
 
@@ -176,9 +184,9 @@ class _Finder:
 class _Hash:
     """A sum of some elements of rows of one shape, weighed by random odd numbers of 64 bits."""
 
-    def __init__(self, shape: tuple[int, ...], shown: int) -> None:
+    def __init__(self, shape: tuple[int, ...], shown: int, compared: Rounded) -> None:
         size = math.prod(shape)
-        self.shape = shape
+        self.shape, self.compared = shape, compared
         some = np.linspace(0, size - 1, min(shown, size)).astype(int)
         random = np.random.default_rng((SEED, *shape))
         self.weights = random.integers(1 << 64, size=len(some), dtype=np.uint64) | ODD
@@ -194,10 +202,10 @@ class _Hash:
         """Return the hashes of rows (..., a row...), and which are constant."""
         lead = rows.ndim - len(self.shape)
         each: Any = (slice(None),) * lead
-        numbers = _folded(rows if self.some is None else rows[each + self.some])
+        numbers = _folded(self.compared(rows if self.some is None else rows[each + self.some]))
         axes = range(numbers.ndim)
         found = np.einsum(numbers, axes, self.weights, axes[lead:], axes[:lead])
-        first = _folded(rows[each + (0,) * len(self.shape)])
+        first = _folded(self.compared(rows[each + (0,) * len(self.shape)]))
         alike = (found == first * self.total) & (math.prod(self.shape) > 1)
         return found + self.offset, alike
 

@@ -5,10 +5,14 @@ are channels, they are not: padding would count in their statistics, and come ba
 near to. There, it becomes parts of tensors that are kept bit for bit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
 
 from ...align.layout import SAMPLE
+from ...align.numbers import one_zero
 from ...container.cuts import Along, places
 from ...request import Options
 from ...tensors import Source, Tensor
@@ -85,7 +89,8 @@ class Trimmed:
                 margins += self._margins(name, axes[name])
         for parts in kinds.values():
             padding = lossless_group(parts, (PADDING,))
-            found.append(replace(padding, parts=parts, cuts=axes))
+            read = partial(_unsigned, padding.tensor)
+            found.append(replace(padding, tensor=read, parts=parts, cuts=axes))
         return found
 
     def _margins(self, name: str, axes: tuple[Along, ...]) -> Iterator[Tensor]:
@@ -132,7 +137,19 @@ class Trimmed:
         return next(t for t in self.tensors if t.name == name) if found is None else found
 
 
+def _unsigned(read: Callable[[int], np.ndarray], i: int) -> np.ndarray:
+    """Return the elements of padding, with one zero where it holds zeros of both signs.
+
+    The signs are those of what was masked: they would take a bit each.
+    """
+    numbers = read(i)
+    return numbers if (numbers == numbers[0]).all() else one_zero(numbers)
+
+
 def _knows_no_rows(group: Group) -> bool:
-    """Return whether no rows are left out of a group, of which any may be padding."""
+    """Return whether no rows are left out of a group, of which any may be padding.
+
+    Of maps none are.
+    """
     several = group.stacks is not None or group.layout.channel_axes > 1
-    return bool(group.parts or group.layered or several)
+    return bool(group.parts or group.layered or several or group.layout.grid_axes > 1)
