@@ -113,16 +113,18 @@ class _Finder:
         return found if self._equal(found) else None
 
     def _stated(self, runs: Runs, begins: Sequence[int]) -> Runs:
-        """Return runs with the constants of those that begin at some rows."""
-        constants = [int(self._element(row)) for row in begins]
-        return replace(runs, constants=constants)
+        """Return runs with the constants of those that begin at some rows, zeros of one sign."""
+        constants = np.array([self._element(row) for row in begins], self.kind)
+        compared = self._compared(constants)
+        several = len(np.unique(constants)) > len(np.unique(compared))
+        return replace(runs, constants=(compared if several else constants).tolist())
 
     def _element(self, row: int) -> np.unsignedinteger:
         """Return the first element of a row."""
         rows, one = self.rows, np.array([row])
         number = int(rows.tensor_of(one)[0])
         found = gather(rows.view(self.tensor(number)), rows.places(number, one))
-        return self._compared(found.reshape(-1)[:1].view(self.kind))[0]
+        return found.reshape(-1)[:1].view(self.kind)[0]
 
     def _hashes(self, shown: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the hash of each row, of so many of its elements, and whether they are alike."""
@@ -176,7 +178,7 @@ class _Finder:
                     if not np.array_equal(self._compared(mine), self._compared(other)):
                         return False
         return all(
-            np.array_equal(self._compared(ours.view(self.kind)), theirs)
+            np.array_equal(self._compared(ours.view(self.kind)), self._compared(theirs))
             for ours, theirs in rows.constant_pairs(self.tensor, self.kind)
         )
 

@@ -147,9 +147,6 @@ def _unsigned(read: Callable[[int], np.ndarray], i: int) -> np.ndarray:
 
 
 def _knows_no_rows(group: Group) -> bool:
-    """Return whether no rows are left out of a group, of which any may be padding.
-
-    Of maps none are.
-    """
+    """Return whether no rows are left out of a group, of which any may be padding."""
     several = group.stacks is not None or group.layout.channel_axes > 1
-    return bool(group.parts or group.layered or several or group.layout.grid_axes > 1)
+    return bool(group.parts or group.layered or several)
