@@ -280,6 +280,20 @@ def prompts(quality: str) -> tuple[list[np.ndarray], dict[str, float], int]:
     return found, asked, len(fc.save({f"p{i}": p for i, p in enumerate(found)}, None, **asked))
 
 
+@given(st.lists(st.sampled_from(["+", "-", "both"]), min_size=2, max_size=4))
+@settings(max_examples=8)
+def test_zeros_of_one_sign_keep_it_and_those_of_both_have_none(signs: list[str]) -> None:
+    x = tokens(400).astype(np.float32)
+    zeros = {"+": 0.0, "-": -0.0, "both": 0.0 * x[:20]}
+    padding = np.concatenate([np.broadcast_to(zeros[sign], (20, 24)) for sign in signs])
+    x[400 - len(padding) :] = padding
+    data = fc.save({"h": x}, snr=20)
+    dump = fc.Arrays({"h": (x, "F32")}, None)
+    verify(dump, source_of(io.BytesIO(data), "x"), Quality(snr=20))
+    wanted = padding if len({*signs}) == 1 and "both" not in signs else np.zeros_like(padding)
+    assert fc.load(data)["h"][400 - len(padding) :].tobytes() == wanted.astype("f4").tobytes()
+
+
 @pytest.mark.parametrize(("asked", "fill"), [*PADDED, ("bpfp=1", 0.0), ("bpfp=1", np.nan)])
 def test_padding_comes_back_exactly_and_costs_next_to_nothing(asked: str, fill: float) -> None:
     trimmed, quality, least = prompts(asked)

@@ -47,8 +47,9 @@ class Familiar:
 
     def keep(self, race: Race) -> None:
         """Keep the race of a group that was judged, for when it is coded so; not of too many."""
-        self._values += race.samples.group.values
-        if self.profile is None and self._values <= tuning.KEPT_VALUES:
+        values = self._values + race.samples.group.values
+        if self.profile is None and values <= tuning.KEPT_VALUES:
+            self._values = values
             self._races[_key(race.samples.group)] = race.again_from_start()
 
     def race(self, group: Group) -> Race | None:

@@ -24,7 +24,8 @@ def grouped(
 ) -> Sequence[Group | ExactGroup]:
     """Return the groups of a dump for a quality, and for a file that may be `growing`.
 
-    What is `known` to a profile in the layout of an entry is not judged.
+    What is `known` to a profile in the layout of an entry is not judged, and what is written to
+    judge a layout is `known` then.
     """
     judge = judges_at(quality, profile, options, known)
     if quality.lossless:

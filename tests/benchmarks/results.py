@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import axes_tables
+import experiment_tables
 import halves_tables
 import records
 import store_tables
@@ -54,7 +55,8 @@ BLOCKS: dict[str, tuple[Callable[[], list[str]], tuple[str, ...]]] = {
     "axes": (axes_tables.read, ("axes",)),
     "arrangements": (axes_tables.arranged, ("arrangements",)),
     "digits": (tables.digits, ("digits",)),
-    "experiment": (tables.experiment, ()),
+    "experiment": (experiment_tables.compared, ()),
+    "experiment-task": (experiment_tables.of_task, ("../../experiment/results/task",)),
     "neural-speed": (tables.neural_speed, ("neural_speed",)),
     "probe": (store_tables.probe, ("probe",)),
     "zarr": (store_tables.zarr, ("zarr",)),

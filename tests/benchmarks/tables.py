@@ -1,14 +1,11 @@
 """Tables of README and the guide, in Markdown, from the files of `data/` and of the experiment."""
 
 import math
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import records
 
-EXPERIMENT = Path(__file__).parents[1] / "experiment" / "results" / "deltas.md"
 SNRS = (5, 10, 20, 30)
 LOSS = 0.01 + 1e-6  # of a metric: a point of an accuracy,
 SAMPLES = {"mobilenetv2_op20": 50, "mobilenetv2_op61": 80}  # or one, where so few make it more
@@ -367,28 +364,6 @@ def digits() -> Table:
             rows.append((*row, f"{whole[dump]:.3f}"))
     head = ("features", "asked", "with a profile", "without", "step + zstd 19", "uncompressed")
     return table(head, rows)
-
-
-def experiment() -> Table:
-    """Summarise the tables of differences, by architecture."""
-    rows = []
-    title = ""
-    found: dict[str, list[float]] = {}
-
-    def close() -> None:
-        for kind, numbers in found.items():
-            average = sum(numbers) / len(numbers)
-            rows.append((title, kind, str(len(numbers)), f"{average:+.1f} %"))
-
-    for line in EXPERIMENT.read_text().splitlines():
-        if line.startswith("### "):
-            close()
-            title, found = line.removeprefix("### "), {}
-        elif (m := re.match(r"\| (\w+) \| ([-+][\d.]+) % \|", line)) and m[1] in DUMPS:
-            kind = "Transformer" if m[1].startswith(("vit", "minilm")) else "CNN"
-            found.setdefault(kind, []).append(float(m[2]))
-    close()
-    return table(("comparison", "features", "dumps", "mean difference in rate"), rows)
 
 
 # --- README -------------------------------------------------------------------------------------

@@ -22,7 +22,10 @@ from run import metadata
 from summary import measurements
 
 from featcodec.evaluate.equal_divergence import equal_divergence
-from featcodec.evaluate.results import Measurement, to_csv
+from featcodec.evaluate.results import Measurement
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+import records
 
 SNRS = "0.5,1,2,3,4,6,8,11"  # dB
 FEATCODEC = [sys.executable, "-W", "ignore", "-m", "featcodec"]
@@ -106,7 +109,9 @@ def main() -> None:
     evaluate(dumps, asked.work, asked.head, asked.task)
     points = measurements(asked.work)
     if asked.csv:
-        asked.csv.write_bytes(to_csv(points))
+        rows = [point.record() for point in points if point.divergence is not None]
+        kept = ("dump", "codec", "asked_db", "bpfp", "snr_db", "metric", "divergence")
+        records.write(asked.csv, [{key: row[key] for key in kept} for row in rows], ("torch",))
     print("\n".join(table(points)))
 
 

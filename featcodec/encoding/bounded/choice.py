@@ -24,8 +24,8 @@ from .sample_domain import Sample, Way
 MANY_LENGTHS = 4  # of lines
 ROOM = 1 / 32  # of the bound: the least distance of elements that a step may leave room for
 GAP_BITS = 8  # of the place of a value that is kept, about
-NEAR_ZERO = 1 / 4  # of a deviation, in which fewer values of normal ones lie than
-EMPTY_CELLS = 1 / 4  # of the values round to zero, from which on zero may be the best centre
+NEAR_ZERO = 1 / 4  # of a deviation: fewer than EMPTY_CELLS of normal values lie so near
+EMPTY_CELLS = 1 / 4  # of the values are zero or so near, from which on zero may be the best centre
 
 
 def bounded_choice(samples: Samples, bound: float, only_plain: bool = False) -> Choice:

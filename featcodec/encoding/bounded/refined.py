@@ -51,7 +51,7 @@ def refined_group(group: Group, choice: Choice | None) -> RefinedGroup | None:
     """Return the group by a choice of `refined_choice`; None when that is not worth it."""
     if choice is None:
         return None
-    group = group.exactly
+    group = group.bit_for_bit
     most = _exact_bits(group)
     return RefinedGroup(group, choice, most) if choice.estimate.bits < WORTHWHILE * most else None
 
@@ -64,7 +64,7 @@ def refined_choice(group: Group, search: Search) -> Choice | None:
         check_features([group])
     except InputTooLarge:  # for one with models
         return None
-    return _choice(group.exactly, search)
+    return _choice(group.bit_for_bit, search)
 
 
 def _choice(group: Group, search: Search) -> Choice | None:

@@ -78,8 +78,9 @@ class SliceControl:
         return SliceGains(slices.per_sample, self.exponents[of])
 
     def next(self, found: Measured, step: float, bits: float = math.inf) -> Finer | None:
-        """Return the gains after those that reached what was found; None when all is well.
+        """Return the gains after those that reached what was found.
 
+        None when all is well, or gains stay as they are.
         All is not well where gains waste too many of all bits.
         """
         snrs, noise = snrs_of(found.slices), found.slices[3]

@@ -92,9 +92,10 @@ class Group:
         return None if rows is None else replace(self, rows=rows)
 
     @cached_property
-    def exactly(self) -> "Group":
-        """The group without rows that are repeated bit for bit, if there are such."""
-        return replace(self, rows=self._repeated(signed=True))
+    def bit_for_bit(self) -> "Group":
+        """The group as it is coded bit for bit, without rows that are repeated so."""
+        plain = replace(self, constants=(), gains=None, slices=None)  # of lossy coding alone
+        return replace(plain, rows=self._repeated(signed=True))
 
     def _repeated(self, signed: bool) -> Rows | None:
         if self.stacks is not None:

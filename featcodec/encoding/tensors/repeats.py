@@ -106,18 +106,21 @@ class _Finder:
             if not (counting and plain.any()):
                 return None
             hashes = np.where(plain, hashes, np.arange(len(hashes), dtype=np.uint64))
-        runs = self._stated(*_runs(hashes, plain, counting))
+        runs, begins = _runs(hashes, plain, counting)
         if not 0 < len(runs.new) <= limits.REPEAT_RUNS:
             return None
+        runs = replace(runs, constants=[int(self._element(row)) for row in begins])
         found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs)
-        return found if self._equal(found) else None
+        return self._of_one_sign(found) if self._equal(found) else None
 
-    def _stated(self, runs: Runs, begins: Sequence[int]) -> Runs:
-        """Return runs with the constants of those that begin at some rows, zeros of one sign."""
-        constants = np.array([self._element(row) for row in begins], self.kind)
-        compared = self._compared(constants)
-        several = len(np.unique(constants)) > len(np.unique(compared))
-        return replace(runs, constants=(compared if several else constants).tolist())
+    def _of_one_sign(self, rows: Rows) -> Rows:
+        """Return rows, whose constant zeros lose their sign where not all tensors have it there."""
+        pairs = rows.constant_pairs(self.tensor, self.kind)
+        if self.signed or all(np.array_equal(ours.view(self.kind), own) for ours, own in pairs):
+            return rows
+        constants = one_zero(np.array(rows.runs.constants, self.kind)).tolist()
+        runs = replace(rows.runs, constants=constants)
+        return Rows(rows.layout, rows.tensor_shapes, rows.whole, runs)
 
     def _element(self, row: int) -> np.unsignedinteger:
         """Return the first element of a row."""

@@ -55,7 +55,7 @@ def cluster(
                 table = with_offsets(table, first / max(ones, 1), further / max(more, 1))
                 limits[label] = thresholds(bits(table), table.offsets, lmbda)
             tables[label] = table
-        # Without low bits small symbols look like zeros, which alone need no table.
+        # The empty table codes zeros alone.
         silent = np.where(symbols.any(axis=1), np.inf, 0.0)
         costs = np.stack(
             [_costs(symbols, histograms, t) if t.magnitude else silent for t in tables], axis=1
