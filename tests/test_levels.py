@@ -16,9 +16,12 @@ from bitstream_spec import reference_decoder as reference
 from featcodec.cli.main import main
 from featcodec.container.reader import Reader
 from featcodec.container.source import Memory
-from featcodec.encoding import dump
+from featcodec.encoding import dump, tuning
 from featcodec.encoding.brief import above, below, stated_snr
-from featcodec.encoding.levels import Ordered
+from featcodec.encoding.levels import Ordered, levels_for
+from featcodec.encoding.tensors.group import Group
+from featcodec.encoding.tensors.grouping import group_tensors
+from featcodec.encoding.tensors.samples import Samples
 from featcodec.numpy import Arrays
 from featcodec.request import Options, Quality
 from featcodec.verification import verify
@@ -67,6 +70,16 @@ def test_a_map_of_probabilities_takes_fewer_bytes_by_levels_than_by_models() -> 
     assert group.lossy is None and not group.exact
     for family in ("linear", "context"):
         assert len(packed) < 0.9 * len(encoded(arrays, quality, transform=family))
+
+
+@pytest.mark.parametrize(("snr", "tried"), [(5.0, True), (30.0, False)])
+def test_at_low_snrs_levels_are_tried_however_badly_models_do(snr: float, tried: bool) -> None:
+    """A model that a sample misjudges may take a hundred times the bits that it promises."""
+    x = text_map(1, 720, 480)
+    [group] = group_tensors(Arrays({"x": (x, "F32")}, None), Options(), lossless=False)
+    assert isinstance(group, Group)
+    assert group.values > tuning.WRITTEN_VALUES
+    assert bool(levels_for(Samples(group, Options().search), snr, most=x.nbytes)) is tried
 
 
 def test_what_levels_reach_is_what_is_stated_and_each_tensor_has_it() -> None:

@@ -28,7 +28,7 @@ from .tensors.lossless import LosslessGroup, likely_layouts
 from .tensors.samples import Samples
 
 PARTS = (1.0, 0.5, 0.25)  # of the error that the SNR leaves
-MOST_VALUES = 1 << 21  # of a group; of larger ones than others are written, few bits are left
+MOST_VALUES = 1 << 21  # of a group
 TRIED = 2  # are written
 LEVELED = 3  # times that they are sought, ever finer, until no slice has too little
 MORE = 1.25  # times what a slice lacks
@@ -112,8 +112,8 @@ class Ordered:
 def levels_for(samples: Samples, snr: float, most: float) -> list[Levels]:
     """Return the likeliest levels for an SNR in dB, where they may take fewer than `most` bytes."""
     group = samples.group
-    small = group.values <= tuning.WRITTEN_VALUES or 8 * most < tuning.SCARCE * group.values
-    if not (small and _serves(samples)):
+    few = 8 * most < tuning.SCARCE * group.values or snr < tuning.COARSE_BELOW  # bits, or levels
+    if not ((few or group.values <= tuning.WRITTEN_VALUES) and _serves(samples)):
         return []
     stored = np.concatenate([_flat(group, i) for i in range(len(group.shapes))])
     values = to_float(stored, group.dtype)

@@ -16,7 +16,6 @@ from ...quantise.scalar import Thresholds, quantise, thresholds
 
 ROUNDS = 3
 NARROW_BITS = 9  # of magnitudes that are compared by histograms
-ESCAPE_BITS = 12  # about: what escapes take now may be in another table the next round
 START = Thresholds(0.55, -0.5)
 
 
@@ -91,7 +90,9 @@ def _rates(symbols: np.ndarray, table: Table) -> np.ndarray:
     """Return the bits of each symbol under a table."""
     shifted = (symbols + (1 << table.shift >> 1)) >> table.shift
     rates = bits(table)[np.clip(shifted, -table.magnitude, table.magnitude) + table.magnitude]
-    rates += ESCAPE_BITS * (np.abs(shifted) >= table.magnitude)
+    excess = np.abs(shifted) - table.magnitude
+    escaped = excess >= 0
+    rates[escaped] += 8 * fit.varint_bytes(excess[escaped])
     return rates
 
 
