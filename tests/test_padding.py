@@ -122,3 +122,15 @@ def test_on_a_grid_that_is_stated_nothing_is_cut_off() -> None:
     options = Options(layouts={"": "NLD:1+8x8"})
     assert Trimmed.of(source(x), options).tensors[0].shape == x.shape
     assert Trimmed.of(source(x), Options()).tensors[0].shape == (40, 50, 32)
+
+
+@pytest.mark.parametrize("axis", range(4))
+@pytest.mark.parametrize("ends", [(0, 12), (12,)], ids=str)
+def test_any_axis_of_maps_that_nobody_names_may_be_padded(axis: int, ends: tuple[int, ...]) -> None:
+    """Of some readings samples are no longer evenly apart then: those are not tried."""
+    x = np.random.default_rng(axis).normal(size=(12, 12, 12, 12)).astype("f4")
+    padded = np.insert(x, ends, 0, axis=axis)
+    error = fc.load(fc.save({"x": padded}, snr=10.0))["x"] - padded
+    assert 10 * np.log10(padded.var() / np.square(error).mean()) >= 9.99
+    error = fc.load(fc.save({"x": padded}, None, max_error=0.1))["x"] - padded
+    assert np.abs(error).max() <= 0.1

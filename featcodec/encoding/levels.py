@@ -24,7 +24,7 @@ from .measured import Measured, measured_elements
 from .rate_control.slices import AIM, BELOW
 from .reached import decibels
 from .tensors.group import Group
-from .tensors.lossless import LosslessGroup, likely_layouts
+from .tensors.lossless import LosslessGroup, likely_layouts, of_parts
 from .tensors.samples import Samples
 
 PARTS = (1.0, 0.5, 0.25)  # of the error that the SNR leaves
@@ -184,7 +184,10 @@ def write_levels(
     """
     group = samples.group
     exact, ranks = LosslessGroup.of(group), {len(shape) for shape in group.shapes}
-    exact = replace(exact, layouts=likely_layouts(ranks) or exact.layouts, rounded=levels.of)
+    layouts = likely_layouts(ranks)
+    if group.trimmed or group.parts:
+        layouts = of_parts(layouts)
+    exact = replace(exact, layouts=layouts or exact.layouts, rounded=levels.of)
     header = write_lossless(writer, exact)
     found = measured_elements(group, levels.of)
     count, total, squares, noise = found.slices.sum(axis=(1, 2))

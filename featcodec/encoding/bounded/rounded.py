@@ -4,11 +4,12 @@ Few different elements are left, and exact coding makes use of their neighbours 
 bounded group takes about the entropy of the integers of a uniform quantiser at most.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...align.numbers import STORED, from_float, spacing, to_float, unsigned
+from ...align.numbers import STORED, elements_of, from_float, spacing, to_float, unsigned
 from ...container.group import GroupHeader
 from ...container.writer import Writer
 from ..lossless import write_lossless
@@ -64,10 +65,10 @@ def write_rounded(writer: Writer, group: Group, bound: float) -> GroupHeader:
 def error_of(group: Group, bound: float) -> tuple[float, float]:
     """Return the sum of the squares and the largest of the errors of a group that is rounded."""
     rounding, squared, largest = Rounding(group.dtype, bound), 0.0, 0.0
-    for i in range(len(group.shapes)):
-        flat = group.tensor(i).reshape(-1)
-        for start in range(0, flat.size, CHUNK):
-            errors = rounding.errors(np.asarray(flat[start : start + CHUNK]))
+    for i, shape in enumerate(group.shapes):
+        array, size = group.tensor(i), math.prod(shape)
+        for start in range(0, size, CHUNK):
+            errors = rounding.errors(elements_of(array, start, min(start + CHUNK, size)))
             squared += float(np.vdot(errors, errors))
             largest = max(largest, float(errors.max()))
     return squared, largest

@@ -112,13 +112,24 @@ def best_layouts(
         known = [] if is_stated else [one for one in trained[same[0].name] if one not in alike]
         if not is_stated:
             alike += perhaps_independent(alike, same)
-            alike = _keeping_rows([*alike, *known], same, uneven)
+            alike = [one for one in [*alike, *known] if _side_by_side(one, same)]
+            alike = _keeping_rows(alike, same, uneven)
         best, layered = _best(alike or [layout], same, judge)
         if not is_stated and each and best not in known:
             best = best if best.parts else joined_parts(same, best)
         layered = None if is_stated or best.cuts else layered
         found |= {tensor.name: Chosen(best, layered) for tensor in same}
     return found
+
+
+def _side_by_side(layout: Layout, tensors: Iterable[Tensor]) -> bool:
+    """Return whether the samples of tensors lie evenly apart, of which padding was cut off."""
+    inner = [axis for axis, letter in enumerate(layout.axes) if letter == SAMPLE][1:]
+    for tensor in tensors if inner else ():
+        along = [(at, n) for at, n in zip(tensor.where, tensor.whole) if isinstance(at, slice)]
+        if any(along[axis][0] != slice(0, along[axis][1]) for axis in inner if along):
+            return False
+    return True
 
 
 def _kinds(

@@ -52,6 +52,7 @@ class Group:
     stacks: Stacks | None = None  # of tensors that are coded as one
     cut_as: Layout | None = None  # the layout of the tensors of which these are `parts`
     parts: Sequence[Tensor] = ()
+    trimmed: bool = False  # tensors whose padding was cut off, and that need not lie at one go
     reading: int = 0  # why the layout is this, of READINGS
     layered: Layout | None = None  # with layers side by side, that are not in the layout
     expected: int = 1  # times the values that there are will come in all, to be coded alike

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...align.layout import Layout
+from ...align.layout import SAMPLE, Layout
 from ...align.numbers import elements_of, unsigned
 from ...align.reduced import ReducedElements
 from ...container.cuts import Along
@@ -117,6 +117,11 @@ def likely_layouts(ranks: set[int]) -> list[Layout]:
     samples = "N" * (rank - 2)
     whole = {4: ["NHWC"], 5: ["NTHWC"]}.get(rank, [])
     return [Layout(axes) for axes in (samples + "LD", samples + "DL", *whole)]
+
+
+def of_parts(layouts: Sequence[Layout]) -> list[Layout]:
+    """Return layouts that tensors may have that are cut: along no inner axis of samples."""
+    return [layout for layout in layouts if layout.axes.count(SAMPLE) < 2]
 
 
 def _rasters(shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:

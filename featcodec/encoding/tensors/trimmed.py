@@ -17,7 +17,7 @@ from ...container.cuts import Along, places
 from ...request import Options
 from ...tensors import Source, Tensor
 from .group import Group
-from .lossless import LosslessGroup, lossless_group
+from .lossless import LosslessGroup, lossless_group, of_parts
 from .margins import Box
 from .ragged import Ragged
 from .ragged_groups import as_samples, in_parts, of_tensors
@@ -89,8 +89,9 @@ class Trimmed:
                 margins += self._margins(name, axes[name])
         for parts in kinds.values():
             padding = lossless_group(parts, (PADDING,))
-            read = partial(_unsigned, padding.tensor)
-            found.append(replace(padding, tensor=read, parts=parts, cuts=axes))
+            layouts, read = of_parts(padding.layouts), partial(_unsigned, padding.tensor)
+            padding = replace(padding, layouts=layouts, tensor=read, parts=parts, cuts=axes)
+            found.append(padding)
         return found
 
     def _margins(self, name: str, axes: tuple[Along, ...]) -> Iterator[Tensor]:
@@ -112,7 +113,8 @@ class Trimmed:
         boxes = [(tensors[name], one) for name, one in true.items() if isinstance(one, Box)]
         if any(axis in one.cut(tensor.shape) for tensor, one in boxes for axis in inner):
             return None
-        return group, {tensor.name: one.axes(tensor, group.cut_as) for tensor, one in boxes}
+        axes = {tensor.name: one.axes(tensor, group.cut_as) for tensor, one in boxes}
+        return replace(group, trimmed=True), axes
 
     def _whole(self, group: Group | LosslessGroup) -> Group | LosslessGroup:
         """Return a group of tensors with their padding."""
