@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import verification
 from .coding.profile import Profile, profile_of, profiles_of
@@ -14,8 +14,6 @@ from .container.source import File
 from .decode_jobs import Decoded, decode_to
 from .decoding.decoder import Decoder
 from .dumps import Dump
-from .encoding.dump import encode
-from .encoding.report import Report
 from .errors import InvalidInput, naming
 from .idle import idle
 from .memory import limit_of
@@ -25,6 +23,9 @@ from .outputs import refuse_input
 from .request import Options, Quality
 from .rules import Rules
 from .warned import warn
+
+if TYPE_CHECKING:  # the encoder is loaded by what encodes
+    from .encoding.report import Report
 
 Progress = Callable[[int], None]
 
@@ -39,7 +40,7 @@ def encode_file(
     overwrite: bool = False,
     progress: Progress | None = None,
     verify: bool = False,
-) -> Report:
+) -> "Report":
     """Encode a dump to a file that appears only when it is complete.
 
     Args:
@@ -88,11 +89,13 @@ def encoding(
     overwrite: bool,
     progress: Progress | None,
     verify: bool,
-) -> Iterator[Report]:
+) -> "Iterator[Report]":
     """Encode a dump as `encode_file` does; the file takes its name at the end of the block.
 
     The block gets the report, so that what is to be noted of a file is noted before it appears.
     """
+    from .encoding.dump import encode
+
     refuse_input(source, destination)
     quality = quality or Quality.choose()
     with Dump(source) as dump, complete(destination, overwrite) as out:

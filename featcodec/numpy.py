@@ -12,8 +12,6 @@ from .arguments import known
 from .arrays import by_name, check, shape_of, to_stored
 from .coding.profile import profile_of
 from .elements import FLOATS
-from .encoding.dump import encode
-from .encoding.suspicious import ignored
 from .errors import InvalidInput
 from .idle import idle
 from .opening import Where
@@ -186,6 +184,9 @@ def options_of(
 
 def save_source(source: Arrays, profile: Any, options: Options, quality: dict[str, Any]) -> bytes:
     """Return the file of a source as bytes."""
+    from .encoding.dump import encode  # which reading does without
+    from .encoding.suspicious import ignored
+
     known("save", quality, TAKEN)
     out = io.BytesIO()
     encode(source, out, Quality.choose(**quality), profile_of(profile), options)

@@ -1,5 +1,7 @@
 """Fixtures: real features of two small networks, and a profile trained on them."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +15,10 @@ from featcodec.container.group import GroupHeader
 from featcodec.dumps import Dump
 from featcodec.request import Options
 from featcodec.training.linear import train
+
+# Half of the start of a process is compiling the package where what it compiles is not kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")

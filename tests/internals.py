@@ -9,6 +9,7 @@ import pytest
 from featcodec import compiled, decode_jobs
 from featcodec.encoding import choice, lossless, tuning, without_repeats, workers
 from featcodec.encoding.tensors import repeats
+from featcodec.inputs import safetensors
 from featcodec.modes.banded.search import BandedSearch
 from featcodec.modes.context.search import ContextSearch
 from featcodec.modes.linear.search import LinearSearch
@@ -28,10 +29,19 @@ def row_groups(values: int | None = None, exact: int | None = None) -> Iterator[
 
 
 @contextmanager
+def read_in_pieces() -> Iterator[None]:
+    """Read tensors of a dump where they are looked at, however small it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(safetensors, "AT_ONCE", 0)
+        yield
+
+
+@contextmanager
 def workers_always() -> Iterator[None]:
     """Let processes share a dump, however small it is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers, "LEAST_VALUES", 0)
+        patch.setattr(safetensors, "AT_ONCE", 0)  # what is in memory is not shared
         patch.setattr(decode_jobs, "LEAST_VALUES", 0)
         yield
 

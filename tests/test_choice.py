@@ -106,12 +106,12 @@ def test_less_quality_never_falls_back_on_all_of_it() -> None:
     values = probabilities()
     lossless = len(fc.save({"p": values}, lossless=True))
     sizes = []
-    for wanted in (0.1, 0.5, 1, 2, 3, 5, 8, 12, 20):
+    for wanted in (0.1, 0.5, 2, 5, 20):
         data = fc.save({"p": values}, snr=wanted)
         sizes.append(len(data))
         assert snr(values, fc.load(data)["p"]) >= wanted - 1e-3
-    assert max(sizes[:6]) < 0.1 * lossless
-    assert max(sizes[:4]) < 2 * sizes[5]
+    assert max(sizes[:4]) < 0.1 * lossless
+    assert max(sizes[:3]) < 2 * sizes[3]
 
 
 def sparse(rng: np.random.Generator) -> np.ndarray:

@@ -217,7 +217,7 @@ def test_tables_of_quantisers_are_not_empty() -> None:
             DependentContextCoder(transform, scales, own, 1.0, 0, "float32")
 
 
-@pytest.mark.parametrize("snr", [10, 20, 30])
+@pytest.mark.parametrize("snr", [10, 30])
 def test_dependent_quantisation_shortens_maps(
     digits: Path, snr: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +244,7 @@ def test_values_on_a_bound_are_left_to_the_scalar_quantiser() -> None:
     assert not Reader(io.BytesIO(data), "file").groups()[0].lossy.dependent
 
 
-@pytest.mark.parametrize("snr", [8, 14, 25])
+@pytest.mark.parametrize("snr", [8, 25])
 def test_sparse_maps_take_fewer_bits(digits: Path, tmp_path: Path, snr: float) -> None:
     maps = load_file(digits / "cnn_eval.safetensors")["features"]
     save_file({"x": np.maximum(maps, 0)}, tmp_path / "relu.safetensors", {"layout": "NCHW"})
@@ -293,7 +293,7 @@ def weak_maps(shape: tuple[int, ...] = (200, 16, 8, 8)) -> np.ndarray:
     return np.maximum(strength * (rough + np.roll(rough, 1, 2) + np.roll(rough, 1, 3)), 0)
 
 
-@pytest.mark.parametrize("snr", [5, 8, 12])
+@pytest.mark.parametrize("snr", [5, 12])
 def test_weak_maps_keep_their_means(snr: float, monkeypatch: pytest.MonkeyPatch) -> None:
     maps = weak_maps()
 

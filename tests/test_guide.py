@@ -66,12 +66,17 @@ class Example:
     language: str
     text: str
 
+    def packages(self) -> set[str]:
+        """Return the packages that it needs."""
+        return {name for pattern, name in NEEDS.items() if re.search(pattern, self.text)}
+
     def missing(self) -> list[str]:
         """Return the packages and programs that it needs and that are not installed."""
-        wanted = {name for pattern, name in NEEDS.items() if re.search(pattern, self.text)}
         tools = {tool for tool in TOOLS if re.search(rf"(^|[|(]) *{tool} ", self.text, re.M)}
         absent = {tool for tool in tools if not shutil.which(tool)}
-        return sorted(absent | {name for name in wanted if not importlib.util.find_spec(name)})
+        return sorted(
+            absent | {name for name in self.packages() if not importlib.util.find_spec(name)}
+        )
 
     def run(self, names: dict[str, Any], environment: dict[str, str]) -> None:
         if self.language == "python":
@@ -125,6 +130,13 @@ def test_every_example_runs(
             if missing := example.missing():
                 pytest.skip(f"needs {', '.join(missing)}")
             example.run(names, environment)
+
+
+def test_pages_that_run_in_one_environment_need_nothing_of_the_other() -> None:
+    [named] = re.findall(r"^IN_ONE := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for page in named.split():
+        found = list(examples(guide.FOLDER / f"{page}.md"))
+        assert found and not any(example.packages() for example in found), page
 
 
 def test_readme_shows_what_info_says(

@@ -31,7 +31,7 @@ def features(digits: Path, task: str) -> np.ndarray:
     return load_file(digits / f"{task}_eval.safetensors")["features"][::2].astype(np.float32)
 
 
-@pytest.mark.parametrize("wanted", [1, 5, 10, 20, 33.3, 60])
+@pytest.mark.parametrize("wanted", [1, 5, 20, 60])
 @pytest.mark.parametrize("transform", ["auto", "none", "linear"])
 @pytest.mark.parametrize("task", TASKS)
 def test_the_snr_is_reached_and_exceeded_only_in_no_more_bytes(

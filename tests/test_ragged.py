@@ -99,8 +99,10 @@ def test_padding_by_a_mask_is_padding_whatever_the_signs_of_its_zeros(
     assert Box.of(other) == Box.of(plain)
 
 
-@pytest.mark.parametrize("shape", [(12, 40, 32), (77, 96), (3, 12, 40, 32)])
-@pytest.mark.parametrize("kind", ["f2", "f4"])
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [((12, 40, 32), "f2"), ((12, 40, 32), "f4"), ((77, 96), "f4"), ((3, 12, 40, 32), "f2")],
+)
 def test_padding_by_a_mask_costs_as_much_as_other_padding(shape: tuple, kind: str) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=shape).cumsum(0).astype(kind)

@@ -267,7 +267,8 @@ def test_a_slice_decodes_the_row_groups_that_its_rows_are_in() -> None:
 
 
 FILLS = (0.0, -0.0, 1.0, np.float16(-65504), np.nan)
-PADDED = [(quality, fill) for quality in ("snr=3", "snr=20", "max_error=0.3") for fill in FILLS]
+PADDED = [(quality, fill) for quality in ("snr=20", "max_error=0.3") for fill in FILLS]
+PADDED += [(quality, fill) for quality in ("snr=3", "bpfp=1") for fill in (0.0, np.nan)]
 
 
 @cache
@@ -294,7 +295,7 @@ def test_zeros_of_one_sign_keep_it_and_those_of_both_have_none(signs: list[str])
     assert fc.load(data)["h"][400 - len(padding) :].tobytes() == wanted.astype("f4").tobytes()
 
 
-@pytest.mark.parametrize(("asked", "fill"), [*PADDED, ("bpfp=1", 0.0), ("bpfp=1", np.nan)])
+@pytest.mark.parametrize(("asked", "fill"), PADDED)
 def test_padding_comes_back_exactly_and_costs_next_to_nothing(asked: str, fill: float) -> None:
     trimmed, quality, least = prompts(asked)
     padded = [np.pad(p, ((0, 60 - len(p)), (0, 0)), constant_values=fill) for p in trimmed]
@@ -332,9 +333,17 @@ def living(axes: str, asked: str) -> tuple[np.ndarray, int]:
     return x, len(fc.save({"x": stored}, None, layout=axes, **{name: float(number)}))
 
 
-@pytest.mark.parametrize("fill", [0.0, -0.0, 7.25, np.float16(-65504), np.inf])
-@pytest.mark.parametrize("asked", ["snr=10", "snr=20", "max_error=0.3"])
-@pytest.mark.parametrize("axes", ["ND", "NLD", "NCHW"])
+AXES, ASKED = ("ND", "NLD", "NCHW"), ("snr=10", "snr=20", "max_error=0.3")
+# Zero with all pairs of axes and quality, each other value with each of the axes and the qualities.
+DEAD = [(axes, asked, 0.0) for axes in AXES for asked in ASKED]
+DEAD += [
+    (axes, ASKED[(i + k) % 3], fill)
+    for k, fill in enumerate((-0.0, 7.25, np.float16(-65504), np.inf))
+    for i, axes in enumerate(AXES)
+]
+
+
+@pytest.mark.parametrize(("axes", "asked", "fill"), DEAD)
 def test_dead_channels_come_back_exactly_and_cost_next_to_nothing(
     axes: str, asked: str, fill: float
 ) -> None:

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
@@ -42,6 +42,7 @@ def exact(side: dict[str, np.ndarray], features: str = "tokens", **options: obje
     st.sampled_from([(1, TOKENS), (TOKENS,), (1, 1, 20, 20), (TOKENS, CHANNELS), (50, 24, 6, 6)]),
     st.integers(0, 1 << 32),
 )
+@settings(max_examples=50)
 def test_masks_and_codes_of_few_values_are_exact(
     dtype: str, values: list[float], shape: tuple[int, ...], seed: int
 ) -> None:

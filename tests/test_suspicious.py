@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from featcodec import Profile, encode_file
 from featcodec.dumps import Dump
-from featcodec.files import Report
+from featcodec.encoding.report import Report
 from featcodec.request import Options, Quality
 from featcodec.training.linear import train
 

@@ -93,12 +93,22 @@ def test_the_package_decodes_a_valid_file(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", vectors("valid"))
-def test_the_reference_decoder_decodes_it_alike(folder: Path, tmp_path: Path) -> None:
+def test_the_reference_decoder_decodes_it_alike(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = [word for path in profiles(folder) for word in ("--profile", str(path))]
-    command = [sys.executable, "-I", str(DECODER), str(folder / "in.fcz")]
-    subprocess.run([*command, str(tmp_path / "out"), *options], check=True)
+    command = [str(DECODER), str(folder / "in.fcz"), str(tmp_path / "out"), *options]
+    monkeypatch.setattr(sys, "argv", command)
+    assert reference.main() == 0
     with open_safetensors(tmp_path / "out", "numpy"):
         compare(tmp_path / "out", folder)
+
+
+def test_the_reference_decoder_is_a_command_that_needs_no_package(tmp_path: Path) -> None:
+    folder = VECTORS / "valid" / "001-cnn-map"
+    command = [sys.executable, "-I", "-S", str(DECODER), str(folder / "in.fcz")]
+    subprocess.run([*command, str(tmp_path / "out")], check=True)
+    compare(tmp_path / "out", folder)
 
 
 @pytest.mark.parametrize("folder", [*vectors("faulty"), *vectors("limits")])

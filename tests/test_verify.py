@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from featcodec import Profile, Quality, decode_file, encode_file, files
+from featcodec import Profile, Quality, decode_file, encode_file
 from featcodec.cli.main import main
 from featcodec.container.source import Memory
 from featcodec.decoding.decoder import Decoder
 from featcodec.dumps import Dump
-from featcodec.encoding import dump as encode
+from featcodec.encoding import dump as encoder
+from featcodec.encoding.dump import encode
 from featcodec.errors import InvalidInput, VerificationFailed
 from featcodec.numpy import Arrays
 from featcodec.request import Options
@@ -128,7 +129,7 @@ def test_whatever_is_encoded_is_what_it_states(
     if "max_error" in mode:
         mode = {"max_error": mode["max_error"] * scale}
     out = io.BytesIO()
-    encode.encode(source, out, Quality(**mode))
+    encode(source, out, Quality(**mode))
     verify(source, Memory(out.getvalue()), Quality(**mode))
 
 
@@ -150,7 +151,7 @@ def other_source(change: Callable[[dict[str, np.ndarray]], Any]) -> Callable[...
             name: (a, kinds.get(name, {"f": "F32", "i": "I64"}[a.dtype.kind]))
             for name, a in tensors.items()
         }
-        return encode.encode(Arrays(stored, metadata), out, *arguments, **options)
+        return encode(Arrays(stored, metadata), out, *arguments, **options)
 
     return wrong
 
@@ -235,7 +236,7 @@ def refused(dump: Path, mode: dict[str, Any]) -> str:
 def test_a_file_of_another_dump_is_found(
     dump: Path, monkeypatch: pytest.MonkeyPatch, change: Callable, mode: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(files, "encode", other_source(change))
+    monkeypatch.setattr(encoder, "encode", other_source(change))
     assert refused(dump, mode).startswith("what was written has")
 
 
@@ -265,14 +266,14 @@ def test_a_file_that_is_damaged_as_it_is_written_is_found(
     dump: Path, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     def damaging(source: Any, out: BinaryIO, *arguments: Any, **options: Any) -> Any:
-        report = encode.encode(source, out, *arguments, **options)
+        report = encode(source, out, *arguments, **options)
         out.seek(int(share * report.output_bytes))
         byte = out.read(1)
         out.seek(-1, io.SEEK_CUR)
         out.write(bytes((byte[0] ^ 16,)))
         return report
 
-    monkeypatch.setattr(files, "encode", damaging)
+    monkeypatch.setattr(encoder, "encode", damaging)
     assert "cannot be decoded" in refused(dump, {"snr": 12})
 
 
@@ -299,11 +300,11 @@ def test_a_dump_that_changes_is_not_blamed_on_the_file(
     dump: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def touching(*arguments: Any, **options: Any) -> Any:
-        report = encode.encode(*arguments, **options)
+        report = encode(*arguments, **options)
         os.utime(dump, (1, 1))
         return report
 
-    monkeypatch.setattr(files, "encode", touching)
+    monkeypatch.setattr(encoder, "encode", touching)
     with pytest.raises(InvalidInput, match="has changed while it was read"):
         encode_file(dump, dump.with_suffix(".fcz"), verify=True)
 
@@ -323,7 +324,7 @@ def test_the_command_verifies_before_anything_takes_its_name(
     out = tmp_path / "out.fcz"
     assert run(["encode", dump, "-o", out, "--verify", "-q"]) == 0
     decode_file(out, tmp_path / "back")
-    monkeypatch.setattr(files, "encode", other_source(a_number))
+    monkeypatch.setattr(encoder, "encode", other_source(a_number))
     assert run(["encode", dump, "-o", tmp_path / "wrong.fcz", "--verify"]) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"featcodec: {dump}: what was written has, in labels, other bits")
@@ -332,8 +333,8 @@ def test_the_command_verifies_before_anything_takes_its_name(
 
 
 def test_nothing_wrong_goes_to_standard_output(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for encoder, status in ((encode.encode, 0), (other_source(a_number), 1)):
-        monkeypatch.setattr(files, "encode", encoder)
+    for found, status in ((encode, 0), (other_source(a_number), 1)):
+        monkeypatch.setattr(encoder, "encode", found)
         stream = io.TextIOWrapper(io.BytesIO())
         monkeypatch.setattr(sys, "stdout", stream)
         assert run(["encode", dump, "-o", "-", "--verify", "-q"]) == status

@@ -85,12 +85,14 @@ class Layout:
         whole: list[tuple[int, ...] | None] = [() if a != INDEPENDENT else None for a in self.axes]
         return (*whole[:-1], self.parts) if self.parts else tuple(whole)
 
+    @lru_cache(maxsize=256)  # noqa: B019 - many small tensors of a layout are looked at many times
     def order(self) -> tuple[int, ...]:
         """Return the axes in the order of the token grid: samples, grid, channels."""
         rank = {INDEPENDENT: 0, SAMPLE: 0}
         rank |= {**dict.fromkeys(GRID, 1), **dict.fromkeys(CHANNEL, 2)}
         return tuple(sorted(range(len(self.axes)), key=lambda axis: rank[self.axes[axis]]))
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - so are their shapes
     def token_grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return (samples, grid..., channels) of a tensor of that shape, prefix tokens included."""
         if len(shape) != len(self.axes):

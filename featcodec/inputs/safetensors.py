@@ -1,7 +1,11 @@
 """Safetensors files: tensors lie in them as they are read."""
 
 import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from .. import limits
@@ -12,6 +16,10 @@ from ..errors import InvalidInput
 from ..file_array import FileArray
 from ..tensors import Tensor
 from .contents import Contents
+
+# Bytes of tensors that are read at once when the first is touched: an encoder looks at each of many
+# small ones dozens of times, and each look at a file takes longer than its elements.
+AT_ONCE = 1 << 22
 
 
 def read(file: File) -> Contents:
@@ -27,7 +35,7 @@ def read(file: File) -> Contents:
     File.reopen(file.path, file.name, file.identity)  # what was checked is what is read
     size = int.from_bytes(file.read(0, 8), "little")
     header = json.loads(file.read(8, size))
-    data = FileArray.of(file)[8 + size :]
+    data = _data(file, 8 + size)
     # Empty tensors share their offset with the next: the order of the header decides; that of the
     # library changes from run to run.
     order = {name: i for i, name in enumerate(header)}
@@ -52,11 +60,24 @@ def _cut(file: File) -> str:
     )
 
 
-def _tensor(name: str, entry: dict, data: FileArray) -> Tensor:
+def _data(file: File, start: int) -> Callable[[], Any]:
+    """Return what gives the bytes of all tensors, or where they are in the file."""
+    there = FileArray.of(file)[start:]
+    if there.nbytes > AT_ONCE:
+        return lambda: there
+    return cache(lambda: np.asarray(there))
+
+
+def _tensor(name: str, entry: dict, data: Callable[[], Any]) -> Tensor:
     dtype, shape = entry["dtype"], tuple(entry["shape"])
     begin, end = entry["data_offsets"]
     if dtype not in BITS:
         raise InvalidInput(f"tensor {name!r} has type {dtype}, which featcodec does not know")
     limits.check_rank(shape, f"tensor {name!r}")
     kind = stored_dtype(dtype)
-    return Tensor(name, dtype, shape, lambda: data[begin:end].view(kind))
+
+    def read() -> Any:
+        found = data()[begin:end].view(kind)
+        return np.require(found, requirements="A") if isinstance(found, np.ndarray) else found
+
+    return Tensor(name, dtype, shape, read)
