@@ -35,6 +35,15 @@ def write(tensors: dict, metadata: dict | None = None, **asked: Any) -> None:
         writer.add(tensors)
 
 
+@pytest.mark.parametrize("shape", [(100, 20, 32), (400, 32)])
+def test_an_ignored_layout_changes_nothing(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(size=shape).cumsum(axis=1).astype(np.float32)
+    plain = fc.save({"x": x}, snr=10)
+    for asked in ("NCHW", "NLCD"):
+        with pytest.warns(UserWarning, match="is ignored"):
+            assert fc.save({"x": x}, layout=asked, snr=10) == plain
+
+
 @pytest.mark.parametrize("save", [fc.save, write])
 def test_a_layout_or_a_rule_that_no_tensor_takes_is_warned_of(save: Any) -> None:
     axes = r"layout 'NCHW' is ignored: it has 4 axes, and no tensor of floats has as many, but 2"
