@@ -52,6 +52,14 @@ def test_constant_channels_are_not_counted(tmp_path: Path) -> None:
     assert not encode_file(tmp_path / "x.safetensors", tmp_path / "x.fcz", Quality(snr=10)).remarks
 
 
+@pytest.mark.parametrize("shape", [(64,), (1, 64)])
+def test_channels_of_a_single_row_are_not_counted(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    save_file({"x": x}, tmp_path / "x.safetensors", {"layout": "ND"[-len(shape) :]})
+    report = encode_file(tmp_path / "x.safetensors", tmp_path / "x.fcz", Quality(snr=10))
+    assert not any("channels of x" in line for line in report.remarks)
+
+
 def test_the_shell_warns_and_info_shows_it_of_small_files_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,8 @@ class Measured:
     def erased(self) -> tuple[int, int]:
         """How many channels come back with less than NOTHING, and how many vary or lose."""
         known = self._of_channels
+        if np.isneginf(known).all():
+            return 0, len(known)  # channels of a single row do not vary
         return int((known < NOTHING).sum()), len(known)
 
     @property
