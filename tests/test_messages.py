@@ -272,7 +272,7 @@ def test_mistakes_of_usage_are_told_apart_from_inputs_that_fail(folder: Path) ->
     assert "no_list: No such file" in run("encode", "--files-from", folder / "no_list").misused()
     assert "x.fcz is a file" in run("encode", x, "--output-dir", folder / "x.fcz").misused()
     assert "Did you mean 'encode'?" in run("encod").misused()
-    assert "does not end in .fcz" in run("decode", x).misused()
+    assert "does not end in .fcz; encode it first if it is a dump" in run("decode", x).misused()
     assert "every tensor is dropped" in run("encode", x, "-f", "--drop", "*").failed(1)
     assert "there is no folder" in run("encode", x, "-o", folder / "no" / "x.fcz").failed(1)
     assert not (folder / "no").exists()

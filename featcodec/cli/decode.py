@@ -211,7 +211,7 @@ def dump_name(path: str) -> str:
         )
     if not path.endswith(targets.SUFFIX):
         raise click.UsageError(
-            f"{path} does not end in {targets.SUFFIX}; if it is a file of featcodec, name the"
-            " output with -o"
+            f"{path} does not end in {targets.SUFFIX}; encode it first if it is a dump, name the"
+            " output with -o if it is a file of featcodec"
         )
     return path.removesuffix(targets.SUFFIX) + targets.DUMP_SUFFIX

@@ -152,7 +152,7 @@ def _alone(one: Planned, of_target: Sequence[Planned]) -> Planned:
     return replace(
         one,
         error=f"and {other.source} would both become {one.target}: give them folders or names of"
-        " their own",
+        " their own, or list them for --files-from, below whose outputs folders stay",
     )
 
 

@@ -66,7 +66,7 @@ def _load(file: File) -> tuple[Any, int | None]:
         why = found[0] if found else re.split(r"\. |\n", str(error))[0]
         raise InvalidInput(
             f"{file.name} is no file of tensors alone ({why}), and nothing else is read from it:"
-            " save its tensors in a dict"
+            " save its tensors in a dict, of a module its state_dict()"
         ) from None
 
 
