@@ -90,6 +90,22 @@ def test_rows_have_the_relative_error_asked_for_whatever_their_norms(axes: str, 
     assert -10 * np.log10(np.quantile(relative, 0.9)) >= snr - 4
 
 
+@pytest.mark.parametrize("kept", [0.0, 3.0])
+def test_what_is_kept_as_it_is_counts_in_the_norms_of_rows(kept: float) -> None:
+    x = np.abs(tokens(1500))
+    x[:, :12] = kept  # channels of one value
+    x[::50, 20] = 2e3  # beyond the bounds
+    packed = fc.save({"x": x}, None, row_snr=12, layout="ND")
+    verify(
+        fc.Arrays({"x": to_stored(x)}, None),
+        source_of(io.BytesIO(packed), "x"),
+        Quality(row_snr=12),
+    )
+    errors = np.square(fc.load(packed)["x"].astype(float) - x).sum(axis=1)
+    relative = errors / np.square(x.astype(float)).sum(axis=1)
+    assert 11.99 <= -10 * np.log10(relative.mean()) <= 12.5
+
+
 def test_what_is_not_finite_in_a_large_row_comes_back() -> None:
     x = tokens(1000)
     x[::40] *= 64
