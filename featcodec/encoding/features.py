@@ -267,10 +267,12 @@ class FeatureEncoder:
         )
         return attempts.write(choice)
 
-    def _by_levels(self, samples: Samples, snr: float, levels: Levels) -> Outcome:
-        """Write a group by levels that reach the SNR."""
+    def _by_levels(self, samples: Samples, snr: float, levels: Levels) -> Outcome | None:
+        """Write a group by levels that reach the SNR; None without errors: that is bit for bit."""
         start = self.writer.position
         header, found = write_levels(self.writer, samples, levels, snr)
+        if header.exact:
+            return None
         lowest = math.inf
         if not self.options.pool and found.slices[0].size > 1:
             lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf))

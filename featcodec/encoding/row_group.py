@@ -148,9 +148,7 @@ class RowGroupEncoder:
             change /= factors(exponents, change.dtype)
         self.distortion.squared += _energy(change, weights)
 
-    def _add_rows(
-        self, stored: np.ndarray, change: np.ndarray, weights: np.ndarray | None
-    ) -> None:
+    def _add_rows(self, stored: np.ndarray, change: np.ndarray, weights: np.ndarray | None) -> None:
         """Take in the errors of rows, each by its own norm; those of zeros have none.
 
         What is kept as it is, constant channels and values beyond the bounds, counts in the norm.
