@@ -273,9 +273,8 @@ class FeatureEncoder:
         header, found = write_levels(self.writer, samples, levels, snr)
         if header.exact:
             return None
-        lowest = math.inf
-        if not self.options.pool and found.slices[0].size > 1:
-            lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf))
+        each = not self.options.pool and found.slices[0].size > 1
+        lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf)) if each else math.inf
         return Outcome(header, size_of(self.writer, start, header), lowest, found=found)
 
     def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:
