@@ -61,5 +61,7 @@ class Signals:
 
 
 def decibels(signal: float, noise: float) -> float:
-    """Return an SNR in dB; infinite without noise."""
-    return 10 * math.log10(signal / noise) if noise > 0 else math.inf
+    """Return an SNR in dB, infinite without noise; of values that do not vary, minus infinity."""
+    if noise > 0:
+        return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+    return math.inf
