@@ -108,8 +108,9 @@ def test_what_is_kept_as_it_is_counts_in_the_norms_of_rows(kept: float) -> None:
     assert 11.99 <= -10 * np.log10(relative.mean()) <= 12.5
 
 
-def test_rows_have_an_snr_where_values_hardly_vary() -> None:
-    x = (1e4 + 0.02 * tokens(20, 30)).astype(np.float32)
+@pytest.mark.parametrize("spread", [1e-3, 0.02, 1])
+def test_rows_have_an_snr_where_values_hardly_vary(spread: float) -> None:
+    x = (1e4 + spread * tokens(20, 30)).astype(np.float32)
     packed = fc.save({"x": x}, None, row_snr=10, layout="ND")
     stored = {"x": to_stored(x)}
     verify(fc.Arrays(stored, None), source_of(io.BytesIO(packed), "x"), Quality(row_snr=10))
