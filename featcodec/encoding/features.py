@@ -85,12 +85,9 @@ class FeatureEncoder:
         reduced = None if self.options.transform == "neural" else group.without_repeats
         if reduced is None or reduced.rows is None:
             return self._write(group, quality)
-        return without_repeats(
-            self.writer,
-            reduced.rows,
-            lambda: self._write(reduced, quality),
-            lambda: self._write(group, quality),
-        )
+        write = partial(self._write, quality=quality)
+        ways = partial(write, reduced), partial(write, group), partial(self._exact, group)
+        return without_repeats(self.writer, reduced.rows, *ways)
 
     def _write(self, group: Group, quality: Quality) -> Outcome:
         snr = quality.decibels
