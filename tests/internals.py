@@ -8,7 +8,7 @@ import pytest
 
 from featcodec import compiled, decode_jobs
 from featcodec.encoding import choice, lossless, tuning, without_repeats, workers
-from featcodec.encoding.tensors import repeats
+from featcodec.encoding.tensors import axes, repeats
 from featcodec.inputs import safetensors
 from featcodec.modes.banded.search import BandedSearch
 from featcodec.modes.context.search import ContextSearch
@@ -60,6 +60,15 @@ def lossy_always() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tuning, "WORTHWHILE", math.inf)
         patch.setattr(tuning, "WORTHWHILE_REGULAR", math.inf)
+        yield
+
+
+@contextmanager
+def layouts_always() -> Iterator[None]:
+    """Judge layouts by their bits, however few values there are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(axes, "LEAST_VALUES", 1)
+        patch.setattr(axes, "FEW_VALUES", 1)
         yield
 
 

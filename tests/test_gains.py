@@ -1,6 +1,7 @@
 """Rows far larger than the others neither hide their error nor cost more than their share."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import featcodec.numpy as fc
 from bitstream_spec import reference_decoder as reference
 from featcodec.align.gains import MOST_EXPONENT, Gains, factors
 from featcodec.arrays import to_stored
+from featcodec.cli.render import decibels as decibels_of
 from featcodec.container.reader import Reader
 from featcodec.container.source import source_of
 from featcodec.encoding.tensors.large_rows import far_larger
@@ -88,6 +90,31 @@ def test_rows_have_the_relative_error_asked_for_whatever_their_norms(axes: str, 
     relative = errors[norms > 0] / norms[norms > 0]
     assert snr - 0.2 <= -10 * np.log10(relative.mean()) <= snr + 0.5
     assert -10 * np.log10(np.quantile(relative, 0.9)) >= snr - 4
+
+
+@pytest.mark.parametrize("kept", [0.0, 3.0])
+def test_what_is_kept_as_it_is_counts_in_the_norms_of_rows(kept: float) -> None:
+    x = np.abs(tokens(1500))
+    x[:, :12] = kept  # channels of one value
+    x[::50, 20] = 2e3  # beyond the bounds
+    packed = fc.save({"x": x}, None, row_snr=12, layout="ND")
+    verify(
+        fc.Arrays({"x": to_stored(x)}, None),
+        source_of(io.BytesIO(packed), "x"),
+        Quality(row_snr=12),
+    )
+    errors = np.square(fc.load(packed)["x"].astype(float) - x).sum(axis=1)
+    relative = errors / np.square(x.astype(float)).sum(axis=1)
+    assert 11.99 <= -10 * np.log10(relative.mean()) <= 12.5
+
+
+@pytest.mark.parametrize("spread", [1e-3, 0.02, 1])
+def test_rows_have_an_snr_where_values_hardly_vary(spread: float) -> None:
+    x = (1e4 + spread * tokens(20, 30)).astype(np.float32)
+    packed = fc.save({"x": x}, None, row_snr=10, layout="ND")
+    stored = {"x": to_stored(x)}
+    verify(fc.Arrays(stored, None), source_of(io.BytesIO(packed), "x"), Quality(row_snr=10))
+    assert decibels_of(-math.inf) == "-inf dB" and decibels_of(math.inf) == "exact"
 
 
 def test_what_is_not_finite_in_a_large_row_comes_back() -> None:

@@ -156,3 +156,13 @@ def test_an_snr_in_few_bytes_is_reached_and_no_lower_than_asked_for(
 ) -> None:
     stated = stated_snr(asked + more, asked)
     assert asked <= stated <= asked + more and asked + more - stated <= 1 / 256
+
+
+@pytest.mark.parametrize("quality", [Quality(snr=60), Quality(max_error=1e-9)], ids=str)
+def test_where_no_value_errs_zeros_keep_their_signs(quality: Quality) -> None:
+    """Such a group states that it is kept bit for bit, and is."""
+    x = np.rint(np.random.default_rng(0).normal(size=(3, 5, 16)) * 3).astype("f4")
+    x[0] = np.where(x[0] == 0, -0.0, x[0])
+    data = encoded({"x": x}, quality)
+    assert fc.load(data)["x"].tobytes() == x.tobytes()
+    assert all(header.exact for header in Reader(io.BytesIO(data), "x").groups())

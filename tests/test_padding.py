@@ -134,3 +134,13 @@ def test_any_axis_of_maps_that_nobody_names_may_be_padded(axis: int, ends: tuple
     assert 10 * np.log10(padded.var() / np.square(error).mean()) >= 9.99
     error = fc.load(fc.save({"x": padded}, None, max_error=0.1))["x"] - padded
     assert np.abs(error).max() <= 0.1
+
+
+@pytest.mark.parametrize("asked", [55, 60])
+def test_padding_is_exact_at_snrs_that_are_nearly_exact(asked: float) -> None:
+    rng = np.random.default_rng(2)
+    x = (100 + 5 * rng.normal(size=(40, 30, 16))).astype("f2")
+    for sample, length in zip(x, rng.integers(15, 31, 40), strict=True):
+        sample[length:] = 0
+    back = fc.load(fc.save({"x": x}, snr=asked, layout="NLD"))["x"]
+    assert not back[x == 0].any()

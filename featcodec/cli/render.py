@@ -73,7 +73,7 @@ def _encodable(text: str) -> str:
 def decibels(snr: float) -> str:
     if math.isnan(snr):
         return "-"
-    return "exact" if math.isinf(snr) else f"{round(snr, 2) + 0.0:.2f} dB"  # never -0.00
+    return "exact" if snr == math.inf else f"{round(snr, 2) + 0.0:.2f} dB"  # never -0.00
 
 
 def ratio(before: int, after: int) -> str:

@@ -25,7 +25,7 @@ from ..tensors import Source
 from ..threads import ONE_THREAD
 from . import tuning
 from .as_places import as_written
-from .exact_groups import ExactGroup, write_exact
+from .exact_groups import ExactGroup, exact_groups, write_exact
 from .familiar import Familiar
 from .features import FeatureEncoder
 from .grouped import grouped
@@ -145,10 +145,14 @@ class DumpEncoder:
         """Write the file, at a rate as often as that takes.
 
         Tensors that a profile lets group otherwise are grouped as without it, if that is smaller.
+        Where nothing is lost of few, they are grouped for that: each group takes some 50 bytes.
         """
         if self.quality.bpfp is not None:
             return at_rate(lambda snr: self.encode(_at(snr, self.profile)), self.quality.bpfp)
         report = self.encode(self.quality)
+        if report.snr_db == math.inf and report.values <= tuning.WRITTEN_VALUES:
+            exact = exact_groups(self.source, self.options)
+            self.others = self.others or (exact if len(exact) < len(self.groups) else ())
         return self._smaller(report) if self.others else report
 
     def _smaller(self, report: Report) -> Report:

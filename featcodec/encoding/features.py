@@ -85,12 +85,9 @@ class FeatureEncoder:
         reduced = None if self.options.transform == "neural" else group.without_repeats
         if reduced is None or reduced.rows is None:
             return self._write(group, quality)
-        return without_repeats(
-            self.writer,
-            reduced.rows,
-            lambda: self._write(reduced, quality),
-            lambda: self._write(group, quality),
-        )
+        write = partial(self._write, quality=quality)
+        ways = partial(write, reduced), partial(write, group), partial(self._exact, group)
+        return without_repeats(self.writer, reduced.rows, *ways)
 
     def _write(self, group: Group, quality: Quality) -> Outcome:
         snr = quality.decibels
@@ -267,13 +264,14 @@ class FeatureEncoder:
         )
         return attempts.write(choice)
 
-    def _by_levels(self, samples: Samples, snr: float, levels: Levels) -> Outcome:
-        """Write a group by levels that reach the SNR."""
+    def _by_levels(self, samples: Samples, snr: float, levels: Levels) -> Outcome | None:
+        """Write a group by levels that reach the SNR; None without errors: that is bit for bit."""
         start = self.writer.position
         header, found = write_levels(self.writer, samples, levels, snr)
-        lowest = math.inf
-        if not self.options.pool and found.slices[0].size > 1:
-            lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf))
+        if header.exact:
+            return None
+        each = not self.options.pool and found.slices[0].size > 1
+        lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf)) if each else math.inf
         return Outcome(header, size_of(self.writer, start, header), lowest, found=found)
 
     def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:

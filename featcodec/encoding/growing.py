@@ -278,6 +278,4 @@ def _energy(sums: Sums) -> float:
 
 
 def _decibels(sums: Sums, error: float) -> float:
-    """Return an SNR in dB; none is lower than that of an error of no signal."""
-    energy = _energy(sums)
-    return decibels(energy, error) if energy or not error else -math.inf
+    return decibels(_energy(sums), error)

@@ -49,7 +49,9 @@ def write_lossless(writer: Writer, group: LosslessGroup) -> GroupHeader:
         return _write(writer, group)
     assert reduced.reduced is not None
     start = writer.position
-    ways = [lambda g=g: Outcome.of(writer, start, _write(writer, g)) for g in (reduced, group)]
+    ways = [
+        lambda g=g: Outcome.of(writer, start, _write(writer, g)) for g in (reduced, group, group)
+    ]
     return without_repeats(writer, reduced.reduced.rows, *ways).header
 
 

@@ -3,13 +3,11 @@
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ..align.value import ValueStats
 from ..container.group import GroupHeader
 from .group_writer import Written
 from .tensors.group import Group
-from .tensors.sums import stats_of
+from .tensors.sums import stats_of_all
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Signals:
         coded = stats.count * stats.std**2
         if group.gains is None:
             return cls(group, coded, 0.0, of_task)
-        plain = stats_of(replace(group, gains=None), np.zeros(0))
+        plain = stats_of_all(replace(group, gains=None))
         if group.gains.relative:
             coded += stats.count * stats.mean**2
         return cls(group, coded, plain.count * plain.std**2, of_task)
@@ -61,5 +59,7 @@ class Signals:
 
 
 def decibels(signal: float, noise: float) -> float:
-    """Return an SNR in dB; infinite without noise."""
-    return 10 * math.log10(signal / noise) if noise > 0 else math.inf
+    """Return an SNR in dB, infinite without noise; of values that do not vary, minus infinity."""
+    if noise > 0:
+        return 10 * math.log10(signal / noise) if signal > 0 else -math.inf
+    return math.inf

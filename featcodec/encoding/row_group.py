@@ -142,17 +142,20 @@ class RowGroupEncoder:
             self.see(Blocks(shown, coder.grid, boxes))
         self.distortion.largest = max(self.distortion.largest, float(change.max(initial=0)))
         if self.gains is not None and self.gains.relative:
-            self._add_rows(original, change, weights)
+            self._add_rows(stored, change, weights)
         if exponents is not None:
             self.distortion.of_values += _energy(change, weights)
             change /= factors(exponents, change.dtype)
         self.distortion.squared += _energy(change, weights)
 
-    def _add_rows(
-        self, original: np.ndarray, change: np.ndarray, weights: np.ndarray | None
-    ) -> None:
-        """Take in the errors of rows, each by its own norm; those of zeros have none."""
-        norms, errors = (np.square(a, dtype=np.float64).sum(axis=0) for a in (original, change))
+    def _add_rows(self, stored: np.ndarray, change: np.ndarray, weights: np.ndarray | None) -> None:
+        """Take in the errors of rows, each by its own norm; those of zeros have none.
+
+        What is kept as it is, constant channels and values beyond the bounds, counts in the norm.
+        """
+        values = self.coder.floats(stored)
+        finite = np.where(np.isfinite(values), values, 0)
+        norms, errors = (np.square(a, dtype=np.float64).sum(axis=0) for a in (finite, change))
         each = (norms > 0) * (1.0 if weights is None else weights)
         self.distortion.relative += float(np.vdot(errors / np.where(norms > 0, norms, 1), each))
         self.distortion.rows += float(each.sum())

@@ -23,8 +23,12 @@ def without_repeats(
     rows: Rows,
     reduced: Callable[[], Outcome],
     whole: Callable[[], Outcome],
+    exact: Callable[[], Outcome],
 ) -> Outcome:
-    """Write a group without repeated rows, or whole when that is smaller."""
+    """Write a group without repeated rows, or whole when that is smaller.
+
+    What comes out bit for bit is compared with the whole so: with loss, constant rows would count.
+    """
     mark, contest = writer.mark(), Contest(writer)
     contest.enter(reduced)
     found = contest.best
@@ -40,12 +44,12 @@ def without_repeats(
         unsure = header.lossy is None and rows.kept_values > SURELY * rows.values
         fits = rows.values <= header.row_groups * limits.ROW_GROUP_VALUES
         fits &= rows.count <= header.row_groups * limits.REPEAT_ROWS
-        exact = header.repeats.constants and len(listed) < size * EXACT_COST + EXACT_BYTES
-        clear = exact or (size - len(listed)) * again * LEAST_COST > len(listed)
+        cheap = header.repeats.constants and len(listed) < size * EXACT_COST + EXACT_BYTES
+        clear = cheap or (size - len(listed)) * again * LEAST_COST > len(listed)
         if fits and clear and not unsure:
             return found
     if not fits:
         writer.rewind(mark)
         return whole()
-    contest.enter(whole)
+    contest.enter(exact if header.exact else whole)
     return contest.kept() or found

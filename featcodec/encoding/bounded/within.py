@@ -23,17 +23,21 @@ def write_within(bound: float, samples: Samples, row_groups: RowGroups) -> Group
     writer = row_groups().writer
     start, contest = writer.position, Contest(writer)
     contest.enter(lambda: Outcome.of(writer, start, _bounded(bound, samples, row_groups)))
-    contest.enter(lambda: Outcome.of(writer, start, _rounded(bound, samples, writer)))
+    contest.enter(lambda: _rounded(bound, samples, writer))
     found = contest.kept()
     assert found is not None
     return found.header
 
 
-def _rounded(bound: float, samples: Samples, writer: Writer) -> GroupHeader:
+def _rounded(bound: float, samples: Samples, writer: Writer) -> Outcome | None:
+    """Write a group rounded; None without errors, as then it is to be kept bit for bit."""
+    start, (squared, largest) = writer.position, error_of(samples.group, bound)
+    if not largest:
+        return None
     header = write_rounded(writer, samples.group, bound)
-    squared, largest = error_of(samples.group, bound)
     power = samples.stats.count * samples.stats.std**2
-    return replace(header, snr_db=decibels(power, squared), max_error=largest)
+    header = replace(header, snr_db=decibels(power, squared), max_error=largest)
+    return Outcome.of(writer, start, header)
 
 
 def _bounded(bound: float, samples: Samples, row_groups: RowGroups) -> GroupHeader:

@@ -30,6 +30,14 @@ def stats_of(group: Group, sample: np.ndarray, whole: bool = True) -> value.Valu
     return found.stats
 
 
+def stats_of_all(group: Group) -> value.ValueStats:
+    """Return the statistics of a group, of which non-finite values alone are left out."""
+    first = next(group.chunks())
+    finite = first[np.isfinite(first)]
+    pivot = float(np.median(finite)) if finite.size else 0.0
+    return Sums(pivot, -np.inf, np.inf).add_all(group.chunks()).stats
+
+
 @dataclass
 class Sums:
     """Sums over the values within some bounds, and over the finite ones beyond."""
