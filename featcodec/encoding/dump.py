@@ -39,6 +39,7 @@ from .tensors.grouping import kinds
 from .workers import Workers
 from .worst import Worst
 
+FEW_VALUES = 1 << 14  # of a dump: of more, what groups take beside their values is little
 STATED, WARNED = 500, 40  # parts of a file, of which one may say what it reaches, or warn so
 
 
@@ -145,12 +146,12 @@ class DumpEncoder:
         """Write the file, at a rate as often as that takes.
 
         Tensors that a profile lets group otherwise are grouped as without it, if that is smaller.
-        Where nothing is lost of few, they are grouped for that: each group takes some 50 bytes.
+        Few values are also grouped and written bit for bit: each group less saves some 50 bytes.
         """
         if self.quality.bpfp is not None:
             return at_rate(lambda snr: self.encode(_at(snr, self.profile)), self.quality.bpfp)
         report = self.encode(self.quality)
-        if report.snr_db == math.inf and report.values <= tuning.WRITTEN_VALUES:
+        if report.values <= FEW_VALUES:
             exact = exact_groups(self.source, self.options)
             self.others = self.others or (exact if len(exact) < len(self.groups) else ())
         return self._smaller(report) if self.others else report
