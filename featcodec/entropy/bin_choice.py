@@ -60,9 +60,16 @@ def choose_bins(
     found = [alike(some[0], sheets)]
     found += [alike(each, [found[0][2]]) for each in some[1:]]
     best = min(found, key=lambda pair: pair[0])
-    _, bins_, raster = min(best, alike(best[1].flattened, sheets), key=lambda pair: pair[0])
-    kinds = _kinds(raster, bins_.grouped, like.kinds.different if like else None)
-    choice, side = _modelled(numbers, bins_, raster, kinds)
+    flat = alike(best[1].flattened, sheets)
+    wanted = like.kinds.different if like else None
+    ended: list[tuple[BinChoice, float, Bins, Kinds]] = []
+    for _, bins_, raster in sorted((best, flat), key=lambda pair: pair[0]):
+        kinds = _kinds(raster, bins_.grouped, wanted)
+        ended.append((*_modelled(numbers, bins_, raster, kinds), bins_, kinds))
+        if kinds.count == 1:
+            break  # which of the ranks tell more is known then
+    choice, side, bins_, kinds = min(ended, key=lambda each: each[0].bits)
+    raster = choice.model.raster(count)
     if kinds.count > 1 and side > DEAR * choice.bits:
         plain, _ = _modelled(numbers, bins_, raster, _alike(raster))
         choice = min(choice, plain, key=lambda choice: choice.bits)
