@@ -19,6 +19,7 @@ from .candidate import InterpolatedCandidate
 LONGEST, LEAST_LONG = 16, 11  # of a block, on the last two axes
 MOST_CHANNELS = 128
 LEAST_VALUES = 1 << 17
+TOKENS = 64  # of a channel for each channel: fewer do not pay for weights under a bound
 LEAST_BITS = 0.5  # a value, of the best so far: where fewer are left, hardly any neighbour tells
 PROMISING = 0.95  # of the bits of the best so far: for less, a decoder would take more time
 
@@ -47,7 +48,8 @@ class InterpolatedSearch(ModeSearch):
         channels, axes = len(sample.centre), len(sample.block)
         if not 1 <= axes <= 3 or math.prod(sample.block) == 1 or channels > MOST_CHANNELS:
             return []
-        if step < FINEST or sample.reaches(step) > LARGEST:
+        tokens = sum(a[0].size for a in sample.latents.values()) / sample.fraction
+        if tokens < TOKENS * channels or step < FINEST or sample.reaches(step) > LARGEST:
             return []
         if sample.positive and any((a < -step / 2).any() for a in sample.latents.values()):
             return []
