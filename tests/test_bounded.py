@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import featcodec.numpy as fc
+from featcodec import modes
 from featcodec.coding.parts.base import in_order
 from featcodec.container.reader import Reader
 from featcodec.encoding.bounded.rounded import Rounding
@@ -203,8 +204,8 @@ def maps() -> np.ndarray:
 @pytest.mark.parametrize(
     ("transform", "values", "layout", "coarsest"),
     [
-        ("predicted", maps(), "NCHW", 0.1),
-        ("predicted", maps().reshape(40, 8, 90), "NDL", 0.1),
+        ("predicted", maps(), "NCHW", 0.002),
+        ("predicted", maps().reshape(40, 8, 90), "NDL", 0.01),
         ("predicted", maps().transpose(0, 2, 3, 1).reshape(-1, 8), "NC", 0.01),
         ("split", np.clip(maps(), 0, 8), "NCHW", 0.003),
     ],
@@ -225,6 +226,31 @@ def test_it_pays_and_the_bound_holds(
         _, counts = np.unique(np.rint(values / (2 * bound)), return_counts=True)
         entropy = -(counts * np.log2(counts / values.size)).sum()
         assert 8 * len(data) < 0.97 * entropy
+
+
+@pytest.mark.parametrize(
+    ("transform", "values"),
+    [
+        ("interpolated", maps()),
+        ("context", np.maximum(maps() - 6, 0)),
+    ],
+)
+def test_neighbours_tell_tables_at_a_coarse_bound(
+    transform: str, values: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at an SNR, but each symbol stands for the middle of its cell, so that the bound holds."""
+    bound = 0.1 * float(values.std())
+
+    def coded() -> bytes:
+        return fc.save({"x": values}, {"layout": "NCHW"}, max_error=bound)
+
+    data = coded()
+    (header,) = Reader(io.BytesIO(data), "x").groups()
+    assert header.lossy is not None and header.lossy.transform == transform
+    assert np.abs(fc.load(data)["x"].astype(float) - values).max() <= bound
+    for mode in ("interpolated", "context"):
+        monkeypatch.setattr(type(modes.search_of(mode)), "ways", lambda *_: [])
+    assert len(data) < 0.97 * len(coded())
 
 
 def test_what_cannot_be_predicted_is_coded_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

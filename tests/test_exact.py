@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 import featcodec.numpy as fc
 from bitstream_spec import reference_decoder as reference
 from featcodec.container.reader import Reader
-from featcodec.entropy import bin_choice, bins, exact
+from featcodec.entropy import bin_choice, bin_sets, bins, exact, swaps
 from featcodec.entropy.errors import SymbolError
 from featcodec.entropy.raster import GRADES, MIDDLE, SUMS, Kinds, Raster
 
@@ -189,6 +189,46 @@ def test_many_values_that_each_occur_often_have_bins() -> None:
     _, often = np.unique(counts, return_counts=True)
     entropy = -float(often @ np.log2(often / len(counts)))
     assert choice.bits < 1.1 * entropy
+
+
+def test_multiples_of_a_step_have_a_bin_each() -> None:
+    """What rounding leaves are few numbers, most of them rare, whose low bits look like noise."""
+    draws = np.random.default_rng(4)
+    steps = np.rint(200 * draws.standard_exponential(40_000)).astype(np.int64)
+    numbers = stored((steps * np.float32(0.0137)).astype(np.float32))
+    chosen = bin_choice.choose_bins(numbers, True, [(200, 1)])
+    assert chosen is not None and not chosen.model.low
+    counts = np.unique(steps, return_counts=True)[1]
+    entropy = -float(counts @ np.log2(counts / counts.sum())) / 8
+    data = exact.ExactEncoder(True, [(200, 1)]).encode(numbers)
+    assert len(counts) > bin_sets.FEW and len(data) < 1.06 * entropy
+    np.testing.assert_array_equal(exact.decode(data, len(numbers), 4, True), numbers)
+
+
+def test_grades_tell_rare_numbers_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly all of a map of chances are 0; how far the others are from it, neighbours tell."""
+    draws = np.random.default_rng(5)
+    at = draws.integers(20, 340, 200)[:, None] - np.arange(360)
+    bumps = np.exp(-np.square(at / draws.uniform(2, 6, (200, 1))))
+    numbers = stored(np.rint(40 * bumps).astype(np.float32))
+
+    def size() -> int:
+        return len(exact.ExactEncoder(True, [(360, 1), (1, 1)]).encode(numbers))
+
+    least = size()
+    monkeypatch.setattr(bin_sets, "FLAT", 1.0)
+    assert least < 0.98 * size()
+
+
+def test_frequent_numbers_of_channels_are_swapped_only_where_that_pays() -> None:
+    """Of a plain picture, neighbours tell more than which level is usual in a column."""
+    levels = np.repeat(np.repeat(np.arange(1, 101) % 7, 32).reshape(10, 320), 32, axis=0)
+    levels[:, ::40] = 0
+    numbers = stored(np.roll(levels, 5, axis=1).astype(np.float32))
+    plain = exact.ExactEncoder(True, [(320, 1)]).encode(numbers)
+    swapped = exact.ExactEncoder(True, [(320, 1)], [(1, 320)])
+    assert swaps.choose(numbers, [(1, 320)], 0) is not None
+    assert len(swapped.encode(numbers)) <= len(plain)
 
 
 def test_halves_in_singles_take_what_halves_take() -> None:

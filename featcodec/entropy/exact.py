@@ -15,6 +15,7 @@ from .errors import SymbolError
 BINS, PACKED, SWAPPED = 3, 4, 5  # lower values belong to the first plane
 WORTHWHILE = 0.995  # of the bytes of planes: what bins and packed elements must take at most
 SMALL = 1 << 16  # numbers: of fewer, the tables of planes tell
+STRETCH = 1 << 17  # numbers on which swaps must pay
 PACKED_SAMPLE, LOOKS = 1 << 16, 4  # bytes on which packing is estimated, at so many places
 
 
@@ -36,12 +37,25 @@ class ExactEncoder:
         raw = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
         crc = zlib.crc32(raw, seed).to_bytes(4, "little")
         found = swaps.choose(numbers, self.axes, self._done)
+        if found is not None and not self._fewer(numbers, found):
+            found = None
         self._done += len(numbers)
         if found is None:
             return crc + self._coded(numbers, raw)
         numbers = found.swapped(numbers)
         raw = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False).tobytes()
         return crc + bytes((SWAPPED,)) + found.pack() + self._coded(numbers, raw)
+
+    def _fewer(self, numbers: np.ndarray, found: swaps.Swaps) -> bool:
+        """Return whether numbers take fewer bits when they are swapped, by a stretch of them."""
+        if self.rasters is None:
+            return True
+        some = numbers[:STRETCH]
+        bits = []
+        for each in (some, found.swapped(some)):
+            choice = bin_choice.choose_bins(each, self.floating, self.rasters)
+            bits.append(choice.bits if choice else 0.0)
+        return bits[1] <= bits[0]
 
     def _coded(self, numbers: np.ndarray, raw: bytes) -> bytes:
         split = planes.split(_rotated(numbers) if self.floating else numbers, numbers.itemsize)

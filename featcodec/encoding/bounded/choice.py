@@ -26,6 +26,7 @@ ROOM = 1 / 32  # of the bound: the least distance of elements that a step may le
 GAP_BITS = 8  # of the place of a value that is kept, about
 NEAR_ZERO = 1 / 4  # of a deviation: fewer than EMPTY_CELLS of normal values lie so near
 EMPTY_CELLS = 1 / 4  # of the values are zero or so near, from which on zero may be the best centre
+RIVAL = 1.3  # of the fewest bits with usual centres: ways of more are not tried with zero
 
 
 def bounded_choice(samples: Samples, bound: float, only_plain: bool = False) -> Choice:
@@ -75,10 +76,14 @@ def fine_choice(samples: Samples, snr: float) -> Choice:
 
 def _choice(samples: Samples, step: float, searches: Sequence[ModeSearch]) -> Choice:
     """Return the way of the fewest bits at a step."""
-    found = [centred(samples, step, searches, *plain_model(samples, step))]
+    least: dict[ModeSearch, float] = {}
+    found = [centred(samples, step, searches, *plain_model(samples, step), least)]
     values = replace(samples.alignment(), mean=0.0)
     if found[0].values.mean and _near_zero(samples, step) > EMPTY_CELLS:
-        found.append(centred(samples, step, searches, at_zero(samples), values))
+        far = RIVAL * min(least.values(), default=math.inf)
+        plain = modes.search_of("none")
+        rivals = [one for one in searches if one is plain or not far < least[one] < math.inf]
+        found.append(centred(samples, step, rivals, at_zero(samples), values))
     return min(found, key=lambda choice: choice.estimate.bits)
 
 
@@ -95,8 +100,12 @@ def centred(
     searches: Sequence[ModeSearch],
     model: GridModel,
     values: ValueAlignment,
+    least: dict[ModeSearch, float] | None = None,
 ) -> Choice:
-    """Return the way of the fewest bits at a step, with the centres of a model."""
+    """Return the way of the fewest bits at a step, with the centres of a model.
+
+    `least` is told the fewest bits of the grid that each search finds.
+    """
     sparse = samples.sparse or _near_zero(samples, step) > EMPTY_CELLS
     lower, upper = ((b - values.mean) / values.std for b in (values.lower, values.upper))
     best: dict[bool, Way] = {}
@@ -121,7 +130,11 @@ def centred(
             ways = [best[prefix]] if prefix in best else []
             for search in searches:
                 if not (prefix in best and search is plain):  # it knows no blocks
-                    ways += search.ways(sample, step, sparse)
+                    more = search.ways(sample, step, sparse)
+                    ways += more
+                    if least is not None and not prefix:
+                        known = least.get(search, math.inf)
+                        least[search] = min([known, *(way.bits for way in more)])
             best[prefix] = min(ways, key=lambda way: way.bits)
     grid = best[False].part.model
     assert grid is not None

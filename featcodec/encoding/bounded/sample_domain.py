@@ -12,6 +12,9 @@ from ...entropy import fit
 from ..fit import counting, fitting
 from ..fit.fitting import Classes
 
+# Deviations in a step: of finer ones, tables that neighbours choose tell less than a prediction.
+FINEST = 1 / 128
+
 
 @dataclass(frozen=True)
 class Way:

@@ -11,7 +11,7 @@ from ...container.part import Part
 from ...encoding.fit import counting, fitting
 from ...encoding.search import cost
 from ...encoding.search.candidate import Candidate, scale_of
-from ...entropy import contexts, fit, integers
+from ...entropy import contexts, fit, integers, shapes
 from ...entropy.contexts import Contexts
 from ...quantise.scalar import Thresholds, quantise
 from . import reconstruction
@@ -68,6 +68,18 @@ class ContextCandidate(Candidate):
             means, of_means = fitted(errors, self.fraction, saved)
             coder = replace(coder, means=means)
         return coder, bits + of_means + 8 * sum(map(len, side))
+
+    def within(self, step: float) -> tuple[PartCoder, float]:
+        """Return a coder whose symbols stand for the middles of their cells, and all its bits."""
+        none = np.zeros((1, reconstruction.CLASSES, reconstruction.KINDS), np.int64)
+        middles = dict.fromkeys(range(shapes.NUMBERS), (0.0, 0.0, 0.0))
+        coder = replace(self._default(step), lmbda=0.0, offsets=none, expected=middles)
+        shaped = ShapeCounts.empty()
+        counts, _, _ = self._counted(coder, shaped)
+        own, bits = fitting.choose_tables(coder, counts, self.fraction, empty=False)
+        found, fewer = choose(coder, counts, shaped, self.fraction)
+        own, bits = (found, fewer) if fewer < bits else (own, bits)
+        return coder.with_tables(own), bits + 8 * len(pack_scales(coder.scales))
 
     def _default(self, step: float) -> ContextCoder:
         """Return a coder with the built-in tables."""

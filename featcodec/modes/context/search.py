@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from ...coding.parts.base import Sizes
+from ...encoding.bounded.sample_domain import FINEST, Sample, Way
 from ...encoding.fit import fitting
 from ...encoding.fit.plain import plain_model
 from ...encoding.search.race import Race
 from ...encoding.search.saturation import enter_sample_domain
+from ...entropy import integers
 from ..search import ModeSearch
 from .candidate import ContextCandidate
 from .coder import Own
@@ -36,6 +38,27 @@ class ContextSearch(ModeSearch):
         own = Own(np.zeros(0, np.int64), {})  # not fitted yet
         model = replace(model, transform="context", block=block, scales=scales, own=own)
         enter_sample_domain(race, model, values, ContextCandidate.LAMBDAS)
+
+    def ways(self, sample: Sample, step: float, sparse: bool) -> list[Way]:
+        if not sparse or len(sample.block) not in BLOCKS or math.prod(sample.block) == 1:
+            return []
+        if step < FINEST:
+            return []
+        scales = np.zeros((len(sample.centre), *sample.block), np.int64)
+        latents, energy = sample.latents, fitting.energy_of(sample.latents, sample.block)
+        candidate = ContextCandidate(
+            sample.model("context", scales),
+            None,
+            "float64",
+            latents,
+            latents,
+            energy,
+            sample.fraction,
+            True,
+            positive=sample.positive,
+        )
+        coder, bits = candidate.within(step)
+        return [Way(candidate.part(coder), coder, bits + 8 * len(integers.pack(sample.centre)))]
 
     def suffices(self, race: Race) -> bool:
         """Return whether context modelling surely beats a clustering of channels.

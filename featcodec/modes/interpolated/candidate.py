@@ -45,11 +45,17 @@ class InterpolatedCandidate(Candidate):
         assert coder.own is not None
         return coder, total + 8.0 * len(pack(coder.own))
 
+    def within(self, step: float) -> tuple[PartCoder, float]:
+        """Return a coder whose symbols stand for the middles of their cells, and all its bits."""
+        coder, total = self._fitted(step, middles=True)
+        assert coder.own is not None
+        return coder, total + 8.0 * len(pack(coder.own))
+
     def least_bits(self, step: float) -> float:
         """Return the bits of symbols alone, which are fitted too well on a small sample."""
         return self._fitted(step)[1]
 
-    def _fitted(self, step: float) -> tuple[InterpolatedCoder, float]:
+    def _fitted(self, step: float, middles: bool = False) -> tuple[InterpolatedCoder, float]:
         every = max(self.size // FITTED, 1)
         some = {sizes: a[..., ::every] for sizes, a in self.latents.items()}
         fraction = self.fraction * sum(a.size for a in some.values()) / self.size
@@ -61,10 +67,11 @@ class InterpolatedCandidate(Candidate):
             np.zeros((CLASSES, KINDS), np.int64),
         )
         coder = self._coder(step, own)
-        for _ in range(2):  # tables follow the symbols, and symbols the tables
+        for _ in range(1 if middles else 2):  # tables follow the symbols, and symbols the tables
             found = self._counted(coder, some)
             tweaks, zeros = fit_tables(found.counts, fraction, self.positive)
-            coder = self._coder(step, Own(weights, tweaks, zeros, found.offsets))
+            offsets = np.zeros_like(found.offsets) if middles else found.offsets
+            coder = self._coder(step, Own(weights, tweaks, zeros, offsets))
         total = 0.0
         for number in np.flatnonzero(found.counts.any(axis=1)).tolist():
             total += float(found.counts[number] @ _bits_of(coder, number))

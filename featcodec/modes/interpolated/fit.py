@@ -25,6 +25,8 @@ PREDICTORS = 32  # of a channel, at most
 NOISE = 1 / 12  # variance of a rounding error
 WEIGHT_BITS = 8  # what a weight is to save
 LEAST_BITS = 2  # on the sample itself
+RIDGE = 1e-6
+ALIKE = 1e-12  # of the largest moment: what tells exactly the same leaves a solution
 ROUNDS = 3  # of fits to zeros that may stand for anything below zero, and of weights of errors
 LEAST_SPREAD = 0.05
 
@@ -214,7 +216,8 @@ def _spread(far: np.ndarray, left: np.ndarray, seen: np.ndarray, constant: int) 
     for _ in range(ROUNDS):
         expected = np.maximum(weights @ far, LEAST_SPREAD)
         scaled = far * (seen / expected**2)
-        square = scaled @ far.T + 1e-6 * np.eye(len(far))
+        square = scaled @ far.T
+        square += (RIDGE + ALIKE * square.diagonal().max()) * np.eye(len(far))
         weights = _not_negative(square, scaled @ left)
     whole = np.clip(np.rint(weights * UNIT), 0, LARGEST_WEIGHT)
     if not whole.any():

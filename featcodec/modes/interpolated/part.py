@@ -84,6 +84,8 @@ class InterpolatedCoder(PartCoder):
         """
         exact = latents * latents.dtype.type(1 / self.step)
         nearest = np.clip(np.rint(exact), 0 if self.positive else -MOST, MOST)
+        if not self.lmbda:  # as where a bound holds
+            return nearest.astype(np.int32)
         toward = np.rint(step.predicted * (1 / (1 << UNIT_BITS)))
         if self.positive:
             np.maximum(toward, 0, out=toward)

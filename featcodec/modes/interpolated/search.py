@@ -7,16 +7,19 @@ import numpy as np
 
 from ...align.blocks import cut
 from ...coding.parts.base import Sizes
+from ...encoding.bounded.sample_domain import FINEST, Sample, Way
 from ...encoding.fit import fitting
 from ...encoding.fit.plain import plain_model
 from ...encoding.search import cost
 from ...encoding.search.race import Race, Recipe
+from ...entropy.interpolation import LARGEST
 from ..search import ModeSearch
 from .candidate import InterpolatedCandidate
 
 LONGEST, LEAST_LONG = 16, 11  # of a block, on the last two axes
 MOST_CHANNELS = 128
 LEAST_VALUES = 1 << 17
+TOKENS = 64  # of a channel for each channel: fewer do not pay for weights under a bound
 LEAST_BITS = 0.5  # a value, of the best so far: where fewer are left, hardly any neighbour tells
 PROMISING = 0.95  # of the bits of the best so far: for less, a decoder would take more time
 
@@ -40,6 +43,32 @@ class InterpolatedSearch(ModeSearch):
         recipe = Recipe(model, None, values, InterpolatedCandidate.LAMBDAS[0])
         if self._promises(race, recipe):
             race.consider(recipe)
+
+    def ways(self, sample: Sample, step: float, sparse: bool) -> list[Way]:
+        channels, axes = len(sample.centre), len(sample.block)
+        if not 1 <= axes <= 3 or math.prod(sample.block) == 1 or channels > MOST_CHANNELS:
+            return []
+        tokens = sum(a[0].size for a in sample.latents.values()) / sample.fraction
+        if tokens < TOKENS * channels or step < FINEST or sample.reaches(step) > LARGEST:
+            return []
+        if sample.positive and any((a < -step / 2).any() for a in sample.latents.values()):
+            return []
+        scales = np.zeros((channels, 1), np.int64)
+        latents, energy = sample.latents, fitting.energy_of(sample.latents, sample.block)
+        candidate = InterpolatedCandidate(
+            sample.model("interpolated", scales),
+            None,
+            "float64",
+            latents,
+            latents,
+            energy,
+            sample.fraction,
+            True,
+            lmbda=0.0,
+            positive=sample.positive,
+        )
+        coder, bits = candidate.within(step)
+        return [Way(candidate.part(coder), coder, bits + candidate.side_bits())]
 
     def _serves(self, race: Race) -> bool:
         samples = race.samples
