@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ..align.layout import Layout
 from ..container.group import GroupHeader
 from ..container.writer import Writer
 from ..entropy.prediction import PredictionError
@@ -20,6 +19,7 @@ from .outcome import size_of
 from .tensors.group import Group
 from .tensors.grouping import Judge, group_tensors
 from .tensors.lossless import LosslessGroup
+from .tensors.stacks import with_stacks
 
 ExactGroup = LosslessGroup | RefinedGroup
 
@@ -45,10 +45,10 @@ def exact_groups(
     asked = [tensor for tensor in source.tensors if rules.is_lossy(tensor.name)]
     kept = [tensor for tensor in source.tensors if not rules.is_lossy(tensor.name)]
     plain = replace(options, rules={}, pool=True)
-    known: dict[tuple[tuple[str, ...], Layout], Choice | None] = {}
+    known: dict[tuple, Choice | None] = {}
 
     def choice_of(group: Group) -> Choice | None:
-        key = (tuple(group.names), group.layout)
+        key = tuple(group.names), group.layout, group.stacks
         if key not in known:
             known[key] = refined_choice(group, options.search)
         return known[key]
@@ -64,6 +64,7 @@ def exact_groups(
             lossless=False,
             judge=bits,
         )
+        features = with_stacks(features, kept, bits, pool=True)
     except InvalidInput:  # of a layout, which exact coding does without
         features = []
     whole = [g for g in features if isinstance(g, Group) and g.cut_as is None]

@@ -17,6 +17,7 @@ BITS_PER_DB = 1 / 6.02  # of a value
 RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
 # What is learned of it: of less, gains of a KV cache ran away, and took up to three times the bits.
 LEAST_RESPONSE, MOST_RESPONSE = 2.0, 6.0
+NO_RESPONSE = 0.2  # where bits are scarce: a KV cache at 5 dB had little, too
 ROUNDS = 10
 REFITTED = 4  # the round from which on a model is fitted to what has gains
 FAR = 1.0  # dB below what slices are to have, from where on it is fitted at once
@@ -104,7 +105,7 @@ class SliceControl:
             snrs, noise = self.first
         else:
             steps = math.log2(step) + self.exponents / PER_OCTAVE
-            if not self.scarce and self._idle(steps, snrs):
+            if self._idle(steps, snrs):
                 refit = anew = True
                 self._unlearn()
             else:
@@ -156,9 +157,8 @@ class SliceControl:
         if self.fitted is None or self.slices.counts[1] < 2:
             return False
         ways, found = _responses(self.fitted, steps, snrs)
-        return bool(
-            ((ways > 1 / PER_OCTAVE) & (snrs < self.least) & (found < LEAST_RESPONSE)).any()
-        )
+        least = NO_RESPONSE if self.scarce else LEAST_RESPONSE
+        return bool(((ways > 1 / PER_OCTAVE) & (snrs < self.least) & (found < least)).any())
 
 
 def _responses(
