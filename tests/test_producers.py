@@ -10,7 +10,9 @@ import pytest
 from featcodec import Quality, decode_file, encode_file
 from featcodec.align.numbers import STORED, to_float
 from featcodec.cli import guide
+from featcodec.cli.info import describe
 from featcodec.dumps import Dump, header_bytes
+from featcodec.request import Options
 
 from .producers import PRODUCERS
 from .producers import Dump as Made
@@ -44,6 +46,18 @@ def test_features_are_coded_and_all_else_comes_back_exactly(name: str, tmp_path:
         else:
             assert found[key].tobytes() == array.tobytes(), f"{key} has changed"
     assert report.snr_db >= 20
+
+
+@pytest.mark.parametrize(
+    ("asked", "tag"), [({}, "transformer"), ({"": "cnn"}, "cnn")], ids=["unasked", "asked"]
+)
+def test_keys_and_values_are_no_maps_unless_somebody_says_so(
+    asked: dict[str, str], tag: str, tmp_path: Path
+) -> None:
+    path, file = tmp_path / "x.safetensors", tmp_path / "x.fcz"
+    write(PRODUCERS["kv_cache"](), path)
+    encode_file(path, file, Quality(snr=20), options=Options(architectures=asked))
+    assert {tensor["architecture"] for tensor in describe(str(file))["tensors"]} == {tag}
 
 
 def test_the_guide_says_of_every_program_what_is_coded() -> None:

@@ -59,6 +59,7 @@ class Familiar:
             return None
         seen = race.samples.group
         same = replace(seen, wide=group.wide, reading=group.reading, tensor=group.tensor)
+        same = replace(same, architecture=group.architecture)  # a tag alone
         if self.profile is None:  # what only entries, and the writing of a whole file, go by
             same = replace(
                 same,

@@ -26,7 +26,7 @@ from .labels import has_parts, label_of, told_apart, trained_layouts
 from .lossless import LosslessGroup, lossless_group
 from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
-from .stated import align, is_stated, reading_of
+from .stated import align, architecture_as_read, is_stated, reading_of
 
 Judge = Callable[[Group], float]  # the bits of a group, about
 ASKED = "asked for by name"
@@ -137,7 +137,10 @@ def _aligned(
         best = as_known(unstated, aligned, metadata, entries, known, _group)
         features = [tensor for tensor in features if tensor.name not in best]
         chosen = _by_bits(features, aligned, judge, metadata, options, entries, swaps)
-        best |= {name: (aligned[name][0], each.layout) for name, each in chosen.items()}
+        for tensor in features:
+            name, layout = tensor.name, chosen[tensor.name].layout
+            tag = architecture_as_read(tensor, layout, aligned[name][0], metadata, options)
+            best[name] = tag, layout
         layered = {name: each.layered for name, each in chosen.items() if each.layered}
         readings |= {name: 0 for name in best if best[name] != aligned[name]}
         aligned |= best

@@ -61,3 +61,20 @@ def align(tensor: Tensor, metadata: Mapping[str, str], options: Options) -> tupl
     except LayoutError as error:
         where = f"tensor {tensor.name!r} of shape {list(tensor.shape)}"
         raise InvalidInput(f"{where}: {error}") from None
+
+
+def architecture_as_read(
+    tensor: Tensor,
+    layout: Layout,
+    architecture: str,
+    metadata: Mapping[str, str],
+    options: Options,
+) -> str:
+    """Return the architecture of a tensor by the layout that was chosen for it.
+
+    What was taken for maps by its rank alone, as a KV cache is, may be none.
+    """
+    named = options.architectures.get(tensor.name, options.architectures.get(""))
+    if named or architecture != "cnn":
+        return architecture
+    return layouts.architecture_of(tensor.shape, metadata, layout.axes)
