@@ -29,11 +29,9 @@ EMPTY_CELLS = 1 / 4  # of the values are zero or so near, from which on zero may
 RIVAL = 1.3  # of the fewest bits with usual centres: ways of more are not tried with zero
 
 
-def bounded_choice(samples: Samples, bound: float, only_plain: bool = False) -> Choice:
+def bounded_choice(samples: Samples, bound: float, searches: Sequence[ModeSearch]) -> Choice:
     """Return the choice whose step alone keeps every error within `bound`."""
-    step = _widest_step(samples, bound)
-    allowed = [modes.search_of("none")] if only_plain else modes.searches()
-    return _choice(samples, step, allowed)
+    return _choice(samples, _widest_step(samples, bound), searches)
 
 
 def _widest_step(samples: Samples, bound: float) -> float:
