@@ -72,11 +72,13 @@ def probabilities(rng: Generator) -> np.ndarray:
 Case = tuple[str, Callable[[Generator], np.ndarray], str, dict[str, Any]]
 CASES: tuple[Case, ...] = (
     ("context-means", sparse_maps, "NCHW", {"snr": 10}),
-    ("split", sparse_maps, "NCHW", {"max_error": 0.2}),
+    ("split", sparse_maps, "NCHW", {"max_error": 0.005}),
+    ("context", sparse_maps, "NCHW", {"max_error": 0.2}),
     ("interpolated", maps_of_like_channels, "NCHW", {"snr": 20}),
     ("banded", maps_of_unlike_bands, "NCHW", {"snr": 10}),
     ("linear", dense_maps, "NCHW", {"snr": 15}),
-    ("predicted", dense_maps, "NCHW", {"max_error": 0.02}),
+    ("predicted", dense_maps, "NCHW", {"max_error": 0.001}),
+    ("interpolated", dense_maps, "NCHW", {"max_error": 0.02}),
     ("linear", tokens, "NLD", {"snr": 12}),
     ("layered", layers, "LCD", {"snr": 15}),
     ("none", probabilities, "ND", {"snr": 20}),
