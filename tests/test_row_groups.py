@@ -126,7 +126,7 @@ def test_types_are_converted_as_they_are_in_one_go(
             np.testing.assert_array_equal(found.view("u1"), wanted.view("u1"))
 
 
-@pytest.mark.parametrize("shape", [(300_000, 1, 1), (1, 300_000), (150_000, 2), (300_000, 1)])
+@pytest.mark.parametrize("shape", [(600_000, 1, 1), (1, 600_000), (300_000, 2), (600_000, 1)])
 @pytest.mark.parametrize("quality", [{"snr": 10.0}, {"max_error": 0.1}])
 def test_encoding_samples_of_one_value_takes_little_room(
     shape: tuple[int, ...], quality: dict[str, float]

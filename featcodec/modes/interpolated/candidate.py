@@ -22,7 +22,8 @@ from .tables import fit_tables
 
 START = Thresholds(0.58, 0.52)  # before there are tables
 PRIOR = 4  # values at offset 0 that a fit counts in
-FITTED = 1 << 19  # latents that weights and tables are fitted to
+FITTED = 1 << 19  # latents that weights and tables are fitted to,
+ENOUGH = 1 << 14  # of each channel at most where steps are given: what they take is not small
 CLOSE_STEP = 0.03  # of its logarithm, where weights hardly change
 SIZE = 2 * MAX_MAGNITUDE + 1
 
@@ -56,7 +57,8 @@ class InterpolatedCandidate(Candidate):
         return self._fitted(step)[1]
 
     def _fitted(self, step: float, middles: bool = False) -> tuple[InterpolatedCoder, float]:
-        every = max(self.size // FITTED, 1)
+        most = min(FITTED, ENOUGH * len(self.model.centre)) if middles else FITTED
+        every = max(self.size // most, 1)
         some = {sizes: a[..., ::every] for sizes, a in self.latents.items()}
         fraction = self.fraction * sum(a.size for a in some.values()) / self.size
         weights = self._weights(step, some, fraction)
