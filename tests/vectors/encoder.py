@@ -294,7 +294,7 @@ def _bounded() -> dict[str, Encoded]:
         "131-predicted-tokens": coded(digits("vit", 30), on_grid, 0.05, "predicted"),
         "132-predicted-lines": coded(waves((12, 5, 22, 1))[..., 0], NDL, 0.05, "predicted"),
         "133-predicted-exceptions": coded(odd, NCHW, 0.01, "predicted"),
-        "134-split-peak": coded(np.minimum(sparse, 2)[:, :, 0], NCHW, 0.003, "split"),
+        "134-split-peak": coded(np.minimum(sparse, 2)[:, :, 0], NCHW, 0.001, "split"),
         "135-split-volume": coded(sparse, {"layout": "NCTHW"}, 0.005, "split"),
     }
 
