@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,9 +12,12 @@ from ...container.part import Part
 from ...entropy import fit
 from ..fit import counting, fitting
 from ..fit.fitting import Classes
+from ..search.candidate import Candidate
 
 # Deviations in a step: of finer ones, tables that neighbours choose tell less than a prediction.
 FINEST = 1 / 128
+
+C = TypeVar("C", bound=Candidate)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,13 @@ class Sample:
         return GridModel(
             transform, self.block, self.centre, self.exponent, none, scales, scale_unit=2
         )
+
+    def candidate(self, kind: type[C], model: GridModel, **more: Any) -> C:
+        """Return a candidate of a model of the sample domain, its values as they are."""
+        energy = fitting.energy_of(self.latents, self.block)
+        values, fraction = self.latents, self.fraction
+        more["positive"] = self.positive
+        return kind(model, None, "float64", values, values, energy, fraction, True, **more)
 
 
 def with_tables(

@@ -45,18 +45,7 @@ class ContextSearch(ModeSearch):
         if step < FINEST:
             return []
         scales = np.zeros((len(sample.centre), *sample.block), np.int64)
-        latents, energy = sample.latents, fitting.energy_of(sample.latents, sample.block)
-        candidate = ContextCandidate(
-            sample.model("context", scales),
-            None,
-            "float64",
-            latents,
-            latents,
-            energy,
-            sample.fraction,
-            True,
-            positive=sample.positive,
-        )
+        candidate = sample.candidate(ContextCandidate, sample.model("context", scales))
         coder, bits = candidate.within(step)
         return [Way(candidate.part(coder), coder, bits + 8 * len(integers.pack(sample.centre)))]
 

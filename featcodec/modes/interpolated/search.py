@@ -54,19 +54,8 @@ class InterpolatedSearch(ModeSearch):
         if sample.positive and any((a < -step / 2).any() for a in sample.latents.values()):
             return []
         scales = np.zeros((channels, 1), np.int64)
-        latents, energy = sample.latents, fitting.energy_of(sample.latents, sample.block)
-        candidate = InterpolatedCandidate(
-            sample.model("interpolated", scales),
-            None,
-            "float64",
-            latents,
-            latents,
-            energy,
-            sample.fraction,
-            True,
-            lmbda=0.0,
-            positive=sample.positive,
-        )
+        model = sample.model("interpolated", scales)
+        candidate = sample.candidate(InterpolatedCandidate, model, lmbda=0.0)
         coder, bits = candidate.within(step)
         return [Way(candidate.part(coder), coder, bits + candidate.side_bits())]
 
