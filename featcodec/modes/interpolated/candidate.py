@@ -23,7 +23,7 @@ from .tables import fit_tables
 START = Thresholds(0.58, 0.52)  # before there are tables
 PRIOR = 4  # values at offset 0 that a fit counts in
 FITTED = 1 << 19  # latents that weights and tables are fitted to,
-ENOUGH = 1 << 14  # of each channel at most where steps are given: what they take is not small
+ENOUGH = 1 << 14  # of each channel at most within a bound: of one channel, more is memory alone
 CLOSE_STEP = 0.03  # of its logarithm, where weights hardly change
 SIZE = 2 * MAX_MAGNITUDE + 1
 

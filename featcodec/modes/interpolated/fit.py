@@ -25,8 +25,8 @@ PREDICTORS = 32  # of a channel, at most
 NOISE = 1 / 12  # variance of a rounding error
 WEIGHT_BITS = 8  # what a weight is to save
 LEAST_BITS = 2  # on the sample itself
-RIDGE = 1e-6
-ALIKE = 1e-12  # of the largest moment: what tells exactly the same leaves a solution
+# Added to moments, and of the largest of them: what tells exactly the same leaves a solution.
+RIDGE, ALIKE = 1e-6, 1e-12
 ROUNDS = 3  # of fits to zeros that may stand for anything below zero, and of weights of errors
 LEAST_SPREAD = 0.05
 
