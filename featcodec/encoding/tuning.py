@@ -56,7 +56,7 @@ SATURATION_STEPS = 4  # multiples of the step that may divide the saturation val
 # So few values are not tried without a profile where an entry knows their spectrum up to so many
 # bits a value, and its axes would take such a part of the bits. Spectra were up to .12 off for what
 # six entries were trained on, and .27 and more for features of other layers.
-KNOWN_VALUES, KNOWN, KNOWN_AXES = 1 << 20, 0.15, 0.1
+KNOWN_VALUES, KNOWN, KNOWN_AXES = 1 << 20, 0.15, 0.05
 KEPT_VALUES = 1 << 20  # of groups that were written to judge them, whose races are kept: some 20 MB
 
 # Finalists and the choice.

@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from ...coding.parts.base import Sizes
-from ...modes.context.search import BLOCKS
 from ..fit import fitting
 from ..fit.plain import plain_model
 from ..tensors.samples import Samples
 from .latents import side_bits, target_of
 from .symbols import symbol_bits
 
+BLOCKS: dict[int, Sizes] = {1: (64,), 2: (16, 16), 3: (1, 16, 16)}  # at most, by axes of the grid
 LEVELS = 25  # of the mean magnitude of a channel, half octaves
 CLASSES = 12  # of neighbours
 LARGEST = 15  # magnitude of a neighbour

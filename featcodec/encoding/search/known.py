@@ -1,5 +1,7 @@
 """Few values of the kind that an entry of a profile was trained on, for which it is tried alone."""
 
+import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,13 +10,16 @@ import numpy as np
 from ...coding.model import GridModel
 from .. import tuning
 from ..fit.fitting import Energy
+from ..rough.latents import transform_bits
+from ..rough.neighbours import sample_domain_bits
 
 if TYPE_CHECKING:
     from .candidate import Candidate
     from .race import Race, Recipe
 
 HALVINGS = 40
-SNR = 30.0  # dB, at which all classes of latents count
+# Of the bits by a profile, where these are few: rough estimates of no more are worth a trial.
+ANOTHER = 1.3
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,19 @@ class Look:
         """Return about the bits that the group takes by the recipe."""
         return self.spectrum.bits(race.snr) * race.samples.group.values
 
+    def knows(self, race: "Race") -> bool:
+        """Return whether axes that a group has to store are no better than those of the entry.
+
+        They save at most what its latents take more than those that it was trained on.
+        """
+        entry, spectrum, snr = self.recipe.entry, self.spectrum, race.snr
+        assert entry is not None
+        axes = 8 * len(dict(race.entries)[entry].model.basis)
+        more = spectrum.excess(snr) * race.samples.group.values
+        return spectrum.off(snr) < tuning.KNOWN and axes > max(
+            more, tuning.KNOWN_AXES * self.bits(race)
+        )
+
 
 def looks(race: "Race") -> list[Look]:
     """Return what recipes of the profile are on the small sample."""
@@ -39,19 +57,17 @@ def looks(race: "Race") -> list[Look]:
 def known(race: "Race") -> list[Look]:
     """Return the recipes of a profile that no other transform beats.
 
-    What has hardly any bits may be smaller by another, and so may be axes that it could as well
-    store.
+    What has hardly any bits may be smaller by another, if rough estimates say so.
     """
-    entries = dict(race.entries)
-    if race.samples.group.values > tuning.KNOWN_VALUES:
+    samples, snr = race.samples, race.snr
+    if samples.group.values > tuning.KNOWN_VALUES:
         return []
-    least = max(tuning.COARSE * race.samples.group.values, tuning.FEW_BITS)
-    found = []
-    for look in race.looks:
-        assert look.recipe.entry is not None
-        axes, bits = 8 * len(entries[look.recipe.entry].model.basis), look.bits(race)
-        if look.spectrum.known and bits > least and axes > tuning.KNOWN_AXES * bits:
-            found.append(look)
+    found = [look for look in race.looks if look.knows(race)]
+    bits = min((look.bits(race) for look in found), default=math.inf)
+    if bits < max(tuning.COARSE * samples.group.values, tuning.FEW_BITS):
+        others = itertools.chain(transform_bits(samples, snr), [sample_domain_bits(samples, snr)])
+        if any(other < ANOTHER * bits for other in others):
+            return []
     return found
 
 
@@ -74,11 +90,14 @@ class Spectrum:
         moments = np.bincount(of_latent.ravel(), energy.moment.ravel())
         return cls(np.exp2(scales / 2), moments / np.maximum(counts, 1), counts / counts.sum())
 
-    @property
-    def known(self) -> bool:
-        """Whether classes take about the bits that the model says."""
-        off = _bits(self.expected, self.shares, SNR) - _bits(self.found, self.shares, SNR)
-        return float(np.abs(off) @ self.shares) < tuning.KNOWN
+    def off(self, snr: float) -> float:
+        """Return by how many bits a value classes differ from what the model says, at an SNR."""
+        off = _bits(self.expected, self.shares, snr) - _bits(self.found, self.shares, snr)
+        return float(np.abs(off) @ self.shares)
+
+    def excess(self, snr: float) -> float:
+        """Return the bits a value that latents take at an SNR beside those that the model says."""
+        return self.bits(snr) - float(_bits(self.expected, self.shares, snr) @ self.shares)
 
     def bits(self, snr: float) -> float:
         """Return the bits a value at an SNR, about."""

@@ -133,8 +133,8 @@ def _aligned(
     if judge is not None:
         features = [tensor for tensor in floats if tensor.name not in exact]
         aligned |= without_accidents(features, aligned, metadata, options)
-        unstated = [tensor for tensor in features if not is_stated(tensor, metadata, options)]
-        best = as_known(unstated, aligned, metadata, entries, known, _group)
+        stated = {tensor.name: is_stated(tensor, metadata, options) for tensor in features}
+        best = as_known(features, aligned, metadata, entries, known, _group, stated)
         features = [tensor for tensor in features if tensor.name not in best]
         chosen = _by_bits(features, aligned, judge, metadata, options, entries, swaps)
         for tensor in features:

@@ -18,18 +18,19 @@ def as_known(
     entries: Sequence[ProfileEntry],
     known: Known | None,
     group: Callable[[Sequence[Tensor], str, Layout, Mapping[str, str]], Group],
+    stated: Mapping[str, bool],
 ) -> dict[str, tuple[str, Layout]]:
     """Return architecture and layout of the tensors that are known in the layout of an entry.
 
-    `group` makes a group of tensors of an architecture and a layout.
+    `group` makes a group of tensors of an architecture and a layout. A layout that is stated stays.
     """
     if known is None:
         return {}
     kinds: dict[tuple, list[Tensor]] = {}
     for tensor in tensors:
-        label, architecture = label_of(metadata, tensor.name), aligned[tensor.name][0]
+        label, (architecture, own) = label_of(metadata, tensor.name), aligned[tensor.name]
         fitting = trained_layouts(tensor, label, entries) or trained_layouts(tensor, None, entries)
-        for layout in fitting:
+        for layout in fitting if not stated[tensor.name] else {own}.intersection(fitting):
             kinds.setdefault((tensor.dtype, label, architecture, layout), []).append(tensor)
     return {
         tensor.name: (architecture, layout)

@@ -9,6 +9,7 @@ from ...coding.parts.base import Sizes
 from ...encoding.bounded.sample_domain import FINEST, Sample, Way
 from ...encoding.fit import fitting
 from ...encoding.fit.plain import plain_model
+from ...encoding.rough.neighbours import BLOCKS
 from ...encoding.search.race import Race
 from ...encoding.search.saturation import enter_sample_domain
 from ...entropy import integers
@@ -16,7 +17,6 @@ from ..search import ModeSearch
 from .candidate import ContextCandidate
 from .coder import Own
 
-BLOCKS: dict[int, Sizes] = {1: (64,), 2: (16, 16), 3: (1, 16, 16)}  # at most, by axes of the grid
 LEAST_PLACES = 16  # of a block, so that most symbols have neighbours
 
 
