@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from ..coding.profile import Profile
 from ..request import Options
 from . import tuning
-from .search.known import known
 from .search.race import Race
 from .tensors.group import Group
 from .tensors.samples import Samples
@@ -31,7 +30,7 @@ class Familiar:
         Sparse features, of few bits or of samples much alike, may be smaller otherwise.
         """
         race = self._race(group)
-        return race is not None and not race.samples.sparse and bool(known(race))
+        return race is not None and not race.samples.sparse and bool(race.known)
 
     def _race(self, group: Group) -> Race | None:
         """Return the race of a group, None where there is nothing to try."""

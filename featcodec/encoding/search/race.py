@@ -204,7 +204,7 @@ class Race:
         So the others are tried as if there were none. Where few values are of the kind that the
         profile was trained on, it is tried alone; sparse ones without a transform, too.
         """
-        kind = known(self)
+        kind = self.known
         if kind and not self.samples.sparse:
             for look in kind:
                 self.enter_at(look.recipe, look.candidate, look.bits(self))
@@ -219,6 +219,11 @@ class Race:
     def looks(self) -> list[Look]:
         """What recipes of the profile are on the small sample."""
         return looks(self)
+
+    @cached_property
+    def known(self) -> list[Look]:
+        """Recipes of the profile that no other transform beats."""
+        return known(self)
 
     @cached_property
     def of_profile(self) -> list[Recipe]:
