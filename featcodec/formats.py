@@ -127,7 +127,7 @@ TEXT = Kind(
 def hint_of_unknown(head: bytes, path: object) -> str:
     """Return what to do with a file of no kind that is known, which begins so."""
     if PurePath(str(path)).suffix in DUMP_SUFFIXES:
-        return "it is none, whatever its name says: write or fetch it anew"
+        return "write or fetch it anew, whatever its name says"
     if head.isascii() and head.decode().replace("\n", "").replace("\r", "").isprintable():
         return f"it is {TEXT.hint(path)}"
     return "make it one, as numpy.savez does"

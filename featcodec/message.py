@@ -137,6 +137,11 @@ class Codec:
             names = ", ".join(repr(e.head.name) for e in self._known)
             raise InvalidInput(f"the profile has no entry {wanted!r}; it has {names}")
 
+    def __repr__(self) -> str:
+        asked = vars(self.quality) if self.step is None else {"step": self.step}
+        quality = ", ".join(f"{name}={value}" for name, value in asked.items() if value)
+        return f"Codec({', '.join(map(str, self._entries))}; {quality}, effort={self.effort!r})"
+
     def __getstate__(self) -> dict[str, Any]:
         made = ("_known", "_entries", "_made")
         state = {name: value for name, value in vars(self).items() if name not in made}
@@ -173,7 +178,8 @@ class Codec:
         stored, dtype = stored_of(array)
         if dtype not in FLOATS:
             held = LIBRARY_NAMES[dtype]
-            raise InvalidInput(f"a message holds floats, not {held}: convert the array, or save it")
+            how = "encode its real and imaginary parts" if dtype == "C64" else "convert the array"
+            raise InvalidInput(f"a message holds floats, not {held}: {how}, or save it")
         if stored.ndim > RANK:
             raise InvalidInput(f"a message holds arrays of at most {RANK} axes, not {stored.ndim}")
         self._check_size(stored.shape, InvalidInput)

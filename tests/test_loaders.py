@@ -59,6 +59,11 @@ def features(files: list[Path]) -> Any:
     return torch.cat([safe_open(path, "torch").get_tensor("features") for path in files])
 
 
+def test_a_data_set_says_what_it_holds(files: list[Path]) -> None:
+    said = repr(FeatureDataset(files))
+    assert said == "FeatureDataset(65 samples of 3 files: features [16, 4, 4], labels [])"
+
+
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, int, int]]:
     """How often each row group of features is decoded: by file, group and number."""

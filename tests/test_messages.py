@@ -321,6 +321,9 @@ def test_a_message_of_a_list_is_of_its_numbers(folder: Path) -> None:
     assert codec.decode(codec.encode(X.tolist())).shape == X.shape
     with pytest.raises(InvalidInput, match="a message holds floats, not int64"):
         codec.encode([1, 2])
+    with pytest.raises(InvalidInput, match="encode its real and imaginary parts"):
+        codec.encode(X + 1j)
+    assert re.fullmatch(r"Codec\(.* channels; snr=10, effort='fast'\)", repr(codec))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")

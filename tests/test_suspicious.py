@@ -1,5 +1,6 @@
 """What encoding says of dumps that are not what they are taken for."""
 
+import io
 import re
 
 import numpy as np
@@ -10,7 +11,9 @@ from safetensors.numpy import save_file
 
 from featcodec import Profile, encode_file
 from featcodec.dumps import Dump
+from featcodec.encoding.dump import encode
 from featcodec.encoding.report import Report
+from featcodec.numpy import Arrays
 from featcodec.request import Options, Quality
 from featcodec.training.linear import train
 
@@ -27,6 +30,14 @@ def correlated(seed: int, channels: int, scale: float = 1.0) -> np.ndarray:
     axes = rng.normal(size=(channels, channels)) * np.geomspace(1, 0.02, channels)
     found = np.random.default_rng(seed).normal(size=(3000, channels)) @ axes.T * scale
     return found.astype(np.float32)
+
+
+@pytest.mark.parametrize("loss", [True, False])
+def test_complex_numbers_of_which_loss_is_asked_are_said_to_have_none(loss: bool) -> None:
+    dump = Arrays({"x": (np.arange(9).astype(np.complex64), "C64")}, None)
+    quality = Quality(snr=10) if loss else Quality(lossless=True)
+    said = encode(dump, io.BytesIO(), quality).remarks
+    assert any("save their real and imaginary parts" in line for line in said) == loss
 
 
 @settings(max_examples=10)

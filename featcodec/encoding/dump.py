@@ -32,7 +32,7 @@ from .grouped import grouped
 from .rate_control.rate import at_rate
 from .report import Lowest, Report, bytes_by_name, described, erased, hidden, without_metric
 from .room import check_features
-from .suspicious import ignored, outweighed, suspicious
+from .suspicious import complex_numbers, ignored, outweighed, suspicious
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import kinds
@@ -200,6 +200,7 @@ class DumpEncoder:
         self._write_beside(writer)
         writer.index.tensors, writer.index.cuts = entries_of(self.source.tensors, groups)
         qualities, warned = self._qualities(writer, groups, headers)
+        rules = Rules(self.options.rules)
         size = writer.finish()
         return Report(
             self.source.data_bytes,
@@ -210,6 +211,7 @@ class DumpEncoder:
             remarks=(
                 *warned,
                 *suspicious(groups, headers, self._tried, self.features.with_profile),
+                *complex_numbers(groups, headers, lambda name: rules.of(name) or quality),
                 *without_metric(groups, headers, quality),
                 *self._followed(quality, headers),
                 *outweighed(writer.index.sections, size, self.options.embed and self.profile),

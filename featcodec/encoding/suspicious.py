@@ -1,6 +1,6 @@
 """What a user may not know of a dump: that it is clipped, or that its profile does not serve it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from ..align.numbers import to_float
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..elements import PRECISION
-from ..request import Options
+from ..request import Options, Quality
 from ..tensors import Source
 from .exact_groups import ExactGroup
 from .tensors.beyond import beyond
@@ -78,6 +78,21 @@ def _unlike(group: Group, header: GroupHeader, profile: Profile) -> str:
         f"{name} has mean {header.lossy.mean:.3g} and deviation {header.lossy.std:.3g}, the nearest"
         f" entry {entry.mean:.3g} and {entry.std:.3g}"
     )
+
+
+def complex_numbers(
+    groups: Sequence[Group | ExactGroup],
+    headers: Sequence[GroupHeader],
+    asked: Callable[[str], Quality],
+) -> Iterator[str]:
+    """Yield a line for each group of complex numbers, of which loss is `asked` by name."""
+    for group, header in zip(groups, headers, strict=True):
+        name = group.names[0]
+        if header.dtype == "C64" and not asked(name).lossless:
+            yield (
+                f"{name} comes back bit for bit: it holds complex numbers; save their real and"
+                " imaginary parts as tensors of their own to code them with loss"
+            )
 
 
 def outweighed(

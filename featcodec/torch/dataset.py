@@ -93,6 +93,11 @@ class FeatureDataset(Dataset):
         self.starts = np.concatenate([*starts, self._firsts[-1:]]).astype(np.int64)
         self._keep()
 
+    def __repr__(self) -> str:
+        files = f"{len(self.paths)} file{'s' * (len(self.paths) > 1)}"
+        rows = ", ".join(f"{key} {list(shape[1:])}" for key, _, shape in self._headers[0].tensors)
+        return f"FeatureDataset({len(self)} samples of {files}: {rows})"
+
     def _keep(self) -> None:
         """Begin with nothing open and nothing decoded."""
         self._files: Kept[safe_open] = Kept(OPEN, lambda file: 1)
