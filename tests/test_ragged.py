@@ -223,3 +223,20 @@ def test_layers_that_go_on_are_cut_as_before() -> None:
         _, coded = encode_chunk(tensors, wish, known, io.BytesIO())
         assert not known.unlike(coded)
         known.add(coded)
+
+
+def test_utterances_of_any_length_are_one_group_bit_for_bit_too() -> None:
+    """What nothing refines is told by neighbours that are alike in all of them."""
+    rng = np.random.default_rng(0)
+    axes = rng.normal(size=(64, 64))
+    x = {
+        f"utterance_{i}": (axes @ rng.normal(size=(64, n)))[None].round(1).astype("f2")
+        for i, n in enumerate((1030, 1200, 1410))
+    }
+    data = fc.save(x, None, lossless=True)
+    assert len(stacks_of(data)) == 1
+    assert len(data) < sum(
+        len(fc.save({name: one}, None, lossless=True)) for name, one in x.items()
+    )
+    for name, back in fc.load(data).items():
+        np.testing.assert_array_equal(back, x[name])

@@ -68,8 +68,10 @@ def exact_groups(
     except InvalidInput:  # of a layout, which exact coding does without
         features = []
     whole = [g for g in features if isinstance(g, Group) and g.cut_as is None]
-    found = [refined_group(group, choice_of(group)) for group in whole]
-    groups: list[Group | ExactGroup] = [group for group in found if group is not None]
+    # What nothing refines is one group all the same where it is so at an SNR.
+    found = [(group, refined_group(group, choice_of(group))) for group in whole]
+    alike = [refined or LosslessGroup.of(g) for g, refined in found if refined or len(g.names) > 1]
+    groups: list[Group | ExactGroup] = [*alike]
     taken = {name for group in groups for name in group.names}
     rest = [tensor for tensor in kept if tensor.name not in taken]
     groups += group_tensors(_Part(rest, source.metadata), plain, lossless=True)
