@@ -53,6 +53,26 @@ def features(request: pytest.FixtureRequest, digits: Path) -> np.ndarray:
     return load_file(digits / f"{request.param}_eval.safetensors")["features"].astype(np.float32)
 
 
+@pytest.mark.parametrize("snr", [10.0, 20.0])
+def test_sparse_maps_are_coded_without_axes_where_these_make_something_of_zeros(snr: float) -> None:
+    rng = np.random.default_rng(0)
+    maps = rng.gamma(0.5, 1, (60, 48, 7, 7)) * (rng.random((60, 48, 7, 7)) < 0.1)
+    axes = np.eye(48) + rng.normal(size=(48, 48)) / 20  # some correlation
+    maps = np.einsum("nchw,cd->ndhw", maps, axes) * (maps > 0)
+    options = Options(layouts={"": "NCHW"})
+    entries = train([Arrays({"x": (maps[:40].astype("f4"), "F32")}, None)], options)
+    assert len(entries) == 2
+    both, axes_alone = (Profile.parse(Profile.pack(some)) for some in (entries, entries[:1]))
+    x = maps[40:41].astype("f4")
+    message = Codec(both, snr=snr).encode(x)
+    assert len(message) < 0.9 * len(Codec(axes_alone, snr=snr).encode(x))
+    back = Codec(both).decode(message)
+    assert not back[x == 0].any()
+    elements = reference.decode_message(message, both.data)[2]
+    np.testing.assert_allclose(np.frombuffer(elements, "f4").reshape(x.shape), back, atol=1e-5)
+    assert 10 * math.log10(x.var() / np.square(x - back).mean()) >= snr - 0.001
+
+
 @pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("count", [1, 7])
 def test_an_array_comes_back_at_the_snr(

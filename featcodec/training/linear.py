@@ -29,11 +29,13 @@ from ..transform import householder
 from .metric import TaskGradients
 from .pools import Pool, collect, kind_of, merged
 from .rank import FILES, GOAL, flattery, paying
-from .tables import learn_tables
+from .tables import learn_tables, symbol_bits
 
 ERRORS = (0.3, 0.1, 0.01, 0.001)  # of the variance, at which blocks are compared
 NEARLY = 0.0015  # of the bits: scales of shorter blocks, which are fewer, are surer
 TINY = 1e-12
+SPARSE = 0.8  # of the values are not zero, at most, where none of the axes may do better,
+FINE, FEWER = 20.0, 0.97  # than them at so many dB, by so much
 OF_PART = 16.0  # times what it is trained on: so much is an entry for a part to serve
 LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 
@@ -85,6 +87,7 @@ class Fitted:
 
     entry: ProfileEntry
     bits: float
+    fine: float  # bits that its own features take, at FINE dB
 
 
 def _pays(pool: Pool, own: Sequence[Fitted], of_all: Sequence[Fitted]) -> bool:
@@ -129,12 +132,28 @@ def _fitted(pool: Pool, prefix: Pool | None) -> list[Fitted]:
     values = ValueAlignment(*bounds, mean, std)
     entries = [_entry(pool, values, list(pool.samples))]
     if prefix is not None:
-        entries.append(_entry(prefix, values, [min(prefix.samples)]))
-    return entries
+        return [*entries, _entry(prefix, values, [min(prefix.samples)])]
+    return [*entries, *_without_transform(pool, values, FEWER * entries[0].fine)]
+
+
+def _without_transform(pool: Pool, values: ValueAlignment, most: float) -> Iterator[Fitted]:
+    """Yield the entry without axes of sparse features, if it takes at most so many bits a value.
+
+    A KLT makes something of their zeros.
+    """
+    block, values = min(pool.samples), replace(values, mean=0.0)
+    classes = merged(pool.samples[block], values)
+    nonzero = sum(map(np.count_nonzero, classes.values())) / sum(a.size for a in classes.values())
+    if nonzero < SPARSE:
+        centre = np.zeros(len(next(iter(classes.values()))), np.int64)
+        model = fitting.linear_model(block, None, 0, 1, centre)
+        model = replace(model, scales=_scales(fitting.energy_of(classes, block)))
+        found = _as_entry(pool, values, model, classes)
+        if found.fine < most:
+            yield found
 
 
 def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> Fitted:
-    group = pool.group
     mean, _ = pool.moments()
     scaled = (mean - values.mean) / values.std * (1 << fitting.CENTRE_EXPONENT)
     centre = np.rint(scaled).astype(np.int64)
@@ -160,7 +179,12 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> Fitted:
         if best is None or length < best[0] + NEARLY:  # shorter blocks come later
             best = (length, model, latents)
     assert best is not None
-    model = replace(best[1], tables=learn_tables([(best[1], best[2])]))
+    return _as_entry(pool, values, best[1], best[2])
+
+
+def _as_entry(pool: Pool, values: ValueAlignment, model: GridModel, latents: Classes) -> Fitted:
+    model = replace(model, tables=learn_tables([(model, latents)]))
+    group = pool.group
     entry = ProfileEntry(
         group.label,
         group.architecture,
@@ -168,15 +192,16 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> Fitted:
         group.layout.prefix,
         group.layout.grid,
         pool.prefix,
-        len(centre),
-        pool.count * len(centre),
+        len(model.centre),
+        pool.count * len(model.centre),
         values.mean,
         values.std,
         values.lower,
         values.upper,
         model.pack(),
     )
-    return Fitted(entry, math.exp(best[0]))
+    bits = math.exp(_code_length(latents, model.block))
+    return Fitted(entry, bits, symbol_bits(model, latents, FINE))
 
 
 def _scales(energy: Energy) -> np.ndarray:

@@ -34,6 +34,14 @@ def learn_tables(models: list[tuple[GridModel, Classes]]) -> dict[int, Table]:
     return tables
 
 
+def symbol_bits(model: GridModel, latents: Classes, snr: float) -> float:
+    """Return the bits a latent that symbols take at about an SNR."""
+    counts = _count_at(model, latents, PartCoder, model.tables, snr)
+    coder = PartCoder(model.transform_in("float32"), model.scales, model.tables, 1.0, 0, "float32")
+    bits = sum(fit.cost(found, coder.table(n)) for n, found in counts.histograms.items())
+    return float(bits) / counts.total
+
+
 def _fit_tables(
     models: list[tuple[GridModel, Classes]], kind: type[PartCoder], tables: Mapping[int, Table]
 ) -> dict[int, Table]:

@@ -17,6 +17,9 @@ from .trial import Trial
 from .values import Values
 
 BPFP_ROUNDS = 6
+# Of the fewest bits at a first step: of an entry that takes more, no step is sought. Errors there
+# are further off than that where a first step tells too little.
+NEAR, OFF = 1.3, 1.6
 
 
 def encode(
@@ -48,7 +51,9 @@ def encode(
     if not target > 0:
         return _exact(values)
     better = partial(along_trellis, target=target) if thorough else None
-    return _least(trials, lambda trial: trial.at_error(target), better) or _exact(values)
+    return _least(_near(trials, target), lambda trial: trial.at_error(target), better) or _exact(
+        values
+    )
 
 
 def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[Trial]:
@@ -62,6 +67,17 @@ def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[
             " or train a profile on arrays like it"
         )
     return [Trial.of(values, entry, grid, profile) for entry, grid in fitting]
+
+
+def _near(trials: Sequence[Trial], target: float) -> Sequence[Trial]:
+    """Return the trials that may be the smallest at a squared error, by a first step of each."""
+    if len(trials) < 2:
+        return trials
+    looks = [trial.first_look(target) for trial in trials]
+    # Bits fall about as the error grows, where they are few.
+    bits = [bits * error if 1 / OFF < error < OFF else None for bits, error in looks]
+    most = NEAR * min((each for each in bits if each is not None), default=0.0)
+    return [t for t, each in zip(trials, bits, strict=True) if each is None or each <= most]
 
 
 def _least(

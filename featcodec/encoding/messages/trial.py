@@ -78,6 +78,12 @@ class Trial:
             goal *= min(max((1 - NEARLY / 2) / max(reached, 1e-9), 0.01), 100.0)
         return self._at(fitted(self._squared, target, start, NEARLY))
 
+    def first_look(self, target: float) -> tuple[float, float]:
+        """Return about the bits at a first step, and the squared error there, of `target`."""
+        goal = target / self.coder.values.std**2
+        start = self._start(start_of([latents.values for _, latents in self.latents], goal))
+        return self.bits(At.of(start)), self.error(start) / goal
+
     def within(self, bound: float) -> At | None:
         """Return the largest step found at which no decoded value errs by more than `bound`."""
         start = self._start(2 * bound / self.coder.values.std)
