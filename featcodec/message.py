@@ -88,9 +88,10 @@ class Codec:
             **quality: In place of `snr`: `bpfp`, the bits per feature point of each message at
                 most, its head counted; `max_error`, that no value exceeds, in the unit of the
                 values; `step` of the quantiser, in the unit of the values: one pass, no search,
-                and an SNR that is what comes of it, the squared error of a value being at most
-                about step ** 2 / 12, coded bit for bit below a millionth of the profile's standard
-                deviation; or `lossless=True`.
+                and an SNR that is what comes of it, the squared error of a value being
+                about step ** 2 / 12 at fine steps, and at most some three times that on the
+                average of sparse arrays at coarse ones, coded bit for bit below a millionth of the
+                profile's standard deviation; or `lossless=True`.
 
         Raises:
             InvalidInput: For two qualities, one that is not positive, a name that the profile

@@ -203,6 +203,8 @@ def test_every_stored_value_survives_conversion_to_float_and_back(dtype: str) ->
         stored = np.random.default_rng(0).normal(size=1000).astype(kind)
     with np.errstate(invalid="ignore"):
         values = numbers.to_float(stored, dtype)
+        alone = numbers.to_float(stored[7:8].reshape(()), dtype)
+    np.testing.assert_array_equal(alone, values[7])
     finite = np.isfinite(values)
     back = numbers.from_float(values[finite], dtype)
     np.testing.assert_array_equal(

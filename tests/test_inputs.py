@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file, save_file
 
-from featcodec import decode_file, encode_file
+from featcodec import decode_file, encode_file, safe_open
 from featcodec.dumps import Dump
 from featcodec.errors import InvalidInput
 from featcodec.inputs import spool
@@ -375,6 +375,17 @@ def test_tensors_of_torch_have_dotted_names(tmp_path: Path, new: bool) -> None:
     for name, tensor in wanted.items():
         assert back[name].dtype == tensor.dtype and back[name].shape == tensor.shape
         assert torch.equal(back[name].to(torch.complex64), tensor.to(torch.complex64)), name
+
+
+def test_a_name_of_torch_that_is_empty_stays_so_and_takes_no_other(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    for found in ({"features": torch.zeros(4), "": torch.ones(3)}, {"": torch.ones(3)}, None):
+        torch.save(torch.ones(3) if found is None else found, tmp_path / "x.pt")
+        encode_file(tmp_path / "x.pt", tmp_path / "x.fcz", LOSSLESS, overwrite=True)
+        with safe_open(tmp_path / "x.fcz") as file:
+            back = {name: file.get_tensor(name).tolist() for name in file.keys()}  # noqa: SIM118
+        wanted = {"features": torch.ones(3)} if found is None else found
+        assert back == {name: x.tolist() for name, x in wanted.items()}
 
 
 def test_a_torch_file_that_is_cut_off_kills_nobody(tmp_path: Path) -> None:

@@ -158,6 +158,21 @@ def test_an_snr_in_few_bytes_is_reached_and_no_lower_than_asked_for(
     assert asked <= stated <= asked + more and asked + more - stated <= 1 / 256
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("snr", [6.0, 10.0])
+def test_rows_that_are_constant_count_in_the_snr_of_values_that_are_rounded(
+    seed: int, snr: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(5, 2, 14))
+    x /= 1 + np.exp(-1.7 * x)
+    x[:2] = x[0, 0, 0]
+    x[2:][np.random.default_rng(seed).random((3, 2, 14)) < 0.3] = 0
+    data = encoded({"x": x.astype("f4")}, Quality(snr=snr))  # which is verified
+    [header] = Reader(io.BytesIO(data), "x").groups()
+    assert header.lossy is None and not header.exact
+
+
 @pytest.mark.parametrize("quality", [Quality(snr=60), Quality(max_error=1e-9)], ids=str)
 def test_where_no_value_errs_zeros_keep_their_signs(quality: Quality) -> None:
     """Such a group states that it is kept bit for bit, and is."""

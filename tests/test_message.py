@@ -240,6 +240,24 @@ def test_any_array_reaches_the_snr_and_exceptions_are_kept(
     check(values, codec.decode(codec.encode(values)), snr)
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize(
+    ("deviation", "mean", "kind", "snr"),
+    [
+        (1e-7, 1e5, "float64", 20),  # more steps from the mean of the profile than a symbol counts
+        (1e-4, 0, "float16", 10),  # of less energy than single precision adds up from that mean
+        (2e-5, 0, "float32", 80),  # that mean has digits where these values have theirs
+    ],
+)
+def test_what_varies_little_far_from_the_mean_of_the_profile_reaches_the_snr(
+    deviation: float, mean: float, kind: str, snr: float, effort: str
+) -> None:
+    smooth = np.cumsum(np.random.default_rng(630).normal(size=(3, 6, 9, 10)), 3)
+    values = (mean + deviation * smooth).astype(kind)
+    codec = Codec(profiles()[1], snr=snr, effort=effort)
+    check(values, codec.decode(codec.encode(values)), snr)
+
+
 @settings(max_examples=100)
 @given(found=arrays(), snr=st.sampled_from([1, 5, 10, 20, 35]), effort=st.sampled_from([*EFFORTS]))
 def test_the_reference_decoder_decodes_it_alike(
@@ -481,6 +499,22 @@ def test_a_message_takes_no_more_bits_than_asked_for_and_nearly_as_many(
         assert 0.93 * bpfp * values.size - 64 < bits_ <= bpfp * values.size
 
 
+@settings(max_examples=60)
+@given(found=arrays(), bpfp=st.sampled_from([0.1, 1.0, 5.0, 40.0]))
+def test_no_message_takes_more_bits_than_asked_for_or_than_without_loss(
+    found: tuple[Profile, np.ndarray], bpfp: float
+) -> None:
+    profile, values = found
+    exact = Codec(profile, lossless=True).encode(values)
+    try:
+        message = Codec(profile, bpfp=bpfp).encode(values)
+    except Unreachable:
+        assert 8 * len(exact) > bpfp * values.size
+        return
+    assert 8 * len(message) <= bpfp * values.size or not values.size
+    assert len(message) <= max(len(exact), values.nbytes / 2)
+
+
 def test_a_rate_below_all_is_unreachable(profile: Profile, features: np.ndarray) -> None:
     with pytest.raises(Unreachable, match="bpfp"):
         Codec(profile, bpfp=1e-4).encode(features[:1])
@@ -503,6 +537,23 @@ def test_a_step_bounds_the_squared_error(
     decoded = codec.decode(codec.encode(features[:3]))
     assert np.mean((decoded - features[:3]) ** 2) < 2 * step**2 / 12
     assert len(codec.encode(features[:3])) < len(finer.encode(features[:3]))
+
+
+@settings(max_examples=60)
+@given(found=arrays(), steps=st.sampled_from([1e-9, 1e-5, 0.1, 1.0, 30.0]))
+def test_a_step_bounds_the_squared_error_of_any_array(
+    found: tuple[Profile, np.ndarray], steps: float
+) -> None:
+    profile, values = found
+    with np.errstate(**HARMLESS):
+        one = values.astype(np.float64)
+        finite = np.isfinite(one) & (np.abs(one) < 1e100)
+        step = steps * float(one[finite].std() if finite.any() else 1) or 1.0
+        codec = Codec(profile, step=step)
+        change = np.abs(codec.decode(codec.encode(values)).astype(np.float64) - one)[finite]
+        precision = {"float64": 1e-12, "float32": 1e-6}.get(values.dtype.name, 0.2)
+        rounding = precision * np.abs(one[finite]).max(initial=0)
+    assert math.sqrt(np.mean(change**2) if change.size else 0) <= step * 0.6 + rounding
 
 
 def test_a_step_below_the_least_is_honoured_bit_for_bit(

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 import featcodec.numpy as fc
-from featcodec import Profile, modes
+from featcodec import Profile, Quality, modes
 from featcodec.container.reader import Reader
+from featcodec.container.source import Memory
 from featcodec.encoding import dump, grouped, tuning
 from featcodec.encoding.familiar import Familiar
 from featcodec.encoding.fit import fitting
@@ -24,6 +25,7 @@ from featcodec.request import Options
 from featcodec.training.linear import train
 from featcodec.training.pools import Axes
 from featcodec.training.rank import flattery, paying
+from featcodec.verification import verify
 
 
 def profile_of(
@@ -269,3 +271,25 @@ def test_no_file_is_larger_with_a_profile(
     some = {f"x_{i}": part for i, part in enumerate(np.array_split(values, tensors))}
     without = fc.save(some, snr=snr, layout="LD")
     assert len(fc.save(some, snr=snr, layout="LD", profile=profile)) <= len(without)
+
+
+# --- other scales -------------------------------------------------------------------------------
+
+SCALES = [1e-40, 1e-30, 1e-21, 1e-9, 1.0, 1e9, 1e21, 1e30]
+
+
+@settings(max_examples=15)
+@given(st.sampled_from(SCALES), st.sampled_from(SCALES), st.sampled_from([0, 1e3]), st.data())
+def test_a_profile_of_any_scale_serves_or_leaves_features_of_any_other(
+    trained: float, scale: float, mean: float, data: st.DataObject
+) -> None:
+    smooth = np.random.default_rng(0).normal(size=(20, 8, 4)).cumsum(1)
+    source = Arrays({"x": (trained * (mean + smooth), "F64")}, None)
+    profile = Profile.parse(Profile.pack(train([source], Options())))
+    quality = data.draw(st.sampled_from([Quality(snr=10), Quality(snr=40), Quality(row_snr=10)]))
+    kind = data.draw(st.sampled_from(["F64", "F32"]))
+    features = scale * smooth[:9] + scale * mean / 10
+    features = Arrays({"x": (features.astype({"F64": "f8", "F32": "f4"}[kind]), kind)}, None)
+    out = io.BytesIO()
+    dump.encode(features, out, quality, profile, Options(effort="fast"))
+    verify(features, Memory(out.getvalue()), quality, profile)

@@ -76,6 +76,28 @@ def test_what_is_lossless_has_loss_where_it_is_asked_for() -> None:
         assert (back[name].tobytes() == values.tobytes()) == name.startswith("v")
 
 
+@pytest.mark.parametrize(
+    ("axes", "usual", "asked"),
+    [
+        ("KLD", {"lossless": True}, "snr:10"),
+        ("NKLD", {"lossless": True}, "max-error:0.1"),
+        ("KLD", {"snr": 30.0}, "max-error:0.1"),
+    ],
+)
+def test_layers_have_a_quality_of_their_own_in_any_file(axes: str, usual: dict, asked: str) -> None:
+    layers = tensors()["k.0"] * np.array([1, 3, 9], np.float32)[:, None, None]
+    given = {"kv": layers if axes == "KLD" else np.stack([layers, -layers]), **tensors()}
+    dump = fc.Arrays({name: fc.to_stored(x) for name, x in given.items()}, None)
+    options = Options(layouts={"kv": axes}, rules={"kv": asked}, effort="fast")
+    quality = Quality(**usual)
+    out = io.BytesIO()
+    encode(dump, out, quality, None, options)
+    verify(dump, Memory(out.getvalue()), quality, rules=options.rules)
+    back = fc.load(out.getvalue())
+    assert back["kv"].tobytes() != given["kv"].tobytes()
+    assert (back["k.1"].tobytes() == given["k.1"].tobytes()) == ("lossless" in usual)
+
+
 def test_a_rate_is_that_of_the_file_with_what_is_exact() -> None:
     data = fc.save(tensors(), rules={"k.0": "lossless"}, bpfp=10)
     assert 9.8 <= 8 * len(data) / (4 * 16 * 24) <= 10

@@ -72,7 +72,7 @@ def to_float(stored: np.ndarray, dtype: str) -> np.ndarray:
         return stored.astype(np.float32)
     if dtype == "BF16":
         wide = stored.astype(np.uint32)
-        wide <<= 16
+        wide <<= np.uint32(16)  # NumPy 1 shifts no array of one value alone by a larger type
         return wide.view(np.float32)
     return _f8_values(dtype)[stored]
 

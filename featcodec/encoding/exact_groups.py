@@ -78,7 +78,7 @@ def exact_groups(
     if asked:
         groups += group_tensors(_Part(asked, source.metadata), options, lossless=True, judge=judge)
     order = {tensor.name: i for i, tensor in enumerate(source.tensors)}
-    return sorted(groups, key=lambda group: order[group.names[0]])
+    return sorted(groups, key=lambda group: order[group.first])
 
 
 def write_exact(

@@ -189,7 +189,7 @@ def write_levels(
         layouts = of_parts(layouts)
     exact = replace(exact, layouts=layouts or exact.layouts, rounded=levels.of)
     header = write_lossless(writer, exact)
-    found = measured_elements(group, levels.of)
+    found = measured_elements(replace(group, rows=None), levels.of)  # constant rows err, too
     count, total, squares, noise = found.slices.sum(axis=(1, 2))
     reached = stated_snr(float(decibels(squares - total**2 / count, noise)), asked)
     return replace(header, snr_db=reached, max_error=above(_largest(group, levels))), found

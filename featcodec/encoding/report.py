@@ -39,7 +39,7 @@ class Lowest:
         names: Sequence[str],
     ) -> "Lowest":
         """Return the lowest of all groups of a dump whose tensors have these names."""
-        pairs = list(zip((_first(group) for group in groups), found, strict=True))
+        pairs = list(zip((group.first for group in groups), found, strict=True))
         figures = [
             [(names[f.tensor] + f.index, f.snr) for f in some if f is not None]
             for some in ([q.tensor for q in found], [q.slice for q in found])
@@ -79,7 +79,7 @@ def hidden(
         least, rows, part = header.snr_db - FAR, quality.rows, quality.slice
         if rows is not None and rows < least and not of_rows:
             yield (
-                f"a tenth of the rows of {_first(group)} has {rows:.1f} dB or less, all together"
+                f"a tenth of the rows of {group.first} has {rows:.1f} dB or less, all together"
                 f" {header.snr_db:.1f}: with row_snr every row counts by its own norm"
             )
         if part is not None and part.snr < least:
@@ -103,7 +103,7 @@ def erased(
     for place, (few, count) in found.items():
         if few > MANY * count and count > 1 and headers[place].task_snr is None:
             yield (
-                f"{few:,} of {count:,} channels of {_first(groups[place])} come back with less than"
+                f"{few:,} of {count:,} channels of {groups[place].first} come back with less than"
                 f" {NOTHING:g} dB, all together {headers[place].snr_db:.1f}: a few large ones have"
                 " most of the variance; ask for more dB, or scale the channels alike before"
             )
@@ -118,14 +118,9 @@ def without_metric(
         lossy = header.lossy is not None and not header.exact
         if asked and lossy and header.task_snr is None and (asked.task_snr or asked.recommended):
             yield (
-                f"{_first(group)}: the profile has no metric of a task for these features; the"
+                f"{group.first}: the profile has no metric of a task for these features; the"
                 f" {asked.task_snr or asked.snr:g} dB are an SNR of their values"
             )
-
-
-def _first(group: Group | ExactGroup) -> str:
-    """Return the name of the first tensor of a group."""
-    return (isinstance(group, Group) and group.parts and group.parts[0].of) or group.names[0]
 
 
 @dataclass(frozen=True)

@@ -43,10 +43,10 @@ def read(file: File) -> Contents:
         if name in tensors or name in refused:
             raise InvalidInput(f"{file.name} has two tensors that are called {name!r}: rename one")
         if not torch.is_tensor(leaf):
-            others.append(name or NAME)
+            others.append(name)
             continue
         try:
-            tensors[name or NAME] = _tensor(file, begin, name or NAME, leaf, spool)
+            tensors[name] = _tensor(file, begin, name, leaf, spool)
         except InvalidInput as error:
             refused[name] = str(error)
     if not tensors and not refused:
@@ -71,7 +71,7 @@ def _load(file: File) -> tuple[Any, int | None]:
 
 
 def _leaves(found: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """Yield what is no dictionary or list, by dotted names."""
+    """Yield what is no dictionary or list, by dotted names; what is alone has none of its own."""
     if len(names) > DEPTH:
         raise InvalidInput(f"{'.'.join(names[:3])}... lies more than {DEPTH} levels deep")
     if isinstance(found, dict):
@@ -79,7 +79,7 @@ def _leaves(found: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     elif isinstance(found, (list, tuple)):
         items = [(str(number), value) for number, value in enumerate(found)]
     else:
-        yield ".".join(names), found
+        yield ".".join(names) if names else NAME, found
         return
     for name, value in items:
         yield from _leaves(value, (*names, name))

@@ -27,7 +27,7 @@ from ..request import Options
 from ..tensors import Source
 from ..transform import householder
 from .metric import TaskGradients
-from .pools import Pool, collect, kind_of, merged
+from .pools import Pool, collect, in_reach, kind_of, merged
 from .rank import FILES, GOAL, flattery, paying
 from .tables import learn_tables, symbol_bits
 
@@ -54,7 +54,8 @@ def train(
     for source in sources:
         groups = group_tensors(source, options, lossless=False, judge=judge, training=True)
         check_features(groups)
-        features = [group for group in groups if isinstance(group, Group)]
+        known = [in_reach(group) for group in groups if isinstance(group, Group)]
+        features = [group for group in known if group is not None]
         for group in [*features, *_as_rows(features, source, options)]:
             collect(pools, group)
             if group.told:

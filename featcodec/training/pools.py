@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..align.value import ValueAlignment, typical_bounds
+from ..align.value import LEAST, MOST, ValueAlignment, typical_bounds
 from ..coding.parts.base import Sizes
 from ..encoding.fit import fitting
 from ..encoding.fit.spectrum import strongest
 from ..encoding.tensors.group import Group
+from ..encoding.tensors.sums import FAINT
 from ..modes.banded.fit import EDGES, Moments, radial
 from ..transform.linear import principal_axes
 
@@ -25,6 +26,7 @@ TINY = 1e-300
 class Kept:
     """Some tokens of many channels, evenly spread: their second moments would be too many."""
 
+    dtype: str = "float32"
     rows: list[np.ndarray] = field(default_factory=list)  # (channels, n) each
     every: int = 1
     seen: int = 0
@@ -33,7 +35,7 @@ class Kept:
         """Take in some of the values (channels, n)."""
         some = values[:, -self.seen % self.every :: self.every]
         self.seen += values.shape[1]
-        self.rows.append(np.ascontiguousarray(some, np.float32))
+        self.rows.append(np.ascontiguousarray(some, self.dtype))
         if sum(a.size for a in self.rows) > KEPT_ROWS:
             self.rows = [np.ascontiguousarray(np.concatenate(self.rows, axis=1)[:, ::2])]
             self.every *= 2
@@ -84,6 +86,7 @@ class Pool:
     def add(self, values: np.ndarray) -> None:
         """Take in values (channels, n), not yet normalised."""
         if self.pivot is None:
+            self.tokens = Kept("float64" if self.group.wide else "float32")
             self.pivot = values.mean(axis=1, dtype=np.float64)
             self.total = np.zeros(len(values))
             self.squares = np.zeros(len(values))
@@ -182,6 +185,22 @@ def kind_of(group: Group) -> tuple:
     )
 
 
+def in_reach(group: Group) -> Group | None:
+    """Return a group in a precision that holds the squares of its values; None where none does."""
+    values = next(group.chunks())
+    values = values[np.isfinite(values)]
+    reach = float(np.abs(np.clip(values, *_bounds(values))).max(initial=0))
+    if reach and not FAINT < reach < 1 / FAINT:
+        return None
+    return group if not reach or LEAST < reach < MOST else replace(group, wide=True)
+
+
+def _bounds(values: np.ndarray) -> tuple[float, float]:
+    """Return the range of values that are not massive."""
+    finite = values[np.isfinite(values)]
+    return typical_bounds(finite) if finite.size else (0.0, 0.0)
+
+
 def collect(pools: dict[tuple, Pool], group: Group) -> None:
     """Add a group to the pools of its kind: all values to the moments, some to the sample."""
     key = kind_of(group)
@@ -208,8 +227,7 @@ def _chunks(group: Group, block: Sizes) -> Iterator[tuple[bool, Sizes, np.ndarra
         for (prefix, sizes), found in boxes.items():
             values = grid.collect(found, group.tensor, group.floats)
             if bounds is None:
-                finite = values[np.isfinite(values)]
-                bounds = typical_bounds(finite) if finite.size else (0.0, 0.0)
+                bounds = _bounds(values)
             yield prefix, sizes, np.clip(np.nan_to_num(values, nan=0.0), *bounds)
 
 
@@ -234,5 +252,5 @@ def merged(samples: list[dict[Sizes, np.ndarray]], values: ValueAlignment) -> di
     for sample in samples:
         for sizes, a in sample.items():
             inside = np.clip(np.nan_to_num(a, nan=values.mean), values.lower, values.upper)
-            merged.setdefault(sizes, []).append(values.forward(inside.astype(np.float32)))
+            merged.setdefault(sizes, []).append(values.forward(inside).astype(np.float32))
     return {sizes: np.concatenate(arrays, axis=2) for sizes, arrays in merged.items()}

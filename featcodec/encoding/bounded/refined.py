@@ -46,6 +46,10 @@ class RefinedGroup:
     def names(self) -> list[str]:
         return list(self.group.names)
 
+    @property
+    def first(self) -> str:
+        return self.group.first
+
 
 def refined_group(group: Group, choice: Choice | None) -> RefinedGroup | None:
     """Return the group by a choice of `refined_choice`; None when that is not worth it."""

@@ -36,6 +36,8 @@ def encode(
     trellis too when `thorough`. Raises InvalidInput when the values differ and no entry fits,
     Unreachable for a rate that is too low.
     """
+    if not values.varied and quality.bpfp is not None:
+        return _exact_within(values, quality.bpfp)
     if quality.lossless or not values.varied:
         return _exact(values)
     trials = _trials(values, entries, profile)
@@ -98,8 +100,13 @@ def _least(
     another = better(trial, at) if better else None
     if another is not None:
         message = min(message, another, key=len)
-    if len(message) > tuning.WORTHWHILE * trial.values.stored.nbytes:
-        return min(message, _exact(trial.values), key=len)
+    return _shorter(message, trial.values)
+
+
+def _shorter(message: bytes, values: Values) -> bytes:
+    """Return a message, or that bit for bit where it may be shorter and is."""
+    if len(message) > tuning.WORTHWHILE * values.stored.nbytes:
+        return min(message, _exact(values), key=len)
     return message
 
 
@@ -118,10 +125,15 @@ def _at_rate(trials: Sequence[Trial], bpfp: float) -> bytes:
             break
         message = best[0].message(best[1])
         if 8 * len(message) <= most:
-            return message
+            return _shorter(message, values)
         wanted -= 8 * len(message) - most + 1
-    message = _exact(values)
-    if 8 * len(message) <= most:
+    return _exact_within(values, bpfp)
+
+
+def _exact_within(values: Values, bpfp: float) -> bytes:
+    """Return the message bit for bit; raise Unreachable where it takes more bits a value."""
+    message, count = _exact(values), values.values.size
+    if 8 * len(message) <= bpfp * count or not count:
         return message
     raise Unreachable(f"{bpfp:g} bpfp cannot be reached by a message; ask for more bits")
 

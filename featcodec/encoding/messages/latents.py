@@ -60,7 +60,7 @@ class Latents:
         lost = self.values.take(runs.lost, axis=0).reshape(-1)
         self._lost = float(np.vdot(lost, lost))  # their squared error, at any step
         self._first, self._more = runs.offsets(self.blocks, dtype)
-        self._energy = float(np.vdot(self._ordered, self._ordered))
+        self._energy = _energy(self._ordered)
         self._limits: dict[float, tuple[np.ndarray, np.ndarray, float]] = {}
         self._runs = runs
 
@@ -85,7 +85,7 @@ class Latents:
         if len(some) > self._sizes.size * MANY:
             return self.quantised(part).error
         large = self._sizes.take(some)
-        zeros = self._energy - float(np.vdot(large, large))
+        zeros = self._energy - _energy(large)
         offsets = self._first.take(some), self._more.take(some)
         _, rest = self._symbols(large, part.step, (dead.take(some), edge.take(some)), offsets)
         return float(np.vdot(rest, rest)) * part.step**2 + max(zeros, 0.0) + self._lost
@@ -111,15 +111,21 @@ class Latents:
         """Return magnitudes of symbols, and what they leave, in steps."""
         kind = sizes.dtype.type
         size = sizes * kind(1 / step)
-        if size.size and not size.max() <= LARGEST:
-            np.minimum(size, kind(LARGEST), out=size)
         (dead, edge), (first, more) = limits, offsets
         nonzero = size >= dead
         above = size - edge
         np.maximum(above, kind(0), out=above)
+        if above.size and not above.max() < LARGEST:  # what lies beyond is left, and counts
+            np.minimum(above, kind(LARGEST - 1), out=above)
         symbols = above.astype(np.int32)
         symbols += nonzero
         size -= symbols
         size -= nonzero * first
         size -= (symbols > 1) * more
         return symbols, size
+
+
+def _energy(values: np.ndarray) -> float:
+    """Return the sum of squares, of which small parts are the difference of two."""
+    exact = values.astype(np.float64)
+    return float(np.vdot(exact, exact))

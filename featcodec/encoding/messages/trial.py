@@ -16,6 +16,7 @@ from ...coding.profile import Profile
 from ...coding.row_group import RowGroupCoder
 from ...entropy import symbols as coded_symbols
 from ...entropy.tables import Table
+from ...quantise.scalar import LARGEST
 from .latents import Latents, Symbols
 from .step import CLOSE, LAST, At, fitted, start_of
 from .values import Values
@@ -102,15 +103,17 @@ class Trial:
         return None if back is None else At.of(LAST - back)
 
     def at_step(self, step: float) -> At | None:
-        """Return the code of a step in the unit of the values; None below the least there is."""
-        if step / self.coder.values.std < LEAST_START:
+        """Return the code of a step in the unit of the values; None for one that is too fine."""
+        wanted = step / self.coder.values.std
+        reach = max(float(np.abs(some.values).max(initial=0)) for _, some in self.latents)
+        if wanted < LEAST_START or not reach < wanted * (LARGEST - 1):
             return None
-        return At.of(self._start(step / self.coder.values.std))
+        return At.of(self._start(wanted))
 
     def measured(self, target: float) -> bool:
         """Return whether decoded values err otherwise than their latents."""
         values = self.values
-        if values.usual is not None or values.rounding_counts(target):
+        if values.usual is not None or values.rounding_counts(target, self.coder.values.mean):
             return True
         bounds, reach = self.coder.values, NEAR * math.sqrt(values.power / values.count)
         nearest = min(values.mean - bounds.lower, bounds.upper - values.mean)

@@ -67,10 +67,13 @@ class Values:
             return lower <= self.low and self.high <= upper
         return np.array_equal(self.usual, (self.values >= lower) & (self.values <= upper))
 
-    def rounding_counts(self, error: float) -> bool:
-        """Return whether decoded values err otherwise than latents, at a squared error of all."""
+    def rounding_counts(self, error: float, mean: float) -> bool:
+        """Return whether decoded values err otherwise than latents, at a squared error of all.
+
+        They are decoded about a `mean`, whose digits arithmetic has to hold, too.
+        """
         precision = PRECISION[self.dtype]
-        reach = max(abs(self.low), abs(self.high))
+        reach = max(abs(self.low), abs(self.high), abs(mean))
         arithmetic = 2.0**-50 if self.dtype == "F64" else 2.0**-21
         rounding = (max(precision.relative, arithmetic) * reach) ** 2 + precision.least**2
         return self.count * rounding / 12 > NEGLIGIBLE * error

@@ -70,6 +70,11 @@ class Group:
         return each if self.stacks is None else each * self.stacks.count
 
     @property
+    def first(self) -> str:
+        """Return the name of the first tensor, or of that of which the first part is."""
+        return self.parts[0].of if self.parts else self.names[0]
+
+    @property
     def in_pieces(self) -> bool:
         """Whether parts are what padding leaves of tensors, and not layers or heads."""
         return bool(self.parts) and self.cut_as is not None and not self.cut_as.cuts

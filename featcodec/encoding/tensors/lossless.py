@@ -45,6 +45,11 @@ class LosslessGroup:
         return cls(group.dtype, group.names, sizes, rasters, tensor, shapes, layouts)
 
     @property
+    def first(self) -> str:
+        """Return the name of the first tensor, or of that of which the first part is."""
+        return self.parts[0].of if self.parts else self.names[0]
+
+    @property
     def elements(self) -> int:
         """Return the number of elements that are coded."""
         return sum(self.sizes) if self.reduced is None else self.reduced.count
