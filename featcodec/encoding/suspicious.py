@@ -87,7 +87,7 @@ def complex_numbers(
 ) -> Iterator[str]:
     """Yield a line for each group of complex numbers, of which loss is `asked` by name."""
     for group, header in zip(groups, headers, strict=True):
-        name = group.names[0]
+        name = group.first
         if header.dtype == "C64" and not asked(name).lossless:
             yield (
                 f"{name} comes back bit for bit: it holds complex numbers; save their real and"
