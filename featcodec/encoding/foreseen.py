@@ -1,85 +1,123 @@
 """Gains that heads need, foreseen from their spectra before anything is coded."""
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .. import limits
-from ..align.slices import SliceGains
-from ..coding.parts.base import Sizes
+from ..align.slices import MOST_EXPONENT, PER_OCTAVE
 from ..transform import dct
 from .fit import fitting
-from .layers import PROBED, exponents_of
+from .layers import MANY
 from .rate_control.slices import AIM, BELOW
 from .slices import Slices
 from .tensors.alike import ALIKE, likeness
 from .tensors.group import Group
 
+PROBED = 1 << 18  # values, of which spectra are taken
+LEAST_TOKENS = 1.0  # for each channel of a head, for its spectrum to be known
+# Of the largest variance: below it, no error is looked for.
+LEAST_LEVEL = 2.0 ** (-2 * MOST_EXPONENT / PER_OCTAVE)
 HALVINGS = 40
-FAR = 2.0**-60  # of the largest variance, below which no water level is looked for
-LEAST_LEVEL = 1e-9
 
 
 def foreseen(group: Group, snr: float) -> Group:
-    """Return a group with the gains that its heads need so that none has too little, about.
+    """Return a group with the gains that its heads need to have an SNR in dB, about.
 
-    All have the same error but the weaker ones, which have what they may have at an SNR in dB. So
-    what the group is coded by is fitted to gains from the start. Layers that are much alike share
-    a basis, which tells too little of what each needs.
+    All have the same error but the weaker ones, which have what they may have. So what the group
+    is coded by is fitted to gains from the start. Layers that are much alike share a basis, and
+    their own spectra say too little of what they need.
     """
     slices = Slices.of(group)
-    heads = slices.counts[1]
-    if heads < 2 or slices.gains > limits.SLICES or group.slices is not None:
+    known = slices.counts[1] > 1 and slices.gains <= limits.SLICES and group.gains is None
+    known = known and group.present >= MANY * slices.gains
+    heads = list(Head.of(group, slices)) if known else []
+    if not heads:
         return group
-    spectra = _spectra(group, heads)
-    if spectra is None:
-        return group
-    totals = np.array([each.sum() for each in spectra])
-    wanted = totals.sum() / 10 ** (snr / 10)
-    most = totals / 10 ** ((snr - BELOW + AIM) / 10)
+    top = max(float(head.variances.max()) for head in heads)
+    worst = 10 ** ((snr - BELOW + AIM) / 10)
+    most = [head.total / worst for head in heads]
 
     def error(level: float) -> float:
-        return sum(min(_error(each, level), some) for each, some in zip(spectra, most))
+        return sum(min(head.error(level), some) for head, some in zip(heads, most, strict=True))
 
-    top = max(float(each.max()) for each in spectra)
-    level = _level(error, wanted, top)
-    levels = [_level(lambda at: _error(each, at), some, top) for each, some in zip(spectra, most)]
-    octaves = np.minimum(np.log2(np.array(levels) / level) / 2, 0)
-    return exponents_of(group, octaves)
+    level = _level(error, sum(head.total for head in heads) / 10 ** (snr / 10), top)
+    least = [
+        _level(head.error, some, top) if some else level  # what does not vary needs none
+        for head, some in zip(heads, most, strict=True)
+    ]
+    octaves = np.minimum(np.log2(np.array(least) / level) / 2, 0).reshape(slices.counts)
+    exponents = np.rint(PER_OCTAVE * octaves).astype(np.int64)
+    return replace(group, slices=slices.with_exponents(exponents)) if exponents.any() else group
 
 
-def _error(variances: np.ndarray, level: float) -> float:
-    return float(np.minimum(variances, level).sum())
+@dataclass(frozen=True)
+class Head:
+    """The spectrum of a slice of a group, in a basis of its own."""
+
+    variances: np.ndarray  # (latents,)
+    weights: np.ndarray  # (latents,), values that each stands for
+
+    @classmethod
+    def of(cls, group: Group, slices: Slices) -> Iterator["Head"]:
+        """Yield those of slices, in order; none where little is known of some, or all are alike."""
+        blocks = fitting.blocks_worth_trying(group.grids)
+        grid, boxes = group.boxes(blocks[0] if blocks else (1,) * len(group.grids[0]), PROBED)
+        samples, heads = slices.counts
+        parts: list[tuple[np.ndarray, np.ndarray]] = []
+        for (prefix, sizes), some in boxes.items():
+            if not prefix:
+                values = np.nan_to_num(
+                    grid.collect(some, group.tensor, group.floats), posinf=0, neginf=0
+                )
+                mine = slices.of_samples[grid.samples(some)]
+                parts.append((values.reshape(heads, -1, *values.shape[1:]), mine, sizes))
+        found = [
+            [(values[..., mine == sample], sizes) for values, mine, sizes in parts]
+            for sample in range(samples)
+        ]
+        for each in found:
+            rows = [values.reshape(*values.shape[:2], -1) for values, _ in each]
+            flat = np.concatenate(rows, axis=2)
+            if flat.shape[2] < LEAST_TOKENS * flat.shape[1]:
+                return
+            if likeness(flat.swapaxes(1, 2)) >= ALIKE:
+                return
+        for each in found:
+            for head in range(heads):
+                yield cls._of([(values[head], sizes) for values, sizes in each])
+
+    @classmethod
+    def _of(cls, parts) -> "Head":
+        """Return that of values (channels, points, blocks) in blocks of some sizes."""
+        flat = np.concatenate([a.reshape(len(a), -1) for a, _ in parts], axis=1)
+        mean = flat.mean(axis=1, keepdims=True)
+        flat = flat - mean
+        axes = np.linalg.eigh(flat @ flat.T)[1]
+        variances, weights = [], []
+        for values, sizes in parts:
+            if values.shape[2]:
+                latents = dct.forward(np.tensordot(axes.T, values - mean[:, :, None], 1), sizes)
+                variances.append(np.square(latents).mean(axis=2, dtype=np.float64).ravel())
+                weights.append(np.full(variances[-1].size, values.shape[2]))
+        return cls(np.concatenate(variances), np.concatenate(weights))
+
+    @property
+    def total(self) -> float:
+        return float(self.variances @ self.weights)
+
+    def error(self, level: float) -> float:
+        """Return the squared error at a water level."""
+        return float(np.minimum(self.variances, level) @ self.weights)
 
 
 def _level(error: Callable[[float], float], wanted: float, top: float) -> float:
-    low, high = math.log(top * FAR), math.log(top)
+    """Return the water level of an error, below a variance that is more than all."""
+    low, high = math.log(LEAST_LEVEL * top), math.log(top)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if error(math.exp(middle)) < wanted else (low, middle)
+        enough = error(math.exp(middle)) < wanted
+        low, high = (middle, high) if enough else (low, middle)
     return math.exp(low)
-
-
-def _spectra(group: Group, heads: int) -> list[np.ndarray] | None:
-    blocks = fitting.blocks_worth_trying(group.grids)
-    block = blocks[0] if blocks else tuple(1 for _ in group.grids[0])
-    found, _ = replace(group, slices=None).sample(block, PROBED)
-    grid = {sizes: np.nan_to_num(a, posinf=0, neginf=0).reshape(heads, -1, *a.shape[1:]) for (prefix, sizes), a in found.items() if not prefix}
-    flat = np.concatenate([a.reshape(heads, a.shape[1], -1) for a in grid.values()], axis=2)
-    if not flat.std(axis=(1, 2)).all() or likeness(flat.swapaxes(1, 2)) >= ALIKE:
-        return None
-    return [_spectrum(flat[h], {sizes: a[h] for sizes, a in grid.items()}) for h in range(heads)]
-
-
-def _spectrum(flat: np.ndarray, classes: dict[Sizes, np.ndarray]) -> np.ndarray:
-    mean = flat.mean(axis=1, keepdims=True)
-    rows = flat - mean
-    axes = np.linalg.eigh(rows @ rows.T)[1]
-    found = [np.zeros(0)]
-    for sizes, values in classes.items():
-        turned = np.tensordot(axes.T, values - mean[:, :, None], 1)
-        squares = np.square(dct.forward(turned, sizes)).mean(axis=2)
-        found.append(np.repeat(squares.ravel() , 1)*values.shape[2])
-    return np.concatenate(found)

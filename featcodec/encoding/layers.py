@@ -36,15 +36,9 @@ def evened(group: Group, apart: float = 0.0) -> Group:
     octaves = np.log2(np.maximum(scales / scales.max(), LEAST))
     if -octaves.min() < apart:
         return group
-    return exponents_of(group, octaves)
-
-
-def exponents_of(group: Group, octaves: np.ndarray) -> Group:
-    """Return a group with gains of its layers in octaves (layers,), itself where all are one."""
-    slices = Slices.of(group)
     least = PER_OCTAVE if group.present < MANY * slices.gains else 1
     exponents = least * np.rint(PER_OCTAVE // least * octaves).astype(np.int64)
     if not exponents.any():
         return group
-    count = slices.gains // len(octaves)
+    count = slices.gains // layers
     return replace(group, slices=SliceGains(slices.per_sample, np.tile(exponents, (count, 1))))

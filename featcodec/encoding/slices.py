@@ -56,8 +56,17 @@ class Slices:
     def exponents_of(self, gains: SliceGains) -> np.ndarray:
         """Return the exponents (slices of samples, of channels) of gains."""
         found = np.zeros(self.counts, np.int64)
-        found[self.of_samples if gains.per_sample else self.wholes] = gains.exponents
+        found[self._of] = gains.exponents
         return found
+
+    def with_exponents(self, exponents: np.ndarray) -> SliceGains:
+        """Return gains of exponents (slices of samples, of channels)."""
+        return SliceGains(self.per_sample, exponents[self._of])
+
+    @property
+    def _of(self) -> np.ndarray:
+        """The slice of samples that each gain is of."""
+        return self.of_samples if self.per_sample else self.wholes
 
     @cached_property
     def counts(self) -> tuple[int, int]:

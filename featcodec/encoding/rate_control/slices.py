@@ -75,9 +75,7 @@ class SliceControl:
     @property
     def gains(self) -> SliceGains:
         """The gains of now."""
-        slices = self.slices
-        of = slices.of_samples if slices.per_sample else slices.wholes
-        return SliceGains(slices.per_sample, self.exponents[of])
+        return self.slices.with_exponents(self.exponents)
 
     def next(self, found: Measured, step: float, bits: float = math.inf) -> Finer | None:
         """Return the gains after those that reached what was found.
