@@ -154,9 +154,10 @@ class FeatureEncoder:
         rival = chooser.rival(choice, 8 * contest.least[1])
         if rival is not None:
             contest.enter(partial(self._reaching, samples, rival, snr))
-        first = contest.best
-        by, best = (chooser, choice) if first is None else first.fitted or (chooser, choice)
-        gains = None if first is None else first.slices
+        first, by, best, gains = contest.best, chooser, choice, None
+        if first is not None and samples.group.slices is not None:
+            by, best = first.fitted or (chooser, choice)
+            gains = first.slices  # which the others need, about
         for other in by.others(best) if self.small else ():
             contest.enter(partial(self._at_snr, by.samples, other, snr, gains=gains))
         by_models, missed = contest.least, 0

@@ -9,6 +9,7 @@ import numpy as np
 from .. import limits
 from ..align.slices import MOST_EXPONENT, PER_OCTAVE
 from ..transform import dct
+from . import tuning
 from .fit import fitting
 from .layers import MANY
 from .rate_control.slices import AIM, BELOW
@@ -44,11 +45,14 @@ def foreseen(group: Group, snr: float) -> Group:
         return sum(min(head.error(level), some) for head, some in zip(heads, most, strict=True))
 
     level = _level(error, sum(head.total for head in heads) / 10 ** (snr / 10), top)
-    least = [
-        _level(head.error, some, top) if some else level  # what does not vary needs none
+    levels = [
+        min(_level(head.error, some, top), level) if some else level  # what does not vary needs none
         for head, some in zip(heads, most, strict=True)
     ]
-    octaves = np.minimum(np.log2(np.array(least) / level) / 2, 0).reshape(slices.counts)
+    bits = sum(head.bits(own) for head, own in zip(heads, levels, strict=True))
+    if bits < tuning.COARSE * sum(head.values for head in heads):
+        return group
+    octaves = (np.log2(np.array(levels) / level) / 2).reshape(slices.counts)
     exponents = np.rint(PER_OCTAVE * octaves).astype(np.int64)
     return replace(group, slices=slices.with_exponents(exponents)) if exponents.any() else group
 
@@ -103,6 +107,15 @@ class Head:
                 variances.append(np.square(latents).mean(axis=2, dtype=np.float64).ravel())
                 weights.append(np.full(variances[-1].size, values.shape[2]))
         return cls(np.concatenate(variances), np.concatenate(weights))
+
+    def bits(self, level: float) -> float:
+        """Return the bits at a water level, in this basis."""
+        above = np.log2(np.maximum(self.variances / level, 1)) / 2
+        return float(above @ self.weights)
+
+    @property
+    def values(self) -> int:
+        return int(self.weights.sum())
 
     @property
     def total(self) -> float:
