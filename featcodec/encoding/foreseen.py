@@ -53,7 +53,7 @@ def foreseen(group: Group, snr: float) -> Group:
     if bits < tuning.COARSE * sum(head.values for head in heads):
         return group
     octaves = (np.log2(np.array(levels) / level) / 2).reshape(slices.counts)
-    exponents = np.rint(PER_OCTAVE * octaves).astype(np.int64)
+    exponents = np.floor(PER_OCTAVE * octaves).astype(np.int64)
     return replace(group, slices=slices.with_exponents(exponents)) if exponents.any() else group
 
 
