@@ -21,7 +21,7 @@ from .at_snr import SnrWriter
 from .bounded.refined import refined_choice, refined_group
 from .bounded.within import write_within
 from .choice import Choice
-from .choosing import Chooser
+from .choosing import Chooser, refitted
 from .contest import Contest
 from .exact_groups import write_exact
 from .familiar import Familiar
@@ -267,7 +267,7 @@ class FeatureEncoder:
             Signals.of(samples.group, choice.stats, of_task),
             snr,
             even,
-            partial(self._refitted, samples, snr, choice),
+            partial(refitted, samples, self.profile, self.options, snr, choice),
             gains,
         )
         return attempts.write(choice)
@@ -282,7 +282,9 @@ class FeatureEncoder:
         lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf)) if each else math.inf
         return Outcome(header, size_of(self.writer, start, header), lowest, found=found)
 
-    def _slice_control(self, group: Group, choice: Choice, snr: float, gains: SliceGains | None) -> SliceControl | None:
+    def _slice_control(
+        self, group: Group, choice: Choice, snr: float, gains: SliceGains | None
+    ) -> SliceControl | None:
         """Return what keeps slices near an SNR; None where there is one slice, or none counts."""
         relative = group.gains is not None and group.gains.relative
         if self.options.pool or choice.picture or choice.of_task or relative:
@@ -291,16 +293,6 @@ class FeatureEncoder:
         several = math.prod(slices.counts) > 1 and slices.gains <= limits.SLICES
         start = 0 if gains is None else slices.exponents_of(gains)
         return SliceControl(slices, snr - BELOW, start) if several else None
-
-    def _refitted(
-        self, samples: Samples, snr: float, choice: Choice, slices: SliceGains
-    ) -> tuple[Chooser, Choice] | None:
-        """Return a choice like another for slices that are divided by their gains."""
-        scaled = Samples(replace(samples.group, slices=slices), self.options.search)
-        profile = self.profile if choice.uses_profile else None
-        chooser = Chooser(scaled, profile, self.options, like=choice.transform)
-        found = chooser.choice(snr)
-        return found and (chooser, found)
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         size, workers = self.options.row_group, self.workers

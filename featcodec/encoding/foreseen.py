@@ -1,13 +1,14 @@
 """Gains that heads need, foreseen from their spectra before anything is coded."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .. import limits
 from ..align.slices import MOST_EXPONENT, PER_OCTAVE
+from ..coding.parts.base import Sizes
 from ..transform import dct
 from . import tuning
 from .fit import fitting
@@ -23,21 +24,24 @@ LEAST_TOKENS = 1.0  # for each channel of a head, for its spectrum to be known
 LEAST_LEVEL = 2.0 ** (-2 * MOST_EXPONENT / PER_OCTAVE)
 HALVINGS = 40
 
+Part = tuple[np.ndarray, Sizes]  # values (..., points, blocks) in blocks of a size
+
 
 def foreseen(group: Group, snr: float) -> Group:
     """Return a group with the gains that its heads need to have an SNR in dB, about.
 
-    All have the same error but the weaker ones, which have what they may have. So what the group
-    is coded by is fitted to gains from the start. Layers that are much alike share a basis, and
-    their own spectra say too little of what they need.
+    All have the same error but the weaker ones, which have what they may have (reverse
+    water-filling, in a basis of each). So what the group is coded by is fitted to gains from the
+    start. Layers that are much alike share a basis, and their own spectra say too little of what
+    they need; where bits are scarce, so do spectra: at 5 dB keys took up to 22 % more.
     """
     slices = Slices.of(group)
     known = slices.counts[1] > 1 and slices.gains <= limits.SLICES and group.gains is None
     known = known and group.present >= MANY * slices.gains
     heads = list(Head.of(group, slices)) if known else []
-    if not heads:
+    top = max((float(head.variances.max()) for head in heads), default=0.0)
+    if not top > 0:
         return group
-    top = max(float(head.variances.max()) for head in heads)
     worst = 10 ** ((snr - BELOW + AIM) / 10)
     most = [head.total / worst for head in heads]
 
@@ -45,8 +49,8 @@ def foreseen(group: Group, snr: float) -> Group:
         return sum(min(head.error(level), some) for head, some in zip(heads, most, strict=True))
 
     level = _level(error, sum(head.total for head in heads) / 10 ** (snr / 10), top)
-    levels = [
-        min(_level(head.error, some, top), level) if some else level  # what does not vary needs none
+    levels = [  # what does not vary needs no gain
+        min(_level(head.error, some, top), level) if some else level
         for head, some in zip(heads, most, strict=True)
     ]
     bits = sum(head.bits(own) for head, own in zip(heads, levels, strict=True))
@@ -59,7 +63,7 @@ def foreseen(group: Group, snr: float) -> Group:
 
 @dataclass(frozen=True)
 class Head:
-    """The spectrum of a slice of a group, in a basis of its own."""
+    """The spectrum of a slice of a group."""
 
     variances: np.ndarray  # (latents,)
     weights: np.ndarray  # (latents,), values that each stands for
@@ -70,42 +74,34 @@ class Head:
         blocks = fitting.blocks_worth_trying(group.grids)
         grid, boxes = group.boxes(blocks[0] if blocks else (1,) * len(group.grids[0]), PROBED)
         samples, heads = slices.counts
-        parts: list[tuple[np.ndarray, np.ndarray]] = []
+        found: list[list[Part]] = [[] for _ in range(samples)]
         for (prefix, sizes), some in boxes.items():
-            if not prefix:
-                values = np.nan_to_num(
-                    grid.collect(some, group.tensor, group.floats), posinf=0, neginf=0
-                )
-                mine = slices.of_samples[grid.samples(some)]
-                parts.append((values.reshape(heads, -1, *values.shape[1:]), mine, sizes))
-        found = [
-            [(values[..., mine == sample], sizes) for values, mine, sizes in parts]
-            for sample in range(samples)
-        ]
-        for each in found:
-            rows = [values.reshape(*values.shape[:2], -1) for values, _ in each]
-            flat = np.concatenate(rows, axis=2)
-            if flat.shape[2] < LEAST_TOKENS * flat.shape[1]:
-                return
-            if likeness(flat.swapaxes(1, 2)) >= ALIKE:
-                return
-        for each in found:
+            if prefix:
+                continue
+            values = grid.collect(some, group.tensor, group.floats)
+            values = np.nan_to_num(values, posinf=0, neginf=0)
+            values = values.reshape(heads, -1, *values.shape[1:])
+            mine = slices.of_samples[grid.samples(some)]
+            for sample in np.unique(mine):
+                found[sample].append((values[..., mine == sample], sizes))
+        if not all(map(_known, found)):
+            return
+        for parts in found:
             for head in range(heads):
-                yield cls._of([(values[head], sizes) for values, sizes in each])
+                yield cls._of([(values[head], sizes) for values, sizes in parts])
 
     @classmethod
-    def _of(cls, parts) -> "Head":
+    def _of(cls, parts: Sequence[Part]) -> "Head":
         """Return that of values (channels, points, blocks) in blocks of some sizes."""
-        flat = np.concatenate([a.reshape(len(a), -1) for a, _ in parts], axis=1)
+        flat = _flat(parts)
         mean = flat.mean(axis=1, keepdims=True)
         flat = flat - mean
         axes = np.linalg.eigh(flat @ flat.T)[1]
         variances, weights = [], []
         for values, sizes in parts:
-            if values.shape[2]:
-                latents = dct.forward(np.tensordot(axes.T, values - mean[:, :, None], 1), sizes)
-                variances.append(np.square(latents).mean(axis=2, dtype=np.float64).ravel())
-                weights.append(np.full(variances[-1].size, values.shape[2]))
+            latents = dct.forward(np.tensordot(axes.T, values - mean[:, :, None], 1), sizes)
+            variances.append(np.square(latents).mean(axis=2, dtype=np.float64).ravel())
+            weights.append(np.full(variances[-1].size, values.shape[2]))
         return cls(np.concatenate(variances), np.concatenate(weights))
 
     def bits(self, level: float) -> float:
@@ -115,15 +111,32 @@ class Head:
 
     @property
     def values(self) -> int:
+        """How many values it has."""
         return int(self.weights.sum())
 
     @property
     def total(self) -> float:
+        """The squared values, about their means."""
         return float(self.variances @ self.weights)
 
     def error(self, level: float) -> float:
         """Return the squared error at a water level."""
         return float(np.minimum(self.variances, level) @ self.weights)
+
+
+def _known(parts: Sequence[Part]) -> bool:
+    """Return whether heads (heads, channels, points, blocks) are unlike, and of tokens enough."""
+    if not parts:
+        return False
+    flat = _flat(parts)
+    enough = flat.shape[2] >= LEAST_TOKENS * flat.shape[1]
+    finite = math.isfinite(float(np.vdot(flat, flat)))
+    return enough and finite and likeness(flat.swapaxes(1, 2)) < ALIKE
+
+
+def _flat(parts: Sequence[Part]) -> np.ndarray:
+    """Return the tokens of blocks side by side, along the last axis."""
+    return np.concatenate([a.reshape(*a.shape[:-2], -1) for a, _ in parts], axis=-1)
 
 
 def _level(error: Callable[[float], float], wanted: float, top: float) -> float:
