@@ -159,7 +159,7 @@ class FeatureEncoder:
             by, best = first.fitted or (chooser, choice)
             gains = first.slices  # which the others need, about
         for other in by.others(best) if self.small else ():
-            contest.enter(partial(self._at_snr, by.samples, other, snr, gains=gains))
+            contest.enter(partial(self._at_snr, by.samples, other, snr, None, snr, gains))
         by_models, missed = contest.least, 0
         ladder, tries = rungs(samples, choice, snr, contest.best, by_models[0])
         if self.levels and self.options.transform == "auto":
