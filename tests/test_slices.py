@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 import featcodec.numpy as fc
+from featcodec.align.layout import Layout
 from featcodec.align.numbers import from_float, to_float
 from featcodec.align.slices import SliceGains
 from featcodec.cli.main import main
@@ -22,10 +23,12 @@ from featcodec.container.reader import Reader
 from featcodec.container.source import Memory
 from featcodec.decoding.decoder import Decoder
 from featcodec.encoding import dump
+from featcodec.encoding.foreseen import foreseen
 from featcodec.encoding.measured import Measured, snrs_of
 from featcodec.encoding.rate_control.slices import ROUNDS, SliceControl
 from featcodec.encoding.report import Report
 from featcodec.encoding.slices import Slices
+from featcodec.encoding.tensors.group import Group
 from featcodec.entropy import integers
 from featcodec.errors import Corrupt, VerificationFailed
 from featcodec.numpy import Arrays
@@ -128,6 +131,47 @@ def test_alike_tensors_have_no_gains() -> None:
     _, data, *_ = encoded(arrays, Quality(snr=15), layouts={"": "LD"})
     (header,) = Reader(Memory(data), "file").groups()
     assert header.lossy is not None and header.lossy.slices is None
+
+
+def group_of_heads(scales: Sequence[float], seed: int = 0, mixed: float = 0.0) -> Group:
+    """Return a group of heads of such scales, of which a part is the first one's."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(1, len(scales), 300, 16)) * np.linspace(2, 0.1, 16)
+    values[:, 1:] += mixed * values[:, :1]
+    values = np.float32(values * np.array(scales)[:, None, None])
+    names, shapes = ["key"], [values.shape]
+    return Group("F32", "transformer", Layout("NCLD"), names, shapes, lambda _: values, "", "")
+
+
+@given(st.lists(st.floats(-3, 0), min_size=2, max_size=6), st.sampled_from([10.0, 20.0, 30.0]))
+@settings(deadline=None, max_examples=20)
+def test_weaker_heads_are_foreseen_to_need_finer_steps(octaves: list[float], asked: float) -> None:
+    found = foreseen(group_of_heads([2.0**octave for octave in octaves]), asked).slices
+    exponents = np.zeros(len(octaves), int) if found is None else found.exponents[0]
+    assert (exponents <= 0).all() and (exponents == 0).any()
+    order = np.argsort(octaves)
+    assert (np.diff(exponents[order]) >= -2).all()  # by chance, where they are about as strong
+    if min(octaves) < max(octaves) - 1:
+        assert exponents.min() < 0
+
+
+@pytest.mark.parametrize(
+    ("group", "asked"),
+    [
+        pytest.param(group_of_heads([1, 1, 1]), 20, id="heads as strong as one another"),
+        pytest.param(group_of_heads([1, 0.2], mixed=5), 20, id="layers of a stream, much alike"),
+        pytest.param(group_of_heads([1, 0.2]), 1, id="hardly any bits"),
+        pytest.param(group_of_heads([0, 0]), 20, id="no values but zero"),
+    ],
+)
+def test_no_gains_are_foreseen_of_them(group: Group, asked: float) -> None:
+    assert foreseen(group, asked) is group
+
+
+def test_a_dead_head_changes_nothing_of_what_others_need() -> None:
+    alive, dead = (foreseen(group_of_heads(s), 20).slices for s in ([1, 0.1], [1, 0.1, 0]))
+    assert alive is not None and dead is not None
+    assert dead.exponents[0, 2] == 0 and (dead.exponents[0, :2] == alive.exponents[0]).all()
 
 
 @given(st.lists(st.floats(-6, 6), min_size=2, max_size=9), st.floats(1, 6))

@@ -9,6 +9,7 @@ from ..container.group import GroupHeader
 from . import rounding, tuning
 from .brief import stated_snr
 from .choice import Choice
+from .choosing import Chooser
 from .first_step import first_step
 from .group_writer import GroupWriter, Kept, Written
 from .measured import Measured, measured
@@ -24,7 +25,8 @@ from .tensors.samples import Samples
 SCARCE_TOLERANCE, WORTH = 0.02, 0.002
 REFIT_PAYS = 1.02  # of the bits without gains: what they must cost for a model to be fitted to them
 
-Refit = Callable[[SliceGains], Choice | None]  # a choice for slices divided by their gains
+# A choice for slices divided by their gains, and what chose it.
+Refit = Callable[[SliceGains], tuple[Chooser, Choice] | None]
 
 
 @dataclass
@@ -41,6 +43,7 @@ class SnrWriter:
     even: SliceControl | None
     refit: Refit
     slices: SliceGains | None = None
+    fitted: tuple[Chooser, Choice] | None = None  # anew to gains, last
     measured: bool = False  # the error of decoded values, for that of latents
     budget: Spendable | None = None
     found: Measured | None = None  # what the slices have of what was written last
@@ -64,8 +67,9 @@ class SnrWriter:
             if reached is None:  # with gains; what came before them is had again
                 break
             written, at = reached
+            by = self.fitted, self.slices
             following = self._finer(written, at, mark[0])
-            found = self._outcome(written, at, mark[0])
+            found = replace(self._outcome(written, at, mark[0]), fitted=by[0], slices=by[1])
             if kept is None or self._cost(found) <= self._cost(kept):
                 kept = found
                 if following is None:
@@ -144,8 +148,9 @@ class SnrWriter:
         self.slices = more.gains
         refits = more.refit and REFIT_PAYS * choice.estimate.bits < more.most
         refitted = self.refit(more.gains) if refits else None
-        if refitted is not None and refitted.estimate.bits < more.most:
-            return refitted
+        if refitted is not None and refitted[1].estimate.bits < more.most:
+            self.fitted = refitted
+            return refitted[1]
         return choice.at_step(written.mean_step * more.growth).at_lambda_scale(1.0)
 
 

@@ -1,7 +1,8 @@
 """How a group is coded at an SNR, and at higher ones that might take no more bits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..align.slices import SliceGains
 from ..coding.profile import Profile
 from ..errors import InvalidInput
 from ..request import Options
@@ -121,3 +122,19 @@ class Chooser:
             return found
         fine = fine_choice(self.samples, snr)
         return fine if fine.estimate.bits < tuning.CLEARLY * found.estimate.bits else found
+
+
+def refitted(
+    samples: Samples,
+    profile: Profile | None,
+    options: Options,
+    snr: float,
+    choice: Choice,
+    slices: SliceGains,
+) -> tuple[Chooser, Choice] | None:
+    """Return a choice like another for slices that are divided by their gains, and its chooser."""
+    scaled = Samples(replace(samples.group, slices=slices), options.search)
+    profile = profile if choice.uses_profile else None
+    chooser = Chooser(scaled, profile, options, like=choice.transform)
+    found = chooser.choice(snr)
+    return None if found is None else (chooser, found)

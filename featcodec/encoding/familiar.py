@@ -59,6 +59,7 @@ class Familiar:
         seen = race.samples.group
         same = replace(seen, wide=group.wide, reading=group.reading, tensor=group.tensor)
         same = replace(same, architecture=group.architecture)  # a tag alone
+        same = replace(same, slices=group.slices)  # which follow from the values
         if self.profile is None:  # what only entries, and the writing of a whole file, go by
             same = replace(
                 same,

@@ -21,10 +21,11 @@ from .at_snr import SnrWriter
 from .bounded.refined import refined_choice, refined_group
 from .bounded.within import write_within
 from .choice import Choice
-from .choosing import Chooser
+from .choosing import Chooser, refitted
 from .contest import Contest
 from .exact_groups import write_exact
 from .familiar import Familiar
+from .foreseen import foreseen
 from .group_writer import GroupWriter, Kept
 from .levels import Levels, enter_levels, write_levels
 from .lossless import surely_less
@@ -99,6 +100,7 @@ class FeatureEncoder:
         group = group if neural else group.with_constants
         if quality.snr is not None and not neural:
             group = group.with_gains
+            group = group if self.options.pool else foreseen(group, quality.snr)
         elif quality.row_snr is not None:
             group = group.with_relative_gains
         race = self.familiar.race(group) if self.familiar and not neural else None
@@ -152,8 +154,12 @@ class FeatureEncoder:
         rival = chooser.rival(choice, 8 * contest.least[1])
         if rival is not None:
             contest.enter(partial(self._reaching, samples, rival, snr))
-        for other in chooser.others(choice) if self.small else ():
-            contest.enter(partial(self._at_snr, samples, other, snr))
+        first, by, best, gains = contest.best, chooser, choice, None
+        if first is not None and samples.group.slices is not None:
+            by, best = first.fitted or (chooser, choice)
+            gains = first.slices  # which the others need, about
+        for other in by.others(best) if self.small else ():
+            contest.enter(partial(self._at_snr, by.samples, other, snr, None, snr, gains))
         by_models, missed = contest.least, 0
         ladder, tries = rungs(samples, choice, snr, contest.best, by_models[0])
         if self.levels and self.options.transform == "auto":
@@ -245,6 +251,7 @@ class FeatureEncoder:
         snr: float,
         metric: TaskMetric | None = None,
         least: float | None = None,
+        gains: SliceGains | None = None,
     ) -> Outcome | None:
         """Write the row groups so that the SNR is reached; None when that cannot be.
 
@@ -252,15 +259,16 @@ class FeatureEncoder:
         without it.
         """
         of_task = None if metric is None else metric.signal
-        even = self._slice_control(samples.group, choice, snr if least is None else least)
+        gains = samples.group.slices if gains is None else gains
+        even = self._slice_control(samples.group, choice, snr if least is None else least, gains)
         attempts = SnrWriter(
             self._group_writer(samples.group, self.profile),
             samples,
             Signals.of(samples.group, choice.stats, of_task),
             snr,
             even,
-            partial(self._refitted, samples, snr, choice),
-            samples.group.slices,
+            partial(refitted, samples, self.profile, self.options, snr, choice),
+            gains,
         )
         return attempts.write(choice)
 
@@ -274,23 +282,17 @@ class FeatureEncoder:
         lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf)) if each else math.inf
         return Outcome(header, size_of(self.writer, start, header), lowest, found=found)
 
-    def _slice_control(self, group: Group, choice: Choice, snr: float) -> SliceControl | None:
+    def _slice_control(
+        self, group: Group, choice: Choice, snr: float, gains: SliceGains | None
+    ) -> SliceControl | None:
         """Return what keeps slices near an SNR; None where there is one slice, or none counts."""
         relative = group.gains is not None and group.gains.relative
         if self.options.pool or choice.picture or choice.of_task or relative:
             return None
         slices = Slices.of(group)
         several = math.prod(slices.counts) > 1 and slices.gains <= limits.SLICES
-        start = 0 if group.slices is None else group.slices.exponents[0]
+        start = 0 if gains is None else slices.exponents_of(gains)
         return SliceControl(slices, snr - BELOW, start) if several else None
-
-    def _refitted(
-        self, samples: Samples, snr: float, choice: Choice, slices: SliceGains
-    ) -> Choice | None:
-        """Return a choice like another for slices that are divided by their gains."""
-        scaled = Samples(replace(samples.group, slices=slices), self.options.search)
-        profile = self.profile if choice.uses_profile else None
-        return Chooser(scaled, profile, self.options, like=choice.transform).choice(snr)
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         size, workers = self.options.row_group, self.workers

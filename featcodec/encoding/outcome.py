@@ -3,8 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from ..align.slices import SliceGains
 from ..container.group import GroupHeader
 from ..container.writer import Writer
+from .choice import Choice
+from .choosing import Chooser
 from .group_writer import Kept
 from .measured import Measured
 
@@ -18,6 +21,8 @@ class Outcome:
     lowest: float = math.inf  # dB of the slice that has least
     kept: Kept | None = None  # how, where that was by models at an SNR
     found: Measured | None = None  # what the user has of it, where slices count
+    slices: SliceGains | None = None  # with these gains
+    fitted: tuple[Chooser, Choice] | None = None  # to gains, where that was done anew
 
     @classmethod
     def of(cls, writer: Writer, start: int, header: GroupHeader) -> "Outcome":

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from ..align.layout import CHANNEL, SAMPLE, Layout
+from ..align.slices import SliceGains
 from .tensors.group import Group
 
 MOST_INDICES = 64  # of an axis of layers or heads
@@ -51,6 +52,21 @@ class Slices:
     def gains(self) -> int:
         """How many gains it takes to have one for each slice."""
         return (len(self.of_samples) if self.per_sample else len(self.wholes)) * self.counts[1]
+
+    def exponents_of(self, gains: SliceGains) -> np.ndarray:
+        """Return the exponents (slices of samples, of channels) of gains."""
+        found = np.zeros(self.counts, np.int64)
+        found[self._of] = gains.exponents
+        return found
+
+    def with_exponents(self, exponents: np.ndarray) -> SliceGains:
+        """Return gains of exponents (slices of samples, of channels)."""
+        return SliceGains(self.per_sample, exponents[self._of])
+
+    @property
+    def _of(self) -> np.ndarray:
+        """The slice of samples that each gain is of."""
+        return self.of_samples if self.per_sample else self.wholes
 
     @cached_property
     def counts(self) -> tuple[int, int]:

@@ -54,6 +54,7 @@ class SliceControl:
     def __post_init__(self) -> None:
         self._forget()
         self.first: tuple[np.ndarray, np.ndarray] | None = None  # SNRs and errors without gains
+        self.begun = bool(np.any(self.start))  # with gains, that models are fitted to
         self.scarce = False  # bits were, then: what SNRs do says little of a model
 
     def _forget(self) -> None:
@@ -74,9 +75,7 @@ class SliceControl:
     @property
     def gains(self) -> SliceGains:
         """The gains of now."""
-        slices = self.slices
-        of = slices.of_samples if slices.per_sample else slices.wholes
-        return SliceGains(slices.per_sample, self.exponents[of])
+        return self.slices.with_exponents(self.exponents)
 
     def next(self, found: Measured, step: float, bits: float = math.inf) -> Finer | None:
         """Return the gains after those that reached what was found.
@@ -97,7 +96,9 @@ class SliceControl:
         # Channels of unlike gains want another basis, and faint slices a table for all they have:
         # where most latents are zero, a finer step alone makes hardly any of them more.
         faint = bits < tuning.SCARCE * float(found.slices[0].sum())
-        early = self.slices.counts[1] > 1 or faint or self.lowest < self.least - FAR
+        wanted = self.slices.counts[1] > 1 or faint
+        far = self.lowest < self.least - (NEARLY if self.begun and wanted else FAR)
+        early = far or (wanted and not self.begun)
         refit = self.rounds == (1 if early else REFITTED)
         anew = early or self.lowest < self.least - NEARLY  # gains have run away
         if refit and anew:
@@ -119,7 +120,7 @@ class SliceControl:
 
     def _wasted(self, counts: np.ndarray, snrs: np.ndarray) -> float:
         """Return about how many bits gains give slices of so many values beyond what is asked."""
-        more = np.where(self.exponents < self.start, snrs - self.least - AIM, 0)
+        more = np.where(self.exponents < 0, snrs - self.least - AIM, 0)
         more[~np.isfinite(more)] = 0
         return BITS_PER_DB * float(np.vdot(counts, np.maximum(more, 0)))
 
@@ -134,7 +135,7 @@ class SliceControl:
         if self.rounds > SETTLED:  # so that what falls and rises by chance comes to an end
             change = np.minimum(change, 0)
         before = self.exponents
-        self.exponents = np.clip(before + change, -MOST_EXPONENT, self.start).astype(np.int64)
+        self.exponents = np.clip(before + change, -MOST_EXPONENT, 0).astype(np.int64)
         finer = noise * 10 ** (self.response * (self.exponents - before) / PER_OCTAVE / 10)
         return 2 ** float(10 * math.log10(noise.sum() / finer.sum()) / RESPONSE)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ...align.gains import Gains, scales_of
-from ...align.grids import GroupGrid
+from ...align.grids import Box, GroupGrid
 from ...align.layout import Layout
 from ...align.numbers import elements_of, to_float, unsigned
 from ...align.reduced import ReducedGrid
@@ -233,6 +233,22 @@ class Group:
         Equal distances would hit one row of every map: each run lies somewhere in its part. Gains
         of slices divide distances from a centre (channels,), or from means where that is NaN.
         """
+        grid, found = self.boxes(block, budget, disjoint)
+        arrays = {
+            key: grid.collect(boxes, self.tensor, self.floats) for key, boxes in found.items()
+        }
+        if self.gains is not None:
+            arrays = {key: self.gains.divided(values) for key, values in arrays.items()}
+        if self.slices is not None:
+            centre = np.full(self.channels, np.nan) if centre is None else centre
+            for key, values in arrays.items():
+                self.slices.divide(values, grid, found[key], centre)
+        return arrays, sum(a.size for a in arrays.values()) / self.values
+
+    def boxes(
+        self, block: Sizes, budget: int, disjoint: bool = False
+    ) -> tuple[GroupGrid, dict[tuple[bool, Sizes], list[Box]]]:
+        """Return the grid, and the boxes of a sample of about `budget` values."""
         grid = self.grid(block)
         runs = [(0, grid.slabs)]
         if self.present > budget:
@@ -244,17 +260,8 @@ class Group:
             starts = (2 * np.arange(count) + disjoint) * half + within
             starts = np.unique(np.minimum(starts, grid.slabs - length).astype(int))
             runs = [(int(s), int(s) + length) for s in starts]
-        found: dict[tuple[bool, Sizes], list] = {}
+        found: dict[tuple[bool, Sizes], list[Box]] = {}
         for first, last in runs:
             for key, boxes in grid.boxes(first, last).items():
                 found.setdefault(key, []).extend(boxes)
-        arrays = {
-            key: grid.collect(boxes, self.tensor, self.floats) for key, boxes in found.items()
-        }
-        if self.gains is not None:
-            arrays = {key: self.gains.divided(values) for key, values in arrays.items()}
-        if self.slices is not None:
-            centre = np.full(self.channels, np.nan) if centre is None else centre
-            for key, values in arrays.items():
-                self.slices.divide(values, grid, found[key], centre)
-        return arrays, sum(a.size for a in arrays.values()) / self.values
+        return grid, found

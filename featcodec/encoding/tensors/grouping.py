@@ -232,9 +232,15 @@ def _by_bits(
         architecture = aligned[some[0].name][0]
         group = partial(_group, architecture=architecture, layout=layout, metadata=metadata)
 
+        judged_so: dict[tuple[str, ...], float] = {}
+
         def joint(tensors: list[Tensor]) -> float:
-            whole = group(tensors)
-            return judge(whole if options.pool or layout.cuts else evened(whole, UNLIKE))
+            names = tuple(tensor.name for tensor in tensors)
+            if names not in judged_so:
+                whole = group(tensors)
+                whole = whole if options.pool or layout.cuts else evened(whole, UNLIKE)
+                judged_so[names] = judge(whole)
+            return judged_so[names]
 
         # Tensors of unlike statistics are to be groups of their own, cut or not.
         parts = [part for tensor in some for part in cut(tensor, layout)]
