@@ -1,5 +1,6 @@
 """What the encoder chooses by measured bits, for kinds of features that no metadata describe."""
 
+import hashlib
 import io
 import itertools
 import math
@@ -317,6 +318,33 @@ def test_keys_and_values_that_differ_in_correlations_alone_are_coded_apart() -> 
     halves = [{k: x for k, x in cache.items() if k.endswith(name)} for name in "kv"]
     apart = sum(len(fc.save(half, snr=10)) for half in halves)
     assert len(fc.save(cache, snr=10)) < 1.03 * apart
+
+
+@pytest.mark.parametrize("named", ["files", "digests"])
+def test_samples_named_by_words_take_as_many_bytes_as_numbered_ones(named: str) -> None:
+    """Of layers of sentences of 24 to 65 tokens, each alone has another best layout."""
+    rng = np.random.default_rng(0)
+    lines = np.cumsum([0, 36, 24, 31, 50, 28, 44, 65, 39])
+    noise = [rng.normal(size=(lines[-1], 24)) for _ in range(4)]
+    x = np.stack([noise[0] + 0.3 * each for each in noise[1:]]) @ rng.normal(size=(24, 128))
+    samples = [np.float32(x[:, a:b]) for a, b in itertools.pairwise(lines)]
+    digests = [hashlib.sha256(bytes([i])).hexdigest() for i in range(len(samples))]
+    words = ["cat", "dog", "house", "tree", "river", "stone", "cloud", "lamp"]
+    names = {"files": [f"{word}.png" for word in words], "digests": digests}[named]
+    numbered, _ = encoded({f"s{i}": x for i, x in enumerate(samples)}, snr=10)
+    data, headers = encoded(dict(zip(names, samples, strict=True)), snr=10)
+    assert len(headers) == 1
+    assert len(data) < 1.01 * len(numbered) + len("".join(names))
+
+
+def test_features_of_each_width_are_read_alike_whatever_they_are_called() -> None:
+    """Names that tell nothing join no tensors of other channels, of which some axis is as long."""
+    some = {name: mixed(100, 64, 4, i) for i, name in enumerate(["cat", "dog", "owl"])}
+    more = {name: mixed(100, 48, 4, i) for i, name in enumerate(["red", "tan", "sky"])}
+    apart = [encoded(each, snr=10) for each in (some, more)]
+    both, headers = encoded(some | more, snr=10)
+    assert [h.lossy for h in headers] == [h.lossy for _, (h,) in apart]
+    assert len(both) <= sum(len(data) for data, _ in apart)
 
 
 def test_a_tensor_of_another_width_leaves_others_their_channels() -> None:

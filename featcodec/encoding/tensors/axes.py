@@ -8,7 +8,7 @@ or not.
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,8 +25,8 @@ from ...align.layout import (
 )
 from ...tensors import Tensor
 from .alike import MOST_LAYERS, alike_along
-from .labels import stem_of
-from .likely import channels_of, likely_layouts, of_widths
+from .kinds import kinds_of_tensors
+from .likely import channels_of, likely_layouts
 from .places import are_places, doubts, is_grid
 from .stacked import (
     joined_parts,
@@ -88,7 +88,7 @@ def best_layouts(
     Where quality is to hold for `each` layer or head, those of unlike scale are cut apart.
     """
     found: dict[str, Chosen] = {}
-    for layout, is_stated, same in _kinds(tensors, aligned, stated):
+    for layout, is_stated, same in kinds_of_tensors(tensors, aligned, stated):
         likely = [layout] if is_stated else likely_layouts(same)
         if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
@@ -130,20 +130,6 @@ def _side_by_side(layout: Layout, tensors: Iterable[Tensor]) -> bool:
         if any(along[axis][0] != slice(0, along[axis][1]) for axis in inner if along):
             return False
     return True
-
-
-def _kinds(
-    tensors: Iterable[Tensor], aligned: Mapping[str, Layout], stated: Mapping[str, bool]
-) -> Iterator[tuple[Layout, bool, list[Tensor]]]:
-    """Yield tensors of one kind of names, with their layout and whether it is stated."""
-    kinds: dict[tuple, list[Tensor]] = {}
-    for tensor in tensors:
-        layout = aligned[tensor.name]
-        key = (stem_of(tensor.name), tensor.dtype, layout, stated[tensor.name])
-        kinds.setdefault(key, []).append(tensor)
-    for (_, _, layout, is_stated), every in kinds.items():
-        for same in [every] if is_stated else of_widths(every, layout):
-            yield layout, is_stated, same
 
 
 def _on_grids(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
