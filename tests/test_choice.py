@@ -1,9 +1,10 @@
 """What the encoder chooses by measured bits, for kinds of features that no metadata describe."""
 
+import hashlib
 import io
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,14 @@ from hypothesis import strategies as st
 
 import featcodec.numpy as fc
 from featcodec import Profile
+from featcodec.align.layout import Layout
 from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
+from featcodec.encoding.tensors.axes import DOUBTED, Judge, best_layouts
 from featcodec.modes.plain.clusters import cluster
 from featcodec.numpy import Arrays
 from featcodec.request import Options
+from featcodec.tensors import Tensor
 from featcodec.training.linear import train
 
 
@@ -317,6 +321,59 @@ def test_keys_and_values_that_differ_in_correlations_alone_are_coded_apart() -> 
     halves = [{k: x for k, x in cache.items() if k.endswith(name)} for name in "kv"]
     apart = sum(len(fc.save(half, snr=10)) for half in halves)
     assert len(fc.save(cache, snr=10)) < 1.03 * apart
+
+
+@pytest.mark.parametrize(("bits", "written"), [(0.75, 0.7), (0.75, 1.2), (0.95, 0.7)])
+def test_doubts_about_places_give_way_to_bits_where_those_differ_much(
+    bits: float, written: float
+) -> None:
+    """Frames are alike, and hardly channels; their bits are those of a layout that is likelier."""
+    rng = np.random.default_rng(0)
+    frames = np.float32(rng.normal(size=(1, 3, 220)) + 0.7 * rng.normal(size=(300, 3, 220)))
+    (tensor,) = Arrays({"x": (frames, "F32")}, None).tensors
+    tried = []
+
+    def about(layout: Layout, _: Sequence[Tensor]) -> float:
+        return {"CHW": bits, "NCL": 1.0}.get(layout.axes, 2.0)
+
+    def as_written(layout: Layout, _: Sequence[Tensor]) -> float:
+        tried.append(layout.axes)
+        return {"CHW": written, "NCL": 1.0}[layout.axes]
+
+    inferred, stated = {"x": Layout("NLD")}, {"x": False}
+    judge = Judge(about, as_written)
+    found = best_layouts(
+        [tensor], inferred, stated, judge, lambda *_: False, False, {"x": ()}, False
+    )
+    assert tried == (["NCL", "CHW"] if bits < DOUBTED else [])
+    assert found["x"].layout == Layout("CHW" if bits < DOUBTED and written < 1 else "NCL")
+
+
+@pytest.mark.parametrize("named", ["files", "digests"])
+def test_samples_named_by_words_take_as_many_bytes_as_numbered_ones(named: str) -> None:
+    """Of layers of sentences of 24 to 65 tokens, each alone has another best layout."""
+    rng = np.random.default_rng(0)
+    lines = np.cumsum([0, 36, 24, 31, 50, 28, 44, 65, 39])
+    noise = [rng.normal(size=(lines[-1], 24)) for _ in range(4)]
+    x = np.stack([noise[0] + 0.3 * each for each in noise[1:]]) @ rng.normal(size=(24, 128))
+    samples = [np.float32(x[:, a:b]) for a, b in itertools.pairwise(lines)]
+    digests = [hashlib.sha256(bytes([i])).hexdigest() for i in range(len(samples))]
+    words = ["cat", "dog", "house", "tree", "river", "stone", "cloud", "lamp"]
+    names = {"files": [f"{word}.png" for word in words], "digests": digests}[named]
+    numbered, _ = encoded({f"s{i}": x for i, x in enumerate(samples)}, snr=10)
+    data, headers = encoded(dict(zip(names, samples, strict=True)), snr=10)
+    assert len(headers) == 1
+    assert len(data) < 1.01 * len(numbered) + len("".join(names))
+
+
+def test_features_of_each_width_are_read_alike_whatever_they_are_called() -> None:
+    """Names that tell nothing join no tensors of other channels, of which some axis is as long."""
+    some = {name: mixed(100, 64, 4, i) for i, name in enumerate(["cat", "dog", "owl"])}
+    more = {name: mixed(100, 48, 4, i) for i, name in enumerate(["red", "tan", "sky"])}
+    apart = [encoded(each, snr=10) for each in (some, more)]
+    both, headers = encoded(some | more, snr=10)
+    assert [h.lossy for h in headers] == [h.lossy for _, (h,) in apart]
+    assert len(both) <= sum(len(data) for data, _ in apart)
 
 
 def test_a_tensor_of_another_width_leaves_others_their_channels() -> None:

@@ -72,6 +72,19 @@ def test_a_map_of_probabilities_takes_fewer_bytes_by_levels_than_by_models() -> 
         assert len(packed) < 0.9 * len(encoded(arrays, quality, transform=family))
 
 
+def test_values_of_a_gate_take_fewer_bytes_by_many_levels_than_by_models() -> None:
+    """Half of them lie close below zero, and a few far above: no model has such a shape."""
+    rng = np.random.default_rng(0)
+    spread = rng.uniform(0.3, 1.5, 160) * np.exp(rng.normal(0, 0.5, (150, 1)))
+    before = rng.normal(size=spread.shape) * spread - 0.7
+    x = np.float32(before / (1 + np.exp(-1.702 * before)))
+    packed = encoded({"gate": x}, Quality(snr=40))
+    (group,) = Reader(Memory(packed), "f").groups()
+    assert group.lossy is None and not group.exact
+    for family in ("linear", "none"):
+        assert len(packed) < 0.95 * len(encoded({"gate": x}, Quality(snr=40), transform=family))
+
+
 @pytest.mark.parametrize(("snr", "tried"), [(5.0, True), (30.0, False)])
 def test_at_low_snrs_levels_are_tried_however_badly_models_do(snr: float, tried: bool) -> None:
     """A model that a sample misjudges may take a hundred times the bits that it promises."""

@@ -34,7 +34,7 @@ LEVELED = 3  # times that they are sought, ever finer, until no slice has too li
 MORE = 1.25  # times what a slice lacks
 SEED = 5
 ROUNDINGS = (0.5, 0.4, 1 / 3)  # of a step: from there on a value falls to the level further out
-MOST = 256  # levels
+MOST, FEW = 1024, 256  # levels; where they are more, one way to round is tried
 MANTISSA = 8  # bits of a level: more cost more than they bring it near to the mean of its values
 ZERO = 1 / 32  # of a step: so close to it a level is zero
 FINEST, COARSEST, HALVINGS = 2.0**-12, 2.0**6, 24  # of the deviation, steps that are tried
@@ -128,6 +128,8 @@ def levels_for(samples: Samples, snr: float, most: float) -> list[Levels]:
     for rounding, part in itertools.product(ROUNDINGS, PARTS):
         levels = ordered.within(error * part, rounding)
         if levels is None or (key := levels.edges.tobytes()) in bits:
+            continue
+        if bits and len(levels.elements) > FEW:
             continue
         rounded = levels.of(numbers)
         chosen = bin_choice.choose_bins(rounded, True, rasters)

@@ -6,7 +6,7 @@ from ...align import layout as layouts
 from ...align.layout import Layout
 from ...request import Options
 from ...tensors import Tensor
-from .labels import stem_of
+from .kinds import kinds_of_names
 from .places import is_grid
 
 
@@ -20,7 +20,8 @@ def without_accidents(
 
     A grid that somebody states is one. None is by chance where others of such names have none.
     """
-    kinds = {tensor.name: (stem_of(tensor.name), tensor.shape[-1]) for tensor in tensors}
+    names = kinds_of_names(tensor.name for tensor in tensors)
+    kinds = {tensor.name: (names[tensor.name], tensor.shape[-1]) for tensor in tensors}
     without = {
         (*kinds[tensor.name], aligned[tensor.name][1].axes)
         for tensor in tensors

@@ -8,7 +8,7 @@ or not.
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,8 +25,8 @@ from ...align.layout import (
 )
 from ...tensors import Tensor
 from .alike import MOST_LAYERS, alike_along
-from .labels import stem_of
-from .likely import channels_of, likely_layouts, of_widths
+from .kinds import kinds_of_tensors
+from .likely import channels_of, likely_layouts
 from .places import are_places, doubts, is_grid
 from .stacked import (
     joined_parts,
@@ -44,6 +44,9 @@ SURE_PARTS = 128  # of unlike scale: no more than that surely are layers or head
 # Of tensors of so many values at most, layouts within so much of the fewest bits are written, two
 # of them: estimates of few symbols, and doubts about places, are off by as much.
 WRITTEN_VALUES, WRITTEN_NEAR = 1 << 17, 1.3
+# Of more values, up to so many, a layout is written that would take so much of the bits of the
+# likelier one: of frames of pitch (300, 3, 219) that was .745, and .765 when written.
+DOUBTED_VALUES, DOUBTED = 1 << 20, 0.8
 # Of the bits of the best: layers side by side take so much more at most, where tokens are few, than
 # where they are places or channels, of which none has an SNR of its own.
 LAYERED_NEAR = 1.25
@@ -88,7 +91,7 @@ def best_layouts(
     Where quality is to hold for `each` layer or head, those of unlike scale are cut apart.
     """
     found: dict[str, Chosen] = {}
-    for layout, is_stated, same in _kinds(tensors, aligned, stated):
+    for layout, is_stated, same in kinds_of_tensors(tensors, aligned, stated):
         likely = [layout] if is_stated else likely_layouts(same)
         if not is_stated and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
@@ -130,20 +133,6 @@ def _side_by_side(layout: Layout, tensors: Iterable[Tensor]) -> bool:
         if any(along[axis][0] != slice(0, along[axis][1]) for axis in inner if along):
             return False
     return True
-
-
-def _kinds(
-    tensors: Iterable[Tensor], aligned: Mapping[str, Layout], stated: Mapping[str, bool]
-) -> Iterator[tuple[Layout, bool, list[Tensor]]]:
-    """Yield tensors of one kind of names, with their layout and whether it is stated."""
-    kinds: dict[tuple, list[Tensor]] = {}
-    for tensor in tensors:
-        layout = aligned[tensor.name]
-        key = (stem_of(tensor.name), tensor.dtype, layout, stated[tensor.name])
-        kinds.setdefault(key, []).append(tensor)
-    for (_, _, layout, is_stated), every in kinds.items():
-        for same in [every] if is_stated else of_widths(every, layout):
-            yield layout, is_stated, same
 
 
 def _on_grids(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
@@ -231,9 +220,16 @@ def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> 
     bits[first] *= CLEARLY
     least = min(bits.values())
     best = next((one for one in likely if bits[one] <= (1 + SAME) * least), first)
-    if judge.written is not None and LEAST_VALUES <= values <= WRITTEN_VALUES:
+    few = LEAST_VALUES <= values <= WRITTEN_VALUES
+    if judge.written is not None and (few or _doubted(best, judged, values)):
         best = _smaller(best, judged, some, judge.written)
     return Chosen(best, _layered(best, judged, some))
+
+
+def _doubted(best: Layout, judged: Mapping[Layout, float], values: int) -> bool:
+    """Return whether a layout of clearly fewer bits is not the best for its axes alone."""
+    least = min(judged.values())
+    return WRITTEN_VALUES < values <= DOUBTED_VALUES and least < DOUBTED * judged[best]
 
 
 def _smaller(
