@@ -10,7 +10,6 @@ from .. import limits
 from ..align.slices import MOST_EXPONENT, PER_OCTAVE
 from ..coding.parts.base import Sizes
 from ..transform import dct
-from . import tuning
 from .fit import fitting
 from .layers import MANY
 from .rate_control.slices import AIM, BELOW
@@ -23,6 +22,8 @@ LEAST_TOKENS = 1.0  # for each channel of a head, for its spectrum to be known
 # Of the largest variance: below it, no error is looked for.
 LEAST_LEVEL = 2.0 ** (-2 * MOST_EXPONENT / PER_OCTAVE)
 HALVINGS = 40
+# Bits a value, below which spectra say too little of what heads need: keys took up to 22 % more.
+SCARCE = 0.5
 
 Part = tuple[np.ndarray, Sizes]  # values (..., points, blocks) in blocks of a size
 
@@ -33,7 +34,7 @@ def foreseen(group: Group, snr: float) -> Group:
     All have the same error but the weaker ones, which have what they may have (reverse
     water-filling, in a basis of each). So what the group is coded by is fitted to gains from the
     start. Layers that are much alike share a basis, and their own spectra say too little of what
-    they need; where bits are scarce, so do spectra: at 5 dB keys took up to 22 % more.
+    they need; where bits are scarce, so do spectra.
     """
     slices = Slices.of(group)
     known = slices.counts[1] > 1 and slices.gains <= limits.SLICES and group.gains is None
@@ -54,7 +55,7 @@ def foreseen(group: Group, snr: float) -> Group:
         for head, some in zip(heads, most, strict=True)
     ]
     bits = sum(head.bits(own) for head, own in zip(heads, levels, strict=True))
-    if bits < tuning.COARSE * sum(head.values for head in heads):
+    if bits < SCARCE * sum(head.values for head in heads):
         return group
     octaves = (np.log2(np.array(levels) / level) / 2).reshape(slices.counts)
     exponents = np.floor(PER_OCTAVE * octaves).astype(np.int64)
