@@ -4,7 +4,7 @@ import hashlib
 import io
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,11 @@ from hypothesis import strategies as st
 
 import featcodec.numpy as fc
 from featcodec import Profile
-from featcodec.align.layout import Layout
 from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
-from featcodec.encoding.tensors.axes import DOUBTED, Judge, best_layouts
 from featcodec.modes.plain.clusters import cluster
 from featcodec.numpy import Arrays
 from featcodec.request import Options
-from featcodec.tensors import Tensor
 from featcodec.training.linear import train
 
 
@@ -321,32 +318,6 @@ def test_keys_and_values_that_differ_in_correlations_alone_are_coded_apart() -> 
     halves = [{k: x for k, x in cache.items() if k.endswith(name)} for name in "kv"]
     apart = sum(len(fc.save(half, snr=10)) for half in halves)
     assert len(fc.save(cache, snr=10)) < 1.03 * apart
-
-
-@pytest.mark.parametrize(("bits", "written"), [(0.75, 0.7), (0.75, 1.2), (0.95, 0.7)])
-def test_doubts_about_places_give_way_to_bits_where_those_differ_much(
-    bits: float, written: float
-) -> None:
-    """Frames are alike, and hardly channels; their bits are those of a layout that is likelier."""
-    rng = np.random.default_rng(0)
-    frames = np.float32(rng.normal(size=(1, 3, 220)) + 0.7 * rng.normal(size=(300, 3, 220)))
-    (tensor,) = Arrays({"x": (frames, "F32")}, None).tensors
-    tried = []
-
-    def about(layout: Layout, _: Sequence[Tensor]) -> float:
-        return {"CHW": bits, "NCL": 1.0}.get(layout.axes, 2.0)
-
-    def as_written(layout: Layout, _: Sequence[Tensor]) -> float:
-        tried.append(layout.axes)
-        return {"CHW": written, "NCL": 1.0}[layout.axes]
-
-    inferred, stated = {"x": Layout("NLD")}, {"x": False}
-    judge = Judge(about, as_written)
-    found = best_layouts(
-        [tensor], inferred, stated, judge, lambda *_: False, False, {"x": ()}, False
-    )
-    assert tried == (["NCL", "CHW"] if bits < DOUBTED else [])
-    assert found["x"].layout == Layout("CHW" if bits < DOUBTED and written < 1 else "NCL")
 
 
 @pytest.mark.parametrize("named", ["files", "digests"])

@@ -44,9 +44,6 @@ SURE_PARTS = 128  # of unlike scale: no more than that surely are layers or head
 # Of tensors of so many values at most, layouts within so much of the fewest bits are written, two
 # of them: estimates of few symbols, and doubts about places, are off by as much.
 WRITTEN_VALUES, WRITTEN_NEAR = 1 << 17, 1.3
-# Of more values, up to so many, a layout is written that would take so much of the bits of the
-# likelier one: of frames of pitch (300, 3, 219) that was .745, and .765 when written.
-DOUBTED_VALUES, DOUBTED = 1 << 20, 0.8
 # Of the bits of the best: layers side by side take so much more at most, where tokens are few, than
 # where they are places or channels, of which none has an SNR of its own.
 LAYERED_NEAR = 1.25
@@ -220,16 +217,9 @@ def _best(likely: Sequence[Layout], tensors: Sequence[Tensor], judge: Judge) -> 
     bits[first] *= CLEARLY
     least = min(bits.values())
     best = next((one for one in likely if bits[one] <= (1 + SAME) * least), first)
-    few = LEAST_VALUES <= values <= WRITTEN_VALUES
-    if judge.written is not None and (few or _doubted(best, judged, values)):
+    if judge.written is not None and LEAST_VALUES <= values <= WRITTEN_VALUES:
         best = _smaller(best, judged, some, judge.written)
     return Chosen(best, _layered(best, judged, some))
-
-
-def _doubted(best: Layout, judged: Mapping[Layout, float], values: int) -> bool:
-    """Return whether a layout of clearly fewer bits is not the best for its axes alone."""
-    least = min(judged.values())
-    return WRITTEN_VALUES < values <= DOUBTED_VALUES and least < DOUBTED * judged[best]
 
 
 def _smaller(
