@@ -27,8 +27,9 @@ from ...tensors import Tensor
 from .alike import MOST_LAYERS, alike_along
 from .kinds import kinds_of_tensors
 from .likely import channels_of, likely_layouts
-from .places import are_places, doubts, is_grid
+from .places import NO_PLACES, are_places, doubts, is_grid, likeness_along
 from .stacked import (
+    FAINT_VALUES,
     joined_parts,
     joined_tokens,
     layers_axis,
@@ -108,7 +109,9 @@ def best_layouts(
             # So many may be channels, and channels of maps look the same: bits must tell.
             sure = parts <= SURE_PARTS and not are_places(same, len(same[0].shape) - 1)
             alike = [*apart, *across] or alike if sure else [*alike, *apart]
-            alike = joined_tokens(same) or alike
+            alike = (
+                joined_tokens(same) or ([] if stacked else _of_faint_heads(alike, same)) or alike
+            )
         known = [] if is_stated else [one for one in trained[same[0].name] if one not in alike]
         if not is_stated:
             alike += perhaps_independent(alike, same)
@@ -163,6 +166,18 @@ def _apart(
         if last not in channels:
             found += with_independent([layout], [axis for axis in stacked if axis not in channels])
     return [one for one in dict.fromkeys(found) if INDEPENDENT in one.axes]
+
+
+def _of_faint_heads(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
+    """Return layouts with heads of unlike scale side by side, of too few values to be cut apart.
+
+    Of others one SNR would leave the weak ones with none. Channels of maps are no heads.
+    """
+    heads = stacked_axes(tensors, FAINT_VALUES)
+    last = len(tensors[0].shape) - 1
+    if not heads or likeness_along(tensors, last) >= NO_PLACES:
+        return []
+    return [one for one in layouts if layers_axis(one) in heads]
 
 
 def _keeping_rows(

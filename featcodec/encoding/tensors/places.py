@@ -24,7 +24,7 @@ MINUTE = 1e-30
 
 def are_places(tensors: Sequence[Tensor], axis: int) -> bool:
     """Return whether neighbours along an axis are alike."""
-    return _likeness(tensors, axis) >= PLACES
+    return likeness_along(tensors, axis) >= PLACES
 
 
 def is_border(values: np.ndarray, axis: int) -> bool:
@@ -58,7 +58,7 @@ def doubts(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> dict[Layout,
     Bits are estimates; of two that are close, the layout whose channels look like places, or of
     whose grid one axis looks like none, is hardly right. Rows of samples may be a sequence.
     """
-    alike = [max(_likeness(tensors, axis), 0.0) for axis in range(len(tensors[0].shape))]
+    alike = [max(likeness_along(tensors, axis), 0.0) for axis in range(len(tensors[0].shape))]
     single = [all(tensor.shape[axis] == 1 for tensor in tensors) for axis in range(len(alike))]
 
     def of(layout: Layout, kind: str, first: int = 0) -> list[float]:
@@ -81,7 +81,8 @@ def doubts(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> dict[Layout,
     return found
 
 
-def _likeness(tensors: Sequence[Tensor], axis: int) -> float:
+def likeness_along(tensors: Sequence[Tensor], axis: int) -> float:
+    """Return the correlation of neighbours along an axis."""
     if any(tensor.shape[axis] < 2 for tensor in tensors):
         return 0.0
     return float(np.median([correlation(x, axis) for x in probed(tensors, whole=axis)]))

@@ -16,7 +16,8 @@ from ...tensors import Tensor
 from .places import MINUTE, is_border, probed
 
 MOST_INDICES = 64  # of an axis of layers or heads
-LEAST_VALUES = 1 << 13  # of an index: fewer are not worth a model of their own
+LEAST_VALUES = 1 << 13  # of an index: fewer are not worth a model of their own,
+FAINT_VALUES = 1 << 10  # but a quality of its own
 UNLIKE = 2.0  # the strongest and the weakest index: one SNR does not do for both
 APART = 1.25  # from the index of median scale: as far are a third of all, not a few tokens alone
 LEAST_CHANNELS = 16  # of one of several parts
@@ -28,9 +29,12 @@ CHANCE = 4.0  # times what chance explains,
 MEANS_CHANGE, SCALES_CHANGE = 0.02, 0.01  # and so much more, is a change
 
 
-def stacked_axes(tensors: Sequence[Tensor]) -> list[int]:
-    """Return the axes along which tensors of one rank are stacked whose scales are unlike."""
-    few = _few(tensors)
+def stacked_axes(tensors: Sequence[Tensor], least: int = LEAST_VALUES) -> list[int]:
+    """Return the axes along which tensors of one rank are stacked whose scales are unlike.
+
+    Of each index there are so many values at least.
+    """
+    few = _few(tensors, least)
     some = list(probed(tensors)) if few else []
     unlike = [axis for axis in few if np.median([_unlike(x, axis) for x in some]) > 0]
     return [axis for axis in unlike if np.median([is_border(x, axis) for x in some]) < 1]
@@ -46,14 +50,14 @@ def layers_axis(layout: Layout) -> int | None:
     return found[0] if len(found) > 1 else None
 
 
-def _few(tensors: Sequence[Tensor]) -> list[int]:
+def _few(tensors: Sequence[Tensor], least: int = LEAST_VALUES) -> list[int]:
     """Return the axes of few indices, each of many values; the last is none."""
     shapes = [tensor.shape for tensor in tensors]
     return [
         axis
         for axis in range(len(shapes[0]) - 1)
         if all(2 <= shape[axis] <= MOST_INDICES for shape in shapes)
-        and min(math.prod(shape) // shape[axis] for shape in shapes) >= LEAST_VALUES
+        and min(math.prod(shape) // shape[axis] for shape in shapes) >= least
     ]
 
 
