@@ -174,3 +174,16 @@ def test_rows_of_square_maps_are_no_layers() -> None:
     # A promise to each row takes a twentieth more.
     sizes = [len(fc.save({"x": x}, snr=20)) for x in (last, first)]
     assert sizes[0] < 1.01 * sizes[1]
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_heads_of_a_short_cache_have_the_snr_each(batch: bool) -> None:
+    """Of unlike scale; they have too few values for models of their own."""
+    rng = np.random.default_rng(5)
+    axes = rng.normal(size=(12, 1, 32, 32)) * 2.0 ** (-np.arange(32) / 6)[:, None]
+    tokens = rng.normal(size=(12, 90, 32))
+    tokens[:, 1:] += tokens[:, :-1]  # neighbours are alike, as keys are
+    heads = np.einsum("htk,hkd->htd", tokens, axes[:, 0]) * np.geomspace(0.1, 10, 12)[:, None, None]
+    x = heads.astype("f4")[None] if batch else heads.astype("f4")
+    back = fc.load(fc.save({"key": x}, snr=10))["key"]
+    assert snrs(x.reshape(heads.shape), back.reshape(heads.shape), 0).min() >= 9 - 0.01
