@@ -157,7 +157,7 @@ def test_info_says_of_a_broken_dump_what_encode_does(folder: Path) -> None:
         (folder / f"junk{suffix}").write_bytes(b"junk" * 9)
         for command in ("info", "encode"):
             said = run(command, f"junk{suffix}").err
-            assert "whatever its name says: write or fetch it anew" in said
+            assert "write or fetch it anew, whatever its name says" in said
 
 
 def test_a_damaged_signature_is_salvaged_and_a_guess_is_said_to_be_one(
