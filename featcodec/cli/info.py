@@ -65,7 +65,7 @@ def command(
             found = describe(path, message)
         except NotFeatcodec as error:
             if path.endswith(targets.DUMP_SUFFIXES):
-                what = "nor a dump, whatever its name says: write or fetch it anew"
+                what = "nor a dump; write or fetch it anew, whatever its name says"
                 raise NotFeatcodec(f"{error}, {what}") from None
             raise NotFeatcodec(f"{error}; a message is shown with --message") from None
         if as_json:
