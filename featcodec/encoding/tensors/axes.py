@@ -171,11 +171,14 @@ def _apart(
 def _of_faint_heads(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
     """Return layouts with heads of unlike scale side by side, of too few values to be cut apart.
 
-    Of others one SNR would leave the weak ones with none. Channels of maps are no heads.
+    Of others one SNR would leave the weak ones with none. Tokens tell that they are no channels of
+    maps or lines: neighbours along an axis are alike, those along the last one are not.
     """
     heads = stacked_axes(tensors, FAINT_VALUES)
-    last = len(tensors[0].shape) - 1
-    if not heads or likeness_along(tensors, last) >= NO_PLACES:
+    *rest, last = range(len(tensors[0].shape))
+    tokens = [axis for axis in rest if axis not in heads]
+    alike = max((likeness_along(tensors, axis) for axis in tokens if heads), default=0.0)
+    if alike < NO_PLACES or likeness_along(tensors, last) >= NO_PLACES:
         return []
     return [one for one in layouts if layers_axis(one) in heads]
 
