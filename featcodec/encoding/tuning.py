@@ -54,8 +54,9 @@ CONTESTED = 2.0  # between trials of a profile and without: nearer ones are both
 SATURATION_STEPS = 4  # multiples of the step that may divide the saturation value
 
 # So few values are not tried without a profile where an entry knows their spectrum up to so many
-# bits a value, and its axes would take such a part of the bits. Spectra were up to .12 off for what
-# six entries were trained on, and .27 and more for features of other layers.
+# bits a value at the SNR, and its axes would take such a part of the bits. From 5 to 30 dB spectra
+# were up to .12 off for what eight entries were trained on, one .24 from 20 dB on, and .08 to 1.3
+# for features of other layers, below .27 where they have few bits alone.
 KNOWN_VALUES, KNOWN, KNOWN_AXES = 1 << 20, 0.15, 0.05
 KEPT_VALUES = 1 << 20  # of groups that were written to judge them, whose races are kept: some 20 MB
 
