@@ -52,9 +52,10 @@ def snr(x: np.ndarray, y: np.ndarray) -> float:
     return float(snrs(x[None], y[None], 0)[0])
 
 
-def by_reference(data: bytes, name: str, like: np.ndarray) -> np.ndarray:
-    found = reference.decode(data).tensors[name].data
-    return np.frombuffer(found, like.dtype).reshape(like.shape)
+def by_reference(data: bytes, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the tensors of a file of the types and shapes of others."""
+    found = reference.decode(data).tensors
+    return {k: np.frombuffer(found[k].data, x.dtype).reshape(x.shape) for k, x in like.items()}
 
 
 # ---- The format ----------------------------------------------------------------------------------
@@ -165,8 +166,8 @@ def test_stacks_come_back_alike_from_both_decoders(name: str, snr: float) -> Non
     with row_groups(1 << 11):
         data = fc.save(tensors, {"layout": "LD"}, snr=snr)
     back = fc.load(data)
-    for key, x in tensors.items():
-        np.testing.assert_allclose(by_reference(data, key, x), back[key], rtol=1e-4, atol=1e-4)
+    for key, x in by_reference(data, tensors).items():
+        np.testing.assert_allclose(x, back[key], rtol=1e-4, atol=1e-4)
 
 
 # ---- Parts of a file -----------------------------------------------------------------------------
@@ -282,9 +283,10 @@ def test_layers_are_stacked_bit_for_bit_too() -> None:
     data = fc.save(x, None, lossless=True)
     assert stacks_of(data) == [(5, 1)]
     assert len(data) <= len(fc.save(x, snr=200.0))
-    for name, back in fc.load(data).items():
-        np.testing.assert_array_equal(back, x[name])
-        np.testing.assert_array_equal(by_reference(data, name, back), back)
+    back, others = fc.load(data), by_reference(data, x)
+    for name, values in x.items():
+        np.testing.assert_array_equal(back[name], values)
+        np.testing.assert_array_equal(others[name], values)
 
 
 def test_gains_of_layers_much_alike_do_not_run_away() -> None:
