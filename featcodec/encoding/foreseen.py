@@ -23,7 +23,8 @@ LEAST_TOKENS = 1.0  # for each channel of a head, for its spectrum to be known
 LEAST_LEVEL = 2.0 ** (-2 * MOST_EXPONENT / PER_OCTAVE)
 HALVINGS = 40
 # Bits a value, below which spectra say too little of what heads need: keys took up to 22 % more.
-SCARCE = 0.5
+# And above which a KLT fits its tokens so well that gains a little off spoil it: .5 to 1 % more.
+SCARCE, AMPLE = 0.5, 3.0
 
 Part = tuple[np.ndarray, Sizes]  # values (..., points, blocks) in blocks of a size
 
@@ -34,7 +35,7 @@ def foreseen(group: Group, snr: float) -> Group:
     All have the same error but the weaker ones, which have what they may have (reverse
     water-filling, in a basis of each). So what the group is coded by is fitted to gains from the
     start. Layers that are much alike share a basis, and their own spectra say too little of what
-    they need; where bits are scarce, so do spectra.
+    they need; so do spectra where bits are scarce, or ample.
     """
     slices = Slices.of(group)
     known = slices.counts[1] > 1 and slices.gains <= limits.SLICES and group.gains is None
@@ -55,7 +56,7 @@ def foreseen(group: Group, snr: float) -> Group:
         for head, some in zip(heads, most, strict=True)
     ]
     bits = sum(head.bits(own) for head, own in zip(heads, levels, strict=True))
-    if bits < SCARCE * sum(head.values for head in heads):
+    if not SCARCE < bits / sum(head.values for head in heads) < AMPLE:
         return group
     octaves = (np.log2(np.array(levels) / level) / 2).reshape(slices.counts)
     exponents = np.floor(PER_OCTAVE * octaves).astype(np.int64)
