@@ -149,7 +149,7 @@ def _without_transform(pool: Pool, values: ValueAlignment, most: float) -> Itera
         centre = np.zeros(len(next(iter(classes.values()))), np.int64)
         model = fitting.linear_model(block, None, 0, 1, centre)
         model = replace(model, scales=_scales(fitting.energy_of(classes, block)))
-        found = _as_entry(pool, values, model, classes)
+        found = _as_entry(pool, values, _code_length(classes, block), model, classes)
         if found.fine < most:
             yield found
 
@@ -180,10 +180,13 @@ def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> Fitted:
         if best is None or length < best[0] + NEARLY:  # shorter blocks come later
             best = (length, model, latents)
     assert best is not None
-    return _as_entry(pool, values, best[1], best[2])
+    return _as_entry(pool, values, *best)
 
 
-def _as_entry(pool: Pool, values: ValueAlignment, model: GridModel, latents: Classes) -> Fitted:
+def _as_entry(
+    pool: Pool, values: ValueAlignment, length: float, model: GridModel, latents: Classes
+) -> Fitted:
+    """Return the entry of a model whose latents have a code length."""
     model = replace(model, tables=learn_tables([(model, latents)]))
     group = pool.group
     entry = ProfileEntry(
@@ -201,8 +204,7 @@ def _as_entry(pool: Pool, values: ValueAlignment, model: GridModel, latents: Cla
         values.upper,
         model.pack(),
     )
-    bits = math.exp(_code_length(latents, model.block))
-    return Fitted(entry, bits, symbol_bits(model, latents, FINE))
+    return Fitted(entry, math.exp(length), symbol_bits(model, latents, FINE))
 
 
 def _scales(energy: Energy) -> np.ndarray:

@@ -53,9 +53,8 @@ def encode(
     if not target > 0:
         return _exact(values)
     better = partial(along_trellis, target=target) if thorough else None
-    return _least(_near(trials, target), lambda trial: trial.at_error(target), better) or _exact(
-        values
-    )
+    near = _near(trials, target)
+    return _least(near, lambda trial: trial.at_error(target), better) or _exact(values)
 
 
 def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[Trial]:
