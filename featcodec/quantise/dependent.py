@@ -64,8 +64,11 @@ class Levels:
     def of(cls, rates: Sequence[np.ndarray], offsets: Sequence[Offsets], lmbda: float) -> "Levels":
         """Return the levels of two tables with these rates (bits of the symbols -M..M)."""
         top = max(len(r) // 2 for r in rates) + 1 & ~1
-        magnitude = (np.arange(BINS * (top + 2)) + 0.5) / BINS
-        below = magnitude.astype(np.int64) & ~1
+        magnitude = (np.arange(BINS * (top + 2)).reshape(-1, 2 * BINS) + 0.5) / BINS
+        # All bins of a row lie between the same two even levels, so that the same are near them.
+        below = np.arange(0, top + 2, 2)
+        near = np.maximum([np.zeros_like(below), below - 2, below, below + 2], 0)[..., None]
+        every = np.arange(top + 4)
         costs: list[np.ndarray] = []
         symbols: list[np.ndarray] = []
         values: list[np.ndarray] = []
@@ -75,15 +78,21 @@ class Levels:
             limit = len(rate) // 2
             bits = of_magnitudes(rate)
             bits[limit:] += ESCAPE_BITS
+            price = lmbda * bits[np.minimum(every, limit)]
+            at = every + np.where(every == 1, first, further) - quantiser / 2
+            at[0] = zero
             for parity in (0, 1):
-                near = np.stack([np.zeros_like(below), below - 2, below, below + 2], axis=1)
-                near = np.maximum(near, 0) + parity
-                at = near + np.where(near == 1, first, further) - quantiser / 2
-                at[near == 0] = zero
-                cost = (magnitude[:, None] - at) ** 2 + lmbda * bits[np.minimum(near, limit)]
-                best = cost.argmin(axis=1)[:, None]
-                for found, of in ((costs, cost), (symbols, near), (values, at)):
-                    found.append(np.take_along_axis(of, best, 1)[:, 0])
+                some = near + parity
+                cost = magnitude - at[some]
+                cost *= cost
+                cost += price[some]
+                least, best = cost[0], np.broadcast_to(some[0], magnitude.shape)
+                for level, other in zip(some[1:], cost[1:], strict=True):
+                    best = np.where(other < least, level, best)
+                    least = np.minimum(other, least)
+                costs.append(least.reshape(-1))
+                symbols.append(best.reshape(-1))
+                values.append(at[symbols[-1]])
         return cls(
             np.array(costs, np.float32),
             np.stack(symbols, 1).astype(np.int32),

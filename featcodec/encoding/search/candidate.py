@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,6 +41,9 @@ class Candidate:
     dependent: bool = False  # quantisation; never without a transform
     positive: bool = False  # no value of the group is below the mean
     even: bool = True  # some part of the group has scales of its own, in half octaves
+    # Coders with the sample's own scales, by step scale, and what was counted last and how.
+    _rough: dict[tuple[int, bool], PartCoder] = field(init=False, default_factory=dict)
+    _last: tuple[PartCoder, counting.Counts] | None = field(init=False, default=None)
 
     @cached_property
     def transform(self) -> Transform:
@@ -64,8 +67,11 @@ class Candidate:
 
     def rough(self, step: float) -> PartCoder:
         """Return a coder with the sample's own scales, for a first look at a step."""
-        scales = self.energy.scales()
-        return self.at(step, scale_of(step), scales, self.model.tables)
+        key = scale_of(step), self.dependent
+        if key not in self._rough:
+            scales = self.energy.scales()
+            self._rough[key] = self.at(step, key[0], scales, self.model.tables)
+        return replace(self._rough[key], step=step, lmbda=self.lmbda)
 
     def nearly(self, step: float) -> PartCoder:
         """Return a coder that errs as that with scales and tables as they will be stored."""
@@ -100,7 +106,10 @@ class Candidate:
             tables, bits = fitting.choose_tables(
                 default, counts, self.fraction, empty=not self.dependent
             )
-            coder = replace(default, tables={**self.model.tables, **tables}, _orders={})
+            before, coder = coder.tables, replace(default, tables={**self.model.tables, **tables})
+            if coder.tables == before:
+                self._last = coder, counts
+                break
         return coder, bits + 8 * len(pack_scales(scales - self._base_scales()))
 
     def _base_scales(self) -> np.ndarray:
@@ -114,7 +123,9 @@ class Candidate:
         return 8.0 * len(bare.pack().pack())
 
     def count(self, coder: PartCoder) -> counting.Counts:
-        return counting.count_symbols(coder, self.latents)
+        if self._last is None or self._last[0] is not coder:
+            self._last = coder, counting.count_symbols(coder, self.latents)
+        return self._last[1]
 
     def part(self, coder: PartCoder) -> Part:
         """Return what the group header stores."""

@@ -28,19 +28,24 @@ def _modes(values: np.ndarray) -> tuple[np.ndarray, float]:
 
     Zero where it is frequent, whatever else is; NaN where nothing is.
     """
-    modes, total = np.full(len(values), np.nan), 0
-    if values.shape[1] < FEW_TOKENS:
+    modes, count = np.full(len(values), np.nan), values.shape[1]
+    if count < FEW_TOKENS:
         return modes, 0.0
-    least = values.shape[1] * tuning.RARE
-    for channel, row in enumerate(values):
-        count, mode = int(np.count_nonzero(row == 0)), 0.0
-        if count <= least:
-            different, counts = np.unique(row[np.isfinite(row)], return_counts=True)
-            count = int(counts.max(initial=0))
-            mode = float(different[counts.argmax()]) if count else 0.0
-        if count > least:
-            modes[channel] = mode
-            total += count
+    least = count * tuning.RARE
+    zeros = np.count_nonzero(values == 0, axis=1)
+    modes[zeros > least] = 0
+    total = int(zeros[zeros > least].sum())
+    others = np.flatnonzero(zeros <= least)
+    ordered = np.sort(values[others], axis=1)
+    # What is frequent is the same as what lies so far behind it.
+    same = ordered[:, int(least) :] == ordered[:, : count - int(least)]
+    perhaps = same.any(axis=1)
+    for channel, row in zip(others[perhaps], ordered[perhaps], strict=True):
+        different, counts = np.unique(row[np.isfinite(row)], return_counts=True)
+        most = int(counts.max(initial=0))
+        if most > least:
+            modes[channel] = different[counts.argmax()]
+            total += most
     return modes, total / max(values.size, 1)
 
 
