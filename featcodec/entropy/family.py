@@ -54,4 +54,8 @@ def with_low_bits(tables: Sequence[Table], number: int) -> Table:
 
 def numbers(scales: np.ndarray, step_scale: int) -> np.ndarray:
     """Return the table numbers of latents of these scales, all in quarter octaves."""
-    return np.clip(((scales - step_scale + 1) >> 1) + UNIT, 0, TABLES - 1)
+    found: np.ndarray = scales + (1 - step_scale)
+    found >>= 1
+    found += UNIT
+    np.maximum(found, 0, out=found)
+    return np.minimum(found, TABLES - 1, out=found)

@@ -8,6 +8,7 @@ from .tables import BUCKET, EMPTY, MAX_MAGNITUDE, Table, bits, chance_code
 
 TABLE_BYTES = 7  # beside the hazards
 RARE = 1 / 8192  # chance of a symbol that may be escaped
+STARTS = np.flatnonzero(np.diff(BUCKET, prepend=-1))  # of buckets, from magnitude 1 on
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ def _regroup(values: np.ndarray, counts: np.ndarray) -> Histogram:
 
 def shift_of(histogram: Histogram) -> int:
     """Return the low bits to code uniformly, so that nearly all symbols need no escape."""
-    size = np.abs(histogram.values)
-    if int(size.max(initial=0)) <= MAX_MAGNITUDE:
+    values = histogram.values  # which ascend
+    if not len(values) or max(-int(values[0]), int(values[-1])) <= MAX_MAGNITUDE:
         return 0
+    size = np.abs(values)
     order = np.argsort(size)
     inside = np.cumsum(histogram.counts[order])
     # All but one in a thousand.
@@ -87,33 +89,35 @@ def _with_shift(histogram: Histogram, shift: int) -> Table:
     values, counts = histogram.values, histogram.counts
     size = np.minimum(np.abs(values), MAX_MAGNITUDE)
     magnitudes = np.bincount(size, counts, 2)[1:]
-    total, above = float(counts.sum()), float(counts[values > 0].sum())
-    if not magnitudes.any():
+    total, above = float(counts.sum()), float(counts[values.searchsorted(1) :].sum())
+    seen = magnitudes.cumsum()
+    nonzero = float(seen[-1])
+    if not nonzero:
         return EMPTY
     # Nearly all magnitudes, and some more: the symbols may be of a sample, or of a larger step.
     # Others are escaped, because a short table is searched faster.
-    beyond = magnitudes.sum() - magnitudes.cumsum()
-    common = 1 + int(np.argmax(beyond <= total * RARE))
+    common = 1 + int(np.argmax(nonzero - seen <= total * RARE))
     limit = min(common + 1 + common // 4, MAX_MAGNITUDE)
-    magnitudes = np.append(magnitudes, np.zeros(max(limit - len(magnitudes), 0)))
-    magnitudes[limit - 1] = magnitudes[limit - 1 :].sum()
-    magnitudes = magnitudes[:limit]
-    nonzero = float(magnitudes.sum())
-    stops, risks, best = _hazards(magnitudes)
-    parts, wholes = [total - nonzero, above, *stops], [total, nonzero, *risks]
-    zero, positive, *codes = chance_code(np.array(parts), np.array(wholes)).tolist()
+    coded = np.zeros(limit)
+    kept = min(limit, len(magnitudes))
+    coded[:kept] = magnitudes[:kept]
+    coded[-1] += nonzero - seen[kept - 1]  # which are escaped
+    stops, risks, best = _hazards(coded)
+    parts = np.concatenate([[total - nonzero, above], stops])
+    wholes = np.concatenate([[total, nonzero], risks])
+    zero, positive, *codes = chance_code(parts, wholes).tolist()
     return Table(limit, shift, zero, positive, (*codes[:best], codes[len(codes) // 2 + best]))
 
 
 def _hazards(magnitudes: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """Return what the hazards of buckets are of, single and pooled, and how many single ones pay.
 
-    A hazard has to pay for its byte; `magnitudes` counts 1..M.
+    A hazard has to pay for its byte; `magnitudes` counts 1..M, of which M, 2 at least, has none.
     """
     at_risk = magnitudes[::-1].cumsum()[::-1]
-    buckets = BUCKET[: len(magnitudes)]
-    stops = np.bincount(buckets[:-1], magnitudes[:-1], minlength=1)
-    risks = np.bincount(buckets[:-1], at_risk[:-1], minlength=1)
+    starts = STARTS[: STARTS.searchsorted(len(magnitudes) - 1)]
+    stops = np.add.reduceat(magnitudes[:-1], starts)
+    risks = np.add.reduceat(at_risk[:-1], starts)
     tail_stops, tail_risks = stops[::-1].cumsum()[::-1], risks[::-1].cumsum()[::-1]
     stops = np.concatenate([stops, tail_stops])
     risks = np.concatenate([risks, tail_risks])
