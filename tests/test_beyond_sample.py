@@ -27,16 +27,16 @@ from featcodec.numpy import Arrays
 from featcodec.request import EFFORTS, Options, Quality, SampleSizes, Search
 from featcodec.training.linear import train
 
-SMALL = SampleSizes(trial=1 << 9, final=1 << 10, fit=1 << 11, whole=1 << 12)
+SMALL = SampleSizes(trial=3 << 7, final=3 << 8, fit=1 << 10, whole=1 << 11)
 SHAPES = {
-    "NCHW": (60, 8, 6, 5),
-    "CHW": (8, 60, 30),
-    "NLD": (40, 17, 24),
-    "NLD:1+4x4": (40, 17, 24),
-    "LD": (900, 16),
-    "ND": (900, 16),
-    "NCL": (30, 12, 40),
-    "NL": (20, 700),
+    "NCHW": (30, 8, 6, 5),
+    "CHW": (8, 30, 30),
+    "NLD": (20, 17, 24),
+    "NLD:1+4x4": (20, 17, 24),
+    "LD": (450, 16),
+    "ND": (450, 16),
+    "NCL": (15, 12, 40),
+    "NL": (10, 700),
 }
 DTYPES = ("F32", "F32", "F16", "BF16", "F64", "F8_E4M3", "F8_E5M2")
 MAPS = ("NCHW", "CHW")

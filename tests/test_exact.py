@@ -255,7 +255,7 @@ def test_maps_come_back_from_bins() -> None:
 
 
 @pytest.mark.parametrize("numbers", [
-    stored(smooth((4, 3, 20, 11), np.float16)),
+    stored(smooth((2, 3, 12, 11), np.float16)),
     stored(np.tile(np.arange(100.0), 20)),
 ])  # fmt: skip
 def test_damage_is_found(numbers: np.ndarray) -> None:

@@ -85,7 +85,7 @@ import hashlib, sys
 import numpy as np
 import featcodec.numpy as fc
 rng = np.random.default_rng(5)
-x = (rng.normal(size=(60, 65, 96)) @ rng.normal(size=(96, 96))).astype(np.float32)
+x = (rng.normal(size=(16, 65, 96)) @ rng.normal(size=(96, 96))).astype(np.float32)
 print(hashlib.sha256(fc.save({"x": x}, layout="NLD", snr=12)).hexdigest())
 """
 
