@@ -22,12 +22,14 @@ from featcodec.container.group import GroupHeader
 from featcodec.container.reader import Reader
 from featcodec.decoding.decoder import Decoder
 from featcodec.encoding.dump import encode
+from featcodec.encoding.rate_control import rate
 from featcodec.errors import Unreachable
 from featcodec.numpy import Arrays
 from featcodec.request import EFFORTS, Options, Quality, SampleSizes, Search
 from featcodec.training.linear import train
 
 SMALL = SampleSizes(trial=3 << 7, final=3 << 8, fit=1 << 10, whole=1 << 11)
+FILES = 6  # that are written to meet a rate: few, for how near they come is not looked at here
 SHAPES = {
     "NCHW": (30, 8, 6, 5),
     "CHW": (8, 30, 30),
@@ -81,7 +83,8 @@ class Dump:
     def encoded(self, profile: Profile | None = None) -> bytes:
         out = io.BytesIO()
         source = Arrays({name: (a, self.dtype) for name, a in self.tensors.items()}, None)
-        with patch.dict(EFFORTS, best=Search(SMALL, self.thorough)):
+        effort = patch.dict(EFFORTS, best=Search(SMALL, self.thorough))
+        with effort, patch.object(rate, "ATTEMPTS", FILES):
             options = Options(self.transform, {"": self.layout})
             encode(source, out, Quality.choose(**dict([self.quality])), profile, options)
         return out.getvalue()

@@ -53,7 +53,8 @@ def at_rate(encode: Callable[[float], Report], bpfp: float) -> Report:
     best = max(below)[0]
     above = sorted(point[0] for point in curve.points if point[0] > best)
     remarks = [_left(bpfp, reports[best], reports[after]) for after in above[:1]]
-    return replace(encode(best), remarks=tuple(remarks))
+    written = reports[best] if best == curve.points[-1][0] else encode(best)
+    return replace(written, remarks=tuple(remarks))
 
 
 def _left(bpfp: float, best: Report, after: Report) -> str:
