@@ -7,6 +7,7 @@ import numpy as np
 from .tables import BUCKET, EMPTY, MAX_MAGNITUDE, Table, bits, chance_code
 
 TABLE_BYTES = 7  # beside the hazards
+WIDE = 1 << 12  # a range of symbols in which it takes longer to look for those that occur
 RARE = 1 / 8192  # chance of a symbol that may be escaped
 STARTS = np.flatnonzero(np.diff(BUCKET, prepend=-1))  # of buckets, from magnitude 1 on
 
@@ -49,8 +50,13 @@ class Histogram:
 
 
 def _regroup(values: np.ndarray, counts: np.ndarray) -> Histogram:
-    unique, where = np.unique(values, return_inverse=True)
-    return Histogram(unique, np.bincount(where, counts, len(unique)).astype(np.int64))
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    if high - low > WIDE:
+        unique, where = np.unique(values, return_inverse=True)
+        return Histogram(unique, np.bincount(where, counts, len(unique)).astype(np.int64))
+    total = np.bincount(values - low, counts)
+    seen = np.flatnonzero(total)
+    return Histogram(seen + low, total[seen].astype(np.int64))
 
 
 def shift_of(histogram: Histogram) -> int:
