@@ -26,8 +26,8 @@ from . import internals
 
 RNG = np.random.default_rng(11)
 TENSORS = {
-    "maps": RNG.normal(size=(60, 8, 6, 6)).cumsum(axis=3).astype(np.float32),
-    "relu": np.maximum(RNG.normal(size=(40, 8, 8, 8)) - 1, 0).astype(np.float16),
+    "maps": RNG.normal(size=(30, 8, 6, 6)).cumsum(axis=3).astype(np.float32),
+    "relu": np.maximum(RNG.normal(size=(20, 8, 8, 8)) - 1, 0).astype(np.float16),
     "tokens": RNG.normal(size=(30, 17, 16)).astype(np.float32),
     "labels": np.arange(5000),
     "empty": np.zeros((0, 8, 6, 6), np.float32),
@@ -123,7 +123,7 @@ def test_damage_is_reported_whoever_finds_it_and_nothing_is_left(
 SCALES = np.exp2(np.arange(3))[:, None, None]  # of layers
 LARGE = {
     **TENSORS,
-    "layers": (RNG.normal(size=(60, 3, 9, 16)) * SCALES).astype(np.float32),
+    "layers": (RNG.normal(size=(30, 3, 9, 16)) * SCALES).astype(np.float32),
     "repeated": np.repeat(RNG.normal(size=(20, 40)), 3, axis=0).astype(np.float16),
 }
 RULES = {"relu": "max-error:0.05", "tokens": "row-snr:12", "repeated": "snr:30"}
