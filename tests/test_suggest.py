@@ -51,6 +51,24 @@ def test_without_a_task_it_is_said_that_others_were_measured(dump: Path) -> None
     assert run("encode", dump, *done.out.decode().split()).status == 0
 
 
+def test_rates_are_those_of_readme_and_the_same_with_any_number_of_processes(dump: Path) -> None:
+    one, two = (run("suggest", dump, "-j", jobs) for jobs in (1, 2))
+    assert one.status == 0 and (one.out, one.err) == (two.out, two.err)
+    least = measured.least(0.01)
+    assert least is not None
+    shown = [line.split()[0] for line in one.err.splitlines()[1:-2]]
+    assert shown == [f"{snr:g}" for snr in sorted({5, 10, 20, 30, least.snr})]
+    [rate] = [line.split()[2] for line in one.err.splitlines() if line.endswith("<-")]
+    encoded = run("encode", dump, *one.out.decode().split(), "-o", dump.with_name("x.fcz"))
+    assert f"  {rate} bpfp  " in encoded.err
+
+
+def test_without_the_table_nothing_is_encoded(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("featcodec.encoding.dump.encode", None)
+    assert run("suggest", "-q", dump).status == 0
+    assert "internal error" in run("suggest", "-j", "1", dump).failed(1)
+
+
 def test_the_quality_of_a_task_keeps_it_and_the_next_lower_tried_does_not(
     dump: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,4 +119,6 @@ def test_what_makes_no_sense_is_refused(dump: Path, tmp_path: Path) -> None:
     assert "is of --head" in run("suggest", dump, "--outputs", "embedding").misused()
     assert "nothing.safetensors" in run("suggest", tmp_path / "nothing.safetensors").failed(1)
     save_file({"ids": np.arange(9)}, tmp_path / "ids.safetensors")
-    assert "no features" in run("suggest", tmp_path / "ids.safetensors").failed(1)
+    for how in ([], ["-q"]):
+        assert "no features" in run("suggest", tmp_path / "ids.safetensors", *how).failed(1)
+    assert "-j takes a number" in run("suggest", dump, "-j", "-1").misused()

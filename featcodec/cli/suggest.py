@@ -1,22 +1,18 @@
 """`featcodec suggest`: the quality to ask for, and what it goes by."""
 
 import contextlib
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import InvalidInput
-from . import complete, failures, render, train_task
+from . import batch, complete, failures, render, train_task
 from .asked import layouts
+from .progress import terminal
+from .suggest_measured import by_measurements, marked
 
 if TYPE_CHECKING:
     from ..request import Options
-
-DUMPS, BYTES = 4, 4 << 20  # that are encoded where no task is given, and of each of them
-NO_FEATURES = "holds no features: whatever the quality is, all of it is kept bit for bit"
-HIGHEST = 30.0  # dB that are shown: above, what was lost is chance
 
 
 @click.command()
@@ -50,6 +46,14 @@ HIGHEST = 30.0  # dB that are shown: above, what was lost is chance
 @click.option(
     "--layout", multiple=True, callback=layouts, metavar="[NAME=]LAYOUT", help="As for encode."
 )
+@click.option(
+    "-j",
+    "--jobs",
+    type=int,
+    default=0,
+    metavar="N",
+    help="Processes that encode without --task and --head (one a core).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the quality alone, without the table.")
 @failures.verbose_option
 def command(
@@ -59,6 +63,7 @@ def command(
     outputs: tuple[str, ...],
     keep: float,
     layout: dict[str, str],
+    jobs: int,
     quiet: bool,
     verbose: bool,
 ) -> int:
@@ -87,7 +92,7 @@ def command(
     if score or heads:
         snr, lines = by_task(dumps, asked, options, quiet)
     else:
-        snr, lines = by_measurements(dumps, keep, options)
+        snr, lines = by_measurements(dumps, keep, options, quiet, batch.job_count(jobs))
     if not quiet:
         render.tell(*lines)
     render.show(f"--snr {snr:g}")
@@ -101,7 +106,6 @@ def by_task(
     judge = asked.judge()
     from ..dumps import Dump
     from ..training.suggest import Suggestion, Tried
-    from .progress import terminal
 
     def tell(tried: Tried) -> None:
         if terminal(not quiet):
@@ -117,59 +121,3 @@ def by_task(
     ]
     said = f"{judge.task} loses at most {asked.keep:g} from {least:g} dB on."
     return least, [*marked(rows, f"{least:g} dB"), said]
-
-
-def by_measurements(
-    dumps: Sequence[str], keep: float, options: "Options"
-) -> tuple[float, list[str]]:
-    """Return the least SNR at which measured tasks kept up, and what the dumps take at each."""
-    from ..training import measured
-
-    least = measured.least(keep)
-    if least is None:
-        raise InvalidInput(f"no SNR kept all measured tasks within {keep:g}; give a --task")
-    rows = [["SNR", "bits a value", "times smaller", "tasks kept", "points lost", "at worst"]]
-    for one in measured.measured():
-        if one.snr > max(HIGHEST, least.snr):
-            continue
-        bpfp, smaller = sizes(dumps, one.snr, options)
-        kept = f"{one.kept(keep)} of {len(one.losses)}"
-        lost = (f"{100 * loss:.1f}" for loss in (one.mean, one.worst))
-        rows.append([f"{one.snr:g} dB", f"{bpfp:.3f}", f"{smaller:.1f}", kept, *lost])
-    tasks = len(least.losses)
-    return least.snr, [
-        *marked(rows, f"{least.snr:g} dB"),
-        f"{least.snr:g} dB is the least SNR at which all of {tasks} tasks lost at most {keep:g}, on"
-        " features of other networks.",
-        "Their 50 to 600 samples leave a point or two to chance, and yours is none of them:"
-        " --task or --head measures it.",
-    ]
-
-
-def sizes(dumps: Sequence[str], snr: float, options: "Options") -> tuple[float, float]:
-    """Return bits a value, and times smaller, of the first parts of some dumps."""
-    import io
-
-    from ..dumps import Dump
-    from ..encoding.dump import encode
-    from ..request import Quality
-    from .estimate import Head
-
-    size, before, values = 0, 0, 0.0
-    for path in dumps[:: -(-len(dumps) // DUMPS)]:
-        with Dump(path) as dump:
-            head = Head(dump, min(BYTES / max(dump.data_bytes, 1), 1.0))
-            report = encode(head, io.BytesIO(), Quality(snr=snr), None, options)
-        if math.isinf(report.snr_db):
-            raise InvalidInput(f"{path} {NO_FEATURES}")
-        size, before = size + report.output_bytes, before + head.data_bytes
-        values += 8 * report.output_bytes / report.bpfp if report.bpfp else 0.0
-    return 8 * size / values if values else 0.0, before / size
-
-
-def marked(rows: list[list[str]], chosen: str) -> list[str]:
-    """Return a table in which the row of what was chosen is marked."""
-    lines = render.table(rows, set(range(len(rows[0]))))
-    for number, row in enumerate(rows):
-        lines[number] += "  <-" * (row[0] == chosen)
-    return lines
