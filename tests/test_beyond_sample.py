@@ -299,3 +299,19 @@ def trained() -> bytes:
         metadata = {"layout": axes, "prefix_tokens": "1" if grid else "0", "grid": grid[2:]}
         sources.append(Arrays({"x": (values, "F32")}, metadata))
     return Profile.pack(train(sources, Options()))
+
+
+@pytest.mark.parametrize("snr", [15.4, 15.6, 15.8])
+def test_what_the_sample_leaves_out_does_not_cost_more_than_a_higher_snr(snr: float) -> None:
+    rng = np.random.default_rng(0)
+    along = rng.normal(size=(700, 1)) * rng.normal(size=(1, 300))
+    beside = rng.normal(size=(700, 300)) * np.exp(rng.normal(size=(700, 1)))  # of some rows more
+    beside *= math.sqrt(0.03 * np.mean(along**2) / np.mean(beside**2))  # 15.2 dB below
+    arrays = Arrays({"x": ((along + beside).astype("<f4"), "F32")}, {"layout": "ND"})
+    sizes = SampleSizes(trial=1 << 14, final=1 << 15, fit=1 << 15, whole=1 << 16)
+    with patch.dict(EFFORTS, best=Search(sizes)):
+        here, above = (
+            encode(arrays, io.BytesIO(), Quality(snr=dB), None, Options()).output_bytes
+            for dB in (snr, snr + 2)
+        )
+    assert here < 1.2 * above

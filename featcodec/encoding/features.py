@@ -214,19 +214,23 @@ class FeatureEncoder:
     ) -> Outcome | None:
         """Write a group at an SNR by a choice, or by one for more where it does not reach it.
 
+        So it is where it takes far more than the sample let expect: axes that have next to nothing
+        there are left out, and come back, if at all, by steps far finer than those of the others.
         With a metric it is the task SNR.
         """
-        found = self._at_snr(samples, choice, snr, metric)
-        for more in tuning.MORE_SNR if snr < tuning.COARSE_BELOW else ():
-            if found is not None:
+        contest = Contest(self.writer, -math.inf if metric else snr)
+        contest.enter(partial(self._at_snr, samples, choice, snr, metric))
+        most = tuning.FAR_MORE * max(choice.estimate.bits, tuning.FEW_BITS)
+        for more in tuning.MORE_SNR:
+            if 8 * contest.least[1] <= most:
                 break
             wanted = snr + more
             profile = self.profile if choice.uses_profile else None
             chooser = Chooser(samples, profile, self.options)
             another = metric.choice(wanted) if metric else chooser.choice(wanted)
             if another is not None:
-                found = self._at_snr(samples, another, snr, metric)
-        return found
+                contest.enter(partial(self._at_snr, samples, another, snr, metric))
+        return contest.kept()
 
     def _exact(self, group: Group) -> Outcome:
         start = self.writer.position

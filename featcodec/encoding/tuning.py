@@ -18,6 +18,7 @@ CLEARLY = 0.99  # by so much at least
 COARSE, COARSE_BELOW = 0.25, 12.0
 RUNG = 2.0  # dB: by so much
 MORE_SNR = (0.25, 2.0, 5.0, 10.0)  # dB, for which a choice is made when one does not reach an SNR
+FAR_MORE = 2.0  # times the bits that the sample lets expect
 # Bits of a group that may be fewer for more quality; dB at which that is tried, after how many in a
 # row that took no fewer it ends, and of the bits so far: estimates above are not written.
 FEW_BITS = 1 << 14
