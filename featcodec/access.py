@@ -107,6 +107,9 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         self._export, self._cache, self._damaged, self._memory, file, profiles = state
         self._open(file, profiles)
 
+    def __repr__(self) -> str:
+        return f"<safe_open {self._file.name}: {', '.join(map(repr, self._entries))}>"
+
     def __enter__(self) -> "safe_open":
         return self
 

@@ -29,6 +29,18 @@ def _within(value: int, most: int | None) -> bool:
     return most is None or value <= most
 
 
+def instance(name: str, value: object, kind: type, such_as: str) -> None:
+    """Raise InvalidInput for an argument that is not of a kind, and not None.
+
+    >>> instance("profile", "vit.fcp", str, "")
+    >>> instance("quality", 10, float, "10.0")
+    Traceback (most recent call last):
+    featcodec.errors.InvalidInput: quality takes a value such as 10.0, not 10
+    """
+    if value is not None and not isinstance(value, kind):
+        raise InvalidInput(f"{name} takes a value such as {such_as}, not {value!r}")
+
+
 def known(called: str, given: Iterable[str], takes: Iterable[str]) -> None:
     """Raise TypeError, as Python does, for a keyword that what was called does not take.
 

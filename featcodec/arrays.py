@@ -23,7 +23,8 @@ def by_name(tensors: Any) -> Mapping[str, Any]:
     """Return a dictionary of arrays; raise InvalidInput for anything else, and for other names."""
     if not isinstance(tensors, Mapping):
         raise InvalidInput(
-            f"a {type(tensors).__name__} is no dictionary; give arrays by name: {{'features': x}}"
+            f"arrays are given by name, as in {{'features': x}}, and not as"
+            f" {type(tensors).__name__}"
         )
     for name, array in tensors.items():
         if not isinstance(name, str):

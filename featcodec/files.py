@@ -20,7 +20,7 @@ from .memory import limit_of
 from .opening import Where, open_source
 from .outputs import complete as complete
 from .outputs import refuse_input
-from .request import Options, Quality
+from .request import Options, Quality, check_asked
 from .rules import Rules
 from .warned import warn
 
@@ -71,6 +71,7 @@ def encode_file(
     >>> report.output_bytes < report.input_bytes and report.snr_db >= 10
     True
     """
+    check_asked(quality, options)
     options = options or Options()
     known = profile_of(profile)
     with encoding(source, destination, quality, known, options, overwrite, progress, verify) as (

@@ -101,8 +101,9 @@ def append_file(
     """
     from .coding.profile import profile_of
     from .dumps import Dump
-    from .request import Options
+    from .request import Options, check_asked
 
+    check_asked(quality, options)
     options = options or Options()
     if not is_uri(path) and os.path.exists(path):  # noqa: PTH110
         refuse_read_only(path)

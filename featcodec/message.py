@@ -140,7 +140,8 @@ class Codec:
 
     def __repr__(self) -> str:
         asked = vars(self.quality) if self.step is None else {"step": self.step}
-        quality = ", ".join(f"{name}={value}" for name, value in asked.items() if value)
+        given = {name: value for name, value in asked.items() if value and name != "recommended"}
+        quality = ", ".join(f"{name}={value}" for name, value in given.items())
         return f"Codec({', '.join(map(str, self._entries))}; {quality}, effort={self.effort!r})"
 
     def __getstate__(self) -> dict[str, Any]:

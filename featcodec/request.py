@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .arguments import instance
 from .errors import InvalidInput
 
 DEFAULT_SNR = 20.0
@@ -82,6 +83,15 @@ class Quality:
             return cls(snr=DEFAULT_SNR, recommended=True)
         return cls(snr, bpfp, max_error, lossless, row_snr, task_snr)
 
+    def __repr__(self) -> str:
+        """Return what is asked for, without the qualities that are not.
+
+        >>> Quality(bpfp=0.5)
+        Quality(bpfp=0.5)
+        """
+        given = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if value)
+        return f"Quality({given})"
+
     @property
     def decibels(self) -> float | None:
         """The SNR asked for, of values or of rows; None without one."""
@@ -91,11 +101,11 @@ class Quality:
 def is_positive(value: object) -> bool:
     """Return whether something is a finite number above zero.
 
-    >>> is_positive(0.5), is_positive("0.5"), is_positive(float("nan"))
-    (True, False, False)
+    >>> is_positive(0.5), is_positive("0.5"), is_positive(True), is_positive(float("nan"))
+    (True, False, False, False)
     """
     try:
-        return not isinstance(value, str) and 0 < float(value) < math.inf  # type: ignore[arg-type]
+        return not isinstance(value, (str, bool)) and 0 < float(value) < math.inf  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return False
 
@@ -191,3 +201,9 @@ class Options:
     def search(self) -> Search:
         """What the effort stands for."""
         return EFFORTS[self.effort]
+
+
+def check_asked(quality: object, options: object) -> None:
+    """Raise InvalidInput for a quality and options that are neither such nor None."""
+    instance("quality", quality, Quality, "Quality(snr=10)")
+    instance("options", options, Options, "Options(layouts={'features': 'NCHW'})")

@@ -36,6 +36,9 @@ class Slice:
         self._file = file
         self._entry = entry
 
+    def __repr__(self) -> str:
+        return f"<Slice {self._entry.name!r}: {self.get_dtype()} {self.get_shape()}>"
+
     def get_shape(self) -> list[int]:
         """Return the shape of the tensor."""
         return list(self._entry.shape)

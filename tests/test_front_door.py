@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from featcodec.errors import InvalidInput, NotFeatcodec
 from featcodec.files import decode_file
 from featcodec.numpy import load_file
 
-from .test_cli import run
+from .test_cli import run, start
 
 
 @pytest.fixture(autouse=True)
@@ -298,6 +300,60 @@ def test_a_file_that_may_not_be_written_is_not_appended_to(
 def test_options_of_other_programs_are_answered_with_ours() -> None:
     assert "--snr" in run("encode", "n.npy", "--level", 9).misused()
     assert "-j N" in run("encode", "n.npy", "--threads", 9).misused()
+
+
+@pytest.mark.parametrize("word", ["-snr", "-snr=10", "-skip-existing"])
+def test_a_long_option_with_one_dash_is_answered_with_two(word: str) -> None:
+    said = run("encode", "n.npy", word).misused()
+    assert f"No such option: {word.split('=')[0]}; write -{word.split('=')[0]}" in said
+
+
+def test_an_output_named_as_for_cp_is_answered_with_o(file: str) -> None:
+    said = run("encode", "n.npy", "m.fcz").misused()
+    assert "m.fcz: no such file; an output is named with -o m.fcz" in said
+    for name in ("back.npy", "back.safetensors"):
+        assert f"named with -o {name}" in run("decode", file, name).misused()
+    assert "No such file" in run("encode", "no.npy").failed(1)
+
+
+def test_an_input_without_a_suffix_is_named_once(file: str) -> None:
+    Path("y").write_bytes(Path(file).read_bytes())
+    said = run("decode", "y", file, "--output-dir", "out").err
+    assert "featcodec: y does not end in .fcz: encode a dump first" in said
+
+
+def test_a_dump_of_no_values_has_no_rate() -> None:
+    np.save("none.npy", np.zeros((0, 4), np.float32))
+    assert "  no values  exact" in run("encode", "none.npy").err
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_a_command_is_named_and_leaves_nothing(name: str, folder: Path) -> None:
+    number = getattr(signal, name)
+    np.save("long.npy", np.random.default_rng(0).normal(size=(6000, 1000)).astype(np.float32))
+    process = start("encode", "long.npy")
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(".featcodec-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert err.decode() == f"featcodec: ended by {name}\n"
+    assert not list(folder.glob(".featcodec-*")) and not Path("long.fcz").exists()
+
+
+def test_a_signal_that_is_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    seen: list[object] = []
+    monkeypatch.setattr(
+        "featcodec.cli.main.cli.main",
+        lambda *_, **__: seen.append(signal.getsignal(signal.SIGHUP)),
+    )
+    try:
+        run("info")
+        assert seen == [signal.SIG_IGN] == [signal.getsignal(signal.SIGHUP)]
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_names_that_begin_with_a_blank_are_quoted() -> None:

@@ -223,8 +223,8 @@ def test_what_is_no_dictionary_or_no_file_is_refused_in_words(folder: Path, tmp_
     with featcodec.Writer(tmp_path / "w.fcz") as writer:
         for keep in (save, writer.add):
             for given, why in (
-                (X, "a ndarray is no dictionary"),
-                ([X], "a list is no dictionary"),
+                (X, "as in {'features': x}, and not as ndarray"),
+                ([X], "and not as list"),
                 ({1: X}, "the name 1 is no text"),
             ):
                 with pytest.raises(InvalidInput, match=why):
@@ -272,7 +272,7 @@ def test_mistakes_of_usage_are_told_apart_from_inputs_that_fail(folder: Path) ->
     assert "no_list: No such file" in run("encode", "--files-from", folder / "no_list").misused()
     assert "x.fcz is a file" in run("encode", x, "--output-dir", folder / "x.fcz").misused()
     assert "Did you mean 'encode'?" in run("encod").misused()
-    assert "does not end in .fcz; encode it first if it is a dump" in run("decode", x).misused()
+    assert "does not end in .fcz: encode a dump first" in run("decode", x).misused()
     assert "every tensor is dropped" in run("encode", x, "-f", "--drop", "*").failed(1)
     assert "there is no folder" in run("encode", x, "-o", folder / "no" / "x.fcz").failed(1)
     assert not (folder / "no").exists()

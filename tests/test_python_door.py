@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import featcodec.numpy as fc
-from featcodec import Codec, Profile, Quality, Writer, decode_file, encode_file
+from featcodec import Codec, Profile, Quality, Writer, decode_file, encode_file, safe_open
 from featcodec.dumps import Dump
 from featcodec.errors import InvalidInput, InvalidStream, ProfileMissing, Truncated
 from featcodec.joining import append_file
@@ -234,3 +234,41 @@ def test_tensors_are_named_as_what_they_are(trained: Profile) -> None:
         Codec(trained).encode(sparse)
     with pytest.raises(InvalidInput, match=r"^tensor 'x' is sparse"):
         ft.save({"x": sparse})
+
+
+def test_what_objects_are_is_read_at_a_glance(trained: Profile, tmp_path: Path) -> None:
+    assert repr(Quality(snr=10)) == "Quality(snr=10)"
+    assert repr(Quality(lossless=True)) == "Quality(lossless=True)"
+    assert eval(repr(Quality.choose())) == Quality.choose()
+    weights = Profile.load("caufc")
+    for profile, holds in ((trained, f"{len(trained.entries)} entr"), (weights, "a network; SHA")):
+        assert holds in repr(profile) and profile.digest.hex() in repr(profile)
+        assert len(repr(profile)) < 200 and len(repr(profile.network)) < 2000
+    assert all(len(repr(entry)) < 500 for entry in trained.entries)
+    assert "recommended" not in repr(Codec(trained))
+    with Writer(tmp_path / "x.fcz", snr=10) as writer:
+        assert repr(writer) == f"<Writer {tmp_path / 'x.fcz'}, open>"
+        writer.add({"x": X, "labels": np.arange(len(X))})
+    assert repr(writer).endswith("closed>")
+    with safe_open(tmp_path / "x.fcz") as file:
+        assert repr(file) == f"<safe_open {tmp_path / 'x.fcz'}: 'x', 'labels'>"
+        assert repr(file.get_slice("x")) == f"<Slice 'x': F32 {list(X.shape)}>"
+
+
+def test_arguments_of_another_kind_are_answered_with_the_right_one(tmp_path: Path) -> None:
+    dump, file = tmp_path / "x.npy", tmp_path / "x.fcz"
+
+    def encoded(*given: Any, **options: Any) -> Any:
+        return encode_file(dump, file, *given, **options)
+
+    np.save(dump, X)
+    for call, why in (
+        (lambda: encoded(10), r"quality takes a value such as Quality\(snr=10\), not 10"),
+        (lambda: encoded(options={"layout": "NLD"}), "options takes a value such as Options"),
+        (lambda: append_file(file, [dump], 10), "quality takes a value such as"),  # type: ignore
+        (lambda: fc.save({"x": X}, "NCHW"), "metadata is a str; give a dictionary"),
+        (lambda: Quality(snr=True), "snr must be a positive number, not True"),
+    ):
+        with pytest.raises(InvalidInput, match=why):
+            call()
+    assert list(tmp_path.iterdir()) == [dump]

@@ -318,8 +318,8 @@ def test_where_rates_leap_over_the_wanted_one_the_highest_below_is_written(
     (remark,) = report.remarks
     after = min(bits for _, bits in encode.tried if bits > wanted)
     assert f"of {wanted:g} bpfp {report.bpfp:.3g} are used" in remark
-    taken = float(remark.split("takes ")[1].split(",")[0])
-    assert taken == pytest.approx(after, rel=0.006)  # three digits
+    taken = float(remark.split("takes ")[1].split(" bpfp,")[0])
+    assert after - 1e-9 <= taken <= 1.011 * after  # three digits, and never too few bits
 
 
 @given(RATES, st.floats(0.1, 5), st.floats(1.03, 9))
@@ -338,8 +338,23 @@ def test_a_rate_below_any_is_refused_with_the_least_that_was_found(
     with pytest.raises(Unreachable, match=f"{share * least:g} bpfp cannot be reached") as refused:
         at_rate(encode, share * least)
     lowest, bits = min(encode.tried)
-    assert f"at {lowest:.2f} dB the file still takes {bits:.3g}" in str(refused.value)
+    assert f"at {lowest:.2f} dB the file still takes {rate.said(bits)};" in str(refused.value)
     assert bits < 1.1 * least + 0.1
+
+
+@given(st.floats(1e-6, 1e9))
+def test_a_rate_is_said_in_three_digits_that_are_enough(bits: float) -> None:
+    text, unit = rate.said(bits).split()
+    assert unit == "bpfp" and "e" not in text
+    assert bits * (1 - 1e-9) <= float(text.replace(",", "")) <= 1.0101 * bits
+
+
+def test_a_file_without_loss_at_any_rate_is_said_to_be_one() -> None:
+    def encode(snr: float) -> Report:
+        return Report(0, 156, 1, math.inf)
+
+    with pytest.raises(Unreachable, match=r"bit for bit, as at any SNR, .* takes 1,248 bpfp;"):
+        at_rate(encode, 300)
 
 
 # ---- The steps of row groups ---------------------------------------------------------------------

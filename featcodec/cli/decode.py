@@ -163,7 +163,7 @@ def command(
     safetensors; suffixes of other programs, such as .txt or .h5, are refused.
     """
     known = [("--profile", profile) for profile in profiles]
-    planned = targets.outputs(inputs, where, dump_name, known)
+    planned = targets.outputs(inputs, where, dump_name, targets.DUMP_SUFFIXES, known)
     if where.output is not None and where.output.endswith((targets.SUFFIX, SUFFIX)):
         raise click.UsageError(
             f"-o {where.output} has the suffix of an encoded file or a profile, and is to be a"
@@ -211,7 +211,7 @@ def dump_name(path: str) -> str:
         )
     if not path.endswith(targets.SUFFIX):
         raise click.UsageError(
-            f"{path} does not end in {targets.SUFFIX}; encode it first if it is a dump, name the"
-            " output with -o if it is a file of featcodec"
+            f"{path} does not end in {targets.SUFFIX}: encode a dump first; of a featcodec file of"
+            " another name, name the output with -o; a message is decoded by featcodec.Codec"
         )
     return path.removesuffix(targets.SUFFIX) + targets.DUMP_SUFFIX

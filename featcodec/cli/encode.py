@@ -167,7 +167,7 @@ def command(
     note = asked.settings(quality, alike, rules, digest) if skip_existing else None
     read = [(o, p) for o, p in (("--profile", profile), ("--rules", rules_file)) if p]
     written = [("--report", report_file)] if report_file else []
-    planned = targets.outputs(inputs, where, target_of, read, written)
+    planned = targets.outputs(inputs, where, target_of, (targets.SUFFIX,), read, written)
     targets.refuse_dump_name(where.output, "an encoded file", targets.SUFFIX)
     told = report.Report(report_file)
     wanted = Asked(quality, profile, digest, options, note, where.force, verify, told)
@@ -226,7 +226,8 @@ def lines_of(task: Task, result: Any, verbose: bool) -> list[str]:
     """Return what is said of a dump that is encoded."""
     sizes = f"{render.size(result.input_bytes)} -> {render.size(result.output_bytes)}"
     times = render.ratio(result.input_bytes, result.output_bytes)
-    reached = f"{result.bpfp:.3f} bpfp  {render.decibels(result.snr_db)}"
+    rate = f"{result.bpfp:.3f} bpfp" if result.values else "no values"
+    reached = f"{rate}  {render.decibels(result.snr_db)}"
     worst = [f"  {result.lowest}"] if verbose and str(result.lowest) else []
     choices = [f"  {line}" for line in result.choices] if verbose else []
     return [f"{task.source}: {sizes}  {times}  {reached}", *worst, *choices]

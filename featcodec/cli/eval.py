@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..evaluate.judged import Head
 
 PACKAGES = ("matplotlib", "bjontegaard")
+DEFAULT_CODECS = ("featcodec", "step+zstd", "int8")
 DEFAULT_SNRS = "5,10,20,30"
 EVERY = 10.0  # seconds between lines of progress, where there is no terminal
 
@@ -36,7 +37,8 @@ def decibels(_ctx: click.Context, _param: click.Parameter, value: str) -> list[f
     "--codec",
     "specifications",
     multiple=True,
-    required=True,
+    default=DEFAULT_CODECS,
+    show_default=True,
     metavar="SPEC",
     help="Codec to measure, see above; give it as often as there are codecs.",
 )

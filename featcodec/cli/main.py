@@ -5,12 +5,12 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from .. import __version__
-from . import INTERRUPTED, TERMINATED, failures, render
+from . import INTERRUPTED, failures, render
 from .streams import STREAM
 
 # One thread a process: row groups are small, and threads that wait for each other on a busy machine
@@ -45,6 +45,9 @@ LIKE = {  # options of other programs, and what serves for them
     **dict.fromkeys(("--bits", "--rate", "--bitrate", "--crf", "--tolerance"), _QUALITY),
     **dict.fromkeys(("--threads", "--workers", "--processes"), "use -j N, 0 for one a core"),
 }
+
+
+ENDING = ("SIGTERM", "SIGHUP")  # signals
 
 
 class LazyGroup(click.Group):
@@ -89,20 +92,53 @@ def cli() -> None:
     """Store and send the intermediate features of neural networks in few bits."""
 
 
+class Ended(SystemExit):
+    """A signal that ends the process; whatever is under way cleans up."""
+
+
+def _end(number: int, _frame: object) -> None:
+    raise Ended(128 + number)
+
+
+def _handled() -> dict[int, Any]:
+    """Have signals end the command in order, and return what they did; an ignored one stays so."""
+    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+    usual = {number: signal.getsignal(number) for number in numbers}
+    wanted = {number: how for number, how in usual.items() if how is not signal.SIG_IGN}
+    for number in wanted:
+        signal.signal(number, _end)
+    return wanted
+
+
+def _unknown(error: click.NoSuchOption, arguments: Sequence[str]) -> str:
+    """Return what to write for an option that there is not; nothing where nothing is known."""
+    if error.option_name in LIKE:
+        return f"No such option: {error.option_name}; {LIKE[error.option_name]}"
+    known = {name for one in error.ctx.command.params for name in one.opts} if error.ctx else set()
+    for word in arguments:
+        short = word.partition("=")[0]
+        if short.startswith(error.option_name) and f"-{short}" in known:
+            return f"No such option: {short}; write -{short}"
+    return ""
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; never a traceback for what a user can cause."""
-    usual = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # temporary files go
+    usual = _handled()
     try:
         sys.exit(cli.main(arguments, prog_name="featcodec", standalone_mode=False) or 0)
     except click.UsageError as error:
         text = " ".join(error.format_message().split())  # choices come one a line
-        if isinstance(error, click.NoSuchOption) and error.option_name in LIKE:
-            text = f"No such option: {error.option_name}; {LIKE[error.option_name]}"
+        if isinstance(error, click.NoSuchOption):
+            text = _unknown(error, sys.argv[1:] if arguments is None else arguments) or text
         if error.ctx is not None:
             help_ = f"Try '{error.ctx.command_path} --help' for help."
             render.tell(*error.ctx.get_usage().splitlines(), help_, "")
         render.complain(text)
         sys.exit(2)
+    except Ended as end:
+        render.complain(f"ended by {signal.Signals(int(str(end.code)) - 128).name}")
+        raise
     except (click.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
         render.complain("interrupted")
@@ -115,6 +151,5 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         verbose = "-v" in asked or "--verbose" in asked
         sys.exit(failures.say(failures.known(error), STREAM, verbose))
     finally:
-        signal.signal(
-            signal.SIGTERM, usual or signal.SIG_DFL
-        )  # what calls this may start processes of its own
+        for number, how in usual.items():  # what calls this may start processes of its own
+            signal.signal(number, how or signal.SIG_DFL)

@@ -45,7 +45,9 @@ def show(profile: str, as_json: bool) -> int:
     """Show where a profile lies, by name or path, and what it holds."""
     path = str(places.named().get(profile, profile))
     if not (is_uri(path) or Path(path).exists()):
-        raise InvalidInput(f"profile {profile}: no such file, and no name that is listed")
+        raise InvalidInput(
+            f"profile {profile}: no such file, and no name that `featcodec profiles` lists"
+        )
     found = describe(path)
     if "entries" not in found:
         raise InvalidInput(f"{path} is not a profile")

@@ -70,20 +70,30 @@ def outputs(
     inputs: Sequence[Input],
     where: Where,
     rename: Callable[[str], str],
+    written_as: tuple[str, ...] = (),
     read: Sequence[Named] = (),
     written: Sequence[Named] = (),
 ) -> list[Planned]:
     """Return the output of each input, or raise a usage error.
 
+    `written_as` are suffixes of outputs: one named like an input, as for cp, is none.
     `read` and `written` are further files, none of which may be an output.
     """
     where = _resolved(where, [one.path for one in inputs])
+    _refuse_output(inputs, written_as)
     planned = [_plan(one, where, rename, len(inputs) == 1) for one in inputs]
     planned = _without_twins(planned)
     sources = [("input", one.source) for one in planned]
     targets = [("output", one.target) for one in planned if not one.error]
     refuse_clashes([*sources, *read], [*targets, *written])
     return planned
+
+
+def _refuse_output(inputs: Sequence[Input], written_as: tuple[str, ...]) -> None:
+    """Raise a usage error where the last of several inputs is meant to be the output."""
+    last = inputs[-1].path if len(inputs) > 1 else ""
+    if last.endswith(written_as) and not is_uri(last) and not Path(last).exists():
+        raise click.UsageError(f"{last}: no such file; an output is named with -o {last}")
 
 
 def _resolved(where: Where, inputs: Sequence[str]) -> Where:
@@ -121,7 +131,7 @@ def _plan(one: Input, where: Where, rename: Callable[[str], str], alone: bool) -
     except click.UsageError as error:
         if alone:
             raise
-        return Planned(one.path, "", error.format_message())
+        return Planned(one.path, "", error.format_message().removeprefix(f"{one.path} "))
     return Planned(one.path, target if where.folder is None else within(where.folder, target))
 
 

@@ -38,7 +38,13 @@ class Profile:
     entries: Sequence[ProfileEntry]
     digest: bytes
     network: Network | None = None
-    data: bytes = field(default=b"", repr=False, compare=False)  # of the file
+    data: bytes = field(default=b"", compare=False)  # of the file
+
+    def __repr__(self) -> str:
+        count = len(self.entries)
+        holds = [f"{count} entr{'y' if count == 1 else 'ies'}"] * bool(count)
+        holds += ["a network"] * (self.network is not None)
+        return f"Profile({', '.join(holds)}; SHA-256 {self.digest.hex()})"
 
     @property
     def seed(self) -> int:

@@ -127,7 +127,7 @@ class ProfileEntry:
     std: float
     lower: float
     upper: float
-    model: Model
+    model: Model = field(repr=False)
 
     def pack(self) -> bytes:
         """Return the payload of ENTR; InputTooLarge when the format cannot hold so much."""

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import limits
@@ -13,7 +13,7 @@ from ..errors import Corrupt
 class Network:
     """The payload of a NETW section."""
 
-    weights: bytes  # a safetensors file
+    weights: bytes = field(repr=False)  # a safetensors file
     metadata: dict[str, str]
 
     def pack(self) -> bytes:

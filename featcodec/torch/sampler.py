@@ -50,6 +50,9 @@ class RowGroupSampler(Sampler[list[int]]):
         self._workers = whole("workers", workers)
         self.set_epoch(0)
 
+    def __repr__(self) -> str:
+        return f"RowGroupSampler({len(self)} batches of {self._batching.batch_size})"
+
     def set_epoch(self, epoch: int, done: int = 0) -> None:
         """Draw the order of an epoch, and leave out the batches that are `done` of the first.
 

@@ -46,6 +46,9 @@ class FeatureStream(IterableDataset):
         self._batching = asked.fitting(dataset.fits)
         self._state = torch.zeros(2, dtype=torch.int64).share_memory_()  # by workers that stay
 
+    def __repr__(self) -> str:
+        return f"FeatureStream({len(self)} batches of {self._batching.batch_size}, {self.dataset})"
+
     def set_epoch(self, epoch: int, done: int = 0) -> None:
         """Draw the order of an epoch, and leave out the batches that are `done` of the first.
 

@@ -85,6 +85,9 @@ class Writer:
         self._growth = Apart(self._part, wish) if jobs else Growth(self._part, wish)
         self._closed = False
 
+    def __repr__(self) -> str:
+        return f"<Writer {self.path}, {'closed' if self._closed else 'open'}>"
+
     def add(self, tensors: Mapping[str, Any]) -> None:
         """Append samples along the leading axis of tensors, or add new ones by their names.
 

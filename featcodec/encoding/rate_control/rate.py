@@ -44,10 +44,12 @@ def at_rate(encode: Callable[[float], Report], bpfp: float) -> Report:
         if fixed > bpfp / 2:
             raise Unreachable(
                 f"{bpfp:g} bpfp cannot be reached: what is asked of tensors by name takes"
-                f" {fixed:.3g} already; ask for more bits, or for less by name"
+                f" {said(fixed)} already; ask for more bits, or for less by name"
             )
+        exact = math.isinf(reports[lowest].snr_db)
+        at = "bit for bit, as at any SNR," if exact else f"at {lowest:.2f} dB"
         raise Unreachable(
-            f"{bpfp:g} bpfp cannot be reached: at {lowest:.2f} dB the file still takes {rate:.3g};"
+            f"{bpfp:g} bpfp cannot be reached: {at} the file still takes {said(rate)};"
             " ask for more bits"
         )
     best = max(below)[0]
@@ -62,5 +64,15 @@ def _left(bpfp: float, best: Report, after: Report) -> str:
     how = "bit for bit" if math.isinf(after.snr_db) else f"at {after.snr_db:.2f} dB"
     return (
         f"of {bpfp:g} bpfp {best.bpfp:.3g} are used, at {best.snr_db:.2f} dB:"
-        f" the next better file takes {after.bpfp:.3g}, {how}"
+        f" the next better file takes {said(after.bpfp)}, {how}"
     )
+
+
+def said(bpfp: float) -> str:
+    """Return a rate with its unit, three digits, rounded up: so many bits are enough.
+
+    >>> said(0.01776), said(1247.2), said(0.0)
+    ('0.0178 bpfp', '1,248 bpfp', '0 bpfp')
+    """
+    digits = max(2 - math.floor(math.log10(bpfp)), 0) if bpfp else 0
+    return f"{math.ceil(bpfp * 10**digits) / 10**digits:,.{digits}f} bpfp"
