@@ -14,7 +14,7 @@ from .container.source import File
 from .decode_jobs import Decoded, decode_to
 from .decoding.decoder import Decoder
 from .dumps import Dump
-from .errors import InvalidInput, naming
+from .errors import InvalidInput, VerificationFailed, naming
 from .idle import idle
 from .memory import limit_of
 from .opening import Where, open_source
@@ -104,7 +104,10 @@ def encoding(
         report = encode(dump, out, quality, profile, options, _in_bytes(dump, progress))
         if verify:
             out.flush()
-            verification.verify(dump, File(out, "the file"), quality, profile, options.rules)
+            try:
+                verification.verify(dump, File(out, "the file"), quality, profile, options.rules)
+            except VerificationFailed as error:
+                raise VerificationFailed(f"{error}; nothing is kept of it") from error
             os.fsync(out.fileno())
         dump.check()
         said = idle(dump.tensors, options, dump.refused)

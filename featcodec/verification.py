@@ -32,13 +32,24 @@ SNR_TOLERANCE = 0.02  # dB below what a file states, by rounding to the elements
 ERROR_TOLERANCE = 1e-6  # of the largest error that a file states
 
 
+@dataclass(frozen=True)
+class Match:
+    """What tensors of a file have of those of the dump."""
+
+    names: tuple[str, ...]
+    snr_db: float  # infinite where nothing is lost
+    max_error: float
+
+
 def verify(
     source: Source,
     written: Bytes,
-    quality: Quality,
+    quality: Quality | None = None,
     profile: Any = None,
     rules: Mapping[str, str] | None = None,
-) -> None:
+    *,
+    called: str = "what was written",
+) -> list[Match]:
     """Raise VerificationFailed unless a file holds what a dump does, within what it states.
 
     Names, order, shapes, types and metadata are the same; tensors kept bit for bit, and values
@@ -48,39 +59,54 @@ def verify(
     Args:
         source: The dump.
         written: The bytes of the file.
-        quality: What was asked for.
+        quality: What was asked for; without, it is what the file states.
         profile: One or several, or their paths; those found by their hash go without.
         rules: What was asked for by name, as in `Options`.
+        called: How errors speak of the file.
+
+    Returns:
+        What was measured of each group of tensors.
 
     >>> from featcodec import Quality, encode_file
     >>> from featcodec.container.source import File
     >>> from featcodec.dumps import Dump
     >>> from featcodec.verification import verify
     >>> report = encode_file("feats.safetensors", "feats.fcz", Quality(snr=10), overwrite=True)
-    >>> verify(Dump("feats.safetensors"), File.open("feats.fcz"), Quality(snr=10))
+    >>> found = verify(Dump("feats.safetensors"), File.open("feats.fcz"), Quality(snr=10))
+    >>> min(match.snr_db for match in found) >= 10
+    True
     """
     by_name = Rules(rules or {})
     source = by_name.kept(source)
     try:
         decoder = Decoder(Reader(written, "the file"), profiles_of(profile))
-        _same_tensors(source, decoder)
+        _same_tensors(source, decoder, called)
         tensors = {tensor.name: tensor for tensor in source.tensors}
+        found = []
         with np.errstate(all="ignore"):  # NaN and extremes are data here
             for group in decoder.groups:
                 members = [_of(tensors[entry.name], entry) for entry in group.entries]
                 asked = by_name.of(members[0].of or members[0].name) if members else None
-                _Comparison(decoder, group, members, asked or quality).run()
+                found.append(_Comparison(decoder, group, members, asked or quality, called).run())
+        return found
     except (InvalidStream, ProfileMissing) as error:
-        raise VerificationFailed(f"what was written cannot be decoded: {error}") from error
+        raise VerificationFailed(f"{called} cannot be decoded: {error}") from error
 
 
-def _same_tensors(source: Source, decoder: Decoder) -> None:
+def _same_tensors(source: Source, decoder: Decoder, called: str) -> None:
     index = decoder.reader.index
+    ours = {t.name: f"{t.dtype} {list(t.shape)}" for t in source.tensors}
+    theirs = {t.name: f"{t.dtype} {list(t.shape)}" for t in index.tensors}
+    for name in (*ours, *theirs):
+        if ours.get(name) != theirs.get(name):
+            there, here = (found.get(name, "missing") for found in (theirs, ours))
+            raise VerificationFailed(
+                f"{called} has other tensors than the dump: {name!r} is {there}, in the dump {here}"
+            )
+    if list(ours) != list(theirs):
+        raise VerificationFailed(f"{called} has the tensors of the dump in another order")
     if index.metadata != source.metadata:
-        raise VerificationFailed("what was written has other metadata than the dump")
-    ours = [(t.name, t.dtype, t.shape) for t in source.tensors]
-    if [(t.name, t.dtype, t.shape) for t in index.tensors] != ours:
-        raise VerificationFailed("what was written has other names, types or shapes than the dump")
+        raise VerificationFailed(f"{called} has other metadata than the dump")
 
 
 def _of(tensor: Tensor, entry: TensorEntry) -> Tensor:
@@ -94,7 +120,8 @@ class _Comparison:
     decoder: Decoder
     group: Members
     tensors: Sequence[Tensor]
-    quality: Quality
+    quality: Quality | None  # that was asked for
+    called: str
     elements: int = 0
     count: int = 0  # of values within the bounds
     total: float = 0.0  # of their distances from the mean
@@ -109,14 +136,18 @@ class _Comparison:
         return self.group.header
 
     def __post_init__(self) -> None:
-        if self.quality.row_snr is not None and self.header.lossy is not None:
+        if self._asked("row_snr") is not None and self.header.lossy is not None:
             reduced = self.group.reduced is not None  # has channels last
             self.rows = RowSnr(self.header.dtype, -1 if reduced else 0)
         if self.header.task_snr is not None:
             coder = self.decoder.coder(self.group)
             self.task = TaskSnr(coder) if coder is not None and coder.of_task else None
 
-    def run(self) -> None:
+    def _asked(self, name: str) -> Any:
+        return None if self.quality is None else getattr(self.quality, name)
+
+    def run(self) -> Match:
+        """Compare all row groups; raise VerificationFailed where they differ by too much."""
         for number in range(self.header.row_groups):
             for piece in self.decoder.pieces(self.group, number):
                 self._compare(piece)
@@ -124,8 +155,11 @@ class _Comparison:
             self._compare_constants(self.group.reduced.rows)
         if self.elements != int(self._sizes().sum()):
             self._fail("other numbers of values than the dump")
-        if not self.header.exact:
-            self._judge()
+        names = tuple(dict.fromkeys(tensor.of or tensor.name for tensor in self.tensors))
+        if self.header.exact:
+            return Match(names, math.inf, 0.0)
+        self._judge()
+        return Match(names, self._snr(), self.largest)
 
     def _sizes(self) -> np.ndarray:
         dtype = self.header.dtype
@@ -157,7 +191,7 @@ class _Comparison:
     def _same(self, ours: np.ndarray, theirs: np.ndarray) -> bool:
         """Return whether elements are the same; in padding, zeros may have lost their sign."""
         exact = self.header.exact and not all(tensor.where for tensor in self.tensors)
-        if exact or self.quality.lossless or self.header.dtype not in FLOATS:
+        if exact or self._asked("lossless") or self.header.dtype not in FLOATS:
             return np.array_equal(ours, theirs)
         return bool(((ours == theirs) | ((one_zero(ours) == 0) & (theirs == 0))).all())
 
@@ -189,8 +223,8 @@ class _Comparison:
         self.largest = float(np.max(error, initial=self.largest))  # NaN stays NaN
 
     def _judge(self) -> None:
-        stated, bound = self.header.snr_db, self.quality.max_error
-        if self.quality.lossless:
+        stated, bound = self.header.snr_db, self._asked("max_error")
+        if self._asked("lossless"):
             self._fail("loss, and none was asked for")
         if bound is not None and not self.largest <= bound:
             self._fail(f"an error of {self.largest:.9g}, above the bound of {bound:.9g}")
@@ -199,16 +233,17 @@ class _Comparison:
         snr = self._snr()
         if not snr >= stated - SNR_TOLERANCE:
             self._fail(f"an SNR of {snr:.2f} dB, stated are {stated:.2f}")
-        followed = self.quality.recommended and self.header.task_snr is not None
-        if self.quality.snr is not None and not (followed or stated >= self.quality.snr):
-            self._fail(f"an SNR of {stated:.2f} dB, asked for were {self.quality.snr:.2f}")
-        asked = self.quality.row_snr
+        followed = self._asked("recommended") and self.header.task_snr is not None
+        asked = self._asked("snr")
+        if asked is not None and not (followed or stated >= asked):
+            self._fail(f"an SNR of {stated:.2f} dB, asked for were {asked:.2f}")
+        asked = self._asked("row_snr")
         if asked is not None and self.rows is not None and self.rows.snr < asked - SNR_TOLERANCE:
             self._fail(f"an SNR of rows of {self.rows.snr:.2f} dB, asked for were {asked:.2f}")
         self._judge_task()
 
     def _judge_task(self) -> None:
-        asked, stated = self.quality.task_snr, self.header.task_snr
+        asked, stated = self._asked("task_snr"), self.header.task_snr
         if stated is not None and self.task is not None:
             if self.task.snr < stated - SNR_TOLERANCE:
                 self._fail(f"a task SNR of {self.task.snr:.2f} dB, stated are {stated:.2f}")
@@ -227,4 +262,4 @@ class _Comparison:
     def _fail(self, what: str) -> None:
         names = self.group.entries
         where = names[0].name if len(names) == 1 else f"{names[0].name} .. {names[-1].name}"
-        raise VerificationFailed(f"what was written has, in {where}, {what}; nothing is kept of it")
+        raise VerificationFailed(f"{self.called} has, in {where}, {what}")

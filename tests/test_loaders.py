@@ -62,6 +62,9 @@ def features(files: list[Path]) -> Any:
 def test_a_data_set_says_what_it_holds(files: list[Path]) -> None:
     said = repr(FeatureDataset(files))
     assert said == "FeatureDataset(65 samples of 3 files: features [16, 4, 4], labels [])"
+    dataset = FeatureDataset(files)
+    assert repr(FeatureStream(dataset, 32)) == f"FeatureStream(3 batches of 32, {said})"
+    assert repr(RowGroupSampler(dataset, 32)) == "RowGroupSampler(3 batches of 32)"
 
 
 @pytest.fixture

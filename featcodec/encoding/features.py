@@ -212,11 +212,10 @@ class FeatureEncoder:
     def _reaching(
         self, samples: Samples, choice: Choice, snr: float, metric: TaskMetric | None = None
     ) -> Outcome | None:
-        """Write a group at an SNR by a choice, or by one for more where it does not reach it.
+        """Write a group at an SNR, with a metric a task SNR, by a choice or by one for more.
 
-        So it is where it takes far more than the sample let expect: axes that have next to nothing
-        there are left out, and come back, if at all, by steps far finer than those of the others.
-        With a metric it is the task SNR.
+        That is tried where the SNR is not reached, or in far more bits than the sample let expect:
+        axes that have next to nothing in the sample are left out, and come back by fine steps only.
         """
         contest = Contest(self.writer, -math.inf if metric else snr)
         contest.enter(partial(self._at_snr, samples, choice, snr, metric))
@@ -224,10 +223,10 @@ class FeatureEncoder:
         for more in tuning.MORE_SNR:
             if 8 * contest.least[1] <= most:
                 break
-            wanted = snr + more
-            profile = self.profile if choice.uses_profile else None
-            chooser = Chooser(samples, profile, self.options)
-            another = metric.choice(wanted) if metric else chooser.choice(wanted)
+            by = metric or Chooser(
+                samples, self.profile if choice.uses_profile else None, self.options
+            )
+            another = by.choice(snr + more)
             if another is not None:
                 contest.enter(partial(self._at_snr, samples, another, snr, metric))
         return contest.kept()
