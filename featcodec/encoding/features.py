@@ -219,14 +219,12 @@ class FeatureEncoder:
         """
         contest = Contest(self.writer, -math.inf if metric else snr)
         contest.enter(partial(self._at_snr, samples, choice, snr, metric))
+        profile = self.profile if choice.uses_profile else None
         most = tuning.FAR_MORE * max(choice.estimate.bits, tuning.FEW_BITS)
         for more in tuning.MORE_SNR:
             if 8 * contest.least[1] <= most:
                 break
-            by = metric or Chooser(
-                samples, self.profile if choice.uses_profile else None, self.options
-            )
-            another = by.choice(snr + more)
+            another = (metric or Chooser(samples, profile, self.options)).choice(snr + more)
             if another is not None:
                 contest.enter(partial(self._at_snr, samples, another, snr, metric))
         return contest.kept()
