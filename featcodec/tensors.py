@@ -23,6 +23,7 @@ class Tensor:
     where: Where = ()  # of a part: its place in the tensor that `read` gives,
     of: str = ""  # the name of that
     whole: tuple[int, ...] = ()  # and its shape
+    ragged: int | None = None  # the axis along which samples of unlike lengths lie, without padding
 
     def part(self, where: Where) -> "Tensor":
         """Return what lies there as a tensor of its own, named as NumPy indexes it.

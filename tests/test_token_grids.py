@@ -69,3 +69,36 @@ def test_a_grid_is_found_wherever_its_axis_stands(name: str, stated: int) -> Non
 @pytest.mark.parametrize("tensors", [{"x": shuffled(pictures())}, each(shuffled(pictures()))])
 def test_tokens_in_any_other_order_lie_on_none(tensors: dict[str, np.ndarray]) -> None:
     assert grids(fc.save(tensors, snr=15)) == [(0, ())]
+
+
+def wide(x: np.ndarray) -> np.ndarray:
+    """Return the same channels on a grid that is no square."""
+    mixing = np.random.default_rng(2).normal(size=(CHANNELS, CHANNELS // 4))
+    smooth = mixing @ maps(40, CHANNELS // 4, 8, 14).reshape(40, CHANNELS // 4, -1)
+    return np.concatenate([x[:40, :1], np.moveaxis(smooth, 1, 2)], axis=1).astype(np.float32)
+
+
+WIDE = {
+    "tokens first": {"x": wide(pictures())},
+    "channels first": {"x": turned(wide(pictures()))},
+    "a tensor a picture": each(wide(pictures())),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_a_grid_may_be_of_any_width(name: str) -> None:
+    data = fc.save(WIDE[name], snr=15)
+    assert grids(data) == [(1, (8, 14))]
+    assert len(data) < 1.03 * len(fc.save(WIDE["tokens first"], snr=15, layout="NLD:1+8x14"))
+
+
+def test_frames_of_a_film_in_a_row_lie_on_a_grid() -> None:
+    frames = np.moveaxis(maps(16, CHANNELS, 8, 12), 1, 3)
+    tokens = np.ascontiguousarray(frames.reshape(1, -1, CHANNELS), np.float32)
+    assert len(fc.save({"x": tokens}, snr=15)) < 0.9 * len(
+        fc.save({"x": tokens}, snr=15, layout="NLD:0")
+    )
+
+
+def test_tokens_in_any_other_order_lie_on_no_wide_grid() -> None:
+    assert grids(fc.save({"x": shuffled(wide(pictures()))}, snr=15)) == [(0, ())]

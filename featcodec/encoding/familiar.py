@@ -68,7 +68,10 @@ class Familiar:
                 layered=group.layered,
                 parts=group.parts,
             )
-        return race if same == group else None
+        if same != group:
+            return None
+        race.samples.group = replace(seen, architecture=group.architecture)
+        return race
 
 
 def _key(group: Group) -> tuple:

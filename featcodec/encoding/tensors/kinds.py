@@ -1,12 +1,13 @@
 """Which tensors are of one kind, by their names: they are read alike."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...align.layout import Layout
 from ...tensors import Tensor
 from .labels import stem_of
-from .likely import channels_of, of_widths
+from .likely import MOST_WIDTHS, channels_of, of_widths
 
+SEVERAL = 4  # numbers of channels: so many are those of layers
 OWN_STEMS = 3  # fewer are those of kinds, as of keys and values
 
 
@@ -34,16 +35,30 @@ def kinds_of_tensors(
     """
     alike: dict[tuple, list[Tensor]] = {}
     for tensor in tensors:
-        layout = aligned[tensor.name]
-        shape = len(tensor.shape), channels_of(layout, [tensor.shape])
-        key = tensor.dtype, layout, stated[tensor.name], shape
+        key = tensor.dtype, aligned[tensor.name], stated[tensor.name], len(tensor.shape)
         alike.setdefault(key, []).append(tensor)
     kinds: dict[tuple, list[Tensor]] = {}
-    for (dtype, layout, is_stated, shape), some in alike.items():
-        names = kinds_of_names(tensor.name for tensor in some)
-        for tensor in some:
-            kind = names[tensor.name] or shape
-            kinds.setdefault((kind, dtype, layout, is_stated), []).append(tensor)
-    for (_, _, layout, is_stated), every in kinds.items():
-        for same in [every] if is_stated else of_widths(every, layout):
+    for (dtype, layout, is_stated, rank), every in alike.items():
+        for width, some in by_width(every, layout).items():
+            names = kinds_of_names(tensor.name for tensor in some)
+            for tensor in some:
+                kind = names[tensor.name] or (rank, width)
+                kinds.setdefault((kind, dtype, layout, is_stated), []).append(tensor)
+    for (_, _, layout, is_stated), some in kinds.items():
+        for same in [some] if is_stated else of_widths(some, layout):
             yield layout, is_stated, same
+
+
+def by_width(tensors: Sequence[Tensor], layout: Layout) -> dict[float, list[Tensor]]:
+    """Return tensors by their numbers of channels, all at once where those are lengths.
+
+    There are several of many tensors then, and some other axis is as long in all.
+    """
+    found: dict[float, list[Tensor]] = {}
+    for tensor in tensors:
+        found.setdefault(channels_of(layout, [tensor.shape]), []).append(tensor)
+    common = (set(lengths) for lengths in zip(*(tensor.shape for tensor in tensors), strict=True))
+    several = len(found) > SEVERAL and len(tensors) > MOST_WIDTHS
+    if several and any(len(one) == 1 and one != {1} for one in common):
+        return {0: list(tensors)}
+    return found

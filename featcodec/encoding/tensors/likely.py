@@ -7,6 +7,7 @@ from ... import limits
 from ...align.layout import CHANNEL, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
 from .alike import MOST_LAYERS, alike_along
+from .places import NO_PLACES, likeness_along
 from .stacked import layers_axis
 
 # What axes may be, by rank; the inferred layout comes before them.
@@ -14,8 +15,22 @@ LIKELY = {
     1: ("L",),
     2: ("LD", "DL", "ND", "DN", "NL", "HW"),
     3: ("NLD", "NCL", "LND", "CHW", "HWC", "NHW", "LCD", "CLD"),
-    4: ("NCHW", "NHWC", "NNLD", "NNHW", "NCLD", "NLCD", "CNLD", "CNHW", "CTHW"),
-    5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD"),
+    4: (
+        "NCHW",
+        "NHWC",
+        "NNLD",
+        "NNHW",
+        "NCLD",
+        "NLCD",
+        "CNLD",
+        "CNHW",
+        "CTHW",
+        "THWC",
+        "TCHW",
+        "LCCD",
+    ),
+    5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD", "NTHWC", "NTCHW"),
+    6: ("NNNCLD", "NNNLCD", "NNNNLD"),
 }
 MOST_WIDTHS = 8  # of tensors of one kind of names: more are lengths
 
@@ -29,7 +44,16 @@ def likely_layouts(tensors: Sequence[Tensor]) -> list[Layout]:
         if rank > 3 and all(shape[axis] == 1 for shape in shapes):
             usual += [_with_one(axes, axis) for axes in LIKELY.get(rank - 1, ())]
     usual = list(dict.fromkeys(usual))
-    return [layout for layout in usual if channels_of(layout, shapes) <= _most(layout, tensors)]
+    usual = [layout for layout in usual if channels_of(layout, shapes) <= _most(layout, tensors)]
+    return [layout for layout in usual if _may_be(layout, tensors)]
+
+
+def _may_be(layout: Layout, tensors: Sequence[Tensor]) -> bool:
+    """Return whether time in front of maps has neighbours that are alike; no others are looked at.
+
+    Pictures of a batch have none, and are many: what is tried takes time.
+    """
+    return not layout.axes.startswith("T") or likeness_along(tensors, 0) >= NO_PLACES
 
 
 def _most(layout: Layout, tensors: Sequence[Tensor]) -> int:
@@ -46,6 +70,15 @@ def _with_one(axes: str, axis: int) -> Layout:
         return Layout(axes[:axis] + SAMPLE + axes[axis:])
     except LayoutError:  # sample axes that are not side by side
         return Layout(axes[:axis] + CHANNEL[0] + axes[axis:])
+
+
+def channels_in(layout: Layout) -> list[int]:
+    """Return the axes of channels.
+
+    >>> channels_in(Layout("NCLD"))
+    [1, 3]
+    """
+    return [axis for axis, letter in enumerate(layout.axes) if letter in CHANNEL]
 
 
 def channels_of(layout: Layout, shapes: Sequence[tuple[int, ...]]) -> float:

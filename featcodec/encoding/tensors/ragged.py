@@ -103,7 +103,7 @@ class Ragged:
                 found.append(array[tuple(at)])
             return np.concatenate(found, axis=self.tokens).reshape(-1)
 
-        return Tensor(tensor.name, tensor.dtype, tuple(shape), read)
+        return Tensor(tensor.name, tensor.dtype, tuple(shape), read, ragged=self.tokens)
 
     def axes(self, shape: tuple[int, ...]) -> tuple[Along, ...]:
         """Return how the axes are cut, that each part be true or padding."""

@@ -14,6 +14,7 @@ import numpy as np
 from ...align.layout import CHANNEL, Layout
 from ...align.numbers import unsigned
 from ...tensors import Tensor
+from .kinds import by_width
 
 FEW = 16  # distinct values of a mask or of codes
 REPEATED = 4  # times at least that each of few values occurs on average
@@ -96,18 +97,19 @@ def _tiny(features: Sequence[Tensor], layouts: Mapping[str, Layout]) -> list[Ten
 
     They are of one kind by their layout, or by their name but for numbers.
     """
-    by_layout: dict[tuple, list[Tensor]] = {}
+    alike: dict[tuple, list[Tensor]] = {}
     by_name: dict[tuple, list[Tensor]] = {}
     for tensor in features:
-        layout = layouts[tensor.name]
-        key = tensor.dtype, layout, layout.token_grid(tensor.shape)[-1]
-        by_layout.setdefault(key, []).append(tensor)
+        alike.setdefault((tensor.dtype, layouts[tensor.name]), []).append(tensor)
         stem = re.sub(r"\d+", "#", tensor.name)
         by_name.setdefault((tensor.dtype, len(tensor.shape), stem), []).append(tensor)
+    by_layout = [
+        same for (_, layout), some in alike.items() for same in by_width(some, layout).values()
+    ]
     total = sum(math.prod(tensor.shape) for tensor in features)
     rare = [
-        {tensor.name for kind in kinds.values() if _is_tiny(kind, total) for tensor in kind}
-        for kinds in (by_layout, by_name)
+        {tensor.name for kind in kinds if _is_tiny(kind, total) for tensor in kind}
+        for kinds in (by_layout, by_name.values())
     ]
     return [tensor for tensor in features if all(tensor.name in names for names in rare)]
 

@@ -104,33 +104,44 @@ def usual(axes: str) -> Layout:
 
 
 def perhaps_independent(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
-    """Return layouts with sample axes independent along which the channels' statistics change."""
+    """Return layouts with sample axes independent along which the channels' statistics change.
+
+    Of heads those are axes beside that of a batch: layers, or keys and values.
+    """
     found = []
     some: list[np.ndarray] = []
     for layout in layouts:
         channels = [axis for axis, letter in enumerate(layout.axes) if letter in CHANNEL]
         axes = [axis for axis in _few(tensors) if layout.axes[axis] == SAMPLE]
-        if len(channels) != 1 or not axes or INDEPENDENT in layout.axes:
+        if len(channels) == 1:
+            may_be = INDEPENDENT not in layout.axes
+        else:
+            may_be = layout.grid_axes == 1 and len(layout.axes) > len(channels) + 2
+        if not channels or not axes or not may_be:
             continue
         some = some or list(probed(tensors))
-        axes = [a for a in axes if np.median([_changes(x, a, channels[0]) for x in some]) > 0]
+        axes = [a for a in axes if np.median([_changes(x, a, channels) for x in some]) > 0]
         found += with_independent([layout], axes) if axes else []
+        if len(channels) > 1 and len(axes) > 1:
+            found += [one for axis in axes for one in with_independent([layout], [axis])]
     return list(dict.fromkeys(found))
 
 
-def _changes(values: np.ndarray, axis: int, channel: int) -> bool:
+def _changes(values: np.ndarray, axis: int, channels: Sequence[int]) -> bool:
     """Return whether means or deviations of channels change along an axis more than by chance."""
-    rest = tuple(other for other in range(values.ndim) if other not in (axis, channel))
-    count = math.prod(values.shape[other] for other in rest)
+    kept = [axis, *channels]
+    rows = np.moveaxis(values, kept, range(len(kept))).reshape(
+        values.shape[axis], math.prod(values.shape[channel] for channel in channels), -1
+    )
+    count = rows.shape[2]
     if count < 2:
         return False
-    side = int(axis > channel)  # of the axis in what is left
-    means, scales = values.mean(axis=rest), values.std(axis=rest)
+    means, scales = rows.mean(axis=2), rows.std(axis=2)
     within = float(np.square(scales).mean())
-    if means.var(axis=side).mean() > within * (CHANCE / count + MEANS_CHANGE):
+    if means.var(axis=0).mean() > within * (CHANCE / count + MEANS_CHANGE):
         return True
     logs = np.log(np.maximum(scales, MINUTE))
-    return bool(logs.var(axis=side).mean() > CHANCE / (2 * count) + SCALES_CHANGE)
+    return bool(logs.var(axis=0).mean() > CHANCE / (2 * count) + SCALES_CHANGE)
 
 
 def joined_parts(tensors: Sequence[Tensor], layout: Layout) -> Layout:

@@ -1,0 +1,86 @@
+"""Axes that nobody states are read alike, however the same values are arranged or named."""
+
+import hashlib
+import io
+
+import numpy as np
+import pytest
+
+import featcodec.numpy as fc
+from featcodec.container.reader import Reader
+
+from .producers import maps, tokens
+
+SNR = 12.0
+
+
+def layouts(data: bytes) -> list[str]:
+    groups = Reader(io.BytesIO(data), "file").groups()
+    return [group.lossy.layout for group in groups if group.lossy]
+
+
+def film() -> np.ndarray:
+    """Return (time, rows, columns, channels) that move slowly."""
+    frames = maps(32, 24, 12, 20).reshape(32, 24, 12, 20)
+    for _ in range(4):
+        frames = (np.roll(frames, 1, 0) + 2 * frames + np.roll(frames, -1, 0)) / 4
+    mixing = np.random.default_rng(0).normal(size=(24, 24)) * np.arange(1, 25) ** -0.5
+    return np.moveaxis(frames, 1, 3) @ mixing
+
+
+FILMS = {
+    "[T, H, W, C]": ((0, 1, 2, 3), False),
+    "[T, C, H, W]": ((0, 3, 1, 2), False),
+    "[1, T, H, W, C]": ((0, 1, 2, 3), True),
+    "[1, T, C, H, W]": ((0, 3, 1, 2), True),
+}
+
+
+@pytest.fixture(scope="module")
+def of_film() -> int:
+    return len(fc.save({"x": film().astype("f4")}, snr=SNR, layout="THWC"))
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_time_of_a_film_is_a_place_wherever_it_stands(name: str, of_film: int) -> None:
+    order, batch = FILMS[name]
+    x = np.ascontiguousarray(film().transpose(order), np.float32)
+    assert len(fc.save({"x": x[None] if batch else x}, snr=SNR)) < 1.03 * of_film
+
+
+def test_pictures_of_a_batch_are_no_film() -> None:
+    x = film()[np.random.default_rng(1).permutation(32)].astype("f4")
+    assert layouts(fc.save({"x": x}, snr=SNR)) == ["NHWC"]
+
+
+def test_sounds_of_any_length_are_read_alike_whatever_they_are_called() -> None:
+    """Names that tell nothing: what differs from one to the next is no number of channels."""
+    lines = [tokens(9 + 5 * i % 13, 200, scale=1 + i / 99).T for i in range(24)]
+    lines = [np.ascontiguousarray(x, np.float32) for x in lines]
+    names = [hashlib.md5(bytes([i])).hexdigest() for i in range(len(lines))]
+    numbered = fc.save({f"sound_{i}": x for i, x in enumerate(lines)}, snr=SNR)
+    data = fc.save(dict(zip(names, lines, strict=True)), snr=SNR)
+    assert layouts(data) == layouts(numbered)
+    assert len(data) < 1.01 * len(numbered) + len("".join(names))
+
+
+def test_layers_of_many_widths_for_the_same_tokens_keep_their_channels() -> None:
+    """Four widths are those of layers: their tokens, as many in all, are no channels."""
+    found = {
+        name: tokens(300, width, seed=i).astype("f4")
+        for i, (name, width) in enumerate(zip(["stem", "mid", "neck", "head"], (32, 48, 64, 96)))
+    }
+    assert set(layouts(fc.save(found, snr=SNR))) <= {"LD", "ND"}
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_fewer_true_tokens_than_channels_are_channels_of_no_padded_batch(left: bool) -> None:
+    """They are as many in no sample; their places in a batch are, and would hold padding."""
+    samples = [tokens(5 + 7 * i % 9, 200, seed=i) for i in range(14)]
+    x = np.zeros((14, 40, 200), "f4")
+    for sample, true in zip(x, samples, strict=True):
+        sample[slice(-len(true), None) if left else slice(0, len(true))] = true
+    data = fc.save({"h": x}, snr=SNR)
+    assert (fc.load(data)["h"][(x == 0).all(axis=-1)] == 0).all()
+    one = {"h": np.concatenate(samples).astype("f4")}
+    assert len(data) < 1.05 * len(fc.save(one, snr=SNR))
