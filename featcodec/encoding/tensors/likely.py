@@ -7,7 +7,7 @@ from ... import limits
 from ...align.layout import CHANNEL, MAX_CHANNELS, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
 from .alike import MOST_LAYERS, alike_along
-from .places import NO_PLACES, likeness_along
+from .places import are_places
 from .stacked import layers_axis
 
 # What axes may be, by rank; the inferred layout comes before them.
@@ -32,6 +32,7 @@ LIKELY = {
     5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD", "NTHWC", "NTCHW"),
     6: ("NNNCLD", "NNNLCD", "NNNNLD"),
 }
+PAIR, LEAST_FRAMES = 2, 4  # keys and values; of a film
 MOST_WIDTHS = 8  # of tensors of one kind of names: more are lengths
 
 
@@ -45,15 +46,21 @@ def likely_layouts(tensors: Sequence[Tensor]) -> list[Layout]:
             usual += [_with_one(axes, axis) for axes in LIKELY.get(rank - 1, ())]
     usual = list(dict.fromkeys(usual))
     usual = [layout for layout in usual if channels_of(layout, shapes) <= _most(layout, tensors)]
-    return [layout for layout in usual if _may_be(layout, tensors)]
+    return _which_may_be(usual, tensors)
 
 
-def _may_be(layout: Layout, tensors: Sequence[Tensor]) -> bool:
-    """Return whether time in front of maps has neighbours that are alike; no others are looked at.
+def _which_may_be(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
+    """Return layouts without those that few tensors have and that a look rules out.
 
-    Pictures of a batch have none, and are many: what is tried takes time.
+    Frames of a film are alike, pictures of a batch are not. Of tokens with two axes of heads, one
+    is that of keys and values.
     """
-    return not layout.axes.startswith("T") or likeness_along(tensors, 0) >= NO_PLACES
+    film = [layout for layout in layouts if layout.axes.startswith("T")]
+    few = min(tensor.shape[0] for tensor in tensors) < LEAST_FRAMES
+    if film and (few or not are_places(tensors, 0)):
+        layouts = [layout for layout in layouts if layout not in film]
+    pairs = all(PAIR in tensor.shape[1:3] for tensor in tensors)
+    return [layout for layout in layouts if pairs or layout.axes != "LCCD"]
 
 
 def _most(layout: Layout, tensors: Sequence[Tensor]) -> int:

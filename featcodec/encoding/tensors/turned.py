@@ -50,11 +50,13 @@ def with_few_tokens(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> dic
         (*heads, width), letters = channels_in(layout) or [0], list(layout.axes)
         tokens = letters.index("L") if "L" in letters else width
         few = max(shape[tokens] for shape in shapes) < channels_of(layout, shapes)
-        if not heads or layout.grid_axes != 1 or not few or are_places(tensors, width):
+        if not heads or layout.grid_axes != 1 or not few:
             continue
-        if (heads[-1], tokens, width) not in share:
-            share[heads[-1], tokens, width] = shared(tensors, heads[-1], tokens) >= SHARED
-        if not share[heads[-1], tokens, width]:
+        axes = heads[-1], tokens, width
+        if axes not in share:
+            share[axes] = shared(tensors, heads[-1], tokens) >= SHARED
+            share[axes] = share[axes] and not are_places(tensors, width)
+        if not share[axes]:
             continue
         letters[tokens], letters[width] = CHANNEL[-1], "L"
         # Of [L, 2, B, heads, T, d] and [B, heads, T, d], but [L, 2, heads, T, d] has no batch.
