@@ -681,6 +681,7 @@ types:
             - transform::banded
             - transform::weighted
             - transform::low_rank
+            - transform::context_shared
       - id: entry
         type: varint
       - id: scales
@@ -700,11 +701,12 @@ types:
           expr: >-
             _ == transform::none or _ == transform::linear or _ == transform::banded
             or _ == transform::weighted or _ == transform::low_rank
+            or _ == transform::context_shared
             or (_root.signature.kind == kind::features
             and (_ == transform::predicted or _ == transform::split or _ == transform::context
             or _ == transform::context_means or _ == transform::interpolated
             or _ == transform::layered))
-        doc: The last six must not stand in a profile.
+        doc: Those behind `kind` must not stand in a profile.
       - id: longest_block
         type: grid
         doc: Number of grid axes, and the longest block on each.
@@ -715,7 +717,7 @@ types:
         valid:
           expr: >-
             ((transform != transform::context and transform != transform::context_means
-            and transform != transform::interpolated)
+            and transform != transform::context_shared and transform != transform::interpolated)
             or (longest_block.rank >= 1 and longest_block.rank <= 3
             and num_reflectors.value == 0))
             and ((transform != transform::predicted and transform != transform::split
@@ -756,11 +758,15 @@ types:
         doc: Magnitude that values at the bound count as, 0 when they have no kind of their own.
       - id: offsets
         type: integers
-        if: transform == transform::context or transform == transform::context_means
+        if: >-
+          transform == transform::context or transform == transform::context_means
+          or transform == transform::context_shared
         doc: The 48 offsets of section 7.13, or the 144 of section 7.14.
       - id: own_tables
         type: own_tables
-        if: transform == transform::context or transform == transform::context_means
+        if: >-
+          transform == transform::context or transform == transform::context_means
+          or transform == transform::context_shared
       - id: means
         type: integers
         if: transform == transform::context_means
@@ -798,7 +804,8 @@ types:
         valid:
           expr: >-
             (transform != transform::context and transform != transform::context_means
-            and transform != transform::interpolated) or _.len.value == 0
+            and transform != transform::context_shared and transform != transform::interpolated)
+            or _.len.value == 0
 
   runs_of_reflectors:
     doc: Section 6.2.
@@ -1468,6 +1475,7 @@ enums:
     8: interpolated
     9: predicted
     10: split
+    11: context_shared
   plane_kind:
     0: raw
     1: constant

@@ -207,9 +207,9 @@ FEATURES, PROFILE = 0, 1
 KNOWN = (b"ROWS", b"GRUP", b"ENTR", b"NETW", b"INDX", b"END ")
 # Transforms (6).
 NONE, LINEAR, BANDED, WEIGHTED, LOW_RANK, LAYERED, CONTEXT, CONTEXT_MEANS = range(8)
-INTERPOLATED, PREDICTED, SPLIT = range(8, 11)
-OF_ENTRIES = NONE, LINEAR, BANDED, WEIGHTED, LOW_RANK  # those that a profile may hold
-CONTEXTS = CONTEXT, CONTEXT_MEANS
+INTERPOLATED, PREDICTED, SPLIT, CONTEXT_SHARED = range(8, 12)
+OF_ENTRIES = NONE, LINEAR, BANDED, WEIGHTED, LOW_RANK, CONTEXT_SHARED  # those that a profile may hold
+CONTEXTS = CONTEXT, CONTEXT_MEANS, CONTEXT_SHARED
 UNCHAINED = PREDICTED, SPLIT, INTERPOLATED  # those without dependent quantisation
 BELONG = {FEATURES: (b"ROWS", b"GRUP"), PROFILE: (b"ENTR", b"NETW")}
 BESIDE = (b"prof", b"made")  # in files of features
@@ -1056,7 +1056,7 @@ def read_model(
     """
     r = Reader(data)
     transform = r.u8()
-    must(transform <= SPLIT, "unknown transform")
+    must(transform <= CONTEXT_SHARED, "unknown transform")
     must(
         transform in OF_ENTRIES or own,
         "a transform in a profile that is for a group's own models",
@@ -1099,7 +1099,7 @@ def read_model(
     offsets: Sequence[int] = ()
     own_tables: dict[int, Table] = {}
     if transform in CONTEXTS:
-        offsets = read_integers(r.blob(), 48 * sets)
+        offsets = read_integers(r.blob(), 144 if transform == CONTEXT_SHARED else 48 * sets)
         must(all(-128 <= o <= 128 for o in offsets), "an offset is too large")
         own_tables = read_own_tables(r.blob())
     means: Sequence[int] = ()
@@ -1921,7 +1921,7 @@ def read_map(
     """As `read_class`, for a class of blocks with context modelling."""
     height, width = (1, *size)[-2:]
     points, channels = height * width, len(model.scales)
-    means = [mean_magnitude(row[0], z.step_scale) for row in model.scales]
+    means = [mean_magnitude(row[0] + z.shift, z.step_scale) for row in model.scales]
     sizes = [[0] * blocks for _ in range(channels * points)]  # magnitudes, at most 127
     known = [[0] * blocks for _ in range(channels * points)]
     quantisers = [[0] * blocks for _ in range(channels * points)]  # 1 and 2: those of 7.14

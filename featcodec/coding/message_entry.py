@@ -10,6 +10,8 @@ from ..align.layout import Layout, LayoutError
 from ..align.value import ValueAlignment
 from ..container.model import ProfileEntry
 from ..errors import damaged
+from ..modes.coder import CoderArguments
+from ..modes.context.coder import Own, context_coder
 from .from_header import FARTHEST
 from .kept import Kept
 from .message_head import DEPENDENT, UNCLAMPED, Head
@@ -51,8 +53,8 @@ class Entry:
     _grids: Kept[tuple[MessageGrid | None]] = field(
         default_factory=lambda: Kept(KEPT_SHAPES, lambda _: 1), compare=False
     )
-    _parts: dict[tuple[str, bool], AtOnceCoder] = field(default_factory=dict, compare=False)
-    _trellis: Kept[DependentCoder] = field(
+    _parts: dict[tuple[str, bool], PartCoder] = field(default_factory=dict, compare=False)
+    _trellis: Kept[PartCoder] = field(
         default_factory=lambda: Kept(KEPT_SCALES, lambda _: 1), compare=False
     )
 
@@ -76,30 +78,34 @@ class Entry:
         grid = MessageGrid(layout, [shape], self.grid.block)
         return grid if grid.largest_slab() <= limits.SLAB_VALUES else None
 
-    def _part(self, dtype: str, prefix: bool) -> AtOnceCoder:
+    def _part(self, dtype: str, prefix: bool) -> PartCoder:
         """Return the coder of the grid, or of prefix tokens, at a step of 1."""
         found = self._parts.get((dtype, prefix))
         if found is None:
-            model = self.prefix if prefix else self.grid
-            assert model is not None
-            orders: Kept[Runs] = Kept(KEPT_COEFFICIENTS, lambda runs: runs.numbers)
-            transform = model.transform_in(dtype)
-            found = AtOnceCoder(transform, model.scales, model.tables, 1.0, 0, dtype, kept=orders)
-            self._parts[dtype, prefix] = found
+            found = self._parts[dtype, prefix] = self._made(dtype, prefix)
         return found
+
+    def _made(self, dtype: str, prefix: bool, dependent: bool = False, scale: int = 0) -> PartCoder:
+        model = self.prefix if prefix else self.grid
+        assert model is not None
+        arguments = model.transform_in(dtype), model.scales, model.tables, 1.0, scale, dtype
+        if isinstance(model.own, Own):
+            positive = self.head.lower >= self.head.mean
+            return context_coder(model.own, CoderArguments(*arguments), dependent, positive)
+        if dependent:
+            return DependentCoder(*arguments)
+        orders: Kept[Runs] = Kept(KEPT_COEFFICIENTS, lambda runs: runs.numbers)
+        return AtOnceCoder(*arguments, kept=orders)
 
     def part(self, dtype: str, prefix: bool, head: Head) -> PartCoder:
         """Return the coder of the grid, or of prefix tokens, at the step of a head."""
         scale = head.step_scale - min(max(head.shift, -FARTHEST), FARTHEST)
-        simple = self._part(dtype, prefix)
         if not head.flags & DEPENDENT:
-            return replace(simple, step=head.step, step_scale=scale)
+            return replace(self._part(dtype, prefix), step=head.step, step_scale=scale)
 
-        def make() -> DependentCoder:
+        def make() -> PartCoder:
             with damaged("the entry of a message"):
-                return DependentCoder(
-                    simple.transform, simple.scales, simple.tables, 1.0, scale, dtype
-                )
+                return self._made(dtype, prefix, True, scale)
 
         found = self._trellis.get((dtype, prefix, scale), make)
         return replace(found, step=head.step)

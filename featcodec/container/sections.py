@@ -11,7 +11,7 @@ from .source import Source
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 JOURNAL = b"\x89FCJ\r\n\x1a\n"  # of what a writer has flushed so far
-VERSION = (7, 0)  # of the format: major, minor
+VERSION = (7, 1)  # of the format: major, minor
 DRAFTS = range(1, 7)  # majors from before there was a release
 FEATURES, PROFILE = 0, 1
 KINDS = ("features", "a profile")

@@ -6,6 +6,7 @@ and how much opposite ones differ against the sum of all. Neighbours that are fa
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .tables import by_table
 
 SHAPES = 9
 FAR = 2  # passes without shapes
+KEPT = 64  # sets of tables whose ranks are kept
 NUMBERS = 3 * TABLES  # without a shape: of the scalar quantiser, and of both others
 
 
@@ -89,10 +91,8 @@ class ShapedContexts(Contexts):
         own = self._own[:, of_set]
         if number < FAR or not own.any():
             return super().runs(number)
-        plain = np.arange(of_set.start, of_set.stop)
-        shaped = with_shape(plain, np.arange(SHAPES)[:, None])
-        found, ranks = np.unique(np.where(own, shaped, plain), return_inverse=True)
-        keys = self._ranked(number, ranks.astype(np.uint8).reshape(own.shape), of_set.start)
+        found, ranks = _ranks(own.tobytes(), of_set.start)
+        keys = self._ranked(number, ranks, of_set.start)
         return [(int(found[key]), places) for key, places in by_table(keys)]
 
     def _ranked(self, number: int, ranks: np.ndarray, first: int) -> np.ndarray:
@@ -111,3 +111,16 @@ class ShapedContexts(Contexts):
         index += numbers
         index -= np.uint8(first)
         return ranks.reshape(-1).take(index)
+
+
+@lru_cache(maxsize=KEPT)
+def _ranks(own: bytes, first: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the table numbers of a set, ascending, and their ranks (SHAPES, CLASSES), uint8.
+
+    `own` is which shapes have tables of their own, `first` the first number of the set.
+    """
+    which = np.frombuffer(own, bool).reshape(SHAPES, CLASSES)
+    plain = np.arange(first, first + CLASSES)
+    shaped = with_shape(plain, np.arange(SHAPES)[:, None])
+    found, ranks = np.unique(np.where(which, shaped, plain), return_inverse=True)
+    return found, ranks.astype(np.uint8).reshape(which.shape)

@@ -2,8 +2,9 @@
 
 Which mode? `linear` suits dense features, `banded` those whose frequencies differ in covariance,
 `layered` layers of one network side by side, `context` sparse maps, `interpolated` denser ones
-whose channels are alike, and `plain` (transform `none`) what none of them suits. `predicted` and
-`split` serve a bound on the error, `split` on sparse maps.
+whose channels are alike, and `plain` (transform `none`) what none of them suits. `context_shared`
+serves sparse maps by a profile, `predicted` and `split` a bound on the error, `split` on sparse
+maps.
 
 A folder has three parts. `__init__` states what the format knows of the mode (`mode.Mode`; standard
 library only), `coder` builds its coder from a header (`coder.ModeCoder`), and `search` states the
@@ -14,7 +15,18 @@ folder, its name in `FOLDERS`, a row in section 6 of the specification, and vect
 import importlib
 from typing import TYPE_CHECKING
 
-from . import banded, context, interpolated, layered, linear, plain, predicted, split, weighted
+from . import (
+    banded,
+    context,
+    context_shared,
+    interpolated,
+    layered,
+    linear,
+    plain,
+    predicted,
+    split,
+    weighted,
+)
 from .mode import Fields, Mode
 
 if TYPE_CHECKING:
@@ -34,7 +46,10 @@ __all__ = [
 ]
 
 # In the order of trials.
-FOLDERS = (plain, context, linear, banded, layered, predicted, split, interpolated, weighted)
+FOLDERS = (
+    *(plain, context, context_shared, linear, banded, layered),
+    *(predicted, split, interpolated, weighted),
+)
 MODES = {mode.name: mode for folder in FOLDERS for mode in folder.MODES}
 BY_CODE = {mode.code: mode for mode in MODES.values()}
 

@@ -1,5 +1,6 @@
 """Builds the coder of a token grid; the `coder` module of each mode has one `CODER`."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ class CoderArguments(NamedTuple):
 
     transform: Transform
     scales: np.ndarray  # (channels, ...), quarter octaves
-    tables: dict[int, Table]  # in place of built-in ones
+    tables: Mapping[int, Table]  # in place of built-in ones
     step: float
     step_scale: int  # the step in quarter octaves, for the choice of tables
     dtype: str  # of the arithmetic

@@ -26,16 +26,16 @@ from ..modes.banded.fit import EDGES, Moments, banded_model, radial
 from ..request import Options
 from ..tensors import Source
 from ..transform import householder
+from .contexts import context_bits, context_model
 from .metric import TaskGradients
-from .pools import Pool, collect, in_reach, kind_of, merged
+from .pools import Pool, collect, in_reach, is_sparse, kind_of, merged
 from .rank import FILES, GOAL, flattery, paying
 from .tables import learn_tables, symbol_bits
 
 ERRORS = (0.3, 0.1, 0.01, 0.001)  # of the variance, at which blocks are compared
 NEARLY = 0.0015  # of the bits: scales of shorter blocks, which are fewer, are surer
 TINY = 1e-12
-SPARSE = 0.8  # of the values are not zero, at most, where none of the axes may do better,
-FINE, FEWER = 20.0, 0.97  # than them at so many dB, by so much
+FINE, FEWER = 20.0, 0.97  # dB, at which an entry without axes is to take so many of the bits
 OF_PART = 16.0  # times what it is trained on: so much is an entry for a part to serve
 LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 
@@ -134,24 +134,37 @@ def _fitted(pool: Pool, prefix: Pool | None) -> list[Fitted]:
     entries = [_entry(pool, values, list(pool.samples))]
     if prefix is not None:
         return [*entries, _entry(prefix, values, [min(prefix.samples)])]
-    return [*entries, *_without_transform(pool, values, FEWER * entries[0].fine)]
+    return [*entries, *_of_zeros(pool, values, FEWER * entries[0].fine)]
 
 
-def _without_transform(pool: Pool, values: ValueAlignment, most: float) -> Iterator[Fitted]:
+def _of_zeros(pool: Pool, values: ValueAlignment, most: float) -> Iterator[Fitted]:
     """Yield the entry without axes of sparse features, if it takes at most so many bits a value.
 
-    A KLT makes something of their zeros.
+    That of lines and maps has context modelling.
     """
-    block, values = min(pool.samples), replace(values, mean=0.0)
+    values = replace(values, mean=0.0)
+    found = _with_contexts(pool, values) if pool.maps else _without_transform(pool, values)
+    if found is not None and found.fine < most:
+        yield found
+
+
+def _with_contexts(pool: Pool, values: ValueAlignment) -> Fitted | None:
+    block = max(pool.maps, key=math.prod)
+    classes, positive = merged(pool.maps[block], values), values.lower >= values.mean
+    model = context_model(classes, block, positive)
+    bits = context_bits(model, classes, positive, FINE)
+    return Fitted(_stated(pool, values, model), math.inf, bits)
+
+
+def _without_transform(pool: Pool, values: ValueAlignment) -> Fitted | None:
+    block = min(pool.samples)
     classes = merged(pool.samples[block], values)
-    nonzero = sum(map(np.count_nonzero, classes.values())) / sum(a.size for a in classes.values())
-    if nonzero < SPARSE:
-        centre = np.zeros(len(next(iter(classes.values()))), np.int64)
-        model = fitting.linear_model(block, None, 0, 1, centre)
-        model = replace(model, scales=_scales(fitting.energy_of(classes, block)))
-        found = _as_entry(pool, values, _code_length(classes, block), model, classes)
-        if found.fine < most:
-            yield found
+    if not is_sparse(classes.values()):
+        return None
+    centre = np.zeros(len(next(iter(classes.values()))), np.int64)
+    model = fitting.linear_model(block, None, 0, 1, centre)
+    model = replace(model, scales=_scales(fitting.energy_of(classes, block)))
+    return _as_entry(pool, values, _code_length(classes, block), model, classes)
 
 
 def _entry(pool: Pool, values: ValueAlignment, blocks: list[Sizes]) -> Fitted:
@@ -188,8 +201,14 @@ def _as_entry(
 ) -> Fitted:
     """Return the entry of a model whose latents have a code length."""
     model = replace(model, tables=learn_tables([(model, latents)]))
+    bits = symbol_bits(model, latents, FINE)
+    return Fitted(_stated(pool, values, model), math.exp(length), bits)
+
+
+def _stated(pool: Pool, values: ValueAlignment, model: GridModel) -> ProfileEntry:
+    """Return the entry of a model."""
     group = pool.group
-    entry = ProfileEntry(
+    return ProfileEntry(
         group.label,
         group.architecture,
         group.layout.axes,
@@ -204,7 +223,6 @@ def _as_entry(
         values.upper,
         model.pack(),
     )
-    return Fitted(entry, math.exp(length), symbol_bits(model, latents, FINE))
 
 
 def _scales(energy: Energy) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What is kept of the features of one kind, from dumps read once."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,9 +10,11 @@ from ..align.value import LEAST, MOST, ValueAlignment, typical_bounds
 from ..coding.parts.base import Sizes
 from ..encoding.fit import fitting
 from ..encoding.fit.spectrum import strongest
+from ..encoding.rough.neighbours import BLOCKS
 from ..encoding.tensors.group import Group
 from ..encoding.tensors.sums import FAINT
 from ..modes.banded.fit import EDGES, Moments, radial
+from ..modes.context.search import LEAST_PLACES
 from ..transform.linear import principal_axes
 
 KEPT_VALUES = 1 << 22  # a sample of so many values per entry, for scales and tables
@@ -20,6 +22,7 @@ MOST_AXES = 1024  # channels of a KLT for each band: beyond, profiles grow more 
 KEPT_ROWS = 1 << 24  # values of tokens of more channels, which axes are fitted to,
 AXES_WORK = 1 << 31  # so many times the number of axes at most
 TINY = 1e-300
+SPARSE = 0.8  # of the values are not zero, at most, where axes may do worse than none
 
 
 @dataclass
@@ -81,6 +84,7 @@ class Pool:
     upper: float = -math.inf
     bands: dict[Sizes, Moments] = field(default_factory=dict)  # by longest block
     samples: dict[Sizes, list[dict[Sizes, np.ndarray]]] = field(default_factory=dict)
+    maps: dict[Sizes, list[dict[Sizes, np.ndarray]]] = field(default_factory=dict)  # sparse ones
     kept: int = 0
 
     def add(self, values: np.ndarray) -> None:
@@ -244,6 +248,25 @@ def _sample(pools: dict[tuple, Pool], key: tuple, group: Group) -> None:
             if mine:
                 pools[(*key, prefix)].samples.setdefault(block, []).append(mine)
         pools[(*key, False)].kept += sum(a.size for a in arrays.values()) // 3
+    whole = _map_of(group)
+    if whole is not None and is_sparse(arrays.values()):
+        arrays, _ = group.sample(whole, min(room, KEPT_VALUES // 4))
+        mine = {sizes: a for (_, sizes), a in arrays.items()}
+        pools[(*key, False)].maps.setdefault(whole, []).append(mine)
+
+
+def is_sparse(arrays: Collection[np.ndarray]) -> bool:
+    """Return whether enough values are zero for a KLT to make something of zeros."""
+    return sum(map(np.count_nonzero, arrays)) < SPARSE * sum(a.size for a in arrays)
+
+
+def _map_of(group: Group) -> Sizes | None:
+    """Return the longest block of lines and maps for context modelling, where it serves."""
+    grids = group.grids
+    if group.layout.prefix or len(grids[0]) not in BLOCKS:
+        return None
+    block = fitting.longest_block(grids, BLOCKS[len(grids[0])])
+    return block if math.prod(block) >= LEAST_PLACES else None
 
 
 def merged(samples: list[dict[Sizes, np.ndarray]], values: ValueAlignment) -> dict:

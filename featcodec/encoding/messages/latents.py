@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...coding.parts.at_once import AtOnceCoder, Runs
-from ...coding.parts.base import Sizes, thresholds_of
+from ...coding.parts.base import PartCoder, Sizes, thresholds_of
 from ...entropy.tables import Table, bits
 from ...quantise.scalar import LARGEST
 
@@ -31,33 +31,45 @@ class Symbols:
 
     def bits(self) -> float:
         """Return what they take, but for what the coder adds."""
-        total = 0.0
-        for symbols, table in self.arrays():
-            limit = table.magnitude
-            inside = np.clip(symbols >> table.shift, -limit, limit)
-            escapes = np.count_nonzero(np.abs(inside) == limit)
-            total += float(bits(table).take(inside + limit).sum()) + ESCAPE_BITS * escapes
-        return total
+        return bits_of(self.arrays())
+
+
+def bits_of(arrays: list[tuple[np.ndarray, Table]]) -> float:
+    """Return what symbols take with their tables, but for what the coder adds."""
+    total = 0.0
+    for symbols, table in arrays:
+        limit = table.magnitude
+        inside = np.clip(symbols >> table.shift, -limit, limit)
+        escapes = np.count_nonzero(np.abs(inside) == limit)
+        total += float(bits(table).take(inside + limit).sum()) + ESCAPE_BITS * escapes
+    return total
 
 
 class Latents:
     """The latents of a class of blocks, to be quantised at one step after another."""
 
     def __init__(self, values: np.ndarray, sizes: Sizes) -> None:
-        """`values` is (coefficients, blocks)."""
+        """`values` is (channels, points, blocks)."""
         self.values = values
         self.sizes = sizes
-        self.blocks = values.shape[1]
+        self.blocks = values.shape[-1]
+        self._flat = values.reshape(-1, self.blocks)
         self._runs: Runs | None = None
+
+    def energy(self, part: PartCoder) -> tuple[float, float]:
+        """Return the sum of squares, and that which the model expects."""
+        assert isinstance(part, AtOnceCoder)
+        expected = part.runs(self.sizes).expected * self.blocks
+        return float(np.square(self.values, dtype=np.float64).sum()), expected
 
     def _order(self, runs: Runs) -> None:
         """Put latents into a coding order, unless they are in it."""
         if runs is self._runs:
             return
         dtype = self.values.dtype.name
-        self._ordered = self.values.take(runs.rows, axis=0).reshape(-1)
+        self._ordered = self._flat.take(runs.rows, axis=0).reshape(-1)
         self._sizes = np.abs(self._ordered)
-        lost = self.values.take(runs.lost, axis=0).reshape(-1)
+        lost = self._flat.take(runs.lost, axis=0).reshape(-1)
         self._lost = float(np.vdot(lost, lost))  # their squared error, at any step
         self._first, self._more = runs.offsets(self.blocks, dtype)
         self._energy = _energy(self._ordered)
@@ -76,8 +88,9 @@ class Latents:
             )
         return self._limits[lmbda]
 
-    def error(self, part: AtOnceCoder) -> float:
+    def error(self, part: PartCoder) -> float:
         """Return the squared error at the step of a coder, in less time where most are zero."""
+        assert isinstance(part, AtOnceCoder)
         runs = part.runs(self.sizes)
         self._order(runs)
         dead, edge, least = self._thresholds(runs, part.lmbda)
@@ -90,8 +103,9 @@ class Latents:
         _, rest = self._symbols(large, part.step, (dead.take(some), edge.take(some)), offsets)
         return float(np.vdot(rest, rest)) * part.step**2 + max(zeros, 0.0) + self._lost
 
-    def quantised(self, part: AtOnceCoder) -> Symbols:
+    def quantised(self, part: PartCoder) -> Symbols:
         """Return the symbols at the step of a coder."""
+        assert isinstance(part, AtOnceCoder)
         runs = part.runs(self.sizes)
         self._order(runs)
         dead, edge, _ = self._thresholds(runs, part.lmbda)

@@ -7,6 +7,7 @@ larger lambda fills these gaps: positions count the steps, and at each gap some 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -26,6 +27,8 @@ PER_TABLE = STEPS_PER_OCTAVE // 2  # codes of a step scale
 PERIOD = PER_TABLE + WIDE * LEVELS
 FIRST = (MIDDLE - PER_TABLE // 2) % PER_TABLE - PER_TABLE  # a code at which tables change
 LAST_CODE = 0xFFFF
+FORETOLD_ROUNDS = 5
+FORETOLD_REACH, FORETOLD_WIDTH = 128, 3  # positions
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,47 @@ def fitted(
         drop = drop if number < EVEN_DROPS else 2 * drop
         position = max(position - drop, 0)
     return None
+
+
+def foretold(
+    error: Callable[[int], float],
+    rough: Callable[[int], float],
+    target: float,
+    start: int,
+    close: float,
+) -> int | None:
+    """Return the largest position found of an error of at most `target`, of few that are looked at.
+
+    A rough error, which takes less time, foretells where it is met. None when it is not.
+    """
+    best, times, position = None, 1.0, start
+    for _ in range(FORETOLD_ROUNDS):
+        goal = (1 - close / 2) * target / times
+        position = _last_below(partial(_at_most, rough, goal), position)
+        found = error(position)
+        if found <= target:
+            best = position if best is None else max(best, position)
+            if found >= (1 - close) * target:
+                break
+        times = max(found, 1e-300) / max(rough(position), 1e-300)
+    return best
+
+
+def _at_most(error: Callable[[int], float], most: float, position: int) -> bool:
+    return error(position) <= most
+
+
+def _last_below(holds: Callable[[int], bool], start: int) -> int:
+    """Return a position near a start, at which what holds below it begins to fail."""
+    low, high, reach = start, start, FORETOLD_REACH
+    while low > 0 and not holds(low):
+        low, high, reach = max(low - reach, 0), low, 2 * reach
+    while high < LAST and holds(high):
+        low, high, reach = high, min(high + reach, LAST), 2 * reach
+    while high - low > FORETOLD_WIDTH:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
 
 
 def _search(excess: Callable[[int], float], position: int, close: float) -> int:

@@ -69,7 +69,7 @@ class _Search:
         head = replace(self.trial.head, flags=self.trial.head.flags | DEPENDENT, code=code)
         coded, error = [], 0.0
         for part, (_, latents) in zip(_parts(self.trial, head), self.trial.latents, strict=True):
-            found, more = part.encode_latents(latents.values[None], latents.sizes)
+            found, more = part.encode_latents(latents.values, latents.sizes)
             coded.append(found)
             error += more
         if error <= self.goal and (self.best is None or code > self.best[0].code):

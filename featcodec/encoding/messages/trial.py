@@ -10,15 +10,16 @@ from ...align.numbers import to_float
 from ...coding.exceptions import Exceptions
 from ...coding.message_entry import Entry, MessageGrid, seed_of
 from ...coding.message_head import EXCEPTIONS, SHIFTED, TAG_BYTES, UNCLAMPED, Head, code_of
-from ...coding.parts.at_once import AtOnceCoder
 from ...coding.parts.base import NextSymbols, PartCoder
 from ...coding.profile import Profile
 from ...coding.row_group import RowGroupCoder
 from ...entropy import symbols as coded_symbols
 from ...entropy.tables import Table
+from ...modes.context.scalar import ContextCoder
 from ...quantise.scalar import LARGEST
 from .latents import Latents, Symbols
-from .step import CLOSE, LAST, At, fitted, start_of
+from .neighbours import Bounds, Maps, MapSymbols
+from .step import CLOSE, LAST, At, fitted, foretold, start_of
 from .values import Values
 
 MOST_SHIFT = 120  # quarter octaves: a step beyond has no code
@@ -39,8 +40,8 @@ class Trial:
     entry: Entry
     head: Head
     coder: RowGroupCoder
-    latents: list[tuple[bool, Latents]]
-    _last: tuple[At, list[Symbols]] | None = field(default=None, repr=False)
+    latents: list[tuple[bool, Latents | Maps]]
+    _last: tuple[At, list[Symbols | MapSymbols]] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, values: Values, entry: Entry, grid: MessageGrid, profile: Profile) -> "Trial":
@@ -67,7 +68,7 @@ class Trial:
         measured = self.measured(target)
         for number in range(ROUNDS):
             rough = measured and not number  # how far decoded values err otherwise, is not known
-            found = fitted(self.error, goal, start, NEARLY if rough else CLOSE)
+            found = self._fitted(goal, start, NEARLY if rough else CLOSE)
             if found is None:
                 break
             if not measured:
@@ -78,6 +79,19 @@ class Trial:
             start = found
             goal *= min(max((1 - NEARLY / 2) / max(reached, 1e-9), 0.01), 100.0)
         return self._at(fitted(self._squared, target, start, NEARLY))
+
+    def _fitted(self, goal: float, start: int, close: float) -> int | None:
+        """Return the largest position found at which latents err by at most `goal`."""
+        maps = [latents for _, latents in self.latents if isinstance(latents, Maps)]
+        if not maps:
+            return fitted(self.error, goal, start, close)
+
+        def rough(position: int) -> float:
+            step = replace(self.head, code=At.of(position).code).step
+            return sum(latents.rough_error(step) for latents in maps)
+
+        found = foretold(self.error, rough, goal, start, NEARLY)
+        return fitted(self.error, goal, start, close) if found is None else found
 
     def first_look(self, target: float) -> tuple[float, float]:
         """Return about the bits at a first step, and the squared error there, of `target`."""
@@ -110,11 +124,18 @@ class Trial:
             return None
         return At.of(self._start(wanted))
 
+    @property
+    def of_maps(self) -> bool:
+        """Whether symbols depend on their neighbours: each look at a step takes longer."""
+        return any(isinstance(latents, Maps) for _, latents in self.latents)
+
     def measured(self, target: float) -> bool:
         """Return whether decoded values err otherwise than their latents."""
         values = self.values
         if values.usual is not None or values.rounding_counts(target, self.coder.values.mean):
             return True
+        if self.of_maps:
+            return False
         bounds, reach = self.coder.values, NEAR * math.sqrt(values.power / values.count)
         nearest = min(values.mean - bounds.lower, bounds.upper - values.mean)
         return self.coder.clamp and nearest < reach
@@ -154,9 +175,8 @@ class Trial:
             kept.add(np.flatnonzero(~usual), stored)
         return kept.pack()
 
-    def _part(self, prefix: bool, at: At) -> AtOnceCoder:
+    def _part(self, prefix: bool, at: At) -> PartCoder:
         head, part = replace(self.head, code=at.code), self.coder.parts[prefix]
-        assert isinstance(part, AtOnceCoder)
         return replace(
             part,
             step=head.step,
@@ -164,7 +184,7 @@ class Trial:
             lmbda=at.lmbda,
         )
 
-    def _quantised(self, at: At) -> list[Symbols]:
+    def _quantised(self, at: At) -> list[Symbols | MapSymbols]:
         if self._last is None or self._last[0] != at:
             found = [latents.quantised(self._part(prefix, at)) for prefix, latents in self.latents]
             self._last = at, found
@@ -209,31 +229,47 @@ class Trial:
         return squared, largest
 
 
-def _latents(values: Values, coder: RowGroupCoder, grid: MessageGrid) -> list[tuple[bool, Latents]]:
+def _latents(
+    values: Values, coder: RowGroupCoder, grid: MessageGrid
+) -> list[tuple[bool, Latents | Maps]]:
     """Return the latents of each class of blocks, and whether they are of prefix tokens."""
-    found, filled = [], values.filled()
+    found = list[tuple[bool, Latents | Maps]]()
+    filled = values.filled()
     for (prefix, sizes), boxes in grid.classes.items():
         some = grid.collect(boxes, lambda _: filled, lambda a: a)
         aligned = coder.values.forward(some.astype(coder.compute_dtype, copy=False))
-        latents = coder.parts[prefix].transform.forward(aligned, sizes)
-        found.append((prefix, Latents(latents.reshape(-1, latents.shape[-1]), sizes)))
+        part = coder.parts[prefix]
+        latents = part.transform.forward(aligned, sizes)
+        if isinstance(part, ContextCoder):
+            found.append((prefix, Maps(latents, sizes, _bounds(coder, part, latents.shape[-1]))))
+        else:
+            found.append((prefix, Latents(latents, sizes)))
     return found
 
 
-def in_order(found: Symbols) -> NextSymbols:
+def _bounds(coder: RowGroupCoder, part: PartCoder, blocks: int) -> Bounds | None:
+    """Return the bounds of latents in the sample domain; None where they are not clamped."""
+    if not coder.clamp:
+        return None
+    values = coder.values
+    low, high = ((bound - values.mean) / values.std for bound in (values.lower, values.upper))
+    assert part.transform.centre is not None
+    centre = np.repeat(part.transform.centre.reshape(-1), blocks)
+    return low - centre, high - centre
+
+
+def in_order(found: Symbols | MapSymbols) -> NextSymbols:
     """Return symbols in the form that `decode` takes them."""
     arrays = iter(found.arrays())
     return lambda count, table: next(arrays)[0]
 
 
-def _shift(coder: RowGroupCoder, latents: list[tuple[bool, Latents]]) -> int:
+def _shift(coder: RowGroupCoder, latents: list[tuple[bool, Latents | Maps]]) -> int:
     """Return by how many quarter octaves latents exceed the scales of the profile."""
     energy = expected = 0.0
     for prefix, some in latents:
-        part = coder.parts[prefix]
-        assert isinstance(part, AtOnceCoder)
-        energy += float(np.square(some.values, dtype=np.float64).sum())
-        expected += part.runs(some.sizes).expected * some.blocks
+        more, of_model = some.energy(coder.parts[prefix])
+        energy, expected = energy + more, expected + of_model
     if not (0 < energy < math.inf and expected > 0):
         return 0
     shift = round(2 * math.log2(energy / expected))

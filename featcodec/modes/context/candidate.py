@@ -12,23 +12,20 @@ from ...encoding.fit import counting, fitting
 from ...encoding.search import cost
 from ...encoding.search.candidate import Candidate, scale_of
 from ...entropy import contexts, fit, integers, shapes
-from ...entropy.contexts import Contexts
-from ...quantise.scalar import Thresholds, quantise
+from ...quantise.scalar import quantise
 from . import reconstruction
 from .coder import Own
 from .dependent import DependentContextCoder
 from .fit import ShapeCounts, choose
+from .gathered import Coded, Gathered
 from .means import NUMBER, MeanErrors, fitted
-from .scalar import ContextCoder, by_place
-
-Coded = tuple[np.ndarray, Contexts]  # latents (points, columns) of a class, and their symbols
+from .scalar import START, ContextCoder
 
 
 class ContextCandidate(Candidate):
     """The sample domain: neighbours and the mean magnitude of the channel choose the tables."""
 
     LAMBDAS = (0.08,)
-    START = Thresholds(0.6, 0.55)  # before there are tables
 
     def rough(self, step: float) -> PartCoder:
         return self._fitted(step, rounds=1)[0]
@@ -85,7 +82,7 @@ class ContextCandidate(Candidate):
         """Return a coder with the built-in tables."""
         step_scale = scale_of(step)
         kind = DependentContextCoder if self.dependent else ContextCoder
-        symbols = [quantise(a, step, self.START) for a in self.latents.values()]
+        symbols = [quantise(a, step, START) for a in self.latents.values()]
         sums = np.sum([np.abs(a).sum(axis=(1, 2)) for a in symbols], axis=0)
         levels = contexts.level_of(sums * self.model.channels / self.size)
         scales = step_scale + 2 * levels.reshape(-1, *(1 for _ in self.model.block))
@@ -123,28 +120,9 @@ class ContextCandidate(Candidate):
         These are the mean reconstruction points of each table, the offsets and, where it had none,
         the weight of the errors of means. Symbols are counted by shapes, too, where that is asked.
         """
-        counts = counting.Counts({}, {}, 0.0, self.size)
-        sums: dict[int, np.ndarray] = {}
-        every: dict[int, list[np.ndarray]] = {}  # symbols by number of table
-        sets = reconstruction.SETS if self.dependent else 1
-        around = np.zeros((2, sets, reconstruction.CLASSES, reconstruction.KINDS))
-        coded: list[Coded] = []
-        for sizes, latents in self.latents.items():
-            rows, known = by_place(latents), coder.contexts(sizes, latents.shape[-1])
-            for number, chosen, symbols in coder.decided(rows, known):
-                every.setdefault(number, []).append(symbols)
-                found_excess = excess_of(chosen, symbols, *coder.lattice(number))
-                sums[number] = sums.get(number, 0) + found_excess
-            if shaped:
-                shaped.add(known)
-            around += reconstruction.excess(known, rows, coder.step, sets)
-            coded.append((rows, known))
-        for number, parts in every.items():
-            counts.histograms[number] = fit.Histogram.of(np.concatenate(parts))
-        counts.offsets = dict.fromkeys(sums, (0.0, 0.0))  # those of tables are not used
-        expected = {number: tuple(s[1] / np.maximum(s[0], 1)) for number, s in sums.items()}
-        offsets = reconstruction.fit_offsets(around)
-        after = replace(coder, expected=expected, offsets=offsets, means=None)
+        gathered = Gathered(self.dependent, shaped)
+        coded = [gathered.add(coder, *each) for each in self.latents.items()]
+        counts, after = gathered.counts(self.size), gathered.told(coder)
         if coder.offsets is None:
             return counts, after, coded
         for each in coded:
@@ -154,20 +132,3 @@ class ContextCandidate(Candidate):
                 found, before = fit.Histogram.of(of_means), counts.histograms.get(NUMBER)
                 counts.histograms[NUMBER] = found if before is None else before + found
         return counts, after, coded
-
-
-def excess_of(
-    latents: np.ndarray, symbols: np.ndarray, spacing: float, lowered: float
-) -> np.ndarray:
-    """Return (2, 3): the counts of symbols 0, 1 and above, and the sums of latents less levels.
-
-    Levels of symbols other than 0 are lowered by `lowered` spacings.
-    """
-    beyond = latents * latents.dtype.type(1 / spacing)
-    beyond -= symbols
-    np.negative(beyond, out=beyond, where=symbols < 0)
-    kind = np.minimum(np.abs(symbols), 2)
-    counts = np.bincount(kind, minlength=3)
-    total: np.ndarray = np.bincount(kind, beyond, 3)
-    total[1:] += lowered * counts[1:]
-    return np.stack([counts, total])

@@ -44,11 +44,14 @@ class ContextModeCoder(ModeCoder):
         if model.tables:
             raise Corrupt("a model with tables of shapes has tables without, too")
 
+    def sets(self, dependent: bool) -> int:
+        """Return how many sets of offsets a model has."""
+        return reconstruction.SETS if dependent else 1
+
     def unpack(self, model: Model, channels: int, dependent: bool) -> Own:
         fields = model.fields
         assert isinstance(fields, ContextFields)
-        sets = reconstruction.SETS if dependent else 1
-        shape = sets, reconstruction.CLASSES, reconstruction.KINDS
+        shape = self.sets(dependent), reconstruction.CLASSES, reconstruction.KINDS
         offsets = integers.unpack(fields.offsets, math.prod(shape)).astype(np.int64)
         if np.abs(offsets).max() > reconstruction.LARGEST:
             raise Corrupt(f"the offset of a reconstruction point is above {reconstruction.LARGEST}")
@@ -62,9 +65,17 @@ class ContextModeCoder(ModeCoder):
         return MeansFields(offsets, tables, *own.means.pack())
 
     def coder(self, model: GridModel, header: Lossy, arguments: CoderArguments) -> PartCoder:
-        own, kind = model.own, DependentContextCoder if header.dependent else ContextCoder
-        more = {"offsets": own.offsets, "means": own.means}
-        return kind(*arguments, positive=header.positive, **more).with_tables(own.tables)
+        return context_coder(model.own, arguments, header.dependent, header.positive)
+
+
+def context_coder(
+    own: Own, arguments: CoderArguments, dependent: bool, positive: bool
+) -> ContextCoder:
+    """Return the coder of a model; tables of the arguments take the place of its own."""
+    kind = DependentContextCoder if dependent else ContextCoder
+    offsets = own.offsets[: reconstruction.SETS if dependent else 1]
+    made = kind(*arguments, positive=positive, offsets=offsets, means=own.means)
+    return made.with_tables({**own.tables, **arguments.tables})
 
 
 def pack_tables(tables: Mapping[int, Table]) -> bytes:

@@ -11,7 +11,7 @@ from ...entropy import contexts, shapes
 from ...errors import Damage
 from ...quantise import dependent
 from ...quantise.scalar import LAMBDA
-from .scalar import ContextCoder, PassSymbols
+from .scalar import ContextCoder, PassSymbols, laid
 
 
 @dataclass
@@ -33,7 +33,7 @@ class DependentContextCoder(ContextCoder):
     ) -> Iterator[Quantised]:
         scalar, chained = _split(runs)
         yield from super()._decide(found, values, scalar)
-        where = _laid(chained)
+        where = laid(chained)
         lmbda = dependent.LAMBDA * self.lmbda / LAMBDA
         levels = []
         for number, places in chained:
@@ -53,7 +53,7 @@ class DependentContextCoder(ContextCoder):
     ) -> None:
         scalar, chained = _split(runs)
         super()._decode_pass(next_symbols, found, scalar)
-        where = _laid(chained)
+        where = laid(chained)
         symbols, second = chains.decode(
             next_symbols, _counts(chained), lambda n, q: self.table(contexts.of_quantiser(n, q))
         )
@@ -64,10 +64,6 @@ def _split(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     """Return the runs of the scalar quantiser, and those of the dependent ones."""
     scalar = [run for run in runs if not contexts.chained(run[0])]
     return scalar, [run for run in runs if contexts.chained(run[0])]
-
-
-def _laid(runs: Sequence[Run]) -> np.ndarray:
-    return np.concatenate([where for _, where in runs] or [np.zeros(0, np.intp)])
 
 
 def _counts(runs: Sequence[Run]) -> chains.TableCounts:

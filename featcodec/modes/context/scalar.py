@@ -1,9 +1,11 @@
 """Context modelling with the scalar quantiser (SPEC §7.9, §7.13)."""
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,6 +19,9 @@ from . import reconstruction
 from .means import NUMBER, Means
 
 USUAL: Offsets = (0.15, 0.0, 0.0)
+START = Thresholds(0.6, 0.55)  # before there are tables
+AT_ONCE = 1 << 16  # symbols of several tables that are quantised at once
+KEPT = 4096  # thresholds: of more tables than a model has
 
 
 @dataclass
@@ -89,26 +94,34 @@ class ContextCoder(PartCoder):
 
     def errors(self, rows: np.ndarray, known: Contexts) -> np.ndarray:
         """Return what the latents have more than their reconstruction points."""
+        return rows - self.points(known)
+
+    def points(self, known: Contexts) -> np.ndarray:
+        """Return the reconstruction points (points, columns) of all symbols."""
         assert self.offsets is not None
-        return rows - reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
+        return reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
 
     def _decide(
         self, found: "PassSymbols", values: np.ndarray, runs: Sequence[Run]
     ) -> Iterator[Quantised]:
         """Quantise the values of a pass, and yield in coding order."""
-        for chosen, where in runs:
-            latents = values.take(where)
-            symbols = quantise(latents, self.step, self.thresholds_of(chosen))
-            found.symbols[where] = symbols
-            yield chosen, latents, symbols
+        for some in _together(runs):
+            order, counts = laid(some), [len(where) for _, where in some]
+            limits = [self.thresholds_of(number) for number, _ in some]
+            latents = values.take(order)
+            at = Thresholds(
+                _each([at.dead for at in limits], counts, latents.dtype),
+                _each([at.edge for at in limits], counts, latents.dtype),
+            )
+            symbols = quantise(latents, self.step, at)
+            found.symbols[order] = symbols
+            ends = itertools.accumulate(counts, initial=0)
+            for (number, _), (start, end) in zip(some, itertools.pairwise(ends), strict=True):
+                yield number, latents[start:end], symbols[start:end]
 
     def thresholds_of(self, number: int) -> Thresholds:
         """Return the thresholds of symbols of a table."""
-        table = self.table(number)
-        if table.shift:
-            return PLAIN
-        zero, one, further = self.expected_of(number)
-        return thresholds(bits(table), (one, further), self.lmbda, zero)
+        return _thresholds(self.table(number), self.expected_of(number), self.lmbda)
 
     def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         """Return aligned values (channels, points, blocks) of the next symbols."""
@@ -118,8 +131,7 @@ class ContextCoder(PartCoder):
             found = PassSymbols.of(known.shape(number))
             self._decode_pass(next_symbols, found, known.runs(number))
             found.tell(known, number)
-        assert self.offsets is not None
-        latents = reconstruction.from_neighbours(known, self.offsets, self.step, self.dtype)
+        latents = self.points(known)
         if self.means is not None:
             table = self.means.table
             symbols = next_symbols(latents.shape[1], table) if table.magnitude else 0
@@ -132,6 +144,39 @@ class ContextCoder(PartCoder):
     ) -> None:
         for chosen, where in runs:
             found.symbols[where] = next_symbols(len(where), self.table(chosen))
+
+
+@lru_cache(maxsize=KEPT)
+def _thresholds(table: Table, expected: Offsets, lmbda: float) -> Thresholds:
+    if table.shift:
+        return PLAIN
+    zero, one, further = expected
+    return thresholds(bits(table), (one, further), lmbda, zero)
+
+
+def _together(runs: Sequence[Run]) -> Iterator[Sequence[Run]]:
+    """Yield runs that are quantised at once: of few symbols, each call costs more than its work."""
+    some, count = list[Run](), 0
+    for run in runs:
+        if some and count + len(run[1]) > AT_ONCE:
+            yield some
+            some, count = [], 0
+        some.append(run)
+        count += len(run[1])
+    if some:
+        yield some
+
+
+def _each(of_runs: list[float], counts: list[int], dtype: Any) -> Any:
+    """Return a number of each run, for all its symbols where there are several runs."""
+    return of_runs[0] if len(counts) == 1 else np.repeat(np.array(of_runs, dtype), counts)
+
+
+def laid(runs: Sequence[Run]) -> np.ndarray:
+    """Return the places of runs, laid end to end."""
+    if len(runs) == 1:
+        return runs[0][1]
+    return np.concatenate([where for _, where in runs] or [np.zeros(0, np.intp)])
 
 
 @dataclass
