@@ -29,7 +29,7 @@ ROUNDS = 2  # thresholds follow the tables, and the tables what the thresholds l
 
 
 def context_model(classes: Classes, block: Sizes, positive: bool) -> GridModel:
-    """Return the model of aligned values, by size of block, of which 0 is the most frequent.
+    """Return the model of values of variance 1, by size of block, of which 0 is the most frequent.
 
     `positive` says that none is below 0.
     """
@@ -48,7 +48,7 @@ def context_model(classes: Classes, block: Sizes, positive: bool) -> GridModel:
 def context_bits(model: GridModel, classes: Classes, positive: bool, snr: float) -> float:
     """Return the bits a value that symbols take at about an SNR."""
     learned, size = _Learning(model, positive, {}), sum(a.size for a in classes.values())
-    goal = _power(classes) * 10 ** (-snr / 10)
+    goal = 10 ** (-snr / 10)
 
     def error(step: float) -> float:
         return counting.squared_error(learned.coder(step, False), classes) / size
@@ -116,11 +116,6 @@ def _scales(classes: Classes) -> np.ndarray:
     return 2 * np.rint(2 * np.log2((sums + typical) / (places + 1))).astype(np.int64)
 
 
-def _power(classes: Classes) -> float:
-    squares = sum(float(np.square(a, dtype=np.float64).sum()) for a in classes.values())
-    return squares / sum(a.size for a in classes.values())
-
-
 def _step_at(classes: Classes, snr: float) -> float:
     """Return about the step of an SNR: tables and offsets hardly depend on it."""
     flat = np.concatenate([a.reshape(-1) for a in classes.values()])
@@ -129,5 +124,5 @@ def _step_at(classes: Classes, snr: float) -> float:
         back = dequantise(quantise(flat, step, START), step, (0.0, 0.0), "float32")
         return float(np.square(flat - back, dtype=np.float64).mean())
 
-    goal = _power(classes) * 10 ** (-snr / 10)
+    goal = 10 ** (-snr / 10)
     return solve_step(error, goal, math.sqrt(12 * goal), precision=0.05)

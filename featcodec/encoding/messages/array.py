@@ -75,8 +75,8 @@ def _near(trials: Sequence[Trial], target: float) -> Sequence[Trial]:
     if len(trials) < 2:
         return trials
     looks = [trial.first_look(target) for trial in trials]
-    # Bits fall about as the error grows, where they are few.
-    bits = [bits * error if 1 / OFF < error < OFF else None for bits, error in looks]
+    # Bits fall about as the error grows, where they are few, else by less.
+    bits = [bits * error if error < OFF else None for bits, error in looks]
     most = NEAR * min((each for each in bits if each is not None), default=0.0)
     return [t for t, each in zip(trials, bits, strict=True) if each is None or each <= most]
 

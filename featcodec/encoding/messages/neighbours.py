@@ -40,7 +40,7 @@ class MapSymbols:
     @cached_property
     def nonzero(self) -> int:
         """The number of symbols that are not 0."""
-        return sum(np.count_nonzero(symbols) for _, symbols in self.coded)
+        return sum(int(np.count_nonzero(symbols)) for _, symbols in self.coded)
 
     def arrays(self) -> list[tuple[np.ndarray, Table]]:
         """Return the symbols of each table."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import modes
 from ...coding.model import GridModel
 from .. import tuning
 from ..fit.fitting import Energy
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 HALVINGS = 40
 # Of the bits by a profile, where these are few: rough estimates of no more are worth a trial.
 ANOTHER = 1.3
+CONTEXT = "context"  # family of modes whose models tell of magnitudes, not of variances
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Look:
 
 
 def looks(race: "Race") -> list[Look]:
-    """Return what recipes of the profile are on the small sample."""
-    made = [(r, race.build.candidate(r, race.sizes.trial)) for r in race.of_profile]
+    """Return what recipes of the profile with a spectrum are on the small sample."""
+    spectral = [r for r in race.of_profile if modes.search_of(r.model.transform).family != CONTEXT]
+    made = [(r, race.build.candidate(r, race.sizes.trial)) for r in spectral]
     return [Look(recipe, c, Spectrum.of(recipe.model, c.energy)) for recipe, c in made]
 
 

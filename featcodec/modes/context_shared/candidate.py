@@ -1,9 +1,8 @@
 """Context modelling with an entry of a profile as a candidate."""
 
-from ...coding.model import pack_scales
 from ...coding.parts.base import PartCoder
 from ...container.part import Part
-from ...encoding.search.candidate import Candidate, scale_of
+from ...encoding.search.candidate import scale_of
 from ...entropy import fit
 from ..coder import CoderArguments
 from ..context.candidate import ContextCandidate
@@ -28,7 +27,7 @@ class SharedCandidate(ContextCandidate):
             gathered.add(coder, *each)
         found = gathered.counts(self.size).histograms.items()
         bits = sum(float(fit.cost(histogram, coder.table(n))) for n, histogram in found)
-        return coder, bits / self.fraction + 8 * len(pack_scales(coder.scales - self.model.scales))
+        return coder, bits / self.fraction
 
     def _at(self, step: float) -> ContextCoder:
         arguments = CoderArguments(
@@ -38,4 +37,4 @@ class SharedCandidate(ContextCandidate):
 
     def part(self, coder: PartCoder) -> Part:
         """Return what the group header stores."""
-        return Candidate.part(self, coder)
+        return Part(self.model.transform, None, self.entry or 0)
