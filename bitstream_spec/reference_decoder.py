@@ -2511,6 +2511,7 @@ def expected(near: list[list[int]], weights: list[int], spreads: list[int]) -> t
 READERS = {
     CONTEXT: read_map,
     CONTEXT_MEANS: read_map,
+    CONTEXT_SHARED: read_map,
     INTERPOLATED: read_interpolated,
     PREDICTED: read_predicted,
     SPLIT: read_split,

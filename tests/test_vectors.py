@@ -19,10 +19,10 @@ from featcodec.elements import FLOATS
 from featcodec.errors import InvalidStream, ProfileMissing
 from featcodec.files import decode_file
 
+from .vectors import messages
 from .vectors.store import VECTORS, profiles_of
 
 DECODER = VECTORS.parent / "reference_decoder.py"
-MESSAGES = VECTORS / "digits.fcp"  # the profile of all messages
 
 
 def vectors(kind: str) -> list:
@@ -128,28 +128,29 @@ def test_the_reference_decoder_refuses_it_too(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", vectors("messages"))
 def test_both_decode_a_message(folder: Path) -> None:
+    profile = VECTORS / messages.profile_of(folder.name)
     message, wanted = (folder / "in.msg").read_bytes(), np.load(folder / "out.npy")
     described = folder / "expect.json"
     dtype = json.loads(described.read_text())["dtype"] if described.exists() else "F16"
     values = to_float(wanted, dtype)
     finite = values[np.isfinite(values)]
     std = float(np.std(finite, dtype=np.float64)) if finite.size else 0.0
-    back, found = to_stored(Codec(Profile.load(MESSAGES)).decode(message))
+    back, found = to_stored(Codec(Profile.load(profile)).decode(message))
     assert (found, back.shape) == (dtype, wanted.shape)
     same(dtype, back, wanted, True, std)
-    found, shape, data = reference.decode_message(message, MESSAGES.read_bytes())
+    found, shape, data = reference.decode_message(message, profile.read_bytes())
     assert (found, tuple(shape)) == (dtype, wanted.shape)
     same(dtype, np.frombuffer(data, STORED[dtype]).reshape(shape), wanted, True, std)
 
 
 @pytest.mark.parametrize("folder", vectors("faulty-messages"))
 def test_both_refuse_a_faulty_message(folder: Path) -> None:
-    message = (folder / "in.msg").read_bytes()
+    message, profile = (folder / "in.msg").read_bytes(), VECTORS / messages.profile_of(folder.name)
     kind = ProfileMissing if folder.name == "330-other-profile" else InvalidStream
     with pytest.raises(kind):
-        Codec(Profile.load(MESSAGES)).decode(message)
+        Codec(Profile.load(profile)).decode(message)
     with pytest.raises(reference.FormatError):
-        reference.decode_message(message, MESSAGES.read_bytes())
+        reference.decode_message(message, profile.read_bytes())
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])

@@ -126,7 +126,8 @@ class Profile:
     def pack(entries: Sequence[ProfileEntry], network: Network | None = None) -> bytes:
         """Return the bytes of a profile file."""
         out = io.BytesIO()
-        writer = Writer(out, PROFILE)
+        minor = max((modes.MODES[e.model.transform].since for e in entries), default=0)
+        writer = Writer(out, PROFILE, minor)
         for entry in entries:
             writer.section(b"ENTR", entry.pack())
         if network is not None:

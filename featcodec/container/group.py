@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from .. import elements
 from ..errors import Corrupt
+from ..modes import MODES
 from .flags import CODINGS, LOSSLESS, LOSSY, NEURAL, Flags, flags_of
 from .lossy import Lossy
 from .model import layout_of, pack_layout
@@ -35,6 +36,12 @@ class GroupHeader:
     @property
     def row_groups(self) -> int:
         return -(-self.slabs // self.slabs_per_row_group)
+
+    @property
+    def minor(self) -> int:
+        """The minor version of the format that has all its codes."""
+        parts = () if self.lossy is None else self.lossy.parts
+        return max((MODES[part.transform].since for part in parts), default=0)
 
     @property
     def flags(self) -> Flags:

@@ -11,7 +11,7 @@ from .source import Source
 
 MAGIC = b"\x89FCZ\r\n\x1a\n"
 JOURNAL = b"\x89FCJ\r\n\x1a\n"  # of what a writer has flushed so far
-VERSION = (7, 1)  # of the format: major, minor
+VERSION = (7, 1)  # of the format: major, and the latest minor
 DRAFTS = range(1, 7)  # majors from before there was a release
 FEATURES, PROFILE = 0, 1
 KINDS = ("features", "a profile")
@@ -23,9 +23,9 @@ SECTION_BYTES = SECTION.size + 4
 END_BYTES = SECTION_BYTES + END.size
 
 
-def signature(kind: int) -> bytes:
-    """Return the first bytes of a file of that kind."""
-    head = SIGNATURE.pack(MAGIC, *VERSION, kind)
+def signature(kind: int, minor: int = 0) -> bytes:
+    """Return the first bytes of a file of that kind, with codes of a minor version."""
+    head = SIGNATURE.pack(MAGIC, VERSION[0], minor, kind)
     return head + struct.pack("<I", zlib.crc32(head))
 
 

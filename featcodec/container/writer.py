@@ -42,11 +42,12 @@ class Piece:
 class Writer:
     """Sections in order, then the index and the end marker."""
 
-    def __init__(self, out: BinaryIO, kind: int = FEATURES) -> None:
+    def __init__(self, out: BinaryIO, kind: int = FEATURES, minor: int = 0) -> None:
+        """`minor` is the version of the codes; of groups it is found."""
         self.out = out
         self.kind = kind
         self.index = Index()
-        self.position = out.write(signature(kind))
+        self.position = out.write(signature(kind, minor))
         self._headers: list[bytes] = []  # of groups
 
     def section(self, kind: bytes, payload: bytes) -> int:
@@ -113,18 +114,23 @@ class Writer:
 
         Raises InvalidInput for what a reader would refuse.
         """
-        self._check()
+        minor = max((header.minor for header in self._check()), default=0)
+        if minor:
+            self.out.seek(0)
+            self.out.write(signature(self.kind, minor))
+            self.out.seek(self.position)
         length = write_section(self.out, b"INDX", self.index.pack())
         self.position += length
         total = self.position + END_BYTES
         write_section(self.out, b"END ", END.pack(total, length))
         return total
 
-    def _check(self) -> None:
-        """Apply the checks of a reader to what was written."""
+    def _check(self) -> list[GroupHeader]:
+        """Apply the checks of a reader to what was written; return the headers of groups."""
         kinds = [kind for kind, _ in self.index.sections]
         count, what = kinds.count(b"ENTR"), "the number of entries of a profile"
         limits.check_input(count, limits.PROFILE_ENTRIES, what, "split it")
         with to_write():
             headers = [GroupHeader.unpack(payload) for payload in self._headers]
             check_groups(self.index, headers)
+        return headers

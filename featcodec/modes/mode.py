@@ -44,6 +44,7 @@ class Mode:
     code: int
     folder: str = ""  # of its coder and its search, when it differs from the name
     fields: type[Fields] = Fields
+    since: int = 0  # minor version of the format, which added it
     in_profiles: bool = False  # whether a profile may hold its models
     trellis: bool = False  # whether dependent quantisation is allowed
     of_task: bool = False  # whether the error of latents is that of a task, not of values

@@ -41,6 +41,7 @@ def by_hand() -> Iterator[Vector]:
         predicted,
         refined,
         repeats,
+        shared,
         slices,
         split,
         stacks,
@@ -48,5 +49,5 @@ def by_hand() -> Iterator[Vector]:
 
     topics = (networks, far_steps, contexts, bands, predicted, split, exact, curves, dependent)
     topics += (repeats, refined, cuts, metrics, frames, hostile, limits, messages, interpolated)
-    topics += (low_rank, beside, joined, slices, layers, stacks)
+    topics += (low_rank, beside, joined, slices, layers, stacks, shared)
     return itertools.chain.from_iterable(topic.made() for topic in topics)

@@ -26,8 +26,8 @@ PLAIN |= {"step_scale": 0, "clamp": False, "double": False, "profile": None}
 class LaxWriter(Writer):
     """Writes what a reader refuses."""
 
-    def _check(self) -> None:
-        pass
+    def _check(self) -> list[GroupHeader]:
+        return []
 
 
 # --- bytes --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Messages (SPEC §9.1): those that an encoder makes, and faulty ones.
 
 A valid one has the message (`in.msg`), the stored elements that it decodes to (`out.npy`) and their
-type (`expect.json`); all are of the profile `digits.fcp`.
+type (`expect.json`). It is of the profile that `profile_of` names.
 """
 
 from collections.abc import Iterator
@@ -43,12 +43,23 @@ def encoded() -> Iterator[tuple[str, np.ndarray]]:
     yield "315-trellis-cnn", cnn
     yield "316-trellis-vit", vit
     yield "317-trellis-exceptions", odd
+    relu = np.maximum(digits("cnn", 12).astype(np.float32) - 0.5, 0)
+    yield "318-relu", relu[:2]
+    yield "319-relu-trellis", relu
+    yield "320-relu-partial-blocks", np.tile(relu[:1], (1, 1, 2, 2))[:, :, :5, :7]
+    yield "321-relu-shifted", 50 * relu[0]
+    yield "322-relu-unclamped", np.where(relu[:2] == 0, -0.25, relu[:2]).astype(np.float64)
+
+
+def profile_of(name: str) -> str:
+    """Return the name below VECTORS of the profile of a message."""
+    return "relu.fcp" if "relu" in name else "digits.fcp"
 
 
 def encode(name: str, array: np.ndarray) -> Vector:
     """Return a message as the encoder makes it today, with what it decodes to."""
     snr, effort = (20, "best") if "trellis" in name else (10, "fast")
-    codec = Codec(Profile.load(VECTORS / "digits.fcp"), snr=snr, effort=effort)
+    codec = Codec(Profile.load(VECTORS / profile_of(name)), snr=snr, effort=effort)
     message = codec.encode(array)
     elements, dtype = to_stored(codec.decode(message))
     out = BytesIO()

@@ -4,13 +4,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from safetensors.numpy import load_file
+
 from featcodec import Profile
 from featcodec.dumps import Dump
+from featcodec.numpy import Arrays
 from featcodec.request import Options
 from featcodec.training.linear import train
 
 from .features import DIGITS
 from .networks import least_file
+from .shared import profile_file
 
 TASKS = ("cnn", "vit")
 
@@ -18,12 +23,12 @@ TASKS = ("cnn", "vit")
 def encoded() -> dict[str, Callable[[], bytes]]:
     """Return name -> what trains the profile."""
     trained = dict.fromkeys(("digits.fcp", "banded.fcp", "dependent.fcp"), linear)
-    return {**trained, "network.fcp": network, "task.fcp": task}
+    return {**trained, "network.fcp": network, "task.fcp": task, "relu.fcp": relu}
 
 
 def by_hand() -> dict[str, Callable[[], bytes]]:
     """Return name -> what makes the same bytes each time."""
-    return {"least.fcp": least_file}
+    return {"least.fcp": least_file, "shared.fcp": profile_file}
 
 
 def dumps() -> list[Dump]:
@@ -33,6 +38,14 @@ def dumps() -> list[Dump]:
 def linear() -> bytes:
     """Train linear models; what `digits.fcp` lacks, later trainers added."""
     return Profile.pack(train(dumps(), Options()))
+
+
+def relu() -> bytes:
+    """Train models of sparse maps, one of them with context modelling."""
+    maps = load_file(DIGITS / "cnn_train.safetensors")["features"]
+    rectified = np.maximum(maps.astype(np.float32) - 0.5, 0)
+    stored, metadata = {"features": (rectified, "F32")}, {"layout": "NCHW"}
+    return Profile.pack(train([Arrays(stored, metadata)], Options()))
 
 
 def task() -> bytes:

@@ -6,5 +6,14 @@ Its offsets and tables are of all steps, for dependent quantisation and without.
 from ..context import ContextFields
 from ..mode import Mode
 
-FOLDER = "context_shared"
-MODES = (Mode("context-shared", 11, FOLDER, ContextFields, in_profiles=True, trellis=True),)
+MODES = (
+    Mode(
+        "context-shared",
+        11,
+        folder="context_shared",
+        fields=ContextFields,
+        since=1,
+        in_profiles=True,
+        trellis=True,
+    ),
+)
