@@ -62,7 +62,7 @@ def test_the_container_needs_the_standard_library_only() -> None:
             assert not reaches(path, name), f"{path} imports {name}"
 
 
-SEARCH = ("search.py", "candidate.py", "fit.py", "clusters.py")  # of a mode
+SEARCH = ("search.py", "candidate.py", "fit.py", "gathered.py", "clusters.py")  # of a mode
 
 
 @pytest.mark.parametrize("room", ["coding", "decoding", "modes"])

@@ -92,6 +92,7 @@ class FeatcodecFile(KaitaiStruct):
         interpolated = 8
         predicted = 9
         split = 10
+        context_shared = 11
     def __init__(self, _io, _parent=None, _root=None):
         super(FeatcodecFile, self).__init__(_io)
         self._parent = _parent
@@ -1358,13 +1359,13 @@ class FeatcodecFile(KaitaiStruct):
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
             _ = self.transform
-            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or (_ == FeatcodecFile.Transform.banded) or (_ == FeatcodecFile.Transform.weighted) or (_ == FeatcodecFile.Transform.low_rank) or ( ((self._root.signature.kind == FeatcodecFile.Kind.features) and ( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split) or (_ == FeatcodecFile.Transform.context) or (_ == FeatcodecFile.Transform.context_means) or (_ == FeatcodecFile.Transform.interpolated) or (_ == FeatcodecFile.Transform.layered)) )) )) :
+            if not  ((_ == FeatcodecFile.Transform.none) or (_ == FeatcodecFile.Transform.linear) or (_ == FeatcodecFile.Transform.banded) or (_ == FeatcodecFile.Transform.weighted) or (_ == FeatcodecFile.Transform.low_rank) or (_ == FeatcodecFile.Transform.context_shared) or ( ((self._root.signature.kind == FeatcodecFile.Kind.features) and ( ((_ == FeatcodecFile.Transform.predicted) or (_ == FeatcodecFile.Transform.split) or (_ == FeatcodecFile.Transform.context) or (_ == FeatcodecFile.Transform.context_means) or (_ == FeatcodecFile.Transform.interpolated) or (_ == FeatcodecFile.Transform.layered)) )) )) :
                 raise kaitaistruct.ValidationExprError(self.transform, self._io, u"/types/model/seq/0")
             self.longest_block = FeatcodecFile.Grid(self._io, self, self._root)
             self.num_reflectors = FeatcodecFile.Varint(self._io, self, self._root)
             self.centre_exponent = self._io.read_u1()
             _ = self.centre_exponent
-            if not  (( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split) and (self.transform != FeatcodecFile.Transform.layered)) ) or (self.num_reflectors.value == 0)) )) :
+            if not  (( (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.context_shared) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or ( ((self.longest_block.rank >= 1) and (self.longest_block.rank <= 3) and (self.num_reflectors.value == 0)) )) ) and ( (( ((self.transform != FeatcodecFile.Transform.predicted) and (self.transform != FeatcodecFile.Transform.split) and (self.transform != FeatcodecFile.Transform.layered)) ) or (self.num_reflectors.value == 0)) )) :
                 raise kaitaistruct.ValidationExprError(self.centre_exponent, self._io, u"/types/model/seq/3")
             self.scale_unit = self._io.read_u1()
             if self.transform == FeatcodecFile.Transform.banded:
@@ -1403,11 +1404,11 @@ class FeatcodecFile(KaitaiStruct):
                 if not _.value <= 1048576:
                     raise kaitaistruct.ValidationExprError(self.peak, self._io, u"/types/model/seq/11")
 
-            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
+            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means) or (self.transform == FeatcodecFile.Transform.context_shared)) :
                 pass
                 self.offsets = FeatcodecFile.Integers(self._io, self, self._root)
 
-            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
+            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means) or (self.transform == FeatcodecFile.Transform.context_shared)) :
                 pass
                 self.own_tables = FeatcodecFile.OwnTables(self._io, self, self._root)
 
@@ -1453,7 +1454,7 @@ class FeatcodecFile(KaitaiStruct):
                 raise kaitaistruct.ValidationExprError(self.scales, self._io, u"/types/model/seq/22")
             self.tables = FeatcodecFile.Tables(self._io, self, self._root)
             _ = self.tables
-            if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
+            if not  (( ((self.transform != FeatcodecFile.Transform.context) and (self.transform != FeatcodecFile.Transform.context_means) and (self.transform != FeatcodecFile.Transform.context_shared) and (self.transform != FeatcodecFile.Transform.interpolated)) ) or (_.len.value == 0)) :
                 raise kaitaistruct.ValidationExprError(self.tables, self._io, u"/types/model/seq/23")
 
 
@@ -1489,11 +1490,11 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.peak._fetch_instances()
 
-            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
+            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means) or (self.transform == FeatcodecFile.Transform.context_shared)) :
                 pass
                 self.offsets._fetch_instances()
 
-            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means)) :
+            if  ((self.transform == FeatcodecFile.Transform.context) or (self.transform == FeatcodecFile.Transform.context_means) or (self.transform == FeatcodecFile.Transform.context_shared)) :
                 pass
                 self.own_tables._fetch_instances()
 
@@ -1574,7 +1575,7 @@ class FeatcodecFile(KaitaiStruct):
 
         def _read(self):
             self.transform = KaitaiStream.resolve_enum(FeatcodecFile.Transform, self._io.read_u1())
-            if not  ((self.transform == FeatcodecFile.Transform.none) or (self.transform == FeatcodecFile.Transform.linear) or (self.transform == FeatcodecFile.Transform.banded) or (self.transform == FeatcodecFile.Transform.weighted) or (self.transform == FeatcodecFile.Transform.low_rank)) :
+            if not  ((self.transform == FeatcodecFile.Transform.none) or (self.transform == FeatcodecFile.Transform.linear) or (self.transform == FeatcodecFile.Transform.banded) or (self.transform == FeatcodecFile.Transform.weighted) or (self.transform == FeatcodecFile.Transform.low_rank) or (self.transform == FeatcodecFile.Transform.context_shared)) :
                 raise kaitaistruct.ValidationNotAnyOfError(self.transform, self._io, u"/types/of_entry/seq/0")
             self.entry = FeatcodecFile.Varint(self._io, self, self._root)
             self.scales = FeatcodecFile.Scales(self._io, self, self._root)
@@ -2830,4 +2831,4 @@ class FeatcodecFile(KaitaiStruct):
                 pass
                 self.tables[i]._fetch_instances()
 
-KSY_SHA256 = "ccc7dcedd388e7196ab534b491cd1c836d3225c6b716a7bf119dcb46639f2d4a"
+KSY_SHA256 = "e82174c5cf74a9c873f0603a43948ee2bd5cd288fb157d6b65b85ea3b1b31d8b"

@@ -99,7 +99,7 @@ def model(parser: Parser) -> Fields:
         found.append(prediction(parser.blob()))
     if transform == Transform.SPLIT:
         found.append(parser.field("varint"))
-    if transform in (Transform.CONTEXT, Transform.CONTEXT_MEANS):
+    if transform in (Transform.CONTEXT, Transform.CONTEXT_MEANS, Transform.CONTEXT_SHARED):
         found += [integers(parser.blob()), own_tables(parser.blob())]
     if transform == Transform.CONTEXT_MEANS:
         found += [integers(parser.blob()), ["blob", table(Parser(parser.blob()))]]
