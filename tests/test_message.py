@@ -95,6 +95,20 @@ def test_more_effort_never_takes_more_bytes_and_takes_fewer_at_20_db(
     assert len(best) <= len(fast) * (0.98 if snr == 20 else 1)
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("snr", [12.0, 25.0])
+def test_neighbours_of_sparse_maps_choose_their_tables(snr: float, effort: str) -> None:
+    profile, x = profiles()[1], rectified(np.random.default_rng(631))[:1]
+    number = next(i for i, e in enumerate(profile.entries) if e.model.transform == "context-shared")
+    message = Codec(profile, snr=snr, effort=effort).encode(x)
+    assert Head.unpack(Cursor(message)).entry == number
+    without = Profile.parse(
+        Profile.pack([e for e in profile.entries if e.model.transform != "context-shared"])
+    )
+    assert len(message) < 0.85 * len(Codec(without, snr=snr, effort=effort).encode(x))
+    check(x, Codec(profile).decode(message), snr)
+
+
 def test_an_unknown_effort_is_refused(profile: Profile) -> None:
     with pytest.raises(InvalidInput, match="effort 'most': use one of fast, best"):
         Codec(profile, effort="most")
@@ -164,7 +178,15 @@ def packed() -> list[bytes]:
         Arrays({"x": (np.float32(x), "F32")}, {"layout": layout, "model": layout})
         for layout, x in features.items()
     ]
+    sources.append(Arrays({"x": (rectified(rng), "F32")}, {"layout": "NCHW", "model": "relu"}))
     return [MESSAGES.read_bytes(), Profile.pack(train(sources, Options()))]
+
+
+def rectified(rng: np.random.Generator) -> np.ndarray:
+    """Sparse maps (60, 7, 9, 10), whose neighbours are alike."""
+    rough = rng.normal(size=(60, 7, 12, 13))
+    smooth = sum(rough[:, :, i : i + 9, j : j + 10] for i in range(4) for j in range(4))
+    return np.maximum(smooth - 4, 0).astype("f4")
 
 
 @cache
@@ -178,6 +200,7 @@ SHAPES = [
     (1, (2, 6, 9, 10), "NCHW"), (1, (6, 1, 1), "NCHW"), (1, (3, 21, 5), "NLD"),
     (1, (2, 1, 6, 5, 4), "NTHWC"), (1, (3, 6, 5, 4), "NTHWC"), (1, (7, 5, 3), "LND"),
     (1, (7, 3), "LND"), (1, (9, 8), "ND"), (1, (8,), "ND"), (1, (0, 8), "ND"),
+    (1, (2, 7, 9, 10), "relu"), (1, (7, 2, 3), "relu"), (1, (1, 7, 20, 18), "relu"),
 ]  # fmt: skip
 ODD = [math.nan, math.inf, -math.inf, 60000.0, -1e30, 1e-40, 0.0, -0.0, 3e38, 1e300, -1e308]
 

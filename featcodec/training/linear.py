@@ -140,15 +140,19 @@ def _fitted(pool: Pool, prefix: Pool | None) -> list[Fitted]:
 def _of_zeros(pool: Pool, values: ValueAlignment, most: float) -> Iterator[Fitted]:
     """Yield the entry without axes of sparse features, if it takes at most so many bits a value.
 
-    That of lines and maps has context modelling.
+    That of lines and maps has context modelling, where neighbours tell.
     """
     values = replace(values, mean=0.0)
-    found = _with_contexts(pool, values) if pool.maps else _without_transform(pool, values)
-    if found is not None and found.fine < most:
-        yield found
+    plain = _without_transform(pool, values)
+    fine = most if plain is None else min(most, FEWER * plain.fine)
+    contexts = _with_contexts(pool, values) if pool.maps else None
+    if contexts is not None and contexts.fine < fine:
+        yield contexts
+    elif plain is not None and plain.fine < most:
+        yield plain
 
 
-def _with_contexts(pool: Pool, values: ValueAlignment) -> Fitted | None:
+def _with_contexts(pool: Pool, values: ValueAlignment) -> Fitted:
     block = max(pool.maps, key=math.prod)
     classes, positive = merged(pool.maps[block], values), values.lower >= values.mean
     model = context_model(classes, block, positive)

@@ -16,7 +16,7 @@ class File:
 
     def __init__(self, data: bytes) -> None:
         assert data[:8] == MAGIC
-        self.kind = data[10]
+        self.minor, self.kind = data[9], data[10]
         self.sections: list[Field] = []
         at = SIGNATURE_BYTES
         payloads = []
@@ -40,7 +40,7 @@ class File:
 
     def bytes(self, alter: Callable[[Fields], None] | None = None) -> bytes:
         """Return the file put together, with what `alter` makes of the list of sections."""
-        out = signature(self.kind)
+        out = signature(self.kind, self.minor)
         lengths = []
         for kind, fields in self.sections:
             out += section(kind, together(fields))
