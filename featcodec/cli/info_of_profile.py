@@ -52,7 +52,17 @@ def profile_lines(found: dict[str, Any]) -> list[str]:
         lines += [*network_lines(found["network"]), ""]
     if not found["entries"]:
         return lines[:-1]
-    rows = [["entry", "architecture", "layout", "channels", "block", "trained on", "bytes"]]
+    head = (
+        "entry",
+        "architecture",
+        "layout",
+        "transform",
+        "channels",
+        "block",
+        "trained on",
+        "bytes",
+    )
+    rows = [[*head]]
     for entry in found["entries"]:
         rows.append(
             [
@@ -62,13 +72,14 @@ def profile_lines(found: dict[str, Any]) -> list[str]:
                 + (f": task SNR {at:g} dB" if (at := entry["recommended_db"]) else ""),
                 entry["architecture"],
                 entry["layout"],
+                entry["transform"],
                 str(entry["channels"]),
                 "x".join(map(str, entry["block"])) or "-",
                 f"{entry['values']:,}",
                 f"{entry['bytes']:,}",
             ]
         )
-    return lines + ["  " + line for line in render.table(rows, {3, 5, 6})]
+    return lines + ["  " + line for line in render.table(rows, {4, 6, 7})]
 
 
 def network_lines(network: dict[str, Any]) -> list[str]:
