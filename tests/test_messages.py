@@ -276,7 +276,7 @@ def test_mistakes_of_usage_are_told_apart_from_inputs_that_fail(folder: Path) ->
     assert "every tensor is dropped" in run("encode", x, "-f", "--drop", "*").failed(1)
     assert "there is no folder" in run("encode", x, "-o", folder / "no" / "x.fcz").failed(1)
     assert not (folder / "no").exists()
-    assert "no name that is listed" in run("profiles", "show", "nothing").failed(1)
+    assert "no name that `featcodec profiles` lists" in run("profiles", "show", "nothing").failed(1)
 
 
 def test_a_function_that_is_named_in_another_way_is_answered_with_the_way_to_name_it(

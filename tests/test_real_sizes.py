@@ -12,11 +12,17 @@ import pytest
 
 import featcodec.numpy as fc
 from bitstream_spec import reference_decoder as reference
+from featcodec import Codec, Profile
+from featcodec.coding.message_head import Head
 from featcodec.container.reader import Reader
+from featcodec.container.wire import Cursor
 from featcodec.modes import FOLDERS
+from featcodec.numpy import Arrays
+from featcodec.request import EFFORTS, Options
+from featcodec.training.linear import train
 
 Generator = np.random.Generator
-OF_TASKS = {"weighted"}  # no dump has it without a metric
+OF_PROFILES = {"weighted", "context_shared"}  # no dump has them without a profile
 
 
 def smooth(rng: Generator, *shape: int) -> np.ndarray:
@@ -104,4 +110,17 @@ def test_every_mode_is_among_them() -> None:
     modes = {folder.__name__.rpartition(".")[2]: folder.MODES for folder in FOLDERS}
     tried = {mode for mode, *_ in CASES}
     missing = {name for name, known in modes.items() if not tried & {mode.name for mode in known}}
-    assert missing == OF_TASKS
+    assert missing == OF_PROFILES
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_both_decoders_decode_a_message_of_a_sparse_map_of_real_size(effort: str) -> None:
+    maps = sparse_maps(np.random.default_rng(21)).astype(np.float32)
+    entries = train([Arrays({"x": (maps[8:], "F32")}, {"layout": "NCHW"})], Options())
+    assert [entry.model.transform for entry in entries][1:] == ["context-shared"]
+    profile, x = Profile.parse(Profile.pack(entries)), maps[:8]
+    message = Codec(profile, snr=20, effort=effort).encode(x)
+    assert Head.unpack(Cursor(message)).entry == 1
+    mine = Codec(profile).decode(message)
+    theirs = np.frombuffer(reference.decode_message(message, profile.data)[2], "<f4")
+    assert np.abs(mine - theirs.reshape(x.shape)).max() <= 1e-5 * np.abs(x).max()

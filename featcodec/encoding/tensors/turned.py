@@ -10,7 +10,7 @@ import numpy as np
 from ...align.layout import CHANNEL, INDEPENDENT, SAMPLE, Layout, LayoutError
 from ...tensors import Tensor
 from .likely import channels_in, channels_of
-from .places import MINUTE, are_places, probed
+from .places import MINUTE, NO_PLACES, likeness_along, probed
 
 # Of a head: fewer are not cut apart to have their tokens as channels. 64 heads of 2,144 values
 # took a seventh more so, 48 of 8,000 a tenth less.
@@ -55,7 +55,9 @@ def with_few_tokens(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> dic
         axes = heads[-1], tokens, width
         if axes not in share:
             share[axes] = shared(tensors, heads[-1], tokens) >= SHARED
-            share[axes] = share[axes] and not are_places(tensors, width)
+            # Neighbours are alike among tokens; heads and what they hold have no order.
+            most = max(likeness_along(tensors, axis) for axis in (heads[-1], width))
+            share[axes] = share[axes] and most < NO_PLACES
         if not share[axes]:
             continue
         letters[tokens], letters[width] = CHANNEL[-1], "L"

@@ -21,7 +21,7 @@ from .means import NUMBER, Means
 USUAL: Offsets = (0.15, 0.0, 0.0)
 START = Thresholds(0.6, 0.55)  # before there are tables
 AT_ONCE = 1 << 16  # symbols of several tables that are quantised at once
-KEPT = 4096  # thresholds: of more tables than a model has
+KEPT = 2048  # thresholds of tables
 
 
 @dataclass
