@@ -1,8 +1,9 @@
 """Profiles in closed form, from any number of dumps read once."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -36,6 +37,7 @@ ERRORS = (0.3, 0.1, 0.01, 0.001)  # of the variance, at which blocks are compare
 NEARLY = 0.0015  # of the bits: scales of shorter blocks, which are fewer, are surer
 TINY = 1e-12
 FINE, FEWER = 20.0, 0.97  # dB, at which an entry without axes is to take so many of the bits
+ALL, BEATEN = (4.0, 8.0, 20.0, 35.0), 0.9  # dB, at which it is to, for there to be no axes
 OF_PART = 16.0  # times what it is trained on: so much is an entry for a part to serve
 LEAST_TOKENS = 1.5  # for each channel, that a band must have to get a KLT of its own
 
@@ -72,11 +74,10 @@ def train(
             fitted[kind] = plain
     entries: list[ProfileEntry] = []
     for kind in (kind for kind in kinds if kind in fitted):
-        mine = [one.entry for one in fitted[kind]]
-        entries += mine
+        entries += [one.entry for one in fitted[kind] if not one.beaten]
         if task is not None and kind not in parts:
             pair = [pools[(*kind, False)], pools.get((*kind, True))]
-            entries += task.entries(kind, pair, mine)
+            entries += task.entries(kind, pair, [one.entry for one in fitted[kind]])
     if not entries:
         raise InvalidInput("the dumps hold no features to train on")
     return entries
@@ -88,7 +89,8 @@ class Fitted:
 
     entry: ProfileEntry
     bits: float
-    fine: float  # bits that its own features take, at FINE dB
+    takes: Callable[[float], float]  # bits a value of its own features, at an SNR in dB
+    beaten: bool = False  # by another entry for the same features, at any SNR
 
 
 def _pays(pool: Pool, own: Sequence[Fitted], of_all: Sequence[Fitted]) -> bool:
@@ -134,7 +136,9 @@ def _fitted(pool: Pool, prefix: Pool | None) -> list[Fitted]:
     entries = [_entry(pool, values, list(pool.samples))]
     if prefix is not None:
         return [*entries, _entry(prefix, values, [min(prefix.samples)])]
-    return [*entries, *_of_zeros(pool, values, FEWER * entries[0].fine)]
+    others = list(_of_zeros(pool, values, FEWER * entries[0].takes(FINE)))
+    beaten = others and all(others[0].takes(snr) < BEATEN * entries[0].takes(snr) for snr in ALL)
+    return [replace(entries[0], beaten=bool(beaten)), *others]
 
 
 def _of_zeros(pool: Pool, values: ValueAlignment, most: float) -> Iterator[Fitted]:
@@ -144,11 +148,11 @@ def _of_zeros(pool: Pool, values: ValueAlignment, most: float) -> Iterator[Fitte
     """
     values = replace(values, mean=0.0)
     plain = _without_transform(pool, values)
-    fine = most if plain is None else min(most, FEWER * plain.fine)
+    fine = most if plain is None else min(most, FEWER * plain.takes(FINE))
     contexts = _with_contexts(pool, values) if pool.maps else None
-    if contexts is not None and contexts.fine < fine:
+    if contexts is not None and contexts.takes(FINE) < fine:
         yield contexts
-    elif plain is not None and plain.fine < most:
+    elif plain is not None and plain.takes(FINE) < most:
         yield plain
 
 
@@ -156,8 +160,8 @@ def _with_contexts(pool: Pool, values: ValueAlignment) -> Fitted:
     block = max(pool.maps, key=math.prod)
     classes, positive = merged(pool.maps[block], values), values.lower >= values.mean
     model = context_model(classes, block, positive)
-    bits = context_bits(model, classes, positive, FINE)
-    return Fitted(_stated(pool, values, model), math.inf, bits)
+    takes = cache(partial(context_bits, model, classes, positive))
+    return Fitted(_stated(pool, values, model), math.inf, takes)
 
 
 def _without_transform(pool: Pool, values: ValueAlignment) -> Fitted | None:
@@ -205,8 +209,8 @@ def _as_entry(
 ) -> Fitted:
     """Return the entry of a model whose latents have a code length."""
     model = replace(model, tables=learn_tables([(model, latents)]))
-    bits = symbol_bits(model, latents, FINE)
-    return Fitted(_stated(pool, values, model), math.exp(length), bits)
+    takes = cache(partial(symbol_bits, model, latents))
+    return Fitted(_stated(pool, values, model), math.exp(length), takes)
 
 
 def _stated(pool: Pool, values: ValueAlignment, model: GridModel) -> ProfileEntry:
