@@ -57,27 +57,29 @@ class Maps:
     def __init__(self, values: np.ndarray, sizes: Sizes, bounds: Bounds | None) -> None:
         """`values` is (channels, points, blocks), `bounds` are those of clamped latents."""
         self.values = values
-        self._bounds = bounds
         self.sizes = sizes
         self.size = values.size
+        self._bounds = bounds
         self._last: MapSymbols | None = None
-        self._nonzero: np.ndarray | None = None
+
+    @cached_property
+    def _magnitudes(self) -> np.ndarray:
+        """Those that are not 0, ascending."""
+        return np.sort(np.abs(self.values[self.values != 0]))
 
     def rough_error(self, step: float) -> float:
         """Return about the squared error at a step: what neighbours tell is left out.
 
         The dead zone is that of the last symbols, on the average.
         """
-        if self._nonzero is None:
-            self._nonzero = np.sort(np.abs(self.values[self.values != 0]))
-            self._top = np.inf if self._bounds is None else float(self._bounds[1].max(initial=0))
-        at, last = START, self._last
-        zeros = len(self._nonzero) - last.nonzero if last is not None else 0
-        if last is not None and 0 <= zeros < len(self._nonzero):
-            at = replace(at, dead=float(self._nonzero[zeros]) / last.coder.step)
-        found = dequantise(quantise(self._nonzero, step, at), step, (0.0, 0.0), "float32")
-        np.minimum(found, self._top, out=found)
-        found -= self._nonzero
+        sizes, last, at = self._magnitudes, self._last, START
+        zeros = len(sizes) - last.nonzero if last is not None else 0
+        if last is not None and 0 <= zeros < len(sizes):
+            at = replace(at, dead=float(sizes[zeros]) / last.coder.step)
+        found = dequantise(quantise(sizes, step, at), step, (0.0, 0.0), sizes.dtype.name)
+        if self._bounds is not None:
+            np.minimum(found, self._bounds[1].max(initial=0), out=found)
+        found -= sizes
         return float(np.vdot(found, found))
 
     def energy(self, part: PartCoder) -> tuple[float, float]:
