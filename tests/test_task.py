@@ -372,8 +372,8 @@ def test_a_metric_is_left_out_where_contexts_save_more_though_it_saves_bits_behi
     gradients[:, : CHANNELS // 2] *= 0.01
     assert {e.task for e in of_maps(gradients, needed=False).entries} == {None}
     monkeypatch.setattr("featcodec.training.metric.pays", lambda *_: True)
-    # Beside the plain entries of sparse features, with axes and without.
-    assert [e.task for e in of_maps(gradients, needed=False).entries] == [None, None, "t"]
+    # Beside the plain entry of sparse features, whose axes do worse than none.
+    assert [e.task for e in of_maps(gradients, needed=False).entries] == [None, "t"]
 
 
 def test_of_fewer_samples_than_channels_channels_are_the_axes(
