@@ -27,7 +27,8 @@ PER_TABLE = STEPS_PER_OCTAVE // 2  # codes of a step scale
 PERIOD = PER_TABLE + WIDE * LEVELS
 FIRST = (MIDDLE - PER_TABLE // 2) % PER_TABLE - PER_TABLE  # a code at which tables change
 LAST_CODE = 0xFFFF
-FORETOLD_ROUNDS = 5
+FORETOLD_ROUNDS, FORETOLD_MOST = 4, 10  # more only where the error is far below
+FORETOLD_NEAR = 0.6  # of the target: it leaps where many values are the largest of all
 FORETOLD_REACH, FORETOLD_WIDTH = 128, 3  # positions
 
 
@@ -110,17 +111,34 @@ def foretold(
 
     A rough error, which takes less time, foretells where it is met. None when it is not.
     """
-    best, times, position = None, 1.0, start
-    for _ in range(FORETOLD_ROUNDS):
+    low, reached, high = -1, 0.0, LAST + 1  # where the error was below the target, and above it
+    times, position = 1.0, start
+    for number in range(FORETOLD_MOST):
         goal = (1 - close / 2) * target / times
         position = _last_below(partial(_at_most, rough, goal), position)
+        if not low < position < high:
+            if reached >= FORETOLD_NEAR * target:
+                break
+            position = _between(low, high)
+            if not low < position < min(high, LAST):
+                break
         found = error(position)
         if found <= target:
-            best = position if best is None else max(best, position)
-            if found >= (1 - close) * target:
-                break
+            low, reached = position, found
+        else:
+            high = position
+        enough = 1 - close if number < FORETOLD_ROUNDS else FORETOLD_NEAR
+        if reached >= enough * target:
+            break
         times = max(found, 1e-300) / max(rough(position), 1e-300)
-    return best
+    return low if low >= 0 else None
+
+
+def _between(low: int, high: int) -> int:
+    """Return the middle of two positions, or what lies near one where the other is unknown."""
+    if low >= 0 and high <= LAST:
+        return (low + high) // 2
+    return low + FORETOLD_REACH if low >= 0 else high - FORETOLD_REACH
 
 
 def _at_most(error: Callable[[int], float], most: float, position: int) -> bool:
