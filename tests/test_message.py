@@ -1,6 +1,7 @@
 """The payload layer: messages with a profile on both sides."""
 
 import contextlib
+import itertools
 import math
 import pickle
 import tracemalloc
@@ -114,6 +115,18 @@ def test_neighbours_of_sparse_maps_choose_their_tables(
     assert Head.unpack(Cursor(message)).entry == 1
     assert len(message) < 0.85 * len(Codec(axes_alone, snr=snr, effort=effort).encode(x))
     check(x, Codec(both).decode(message), snr)
+
+
+def test_less_quality_of_maps_with_a_largest_value_hardly_takes_more_bytes() -> None:
+    """Their error leaps with the step, where many values become 0 at once."""
+    maps = np.minimum(rectified(np.random.default_rng(630)), 2)
+    entries = train([Arrays({"x": (maps, "F32")}, {"layout": "NCHW"})], Options())
+    some = [entry for entry in entries if entry.model.transform == "context-shared"]
+    profile = Profile.parse(Profile.pack(some))
+    for seed in range(4):
+        x = np.minimum(rectified(np.random.default_rng(seed))[:4], 2)
+        sizes = [len(Codec(profile, snr=snr).encode(x)) for snr in (0.5, 1, 2, 2.5, 3, 4, 5, 7)]
+        assert all(less <= 1.1 * more + 16 for less, more in itertools.combinations(sizes, 2))
 
 
 def test_an_unknown_effort_is_refused(profile: Profile) -> None:
