@@ -36,6 +36,7 @@ SEED = 5
 ROUNDINGS = (0.5, 0.4, 1 / 3)  # of a step: from there on a value falls to the level further out
 MOST, FEW = 1024, 256  # levels; where they are more, one way to round is tried
 MANTISSA = 8  # bits of a level: more cost more than they bring it near to the mean of its values
+FAR = 1.25  # times the bits that may still be the fewest: more are far more
 ZERO = 1 / 32  # of a step: so close to it a level is zero
 FINEST, COARSEST, HALVINGS = 2.0**-12, 2.0**6, 24  # of the deviation, steps that are tried
 
@@ -50,8 +51,12 @@ class Levels:
 
     def of(self, numbers: np.ndarray) -> np.ndarray:
         """Return the levels (n,) of elements, unsigned integers both."""
+        return self.elements[self.cells(numbers)]
+
+    def cells(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the indices (n,) of the cells that elements lie in."""
         values = to_float(numbers.view(STORED[self.dtype]), self.dtype)
-        return self.elements[np.searchsorted(self.edges, values, side="right")]
+        return np.searchsorted(self.edges, values, side="right")
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,7 @@ def levels_for(samples: Samples, snr: float, most: float) -> list[Levels]:
     ordered = Ordered.of(group.dtype, values)
     error = len(values) * float(ordered.values.var()) / 10 ** (snr / 10)
     numbers, rasters = stored.view(unsigned(group.dtype)), LosslessGroup.of(group).rasters
+    least = max(8 * most * tuning.NEAR_FEW, tuning.FEW_BITS)
     bits: dict[bytes, float] = {}
     found: dict[bytes, Levels] = {}
     # Of two levels, those that leave less error may have smoother borders between them.
@@ -131,12 +137,13 @@ def levels_for(samples: Samples, snr: float, most: float) -> list[Levels]:
             continue
         if bits and len(levels.elements) > FEW:
             continue
-        rounded = levels.of(numbers)
-        chosen = bin_choice.choose_bins(rounded, True, rasters)
-        share = min(_new(rounded, group, columns) for columns in (False, True))
+        cells = levels.cells(numbers)
+        chosen = bin_choice.choose_bins(levels.elements[cells], True, rasters)
+        share = min(_new(cells, group, columns) for columns in (False, True))
         bits[key] = np.inf if chosen is None else chosen.bits * share
         found[key] = levels
-    least = max(8 * most * tuning.NEAR_FEW, tuning.FEW_BITS)
+        if bits[key] > FAR * least:  # finer ones, and others like these, take no fewer
+            break
     return [found[key] for key in sorted(bits, key=bits.__getitem__)[:TRIED] if bits[key] < least]
 
 
@@ -144,15 +151,23 @@ def _flat(group: Group, i: int) -> np.ndarray:
     return np.asarray(group.tensor(i)).reshape(-1)
 
 
-def _new(numbers: np.ndarray, group: Group, columns: bool) -> float:
-    """Return the share of rows, or columns of maps, that are none of those before, about."""
+def _new(cells: np.ndarray, group: Group, columns: bool) -> float:
+    """Return what is left of the bits without rows, or columns of maps, that repeat earlier ones.
+
+    About: each row counts by the frequency of its cells, each repeat by that of the rows kept.
+    """
     shape = group.shapes[0]
     if len(group.shapes) > 1 or len(shape) < 2:
         return 1.0
-    rows = numbers.reshape(-1, shape[-1])
+    rows = cells.reshape(-1, shape[-1])
     rows = rows.T if columns else rows
     weights = np.random.default_rng(SEED).integers(1 << 62, size=rows.shape[1], dtype=np.uint64)
-    return len(np.unique(rows.astype(np.uint64) @ weights)) / len(rows)
+    _, first = np.unique(rows.astype(np.uint64) @ weights, return_index=True)
+    counts = np.bincount(cells)
+    bits = -np.log2(np.maximum(counts, 1) / cells.size)[rows].sum(axis=1)
+    repeats = len(rows) - len(first)
+    kept = float(bits[first].sum()) + repeats * math.log2(len(first))
+    return min(kept / max(float(bits.sum()), 1.0), 1.0)
 
 
 def _serves(samples: Samples) -> bool:
