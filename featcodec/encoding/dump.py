@@ -30,6 +30,7 @@ from .familiar import Familiar
 from .features import FeatureEncoder
 from .grouped import grouped
 from .rate_control.rate import at_rate
+from .read_once import ReadOnce
 from .report import Lowest, Report, bytes_by_name, described, erased, hidden, without_metric
 from .room import check_features
 from .suspicious import complex_numbers, ignored, outweighed, suspicious
@@ -80,7 +81,7 @@ def encoder_of(
 ) -> "DumpEncoder":
     """Return the encoder of a dump, or of a first part of a `growing` one; errors as above."""
     rules = Rules(options.rules)
-    all_tensors, source = source.tensors, rules.kept(source)
+    all_tensors, source = source.tensors, ReadOnce.small(rules.kept(source))
     if not source.tensors and all_tensors:
         raise InvalidInput("every tensor is dropped: nothing is left to encode")
     check_options(options, [tensor.name for tensor in source.tensors])

@@ -28,6 +28,8 @@ LONG, MANY = (256,), 16  # of lines where there are so many blocks
 RUNS_PAY = 0.98  # of the bytes of a basis
 LEAST_SCALE = -96  # 2 ** -24 deviations
 CHANGE_BITS = 6  # that a change of scales must save: about what it takes
+# Bits of a latent whose scale is a quarter octave off, by the number of its table.
+BUSY = 0.2 * np.minimum(2.0 ** (np.arange(family.TABLES) - family.UNIT), 1)
 
 Classes = Mapping[Sizes, np.ndarray]  # aligned values or latents (channels, points, blocks)
 
@@ -180,18 +182,24 @@ def worthwhile(
     base, wanted = base.reshape(shape[0], -1), wanted.reshape(shape[0], -1)
     weight = np.broadcast_to(blocks.reshape(1, -1), base.shape)
 
-    def loss(scales: np.ndarray) -> np.ndarray:
-        have, want = (family.numbers(s, step_scale) for s in (scales, wanted))
-        busy = np.minimum(2.0 ** (np.maximum(have, want) - family.UNIT), 1)
-        return weight * 0.2 * busy * (have - want) ** 2.0
+    want = family.numbers(wanted, step_scale)
 
-    result = base.copy()
+    def loss(scales: np.ndarray) -> np.ndarray:
+        have = family.numbers(scales, step_scale)
+        found: np.ndarray = BUSY.take(np.maximum(have, want))
+        have -= want
+        found *= weight
+        found *= have * have
+        return found
+
+    result, lost = base, loss(base)
     for axis in (1, 0):
-        shift = _active_median(wanted - result, loss(result), axis)
-        gain = (loss(result) - loss(result + shift)).sum(axis=axis, keepdims=True)
+        shift = _active_median(wanted - result, lost, axis)
+        gain = (lost - loss(result + shift)).sum(axis=axis, keepdims=True)
         result = result + np.where(gain > CHANGE_BITS, shift, 0)
+        lost = loss(result)
     if single:
-        result = np.where(loss(result) > CHANGE_BITS, wanted, result)
+        result = np.where(lost > CHANGE_BITS, wanted, result)
     return result.reshape(shape)
 
 

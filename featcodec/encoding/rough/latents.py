@@ -132,13 +132,13 @@ def _fitted(samples: Samples, latents: Classes, block: Sizes, target: float) -> 
 
 def _bits(samples: Samples, latents: Classes, scales: np.ndarray, target: float) -> float:
     """Return the bits of all the group's latents at a mean squared error."""
-    expected = [
-        np.broadcast_to(_at(scales, sizes), a.shape).ravel() for sizes, a in latents.items()
-    ]
-    flat, known = np.concatenate([a.ravel() for a in latents.values()]), np.concatenate(expected)
+    flat = np.concatenate([a.ravel() for a in latents.values()])
+    known = [_at(scales, sizes).ravel() for sizes in latents]
+    blocks = np.repeat([a.shape[-1] for a in latents.values()], list(map(len, known)))
 
     def classes(_: np.ndarray, step: float) -> np.ndarray:
-        return np.minimum(family.numbers(known, scale_of(step)), TABLES - 1)
+        found = family.numbers(np.concatenate(known), scale_of(step))
+        return np.minimum(found, TABLES - 1).repeat(blocks)
 
     bits = symbol_bits(flat, classes, target, _start(scales, target), signs=True)
     return TRELLIS_GAIN * bits * samples.group.values / flat.size
@@ -153,10 +153,11 @@ def _at(scales: np.ndarray, sizes: Sizes) -> np.ndarray:
 
 def _start(scales: np.ndarray, target: float) -> float:
     """Return the step at which latents of these scales have the error: cells or all of them."""
-    variances = np.exp2(scales / 2)
-    low, high = math.log(1e-12), math.log(max(float(variances.max()), 1e-11))
+    least, counts = int(scales.min()), np.bincount((scales - scales.min()).ravel())
+    variances = np.exp2((least + np.arange(len(counts))) / 2)
+    low, high = math.log(1e-12), math.log(max(float(variances[-1]), 1e-11))
     for _ in range(20):
         middle = (low + high) / 2
-        enough = float(np.minimum(variances, math.exp(middle)).mean()) > target
+        enough = float(np.minimum(variances, math.exp(middle)) @ counts) > target * scales.size
         low, high = (low, middle) if enough else (middle, high)
     return math.sqrt(12 * math.exp(low))

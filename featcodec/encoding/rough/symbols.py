@@ -28,8 +28,12 @@ def symbol_bits(
     """Return the bits of values at a mean squared error, near a step that reaches it."""
     curve = Bracket(goal=0.0, slope=1.5, slopes=(0.3, 3.0), reach=2.0)
     size = np.abs(values)
+    room = np.empty_like(size)
     for done in range(1, MOST_ROUNDS + 1):
-        magnitudes = np.minimum(size * (1 / step) + (1 - ZERO), LARGEST).astype(np.int64)
+        np.multiply(size, size.dtype.type(1 / step), out=room)
+        room += 1 - ZERO
+        np.minimum(room, LARGEST, out=room)
+        magnitudes = room.astype(np.int64)
         counts, error = _histogram(values, size - magnitudes * step, magnitudes, classes, step)
         excess = math.log(max(error, 1e-300) / target)
         if abs(excess) < (CLOSE if done < ROUNDS else NEAR):
