@@ -22,10 +22,15 @@ def rough_step(candidate: Candidate, target: float, start: float, rounds: int = 
     The nearest of so many, where tables leap with the step over that error.
     """
 
+    left: dict[int, float] = {}  # by the correction, by octaves of steps: it changes slowly
+
     def error(step: float) -> float:
         coder = candidate.rough(step)
         found = counting.squared_error(coder, candidate.latents)
-        return found / candidate.size * candidate.correction(coder).curved
+        octave = round(math.log2(step))
+        if octave not in left:
+            left[octave] = candidate.correction(coder).curved
+        return found / candidate.size * left[octave]
 
     return solve_step(error, target, start, precision=0.02, rounds=rounds)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ... import modes
+from .. import tuning
 
 if TYPE_CHECKING:
     from .race import Trial
@@ -22,10 +23,25 @@ def unlike(trials: list["Trial"]) -> list["Trial"]:
     """Return those that differ from better ones in mode, in block, or in being of a profile."""
     found: dict[tuple, Trial] = {}
     for trial in trials:
-        model = trial.recipe.model
-        search = modes.search_of(model.transform)
-        found.setdefault((search, model.block, trial.recipe.of_profile), trial)
+        found.setdefault(_kind(trial), trial)
     return list(found.values())
+
+
+def _kind(trial: "Trial") -> tuple:
+    model = trial.recipe.model
+    return modes.search_of(model.transform), model.block, trial.recipe.of_profile
+
+
+def ahead(trials: list["Trial"]) -> list["Trial"]:
+    """Return those that no other of their kind, of the same mode and block, is far ahead of.
+
+    What more of a sample shows changes their bits by much the same.
+    """
+    least: dict[tuple, float] = {}
+    for trial in trials:
+        kind = _kind(trial)
+        least[kind] = min(trial.bits, least.get(kind, trial.bits))
+    return [trial for trial in trials if trial.bits <= tuning.BEHIND_LIKE * least[_kind(trial)]]
 
 
 def rival(trials: list["Trial"]) -> list["Trial"]:

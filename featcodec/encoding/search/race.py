@@ -25,7 +25,7 @@ from .candidate import Candidate
 from .entries import matching
 from .final import Final
 from .known import Look, known, looks
-from .near import other_block, rival, unlike
+from .near import ahead, other_block, rival, unlike
 
 
 @dataclass(frozen=True)
@@ -257,6 +257,7 @@ class Race:
         near.sort(key=lambda trial: trial.bits)
         close = list(dict.fromkeys((*near[:looks], *rival(near), *other_block(near, looks))))
         if len(close) > 1 and self.samples.group.values > 2 * self.sizes.trial:
+            close = close if scarce else ahead(close)
             close = [self._looked_at_again(trial) for trial in close]
             close.sort(key=lambda trial: trial.bits)
         return close
