@@ -1,6 +1,8 @@
 """Layers that are coded as places or channels: the SNR of each, as if they lay side by side."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,32 +11,50 @@ from ..align.numbers import to_float
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
 from ..container.writer import Writer
+from ..request import Quality
+from .contest import Contest
 from .exact_groups import ExactGroup
 from .measured import coder_of, row_group, snrs_of
 from .outcome import Outcome
+from .rate_control.slices import AIM, BELOW
 from .tensors.group import Group
 from .tensors.stacked import layers_axis
 
 LOOKED_AT = 1 << 22  # values that tell enough of the layers
+MOST_LACK = 3.0  # dB: to have more, all would take more bits than layers side by side
+
+Write = Callable[[Group, Quality], Outcome]
 
 
 def with_enough(
-    group: Group,
-    least: float,
-    write: Callable[[Group], Outcome],
-    writer: Writer,
-    profile: Profile | None,
+    group: Group, quality: Quality, write: Write, writer: Writer, profile: Profile | None
 ) -> Outcome:
-    """Write a group; once more with layers side by side where one has less than so many dB."""
-    mark, found = writer.mark(), write(group)
-    header = found.header
+    """Write a group; where a layer has too little, with layers side by side or at a higher SNR.
+
+    Frames of a film look like layers: as places they take fewer bytes at an SNR that leaves all of
+    them enough. The smaller is kept.
+    """
+    mark, found = writer.mark(), write(group, quality)
     axis = None if group.layered is None else layers_axis(group.layered)
-    if group.layered is None or axis is None or header.lossy is None or header.exact:
+    if group.layered is None or axis is None or quality.snr is None:
         return found
-    if lowest_along(axis, writer, group, header, profile) >= least:
+    snr, layered = quality.snr, group.layered
+    lack = snr - BELOW - _lowest(axis, writer, group, found, profile)
+    if lack <= 0:
         return found
+
+    def higher() -> Outcome | None:
+        more = write(group, replace(quality, snr=snr + lack + AIM))
+        return more if _lowest(axis, writer, group, more, profile) >= snr - BELOW else None
+
     writer.rewind(mark)
-    return write(group.written_as(group.layered.axes))
+    contest = Contest(writer)
+    contest.enter(lambda: write(group.written_as(layered.axes), quality))
+    if lack < MOST_LACK:
+        contest.enter(higher)
+    kept = contest.kept()
+    assert kept is not None
+    return kept
 
 
 def as_written(
@@ -47,6 +67,15 @@ def as_written(
         else group
         for group, header in zip(groups, headers, strict=True)
     ]
+
+
+def _lowest(
+    axis: int, writer: Writer, group: Group, found: Outcome, profile: Profile | None
+) -> float:
+    """Return the lowest SNR in dB of the indices of an axis of a group that was just written."""
+    if found.header.lossy is None or found.header.exact:
+        return math.inf
+    return lowest_along(axis, writer, group, found.header, profile)
 
 
 def lowest_along(

@@ -68,14 +68,14 @@ class FeatureEncoder:
     def write(self, group: Group, quality: Quality) -> GroupHeader:
         """Write the row groups of a group, bit for bit or without repeated rows where that pays.
 
-        Layers that are places are channels where one of them has too little.
+        Layers that are places are channels, or have more, where one of them has too little.
         """
         quality = group.quality or quality
-        write = partial(self._with_repeats, quality=quality)
+        write = self._with_repeats
         if group.layered is None or quality.snr is None or self.options.pool:
-            found = write(group)
+            found = write(group, quality)
         else:
-            found = with_enough(group, quality.snr - BELOW, write, self.writer, self.profile)
+            found = with_enough(group, quality, write, self.writer, self.profile)
         self.kept = found.kept
         if found.found is not None:
             self.measured.append((found.header, found.found))

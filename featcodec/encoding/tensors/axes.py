@@ -22,9 +22,11 @@ from ...align.layout import (
 )
 from ...tensors import Tensor
 from .alike import MOST_LAYERS, alike_along
+from .attention import of_attention
 from .grids import on_grids
 from .kinds import kinds_of_tensors
 from .likely import channels_in, channels_of, likely_layouts
+from .pairs import of_pairs
 from .places import NO_PLACES, are_places, doubts, likeness_along
 from .stacked import (
     FAINT_VALUES,
@@ -92,18 +94,20 @@ def best_layouts(
     """
     found: dict[str, Chosen] = {}
     for layout, is_stated, same in kinds_of_tensors(tensors, aligned, stated):
-        likely = [layout] if is_stated else likely_layouts(same)
-        if not is_stated and (layout.channel_axes or not likely):
+        told = [] if is_stated else of_pairs(same) or of_attention(same)
+        likely = [layout] if is_stated else told or likely_layouts(same)
+        is_open = not (is_stated or told)
+        if is_open and (layout.channel_axes or not likely):
             likely.insert(0, layout)  # without channels it says only that nothing is known
-        if layout.grid and not is_stated:
+        if layout.grid and is_open:
             likely.insert(1, Layout(layout.axes))
-        if not is_stated:
+        if is_open:
             likely += on_grids(likely, same)
-        if swaps and not layout.grid:
+        if swaps and not (layout.grid or told):
             likely += swapped(layout, same)
         shapes = [tensor.shape for tensor in same]
         alike = [one for one in dict.fromkeys(likely) if channels_of(one, shapes) < math.inf]
-        if not is_stated and each:
+        if is_open and each:
             stacked = stacked_axes(same)
             apart = _apart(alike, stacked, same) if stacked else []
             across = [one for one in alike if apart and layers_axis(one) in stacked]
@@ -119,6 +123,7 @@ def best_layouts(
         if not is_stated:
             flattered = perhaps_independent(alike, same)
             alike += flattered
+            flattered += [one for one in told if one.cuts]
             turned = with_few_tokens(alike, same) if swaps else {}
             alike = [one for one in [*alike, *turned, *known] if _side_by_side(one, same)]
             alike = _keeping_rows(alike, same, uneven)

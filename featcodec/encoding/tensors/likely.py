@@ -27,6 +27,7 @@ LIKELY = {
         "CTHW",
         "THWC",
         "TCHW",
+        "NTCL",
         "LCCD",
     ),
     5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD", "NTHWC", "NTCHW"),

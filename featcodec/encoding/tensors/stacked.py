@@ -40,6 +40,11 @@ def stacked_axes(tensors: Sequence[Tensor], least: int = LEAST_VALUES) -> list[i
     return [axis for axis in unlike if np.median([is_border(x, axis) for x in some]) < 1]
 
 
+def unlike_along(tensors: Sequence[Tensor], axis: int) -> bool:
+    """Return whether the indices of an axis are of unlike scale."""
+    return bool(np.median([_unlike(some, axis) for some in probed(tensors)]) > 0)
+
+
 def layers_axis(layout: Layout) -> int | None:
     """Return the axis of layers or heads that are channels: the first of several such axes.
 
@@ -62,7 +67,7 @@ def _few(tensors: Sequence[Tensor], least: int = LEAST_VALUES) -> list[int]:
 
 
 def _unlike(values: np.ndarray, axis: int) -> bool:
-    """Return whether the indices of an axis are of unlike scale."""
+    """Return whether the indices of an axis of values are of unlike scale."""
     scales = np.sort(_scales(values, axis))
     if not scales.size:
         return False
@@ -74,7 +79,8 @@ def _unlike(values: np.ndarray, axis: int) -> bool:
 
 def _scales(values: np.ndarray, axis: int) -> np.ndarray:
     """Return the deviations of the indices of an axis, without the tokens that are padding."""
-    tokens = np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1, values.shape[-1])
+    indices = np.moveaxis(values, axis, 0)
+    tokens = indices.reshape(len(indices), -1, indices.shape[-1])
     alive = np.ptp(tokens, axis=2) > 0
     return np.array([t[kept].std() for t, kept in zip(tokens, alive, strict=True) if kept.any()])
 
