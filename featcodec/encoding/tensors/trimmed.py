@@ -16,6 +16,7 @@ from ...align.numbers import one_zero
 from ...container.cuts import Along, places
 from ...request import Options
 from ...tensors import Source, Tensor
+from .attention import is_attention
 from .group import Group
 from .lossless import LosslessGroup, lossless_group, of_parts
 from .margins import Box
@@ -52,7 +53,8 @@ class Trimmed:
         metadata, true = source.metadata or {}, dict[str, Held]()
         for tensor in source.tensors:
             if not has_stated_sizes(tensor, metadata, options):
-                ragged = None if growing else Ragged.of(tensor)
+                # Causal attention is zero where padding of queries of unlike lengths would be.
+                ragged = None if growing or is_attention(tensor) else Ragged.of(tensor)
                 found = ragged or Box.of(tensor, axes=1 if growing else None)
                 true |= {tensor.name: found} if found is not None else {}
         several = sum(isinstance(held, Ragged) for held in true.values())
@@ -125,13 +127,13 @@ class Trimmed:
             group = as_samples(group, like)
         if not group.parts:
             return of_tensors(group, [self._stored(name) for name in group.names])
-        parts = [
-            self._stored(part.of).part(self.true[part.of].whole(part.where, part.whole))
-            if part.of in self.true
-            else part
-            for part in group.parts
-        ]
+        parts = [self._whole_part(part) if part.of in self.true else part for part in group.parts]
         return replace(of_tensors(group, parts), parts=parts)
+
+    def _whole_part(self, part: Tensor) -> Tensor:
+        """Return a part with its padding; what is shown of samples has lengths of its own."""
+        stored = self._stored(part.of)
+        return stored.part(self.true[part.of].whole(part.where, stored.shape))
 
     def _stored(self, name: str) -> Tensor:
         """Return a tensor with its padding."""
