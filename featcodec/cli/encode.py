@@ -230,4 +230,5 @@ def lines_of(task: Task, result: Any, verbose: bool) -> list[str]:
     reached = f"{rate}  {render.decibels(result.snr_db)}"
     worst = [f"  {result.lowest}"] if verbose and str(result.lowest) else []
     choices = [f"  {line}" for line in result.choices] if verbose else []
-    return [f"{task.source}: {sizes}  {times}  {reached}", *worst, *choices]
+    made = task.source if task.target == streams.STREAM else f"{task.source} -> {task.target}"
+    return [f"{made}: {sizes}  {times}  {reached}", *worst, *choices]
