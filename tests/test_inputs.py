@@ -463,6 +463,14 @@ def test_what_torch_cannot_read_safely_is_not_read(tmp_path: Path) -> None:
             encode_file(tmp_path / "cut.pt", tmp_path / "x.fcz")
 
 
+def test_arrays_in_a_torch_file_are_said_to_be_arrays(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    for found in (np.ones(3), {"a": torch.ones(3), "b": np.ones(3)}, {"lr": np.float64(1)}):
+        torch.save(found, tmp_path / "x.pt")
+        with pytest.raises(InvalidInput, match=r"x\.pt holds NumPy .*torch\.from_numpy"):
+            encode_file(tmp_path / "x.pt", tmp_path / "x.fcz")
+
+
 def test_sparse_tensors_of_torch_can_be_dropped(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     torch.save({"a": torch.ones(3, 3), "s": torch.ones(3).to_sparse()}, tmp_path / "x.pt")

@@ -64,6 +64,12 @@ def _load(file: File) -> tuple[Any, int | None]:
     except Exception as error:  # torch raises whatever a malformed pickle leads to
         found = re.search(r"Unsupported \w+: \w+ [\w.]+|TorchScript", str(error))
         why = found[0] if found else re.split(r"\. |\n", str(error))[0]
+        if "numpy" in why:
+            raise InvalidInput(
+                f"{file.name} holds NumPy arrays or numbers, which are not read from torch files:"
+                " make tensors of them, torch.from_numpy(x), before they are saved, or write them"
+                " with numpy.savez"
+            ) from None
         raise InvalidInput(
             f"{file.name} is no file of tensors alone ({why}), and nothing else is read from it:"
             " save its tensors in a dict, of a module its state_dict()"
