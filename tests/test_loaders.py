@@ -236,6 +236,10 @@ def test_indices_that_are_none_are_named(files: list[Path]) -> None:
             find([1, 2.5])
         with pytest.raises(IndexError, match=f"{TOTAL} is out of range"):
             find([0, TOTAL])
+    in_place_of_batches = DataLoader(dataset, sampler=RowGroupSampler(dataset, 64), batch_size=8)
+    with pytest.raises(InvalidInput, match="a list of them by a loader's batch_sampler") as error:
+        next(iter(in_place_of_batches))
+    assert len(str(error.value)) < 200
     assert dataset.batch(torch.tensor([-1]))["labels"].tolist() == [TOTAL - 1]
     assert dataset[np.int64(2)] == dataset[torch.tensor(2)] == {"labels": torch.tensor(2)}
 

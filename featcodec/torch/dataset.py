@@ -2,6 +2,7 @@
 
 import math
 import operator
+import reprlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -196,7 +197,12 @@ class FeatureDataset(Dataset):
         try:
             found = np.array([operator.index(one) for one in given], np.int64)
         except (TypeError, OverflowError):
-            raise InvalidInput(f"{list(given)!r}: samples are asked for by whole numbers") from None
+            one = next(one for one in given if not _is_index(one))
+            batch = isinstance(one, (list, tuple, range, np.ndarray))
+            hint = ", a list of them by a loader's batch_sampler" if batch else ""
+            raise InvalidInput(
+                f"sample {reprlib.repr(one)}: samples are asked for by whole numbers{hint}"
+            ) from None
         beyond = found[(found < -len(self)) | (found >= len(self))]
         if beyond.size:
             raise IndexError(f"index {beyond[0]} is out of range, of {len(self)}")
@@ -225,6 +231,14 @@ class FeatureDataset(Dataset):
         if self._headers_of(file, path) != self._headers[number]:
             raise InvalidInput(f"{path} has changed since the data set was made")
         return file
+
+
+def _is_index(one: object) -> bool:
+    """Return whether something is a whole number of 64 bits."""
+    try:
+        return -(2**63) <= operator.index(one) < 2**63  # type: ignore[arg-type]
+    except TypeError:
+        return False
 
 
 def _bytes(row_group: Batch) -> int:
