@@ -22,3 +22,24 @@ def test_it_is_said_where_the_output_lies(folder: Path) -> None:
     assert run("encode", "n.npy").err.startswith("n.npy -> n.fcz: ")
     assert "n.npy -> o/n.fcz: " in run("encode", "n.npy", "--output-dir", "o").err
     assert run("encode", "n.npy", "-o", "-").err.startswith("n.npy: ")
+
+
+@pytest.mark.parametrize("command", ["append x.fcz", "train -o p.fcp", "suggest -q"])
+def test_folders_are_taken_where_dumps_are(folder: Path, command: str) -> None:
+    (folder / "deep" / "er").mkdir(parents=True)
+    for at in ("deep/a.npy", "deep/er/b.npy"):
+        np.save(at, np.load("n.npy"))
+    if command.startswith("append"):
+        run("encode", "n.npy", "-o", "x.fcz")
+    assert "add -r for the files in it" in run(*command.split(), "deep").failed(1)
+    assert run(*command.split(), "-r", "deep").status == 0
+    if command.startswith("append"):
+        assert b"120x8" in run("info", "x.fcz").out
+
+
+def test_so_files_in_folders_are_joined(folder: Path) -> None:
+    run("encode", "n.npy", "-o", "n.fcz")
+    for one in ("a", "b"):
+        run("encode", "n.npy", "--output-dir", f"packed/{one}")
+    assert run("concat", "-r", "packed", "n.fcz", "-o", "all.fcz").status == 0
+    assert b"120x8" in run("info", "all.fcz").out

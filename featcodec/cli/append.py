@@ -5,14 +5,12 @@ from typing import Any
 
 import click
 
-from . import asked, by_name, complete, failures, render, streams
+from . import asked, by_name, complete, failures, gather, render, streams, targets
 
 
 @click.command(cls=by_name.Command)
 @click.argument("file", metavar="FILE", shell_complete=complete.any_file)
-@click.argument(
-    "dumps", nargs=-1, required=True, metavar="DUMP...", shell_complete=complete.any_file
-)
+@gather.some("dumps", targets.DUMP_SUFFIXES, "DUMP")
 @asked.quality_of_file
 @by_name.options
 @click.option(

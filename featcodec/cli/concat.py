@@ -4,15 +4,13 @@ import contextlib
 
 import click
 
-from . import complete, render, streams, targets
+from . import complete, gather, render, streams, targets
 from .gather import Input
 from .streams import STREAM
 
 
 @click.command()
-@click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...", shell_complete=complete.any_file
-)
+@gather.some("files", (targets.SUFFIX,), "FILE")
 @click.option(
     "-o",
     "--output",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import failures, render
+from . import failures, gather, render, targets
 
 if TYPE_CHECKING:
     from ..evaluate.judged import Head
@@ -32,7 +32,7 @@ def decibels(_ctx: click.Context, _param: click.Parameter, value: str) -> list[f
 
 
 @click.command()
-@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
+@gather.some("dumps", targets.DUMP_SUFFIXES, "DUMP")
 @click.option(
     "--codec",
     "specifications",

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ..errors import InvalidInput
 from ..stores import is_uri
 from . import render
 from .bundle import Decorator, bundled
@@ -156,6 +157,29 @@ def inputs(suffixes: Sequence[str], metavar: str) -> Decorator:
             help="Only the I-th of N parts of the inputs, chosen by name.",
         ),
     )
+
+
+def some(argument: str, suffixes: Sequence[str], metavar: str) -> Decorator:
+    """Add the argument and the option that name inputs of a command that works on all at once.
+
+    It takes their paths.
+    """
+    return bundled(
+        argument,
+        partial(_some, suffixes),
+        files=click.argument(
+            "files", nargs=-1, required=True, metavar=f"{metavar}...", shell_complete=any_file
+        ),
+        recursive=click.option("-r", "--recursive", is_flag=True, help="Also files in folders."),
+    )
+
+
+def _some(suffixes: Sequence[str], *, files: Sequence[str], recursive: bool) -> tuple[str, ...]:
+    found = Gathering(suffixes, recursive).everything(files, None)
+    for one in found:
+        if one.error:
+            raise InvalidInput(f"{one.path} {one.error}")
+    return tuple(one.path for one in found)
 
 
 def _gathered(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import batch, complete, failures, render, train_task
+from . import batch, failures, gather, render, targets, train_task
 from .asked import layouts
 from .progress import terminal
 from .suggest_measured import by_measurements, marked
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument(
-    "dumps", nargs=-1, required=True, metavar="DUMP...", shell_complete=complete.any_file
-)
+@gather.some("dumps", targets.DUMP_SUFFIXES, "DUMP")
 @click.option("--task", "score", metavar="MODULE:FUNCTION", help="Scores a dump, as for eval.")
 @click.option(
     "--head",

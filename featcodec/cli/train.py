@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..profiles import SUFFIX
-from . import failures, render, targets, train_task
+from . import failures, gather, render, targets, train_task
 from .asked import layouts
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("dumps", nargs=-1, required=True, metavar="DUMP...")
+@gather.some("dumps", targets.DUMP_SUFFIXES, "DUMP")
 @click.option("-o", "--output", required=True, metavar="PROFILE", help="Profile to write.")
 @click.option(
     "--transform", type=click.Choice(["linear", "neural"]), default="linear", show_default=True
