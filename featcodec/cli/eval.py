@@ -123,6 +123,8 @@ def command(
         measurements = evaluation.measure(advance)
     deltas = evaluation.write(measurements, anchor)
     report(measurements, deltas, {codec.label: codec.beside for codec in codecs if codec.beside})
+    page = Path(output, "report.html")
+    render.tell(f"{page}: tables and plots; results.csv and results.json lie beside it")
     return 1 if evaluation.unexpected else 0
 
 
