@@ -17,6 +17,7 @@ from .leftovers import hold, sweep
 from .leftovers import temporary_name as temporary_name
 
 Target = str | os.PathLike[str] | BinaryIO
+SEPARATORS = tuple(one for one in (os.sep, os.altsep) if one)
 LINKS = 40  # followed at most, as systems do
 MODE = 0o777  # what a file passes on to the one that replaces it
 
@@ -90,6 +91,24 @@ def refuse_input(source: Target, target: Target) -> None:
         raise InvalidInput(f"{target} is the input itself; name another output")
 
 
+def refuse_folder(path: str | os.PathLike[str]) -> None:
+    """Raise InvalidInput for an output that names no file: an empty path, or a folder.
+
+    >>> refuse_folder("packed/")
+    Traceback (most recent call last):
+    featcodec.errors.InvalidInput: packed/ is a directory; name a file in it
+    """
+    if not os.fspath(path):
+        raise InvalidInput("the path of the output is empty")
+    if names_folder(path):
+        raise InvalidInput(f"{path} is a directory; name a file in it")
+
+
+def names_folder(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is that of a folder, or can be none of a file by its slash."""
+    return os.fspath(path).endswith(SEPARATORS) or Path(path).is_dir()
+
+
 def refuse_read_only(path: str | os.PathLike[str]) -> None:
     """Raise the OSError of a file that may not be written, which a rename would not mind."""
     os.close(os.open(path, os.O_WRONLY))
@@ -107,12 +126,9 @@ def complete(path: Target, overwrite: bool) -> Iterator[BinaryIO]:
         with _elsewhere(path, overwrite) as out:
             yield out
         return
-    if not os.fspath(path):
-        raise InvalidInput("the path of the output is empty")
+    refuse_folder(path)
     number = descriptor(path)
     target = Path(os.path.realpath(path))  # what a link points to is written, not the link
-    if target.is_dir():
-        raise InvalidInput(f"{path} is a directory; name a file in it")
     # What is open already, a pipe or a device is written to and never replaced.
     through = number is not None or (Path(path).exists() and not Path(path).is_file())
     before = target.stat() if target.exists() and not through else None

@@ -5,6 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from featcodec import Writer, encode_file
+from featcodec.errors import InvalidInput
+from featcodec.numpy import save_file
+
 from .test_cli import run
 
 
@@ -43,3 +47,21 @@ def test_so_files_in_folders_are_joined(folder: Path) -> None:
         run("encode", "n.npy", "--output-dir", f"packed/{one}")
     assert run("concat", "-r", "packed", "n.fcz", "-o", "all.fcz").status == 0
     assert b"120x8" in run("info", "all.fcz").out
+
+
+@pytest.mark.parametrize("command", ["encode n.npy", "decode n.fcz", "encode n.npy n.npy"])
+def test_an_output_in_a_folder_is_asked_for_by_the_option_of_folders(command: str) -> None:
+    run("encode", "n.npy")
+    for name in ("new/", "."):
+        said = run(*command.split(), "-o", name).misused()
+        assert f"-o {name} is a folder; use --output-dir {name}" in said
+    assert not Path("new").exists()
+
+
+def test_a_name_with_a_slash_at_its_end_is_none_of_a_file(folder: Path) -> None:
+    x = {"x": np.zeros((4, 8), np.float32)}
+    for write in (lambda to: save_file(x, to), lambda to: encode_file("n.npy", to), Writer):
+        with pytest.raises(InvalidInput, match="new/ is a directory; name a file in it"):
+            write("new/")
+    assert "new/ is a directory" in run("train", "n.npy", "-o", "new/").failed(1)
+    assert [path.name for path in folder.iterdir()] == ["n.npy"]

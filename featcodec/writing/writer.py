@@ -12,6 +12,7 @@ from ..arrays import by_name, stored_of
 from ..coding.profile import profile_of
 from ..errors import FeatcodecError, InvalidInput
 from ..numpy import TAKEN, options_of
+from ..outputs import refuse_folder
 from ..request import Quality
 from ..stores import is_uri
 from ..warned import warn
@@ -72,9 +73,8 @@ class Writer:
         wish = Wish(Quality.choose(**asked), profile, options, metadata)
         if is_uri(path):
             raise InvalidInput(f"{path}: it needs a folder of this machine; copy the file then")
+        refuse_folder(path)
         self.path = Path(path)
-        if self.path.is_dir():
-            raise InvalidInput(f"{path} is a directory; name a file")
         if not self.path.parent.is_dir():
             raise InvalidInput(f"{path}: there is no folder {self.path.parent}; make it first")
         self._profile = profile
