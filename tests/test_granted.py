@@ -65,3 +65,33 @@ def test_a_name_with_a_slash_at_its_end_is_none_of_a_file(folder: Path) -> None:
             write("new/")
     assert "new/ is a directory" in run("train", "n.npy", "-o", "new/").failed(1)
     assert [path.name for path in folder.iterdir()] == ["n.npy"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("encode n.npy -o --snr 10", "-o needs a value, and --snr is an option"),
+        ("encode n.npy --exact -o x.fcz", "--exact needs a value, and -o is an option"),
+        ("train n.npy -o -q", "-o needs a value, and -q is an option"),
+    ],
+)
+def test_an_option_is_no_value_of_the_one_before(line: str, said: str) -> None:
+    assert said in run(*line.split()).misused()
+
+
+def test_what_is_called_like_an_option_can_be_a_value(folder: Path) -> None:
+    assert run("encode", "n.npy", "--output=-f").status == 0
+    assert (folder / "-f").exists()
+
+
+def test_help_is_a_command_too() -> None:
+    assert run("help").out == run("--help").out
+    assert run("help", "encode").out == run("encode", "--help").out
+    assert run("help", "profiles", "add").out == run("profiles", "add", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("compress", "encode"), ("ls", "info"), ("test", "verify")]
+)
+def test_commands_of_other_programs_name_ours(typed: str, meant: str) -> None:
+    assert f"No such command '{typed}'. Did you mean '{meant}'?" in run(typed, "n.npy").misused()

@@ -12,6 +12,7 @@ import click
 from .. import __version__
 from . import INTERRUPTED, failures, render
 from .streams import STREAM
+from .swallowed import refuse_swallowed
 
 # One thread a process: row groups are small, and threads that wait for each other on a busy machine
 # cost many times what they bring. Parallel work is done by processes, with --jobs.
@@ -47,6 +48,16 @@ LIKE = {  # options of other programs, and what serves for them
 }
 
 
+PROGRAMS = {  # what other programs call a command
+    **dict.fromkeys(("compress", "pack"), "encode"),
+    **dict.fromkeys(("decompress", "extract", "unpack"), "decode"),
+    **dict.fromkeys(("list", "ls", "show", "inspect"), "info"),
+    **dict.fromkeys(("test", "check", "diff", "compare"), "verify"),
+    **dict.fromkeys(("join", "merge", "cat"), "concat"),
+    **dict.fromkeys(("bench", "benchmark"), "eval"),
+}
+
+
 ENDING = ("SIGTERM", "SIGHUP")  # signals
 
 
@@ -57,6 +68,8 @@ class LazyGroup(click.Group):
         if not args and not ctx.resilient_parsing:  # versions of click differ in what they do
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
+        if args[:1] == ["help"]:  # as git has it
+            args = [*args[1:], "--help"]
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -73,13 +86,17 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
-            return super().resolve_command(ctx, args)
+            name, command, left = super().resolve_command(ctx, args)
         except click.UsageError as error:
             import difflib
 
-            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            same = [PROGRAMS[args[0]]] if args[0] in PROGRAMS else []
+            near = same or difflib.get_close_matches(args[0], COMMANDS, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"{error.message}{hint}", error.ctx) from None
+        if command is not None:
+            refuse_swallowed(command, left, click.Context(command, ctx, name))
+        return name, command, left
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
