@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featcodec import Writer, encode_file
+from featcodec import Codec, Writer, encode_file
 from featcodec.errors import InvalidInput
 from featcodec.numpy import save_file
 
@@ -95,3 +95,15 @@ def test_help_is_a_command_too() -> None:
 )
 def test_commands_of_other_programs_name_ours(typed: str, meant: str) -> None:
     assert f"No such command '{typed}'. Did you mean '{meant}'?" in run(typed, "n.npy").misused()
+
+
+def test_a_message_and_a_file_are_told_apart(folder: Path) -> None:
+    run("train", "n.npy", "-o", "n.fcp", "-q")
+    message = Codec("n.fcp", snr=10).encode(np.load("n.npy"))
+    Path("m.bin").write_bytes(message)
+    said = run("decode", "m.bin", "-o", "m.npy").failed(3)
+    assert "a message is decoded by featcodec.Codec" in said
+    assert "--salvage" not in said
+    run("encode", "n.npy")
+    for name in ("n.fcz", "n.fcp"):
+        assert "is not a message but" in run("info", "--message", name).failed(3)

@@ -13,6 +13,7 @@ from ..errors import Corrupt, FeatcodecError, NotFeatcodec, Truncated
 from ..opening import open_source
 from ..profiles import SUFFIX
 from . import asked, batch, complete, estimate, existing, gather, render, streams, targets
+from .info_of_message import is_message
 from .streams import STREAM
 
 PART = f"{targets.SUFFIX}.part"
@@ -59,20 +60,21 @@ def work(task: Task) -> Any:
                 memory=task.memory,
             )
         except (Corrupt, NotFeatcodec, Truncated) as error:
-            rest = "; --salvage decodes the rest" * has_index(source)
-            raise type(error)(f"{error}{rest}") from None
+            raise type(error)(f"{error}{hint(source)}") from None
         return batch.Done(batch.size_of(source), found.output_bytes, found.remarks)
 
 
-def has_index(path: str) -> bool:
-    """Return whether a damaged file has what it takes to decode the rest of it."""
+def hint(path: str) -> str:
+    """Return what helps with a file that is damaged, or none of ours; often nothing."""
     with contextlib.closing(open_source(path)) as file:
-        if formats.recognise(file.read(0, formats.HEAD)) not in (None, formats.FEATCODEC):
-            return False  # which a large file of another kind is not searched for
-        try:
-            return bool(SalvageReader(file, path).index.tensors)
-        except FeatcodecError:
-            return False
+        kind = formats.recognise(file.read(0, formats.HEAD))
+        if kind not in (None, formats.FEATCODEC):
+            return ""  # a large file of another kind is not searched for an index
+        with contextlib.suppress(FeatcodecError):
+            if SalvageReader(file, path).index.tensors:
+                return "; --salvage decodes the rest"
+        message = kind is None and is_message(file)
+        return "; a message is decoded by featcodec.Codec" * message
 
 
 def salvaged(task: Task, profiles: list[Any]) -> batch.Done:

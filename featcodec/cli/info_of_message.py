@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from .. import profiles
+from .. import formats, profiles
 from ..coding.message_head import LOSSLESS, Head
 from ..container.source import Source
 from ..container.wire import Cursor
-from ..errors import FeatcodecError, Unsupported
+from ..errors import FeatcodecError, NotFeatcodec, Unsupported
 from . import render
 
 LONGEST_HEAD = 256  # bytes
@@ -19,10 +19,13 @@ def describe_message(file: Source, path: str) -> dict[str, Any]:
     data = file.read(0, min(file.size, LONGEST_HEAD))
     try:
         head = Head.unpack(Cursor(data, "the head of a message"))
-    except Unsupported as error:
-        raise Unsupported(f"{path} is {error}") from None
     except FeatcodecError as error:
-        raise type(error)(f"{path} is no message: {error}") from None
+        if kind := formats.recognise(file.read(0, min(file.size, formats.HEAD))):
+            raise NotFeatcodec(
+                f"{path} is not a message but {kind.name}: leave out --message"
+            ) from None
+        no = "" if isinstance(error, Unsupported) else "no message: "
+        raise type(error)(f"{path} is {no}{error}") from None
     exact = bool(head.flags & LOSSLESS)
     values = math.prod(head.shape)
     return {
@@ -37,6 +40,15 @@ def describe_message(file: Source, path: str) -> dict[str, Any]:
         "profile_at": None if exact else place_of(head.tag, path),
         "entry": None if exact else head.entry,
     }
+
+
+def is_message(file: Source) -> bool:
+    """Return whether a file begins as a message does."""
+    try:
+        Head.unpack(Cursor(file.read(0, min(file.size, LONGEST_HEAD)), "the head of a message"))
+    except FeatcodecError:
+        return False
+    return True
 
 
 def place_of(tag: bytes, path: str) -> str | None:
