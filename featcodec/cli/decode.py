@@ -1,19 +1,15 @@
 """`featcodec decode`."""
 
-import contextlib
 from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
-from .. import formats
-from ..container.salvage import SalvageReader
 from ..elements import FLOATS
-from ..errors import Corrupt, FeatcodecError, NotFeatcodec, Truncated
-from ..opening import open_source
+from ..errors import Corrupt, NotFeatcodec, Truncated
 from ..profiles import SUFFIX
 from . import asked, batch, complete, estimate, existing, gather, render, streams, targets
-from .info_of_message import is_message
+from .damaged import hint
 from .streams import STREAM
 
 PART = f"{targets.SUFFIX}.part"
@@ -60,21 +56,8 @@ def work(task: Task) -> Any:
                 memory=task.memory,
             )
         except (Corrupt, NotFeatcodec, Truncated) as error:
-            raise type(error)(f"{error}{hint(source)}") from None
+            raise type(error)(f"{error}{hint(source, '--salvage')}") from None
         return batch.Done(batch.size_of(source), found.output_bytes, found.remarks)
-
-
-def hint(path: str) -> str:
-    """Return what helps with a file that is damaged, or none of ours; often nothing."""
-    with contextlib.closing(open_source(path)) as file:
-        kind = formats.recognise(file.read(0, formats.HEAD))
-        if kind not in (None, formats.FEATCODEC):
-            return ""  # a large file of another kind is not searched for an index
-        with contextlib.suppress(FeatcodecError):
-            if SalvageReader(file, path).index.tensors:
-                return "; --salvage decodes the rest"
-        message = kind is None and is_message(file)
-        return "; a message is decoded by featcodec.Codec" * message
 
 
 def salvaged(task: Task, profiles: list[Any]) -> batch.Done:

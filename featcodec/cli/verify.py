@@ -11,9 +11,11 @@ import click
 
 from ..container.reader import Reader
 from ..container.sections import PROFILE
+from ..errors import Corrupt
 from ..opening import open_source
 from ..profiles import SUFFIX as PROFILE_SUFFIX
 from . import asked, batch, complete, gather, streams, targets
+from .damaged import hint
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,10 @@ def check(path: str, profiles: tuple[str, ...] | None, memory: str | None = None
     """
     with streams.readable(path) as name, closing(open_source(name, path)) as file:
         reader = Reader(file, path, kind=None)
-        reader.check_sections()
+        try:
+            reader.check_sections()
+        except Corrupt as error:
+            raise Corrupt(f"{error}{hint(name, '`featcodec decode --salvage`')}") from None
         if reader.kind == PROFILE:
             reader.entries()
             return reader.size
