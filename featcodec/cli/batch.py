@@ -95,6 +95,11 @@ class Batch:
             of_all = run(work, tasks, self.jobs, self.fail_fast, progress, sizes, spread)
             for task, result in of_all:
                 self._take(task, result, tell, progress.clear)
+        except (KeyboardInterrupt, SystemExit):  # what is done stays
+            progress.clear()
+            if self.done:
+                self._close(total, progress)
+            raise
         finally:
             progress.clear()
         self._close(total, progress)
