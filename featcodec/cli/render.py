@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from ..errors import InvalidInput
+
 WIDEST = 100  # characters that a column of a table is made for
 LONGEST = 2000  # characters of an error, so that what a file holds does not flood a terminal
 
@@ -42,8 +44,13 @@ def printable(text: str) -> str:
 
 def show(*lines: str) -> None:
     """Print lines to standard output, whatever they hold."""
-    for line in lines:
-        click.echo(_encodable(printable(line)))
+    try:
+        for line in lines:
+            click.echo(_encodable(printable(line)))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InvalidInput(f"standard output: {error.strerror or error}") from None
 
 
 def as_json(found: object) -> str:
