@@ -19,6 +19,8 @@ class FileObject(Source):
         """Raise InvalidInput for what cannot be sought, and for text."""
         self.name = name_of(stream)
         if not hasattr(stream, "seekable"):
+            if isinstance(stream, (bytes, bytearray, memoryview)):
+                raise InvalidInput("the bytes of a file are read by load, or as io.BytesIO(data)")
             kind = type(stream).__name__
             raise InvalidInput(f"a {kind} is no file; give a path, a URI or an open binary file")
         if isinstance(stream, io.TextIOBase):

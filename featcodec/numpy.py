@@ -14,7 +14,7 @@ from .coding.profile import profile_of
 from .elements import FLOATS
 from .errors import InvalidInput
 from .idle import idle
-from .opening import Where
+from .opening import Where, in_memory
 from .outputs import complete
 from .request import Options, Quality, RowGroupSize
 from .tensors import Tensor
@@ -124,7 +124,7 @@ def load(
     >>> load(save({"labels": np.arange(3)}))["labels"]
     array([0, 1, 2])
     """
-    return load_file(io.BytesIO(data), profile=profile, memory=memory)
+    return load_file(in_memory(data), profile=profile, memory=memory)
 
 
 def load_file(

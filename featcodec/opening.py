@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from . import stores
 from .container.source import File, Memory, Source
+from .errors import InvalidInput
 from .file_object import FileObject, name_of
 from .leftovers import held, hold, sweep, temporary_name
 
@@ -28,6 +29,22 @@ def open_source(where: Where, name: str = "") -> Source:
     if not isinstance(where, (str, os.PathLike)):
         return FileObject(where)
     return stores.StoredFile(str(where), name) if stores.is_uri(where) else File.open(where, name)
+
+
+def in_memory(data: object) -> io.BytesIO:
+    """Return the bytes of a file as an open one; raise InvalidInput for what is none.
+
+    >>> in_memory("x.fcz")
+    Traceback (most recent call last):
+    featcodec.errors.InvalidInput: load takes the bytes of a file; load_file reads 'x.fcz'
+    """
+    if isinstance(data, (str, os.PathLike)):
+        raise InvalidInput(f"load takes the bytes of a file; load_file reads {str(data)!r}")
+    try:
+        return io.BytesIO(data)  # type: ignore[arg-type]
+    except TypeError:
+        kind = type(data).__name__
+        raise InvalidInput(f"load takes the bytes of a file, and not a {kind}") from None
 
 
 class Copy(File):

@@ -1,6 +1,5 @@
 """Dictionaries of torch tensors to bytes and files, and back; the names of safetensors.torch."""
 
-import io
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
@@ -18,7 +17,7 @@ from ..dumps import Described
 from ..elements import LIBRARY_NAMES
 from ..errors import InvalidInput
 from ..numpy import Arrays, options_of, save_source
-from ..opening import Where
+from ..opening import Where, in_memory
 from ..outputs import complete
 
 # Older versions of torch lack some; of 4-bit values it has pairs.
@@ -136,7 +135,7 @@ def load(
     >>> load(save({"labels": torch.arange(3)}))["labels"]
     tensor([0, 1, 2])
     """
-    return load_file(io.BytesIO(data), profile=profile, memory=memory)
+    return load_file(in_memory(data), profile=profile, memory=memory)
 
 
 def from_stored(stored: np.ndarray, dtype: str, shape: tuple[int, ...]) -> torch.Tensor:
