@@ -135,14 +135,15 @@ class Codec:
         wanted = self._wanted
         self._entries = [e for e in self._known if wanted is None or e.head.name == wanted]
         if not self._entries:
-            names = ", ".join(repr(e.head.name) for e in self._known)
+            names = ", ".join(dict.fromkeys(repr(e.head.name) for e in self._known))
             raise InvalidInput(f"the profile has no entry {wanted!r}; it has {names}")
 
     def __repr__(self) -> str:
         asked = vars(self.quality) if self.step is None else {"step": self.step}
         given = {name: value for name, value in asked.items() if value and name != "recommended"}
         quality = ", ".join(f"{name}={value}" for name, value in given.items())
-        return f"Codec({', '.join(map(str, self._entries))}; {quality}, effort={self.effort!r})"
+        entries = ", ".join(dict.fromkeys(map(str, self._entries)))
+        return f"Codec({entries}; {quality}, effort={self.effort!r})"
 
     def __getstate__(self) -> dict[str, Any]:
         made = ("_known", "_entries", "_made")

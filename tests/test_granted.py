@@ -1,15 +1,18 @@
 """What a user of cp, git and zstd takes for granted of the command line."""
 
+import os
+import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from featcodec import Codec, Writer, encode_file
+from featcodec import Codec, Writer, encode_file, safe_open
 from featcodec.errors import InvalidInput
-from featcodec.numpy import save_file
+from featcodec.numpy import load, load_file, save_file
 
-from .test_cli import run
+from .test_cli import finish, run, start
 
 
 @pytest.fixture(autouse=True)
@@ -107,3 +110,41 @@ def test_a_message_and_a_file_are_told_apart(folder: Path) -> None:
     run("encode", "n.npy")
     for name in ("n.fcz", "n.fcp"):
         assert "is not a message but" in run("info", "--message", name).failed(3)
+
+
+def test_verify_says_that_the_rest_of_a_damaged_file_can_be_had(folder: Path) -> None:
+    run("encode", "n.npy", "--lossless")
+    data = bytearray(Path("n.fcz").read_bytes())
+    data[len(data) // 4] ^= 1
+    Path("n.fcz").write_bytes(data)
+    said = run("verify", "n.fcz").failed(3)
+    assert said.endswith("; `featcodec decode --salvage` decodes the rest\n")
+
+
+def test_an_interrupted_batch_says_how_far_it_came(folder: Path) -> None:
+    shutil.copy("n.npy", "a.npy")
+    os.mkfifo("b.npy")  # which nobody writes to
+    process = start("encode", "a.npy", "b.npy", "--output-dir", "o")
+    assert process.stderr.readline().startswith(b"a.npy -> o/a.fcz: ")
+    process.send_signal(signal.SIGINT)
+    done = finish(process)
+    assert done.status == 130
+    assert done.err.startswith("1 of 2 encoded: ")
+    assert done.err.endswith("featcodec: interrupted\n")
+
+
+def test_a_full_disk_is_that_of_standard_output(folder: Path) -> None:
+    run("encode", "n.npy")
+    with Path("/dev/full").open("wb") as full:
+        process = start("info", "n.fcz", stdout=full)
+        assert "standard output: No space" in finish(process).err
+
+
+def test_bytes_and_paths_are_told_apart(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"load_file reads 'x\.fcz'"):
+        load("x.fcz")
+    with pytest.raises(InvalidInput, match="not a int"):
+        load(3)
+    for read in (load_file, safe_open):
+        with pytest.raises(InvalidInput, match=r"read by load, or as io\.BytesIO"):
+            read(b"...")

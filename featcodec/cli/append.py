@@ -56,5 +56,5 @@ def command(
         for line in (*report.remarks, *(report.choices if verbose else ())):
             render.tell(f"{dump}: {failures.as_typed(line)}")
         sizes = f"{render.size(report.input_bytes)} -> {render.size(report.output_bytes)}"
-        render.tell(f"{dump}: {sizes}  {render.decibels(report.snr_db)}")
+        render.tell(f"{dump} -> {file}: {sizes}  {render.decibels(report.snr_db)}")
     return 0

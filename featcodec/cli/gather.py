@@ -193,7 +193,9 @@ def _gathered(
     if how["null"] and listed is None:
         raise click.UsageError("--null is of --files-from")
     if not files and listed is None:
-        raise click.UsageError(f"Missing argument '{metavar}...', or --files-from")
+        raise click.UsageError(
+            f"Missing argument '{metavar}...', or --files-from; - is standard input"
+        )
     gathering = Gathering(suffixes, **how)
     found = gathering.everything(files, listed)
     mine = gathering.mine(found)
