@@ -220,7 +220,8 @@ def test_an_existing_output_is_passed_over_when_asked(
     assert done.status == 0
     skipped, said, total = done.err.splitlines()
     assert skipped == f"{dump}: skipped, {encoded} is complete"
-    assert said.startswith(f"{other}: ") and total.endswith("; 1 skipped")
+    made = other.with_suffix(".fcz")
+    assert said.startswith(f"{other} -> {made}: ") and total.endswith("; 1 skipped")
     assert encoded.read_bytes() == before
     assert other.with_suffix(".fcz").exists()
 
@@ -244,7 +245,7 @@ def test_files_do_not_depend_on_the_run_or_the_number_of_processes(
         done = finish(start("encode", dump, other, "--output-dir", folder, "-j", jobs))
         assert done.status == 0, done.err
         *lines, total = done.err.splitlines()
-        assert [line.partition(":")[0] for line in lines] == [str(dump), str(other)]
+        assert [line.partition(" -> ")[0] for line in lines] == [str(dump), str(other)]
         assert total.startswith("2 of 2 encoded: ")
     for name in names(folders[0]):
         assert len({(folder / name).read_bytes() for folder in folders}) == 1

@@ -56,8 +56,8 @@ def test_so_files_in_folders_are_joined(folder: Path) -> None:
 def test_an_output_in_a_folder_is_asked_for_by_the_option_of_folders(command: str) -> None:
     run("encode", "n.npy")
     for name in ("new/", "."):
-        said = run(*command.split(), "-o", name).misused()
-        assert f"-o {name} is a folder; use --output-dir {name}" in said
+        said = run(*command.split(), "-o", name).failed(1)
+        assert f"-o {name} is a directory; use --output-dir {name}" in said
     assert not Path("new").exists()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ..errors import InvalidInput
 from ..formats import DUMP_SUFFIXES as DUMP_SUFFIXES
 from ..outputs import descriptor, identity, names_folder, within
 from ..stores import is_uri
@@ -105,7 +106,7 @@ def _resolved(where: Where, inputs: Sequence[str]) -> Where:
     if output is not None and folder is not None:
         raise click.UsageError("use -o or --output-dir, not both")
     if output not in (None, STREAM) and not is_uri(output) and names_folder(output):
-        raise click.UsageError(f"-o {output} is a folder; use --output-dir {output}")
+        raise InvalidInput(f"-o {output} is a directory; use --output-dir {output}")
     if output is not None and len(inputs) > 1:
         raise click.UsageError("-o takes one input; use --output-dir for several")
     if folder is not None and not is_uri(folder) and Path(folder).is_file():
