@@ -4,7 +4,8 @@
 has data sets. `featcodec.joining` appends to files and joins them, `featcodec.salvage` decodes what
 is left of damaged ones, `featcodec.request` has the options of the encoder, `featcodec.errors` what
 is raised. `featcodec.ext` is for other packages: zarr, numcodecs, datasets, Ray, vLLM, LMCache.
-`featcodec guide` in the shell has pages with examples.
+All other modules, which help() lists below, are inner ones and change without notice.
+`featcodec guide` in the shell has pages with examples, and the public names on page `python`.
 """
 
 from typing import TYPE_CHECKING, Any
