@@ -33,6 +33,8 @@ _LAZY = {
 _MODULES = (
     *("dumps", "errors", "joining", "numpy", "request", "rules", "salvage", "verification"),
 )
+_WITH_PACKAGES = ("ext", "torch")  # which dir() leaves out, for looking at torch may fail
+_OF_ARRAYS = ("load", "load_file", "save", "save_file")
 __all__ = ["__version__", *_LAZY]
 
 
@@ -42,9 +44,10 @@ def __getattr__(name: str) -> Any:
 
     if name in _LAZY:
         return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    if name in _MODULES:
+    if name in (*_MODULES, *_WITH_PACKAGES):
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    where = "; featcodec.numpy and featcodec.torch have it" if name in _OF_ARRAYS else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{where}")
 
 
 def __dir__() -> list[str]:

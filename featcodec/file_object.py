@@ -19,10 +19,11 @@ class FileObject(Source):
         """Raise InvalidInput for what cannot be sought, and for text."""
         self.name = name_of(stream)
         if not hasattr(stream, "seekable"):
-            if isinstance(stream, (bytes, bytearray, memoryview)):
-                raise InvalidInput("the bytes of a file are read by load, or as io.BytesIO(data)")
             kind = type(stream).__name__
-            raise InvalidInput(f"a {kind} is no file; give a path, a URI or an open binary file")
+            of_load = "; load takes the bytes of one" * isinstance(stream, (bytes, bytearray))
+            raise InvalidInput(
+                f"a {kind} is no file; give a path, a URI or an open binary file{of_load}"
+            )
         if isinstance(stream, io.TextIOBase):
             raise InvalidInput(f"{self.name} is open as text; open it with mode 'rb'")
         if not stream.seekable():

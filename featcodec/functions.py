@@ -9,6 +9,8 @@ from typing import Any
 
 from .errors import InvalidInput
 
+SHOWN = 8  # names of a module
+
 
 class MissingPackage(InvalidInput):
     """A package that is not installed is needed for what is asked."""
@@ -28,15 +30,25 @@ def named(text: str, option: str, what: str = "FUNCTION") -> Any:
         raise InvalidInput(f"{option} {text}: write MODULE:{what}{such}")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(importlib.import_module(module), name)
+        found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         where = "; modules are found in the current folder and on PYTHONPATH"
         raise InvalidInput(f"{option} {text}: {error}{where}") from None
-    except (ImportError, AttributeError) as error:
+    except ImportError as error:
         raise InvalidInput(f"{option} {text}: {error}") from None
     except Exception as error:  # of the module, when it is run
         reason = f"{type(error).__name__}: {error}"
         raise InvalidInput(f"{option} {text}: {module} fails: {reason}") from error
+    if not hasattr(found, name):
+        its = [one for one, what in vars(found).items() if _made_in(what, module)]
+        there = f"; it has {', '.join(its[:SHOWN])}" if its else ""
+        raise InvalidInput(f"{option} {text}: module {module!r} has no attribute {name!r}{there}")
+    return getattr(found, name)
+
+
+def _made_in(what: Any, module: str) -> bool:
+    """Return whether something is a function or a class that a module defines."""
+    return callable(what) and getattr(what, "__module__", None) == module
 
 
 def named_function(text: str, option: str) -> Callable[..., Any]:

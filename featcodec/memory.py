@@ -47,7 +47,8 @@ def bytes_of(name: str, value: int | str, least: int = 0) -> int:
     if found is not None:
         bytes_ = int(float(found[1]) * 1000 ** UNITS.index(found[2]))
     if isinstance(value, bool) or bytes_ < least:
-        raise InvalidInput(f"{name} {value!r}: give bytes, or a text such as 500MB or 4GB")
+        units = f"; a unit is one of {', '.join(UNITS)}" if isinstance(value, str) else ""
+        raise InvalidInput(f"{name} {value!r}: give bytes, or a text such as 500MB or 4GB{units}")
     return bytes_
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import featcodec
 from featcodec import Codec, Writer, encode_file, safe_open
 from featcodec.errors import InvalidInput
+from featcodec.functions import named
 from featcodec.numpy import load, load_file, save_file
 
 from .test_cli import finish, run, start
@@ -146,5 +148,35 @@ def test_bytes_and_paths_are_told_apart(folder: Path) -> None:
     with pytest.raises(InvalidInput, match="not a int"):
         load(3)
     for read in (load_file, safe_open):
-        with pytest.raises(InvalidInput, match=r"read by load, or as io\.BytesIO"):
+        with pytest.raises(InvalidInput, match=r"a bytes is no file; .*; load takes the bytes"):
             read(b"...")
+
+
+def test_what_is_asked_of_the_package_is_where_it_says() -> None:
+    with pytest.raises(AttributeError, match=r"load_file'; featcodec\.numpy and featcodec\.torch"):
+        featcodec.load_file  # noqa: B018
+    assert featcodec.ext.__name__ == "featcodec.ext"
+    try:
+        assert featcodec.torch.load_file
+    except ImportError as error:
+        assert "pip install 'featcodec[torch]'" in str(error)
+
+
+def test_a_function_that_is_none_of_a_module_is_answered_with_those_that_are(
+    folder: Path,
+) -> None:
+    Path("heads_of_mine.py").write_text(
+        "def logits(dump, features): ...\nfrom pathlib import Path\n"
+    )
+    with pytest.raises(InvalidInput, match=r"no attribute .logit.; it has logits$"):
+        named("heads_of_mine:logit", "--head")
+    Path("heads_of_none.py").write_text("")
+    with pytest.raises(InvalidInput, match=r"no attribute .logit.$"):
+        named("heads_of_none:logit", "--head")
+
+
+def test_an_amount_of_memory_has_a_unit() -> None:
+    run("encode", "n.npy")
+    for amount in ("4", "4G", "1KB"):
+        said = run("decode", "n.fcz", "--memory", amount).misused()
+        assert "a unit is one of B, kB, MB, GB, TB" in said

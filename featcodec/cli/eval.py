@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,11 @@ import click
 from . import failures, gather, render, targets
 
 if TYPE_CHECKING:
+    from ..evaluate.codecs import Codec
     from ..evaluate.judged import Head
 
 PACKAGES = ("matplotlib", "bjontegaard")
+PAGE = "report.html"
 DEFAULT_CODECS = ("featcodec", "step+zstd", "int8")
 DEFAULT_SNRS = "5,10,20,30"
 EVERY = 10.0  # seconds between lines of progress, where there is no terminal
@@ -122,9 +124,8 @@ def command(
     with progress(points, no_progress) as advance:
         measurements = evaluation.measure(advance)
     deltas = evaluation.write(measurements, anchor)
-    report(measurements, deltas, {codec.label: codec.beside for codec in codecs if codec.beside})
-    page = Path(output, "report.html")
-    render.tell(f"{page}: tables and plots; results.csv and results.json lie beside it")
+    report(measurements, deltas, codecs)
+    render.tell(f"{Path(output, PAGE)}: tables and plots; results.csv and results.json beside it")
     return 1 if evaluation.unexpected else 0
 
 
@@ -180,7 +181,7 @@ class Lines:
             render.tell(f"{self.number:,} of {self.points:,} after {spent}: {text}")
 
 
-def report(measurements: list, deltas: list, beside: dict[str, str]) -> None:
+def report(measurements: list, deltas: list, codecs: "Sequence[Codec]") -> None:
     """Print the tables, and what could not be measured."""
     from ..evaluate import tables
     from ..evaluate.equal_divergence import equal_divergence
@@ -198,7 +199,8 @@ def report(measurements: list, deltas: list, beside: dict[str, str]) -> None:
         if len(rows) > 1 and len(rows[0]) > names:  # there is a number
             lines += ["", *render.table(rows, set(range(names, len(rows[0]))))]
     render.show(*lines[1:])
-    for label, what in beside.items():
-        render.tell(f"{label}: {what}")
+    for codec in codecs:
+        if codec.beside:
+            render.tell(f"{codec.label}: {codec.beside}")
     for line in tables.failures(measurements):
         render.complain(line)

@@ -175,6 +175,8 @@ def some(argument: str, suffixes: Sequence[str], metavar: str) -> Decorator:
 
 
 def _some(suffixes: Sequence[str], *, files: Sequence[str], recursive: bool) -> tuple[str, ...]:
+    if "" in files:
+        raise InvalidInput("the path is empty")
     found = Gathering(suffixes, recursive).everything(files, None)
     for one in found:
         if one.error:
