@@ -124,7 +124,7 @@ def command(
     with progress(points, no_progress) as advance:
         measurements = evaluation.measure(advance)
     deltas = evaluation.write(measurements, anchor)
-    report(measurements, deltas, codecs, Path(output, PAGE))
+    report(measurements, deltas, codecs, None if no_progress else Path(output, PAGE))
     return 1 if evaluation.unexpected else 0
 
 
@@ -180,8 +180,8 @@ class Lines:
             render.tell(f"{self.number:,} of {self.points:,} after {spent}: {text}")
 
 
-def report(measurements: list, deltas: list, codecs: "Sequence[Codec]", page: Path) -> None:
-    """Print the tables, where all results are, and what could not be measured."""
+def report(measurements: list, deltas: list, codecs: "Sequence[Codec]", page: Path | None) -> None:
+    """Print the tables, the page of all results where it is to be named, and what failed."""
     from ..evaluate import tables
     from ..evaluate.equal_divergence import equal_divergence
     from ..evaluate.sufficient import sufficient
@@ -198,7 +198,8 @@ def report(measurements: list, deltas: list, codecs: "Sequence[Codec]", page: Pa
         if len(rows) > 1 and len(rows[0]) > names:  # there is a number
             lines += ["", *render.table(rows, set(range(names, len(rows[0]))))]
     render.show(*lines[1:])
-    render.tell(f"{page}: tables and plots; results.csv and results.json beside it")
+    if page:
+        render.tell(f"{page}: tables and plots; results.csv and results.json beside it")
     for codec in codecs:
         if codec.beside:
             render.tell(f"{codec.label}: {codec.beside}")
