@@ -111,7 +111,8 @@ def test_a_message_and_a_file_are_told_apart(folder: Path) -> None:
     assert "--salvage" not in said
     run("encode", "n.npy")
     for name in ("n.fcz", "n.fcp"):
-        assert "is not a message but" in run("info", "--message", name).failed(3)
+        said = run("info", "--message", name).failed(3)
+        assert "is not a message but" in said and said.endswith("leave out --message\n")
 
 
 def test_verify_says_that_the_rest_of_a_damaged_file_can_be_had(folder: Path) -> None:

@@ -64,6 +64,8 @@ def command(
         try:
             found = describe(path, message)
         except NotFeatcodec as error:
+            if message:
+                raise
             if path.endswith(targets.DUMP_SUFFIXES):
                 what = "nor a dump; write or fetch it anew, whatever its name says"
                 raise NotFeatcodec(f"{error}, {what}") from None
