@@ -36,7 +36,7 @@ from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals
 from .rungs import rungs
 from .search.race import Race
-from .slices import Slices
+from .slices import LEAST_SLICE, Slices
 from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
@@ -291,7 +291,8 @@ class FeatureEncoder:
         if self.options.pool or choice.picture or choice.of_task or relative:
             return None
         slices = Slices.of(group)
-        several = math.prod(slices.counts) > 1 and slices.gains <= limits.SLICES
+        several = 1 < math.prod(slices.counts) <= group.values / LEAST_SLICE
+        several = several and slices.gains <= limits.SLICES
         start = 0 if gains is None else slices.exponents_of(gains)
         return SliceControl(slices, snr - BELOW, start) if several else None
 

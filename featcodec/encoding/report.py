@@ -9,6 +9,7 @@ from ..container.quality import GroupQuality
 from ..request import Quality
 from .exact_groups import ExactGroup
 from .measured import NOTHING
+from .slices import LEAST_SLICE
 from .tensors.beyond import beyond
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
@@ -76,8 +77,9 @@ def hidden(
         if header.task_snr is not None:
             continue
         of_rows = header.lossy is not None and header.lossy.gains
+        few = isinstance(group, Group) and group.channels < LEAST_SLICE  # values of a row
         least, rows, part = header.snr_db - FAR, quality.rows, quality.slice
-        if rows is not None and rows < least and not of_rows:
+        if rows is not None and rows < least and not (of_rows or few):
             yield (
                 f"a tenth of the rows of {group.first} has {rows:.1f} dB or less, all together"
                 f" {header.snr_db:.1f}: with row_snr every row counts by its own norm"

@@ -11,6 +11,7 @@ from ..align.slices import SliceGains
 from .tensors.group import Group
 
 MOST_INDICES = 64  # of an axis of layers or heads
+LEAST_SLICE = 32  # values of a slice on average: by chance an SNR of fewer is off by 1 dB
 LEAST_WIDTH = 16  # channels of a head: fewer may be a row of a map that nobody says to be one
 
 
