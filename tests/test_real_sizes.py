@@ -117,10 +117,10 @@ def test_every_mode_is_among_them() -> None:
 def test_both_decoders_decode_a_message_of_a_sparse_map_of_real_size(effort: str) -> None:
     maps = sparse_maps(np.random.default_rng(21)).astype(np.float32)
     entries = train([Arrays({"x": (maps[8:], "F32")}, {"layout": "NCHW"})], Options())
-    assert [entry.model.transform for entry in entries][1:] == ["context-shared"]
+    assert {entry.model.transform for entry in entries[1:]} == {"context-shared"}
     profile, x = Profile.parse(Profile.pack(entries)), maps[:8]
     message = Codec(profile, snr=20, effort=effort).encode(x)
-    assert Head.unpack(Cursor(message)).entry == 1
+    assert Head.unpack(Cursor(message)).entry == len(entries) - 1
     mine = Codec(profile).decode(message)
     theirs = np.frombuffer(reference.decode_message(message, profile.data)[2], "<f4")
     assert np.abs(mine - theirs.reshape(x.shape)).max() <= 1e-5 * np.abs(x).max()

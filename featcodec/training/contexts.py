@@ -1,13 +1,14 @@
-"""A model with context modelling of sparse lines and maps: tables and offsets are of all steps."""
+"""Models with context modelling of sparse lines and maps: tables and offsets are of many steps."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..coding.model import GridModel
 from ..coding.parts.base import Sizes
+from ..encoding import tuning
 from ..encoding.fit import counting, fitting
 from ..encoding.fit.fitting import Classes
 from ..encoding.search.candidate import scale_of
@@ -23,15 +24,20 @@ from ..modes.context.scalar import START, ContextCoder
 from ..quantise.dependent import Offsets
 from ..quantise.scalar import dequantise, quantise
 from ..transform.linear import Centred
-from .tables import SNRS
 
+# dB, at which the tables and offsets of models are fitted: those of coarse steps suit fine ones
+# badly. In place of one model these took messages of op61 22 to 2 % less at 5 to 30 dB, of layer3
+# 6 % at 10 dB and 1 % above, of layer2 2 % from 20 dB on.
+RANGES = ((2, 4, 7), (8, 10, 12), (14, 18, 22, 26, 30))
 ROUNDS = 2  # thresholds follow the tables, and the tables what the thresholds leave
 
 
-def context_model(classes: Classes, block: Sizes, positive: bool) -> GridModel:
-    """Return the model of values of variance 1, by size of block, of which 0 is the most frequent.
+def context_model(
+    classes: Classes, block: Sizes, positive: bool, snrs: Sequence[float]
+) -> GridModel:
+    """Return the model for some SNRs of values of variance 1, of which 0 is the most frequent.
 
-    `positive` says that none is below 0.
+    They are by size of block; `positive` says that none is below 0.
     """
     channels = len(next(iter(classes.values())))
     model = fitting.linear_model(block, None, 0, 1, np.zeros(channels, np.int64))
@@ -39,7 +45,7 @@ def context_model(classes: Classes, block: Sizes, positive: bool) -> GridModel:
     zeros = np.zeros((reconstruction.SETS, reconstruction.CLASSES, reconstruction.KINDS), np.int64)
     own = Own(zeros, {})
     made = replace(model, transform="context-shared", scales=scales, scale_unit=2, own=own)
-    learning, steps = _Learning(made, positive, {}), [_step_at(classes, snr) for snr in SNRS]
+    learning, steps = _Learning(made, positive, {}), [_step_at(classes, snr) for snr in snrs]
     for _ in range(ROUNDS):
         learning = learning.after(classes, steps)
     return learning.model
@@ -117,7 +123,7 @@ def _scales(classes: Classes) -> np.ndarray:
 
 
 def _step_at(classes: Classes, snr: float) -> float:
-    """Return about the step of an SNR: tables and offsets hardly depend on it."""
+    """Return about the step of an SNR; where values saturate, one that divides the largest."""
     flat = np.concatenate([a.reshape(-1) for a in classes.values()])
 
     def error(step: float) -> float:
@@ -125,4 +131,6 @@ def _step_at(classes: Classes, snr: float) -> float:
         return float(np.square(flat - back, dtype=np.float64).mean())
 
     goal = 10 ** (-snr / 10)
-    return solve_step(error, goal, math.sqrt(12 * goal), precision=0.05)
+    step, top = solve_step(error, goal, math.sqrt(12 * goal), precision=0.05), float(flat.max())
+    saturate = np.count_nonzero(flat >= top) > tuning.SATURATED * flat.size
+    return top / max(round(top / step), 1) if saturate else step

@@ -27,7 +27,7 @@ from ..modes.banded.fit import EDGES, Moments, banded_model, radial
 from ..request import Options
 from ..tensors import Source
 from ..transform import householder
-from .contexts import context_bits, context_model
+from .contexts import RANGES, context_bits, context_model
 from .metric import TaskGradients
 from .pools import Pool, collect, in_reach, is_sparse, kind_of, merged
 from .rank import FILES, GOAL, flattery, paying
@@ -137,31 +137,35 @@ def _fitted(pool: Pool, prefix: Pool | None) -> list[Fitted]:
     if prefix is not None:
         return [*entries, _entry(prefix, values, [min(prefix.samples)])]
     others = list(_of_zeros(pool, values, FEWER * entries[0].takes(FINE)))
-    beaten = others and all(others[0].takes(snr) < BEATEN * entries[0].takes(snr) for snr in ALL)
+    beaten = others and all(
+        min(other.takes(snr) for other in others) < BEATEN * entries[0].takes(snr) for snr in ALL
+    )
     return [replace(entries[0], beaten=bool(beaten)), *others]
 
 
 def _of_zeros(pool: Pool, values: ValueAlignment, most: float) -> Iterator[Fitted]:
     """Yield the entry without axes of sparse features, if it takes at most so many bits a value.
 
-    That of lines and maps has context modelling, where neighbours tell.
+    Those of lines and maps have context modelling, where neighbours tell: for coarse steps, for
+    fine ones and for those between.
     """
     values = replace(values, mean=0.0)
     plain = _without_transform(pool, values)
     fine = most if plain is None else min(most, FEWER * plain.takes(FINE))
-    contexts = _with_contexts(pool, values) if pool.maps else None
-    if contexts is not None and contexts.takes(FINE) < fine:
-        yield contexts
+    contexts = list(_with_contexts(pool, values)) if pool.maps else []
+    if contexts and contexts[-1].takes(FINE) < fine:
+        yield from contexts
     elif plain is not None and plain.takes(FINE) < most:
         yield plain
 
 
-def _with_contexts(pool: Pool, values: ValueAlignment) -> Fitted:
+def _with_contexts(pool: Pool, values: ValueAlignment) -> Iterator[Fitted]:
     block = max(pool.maps, key=math.prod)
     classes, positive = merged(pool.maps[block], values), values.lower >= values.mean
-    model = context_model(classes, block, positive)
-    takes = cache(partial(context_bits, model, classes, positive))
-    return Fitted(_stated(pool, values, model), math.inf, takes)
+    for snrs in RANGES:
+        model = context_model(classes, block, positive, snrs)
+        takes = cache(partial(context_bits, model, classes, positive))
+        yield Fitted(_stated(pool, values, model), math.inf, takes)
 
 
 def _without_transform(pool: Pool, values: ValueAlignment) -> Fitted | None:
