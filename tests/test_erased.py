@@ -45,9 +45,10 @@ def test_the_warning_counts_the_channels_that_are_lost(
     assert all(line.startswith(f"{lost} of 32 channels of x come back") for line in said)
 
 
-def test_constant_channels_are_not_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("constant", [0, 3])
+def test_constant_channels_are_not_counted(tmp_path: Path, constant: int) -> None:
     x = unlike(16, 1.0)
-    x[:, :20] = 3
+    x[:, :20] = constant
     save_file({"x": x}, tmp_path / "x.safetensors", {"layout": "ND"})
     assert not encode_file(tmp_path / "x.safetensors", tmp_path / "x.fcz", Quality(snr=10)).remarks
 
