@@ -17,6 +17,7 @@ from featcodec.container.source import Memory
 from featcodec.encoding import dump, grouped, tuning
 from featcodec.encoding.familiar import Familiar
 from featcodec.encoding.fit import fitting
+from featcodec.encoding.search import race
 from featcodec.encoding.search.known import Spectrum
 from featcodec.encoding.tensors.labels import told_apart
 from featcodec.modes.linear.search import LinearSearch
@@ -242,6 +243,43 @@ def test_sparse_maps_that_a_profile_knows_get_no_axes_of_their_own(
         patch.setattr(LinearSearch, "enter", lambda *_: pytest.fail("other axes are tried"))
         known = fc.save({"x": maps[:60]}, **how)
     assert len(known) < 1.005 * len(tried)
+
+
+@pytest.mark.parametrize(("snr", "count"), [(20.0, 1), (10.0, 20)])
+def test_sparse_maps_that_entries_serve_are_coded_with_them_and_no_other_way_is_tried(
+    digits: Path, monkeypatch: pytest.MonkeyPatch, snr: float, count: int
+) -> None:
+    """To hardly more bytes than if all were tried."""
+    how = {"snr": snr, "layout": "NCHW", "profile": rectified_profile(digits)}
+    maps = rectified(digits, "eval")[:count]
+    with monkeypatch.context() as patch:
+        patch.setattr(race, "serving", lambda _: [])
+        tried = fc.save({"x": maps}, **how)
+    with monkeypatch.context() as patch:
+        patch.setattr(modes, "searches", lambda: pytest.fail("other modes are tried"))
+        served = fc.save({"x": maps}, **how)
+    assert len(served) < 1.02 * len(tried)
+
+
+def test_sparse_maps_unlike_those_of_a_profile_are_coded_as_without_it(digits: Path) -> None:
+    """Their neighbours tell nothing: what an entry takes is measured, not believed."""
+    shape = rectified(digits, "eval")[:10].shape
+    rng = np.random.default_rng(7)
+    noise = np.maximum(rng.normal(size=shape) - 1.5, 0).astype("f4")
+    how = {"snr": 10, "layout": "NCHW"}
+    with_profile = fc.save({"x": noise}, **how, profile=rectified_profile(digits))
+    assert len(with_profile) <= len(fc.save({"x": noise}, **how))
+
+
+@cache
+def rectified(digits: Path, part: str) -> np.ndarray:
+    maps = load_file(digits / f"cnn_{part}.safetensors")["features"].astype("f4")
+    return np.maximum(maps - 0.5 * maps.std(), 0)
+
+
+@cache
+def rectified_profile(digits: Path) -> Profile:
+    return profile_of({"x": rectified(digits, "train")}, layout="NCHW")
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -23,6 +23,7 @@ from .tensors.samples import Samples
 
 # dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
 SCARCE_TOLERANCE, WORTH = 0.02, 0.002
+NEAR_ENOUGH = 0.006  # of the bits, for choices that are to take little time
 REFIT_PAYS = 1.02  # of the bits without gains: what they must cost for a model to be fitted to them
 
 # A choice for slices divided by their gains, and what chose it.
@@ -162,4 +163,5 @@ def _tolerance(choice: Choice, samples: Samples) -> float:
     bits, values = max(choice.estimate.bits, 1.0), samples.group.values
     if values > samples.sizes.whole:
         return SCARCE_TOLERANCE if bits < tuning.SCARCE * values else TOLERANCE
-    return min(WORTH * bits / bits_of_error(1.0, bits, values), TOLERANCE)
+    worth = NEAR_ENOUGH if choice.near_enough else WORTH
+    return min(worth * bits / bits_of_error(1.0, bits, values), TOLERANCE)

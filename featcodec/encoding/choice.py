@@ -66,6 +66,7 @@ class Choice:
     picture: Picture | None = None
     refinement: Refinement | None = None  # codes what the step leaves out
     estimate: Estimate = field(default_factory=Estimate)
+    near_enough: bool = False  # is written again only where it is further from the SNR than usual
 
     @property
     def transform(self) -> str:

@@ -39,7 +39,8 @@ class Chooser:
         wanted = snr + self._shift
         if self.first is None or self.first.snr != wanted:
             self.first = Race(samples, self._entries, family, wanted, like=self.like)
-        return self._of(self.first)
+        found = self._of(self.first)
+        return found and replace(found, near_enough=self.alone)
 
     def rival(self, choice: Choice, bits: float) -> Choice | None:
         """Return the choice without the profile where that may take fewer bits, once written.
@@ -59,6 +60,16 @@ class Chooser:
         if found is None or found.estimate == choice.estimate or found.estimate.bits > most:
             return None
         return found
+
+    @property
+    def alone(self) -> bool:
+        """Whether entries of the profile were tried alone."""
+        return self.first is not None and self.first.alone
+
+    @property
+    def brief(self) -> bool:
+        """Whether levels take more time than they are worth."""
+        return self.alone and self.samples.group.values > tuning.LEVELS_ANYHOW
 
     @property
     def with_profile(self) -> float | None:

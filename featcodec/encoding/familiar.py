@@ -25,12 +25,9 @@ class Familiar:
     _values: int = 0  # of groups whose races are kept
 
     def __call__(self, group: Group) -> bool:
-        """Return whether a group is coded with the profile alone, whatever its axes might be.
-
-        Sparse features, of few bits or of samples much alike, may be smaller otherwise.
-        """
+        """Return whether a group is coded with the profile alone, whatever its axes might be."""
         race = self._race(group)
-        return race is not None and not race.samples.sparse and bool(race.known)
+        return race is not None and race.alone
 
     def _race(self, group: Group) -> Race | None:
         """Return the race of a group, None where there is nothing to try."""
@@ -49,7 +46,7 @@ class Familiar:
         values = self._values + race.samples.group.values
         if self.profile is None and values <= tuning.KEPT_VALUES:
             self._values = values
-            self._races[_key(race.samples.group)] = race.again_from_start()
+            self._races[_key(race.samples.group)] = replace(race)  # as before it was run
 
     def race(self, group: Group) -> Race | None:
         """Return the race of a group as far as it has come, once; None where there is none."""

@@ -158,11 +158,11 @@ class FeatureEncoder:
         if first is not None and samples.group.slices is not None:
             by, best = first.fitted or (chooser, choice)
             gains = first.slices  # which the others need, about
-        for other in by.others(best) if self.small else ():
+        for other in by.others(best) if self.small and not chooser.alone else ():
             contest.enter(partial(self._at_snr, by.samples, other, snr, None, snr, gains))
         by_models, missed = contest.least, 0
         ladder, tries = rungs(samples, choice, snr, contest.best, by_models[0])
-        if self.levels and self.options.transform == "auto":
+        if self.levels and self.options.transform == "auto" and not chooser.brief:
             enter_levels(contest, samples, partial(partial, self._by_levels, samples, snr))
         if not contest.least[0] and contest.least[1] < tuning.FAR_LESS * by_models[1]:
             ladder = ()

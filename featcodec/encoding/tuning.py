@@ -62,6 +62,8 @@ SATURATION_STEPS = 4  # multiples of the step that may divide the saturation val
 # were up to .12 off for what eight entries were trained on, one .24 from 20 dB on, and .08 to 1.3
 # for features of other layers, below .27 where they have few bits alone.
 KNOWN_VALUES, KNOWN, KNOWN_AXES = 1 << 20, 0.15, 0.05
+# Of so few that take less time than entries, levels are tried, too: noise took a fifth fewer bytes.
+LEVELS_ANYHOW = 1 << 14
 KEPT_VALUES = 1 << 20  # of groups that were written to judge them, whose races are kept: some 20 MB
 
 # Finalists and the choice.

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -40,6 +41,7 @@ class Candidate:
     bounds: tuple[float, float] | None = None  # that many values lie near
     dependent: bool = False  # quantisation; never without a transform
     positive: bool = False  # no value of the group is below the mean
+    fitted: ClassVar[bool] = True  # scales and tables are, at each step
     even: bool = True  # some part of the group has scales of its own, in half octaves
     # Coders with the sample's own scales, by step scale, and what was counted last and how.
     _rough: dict[tuple[int, bool], PartCoder] = field(init=False, default_factory=dict)

@@ -21,6 +21,7 @@ UNREACHED = 1.05  # of the error: more cannot be mended by the step alone
 COARSE = 0.06  # of the variance, an error that may leave hardly any symbols
 SMALLER, SMALLER_STEPS = 0.75, 8
 AGREES = 0.02  # of the logarithm of the error: what so little of it does to tables is little
+WRITTEN = 0.0025  # of the logarithm of the error: what is not fitted is written with the same one
 ROUNDS = 5  # of tuning to the step that what was tuned needs
 
 
@@ -127,7 +128,12 @@ class Finish:
             self.grid.lmbda = LAMBDA
 
     def _at_once(self, step: float) -> Tuned | None:
-        """Return what is tuned at a step, where that is to do: not for few symbols."""
+        """Return what is tuned at a step, where that is to do: not for few symbols.
+
+        Where nothing is fitted, it is the same at any step.
+        """
+        if not any(candidate.fitted for candidate in self.candidates.values()):
+            return self._settle(self._tune(step), precision=WRITTEN, goal=(1 - WRITTEN) * self.goal)
         if self.samples.search.thorough:
             return None
         found = self._settle(self._tune(step))
@@ -185,10 +191,10 @@ class Finish:
             found = self._tune(step)
         return found
 
-    def _settle(self, found: Tuned, precision: float = 0.005) -> Tuned:
+    def _settle(self, found: Tuned, precision: float = 0.005, goal: float | None = None) -> Tuned:
         """Return the same at the step that reaches the goal."""
         error = lambda step: self._error(found.at(step))  # noqa: E731
-        return found.at(solve_step(error, self.goal, found.step, precision))
+        return found.at(solve_step(error, goal or self.goal, found.step, precision))
 
     def _strict(self, found: Tuned) -> Tuned:
         """Return the same with the lmbda that reaches the goal."""

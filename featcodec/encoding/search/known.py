@@ -65,7 +65,7 @@ def known(race: "Race") -> list[Look]:
     samples, snr = race.samples, race.snr
     if samples.group.values > tuning.KNOWN_VALUES:
         return []
-    found = [look for look in race.looks if look.knows(race)]
+    found = [look for look in looks(race) if look.knows(race)]
     bits = min((look.bits(race) for look in found), default=math.inf)
     if bits < max(tuning.COARSE * samples.group.values, tuning.FEW_BITS):
         others = itertools.chain(transform_bits(samples, snr), [sample_domain_bits(samples, snr)])

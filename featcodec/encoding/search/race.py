@@ -24,8 +24,9 @@ from .build import CandidateBuilder
 from .candidate import Candidate
 from .entries import matching
 from .final import Final
-from .known import Look, known, looks
+from .known import Look, known
 from .near import ahead, other_block, rival, unlike
+from .serving import serving
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,6 @@ class Race:
             final.run(sorted(rest, key=lambda trial: trial.bits))
         return final.best()
 
-    def again_from_start(self) -> "Race":
-        """Return the race before it was run, what was tried and fitted known."""
-        return replace(self)
-
     def without_profile(self) -> "Race":
         """Return the race as it is without the profile, its trials known."""
         trials = [trial for trial in self.trials if not trial.recipe.of_profile]
@@ -201,12 +198,13 @@ class Race:
     def enter(self) -> None:
         """Try the recipes of all modes on the small sample, then those of the profile.
 
-        So the others are tried as if there were none. Where few values are of the kind that the
-        profile was trained on, it is tried alone; sparse ones without a transform, too.
+        So the others are tried as if there were none. Few values of the kind that the profile was
+        trained on are tried with it alone.
         """
         kind = self.known
-        if kind and not self.samples.sparse:
-            for look in kind:
+        if self.alone:
+            self.trials += self.serving if self.samples.sparse else []
+            for look in () if self.samples.sparse else kind:
                 self.enter_at(look.recipe, look.candidate, look.bits(self))
             return
         for search in modes.searches() if self.like is None else modes.searches_like(self.like):
@@ -216,14 +214,19 @@ class Race:
             self.consider(recipe)
 
     @cached_property
-    def looks(self) -> list[Look]:
-        """What recipes of the profile are on the small sample."""
-        return looks(self)
-
-    @cached_property
     def known(self) -> list[Look]:
         """Recipes of the profile that no other transform beats."""
         return known(self)
+
+    @cached_property
+    def serving(self) -> list[Trial]:
+        """Trials of entries of the profile that serve sparse features; none where others might."""
+        return serving(self)
+
+    @property
+    def alone(self) -> bool:
+        """Whether entries of the profile are tried alone."""
+        return bool(self.serving if self.samples.sparse else self.known)
 
     @cached_property
     def of_profile(self) -> list[Recipe]:
