@@ -19,7 +19,7 @@ from .values import Values
 BPFP_ROUNDS = 6
 # Of the fewest bits at a first step: of an entry that takes more, no step is sought. Errors there
 # are further off than that where a first step tells too little.
-NEAR, OFF = 1.3, 1.6
+NEAR, NEAR_MAPS, OFF = 1.3, 1.08, 1.6
 
 
 def encode(
@@ -71,14 +71,22 @@ def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[
 
 
 def _near(trials: Sequence[Trial], target: float) -> Sequence[Trial]:
-    """Return the trials that may be the smallest at a squared error, by a first step of each."""
+    """Return the trials that may be the smallest at a squared error, by a first step of each.
+
+    Of maps each look takes long, and all begin at one step, which tells more.
+    """
     if len(trials) < 2:
         return trials
     looks = [trial.first_look(target) for trial in trials]
     # Bits fall about as the error grows, where they are few, else by less.
-    bits = [bits * error if error < OFF else None for bits, error in looks]
-    most = NEAR * min((each for each in bits if each is not None), default=0.0)
-    return [t for t, each in zip(trials, bits, strict=True) if each is None or each <= most]
+    found = [
+        (trial, bits * error, error < OFF)
+        for trial, (bits, error) in zip(trials, looks, strict=True)
+    ]
+    least = NEAR * min((bits for _, bits, sure in found if sure), default=0.0)
+    of_maps = NEAR_MAPS * min((bits for t, bits, _ in found if t.of_maps), default=0.0)
+    near = [each for each in found if each[1] <= least or not each[2]]
+    return [trial for trial, bits, _ in near if bits <= of_maps or not trial.of_maps]
 
 
 def _least(
