@@ -314,6 +314,17 @@ def test_rows_that_a_mean_hides_are_warned_of() -> None:
     assert not report.remarks
 
 
+def test_tensors_of_a_few_values_share_an_snr_and_nothing_is_said_of_rows_of_one_value() -> None:
+    rng = np.random.default_rng(6)
+    few = {f"t{i}": rng.normal(size=4).astype("f4") for i in range(300)}
+    report, *_ = encoded(few, Quality(snr=10))
+    assert report.snr_db < 11 and not report.remarks
+    report, *_ = encoded(
+        {f"t{i}": rng.normal(size=96).astype("f4") for i in range(20)}, Quality(snr=10)
+    )
+    assert not report.remarks
+
+
 def test_a_layer_that_pool_hides_is_warned_of() -> None:
     heads = (
         np.random.default_rng(5).normal(size=(1, 3, 200, 16)) * np.array([1, 8, 40])[:, None, None]

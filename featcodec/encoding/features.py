@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from .. import limits
 from ..align.slices import SliceGains
 from ..coding.profile import Profile
 from ..container.group import GroupHeader
@@ -36,7 +35,7 @@ from .rate_control.slices import BELOW, SliceControl
 from .reached import Signals
 from .rungs import rungs
 from .search.race import Race
-from .slices import LEAST_SLICE, Slices
+from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.lossless import LosslessGroup
@@ -291,10 +290,10 @@ class FeatureEncoder:
         if self.options.pool or choice.picture or choice.of_task or relative:
             return None
         slices = Slices.of(group)
-        several = 1 < math.prod(slices.counts) <= group.values / LEAST_SLICE
-        several = several and slices.gains <= limits.SLICES
         start = 0 if gains is None else slices.exponents_of(gains)
-        return SliceControl(slices, snr - BELOW, start) if several else None
+        return (
+            SliceControl(slices, snr - BELOW, start) if slices.count_apart(group.values) else None
+        )
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         size, workers = self.options.row_group, self.workers

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .. import limits
 from ..align.layout import CHANNEL, SAMPLE, Layout
 from ..align.slices import SliceGains
 from .tensors.group import Group
@@ -53,6 +54,10 @@ class Slices:
     def gains(self) -> int:
         """How many gains it takes to have one for each slice."""
         return (len(self.of_samples) if self.per_sample else len(self.wholes)) * self.counts[1]
+
+    def count_apart(self, values: int) -> bool:
+        """Return whether there are several, of so many values together that each has an SNR."""
+        return 1 < math.prod(self.counts) <= values / LEAST_SLICE and self.gains <= limits.SLICES
 
     def exponents_of(self, gains: SliceGains) -> np.ndarray:
         """Return the exponents (slices of samples, of channels) of gains."""
