@@ -2,12 +2,16 @@
 
 import hashlib
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import featcodec.numpy as fc
 from featcodec.container.reader import Reader
+from featcodec.dumps import Dump
+from featcodec.encoding.tensors.attention import is_attention
 
 from .producers import maps, tokens
 
@@ -111,6 +115,13 @@ def test_heads_of_attention_are_maps_side_by_side_and_have_the_quality_each(caus
     assert layouts(data) in (["NNNHW"], [])  # or levels, which have no layout
     back = fc.load(data)["attentions"][:, 0]
     assert min(snr_of(x[:, i], back[:, i]) for i in range(4)) > SNR - 1.05
+
+
+def test_attention_is_known_in_a_file_of_which_pieces_are_read(tmp_path: Path) -> None:
+    x = attention(0.2)[None]
+    for path, values in ((tmp_path / "a", x), (tmp_path / "b", x - 0.01)):
+        save_file({"x": values}, path)
+        assert is_attention(Dump(path).tensors[0]) == (values is x)
 
 
 def test_padded_heads_unlike_in_scale_come_back() -> None:

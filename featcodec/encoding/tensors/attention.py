@@ -35,7 +35,8 @@ def is_attention(tensor: Tensor) -> bool:
     elements, count = tensor.array(), math.prod(shape[:-2])
     places = itertools.product(*map(range, shape[:-2]))
     for place in itertools.islice(places, 0, count, max(-(-count // PROBED_MAPS), 1)):
-        values = to_float(np.asarray(elements[place]), tensor.dtype).astype(np.float64)
+        one = np.asarray(elements[tuple(slice(at, at + 1) for at in place)]).reshape(shape[-2:])
+        values = to_float(one, tensor.dtype).astype(np.float64)
         sums = values.sum(axis=1)
         masked = ~values.any(axis=1)  # rows of padding
         if not (values.min() >= 0 and (masked | (np.abs(sums - 1) < SUM)).all()):
