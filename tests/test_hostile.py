@@ -97,7 +97,7 @@ def test_many_groups_are_described_in_time_that_grows_with_them(tmp_path: Path) 
     began = time.process_time()
     assert len(describe(str(path))["tensors"]) == len(groups)
     assert decode(path.read_bytes())[1].keys() == {f"{i}" for i in range(len(groups))}
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 15  # 2 to 6 on machines seen; else minutes
 
 
 def test_large_models_of_many_groups_are_not_kept_together() -> None:

@@ -26,6 +26,7 @@ from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.errors import InvalidInput, VerificationFailed
 from featcodec.numpy import Arrays
 from featcodec.request import Options, Quality
+from featcodec.training.contexts import RANGES
 from featcodec.training.gradients import draws_of
 from featcodec.training.linear import train
 from featcodec.training.metric import TaskGradients
@@ -372,8 +373,9 @@ def test_a_metric_is_left_out_where_contexts_save_more_though_it_saves_bits_behi
     gradients[:, : CHANNELS // 2] *= 0.01
     assert {e.task for e in of_maps(gradients, needed=False).entries} == {None}
     monkeypatch.setattr("featcodec.training.metric.pays", lambda *_: True)
-    # Beside the plain entry of sparse features, whose axes do worse than none.
-    assert [e.task for e in of_maps(gradients, needed=False).entries] == [None, "t"]
+    # Beside the plain entries of sparse features, whose axes do worse than none.
+    plain = [None for _ in RANGES]
+    assert [e.task for e in of_maps(gradients, needed=False).entries] == [*plain, "t"]
 
 
 def test_of_fewer_samples_than_channels_channels_are_the_axes(

@@ -7,11 +7,7 @@ from functools import cache, cached_property
 import numpy as np
 
 from ..tensors import Source, Tensor
-from .workers import LEAST_VALUES
-
-# Bytes of a dump. Of more, pieces are read as they are needed; no group of fewer is large enough
-# for other processes, which read a file for themselves.
-MOST = LEAST_VALUES - 1
+from . import workers
 
 
 @dataclass(frozen=True)
@@ -22,8 +18,11 @@ class ReadOnce:
 
     @classmethod
     def small(cls, source: Source) -> Source:
-        """Return a dump, its tensors read once where it is small."""
-        return cls(source) if source.data_bytes <= MOST else source
+        """Return a dump, its tensors read once where it is small.
+
+        No group of so few bytes is large enough for processes, which read a file for themselves.
+        """
+        return cls(source) if source.data_bytes < workers.LEAST_VALUES else source
 
     @cached_property
     def tensors(self) -> Sequence[Tensor]:
