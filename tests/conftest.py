@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -58,3 +59,13 @@ def profile_file(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def profile(profile_file: Path) -> Profile:
     return Profile.load(profile_file)
+
+
+@pytest.fixture
+def folder_of_an_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with n.npy, where commands run, and one for profiles."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    np.save("n.npy", np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32))
+    return tmp_path / "here"

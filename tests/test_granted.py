@@ -18,13 +18,8 @@ from .test_cli import finish, run, start
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with n.npy, where commands run, and one for profiles."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    np.save("n.npy", np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32))
-    return tmp_path / "here"
+def folder(folder_of_an_array: Path) -> Path:
+    return folder_of_an_array
 
 
 def test_it_is_said_where_the_output_lies(folder: Path) -> None:
