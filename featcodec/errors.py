@@ -98,3 +98,12 @@ class ProfileMissing(FeatcodecError):
     """The stream needs a profile that was not given, or another one than was given."""
 
     exit_status = 4
+
+
+def first_line(error: Exception, most: int = 200) -> str:
+    """Return what an error of another library says, as a part of one line of ours.
+
+    It may name what it found in a file: thousands of bytes of it.
+    """
+    said = str(error).strip().partition("\n")[0].rstrip(".")
+    return said if len(said) <= most else f"{said[:most]}..."

@@ -10,6 +10,7 @@ import sys
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -440,6 +441,35 @@ def test_members_that_are_not_what_their_archive_lists_are_not_read(
     at = data.rindex(found, 0, data.index(b"data/0") + 6)  # before the directory
     path.write_bytes(data[:at] + b"?" + data[at + 1 :])  # torch takes it, with what was in memory
     with pytest.raises(InvalidInput, match="is damaged"):
+        Dump(path)
+
+
+def test_what_a_damaged_archive_holds_is_not_shown(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", a=np.arange(24.0), b=np.arange(999.0))
+    kinds = {"x.npz": b"a.npy"}
+    if find_spec("torch"):
+        import torch
+
+        torch.save({"a": torch.arange(24.0), "b": torch.arange(999.0)}, tmp_path / "x.pt")
+        kinds["x.pt"] = b"x/data/0"
+    for name, member in kinds.items():
+        data = bytearray((tmp_path / name).read_bytes())
+        at = data.index(member)
+        data[at - 4 : at - 2] = b"\xff\x0f"  # the name of the member is that long
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(InvalidInput, match=r"is damaged|cannot be unpacked") as error:
+            encode_file(tmp_path / name, tmp_path / "x.fcz")
+        assert len(str(error.value)) < 500
+
+
+def test_a_member_that_torch_takes_for_a_folder_is_not_read(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "x.pt"
+    torch.save({"a": torch.arange(24.0)}, path)
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"x/data/0") - 8] |= 0x10  # its attributes in the directory
+    path.write_bytes(data)
+    with pytest.raises(InvalidInput, match="'x/data/0' is marked as a folder"):
         Dump(path)
 
 

@@ -13,7 +13,7 @@ from .. import limits
 from ..align.numbers import stored_dtype
 from ..arrays import name_of
 from ..container.source import File
-from ..errors import InvalidInput
+from ..errors import InvalidInput, first_line
 from ..file_array import FileArray
 from ..tensors import Tensor
 from .contents import Contents
@@ -78,8 +78,7 @@ def header_of(head: bytes, what: str) -> Header:
     except Exception as error:  # NumPy raises whatever a literal of Python may
         if "valid dtype" in str(error) and any(repr(name) in str(error) for name in UNNAMED):
             raise InvalidInput(_unnamed(what)) from None
-        why = str(error).partition("\n")[0]
-        raise InvalidInput(f"{what} has no sound header of NumPy: {why}") from None
+        raise InvalidInput(f"{what} has no sound header of NumPy: {first_line(error)}") from None
     _check_type(dtype, what)
     limits.check_rank(shape, what)
     if min(shape, default=0) < 0 or math.prod(shape) > limits.TENSOR_VALUES:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from ..container.source import File
-from ..errors import InvalidInput
+from ..errors import InvalidInput, first_line
 from ..file_array import FileArray
 from ..tensors import Tensor
 from . import npy
@@ -97,4 +97,4 @@ def _sound(otherwise: str) -> Iterator[None]:
     except (InvalidInput, MemoryError):
         raise
     except Exception as error:
-        raise InvalidInput(f"{otherwise}: {str(error).partition(chr(10))[0]}") from None
+        raise InvalidInput(f"{otherwise}: {first_line(error)}") from None

@@ -11,7 +11,7 @@ import numpy as np
 from .. import limits
 from ..arrays import shape_of
 from ..container.source import File
-from ..errors import InvalidInput
+from ..errors import InvalidInput, first_line
 from ..file_array import FileArray, array_at
 from ..tensors import Tensor
 from .contents import Contents
@@ -59,11 +59,11 @@ def _load(file: File) -> tuple[Any, int | None]:
 
     try:
         return load_weights(file.path)
-    except zipfile.BadZipFile as error:
-        raise InvalidInput(f"{file.name} is damaged: {str(error).rstrip('.')}") from None
+    except (zipfile.BadZipFile, UnicodeError) as error:
+        raise InvalidInput(f"{file.name} is damaged: {first_line(error)}") from None
     except Exception as error:  # torch raises whatever a malformed pickle leads to
         found = re.search(r"Unsupported \w+: \w+ [\w.]+|TorchScript", str(error))
-        why = found[0] if found else re.split(r"\. |\n", str(error))[0]
+        why = found[0] if found else first_line(error).split(". ")[0]
         if "numpy" in why:
             raise InvalidInput(
                 f"{file.name} holds NumPy arrays or numbers, which are not read from torch files:"

@@ -15,6 +15,7 @@ import torch
 
 from ..errors import InvalidInput
 
+FOLDER = 0x10  # of the attributes that MS-DOS gives a member
 LENGTHS = 26  # bytes of the header of a member, before the lengths of its name and of what follows
 
 
@@ -60,6 +61,8 @@ def _records(path: str | os.PathLike[str]) -> Iterator[tuple[int, int]]:
     with Path(path).open("rb") as file, zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             archive.open(member).close()  # raises where the directory says other than the member
+            if member.external_attr & FOLDER:  # torch leaves there what was in memory
+                raise zipfile.BadZipFile(f"{member.filename!r} is marked as a folder")
             file.seek(member.header_offset + LENGTHS)
             name, extra = struct.unpack("<HH", file.read(4))
             begin = member.header_offset + LENGTHS + 4 + name + extra
