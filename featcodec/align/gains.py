@@ -22,12 +22,14 @@ class Gains:
     """How the encoder finds gains: the scale of tokens that need none, and which do.
 
     With `relative`, all tokens have one, from their root mean square. Else those have one whose
-    median magnitude is `least` or more; massive activations of a few channels do not count in it.
+    scale is `least` or more: with `norms` that is their root mean square, else their median
+    magnitude, in which massive activations of a few channels do not count.
     """
 
     typical: float
     least: float = 0.0
     relative: bool = False
+    norms: bool = False
 
     def exponents(self, values: np.ndarray) -> np.ndarray:
         """Return the exponents of tokens (channels, ...), 0 for those that need no gain.
@@ -35,7 +37,7 @@ class Gains:
         >>> Gains(1.0, 8.0).exponents(np.array([[1.0, 64.0], [-1.0, 64.0]]))
         array([ 0, 24])
         """
-        scales = scales_of(values, self.relative)
+        scales = scales_of(values, self.relative or self.norms)
         wanted = scales > 0 if self.relative else scales >= self.least
         exponents = np.zeros(scales.shape, np.int32)
         octaves = np.log2(scales[wanted] / self.typical)

@@ -38,6 +38,7 @@ from .search.race import Race
 from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
+from .tensors.large_rows import with_gains
 from .tensors.lossless import LosslessGroup
 from .tensors.samples import Samples
 from .tensors.sums import sane
@@ -98,7 +99,7 @@ class FeatureEncoder:
             return self._for_task(group, quality)
         group = group if neural else group.with_constants
         if quality.snr is not None and not neural:
-            group = group.with_gains
+            group = with_gains(group)
             group = group if self.options.pool else foreseen(group, quality.snr)
         elif quality.row_snr is not None:
             group = group.with_relative_gains

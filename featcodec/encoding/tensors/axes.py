@@ -186,13 +186,17 @@ def _of_faint_heads(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> lis
 def _keeping_rows(
     layouts: Sequence[Layout], tensors: Sequence[Tensor], uneven: Uneven
 ) -> list[Layout]:
-    """Return layouts with the channels of the first if rows of it are far larger than others."""
-    if len(layouts) < 2 or layouts[0].cuts or not uneven(layouts[0], tensors):
+    """Return layouts that keep the rows of the first if some are far larger than others.
+
+    Maps have no such rows, so that the first reading as lines tells.
+    """
+    lines = [one for one in layouts if one.grid_axes < 2]
+    if len(layouts) < 2 or not lines or lines[0].cuts or not uneven(lines[0], tensors):
         return list(layouts)
-    rows = set(channels_in(layouts[0]))
+    rows = set(channels_in(lines[0]))
     return [
         one
-        for one in layouts
+        for one in lines
         if rows == set(channels_in(one)) or (rows < set(channels_in(one)) and uneven(one, tensors))
     ]
 

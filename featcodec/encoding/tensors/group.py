@@ -19,7 +19,6 @@ from ...coding.parts.base import Sizes
 from ...coding.refinement import Refinement
 from ...request import Quality
 from ...tensors import Tensor
-from .large_rows import far_larger
 from .repeats import find
 
 CHUNK = 1 << 21
@@ -30,7 +29,6 @@ PROBE = 64  # tokens that are looked at before all
 # Of a channel of zeros: a list takes three bytes for it, and its symbols hardly more. Of one map of
 # 1,280 x 7 x 7 a list of 316 channels was a quarter of the file.
 LISTED = 1 << 10
-LEAST_CHANNELS = 8  # of fewer a token shows no scale of its own
 
 
 @dataclass(frozen=True)
@@ -139,28 +137,13 @@ class Group:
         return replace(self, constants=tuple(constants))
 
     @cached_property
-    def with_gains(self) -> "Group":
-        """The group with gains where a few rows, far larger than all others, hold most variance."""
-        ones = tuple(1 for _ in self.grids[0])
-        if self.layout.grid_axes > 1 or self.grid(ones).channels < LEAST_CHANNELS:
-            return self
-        energies = self._scales(relative=True) ** 2
-        if far_larger(np.sqrt(energies), energies) is None:
-            return self
-        scales = self._scales(relative=False)  # to which massive activations are nothing
-        least = far_larger(scales, energies)
-        if least is None:
-            return self
-        return replace(self, gains=Gains(float(np.median(scales[scales < least])), least))
-
-    @cached_property
     def with_relative_gains(self) -> "Group":
         """The group with a gain for each row, from its norm."""
-        scales = self._scales(relative=True)
+        scales = self.scales(relative=True)
         typical = float(np.median(scales[scales > 0])) if scales.any() else 1.0
         return replace(self, gains=Gains(typical, relative=True))
 
-    def _scales(self, relative: bool) -> np.ndarray:
+    def scales(self, relative: bool) -> np.ndarray:
         """Return the scales of all rows that vary."""
         found = [np.zeros(0)]
         for tokens in self._tokens():

@@ -23,6 +23,7 @@ from .cut import cut
 from .group import Group
 from .known import Known, as_known
 from .labels import has_parts, label_of, told_apart, trained_layouts
+from .large_rows import with_gains
 from .lossless import LosslessGroup, lossless_group
 from .same_statistics import split_by_scale, split_by_statistics
 from .side_tensors import side_tensors
@@ -250,7 +251,7 @@ def _by_bits(
 
     def uneven(layout: Layout, some: Sequence[Tensor]) -> bool:
         group = _group(some, aligned[some[0].name][0], layout, metadata)
-        return group.with_gains.gains is not None
+        return with_gains(group).gains is not None
 
     inferred = {tensor.name: aligned[tensor.name][1] for tensor in tensors}
     stated = {tensor.name: is_stated(tensor, metadata, options) for tensor in tensors}

@@ -13,7 +13,12 @@ FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded 
 
 
 def stats_of(group: Group, sample: np.ndarray, whole: bool = True) -> value.ValueStats:
-    """Return bounds, mean and deviation of a group, massive and non-finite values left out.
+    """Return bounds, mean and deviation of a group, massive and non-finite values left out."""
+    return sums_of(group, sample, whole).stats
+
+
+def sums_of(group: Group, sample: np.ndarray, whole: bool = True) -> "Sums":
+    """Return the sums over a group, massive and non-finite values beyond their bounds.
 
     Unless of the `whole` group, they are those of `sample`, some of its values, from which the
     typical range is judged. Values beyond it are massive when they are few, lie apart from the rest
@@ -27,7 +32,7 @@ def stats_of(group: Group, sample: np.ndarray, whole: bool = True) -> value.Valu
     found = Sums(pivot, low, high).add_all(group.chunks() if whole else [sample])
     if found.beyond and not found.massive:
         found = Sums(pivot, -np.inf, np.inf).add_all(group.chunks() if whole else [sample])
-    return found.stats
+    return found
 
 
 def stats_of_all(group: Group) -> value.ValueStats:
