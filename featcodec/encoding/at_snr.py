@@ -24,10 +24,9 @@ from .tensors.samples import Samples
 # dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
 SCARCE_TOLERANCE, WORTH = 0.02, 0.002
 NEAR_ENOUGH = 0.006  # of the bits, for choices that are to take little time
-REFIT_PAYS = 1.02  # of the bits without gains: what they must cost for a model to be fitted to them
 
 # A choice for slices divided by their gains, and what chose it.
-Refit = Callable[[SliceGains], tuple[Chooser, Choice] | None]
+Refit = Callable[[SliceGains, float], tuple[Chooser, Choice] | None]
 
 
 @dataclass
@@ -147,11 +146,11 @@ class SnrWriter:
         if more is None:
             return None
         self.slices = more.gains
-        refits = more.refit and REFIT_PAYS * choice.estimate.bits < more.most
-        refitted = self.refit(more.gains) if refits else None
-        if refitted is not None and refitted[1].estimate.bits < more.most:
-            self.fitted = refitted
-            return refitted[1]
+        if more.refit is not None:
+            refitted = self.refit(more.gains, more.refit)
+            if refitted is not None:
+                self.fitted = refitted
+                return refitted[1]
         return choice.at_step(written.mean_step * more.growth).at_lambda_scale(1.0)
 
 

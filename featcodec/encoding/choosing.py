@@ -83,7 +83,9 @@ class Chooser:
         race = self.last
         if race is None or self.samples.group.values > tuning.WRITTEN_VALUES:
             return []
-        return race.final.others(choice) if race.thorough else []
+        others = race.final.others(choice) if race.thorough else []
+        mine = choice.estimate, choice.quantiser
+        return [other for other in others if (other.estimate, other.quantiser) != mine]
 
     def higher(self, snr: float, most: float) -> Choice | None:
         """Return how the group is coded at a higher SNR than the last, about as it was there.
@@ -142,10 +144,11 @@ def refitted(
     snr: float,
     choice: Choice,
     slices: SliceGains,
+    shift: float,
 ) -> tuple[Chooser, Choice] | None:
     """Return a choice like another for slices that are divided by their gains, and its chooser."""
     scaled = Samples(replace(samples.group, slices=slices), options.search)
     profile = profile if choice.uses_profile else None
     chooser = Chooser(scaled, profile, options, like=choice.transform)
-    found = chooser.choice(snr)
+    found = chooser.choice(snr + shift - slices.decibels)
     return None if found is None else (chooser, found)

@@ -160,8 +160,7 @@ class FeatureEncoder:
             gains = first.slices  # which the others need, about
         for other in by.others(best) if self.small and not chooser.alone else ():
             contest.enter(partial(self._at_snr, by.samples, other, snr, None, snr, gains))
-        by_models, missed = contest.least, 0
-        ladder, tries = rungs(samples, choice, snr, contest.best, by_models[0])
+        by_models, missed, ladder = contest.least, 0, rungs(samples, choice, snr)
         if self.levels and self.options.transform == "auto" and not chooser.brief:
             enter_levels(contest, samples, partial(partial, self._by_levels, samples, snr))
         if not contest.least[0] and contest.least[1] < tuning.FAR_LESS * by_models[1]:
@@ -175,7 +174,7 @@ class FeatureEncoder:
                 missed = 0
             else:
                 missed += 1
-            if missed >= tries:
+            if missed >= tuning.RUNGS_TRIED:
                 break
         return contest.kept()
 
@@ -220,7 +219,9 @@ class FeatureEncoder:
         contest = Contest(self.writer, -math.inf if metric else snr)
         contest.enter(partial(self._at_snr, samples, choice, snr, metric))
         profile = self.profile if choice.uses_profile else None
-        most = tuning.FAR_MORE * max(choice.estimate.bits, tuning.FEW_BITS)
+        fitted = contest.best and contest.best.fitted  # to gains, which cost bits of their own
+        by = fitted[1] if fitted else choice
+        most = tuning.FAR_MORE * max(by.estimate.bits, tuning.FEW_BITS)
         for more in tuning.MORE_SNR:
             if 8 * contest.least[1] <= most:
                 break
@@ -292,9 +293,8 @@ class FeatureEncoder:
             return None
         slices = Slices.of(group)
         start = 0 if gains is None else slices.exponents_of(gains)
-        return (
-            SliceControl(slices, snr - BELOW, start) if slices.count_apart(group.values) else None
-        )
+        apart = slices.count_apart(group.values)
+        return SliceControl(slices, snr - BELOW, start) if apart else None
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         size, workers = self.options.row_group, self.workers

@@ -21,11 +21,11 @@ def evened(group: Group, apart: float = 0.0) -> Group:
     """Return a group with gains by which its layers are alike in scale, itself without layers.
 
     So a KLT across layers leaves all with about the same SNR. Layers of less than some octaves
-    `apart` stay as they are.
+    `apart` stay as they are, and those that have gains.
     """
     slices = Slices.of(group)
     layers = slices.counts[1]
-    if layers < 2 or slices.gains > limits.SLICES:
+    if layers < 2 or slices.gains > limits.SLICES or group.slices is not None:
         return group
     found, _ = group.sample(tuple(1 for _ in group.grids[0]), PROBED)
     rows = np.concatenate([a.reshape(len(a), -1) for a in found.values()], axis=1)
