@@ -18,7 +18,9 @@ RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
 LEAST_RESPONSE, MOST_RESPONSE = 2.0, 6.0
 # Rounds in all, those in which a model is fitted to gains, and behind which none is taken back.
 ROUNDS, REFITS, SETTLED = 8, 3, 5
-REFIT = 3  # sixteenths of an octave that gains differ by from those that a model is fitted to
+# Sixteenths of an octave that gains differ by, and dB that all divided slices do, from those that a
+# model is fitted to; dB that slices lack where it is fitted in any case.
+REFIT, UNLIKE, FAR = 3, 0.1, 1.0
 HALVINGS = 40
 
 
@@ -77,12 +79,20 @@ class SliceControl:
         left, growth = self._change(snrs, noise)
         if np.array_equal(before, self.exponents):
             return None
-        refit = None
-        if self.rounds <= REFITS and np.abs(self.exponents - self.fitted).max() >= REFIT:
-            self.fitted = self.exponents
-            divided = left * np.exp2(-2 * self.exponents / PER_OCTAVE)
-            refit = 10 * math.log10(left.sum() / divided.sum())
-        return Finer(self.gains, growth, refit)
+        return Finer(self.gains, growth, self._refit(left))
+
+    def _refit(self, errors: np.ndarray) -> float | None:
+        """Return the dB more that divided slices have at these errors, if a model is to be fitted.
+
+        Not where that would change next to nothing.
+        """
+        now, then = (_more(errors, exponents) for exponents in (self.exponents, self.fitted))
+        moved = np.abs(self.exponents - self.fitted).max() >= REFIT
+        unlike = abs(now - then) >= UNLIKE or self.lowest < self.least - FAR
+        if self.rounds > REFITS or not (moved and unlike):
+            return None
+        self.fitted = self.exponents
+        return now
 
     def _wasted(self, counts: np.ndarray, snrs: np.ndarray) -> float:
         """Return about how many bits gains give slices of so many values beyond what is asked."""
@@ -115,6 +125,12 @@ class SliceControl:
             told = (np.abs(ways) > 1 / PER_OCTAVE) & np.isfinite(found)
             self.response[told] = np.clip(found[told], LEAST_RESPONSE, MOST_RESPONSE)
         self.tried = steps, snrs
+
+
+def _more(errors: np.ndarray, exponents: np.ndarray) -> float:
+    """Return the dB by which the SNR of slices divided by gains is above that without."""
+    divided = errors * np.exp2(-2 * exponents / PER_OCTAVE)
+    return 10 * math.log10(errors.sum() / divided.sum())
 
 
 def _grown(noise: np.ndarray, most: np.ndarray) -> float:
