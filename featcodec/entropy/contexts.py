@@ -13,6 +13,7 @@ from types import ModuleType
 import numpy as np
 
 from ..compiled import loops
+from .context_tables import BUILT_IN
 from .tables import Table, by_table
 
 CLASSES = 26  # of predicted magnitudes, half octaves
@@ -46,6 +47,7 @@ PASSES = (
     (_straight(1), 2, 14, _NEXT),
 )
 TABLES = (_NEXT + 1) * CLASSES
+_NUMBERS = np.arange(TABLES)
 
 
 def _pass_of(row: int, column: int) -> int:
@@ -188,16 +190,37 @@ class Contexts:
         """Return the table numbers of a pass, uint8, by `row` plus the sum of neighbours."""
         return _class_of(number).reshape(-1)
 
+    def keyed(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the table numbers of a pass, ascending, and which of them each symbol has.
+
+        The latter, uint8, are (places, columns).
+        """
+        return _NUMBERS, self.numbers(number)
+
     def runs(self, number: int) -> list[tuple[int, np.ndarray]]:
         """Return the table numbers of a pass and the flat places of their symbols, ascending."""
-        return by_table(self.numbers(number))
+        return in_runs(*self.keyed(number))
 
     def learn(self, number: int, symbols: np.ndarray, quantisers: np.ndarray | int = 0) -> None:
         """Take in the symbols (places, columns) of a pass."""
         places = self.lattice[number][0]
         self.quantisers[places] = quantisers
         self.symbols[places] = symbols
-        self.magnitudes[places] = np.abs(np.clip(symbols, -LARGEST, LARGEST))
+        self.magnitudes[places] = _magnitudes(symbols)
+
+    def learn_all(self, symbols: np.ndarray) -> None:
+        """Take in the symbols (points, columns) of all passes, of the scalar quantiser."""
+        self.symbols = symbols
+        self.magnitudes[:-1] = _magnitudes(symbols)
+
+
+def _magnitudes(symbols: np.ndarray) -> np.ndarray:
+    return np.abs(np.minimum(np.maximum(symbols, -LARGEST), LARGEST))  # `clip` takes longer
+
+
+def in_runs(found: np.ndarray, keys: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Return table numbers, and the flat places of the keys that stand for them, ascending."""
+    return [(int(found[key]), places) for key, places in by_table(keys)]
 
 
 def chained(number: int) -> bool:
@@ -218,77 +241,3 @@ def table(number: int, positive: bool) -> Table:
         zero = max(zero - NEARER[0], 0)
         hazards = (max(hazards[0] - NEARER[1], 0), *hazards[1:])
     return Table(magnitude, 0, zero, 255 if positive else 128, hazards)
-
-
-# Magnitude, zero and hazards, fitted to maps behind ReLUs of two networks with
-# tests/benchmarks/fit_context_tables.py.
-BUILT_IN: tuple[tuple[int, int, tuple[int, ...]], ...] = (
-    (4, 171, (152, 147)),
-    (6, 166, (150, 143, 137)),
-    (7, 164, (147, 140, 133)),
-    (9, 162, (142, 138, 132, 127)),
-    (13, 160, (139, 135, 131, 128, 122)),
-    (17, 159, (137, 132, 129, 127, 118)),
-    (22, 155, (135, 131, 127, 125, 119, 119, 114)),
-    (27, 150, (138, 130, 126, 125, 117, 117, 114, 110)),
-    (33, 147, (134, 128, 124, 123, 116, 117, 112, 109)),
-    (34, 143, (135, 129, 124, 121, 116, 117, 112, 109)),
-    (39, 139, (131, 127, 122, 119, 115, 115, 113, 107, 110)),
-    (53, 135, (128, 127, 123, 120, 115, 113, 111, 106, 109)),
-    (54, 132, (122, 124, 121, 119, 115, 113, 110, 106, 107)),
-    (54, 129, (118, 120, 120, 118, 115, 112, 109, 105)),
-    (73, 126, (113, 115, 116, 116, 114, 112, 109, 105, 104, 104, 104, 97)),
-    (76, 123, (108, 110, 111, 112, 112, 111, 109, 106, 105, 104)),
-    (103, 120, (104, 105, 106, 107, 108, 109, 108, 106, 105, 104, 103, 98)),
-    (84, 115, (100, 101, 101, 102, 104, 105, 107, 106, 106, 105)),
-    (92, 111, (94, 96, 96, 97, 98, 100, 103, 104, 105, 107, 106, 102)),
-    (117, 107, (88, 90, 90, 91, 92, 94, 96, 100, 102, 105)),
-    (127, 108, (83, 85, 85, 86, 86, 87, 89, 92, 96, 101, 104)),
-    *[(127, 106, (80, 81, 80, 81, 82, 81, 83, 84, 86, 92, 102, 98))] * 5,
-    (6, 169, (151, 147, 138)),
-    (7, 166, (149, 140, 139, 131)),
-    (8, 164, (148, 137, 131)),
-    (12, 161, (143, 132, 129, 130, 123)),
-    (16, 160, (138, 130, 125, 124, 121)),
-    (22, 158, (136, 127, 122, 120, 117)),
-    (28, 156, (131, 125, 121, 119, 114)),
-    (33, 151, (138, 128, 120, 117, 114, 110)),
-    (41, 150, (136, 124, 120, 116, 113, 112, 108)),
-    (43, 142, (141, 130, 122, 119, 114, 112, 109, 106)),
-    (46, 136, (137, 131, 123, 119, 115, 112, 110, 107)),
-    (43, 130, (135, 133, 126, 121, 116, 114, 111, 108)),
-    (44, 125, (127, 131, 128, 123, 118, 115, 112, 109)),
-    (49, 121, (119, 126, 127, 125, 120, 117, 113, 109)),
-    (54, 118, (113, 118, 122, 123, 120, 118, 114, 109)),
-    (54, 115, (107, 111, 115, 118, 118, 118, 114, 110, 109)),
-    (54, 111, (101, 104, 107, 110, 113, 115, 114, 111, 110, 108)),
-    (62, 107, (95, 98, 100, 102, 105, 109, 112, 110, 111, 109, 106)),
-    (73, 102, (89, 91, 93, 94, 97, 100, 105, 108, 109, 109, 107)),
-    (88, 94, (80, 83, 84, 86, 88, 91, 96, 102, 106, 108, 107)),
-    (111, 89, (71, 73, 75, 76, 78, 81, 85, 90, 97, 104, 105)),
-    (127, 78, (68, 68, 70, 71, 71, 72, 75, 79, 86, 95, 102)),
-    *[(127, 74, (64, 70, 68, 69, 70, 72, 70, 72, 75, 79, 97))] * 4,
-    (7, 177, (148, 136, 131, 127)),
-    (7, 177, (148, 136, 131, 127)),
-    (14, 173, (133, 126, 124, 121)),
-    (21, 173, (127, 123, 120, 119, 116)),
-    (26, 173, (125, 120, 118, 113)),
-    (26, 173, (123, 119, 117, 115)),
-    (28, 170, (120, 118, 116, 113)),
-    (17, 149, (153, 135, 126, 121, 118, 115)),
-    (24, 149, (140, 128, 124, 120, 118, 115)),
-    (18, 137, (152, 138, 129, 125, 122, 119, 115)),
-    (24, 129, (147, 138, 128, 123, 120, 117, 114)),
-    (27, 125, (141, 139, 130, 125, 120, 117, 114)),
-    (28, 119, (129, 140, 132, 127, 122, 118, 114)),
-    (32, 116, (118, 132, 134, 129, 123, 119, 116, 113)),
-    (34, 113, (110, 120, 129, 130, 124, 120, 117, 113)),
-    (41, 109, (102, 109, 116, 124, 124, 122, 118, 114, 113)),
-    (47, 104, (95, 100, 105, 110, 118, 122, 119, 115, 113, 111)),
-    (53, 100, (87, 91, 95, 99, 105, 114, 117, 115, 114, 112)),
-    (54, 94, (77, 81, 84, 87, 92, 99, 109, 113, 115, 112)),
-    (67, 89, (67, 70, 72, 75, 79, 85, 93, 104, 112, 113, 110)),
-    (84, 84, (56, 61, 62, 64, 67, 70, 77, 87, 100, 110, 109)),
-    (102, 66, (42, 47, 43, 49, 54, 55, 62, 68, 80, 98, 105, 109)),
-    *[(127, 22, (3, 29, 3, 22, 14, 37, 40, 46, 57, 68, 98, 102, 105))] * 4,
-)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from .contexts import CLASSES, PASSES, TABLES, Contexts
-from .tables import by_table
 
 SHAPES = 9
 FAR = 2  # passes without shapes
@@ -85,15 +84,13 @@ class ShapedContexts(Contexts):
         super().__init__(sizes, levels, blocks)
         self._own = own
 
-    def runs(self, number: int) -> list[tuple[int, np.ndarray]]:
-        """Return the table numbers of a pass and the flat places of their symbols, ascending."""
+    def keyed(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         of_set = set_of(number)
         own = self._own[:, of_set]
         if number < FAR or not own.any():
-            return super().runs(number)
+            return super().keyed(number)
         found, ranks = _ranks(own.tobytes(), of_set.start)
-        keys = self._ranked(number, ranks, of_set.start)
-        return [(int(found[key]), places) for key, places in by_table(keys)]
+        return found, self._ranked(number, ranks, of_set.start)
 
     def _ranked(self, number: int, ranks: np.ndarray, first: int) -> np.ndarray:
         """Return the ranks (places, columns) of the shapes and numbers of symbols of a pass.

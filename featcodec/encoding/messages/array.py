@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from ...coding.message_entry import Entry
 from ...coding.message_head import LOSSLESS, Head
@@ -11,15 +10,14 @@ from ...entropy import exact
 from ...errors import InvalidInput, Unreachable
 from ...request import Quality
 from .. import tuning
+from .looks import smallest
+from .shared import Shared
 from .step import At
 from .trellis import along_trellis
 from .trial import Trial
 from .values import Values
 
 BPFP_ROUNDS = 6
-# Of the fewest bits at a first step: of an entry that takes more, no step is sought. Errors there
-# are further off than that where a first step tells too little.
-NEAR, NEAR_MAPS, OFF = 1.3, 1.08, 1.6
 
 
 def encode(
@@ -52,9 +50,8 @@ def encode(
     target = values.power * 10 ** (-quality.snr / 10)
     if not target > 0:
         return _exact(values)
-    better = partial(along_trellis, target=target) if thorough else None
-    near = _near(trials, target)
-    return _least(near, lambda trial: trial.at_error(target), better) or _exact(values)
+    found = smallest(trials, target)
+    return _exact(values) if found is None else _message(*found, target if thorough else None)
 
 
 def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[Trial]:
@@ -67,44 +64,23 @@ def _trials(values: Values, entries: Sequence[Entry], profile: Profile) -> list[
             f"the profile has no entry for an array of shape {shape}; it has {known}: reshape it,"
             " or train a profile on arrays like it"
         )
-    return [Trial.of(values, entry, grid, profile) for entry, grid in fitting]
+    shared = Shared(values)
+    return [Trial.of(shared, entry, grid, profile) for entry, grid in fitting]
 
 
-def _near(trials: Sequence[Trial], target: float) -> Sequence[Trial]:
-    """Return the trials that may be the smallest at a squared error, by a first step of each.
-
-    Of maps each look takes long, and all begin at one step, which tells more.
-    """
-    if len(trials) < 2:
-        return trials
-    looks = [trial.first_look(target) for trial in trials]
-    # Bits fall about as the error grows, where they are few, else by less.
-    found = [
-        (trial, bits * error, error < OFF)
-        for trial, (bits, error) in zip(trials, looks, strict=True)
-    ]
-    least = NEAR * min((bits for _, bits, sure in found if sure), default=0.0)
-    of_maps = NEAR_MAPS * min((bits for t, bits, _ in found if t.of_maps), default=0.0)
-    near = [each for each in found if each[1] <= least or not each[2]]
-    return [trial for trial, bits, _ in near if bits <= of_maps or not trial.of_maps]
-
-
-def _least(
-    trials: Sequence[Trial],
-    solve: Callable[[Trial], At | None],
-    better: Callable[[Trial, At], bytes | None] | None = None,
-) -> bytes | None:
-    """Return the message of the trial of the fewest bits; only that is coded.
-
-    `better` may find another message for it. None when no trial meets what is asked.
-    """
+def _least(trials: Sequence[Trial], solve: Callable[[Trial], At | None]) -> bytes | None:
+    """Return the message of the trial of the fewest bits; None when none meets what is asked."""
     solved = [(trial, solve(trial)) for trial in trials]
     found = [(trial, at) for trial, at in solved if at is not None]
     if not found:
         return None
-    trial, at = min(found, key=lambda pair: pair[0].bits(pair[1])) if found[1:] else found[0]
+    return _message(*min(found, key=lambda pair: pair[0].bits(pair[1])))
+
+
+def _message(trial: Trial, at: At, target: float | None = None) -> bytes:
+    """Return the message of a trial, along a trellis if that is shorter for a squared error."""
     message = trial.message(at)
-    another = better(trial, at) if better else None
+    another = None if target is None else along_trellis(trial, at, target)
     if another is not None:
         message = min(message, another, key=len)
     return _shorter(message, trial.values)

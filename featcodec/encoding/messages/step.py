@@ -7,7 +7,6 @@ larger lambda fills these gaps: positions count the steps, and at each gap some 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -29,7 +28,11 @@ FIRST = (MIDDLE - PER_TABLE // 2) % PER_TABLE - PER_TABLE  # a code at which tab
 LAST_CODE = 0xFFFF
 FORETOLD_ROUNDS, FORETOLD_MOST = 4, 10  # more only where the error is far below
 FORETOLD_NEAR = 0.6  # of the target: it leaps where many values are the largest of all
-FORETOLD_REACH, FORETOLD_WIDTH = 128, 3  # positions
+FORETOLD_REACH = 128  # positions
+WINDOW, STRIDE, NARROW = 1408, 64, 4  # positions: an octave to both sides, and those looked at
+
+
+Errors = Callable[[np.ndarray], np.ndarray]  # of positions
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,14 @@ def start_of(latents: Sequence[np.ndarray], target: float) -> float:
     return math.sqrt(max(12 * (goal - below[first]) / above[first], (size[first] * 0.1) ** 2))
 
 
+def steps_of(positions: np.ndarray) -> np.ndarray:
+    """Return the steps of positions."""
+    scale, code = np.divmod(positions, PERIOD)
+    codes = scale * PER_TABLE + np.minimum(code, PER_TABLE - 1) + FIRST
+    found: np.ndarray = 2.0 ** ((np.clip(codes, 0, LAST_CODE) - MIDDLE) / STEPS_PER_OCTAVE)
+    return found
+
+
 def fitted(
     error: Callable[[int], float], target: float, start: int, close: float = CLOSE
 ) -> int | None:
@@ -102,7 +113,7 @@ def fitted(
 
 def foretold(
     error: Callable[[int], float],
-    rough: Callable[[int], float],
+    rough: Errors,
     target: float,
     start: int,
     close: float,
@@ -115,7 +126,7 @@ def foretold(
     times, position = 1.0, start
     for number in range(FORETOLD_MOST):
         goal = (1 - close / 2) * target / times
-        position = _last_below(partial(_at_most, rough, goal), position)
+        position = last_at_most(rough, goal, position)
         if not low < position < high:
             if reached >= FORETOLD_NEAR * target:
                 break
@@ -130,7 +141,7 @@ def foretold(
         enough = 1 - close if number < FORETOLD_ROUNDS else FORETOLD_NEAR
         if reached >= enough * target:
             break
-        times = max(found, 1e-300) / max(rough(position), 1e-300)
+        times = max(found, 1e-300) / max(float(rough(np.array([position]))[0]), 1e-300)
     return low if low >= 0 else None
 
 
@@ -141,21 +152,25 @@ def _between(low: int, high: int) -> int:
     return low + FORETOLD_REACH if low >= 0 else high - FORETOLD_REACH
 
 
-def _at_most(error: Callable[[int], float], most: float, position: int) -> bool:
-    return error(position) <= most
+def last_at_most(errors: Errors, most: float, start: int) -> int:
+    """Return about the largest position near a start at which an error is no more than the most.
 
-
-def _last_below(holds: Callable[[int], bool], start: int) -> int:
-    """Return a position near a start, at which what holds below it begins to fail."""
-    low, high, reach = start, start, FORETOLD_REACH
-    while low > 0 and not holds(low):
-        low, high, reach = max(low - reach, 0), low, 2 * reach
-    while high < LAST and holds(high):
-        low, high, reach = high, min(high + reach, LAST), 2 * reach
-    while high - low > FORETOLD_WIDTH:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
+    Many positions are looked at together, as errors need not grow: where many values are the
+    largest of all, they are less at steps that divide it.
+    """
+    while True:
+        positions = np.arange(max(start - WINDOW, 0), min(start + WINDOW, LAST) + 1, STRIDE)
+        (fits,) = (errors(positions) <= most).nonzero()
+        low = int(positions[fits[-1]]) if len(fits) else 0
+        if not len(fits) and start > WINDOW:
+            start -= WINDOW
+        elif len(fits) and fits[-1] == len(positions) - 1 and low + STRIDE <= LAST:
+            start += WINDOW
+        else:
+            break
+    positions = np.arange(low, min(low + STRIDE, LAST + 1), NARROW)
+    (fits,) = (errors(positions) <= most).nonzero()
+    return int(positions[fits[-1]]) if len(fits) else low
 
 
 def _search(excess: Callable[[int], float], position: int, close: float) -> int:

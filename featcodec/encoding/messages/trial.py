@@ -17,9 +17,10 @@ from ...entropy import symbols as coded_symbols
 from ...entropy.tables import Table
 from ...modes.context.scalar import ContextCoder
 from ...quantise.scalar import LARGEST
-from .latents import Latents, Symbols
-from .neighbours import Bounds, Maps, MapSymbols
-from .step import CLOSE, LAST, At, fitted, foretold, start_of
+from .latents import Symbols
+from .neighbours import Maps, MapSymbols
+from .shared import Classes, Shared
+from .step import CLOSE, LAST, At, fitted, foretold, start_of, steps_of
 from .values import Values
 
 MOST_SHIFT = 120  # quarter octaves: a step beyond has no code
@@ -27,6 +28,7 @@ LEAST_START, MOST_START = 1e-6, 1e6  # of a first step, in deviations of the pro
 ROUNDS = 3  # in which the error of latents is to foretell that of decoded values,
 NEARLY = 0.02  # which may be less than is asked for by that share
 SURELY = 1 - 1e-6  # of a bound: what arithmetic adds to an error
+NEARLY_MAPS = 0.01  # the same of latents with context modelling: each look takes longer
 NEAR = 3.0  # deviations from the mean to a bound at which many decoded values are clamped
 OVERHEAD = 13  # bytes beside the head and what symbols take, about
 
@@ -40,11 +42,12 @@ class Trial:
     entry: Entry
     head: Head
     coder: RowGroupCoder
-    latents: list[tuple[bool, Latents | Maps]]
+    latents: Classes
     _last: tuple[At, list[Symbols | MapSymbols]] | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, values: Values, entry: Entry, grid: MessageGrid, profile: Profile) -> "Trial":
+    def of(cls, shared: Shared, entry: Entry, grid: MessageGrid, profile: Profile) -> "Trial":
+        values = shared.values
         bounds = (entry.head.lower, entry.head.upper)
         flags = 0 if values.usual is None else EXCEPTIONS
         if not values.are_those_within(*bounds):
@@ -54,17 +57,25 @@ class Trial:
         tag = profile.digest[:TAG_BYTES]
         head = Head(flags, values.dtype, values.stored.shape, tag, entry.number)
         coder = entry.coder(grid, head, bounds)
-        latents = _latents(values, coder, grid)
+        latents = shared.latents(coder, grid)
         shift = _shift(coder, latents)
         if shift:
             head = replace(head, flags=head.flags | SHIFTED, shift=shift)
             coder = entry.coder(grid, head, bounds)
         return cls(values, profile, entry, head, coder, latents)
 
-    def at_error(self, target: float) -> At | None:
-        """Return the largest step found at which the squared error is at most `target`."""
-        goal = target / self.coder.values.std**2
-        start = self._start(start_of([latents.values for _, latents in self.latents], goal))
+    def goal(self, target: float) -> float:
+        """Return the squared error of latents for one of values."""
+        return target / self.coder.values.std**2
+
+    def start(self, target: float) -> int:
+        """Return a position from which the step for a squared error is sought."""
+        values = [latents.values for _, latents in self.latents]
+        return self._start(start_of(values, self.goal(target)))
+
+    def at_error(self, target: float, start: int) -> At | None:
+        """Return the largest step found, from a start, where the squared error is at most that."""
+        goal = self.goal(target)
         measured = self.measured(target)
         for number in range(ROUNDS):
             rough = measured and not number  # how far decoded values err otherwise, is not known
@@ -82,22 +93,16 @@ class Trial:
 
     def _fitted(self, goal: float, start: int, close: float) -> int | None:
         """Return the largest position found at which latents err by at most `goal`."""
-        maps = [latents for _, latents in self.latents if isinstance(latents, Maps)]
-        if not maps:
-            return fitted(self.error, goal, start, close)
-
-        def rough(position: int) -> float:
-            step = replace(self.head, code=At.of(position).code).step
-            return sum(latents.rough_error(step) for latents in maps)
-
-        found = foretold(self.error, rough, goal, start, NEARLY)
+        found = None
+        if self.of_maps:
+            found = foretold(self.error, self.rough_errors, goal, start, NEARLY_MAPS)
         return fitted(self.error, goal, start, close) if found is None else found
 
-    def first_look(self, target: float) -> tuple[float, float]:
-        """Return about the bits at a first step, and the squared error there, of `target`."""
-        goal = target / self.coder.values.std**2
-        start = self._start(start_of([latents.values for _, latents in self.latents], goal))
-        return self.bits(At.of(start)), self.error(start) / goal
+    def rough_errors(self, positions: np.ndarray) -> np.ndarray:
+        """Return about the squared errors of latents of maps."""
+        steps = steps_of(positions)
+        found: np.ndarray = np.sum([maps.rough_errors(steps) for maps in self.maps], axis=0)
+        return found
 
     def within(self, bound: float) -> At | None:
         """Return the largest step found at which no decoded value errs by more than `bound`."""
@@ -126,8 +131,17 @@ class Trial:
 
     @property
     def of_maps(self) -> bool:
-        """Whether symbols depend on their neighbours: each look at a step takes longer."""
-        return any(isinstance(latents, Maps) for _, latents in self.latents)
+        """Whether all symbols depend on their neighbours: each look at a step takes longer."""
+        return len(self.maps) == len(self.latents)
+
+    @property
+    def maps(self) -> list[Maps]:
+        return [latents for _, latents in self.latents if isinstance(latents, Maps)]
+
+    def map_coders(self, at: At) -> list[ContextCoder]:
+        """Return the coder of each class of blocks of maps."""
+        parts = [self._part(prefix, at) for prefix, _ in self.latents]
+        return [part for part in parts if isinstance(part, ContextCoder)]
 
     def measured(self, target: float) -> bool:
         """Return whether decoded values err otherwise than their latents."""
@@ -151,8 +165,12 @@ class Trial:
 
     def bits(self, at: At) -> float:
         """Return about the bits of the message."""
-        over = 8 * (len(replace(self.head, code=at.code).pack()) + OVERHEAD)
-        return over + sum(found.bits() for found in self._quantised(at))
+        return self.overhead + sum(found.bits() for found in self._quantised(at))
+
+    @property
+    def overhead(self) -> int:
+        """About the bits of a message beside its symbols."""
+        return 8 * (len(self.head.pack()) + OVERHEAD)
 
     def message(self, at: At) -> bytes:
         """Return the message."""
@@ -229,42 +247,13 @@ class Trial:
         return squared, largest
 
 
-def _latents(
-    values: Values, coder: RowGroupCoder, grid: MessageGrid
-) -> list[tuple[bool, Latents | Maps]]:
-    """Return the latents of each class of blocks, and whether they are of prefix tokens."""
-    found = list[tuple[bool, Latents | Maps]]()
-    filled = values.filled()
-    for (prefix, sizes), boxes in grid.classes.items():
-        some = grid.collect(boxes, lambda _: filled, lambda a: a)
-        aligned = coder.values.forward(some.astype(coder.compute_dtype, copy=False))
-        part = coder.parts[prefix]
-        latents = part.transform.forward(aligned, sizes)
-        if isinstance(part, ContextCoder):
-            found.append((prefix, Maps(latents, sizes, _bounds(coder, part, latents.shape[-1]))))
-        else:
-            found.append((prefix, Latents(latents, sizes)))
-    return found
-
-
-def _bounds(coder: RowGroupCoder, part: PartCoder, blocks: int) -> Bounds | None:
-    """Return the bounds of latents in the sample domain; None where they are not clamped."""
-    if not coder.clamp:
-        return None
-    values = coder.values
-    low, high = ((bound - values.mean) / values.std for bound in (values.lower, values.upper))
-    assert part.transform.centre is not None
-    centre = np.repeat(part.transform.centre.reshape(-1), blocks)
-    return low - centre, high - centre
-
-
 def in_order(found: Symbols | MapSymbols) -> NextSymbols:
     """Return symbols in the form that `decode` takes them."""
     arrays = iter(found.arrays())
     return lambda count, table: next(arrays)[0]
 
 
-def _shift(coder: RowGroupCoder, latents: list[tuple[bool, Latents | Maps]]) -> int:
+def _shift(coder: RowGroupCoder, latents: Classes) -> int:
     """Return by how many quarter octaves latents exceed the scales of the profile."""
     energy = expected = 0.0
     for prefix, some in latents:

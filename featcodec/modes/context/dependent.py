@@ -19,6 +19,7 @@ class DependentContextCoder(ContextCoder):
     """Codes symbols of low classes as a `ContextCoder` does, all others along chains."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if any(n >= contexts.TABLES and not t.magnitude for n, t in self.tables.items()):
             raise Damage("an empty table has the number of a quantiser")
 

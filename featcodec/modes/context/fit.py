@@ -9,17 +9,16 @@ from ...encoding.fit import counting, fitting
 from ...entropy import contexts, fit, shapes
 from ...entropy.contexts import TABLES, Contexts
 from ...entropy.shapes import SHAPES
-from ...entropy.tables import EMPTY, MAX_MAGNITUDE, Table, bits
+from ...entropy.tables import EMPTY, MAX_MAGNITUDE, Table
+from .arrays import SYMBOLS, bits_of
 from .scalar import ContextCoder
 
-SYMBOLS = np.arange(-MAX_MAGNITUDE - 1, MAX_MAGNITUDE + 1)
 QUANTISERS = 3  # the scalar one and the two that take turns
 CELLS = contexts.CLASSES * (SHAPES + 1)
 # A table in a deflated list; some of its bytes hardly differ from those of the table before.
 SAVED_BYTES = 3
 # What a number that is fitted to a sample saves there more than elsewhere.
 FITTED_BITS = 1.44
-ESCAPE_BITS = 12
 SMALL = Table(2, hazards=(128, 128))  # hardly any table is smaller
 WORTHWHILE = 100  # bits that a table is to save: each array takes a decoder time
 
@@ -93,7 +92,7 @@ class _Number:
         for _ in range(2):  # the table of those that have none of their own, twice
             own = [n // shapes.NUMBERS - 1 for n in least[0] if n >= shapes.NUMBERS]
             rest = np.delete(self.counts, own, axis=0).sum(axis=0)
-            cost = self.counts @ _bits_of(least[0].get(self.number, self.usual)) / self.fraction
+            cost = self.counts @ bits_of(least[0].get(self.number, self.usual)) / self.fraction
             if np.delete(cost, own).sum() < self._bound_of(rest[None])[0]:
                 break
             common = fit.fit(_histogram(rest))
@@ -108,7 +107,7 @@ class _Number:
 
     def _beside(self, common: Table) -> tuple[Tables, float]:
         """Return tables of shapes where they are better than a table, and all bits but its own."""
-        least = self.counts @ _bits_of(common) / self.fraction
+        least = self.counts @ bits_of(common) / self.fraction
         tables: Tables = {}
         for shape in np.flatnonzero(least[:SHAPES] > self._bounds).tolist():
             own, cost = self._own(shape)
@@ -133,7 +132,7 @@ class _Number:
             own = fit.fit(_histogram(self.counts[shape]))
             cost = np.inf
             if own is not EMPTY and not own.shift:
-                cost = self.counts[shape] @ _bits_of(own) / self.fraction + self._price(own)
+                cost = self.counts[shape] @ bits_of(own) / self.fraction + self._price(own)
                 cost += WORTHWHILE
             self._fitted[shape] = own, float(cost)
         return self._fitted[shape]
@@ -152,10 +151,3 @@ class _Number:
 def _histogram(counts: np.ndarray) -> fit.Histogram:
     seen = np.flatnonzero(counts)
     return fit.Histogram(SYMBOLS[seen], counts[seen])
-
-
-def _bits_of(table: Table) -> np.ndarray:
-    """Return the bits of all SYMBOLS."""
-    limit = table.magnitude
-    found: np.ndarray = bits(table)[np.clip(SYMBOLS, -limit, limit) + limit]
-    return found + ESCAPE_BITS * (np.abs(SYMBOLS) >= limit)

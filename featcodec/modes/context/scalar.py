@@ -16,7 +16,11 @@ from ...entropy.tables import Table, bits
 from ...quantise.dependent import Offsets
 from ...quantise.scalar import PLAIN, Thresholds, quantise, thresholds
 from . import reconstruction
+from .arrays import TableArrays, bits_of, limits_of
 from .means import NUMBER, Means
+
+# Of a pass: numbers of tables; which of them each symbol has, (places, columns) uint8; symbols.
+Settled = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 USUAL: Offsets = (0.15, 0.0, 0.0)
 START = Thresholds(0.6, 0.55)  # before there are tables
@@ -33,6 +37,11 @@ class ContextCoder(PartCoder):
     expected: Mapping[int, Offsets] = field(default_factory=dict)  # by table, while encoding
     shaped: np.ndarray | None = None  # which shapes have tables of their own; None: none
     means: Means | None = None  # of maps; None: as the reconstruction points have them
+    _arrays: TableArrays | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self._arrays is None or not self._arrays.are_of(self.tables, self.expected):
+            self._arrays = TableArrays(self.tables, self.expected)
 
     def with_tables(self, tables: Mapping[int, Table]) -> Self:
         """Return this coder with tables of numbers and of shapes."""
@@ -55,13 +64,17 @@ class ContextCoder(PartCoder):
         assert isinstance(found, ContextCoder) and isinstance(other, ContextCoder)
         return replace(found, expected=other.expected)
 
-    def contexts(self, sizes: Sizes, blocks: int) -> Contexts:
-        """Return the contexts of a class of blocks, before any symbol is known."""
+    def contexts(self, sizes: Sizes, blocks: int, shaped: np.ndarray | None = None) -> Contexts:
+        """Return the contexts of a class of blocks, before any symbol is known.
+
+        `shaped` are the shapes to tell apart, in place of those that have tables.
+        """
+        shaped = self.shaped if shaped is None else shaped
         scales = self.scales.reshape(len(self.scales), -1)[:, 0]
         levels = (scales - self.step_scale + 1) >> 1
-        if self.shaped is None:
+        if shaped is None:
             return Contexts(sizes[-2:], levels, blocks)
-        return shapes.ShapedContexts(sizes[-2:], levels, blocks, self.shaped)
+        return shapes.ShapedContexts(sizes[-2:], levels, blocks, shaped)
 
     def encode_latents(self, latents: np.ndarray, sizes: Sizes) -> tuple[list[Coded], float]:
         known = self.contexts(sizes, latents.shape[-1])
@@ -91,6 +104,18 @@ class ContextCoder(PartCoder):
             found = PassSymbols.of(known.shape(number))
             yield from self._decide(found, rows[places].reshape(-1), known.runs(number))
             found.tell(known, number)
+
+    def settled(self, rows: np.ndarray, known: Contexts) -> list[Settled]:
+        """Decide symbols as `decided` does, and leave them where they are: without sorting them."""
+        found = []
+        for number, (places, _) in enumerate(known.lattice):
+            numbers, keys = known.keyed(number)
+            dead, edge = self.limits(numbers)
+            at = Thresholds(dead.take(keys), edge.take(keys))
+            symbols = quantise(rows[places], self.step, at)
+            known.learn(number, symbols)
+            found.append((numbers, keys, symbols))
+        return found
 
     def errors(self, rows: np.ndarray, known: Contexts) -> np.ndarray:
         """Return what the latents have more than their reconstruction points."""
@@ -122,6 +147,28 @@ class ContextCoder(PartCoder):
     def thresholds_of(self, number: int) -> Thresholds:
         """Return the thresholds of symbols of a table."""
         return _thresholds(self.table(number), self.expected_of(number), self.lmbda)
+
+    def limits(self, numbers: np.ndarray) -> tuple[Any, Any]:
+        """Return both thresholds of each table."""
+
+        def make() -> tuple[Any, Any]:
+            return limits_of([self.thresholds_of(n) for n in numbers.tolist()], self.dtype)
+
+        assert self._arrays is not None
+        found: tuple[Any, Any] = self._arrays.get((self.lmbda, self.dtype, numbers.tobytes()), make)
+        return found
+
+    def bits(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the bits (tables, SYMBOLS) of symbols of each table."""
+
+        def make() -> np.ndarray:
+            tables = [self.table(n) for n in numbers.tolist()]
+            of_each = {table: bits_of(table).astype(np.float32) for table in set(tables)}
+            return np.stack([of_each[table] for table in tables])
+
+        assert self._arrays is not None
+        found: np.ndarray = self._arrays.get((numbers.tobytes(),), make)
+        return found
 
     def decode(self, next_symbols: NextSymbols, sizes: Sizes, blocks: int) -> np.ndarray:
         """Return aligned values (channels, points, blocks) of the next symbols."""
