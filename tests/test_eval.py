@@ -389,7 +389,8 @@ def test_a_failure_is_recorded_and_the_others_go_on(
 
 
 def test_names_are_told_apart_and_results_go_to_a_folder(dump: Path, run: Command) -> None:
-    pytest.importorskip("matplotlib")
+    for package in eval_.PACKAGES:
+        pytest.importorskip(package)
     for names in (["fp16", "int8:name=fp16"], ["fp16:name=uncompressed"]):
         asked = [word for name in names for word in ("--codec", name)]
         status, _, said = run("eval", dump, "--snr", "5", "-o", dump.parent / "out", *asked)
@@ -578,8 +579,8 @@ def test_the_least_rate_is_that_from_which_on_nothing_is_lost() -> None:
 
 
 def test_the_command_writes_tables_plots_and_a_page(dump: Path, run: Command) -> None:
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("bjontegaard")
+    for package in eval_.PACKAGES:
+        pytest.importorskip(package)
     second = dump.with_name("other.safetensors")
     second.write_bytes(dump.read_bytes())
     out = dump.parent / "out"

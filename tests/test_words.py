@@ -82,11 +82,18 @@ def test_the_manual_has_each_command_with_all_its_options(words: tuple, manual: 
     assert " ".join(first.split()) in text
 
 
+def shown(page: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """Return what man makes of a page."""
+    page.write_text(text)
+    command = ["man", "--warnings", "-l", str(page)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
 def test_the_manual_is_sound_for_man(manual: str, tmp_path: Path) -> None:
     if shutil.which("man") is None:
         pytest.skip("no man")
-    (tmp_path / "featcodec.1").write_text(manual)
-    command = ["man", "--warnings", "-l", str(tmp_path / "featcodec.1")]
-    done = subprocess.run(command, capture_output=True, text=True)
+    if "anything" not in shown(tmp_path / "a.1", ".TH A 1\n.SH NAME\nanything\n").stdout:
+        pytest.skip("the man of a small image shows no pages")
+    done = shown(tmp_path / "featcodec.1", manual)
     assert (done.returncode, done.stderr) == (0, "")
     assert all(name in done.stdout for name in COMMANDS)
