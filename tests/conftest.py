@@ -9,6 +9,8 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 from hypothesis import settings
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from featcodec import Profile
 from featcodec.container import writer
@@ -16,6 +18,8 @@ from featcodec.container.group import GroupHeader
 from featcodec.dumps import Dump
 from featcodec.request import Options
 from featcodec.training.linear import train
+
+SAMPLES = 60  # of a dump, where few do
 
 # Half of the start of a process is compiling the package where what it compiles is not kept.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -45,6 +49,20 @@ def headers_written(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def digits() -> Path:
     """The folder with the dumps."""
     return Path(__file__).parent / "digits"
+
+
+@pytest.fixture(scope="session")
+def few_digits(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder with the first samples of each dump, which takes far less time."""
+    folder = tmp_path_factory.mktemp("few")
+    for path in digits.iterdir():
+        if path.stem.endswith(("_train", "_eval")):
+            with safe_open(path, "numpy") as dump:
+                few = {name: dump.get_slice(name)[:SAMPLES] for name in dump.keys()}  # noqa: SIM118
+                save_file(few, folder / path.name, dump.metadata())
+        else:
+            (folder / path.name).symlink_to(path)
+    return folder
 
 
 @pytest.fixture(scope="session")

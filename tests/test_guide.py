@@ -96,16 +96,26 @@ def examples(page: Path) -> Iterator[Example]:
         yield Example(page.name, line, match[1], match[2])
 
 
+@pytest.fixture(scope="session")
+def fonts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where matplotlib keeps the list of fonts, which takes seconds to make."""
+    return tmp_path_factory.mktemp("fonts")
+
+
 @pytest.fixture
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def environment(
+    tmp_path: Path, few_digits: Path, fonts: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
     """A folder that looks like a clone, and the programs of an environment with featcodec.
 
+    Its dumps have few samples, as examples show how, and not how well.
     It has no `bitstream_spec`: that is for examples to write to, and takes time to be copied.
     """
     clone, programs = tmp_path / "clone", tmp_path / "bin"
-    clone.mkdir()
+    (clone / "tests").mkdir(parents=True)
     programs.mkdir()
-    (clone / "tests").symlink_to(ROOT / "tests")
+    for path in (ROOT / "tests").iterdir():
+        (clone / "tests" / path.name).symlink_to(few_digits if path.name == "digits" else path)
     shutil.copy(ROOT / "README.md", clone)
     shutil.copytree(guide.FOLDER, clone / "featcodec" / "guide")
     (clone / "featcodec" / "training").mkdir()  # which results.py writes to
@@ -116,6 +126,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))  # nothing of the user's is found or changed
+    monkeypatch.setenv("MPLCONFIGDIR", str(fonts))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     return {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
 
@@ -145,10 +156,12 @@ def test_pages_that_run_in_one_environment_need_nothing_of_the_other() -> None:
 
 
 def test_readme_shows_what_info_says(
-    environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+    digits: Path, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     blocks = list(examples(ROOT / "README.md"))
     tour = next(block for block in blocks if "featcodec info" in block.text)
+    Path("tests/digits").unlink()
+    Path("tests/digits").symlink_to(digits)  # of all samples, as README tells
     shown = next(block for block in blocks if block.language == "text").text
     tour.run({}, environment)
     assert run("info", "vit.fcz") == 0
