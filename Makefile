@@ -10,8 +10,14 @@ runs = $(firstword $(foreach v,$(1),$(shell python$(v) -c "print('python$(v)')" 
 
 # What is skipped without torch, compressai, matplotlib or Ray; and the bytes of the format.
 IN_BOTH := $(addprefix tests/test_,$(addsuffix .py,neural learning eval guide making_vectors vectors \
-    access elements page readers dumps exact loaders engines ray))
-IN_BOTH += tests/test_verify.py::test_what_a_network_codes_passes
+    access elements page readers dumps exact loaders engines ray recommended))
+IN_BOTH += $(addprefix tests/test_,verify.py::test_what_a_network_codes_passes \
+    writing.py::test_a_model_is_recorded_as_it_runs task.py::test_heads_count_as_their_weights_say \
+    task.py::test_several_heads_share_a_profile message.py::test_tensors_of_torch_are_coded_like_arrays \
+    suggest.py::test_the_quality_of_a_task_keeps_it_and_the_next_lower_tried_does_not)
+IN_BOTH += tests/test_inputs.py tests/test_python_door.py
+# What an encoder makes of the vectors, of which those with a network alone need that environment.
+NOT_IN_BOTH := tests/test_making_vectors.py::test_what_an_encoder_made
 # Pages of the guide whose examples need none of that.
 IN_ONE := shell layouts profiles dumps contributing format security
 # A worker a core, each of one thread.
@@ -46,7 +52,7 @@ test: .venv/test lint
 	$(MAKE) test-lowest
 
 test-lowest: .venv-lowest/test
-	$(LOWEST_BIN)/python $(PYTEST) $(IN_BOTH) \
+	$(LOWEST_BIN)/python $(PYTEST) $(IN_BOTH) --deselect $(NOT_IN_BOTH) \
 	    $(foreach page,$(IN_ONE),--deselect 'tests/test_guide.py::test_every_example_runs[$(page)]')
 
 lint: .venv/test
