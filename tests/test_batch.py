@@ -220,7 +220,7 @@ def wait_for(what: Any) -> Any:
 @pytest.fixture
 def large(tmp_path: Path) -> list[Path]:
     """Four dumps that take a while."""
-    values = np.random.default_rng(0).normal(size=(100, 32, 16, 16)).astype(np.float32)
+    values = np.random.default_rng(0).normal(size=(50, 32, 16, 16)).astype(np.float32)
     paths = [tmp_path / f"{name}.safetensors" for name in "abcd"]
     for path in paths:
         save_file({"x": values}, path)

@@ -270,13 +270,13 @@ def decodes(dump: Dump, packed: bytes | None = None) -> None:
 
 
 @given(dump=dumps())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_what_encodes_decodes(dump: Dump) -> None:
     decodes(dump)
 
 
 @given(dump=dumps())
-@settings(max_examples=25)
+@settings(max_examples=16)
 def test_what_encodes_with_a_profile_decodes(dump: Dump, trained: bytes) -> None:
     decodes(dump, trained)
 

@@ -246,7 +246,7 @@ def test_values_on_a_bound_are_left_to_the_scalar_quantiser() -> None:
 
 @pytest.mark.parametrize("snr", [8, 25])
 def test_sparse_maps_take_fewer_bits(digits: Path, tmp_path: Path, snr: float) -> None:
-    maps = load_file(digits / "cnn_eval.safetensors")["features"][::2]
+    maps = load_file(digits / "cnn_eval.safetensors")["features"][:120]
     save_file({"x": np.maximum(maps, 0)}, tmp_path / "relu.safetensors", {"layout": "NCHW"})
     sizes = {}
     for transform in ("none", "context", "auto"):
@@ -313,7 +313,7 @@ def test_weak_maps_keep_their_means(snr: float, monkeypatch: pytest.MonkeyPatch)
     assert size < 1.003 * size_before
 
 
-def test_maps_of_all_kinds_decode_to_their_means(digits: Path) -> None:
+def test_maps_of_all_kinds_decode_to_their_means() -> None:
     lines = weak_maps((60, 8, 4, 40))[:, :, 0]
     uneven = weak_maps((20, 6, 21, 18))
     for values, layout in ((lines, "NCL"), (uneven, "NCHW"), (uneven - 1.0, "NCHW")):
@@ -341,7 +341,7 @@ def sparse_waves(*shape: int) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("layout", "shape"),
-    [("NCHW", (16, 8, 40, 40)), ("NCL", (400, 8, 64)), ("NCTHW", (4, 8, 4, 40, 40))],
+    [("NCHW", (8, 8, 40, 40)), ("NCL", (400, 8, 64)), ("NCTHW", (2, 8, 4, 40, 40))],
 )
 def test_shapes_of_neighbourhoods_shorten_lines_maps_and_volumes(
     layout: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch

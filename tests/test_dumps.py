@@ -27,6 +27,7 @@ from featcodec.container.source import File, Memory
 from featcodec.dumps import Dump
 from featcodec.errors import FeatcodecError, InvalidInput, NotFeatcodec
 from featcodec.file_array import FileArray
+from featcodec.inputs import safetensors
 from featcodec.request import Options
 
 from . import internals
@@ -166,12 +167,12 @@ def test_a_dump_that_changes_while_it_is_encoded_is_refused(
 def test_a_dump_that_is_cut_off_ends_in_one_line(tmp_path: Path) -> None:
     """From the shell, at any time: never killed, never a file of a mixture."""
     path, out = tmp_path / "x.safetensors", tmp_path / "x.fcz"
-    values = np.random.default_rng(0).normal(size=(600, 16, 16, 16)).astype(np.float32)
+    values = np.random.default_rng(0).normal(size=(300, 16, 16, 16)).astype(np.float32)
+    assert values.nbytes > safetensors.AT_ONCE  # what is smaller is read before anything is done
+    command = [sys.executable, "-m", "featcodec", "encode", path, "-f", "-q", "--effort", "fast"]
     for wait in (0.3, 0.5, 0.7, 0.9):
         save_file({"x": values}, path)
-        with subprocess.Popen(
-            [sys.executable, "-m", "featcodec", "encode", path, "-f", "-q"], stderr=subprocess.PIPE
-        ) as process:
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
             time.sleep(wait)
             os.truncate(path, 100_000)
             said = process.stderr.read().decode()  # type: ignore[union-attr]

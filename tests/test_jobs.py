@@ -134,13 +134,13 @@ def test_the_file_is_the_same_for_any_number_of_processes(tmp_path: Path) -> Non
     dump, found = tmp_path / "x.safetensors", []
     save_file(LARGE, dump)
     layouts = {**LAYOUTS, "layers": "NNLD", "repeated": "LD"}
-    for number in (1, 2, 4):
+    for number in (1, 3):
         out = tmp_path / f"{number}.fcz"
         options = Options("auto", layouts, rules=RULES, jobs=number)
         with internals.row_groups(1 << 10):
             encode_file(dump, out, Quality(snr=12), options=options)
         found.append(out.read_bytes())
-    assert found[0] == found[1] == found[2]
+    assert found[0] == found[1]
     assert not multiprocessing.active_children()
 
 

@@ -36,7 +36,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     odd = rng.normal(size=(400, 30)).astype(np.float16)
     odd.ravel()[[3, 5000, 9000]] = np.nan, np.inf, -np.inf
     tensors = {
-        "large": rng.normal(size=(40_000, 64)).astype(np.float32),
+        "large": rng.normal(size=(20_000, 64)).astype(np.float32),
         "odd": odd,
         **{f"small{i:03}": rng.normal(size=(3, 12)).astype(np.float32) for i in range(300)},
         "exact": (rng.integers(0, 3, (500, 40)) / 2).astype(np.float32),
@@ -94,7 +94,7 @@ def test_what_decoding_takes_does_not_grow_with_a_tensor(packed: Path, tmp_path:
         convert = lambda d=dtype: decode_file(packed, tmp_path / "b", dtype=d, overwrite=True)  # noqa: E731
         assert peak(convert) < 2 * most
     assert peak(lambda: check(str(packed), profiles=())) < 2 * most
-    assert most < 10_000 * 64 * 4
+    assert most < 5_000 * 64 * 4
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_types_are_converted_as_they_are_in_one_go(
             np.testing.assert_array_equal(found.view("u1"), wanted.view("u1"))
 
 
-@pytest.mark.parametrize("shape", [(600_000, 1, 1), (1, 600_000), (300_000, 2), (600_000, 1)])
+@pytest.mark.parametrize("shape", [(300_000, 1, 1), (1, 300_000), (150_000, 2), (300_000, 1)])
 @pytest.mark.parametrize("quality", [{"snr": 10.0}, {"max_error": 0.1}])
 def test_encoding_samples_of_one_value_takes_little_room(
     shape: tuple[int, ...], quality: dict[str, float]

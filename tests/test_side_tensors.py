@@ -42,7 +42,7 @@ def exact(side: dict[str, np.ndarray], features: str = "tokens", **options: obje
     st.sampled_from([(1, TOKENS), (TOKENS,), (1, 1, 20, 20), (TOKENS, CHANNELS), (50, 24, 6, 6)]),
     st.integers(0, 1 << 32),
 )
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_masks_and_codes_of_few_values_are_exact(
     dtype: str, values: list[float], shape: tuple[int, ...], seed: int
 ) -> None:
@@ -62,9 +62,9 @@ def test_a_causal_mask_of_minus_infinity_is_exact() -> None:
 @pytest.mark.parametrize("features", ["tokens", "states"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_value_a_token_is_exact(shape: tuple[int, ...], features: str, count: int) -> None:
-    for dtype in TYPES:
-        side = {f"scale_{i}": RNG.normal(size=shape).astype(dtype) for i in range(count)}
-        assert exact(side, features) == set(side)
+    dtype = TYPES[(len(shape) + shape[0] + count) % 3]  # all pairs of types and the others
+    side = {f"scale_{i}": RNG.normal(size=shape).astype(dtype) for i in range(count)}
+    assert exact(side, features) == set(side)
 
 
 @pytest.mark.parametrize("shape", [(50,), (50, 1), (50, 1, 1, 1), (50, 4), (50, 2, 2)])

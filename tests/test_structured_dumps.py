@@ -127,7 +127,7 @@ def padded_maps() -> dict[str, tuple[np.ndarray, str]]:
     return {"x": (from_float(maps, "F32"), "F32")}
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @example(padded_maps(), Quality(snr=5.0))
 @given(dumps(), st.sampled_from(QUALITIES))
 def test_any_dump_has_its_quality_in_hardly_more_than_its_bytes_without_loss(
