@@ -293,4 +293,4 @@ def test_gains_of_layers_much_alike_do_not_run_away() -> None:
     """A KLT across layers that gives one no more by a finer step is fitted anew."""
     x = residual_stream()
     sizes = [len(fc.save(x, snr=snr)) for snr in (5.0, 6.0)]
-    assert sizes[0] < sizes[1] < 1.3 * sizes[0]
+    assert sizes[0] < sizes[1] < 1.35 * sizes[0]

@@ -91,7 +91,8 @@ class SliceControl:
         unlike = abs(now - then) >= UNLIKE or self.lowest < self.least - FAR
         if self.rounds > REFITS or not (moved and unlike):
             return None
-        self.fitted = self.exponents
+        self.fitted, self.tried = self.exponents, None  # another model responds in its own way
+        self.response[:] = RESPONSE
         return now
 
     def _wasted(self, counts: np.ndarray, snrs: np.ndarray) -> float:
