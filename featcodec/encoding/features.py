@@ -213,14 +213,13 @@ class FeatureEncoder:
     ) -> Outcome | None:
         """Write a group at an SNR, with a metric a task SNR, by a choice or by one for more.
 
-        That is tried where the SNR is not reached, or in far more bits than the sample let expect:
-        axes that have next to nothing in the sample are left out, and come back by fine steps only.
+        That is tried where the SNR is not reached, or in far more bits than the sample let expect,
+        or the model fitted to gains: axes with next to nothing in it come back by fine steps only.
         """
         contest = Contest(self.writer, -math.inf if metric else snr)
         contest.enter(partial(self._at_snr, samples, choice, snr, metric))
         profile = self.profile if choice.uses_profile else None
-        fitted = contest.best and contest.best.fitted  # to gains, which cost bits of their own
-        by = fitted[1] if fitted else choice
+        by = contest.best.fitted[1] if contest.best and contest.best.fitted else choice
         most = tuning.FAR_MORE * max(by.estimate.bits, tuning.FEW_BITS)
         for more in tuning.MORE_SNR:
             if 8 * contest.least[1] <= most:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...align.gains import Gains
 from .group import Group
-from .sums import sums_of
+from .sums import typical_sums
 
 # Rows are far larger than others where so many times lie between theirs and the next smaller scale,
 # and the median of all; they are no more than one in so many, and hold that part of the energy.
@@ -18,8 +18,8 @@ SAMPLE = 1 << 17  # values that show the typical range
 def with_gains(group: Group) -> Group:
     """Return the group with gains where a few rows, far larger than others, hold most variance.
 
-    Where nothing but a few massive activations makes them so, these are kept beside the rest, and
-    no row needs a gain.
+    Massive activations that are kept beside the rest make no row large. Where they do not lie
+    apart, so that they cannot be, rows are as large as their norms.
     """
     ones = tuple(1 for _ in group.grids[0])
     if group.layout.grid_axes > 1 or group.grid(ones).channels < LEAST_CHANNELS:
@@ -34,7 +34,8 @@ def with_gains(group: Group) -> Group:
     if of_medians is not None:
         return replace(group, gains=Gains(_typical(medians, of_medians), of_medians))
     found, _ = group.sample(ones, SAMPLE)
-    if sums_of(group, np.concatenate([some.ravel() for some in found.values()])).beyond:
+    sums = typical_sums(group, np.concatenate([some.ravel() for some in found.values()]))
+    if sums.massive or not sums.few_beyond:
         return group
     return replace(group, gains=Gains(_typical(norms, of_norms), of_norms, norms=True))
 

@@ -13,12 +13,7 @@ FAINT = 1e-150  # a deviation below, or a value above its inverse, is not coded 
 
 
 def stats_of(group: Group, sample: np.ndarray, whole: bool = True) -> value.ValueStats:
-    """Return bounds, mean and deviation of a group, massive and non-finite values left out."""
-    return sums_of(group, sample, whole).stats
-
-
-def sums_of(group: Group, sample: np.ndarray, whole: bool = True) -> "Sums":
-    """Return the sums over a group, massive and non-finite values beyond their bounds.
+    """Return bounds, mean and deviation of a group, massive and non-finite values left out.
 
     Unless of the `whole` group, they are those of `sample`, some of its values, from which the
     typical range is judged. Values beyond it are massive when they are few, lie apart from the rest
@@ -26,13 +21,18 @@ def sums_of(group: Group, sample: np.ndarray, whole: bool = True) -> "Sums":
     Of probabilities the large ones are all that counts, and a tail may lead there; none between 0
     and 1 is massive.
     """
+    found = typical_sums(group, sample, whole)
+    if found.beyond and not found.massive:
+        found = Sums(found.pivot, -np.inf, np.inf).add_all(group.chunks() if whole else [sample])
+    return found.stats
+
+
+def typical_sums(group: Group, sample: np.ndarray, whole: bool = True) -> "Sums":
+    """Return the sums within the typical range of a sample, and beyond it."""
     finite = _in_reach(sample[np.isfinite(sample)])
     pivot = float(np.median(finite)) if finite.size else 0.0
     low, high = value.typical_bounds(finite) if finite.size else (-np.inf, np.inf)
-    found = Sums(pivot, low, high).add_all(group.chunks() if whole else [sample])
-    if found.beyond and not found.massive:
-        found = Sums(pivot, -np.inf, np.inf).add_all(group.chunks() if whole else [sample])
-    return found
+    return Sums(pivot, low, high).add_all(group.chunks() if whole else [sample])
 
 
 def stats_of_all(group: Group) -> value.ValueStats:
@@ -101,11 +101,14 @@ class Sums:
         return np.isfinite(values) & (low <= values) & (values <= high)
 
     @property
+    def few_beyond(self) -> bool:
+        """Whether so few values lie beyond the bounds, if any, that they may be massive."""
+        return 0 < self.beyond <= max(value.MASSIVE_VALUES, self.count * value.MASSIVE_SHARE)
+
+    @property
     def massive(self) -> bool:
         """Whether what lies beyond the bounds is massive activations."""
-        if self.beyond > max(value.MASSIVE_VALUES, self.count * value.MASSIVE_SHARE):
-            return False
-        apart = self.odd and self.near <= self.beyond
+        apart = self.few_beyond and self.odd and self.near <= self.beyond
         less = self.beyond <= value.MASSIVE_VALUES or not self.size_beyond > self.size
         return apart and less and not self.square_beyond < self.square
 
