@@ -16,6 +16,7 @@ from featcodec.encoding.choosing import Chooser
 from featcodec.encoding.familiar import Familiar
 from featcodec.encoding.fit import fitting
 from featcodec.encoding.group_writer import GroupWriter
+from featcodec.encoding.judge import judge_at
 from featcodec.encoding.reached import Signals
 from featcodec.encoding.search.race import Race
 from featcodec.encoding.tensors.group import Group
@@ -29,6 +30,17 @@ def group_of(features: np.ndarray, layout: str) -> Group:
     (group,) = group_tensors(dump, Options(layouts={"": layout}), lossless=False)
     assert isinstance(group, Group)
     return group.with_constants
+
+
+@pytest.mark.parametrize("channels", [400, 700])
+def test_estimates_know_that_channels_of_wide_maps_are_few_in_truth(channels: int) -> None:
+    """Without axes the estimate is several times the bytes, and another layout looks better."""
+    rng = np.random.default_rng(channels)
+    few = rng.standard_normal((4, 10, 12, 40)) @ rng.standard_normal((40, channels))
+    group, judged = group_of(few.astype("f4"), "NHWC"), judge_at(20.0, None, Options())
+    assert judged is not None
+    size = len(fc.save({"x": few.astype("f4")}, snr=20, layout="NHWC"))
+    assert 0.8 * size < judged(group) / 8 < 1.4 * size
 
 
 def maps(channels: int, seed: int) -> np.ndarray:

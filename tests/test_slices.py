@@ -25,7 +25,7 @@ from featcodec.decoding.decoder import Decoder
 from featcodec.encoding import dump
 from featcodec.encoding.foreseen import foreseen
 from featcodec.encoding.measured import Measured, snrs_of
-from featcodec.encoding.rate_control.slices import RESPONSE, ROUNDS, SliceControl
+from featcodec.encoding.rate_control.slices import BELOW, RESPONSE, ROUNDS, SliceControl
 from featcodec.encoding.report import Report
 from featcodec.encoding.slices import Slices
 from featcodec.encoding.tensors.group import Group
@@ -213,6 +213,26 @@ def test_a_model_that_gives_weak_slices_no_more_is_fitted_to_gains_that_do_not_r
         fitted = exponents if more.refit is not None else fitted
     assert (snrs >= 9).all()
     assert np.ptp(exponents) <= 16 * (np.ptp(offsets) + 1) / RESPONSE
+
+
+@given(
+    st.lists(st.tuples(st.floats(-90, 60), st.floats(-160, 0)), min_size=2, max_size=9),
+    st.floats(0.1, 9),
+)
+def test_a_model_is_fitted_to_gains_that_leave_something_to_code(
+    slices_of: list[tuple[float, float]], snr: float
+) -> None:
+    """Slices of such SNRs and variances, in dB; a made-up model that answers to no step."""
+    count = len(slices_of)
+    slices = Slices(np.arange(count), np.zeros(4, np.int64), np.arange(count + 1), np.arange(count))
+    control = SliceControl(slices, snr - BELOW)
+    snrs, variances = (np.array(each)[:, None] for each in zip(*slices_of, strict=True))
+    signal = 10 ** (variances / 10)
+    ones = np.ones_like(signal)
+    sums = np.stack([ones, 0 * ones, signal, signal / 10 ** (snrs / 10)])
+    while (more := control.next(Measured(sums, np.zeros((4, 1))), 1.0)) is not None:
+        if more.refit is not None:
+            assert snr + more.refit - more.gains.decibels > 0
 
 
 def heads_of_unlike_scale(digits: Path) -> dict[str, np.ndarray]:

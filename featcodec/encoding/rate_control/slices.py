@@ -84,12 +84,14 @@ class SliceControl:
     def _refit(self, errors: np.ndarray) -> float | None:
         """Return the dB more that divided slices have at these errors, if a model is to be fitted.
 
-        Not where that would change next to nothing.
+        Not where that would change next to nothing, or where nothing would be left to be coded.
         """
         now, then = (_more(errors, exponents) for exponents in (self.exponents, self.fitted))
         moved = np.abs(self.exponents - self.fitted).max() >= REFIT
         unlike = abs(now - then) >= UNLIKE or self.lowest < self.least - FAR
         if self.rounds > REFITS or not (moved and unlike):
+            return None
+        if self.least + BELOW + now <= self.gains.decibels:  # their error is all that they vary
             return None
         self.fitted, self.tried = self.exponents, None  # another model responds in its own way
         self.response[:] = RESPONSE

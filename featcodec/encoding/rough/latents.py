@@ -16,15 +16,17 @@ from ...transform import dct, householder
 from ..fit import fitting
 from ..fit.fitting import Classes
 from ..fit.layered import layered_models
-from ..fit.spectrum import Spectrum, ranks_of
+from ..fit.spectrum import Spectrum, leading_axes, ranks_of
 from ..search.candidate import scale_of, separable
 from ..search.entries import matching
 from ..tensors.samples import Samples
 from .symbols import symbol_bits
 
 TABLES = 64  # that are told apart
-KLT_CHANNELS = 512  # beyond so many, the axes of so small a sample say little
+# Channels, beyond which the strongest axes alone are found, on a larger sample, and none at all.
+KLT_CHANNELS, MOST_CHANNELS = 512, 2048
 LEAST_TOKENS = 0.5  # for each channel, to find axes from
+TOKENS_PER_AXIS = 2  # of the strongest
 NEAR = 1.1  # of the bits of the best block without a KLT: what may be better with one
 TRELLIS_GAIN = 0.95  # part of the bits that remains
 SIDE_BITS, CHANNEL_BITS = 8.0 * 64, 4.0  # of tables, and of centres
@@ -98,22 +100,29 @@ def _axes(samples: Samples, values: ValueAlignment, snr: float) -> tuple[np.ndar
 
     Rounded as reflectors are; None where too little is known of them, or none pays.
     """
-    if not 2 <= samples.channels <= KLT_CHANNELS:
+    channels = samples.channels
+    if not 2 <= channels <= MOST_CHANNELS:
         return None, 0.0
-    budget = 2 * samples.sizes.trial
+    wide, budget = channels > KLT_CHANNELS, 2 * samples.sizes.trial
+    if wide:
+        budget = max(budget, channels**2)
     parts, share = samples.sample(samples.ones, budget, values, disjoint=True)
     some = parts[False]
-    if sum(a[0].size for a in some.values()) < LEAST_TOKENS * samples.channels:
+    tokens = sum(a[0].size for a in some.values())
+    if tokens < LEAST_TOKENS * channels:
         return None, 0.0
     centre = fitting.centre_of(some)
-    axes = fitting.klt(some, centre)
+    if wide:
+        axes = leading_axes(some, centre, max(min(tokens, channels) // TOKENS_PER_AXIS, 1))
+    else:
+        axes = fitting.klt(some, centre)
     target = target_of(samples, some, snr)
     spectrum = Spectrum.of(axes, centre, some, samples.ones, share, target)
-    rank = max(ranks_of([spectrum], samples.channels - 1), default=0)
+    rank = max(ranks_of([spectrum], channels - 1), default=0)
     if not rank:
         return None, 0.0
     rounded = householder.factor(axes, rank, spectrum.magnitudes[:rank])
-    basis = householder.basis(rounded, samples.channels).astype(samples.group.compute_dtype)
+    basis = householder.basis(rounded, channels).astype(samples.group.compute_dtype)
     return basis, float(spectrum.bits[:rank].sum())
 
 
