@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .align.numbers import stored_dtype
+from .arguments import answering, whole
 from .arrays import Exporter
 from .coding.profile import Profile, profiles_of
 from .container.dump import no_tensor
@@ -43,6 +44,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
     (16, 4, 4)
     """
 
+    @answering
     def __init__(
         self,
         path: Where,
@@ -168,7 +170,7 @@ class safe_open:  # noqa: N801 - the name people know from safetensors
         """
         entries = self._entries.values()
         size = sum(nbytes(entry.dtype, entry.values) for entry in entries)
-        self._decoder.allow(entries, self._memory, size, max(jobs, 1))
+        self._decoder.allow(entries, self._memory, size, whole("jobs", jobs, 1))
         alone = jobs == 1 or self._salvager is not None
         with naming(self._file.name):
             stored = self._stored(None if alone else decode_shared(self._decoder, jobs))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .align.numbers import STORED, to_float
+from .arguments import a_kind
 from .elements import FLOATS, LIBRARY_NAMES
 from .errors import InvalidInput
 
@@ -47,7 +48,7 @@ def to_stored(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
     'F16'
     """
     if not isinstance(getattr(array, "dtype", None), np.dtype):  # arrays of JAX have one, too
-        raise InvalidInput(f"{what} is a {type(array).__name__}; give a NumPy array")
+        raise InvalidInput(f"{what} is {a_kind(array)}; give a NumPy array")
     dtype = name_of(array.dtype, what)
     if dtype.startswith("F6_"):
         raise InvalidInput(
@@ -71,9 +72,13 @@ def stored_of(array: Any, what: str = "the array") -> tuple[np.ndarray, str]:
         from .torch.tensors import to_stored as of_torch
 
         return of_torch(array, what)
+    if isinstance(array, (list, tuple)) and any(hasattr(one, "dtype") for one in array):
+        raise InvalidInput(
+            f"{what} is {a_kind(array)} of arrays; give each a name of its own, or stack them"
+        )
     found = np.asarray(array)
     if found.dtype.kind in "OSU":
-        raise InvalidInput(f"{what} is a {type(array).__name__}; give a NumPy array or a tensor")
+        raise InvalidInput(f"{what} is {a_kind(array)}; give a NumPy array or a tensor")
     return to_stored(found, what)
 
 

@@ -5,6 +5,7 @@ import os
 import threading
 from typing import BinaryIO
 
+from .arguments import a_kind
 from .container.source import Source
 from .errors import InvalidInput
 
@@ -19,11 +20,7 @@ class FileObject(Source):
         """Raise InvalidInput for what cannot be sought, and for text."""
         self.name = name_of(stream)
         if not hasattr(stream, "seekable"):
-            kind = type(stream).__name__
-            of_load = "; load takes the bytes of one" * isinstance(stream, (bytes, bytearray))
-            raise InvalidInput(
-                f"a {kind} is no file; give a path, a URI or an open binary file{of_load}"
-            )
+            raise no_file(stream)
         if isinstance(stream, io.TextIOBase):
             raise InvalidInput(f"{self.name} is open as text; open it with mode 'rb'")
         if not stream.seekable():
@@ -55,3 +52,15 @@ def name_of(stream: object) -> str:
     """Return what messages call a file object."""
     name = getattr(stream, "name", None)
     return name if isinstance(name, str) else "the file object"
+
+
+def no_file(given: object) -> InvalidInput:
+    """Return the error for what is given in place of a file."""
+    instead = ""
+    if isinstance(given, (bytes, bytearray)):
+        instead = "; load takes the bytes of one"
+    elif isinstance(given, dict) or hasattr(given, "dtype"):
+        instead = "; save_file of featcodec.numpy or featcodec.torch writes arrays by name"
+    return InvalidInput(
+        f"{a_kind(given)} is no file; give a path, a URI or an open binary file{instead}"
+    )

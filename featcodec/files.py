@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import verification
+from .arguments import answering, whole
 from .coding.profile import Profile, profile_of, profiles_of
 from .container.reader import Reader
 from .container.source import File
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # the encoder is loaded by what encodes
 Progress = Callable[[int], None]
 
 
+@answering
 def encode_file(
     source: Where,
     destination: Where,
@@ -129,6 +131,7 @@ def _refuse(dump: Dump, rules: Rules) -> None:
             raise InvalidInput(f"{why}; or leave it out with rules={{{name!r}: 'drop'}}")
 
 
+@answering
 def decode_file(
     source: Where,
     destination: Where,
@@ -195,6 +198,7 @@ def decoded_file(
     memory: int | str | None,
 ) -> Decoded:
     """Decode a file as `decode_file` does; return what is to be said of it, too."""
+    whole("jobs", jobs, 1)
     refuse_input(source, destination)
     name = destination if isinstance(destination, (str, os.PathLike)) else ""
     tensors = (tensors,) if isinstance(tensors, str) else tensors

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 HEAD = 512  # bytes that tell
+BY = ", as by python -c "  # what stands before Python that reads the file
 LARGEST_HEADER = 100_000_000  # bytes of JSON that safetensors takes
 
 
@@ -36,7 +37,7 @@ class Kind:
             f" save_file({tensors}, {json.dumps(target)})"
         )
         advice = self.advice or "make it safetensors"
-        return f"{self.name}: {advice}, as by python -c {shlex.quote(code)}"
+        return f"{self.name}: {advice}{BY}{shlex.quote(code)}"
 
 
 # In C order: safetensors stores an array as it lies in memory, whatever its strides are.

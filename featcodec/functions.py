@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .arguments import a_kind
 from .errors import InvalidInput
 
 SHOWN = 8  # names of a module
@@ -40,7 +41,12 @@ def named(text: str, option: str, what: str = "FUNCTION") -> Any:
         reason = f"{type(error).__name__}: {error}"
         raise InvalidInput(f"{option} {text}: {module} fails: {reason}") from error
     if not hasattr(found, name):
-        its = [one for one, what in vars(found).items() if _made_in(what, module)]
+        classes = what == "CLASS"
+        its = [
+            one
+            for one, its in vars(found).items()
+            if _made_in(its, module) and inspect.isclass(its) == classes
+        ]
         there = f"; it has {', '.join(its[:SHOWN])}" if its else ""
         raise InvalidInput(f"{option} {text}: module {module!r} has no attribute {name!r}{there}")
     return getattr(found, name)
@@ -64,7 +70,9 @@ def named_function(text: str, option: str) -> Callable[..., Any]:
         raise MissingPackage(f"{option} needs torch: {reason}") from None
     function = named(text, option)
     if not callable(function):
-        raise InvalidInput(f"{option} {text} is a {type(function).__name__}, and no function")
+        raise InvalidInput(f"{option} {text} is {a_kind(function)}, and no function")
+    if inspect.isclass(function):
+        raise InvalidInput(f"{option} {text} is a class; name a function")
 
     def called(*arguments: Any) -> Any:
         try:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from .arguments import answering
 from .container.group import GroupHeader
 from .container.index import PartEntry, TensorEntry
 from .container.joining import Coded, check_alike, join, merged
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Path_ = str | os.PathLike[str]
 
 
+@answering
 def concat_files(sources: Sequence[Path_], destination: Path_, *, overwrite: bool = False) -> int:
     """Join files without coding anew; return the bytes written.
 
@@ -64,6 +66,7 @@ def _opened(path: Path_) -> Iterator[Coded]:
         yield Coded.of(Reader(file, file.name))
 
 
+@answering
 def append_file(
     path: Path_,
     dumps: Sequence[Path_],

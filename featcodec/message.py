@@ -14,7 +14,7 @@ import numpy as np
 
 from . import limits
 from .align.numbers import STORED
-from .arguments import known, whole
+from .arguments import a_kind, known, whole
 from .arrays import Exporter, stored_of
 from .coding.message_entry import entries_of, seed_of
 from .coding.message_head import EXCEPTIONS, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
@@ -214,8 +214,8 @@ class Codec:
         try:
             data = memoryview(message).tobytes()
         except TypeError:
-            kind = type(message).__name__
-            raise InvalidInput(f"a {kind} is no message; give the bytes of one") from None
+            kind = a_kind(message)
+            raise InvalidInput(f"{kind} is no message; give the bytes of one") from None
         if not data:
             raise Truncated("a message of no bytes; give those that encode returned")
         cursor = Cursor(data, "message")

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from .access import safe_open
-from .arguments import known
+from .arguments import answering, known, mapping
 from .arrays import by_name, check, shape_of, to_stored
 from .coding.profile import profile_of
 from .elements import FLOATS
-from .errors import InvalidInput
 from .idle import idle
 from .opening import Where, in_memory
 from .outputs import complete
@@ -112,6 +111,7 @@ def save_file(
         out.write(data)
 
 
+@answering
 def load(
     data: bytes, *, profile: Any = None, memory: int | str | None = None
 ) -> dict[str, np.ndarray]:
@@ -127,6 +127,7 @@ def load(
     return load_file(in_memory(data), profile=profile, memory=memory)
 
 
+@answering
 def load_file(
     filename: Where, *, profile: Any = None, jobs: int = 1, memory: int | str | None = None
 ) -> dict[str, np.ndarray]:
@@ -174,10 +175,11 @@ def options_of(
     """Return what the arguments of `save` stand for."""
     layouts = {"": layout} if isinstance(layout, str) else layout or {}
     rules = rules or {}
-    for what, given in (("layout", layouts), ("rules", rules)):
-        if not isinstance(given, Mapping):
-            kind = type(given).__name__
-            raise InvalidInput(f"{what} is a {kind}; give a dictionary by the names of tensors")
+    for what, given, such_as in (
+        ("layout", layouts, "{'features': 'NCHW'}"),
+        ("rules", rules, "{'kv.*': 'snr:30'}"),
+    ):
+        mapping(what, given, such_as)
     size = RowGroupSize() if row_group is None else RowGroupSize.parse(row_group)
     return Options(transform, layouts, rules=rules, effort=effort, row_group=size)
 

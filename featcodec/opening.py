@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from . import stores
+from .arguments import a_kind
 from .container.source import File, Memory, Source
 from .errors import InvalidInput
-from .file_object import FileObject, name_of
+from .file_object import FileObject, name_of, no_file
 from .leftovers import held, hold, sweep, temporary_name
 
 Where = str | os.PathLike[str] | BinaryIO
@@ -43,8 +44,7 @@ def in_memory(data: object) -> io.BytesIO:
     try:
         return io.BytesIO(data)  # type: ignore[arg-type]
     except TypeError:
-        kind = type(data).__name__
-        raise InvalidInput(f"load takes the bytes of a file, and not a {kind}") from None
+        raise InvalidInput(f"load takes the bytes of a file, and not {a_kind(data)}") from None
 
 
 class Copy(File):
@@ -67,6 +67,8 @@ def open_local(where: Where) -> File:
     """
     if isinstance(where, (str, os.PathLike)) and not stores.is_uri(where):
         return File.open(where)
+    if not isinstance(where, (str, os.PathLike)) and not hasattr(where, "read"):
+        raise no_file(where)
     copy = Path(tempfile.gettempdir()) / temporary_name()
     sweep(copy.parent)
     try:

@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 
 from . import stores
 from .errors import InvalidInput
+from .file_object import no_file
 from .leftovers import PROCESS as PROCESS
 from .leftovers import hold, sweep
 from .leftovers import temporary_name as temporary_name
@@ -83,11 +84,12 @@ def within(folder: str, name: str) -> str:
 
 def refuse_input(source: Target, target: Target) -> None:
     """Raise InvalidInput when an output would replace its input."""
-    one, other = (
-        identity(file) if isinstance(file, (str, os.PathLike)) else file
-        for file in (source, target)
-    )
-    if other is not None and one == other:
+    if isinstance(source, (str, os.PathLike)) and isinstance(target, (str, os.PathLike)):
+        one = identity(source)
+        same = one is not None and one == identity(target)
+    else:
+        same = source is target
+    if same:
         raise InvalidInput(f"{target} is the input itself; name another output")
 
 
@@ -210,8 +212,7 @@ def _elsewhere(target: Target, overwrite: bool) -> Iterator[BinaryIO]:
     """Open a temporary file that goes to a URI or an open file when the block ends well."""
     named = isinstance(target, (str, os.PathLike))
     if not named and not hasattr(target, "write"):
-        kind = type(target).__name__
-        raise InvalidInput(f"a {kind} is no file; give a path, a URI or an open binary file")
+        raise no_file(target)
     if named and str(target).lower().startswith(("http://", "https://")):
         raise InvalidInput(f"{target}: web servers are read and not written; name another output")
     if named and not overwrite and stores.exists(str(target)):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from .arguments import a_kind
 from .errors import InvalidInput
 
 
@@ -31,13 +32,13 @@ def record(model: Any, layers: Mapping[str, str], writer: Any) -> Iterator[Any]:
     """
     if not isinstance(layers, Mapping):
         raise InvalidInput(
-            f"layers is a {type(layers).__name__}; give tensors' names by layers: {{'1': 'hidden'}}"
+            f"layers is {a_kind(layers)}; give tensors' names by layers: {{'1': 'hidden'}}"
         )
     if not hasattr(model, "named_modules"):
-        raise InvalidInput(f"model is a {type(model).__name__}; give a torch.nn.Module")
+        raise InvalidInput(f"model is {a_kind(model)}; give a torch.nn.Module")
     if not hasattr(writer, "add"):
         raise InvalidInput(
-            f"writer is a {type(writer).__name__}; open one first: with featcodec.Writer(PATH,"
+            f"writer is {a_kind(writer)}; open one first: with featcodec.Writer(PATH,"
             " snr=10) as writer"
         )
     modules = dict(model.named_modules())

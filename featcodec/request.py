@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .arguments import instance
+from .arguments import instance, mapping, whole
 from .errors import InvalidInput
 
 DEFAULT_SNR = 20.0
@@ -106,7 +106,7 @@ def is_positive(value: object) -> bool:
     """
     try:
         return not isinstance(value, (str, bool)) and 0 < float(value) < math.inf  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
@@ -194,6 +194,13 @@ class Options:
         if not isinstance(self.row_group, RowGroupSize):
             size = self.row_group
             raise InvalidInput(f"row_group={size!r}: write row_group=RowGroupSize.parse({size!r})")
+        for name, such_as in (
+            ("layouts", "{'features': 'NCHW'}"),
+            ("architectures", "{'features': 'cnn'}"),
+            ("rules", "{'kv.*': 'snr:30'}"),
+        ):
+            mapping(name, getattr(self, name), such_as)
+        whole("jobs", self.jobs, 1)
         if self.effort not in EFFORTS:
             raise InvalidInput(f"effort {self.effort!r}: use one of {', '.join(EFFORTS)}")
 

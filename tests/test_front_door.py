@@ -294,7 +294,28 @@ def test_a_file_that_may_not_be_written_is_not_appended_to(
 
 def test_options_of_other_programs_are_answered_with_ours() -> None:
     assert "--snr" in run("encode", "n.npy", "--level", 9).misused()
-    assert "-j N" in run("encode", "n.npy", "--threads", 9).misused()
+    for word, ours in (
+        ("-9", "--snr"),
+        ("--threads", "-j N"),
+        ("-T", "-j N"),
+        ("-c", "-o - is standard output"),
+        ("--stdout", "-o - is standard output"),
+        ("-k", "inputs always stay"),
+        ("-d", "featcodec decode"),
+    ):
+        said = run("encode", "n.npy", word).misused()
+        assert f"No such option: {word}; " in said and ours in said
+
+
+def test_what_is_no_number_is_said_to_be_none() -> None:
+    assert "'ten' is no number" in run("encode", "n.npy", "--snr", "ten").misused()
+    assert "'two' is no whole number" in run("encode", "n.npy", "-j", "two").misused()
+
+
+def test_text_that_comes_through_a_pipe_is_named_as_such() -> None:
+    said = run("encode", "-", stdin=b"1,2\n").failed(1)
+    assert "standard input is not a dump" in said and "it is text" in said
+    assert "loadtxt" not in said  # which would read a file of that name
 
 
 @pytest.mark.parametrize("word", ["-snr", "-snr=10", "-skip-existing"])

@@ -141,7 +141,7 @@ def test_a_full_disk_is_that_of_standard_output(folder: Path) -> None:
 def test_bytes_and_paths_are_told_apart(folder: Path) -> None:
     with pytest.raises(InvalidInput, match=r"load_file reads 'x\.fcz'"):
         load("x.fcz")
-    with pytest.raises(InvalidInput, match="not a int"):
+    with pytest.raises(InvalidInput, match="not an int"):
         load(3)
     for read in (load_file, safe_open):
         with pytest.raises(InvalidInput, match=r"a bytes is no file; .*; load takes the bytes"):

@@ -178,6 +178,16 @@ def test_what_an_epoch_cannot_be_is_named_where_it_is_asked_for(
         RowGroupSampler(dataset, 7, workers=-1)
 
 
+@pytest.mark.parametrize("joined", [{}, {"batch_size": 64}, {"batch_size": 2, "num_workers": 1}])
+def test_a_loader_that_would_join_batches_of_a_stream_is_refused(
+    files: list[Path], joined: dict[str, int]
+) -> None:
+    stream = FeatureStream(FeatureDataset(files), batch_size=16)
+    with pytest.raises(InvalidInput, match=r"write DataLoader\(stream, batch_size=None\)"):
+        list(DataLoader(stream, **joined))
+    assert {type(batch) for batch in DataLoader(stream, batch_size=None)} == {dict}
+
+
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_without_shuffling_loaders_give_the_order_of_the_files(
     files: list[Path], workers: int

@@ -161,8 +161,8 @@ def test_files_of_the_other_kind_are_called_what_they_are(folder: Path) -> None:
 
 
 def test_an_argument_that_is_none_is_named() -> None:
-    with pytest.raises(TypeError, match=r"'layouts'; it takes .* layout, .* snr, bpfp, max_error"):
-        save({"x": X}, layouts="ND")
+    with pytest.raises(TypeError, match=r"'colour'; it takes .* layout, .* snr, bpfp, max_error"):
+        save({"x": X}, colour="ND")
     assert Options().rules == {} and Quality.choose(snr=np.float32(3)).snr == 3
 
 

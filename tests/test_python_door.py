@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -189,18 +191,48 @@ def test_what_is_no_profile_is_said_to_be_none(trained: Profile) -> None:
 def test_arguments_that_there_are_not_are_answered_with_those_that_there_are(
     trained: Profile,
 ) -> None:
-    with pytest.raises(TypeError, match=r"Codec takes no argument 'srn'; it takes snr, .* step, "):
+    with pytest.raises(TypeError, match=r"Codec takes no argument 'srn'; did you mean 'snr'\?"):
         Codec(trained, srn=10)
+    with pytest.raises(TypeError, match="'device'; it takes filename, profile, jobs, memory"):
+        fc.load_file("x.fcz", device="cpu")  # type: ignore[call-arg]
     for save in (fc.save, write):
-        with pytest.raises(TypeError, match=r"takes no argument 'layouts'; it takes .* layout, "):
-            save({"x": X}, layouts="LD")
+        for wrong, right in (("layouts", "layout"), ("SNR", "snr"), ("max_err", "max_error")):
+            why = f"takes no argument '{wrong}'; did you mean '{right}'?"
+            with pytest.raises(TypeError, match=why):
+                save({"x": X}, **{wrong: 1})
+        with pytest.raises(TypeError, match="'quality'; a quality is one of snr, bpfp, max_error"):
+            save({"x": X}, quality=10)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ({"snr": "ten"}, r"quality=Quality\(snr=...\)"),
+        ({"lossless": True}, r"quality=Quality\(lossless=...\)"),
+        ({"layout": "NLD"}, r"options=Options\(layouts=...\)"),
+        ({"jobs": 2}, r"options=Options\(jobs=...\)"),
+        ({"overwrit": True}, "did you mean 'overwrite'"),
+    ],
+)
+def test_what_files_are_asked_is_answered_with_where_to_write_it(
+    wrong: dict[str, Any], right: str
+) -> None:
+    for call in (partial(encode_file, "x.npy"), partial(append_file, "x.fcz")):
+        if call.func is append_file and "overwrit" in wrong:
+            continue
+        with pytest.raises(TypeError, match=f"takes no argument '{next(iter(wrong))}'; .*{right}"):
+            call("y.fcz", **wrong)  # type: ignore[arg-type]
 
 
 def test_what_is_no_array_of_floats_is_said_to_be_none(trained: Profile) -> None:
     codec = Codec(trained, snr=10)
     for other in (None, "x", {"x": X}, [None, 1]):
-        with pytest.raises(InvalidInput, match=f"is a {type(other).__name__}; give a NumPy array"):
+        kind = "None" if other is None else f"a {type(other).__name__}"
+        with pytest.raises(InvalidInput, match=f"is {kind}; give a NumPy array"):
             codec.encode(other)
+    for several in ([X, X], (X,)):
+        with pytest.raises(InvalidInput, match="of arrays; give each a name of its own"):
+            codec.encode(several)
     with pytest.raises(InvalidInput, match="holds floats, not int64: convert the array, or save"):
         codec.encode(X.astype(int))
 
@@ -268,6 +300,17 @@ def test_arguments_of_another_kind_are_answered_with_the_right_one(tmp_path: Pat
         (lambda: append_file(file, [dump], 10), "quality takes a value such as"),  # type: ignore
         (lambda: fc.save({"x": X}, "NCHW"), "metadata is a str; give a dictionary"),
         (lambda: Quality(snr=True), "snr must be a positive number, not True"),
+        (lambda: Quality(snr=10**400), "snr must be a positive number, not 1000"),
+        (lambda: Options(layouts="NLD"), "layouts is a str; give a dictionary"),  # type: ignore
+        (lambda: Options(rules=["kv.*"]), "rules is a list; give a dictionary"),  # type: ignore
+        (lambda: Options(jobs=0), "jobs must be a whole number of 1 or more, not 0"),
+        (lambda: fc.load_file(BytesIO(fc.save({})), jobs=-1), "jobs must be a whole number"),
+        (lambda: decode_file(file, "y.npy", jobs="2"), "jobs must be a whole number"),  # type: ignore
+        (lambda: encode_file(3, file), "an int is no file; give a path"),  # type: ignore
+        (lambda: encode_file(X, file), "an ndarray is no file; .* save_file"),  # type: ignore
+        (lambda: encode_file({"x": X}, file), "a dict is no file; .* save_file"),  # type: ignore
+        (lambda: encode_file(dump, None), "None is no file; give a path"),  # type: ignore
+        (lambda: Writer(3), "an int is no path"),  # type: ignore
     ):
         with pytest.raises(InvalidInput, match=why):
             call()

@@ -254,8 +254,9 @@ def test_what_does_not_fit_is_refused_and_nothing_of_it_taken(tmp_path: Path) ->
         writer.add({"x": mixed((10, 8)), "s": np.float32(1)})
         for wrong, message in (
             ({"y": np.ones(3), "x": mixed((10, 7))}, r"'x' is F32 of shape \[\*, 8\]; what is"),
-            ({"y": np.ones(3), "x": np.ones((10, 8))}, "is F64 of shape"),
-            ({"y": np.ones(3), "x": np.float32(1)}, r"is F32 of shape \[\]"),
+            ({"y": np.ones(3), "x": mixed((10, 7))}, "of shape .*: pad it, or add it by a name of"),
+            ({"y": np.ones(3), "x": np.ones((10, 8))}, "is F64 of shape .*: convert it, or add it"),
+            ({"y": np.ones(3), "x": np.float32(1)}, r"is F32 of shape \[\]: reshape it, or add it"),
             ({"y": np.ones(3), "s": np.float32(1)}, "'s' is a scalar, and is there already"),
             ({"y": np.ones(3), "x": "text"}, "give a NumPy array"),
         ):

@@ -43,9 +43,16 @@ _QUALITY = "a quality is asked by --snr, --bpfp or --max-error (`featcodec guide
 _EFFORT = f"{_QUALITY}, time by --effort"
 LIKE = {  # options of other programs, and what serves for them
     **dict.fromkeys(("--level", "--compression-level", "--compression"), _EFFORT),
+    **dict.fromkeys((f"-{level}" for level in range(1, 10)), _EFFORT),
     **dict.fromkeys(("--bits", "--rate", "--bitrate", "--crf", "--tolerance"), _QUALITY),
-    **dict.fromkeys(("--threads", "--workers", "--processes"), "use -j N, 0 for one a core"),
+    **dict.fromkeys(("--psnr", "--mse", "--quantizer"), _QUALITY),
+    **dict.fromkeys(("-T", "--threads", "--workers", "--processes"), "use -j N, 0 for one a core"),
+    **dict.fromkeys(("-c", "--stdout", "--to-stdout"), "-o - is standard output"),
+    **dict.fromkeys(("-k", "--keep"), "inputs always stay"),
+    **dict.fromkeys(("-d", "--decompress", "--uncompress"), "use featcodec decode"),
+    "--fast": "use --effort fast",
 }
+NUMBERS = {"is not a valid float": "is no number", "is not a valid integer": "is no whole number"}
 
 
 PROGRAMS = {  # what other programs call a command
@@ -146,6 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(cli.main(arguments, prog_name="featcodec", standalone_mode=False) or 0)
     except click.UsageError as error:
         text = " ".join(error.format_message().split())  # choices come one a line
+        for theirs, ours in NUMBERS.items():
+            text = text.replace(theirs, ours)
         if isinstance(error, click.NoSuchOption):
             text = _unknown(error, sys.argv[1:] if arguments is None else arguments) or text
         if error.ctx is not None:

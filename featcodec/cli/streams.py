@@ -11,6 +11,7 @@ from typing import BinaryIO
 import click
 
 from ..errors import FeatcodecError, InvalidInput
+from ..formats import BY
 from ..leftovers import held, sweep, temporary_name
 
 STREAM = "-"
@@ -43,7 +44,8 @@ def readable(path: str) -> Iterator[str]:
         try:
             yield str(copy)
         except FeatcodecError as error:
-            raise type(error)(str(error).replace(str(copy), name)) from None
+            said = str(error).partition(BY)[0]  # what came through a pipe is not there any more
+            raise type(error)(said.replace(str(copy), name)) from None
 
 
 def open_stream(path: str) -> BinaryIO:

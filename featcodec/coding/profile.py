@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from .. import limits, modes
+from ..arguments import a_kind
 from ..container.model import ProfileEntry
 from ..container.network import Network
 from ..container.reader import Reader
@@ -144,8 +145,7 @@ def profile_of(given: Any) -> Profile | None:
     if given is None or isinstance(given, Profile):
         return given
     if not isinstance(given, (str, os.PathLike)):
-        kind = type(given).__name__
-        raise InvalidInput(f"profile is a {kind}; give a Profile, its path or its name")
+        raise InvalidInput(f"profile is {a_kind(given)}; give a Profile, its path or its name")
     return Profile.load(given)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from .. import elements, limits
+from ..arguments import mapping
 from ..errors import Corrupt, InputTooLarge, InvalidInput, InvalidStream, LimitExceeded
 
 LISTED = 8  # names in an error
@@ -48,9 +49,7 @@ def check_dump(metadata: Mapping[str, str] | None, tensors: Sequence[Described])
     >>> from featcodec.container.index import TensorEntry
     >>> check_dump({"model": "vit"}, [TensorEntry("x", "F32", (2, 3), 0)])
     """
-    if metadata is not None and not isinstance(metadata, Mapping):
-        kind = type(metadata).__name__
-        raise InvalidInput(f"metadata is a {kind}; give a dictionary, such as {{'layout': 'NCHW'}}")
+    mapping("metadata", metadata or {}, "{'layout': 'NCHW'}")
     for key, value in (metadata or {}).items():
         if not (isinstance(key, str) and isinstance(value, str)):
             raise InvalidInput(f"metadata {key!r}: {value!r}: keys and values must be text")

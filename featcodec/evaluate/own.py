@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import a_kind
 from ..errors import InvalidInput
 from ..functions import named
 from .coders import Array, Coder, Shape
@@ -26,7 +27,7 @@ class Own(Coder):
     def encode(self, plane: Array, setting: float) -> bytes:
         data = self.made.encode(plane.copy(), setting)
         if not isinstance(data, (bytes, bytearray)):
-            raise InvalidInput(f"encode returns a {type(data).__name__}, not bytes")
+            raise InvalidInput(f"encode returns {a_kind(data)}, not bytes")
         return bytes(data)
 
     def decode(self, data: bytes, shape: Shape, setting: float) -> Array:

@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from ..access import CACHE, safe_open
+from ..arguments import a_kind, answering
 from ..coding.kept import Kept
 from ..coding.profile import profiles_of
 from ..elements import nbytes
@@ -49,6 +50,7 @@ class FeatureDataset(Dataset):
     (360, torch.Size([17, 64]))
     """
 
+    @answering
     def __init__(
         self,
         paths: Where | Sequence[Where],
@@ -250,6 +252,6 @@ def dataset_of(given: Any, called: str) -> FeatureDataset:
     if not isinstance(given, FeatureDataset):
         shown = repr(given) if isinstance(given, str) else "paths"
         raise InvalidInput(
-            f"{called} takes a data set, not a {type(given).__name__}: FeatureDataset({shown})"
+            f"{called} takes a data set, not {a_kind(given)}: FeatureDataset({shown})"
         )
     return given

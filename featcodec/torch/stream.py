@@ -5,10 +5,29 @@ from typing import Any
 
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from ..arguments import whole
+from ..errors import InvalidInput
 from .dataset import Batch, FeatureDataset, dataset_of
 from .epoch import Batching, Epoch
+
+
+class _Made(dict[str, torch.Tensor]):
+    """A batch of a stream, which a loader hands on as a plain dictionary, and refuses to join."""
+
+    def __copy__(self) -> Batch:  # as loaders do without a batch size
+        return dict(self)
+
+
+def _refuse(batches: Any, *, collate_fn_map: Any = None) -> None:
+    raise InvalidInput(
+        "a FeatureStream makes the batches, so its loader must not: write DataLoader(stream,"
+        " batch_size=None)"
+    )
+
+
+default_collate_fn_map[_Made] = _refuse
 
 
 class FeatureStream(IterableDataset):
@@ -67,7 +86,7 @@ class FeatureStream(IterableDataset):
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         epoch, done = self._epoch(workers), int(self._state[1])
         for i in range(done + number, len(epoch), workers):  # they are asked in turn, from 0 on
-            yield self.dataset.batch(epoch.batch(i))
+            yield _Made(self.dataset.batch(epoch.batch(i)))
 
     def _epoch(self, workers: int) -> Epoch:
         return Epoch(self.dataset.starts, self._batching, int(self._state[0]), workers)

@@ -12,6 +12,7 @@ except ImportError as error:
 
 from ..access import safe_open
 from ..align.numbers import stored_dtype
+from ..arguments import a_kind, answering
 from ..arrays import by_name
 from ..dumps import Described
 from ..elements import LIBRARY_NAMES
@@ -86,6 +87,7 @@ def save_file(
         out.write(data)
 
 
+@answering
 def load_file(
     filename: Where,
     device: str = "cpu",
@@ -123,6 +125,7 @@ def load_file(
         return found
 
 
+@answering
 def load(
     data: bytes, *, profile: Any = None, memory: int | str | None = None
 ) -> dict[str, torch.Tensor]:
@@ -197,7 +200,7 @@ def plain(tensor: torch.Tensor) -> torch.Tensor:
 def type_of(tensor: Any, what: str) -> str:
     """Return the safetensors type of a tensor; InvalidInput for what cannot be stored."""
     if not is_tensor(tensor):
-        raise InvalidInput(f"{what} is a {type(tensor).__name__}; give a torch tensor")
+        raise InvalidInput(f"{what} is {a_kind(tensor)}; give a torch tensor")
     if tensor.layout != torch.strided or tensor.is_meta:
         raise InvalidInput(f"{what} is sparse or without data; give a dense tensor")
     if tensor.dtype not in _NAMES:

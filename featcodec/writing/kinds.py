@@ -45,9 +45,15 @@ class Kinds:
             raise InvalidInput(f"tensor {quoted(name)} is a scalar, and is there already")
         if dtype != before or len(shape) != len(known) or shape[1:] != known[1:]:
             rows = ", ".join(map(str, ("*", *known[1:])))
+            ways = (
+                ("convert", dtype != before),
+                ("reshape", len(shape) != len(known)),
+                ("pad", True),
+            )
+            instead = next(way for way, serves in ways if serves)
             raise InvalidInput(
-                f"tensor {quoted(name)} is {before} of shape [{rows}]; what is added to"
-                f" it is {dtype} of shape {list(shape)}"
+                f"tensor {quoted(name)} is {before} of shape [{rows}]; what is added to it is"
+                f" {dtype} of shape {list(shape)}: {instead} it, or add it by a name of its own"
             )
 
 

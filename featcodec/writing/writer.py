@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..arguments import known
+from ..arguments import a_kind, known
 from ..arrays import by_name, stored_of
 from ..coding.profile import profile_of
 from ..errors import FeatcodecError, InvalidInput
@@ -73,6 +73,8 @@ class Writer:
         wish = Wish(Quality.choose(**asked), profile, options, metadata)
         if is_uri(path):
             raise InvalidInput(f"{path}: it needs a folder of this machine; copy the file then")
+        if not isinstance(path, (str, os.PathLike)):
+            raise InvalidInput(f"{a_kind(path)} is no path; give that of the file to write")
         refuse_folder(path)
         self.path = Path(path)
         if not self.path.parent.is_dir():
