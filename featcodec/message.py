@@ -19,6 +19,7 @@ from .arrays import Exporter, stored_of
 from .coding.message_entry import entries_of, seed_of
 from .coding.message_head import EXCEPTIONS, LOSSLESS, RANK, SHAPE_VALUES, TAG_BYTES, Head
 from .coding.profile import Profile, profile_of
+from .container.sections import MAGIC
 from .container.wire import Cursor
 from .elements import FLOATS, LIBRARY_NAMES
 from .encoding.messages.array import encode
@@ -31,6 +32,7 @@ from .errors import (
     LimitExceeded,
     ProfileMissing,
     Truncated,
+    Unsupported,
     damaged,
 )
 from .request import EFFORTS, Quality, is_positive
@@ -218,6 +220,8 @@ class Codec:
             raise InvalidInput(f"{kind} is no message; give the bytes of one") from None
         if not data:
             raise Truncated("a message of no bytes; give those that encode returned")
+        if data.startswith(MAGIC):
+            raise Unsupported("a featcodec file is no message; load of featcodec.numpy reads it")
         cursor = Cursor(data, "message")
         head = Head.unpack(cursor)
         self._check_size(head.shape, LimitExceeded)

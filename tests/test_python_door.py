@@ -245,6 +245,8 @@ def test_messages_that_are_not_cut_as_they_came_are_said_to_be(trained: Profile)
             codec.decode(other)
     with pytest.raises(Truncated, match="a message of no bytes"):
         codec.decode(b"")
+    with pytest.raises(InvalidStream, match=r"file is no message; load of featcodec\.numpy"):
+        codec.decode(fc.save({"x": X}))
 
 
 def test_torch_is_missed_when_a_codec_is_made(
