@@ -107,8 +107,8 @@ def named_score(text: str) -> Callable[..., float | None]:
                 raise TypeError
             return None if found is None else float(found)
         except (TypeError, ValueError, RuntimeError):
-            kind = type(found).__name__
-            message = f"--task {text} returns a {kind}; it must be a number, or None without a task"
+            kind = a_kind(found)
+            message = f"--task {text} returns {kind}; it must be a number, or None without a task"
             raise InvalidInput(message) from None
 
     return score

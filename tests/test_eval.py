@@ -275,7 +275,7 @@ def test_a_codec_of_ones_own_is_measured_as_the_peers_are(
         assert point.size < table["mine:Rounded:level=1", snr].size  # type: ignore[operator]
     half = table["mine:Half", None]
     assert half.snr_db is None and 16 < (half.bpfp or 0) < 16.05
-    assert table["mine:NoBytes", None].error == "encode returns a ndarray, not bytes"
+    assert table["mine:NoBytes", None].error == "encode returns an ndarray, not bytes"
     assert "decode returns an array of shape [3], not [64," in str(
         table["mine:WrongShape", None].error
     )

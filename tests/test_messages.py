@@ -283,19 +283,21 @@ def test_a_function_that_is_named_in_another_way_is_answered_with_the_way_to_nam
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("of_mine.py").write_text("def f(): return 1\n")
+    Path("of_mine.py").write_text("def f(): return 1\nclass C: pass\n")
     Path("broken_one.py").write_text("1 / 0\n")
     assert named("of_mine:f", "--task")() == 1
     for text, said in (
         ("of_mine.py:f", "without .py, of_mine:f"),
         ("of_mine.f", "MODULE:FUNCTION, of_mine:f"),
         ("of_mine", "write MODULE:FUNCTION$"),
-        ("of_mine:g", "has no attribute 'g'"),
+        ("of_mine:g", "has no attribute 'g'; it has f$"),
         ("not_mine:f", "No module named 'not_mine'; .* current folder"),
         ("broken_one:f", "broken_one fails: ZeroDivisionError"),
     ):
         with pytest.raises(InvalidInput, match=said):
             named(text, "--task")
+    with pytest.raises(InvalidInput, match=r"has no attribute 'g'; it has C$"):
+        named("of_mine:g", "codec", "CLASS")
 
 
 @pytest.mark.parametrize("suffix", FOREIGN)
