@@ -29,10 +29,12 @@ LIKELY = {
         "TCHW",
         "NTCL",
         "LCCD",
+        "LNCD",
     ),
-    5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD", "NTHWC", "NTCHW"),
+    5: ("NCTHW", "NNCHW", "NNHWC", "NNCLD", "NNLCD", "NNNLD", "NTHWC", "NTCHW", "LNNCD"),
     6: ("NNNCLD", "NNNLCD", "NNNNLD"),
 }
+OF_PAIRS = ("LCCD", "LNCD", "LNNCD")  # tokens with an axis of keys and values
 PAIR, LEAST_FRAMES = 2, 4  # keys and values; of a film
 MOST_WIDTHS = 8  # of tensors of one kind of names: more are lengths
 
@@ -61,7 +63,7 @@ def _which_may_be(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[
     if film and (few or not are_places(tensors, 0)):
         layouts = [layout for layout in layouts if layout not in film]
     pairs = all(PAIR in tensor.shape[1:3] for tensor in tensors)
-    return [layout for layout in layouts if pairs or layout.axes != "LCCD"]
+    return [layout for layout in layouts if pairs or layout.axes not in OF_PAIRS]
 
 
 def _most(layout: Layout, tensors: Sequence[Tensor]) -> int:

@@ -19,6 +19,7 @@ MOST_INDICES = 64  # of an axis of layers or heads
 LEAST_VALUES = 1 << 13  # of an index: fewer are not worth a model of their own,
 FAINT_VALUES = 1 << 10  # but a quality of its own
 UNLIKE = 2.0  # the strongest and the weakest index: one SNR does not do for both
+HALF = 0.5  # of what is stacked along one axis
 APART = 1.25  # from the index of median scale: as far are a third of all, not a few tokens alone
 LEAST_CHANNELS = 16  # of one of several parts
 MOST_PARTS = 16
@@ -32,12 +33,27 @@ MEANS_CHANGE, SCALES_CHANGE = 0.02, 0.01  # and so much more, is a change
 def stacked_axes(tensors: Sequence[Tensor], least: int = LEAST_VALUES) -> list[int]:
     """Return the axes along which tensors of one rank are stacked whose scales are unlike.
 
-    Of each index there are so many values at least.
+    Of each index there are so many values at least. Of keys and values one side may be unlike from
+    layer to layer where the other, the stronger, is not: half of what is stacked tells.
     """
     few = _few(tensors, least)
     some = list(probed(tensors)) if few else []
-    unlike = [axis for axis in few if np.median([_unlike(x, axis) for x in some]) > 0]
-    return [axis for axis in unlike if np.median([is_border(x, axis) for x in some]) < 1]
+    found = [axis for axis in few if _is_stacked(some, axis)]
+    hidden = []
+    for outer in found:
+        count = min(tensor.shape[outer] for tensor in tensors)
+        within = [[x.take([i], outer) for x in some] for i in range(count)]
+        enough = _few(tensors, least * count)
+        for axis in enough:
+            if axis not in found and np.mean([_is_stacked(x, axis) for x in within]) >= HALF:
+                hidden.append(axis)
+    return sorted({*found, *hidden})
+
+
+def _is_stacked(some: Sequence[np.ndarray], axis: int) -> bool:
+    """Return whether the indices of an axis of values are of unlike scale, and no border."""
+    unlike = np.median([_unlike(x, axis) for x in some]) > 0
+    return bool(unlike and np.median([is_border(x, axis) for x in some]) < 1)
 
 
 def unlike_along(tensors: Sequence[Tensor], axis: int) -> bool:
