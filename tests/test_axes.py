@@ -94,6 +94,21 @@ def test_fewer_true_tokens_than_channels_are_channels_of_no_padded_batch(left: b
     assert len(data) < 1.05 * len(fc.save(one, snr=SNR))
 
 
+def layered_cache() -> np.ndarray:
+    """Return (layers, keys and values, heads, tokens, channels); values grow, keys do not."""
+    rng, features = np.random.default_rng(0), tokens(96, 96)
+    x = np.stack([features @ rng.normal(size=(96, 48)) for _ in range(3 * 2 * 2)])
+    x = x.reshape(3, 2, 2, 96, 48)
+    x[:, 1] *= np.array([0.02, 0.1, 0.5])[:, None, None, None]
+    return x.astype("f4")
+
+
+def test_layers_whose_values_are_unlike_where_keys_are_not_have_the_quality_each() -> None:
+    x = layered_cache()
+    back = fc.load(fc.save({"kv": x}, snr=SNR))["kv"]
+    assert min(snr_of(a, b) for a, b in zip(x[:, 1], back[:, 1], strict=True)) > SNR - 1.05
+
+
 def attention(sharp: float) -> np.ndarray:
     """Return (heads, tokens, tokens) of which the later are sharper."""
     rng, features = np.random.default_rng(0), tokens(48, 96)
@@ -112,9 +127,16 @@ def test_heads_of_attention_are_maps_side_by_side_and_have_the_quality_each(caus
     x = np.tril(x) if causal else x
     x = (x / x.sum(axis=-1, keepdims=True)).astype("f4")
     data = fc.save({"attentions": x[:, None]}, snr=SNR)
-    assert layouts(data) in (["NNNHW"], [])  # or levels, which have no layout
+    assert layouts(data) in (["NNHW"], [])  # of a layer; or levels, which have no layout
     back = fc.load(data)["attentions"][:, 0]
-    assert min(snr_of(x[:, i], back[:, i]) for i in range(4)) > SNR - 1.05
+    heads = zip(x.reshape(-1, 48, 48), back.reshape(-1, 48, 48), strict=True)
+    assert min(snr_of(a, b) for a, b in heads) > SNR - 1.05
+
+
+def test_heads_of_one_layer_have_the_quality_each() -> None:
+    x = attention(0.2)
+    back = fc.load(fc.save({"attention": x}, snr=SNR))["attention"]
+    assert min(snr_of(x[i], back[i]) for i in range(4)) > SNR - 1.05
 
 
 def test_attention_is_known_in_a_file_of_which_pieces_are_read(tmp_path: Path) -> None:

@@ -10,21 +10,30 @@ from ...align.layout import Layout
 from ...align.numbers import to_float
 from ...elements import FLOATS
 from ...tensors import Tensor
+from .stacked import MOST_INDICES, with_independent
 
-LAYOUTS = {4: Layout("NNHW"), 5: Layout("NNNHW")}  # heads are samples
+LAYOUTS = {3: Layout("NHW"), 4: Layout("NNHW"), 5: Layout("NNNHW")}  # heads are samples
+BATCHED = 4  # axes of maps whose first is that of a batch
 PROBED_TENSORS, PROBED_MAPS, PROBED_ROWS = 4, 16, 64
 SUM = 0.02  # by which the sum of a row may differ from 1, in half precision
 
 
-def of_attention(tensors: Sequence[Tensor]) -> list[Layout]:
+def of_attention(tensors: Sequence[Tensor], each: bool) -> list[Layout]:
     """Return the layout of maps of attention, none where tensors are something else.
 
     Heads are samples with gains, so that each has the quality. They share what tells of a value,
-    its neighbours: as tensors of their own they took up to 1.6 times the bytes.
+    its neighbours: as tensors of their own they took up to 1.6 times the bytes. The first axis has
+    no gains: layers along it, or heads of one sample, are tensors of their own where quality is to
+    hold for `each`.
     """
-    layout = LAYOUTS.get(len(tensors[0].shape))
+    shape = tensors[0].shape
+    layout = LAYOUTS.get(len(shape))
     some = tensors[:: -(-len(tensors) // PROBED_TENSORS)]
-    return [layout] if layout and all(map(is_attention, some)) else []
+    if layout is None or not all(map(is_attention, some)):
+        return []
+    few = all(tensor.shape[0] <= MOST_INDICES for tensor in tensors)
+    apart = each and few and len(shape) != BATCHED
+    return with_independent([layout], [0]) if apart else [layout]
 
 
 def is_attention(tensor: Tensor) -> bool:

@@ -94,7 +94,7 @@ def best_layouts(
     """
     found: dict[str, Chosen] = {}
     for layout, is_stated, same in kinds_of_tensors(tensors, aligned, stated):
-        told = [] if is_stated else of_pairs(same) or of_attention(same)
+        told = [] if is_stated else of_pairs(same) or of_attention(same, each)
         likely = [layout] if is_stated else told or likely_layouts(same)
         is_open = not (is_stated or told)
         if is_open and (layout.channel_axes or not likely):
