@@ -17,12 +17,13 @@ from featcodec.encoding.familiar import Familiar
 from featcodec.encoding.fit import fitting
 from featcodec.encoding.group_writer import GroupWriter
 from featcodec.encoding.judge import judge_at
+from featcodec.encoding.rate_control.fine_step import Spendable
 from featcodec.encoding.reached import Signals
 from featcodec.encoding.search.race import Race
 from featcodec.encoding.tensors.group import Group
 from featcodec.encoding.tensors.grouping import group_tensors
 from featcodec.encoding.tensors.samples import Samples
-from featcodec.request import Options
+from featcodec.request import Options, RowGroupSize
 
 
 def group_of(features: np.ndarray, layout: str) -> Group:
@@ -68,6 +69,21 @@ def test_the_first_attempt_is_near_the_snr_whatever_channels_are_constant(
     written = GroupWriter(Writer(io.BytesIO(), FEATURES), group, None).write(choice, False)
     reached = Signals.of(group, choice.stats, None).reached(written)
     assert abs(reached - snr) < 0.4  # a quarter of the energy would be 1.2 dB
+
+
+def test_errors_of_row_groups_in_other_blocks_say_nothing_of_those_that_follow() -> None:
+    group = group_of(np.tile(maps(16, 0), (16, 1, 1, 1)), "NCHW")
+    choice = Chooser(Samples(group, Options().search), None, Options()).choice(10.0)
+    assert choice is not None
+    budget = Spendable(0.1 * group.values, 0.0, math.inf)
+
+    def written(errors: np.ndarray | None) -> bytes:
+        file, size = io.BytesIO(), RowGroupSize(samples=2)
+        rows = GroupWriter(Writer(file, FEATURES), group, None, size=size, errors=errors)
+        rows.write(choice, False, budget=budget)
+        return file.getvalue()
+
+    assert written(np.ones(3)) == written(None)
 
 
 def test_long_sequences_whose_channels_swing_slowly_have_long_blocks() -> None:

@@ -131,8 +131,10 @@ class GroupWriter:
         even = budget is not None and slabs >= MANY * per
         ahead = max(min(len(starts) // MANY, MOST_AHEAD), 1) if even else MOST_AHEAD
         before, aim = self.errors, budget.aim if budget is not None and even else math.inf
+        if before is not None and len(before) != len(starts):  # in blocks of another size
+            before = None
         spending = ErrorBudget(aim, lengths, before, ahead=ahead)
-        if before is None and self.foreseen is not None:
+        if before is None and self.foreseen is not None and self.foreseen.edges[-1] == slabs:
             spending = replace(spending, slabs=self.foreseen.of(starts, slabs), sampled=True)
         coding = self._coding(coder, choice, measured, bound, slices)
         if coding.decoded and choice.picture is None:
