@@ -187,3 +187,20 @@ def test_massive_activations_of_first_tokens_do_not_hide_the_others(
         assert decibels(x[:, 1:], back[:, 1:]) >= snr - 1
         sizes.append(len(packed))
     assert sizes[1] > 3 * sizes[0]  # neither falls back on a tiny step
+
+
+@pytest.mark.parametrize("snr", [5.0, 10.0])
+def test_large_rows_without_a_gap_below_do_not_take_the_snr_of_the_others(snr: float) -> None:
+    x = tokens(4096, 64)
+    few = np.arange(64) * 64 + 7
+    x[few] *= np.geomspace(2, 12, 64, dtype=np.float32)[:, None]
+    others = np.delete(np.arange(4096), few[np.geomspace(2, 12, 64) > 4])
+    back = fc.load(fc.save({"x": x}, None, snr=snr, layout="ND"))["x"]
+    assert decibels(x[others], back[others]) >= snr - 1
+
+
+def test_the_end_of_one_kind_of_rows_is_not_larger_than_the_rest() -> None:
+    scales = np.exp(np.random.default_rng(0).normal(size=5000))
+    energies = np.sort(scales**2)
+    assert energies[-5000 // 16 :].sum() > 0.6 * energies.sum()
+    assert far_larger(scales, scales**2) is None

@@ -8,9 +8,10 @@ from ...align.gains import Gains
 from .group import Group
 from .sums import typical_sums
 
-# Rows are far larger than others where so many times lie between theirs and the next smaller scale,
-# and the median of all; they are no more than one in so many, and hold that part of the energy.
-GAP, ABOVE, FEW, MOST_ENERGY = 4.0, 8.0, 16, 0.5
+# Rows are far larger than others where they are so many times the median of all, no more than one
+# in so many, and hold so much of the energy that the others have 1 dB less than all; they are no
+# fewer than those behind them within an octave: of one kind of rows, the largest are but its end.
+ABOVE, FEW, LEAST_ENERGY, NEAR = 4.0, 16, 0.2, 2.0
 LEAST_CHANNELS = 8  # of fewer a row shows no scale of its own
 SAMPLE = 1 << 17  # values that show the typical range
 
@@ -18,43 +19,44 @@ SAMPLE = 1 << 17  # values that show the typical range
 def with_gains(group: Group) -> Group:
     """Return the group with gains where a few rows, far larger than others, hold most variance.
 
-    Massive activations that are kept beside the rest make no row large. Where they do not lie
-    apart, so that they cannot be, rows are as large as their norms.
+    Massive activations that are kept beside the rest make no row large: gains are by medians, to
+    which these are nothing. Others count in the SNR, so that rows are as large as their norms.
     """
     ones = tuple(1 for _ in group.grids[0])
     if group.layout.grid_axes > 1 or group.grid(ones).channels < LEAST_CHANNELS:
         return group
-    norms = group.scales(relative=True)
-    energies = norms**2
-    of_norms = far_larger(norms, energies)
-    if of_norms is None:
+    by_norms = _divided(group, norms=True)
+    if by_norms is None:
         return group
-    medians = group.scales(relative=False)  # to which massive activations are nothing
-    of_medians = far_larger(medians, energies)
-    if of_medians is not None:
-        return replace(group, gains=Gains(_typical(medians, of_medians), of_medians))
-    found, _ = group.sample(ones, SAMPLE)
-    sums = typical_sums(group, np.concatenate([some.ravel() for some in found.values()]))
-    if sums.massive or not sums.few_beyond:
-        return group
-    return replace(group, gains=Gains(_typical(norms, of_norms), of_norms, norms=True))
+    by_medians = _divided(group, norms=False)
+    rest = by_medians or group
+    found, _ = rest.sample(ones, SAMPLE)
+    sums = typical_sums(rest, np.concatenate([some.ravel() for some in found.values()]))
+    if sums.massive:
+        return rest
+    return by_norms if by_medians or sums.few_beyond else group
 
 
-def _typical(scales: np.ndarray, least: float) -> float:
-    return float(np.median(scales[scales < least]))
+def _divided(group: Group, norms: bool) -> Group | None:
+    """Return a group with gains of rows that are far larger than others, if there are."""
+    scales = group.scales(norms)
+    least = far_larger(scales, group.scales(relative=True) ** 2)
+    if least is None:
+        return None
+    typical = float(np.median(scales[scales < least]))
+    return replace(group, gains=Gains(typical, least, norms=norms))
 
 
 def far_larger(scales: np.ndarray, energies: np.ndarray) -> float | None:
     """Return the least scale of the few rows that are far larger than all others, if there are."""
     order = np.argsort(scales)
     scales, energies = scales[order], energies[order]
-    first = len(scales) - len(scales) // FEW
-    if first >= len(scales):
+    count, places = len(scales), np.arange(len(scales))
+    near = places - np.searchsorted(scales, scales / NEAR)
+    far = (scales >= ABOVE * np.median(scales)) & (near <= count - places) & (scales > 0)
+    begins = np.flatnonzero(far & ~np.roll(far, 1))  # of far ones, each behind what is not
+    begins = begins[begins >= count - count // FEW]
+    if not begins.size:
         return None
-    below = scales[first - 1 : -1]
-    above = scales[first:] >= np.maximum(GAP * below, ABOVE * np.median(scales))
-    gaps = np.flatnonzero(above & (below > 0))
-    if not gaps.size:
-        return None
-    at = first + int(gaps[0])
-    return float(scales[at]) if energies[at:].sum() > MOST_ENERGY * energies.sum() else None
+    first = int(begins[0])
+    return float(scales[first]) if energies[first:].sum() > LEAST_ENERGY * energies.sum() else None
