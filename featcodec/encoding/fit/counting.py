@@ -110,14 +110,20 @@ class Scalar:
         sizes = np.abs(mine)
         sizes *= latents.dtype.type(1 / part.step)
         np.minimum(sizes, 2 * LARGEST, out=sizes)  # infinite ones, less an edge, are no numbers
-        magnitudes = sizes - edge
-        np.maximum(magnitudes, 0, out=magnitudes)
-        np.floor(magnitudes, out=magnitudes)
-        magnitudes += sizes >= dead
-        np.minimum(magnitudes, LARGEST, out=magnitudes)
-        left = sizes - magnitudes
-        left -= (magnitudes == 1) * first
-        left -= (magnitudes > 1) * further
+        magnitudes, left = np.zeros_like(sizes), sizes.copy()
+        # At low rates most rows are nothing but zeros.
+        rows = np.flatnonzero((sizes >= np.minimum(dead, edge + 1)).any(axis=1))
+        if rows.size:
+            some = sizes[rows] - edge[rows]
+            np.maximum(some, 0, out=some)
+            np.floor(some, out=some)
+            some += sizes[rows] >= dead[rows]
+            np.minimum(some, LARGEST, out=some)
+            magnitudes[rows] = some
+            some = sizes[rows] - some
+            some -= (magnitudes[rows] == 1) * first[rows]
+            some -= (magnitudes[rows] > 1) * further[rows]
+            left[rows] = some
         error = float(np.einsum("rn,rn->r", left, left).sum(dtype=np.float64)) * part.step**2
         starts = np.cumsum([0, *lengths], dtype=np.int64)[:-1]
         empty = [not table.magnitude for table in tables]
