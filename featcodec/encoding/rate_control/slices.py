@@ -49,6 +49,7 @@ class SliceControl:
     exponents: np.ndarray = field(init=False)  # (slices of samples, of channels)
     rounds: int = 0
     lowest: float = math.inf  # dB of the slice that has least, when last measured
+    unfitted: float = -math.inf  # the same before a model was fitted anew, if that was the last
 
     def __post_init__(self) -> None:
         self.exponents = np.broadcast_to(self.start, self.slices.counts).astype(np.int64)
@@ -64,14 +65,16 @@ class SliceControl:
     def next(self, found: Measured, step: float, bits: float = math.inf) -> Finer | None:
         """Return the gains after those that reached what was found, in so many bits.
 
-        None when all is well, or gains stay as they are.
+        None when all is well, or gains stay as they are, or run away: a model that was fitted to
+        them left the worst slice far less.
         All is not well where gains waste too many of all bits.
         """
         snrs, noise = snrs_of(found.slices), found.slices[3]
         self.lowest = float(np.nanmin(snrs, initial=math.inf))
         fine = not (snrs < self.least).any()
         wasteful = self.rounds < SETTLED and self._wasted(found.slices[0], snrs) > WASTE * bits
-        if self.rounds == ROUNDS or (fine and not wasteful):
+        worse = not fine and self.lowest < self.unfitted - FAR
+        if self.rounds == ROUNDS or worse or (fine and not wasteful):
             return None
         self.rounds += 1
         self._learn(math.log2(step) + self.exponents / PER_OCTAVE, snrs)
@@ -79,7 +82,9 @@ class SliceControl:
         left, growth = self._change(snrs, noise)
         if np.array_equal(before, self.exponents):
             return None
-        return Finer(self.gains, growth, self._refit(left))
+        refit = self._refit(left)
+        self.unfitted = -math.inf if refit is None else self.lowest
+        return Finer(self.gains, growth, refit)
 
     def _refit(self, errors: np.ndarray) -> float | None:
         """Return the dB more that divided slices have at these errors, if a model is to be fitted.
