@@ -90,14 +90,15 @@ class Chooser:
     def higher(self, snr: float, most: float) -> Choice | None:
         """Return how the group is coded at a higher SNR than the last, about as it was there.
 
-        None where that takes more than `most` bits.
+        None where that takes more than `most` bits, or what the last one took: it is the same.
         """
         if self.last is None:
             return None
+        before = self.last.final.least
         race = Race(self.samples, self.last.entries, self.last.family, snr + self._shift)
         found = race.run_near(self.last, most)
         self.last = race if found else self.last
-        return found if found and found.estimate.bits <= most else None
+        return found if found and before != found.estimate.bits <= most else None
 
     @property
     def _shift(self) -> float:
