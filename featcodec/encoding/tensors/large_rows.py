@@ -6,7 +6,7 @@ import numpy as np
 
 from ...align.gains import Gains
 from .group import Group
-from .sums import typical_sums
+from .sums import stats_of_all, typical_sums
 
 # Rows are far larger than others where they are so many times the median of all, no more than one
 # in so many, and hold so much of the energy that the others have 1 dB less than all; they are no
@@ -21,12 +21,13 @@ def with_gains(group: Group) -> Group:
 
     Massive activations that are kept beside the rest make no row large: gains are by medians, to
     which these are nothing. Others count in the SNR, so that rows are as large as their norms.
+    Of probabilities the large ones are all that counts: the class that is likely has no gain.
     """
     ones = tuple(1 for _ in group.grids[0])
     if group.layout.grid_axes > 1 or group.grid(ones).channels < LEAST_CHANNELS:
         return group
     by_norms = _divided(group, norms=True)
-    if by_norms is None:
+    if by_norms is None or _of_probabilities(group):
         return group
     by_medians = _divided(group, norms=False)
     rest = by_medians or group
@@ -35,6 +36,11 @@ def with_gains(group: Group) -> Group:
     if sums.massive:
         return rest
     return by_norms if by_medians or sums.few_beyond else group
+
+
+def _of_probabilities(group: Group) -> bool:
+    known = stats_of_all(group)
+    return known.lower >= 0 and known.upper <= 1
 
 
 def _divided(group: Group, norms: bool) -> Group | None:
