@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,18 @@ def maps(channels: int, seed: int) -> np.ndarray:
     smooth = draw.standard_normal((8, channels, 8, 8)).cumsum(axis=2).cumsum(axis=3)
     mixed = np.einsum("oc,nchw->nohw", draw.standard_normal((channels, channels)), smooth)
     return mixed.astype("f4")
+
+
+@pytest.mark.parametrize("height", [1, 2, 4, 8, 16])
+def test_a_sample_of_maps_that_are_strong_in_few_rows_holds_some_of_them(height: int) -> None:
+    """Boxes and scores of a detector: what lies in four rows of 22 is all of the variance."""
+    rng = np.random.default_rng(height)
+    features = rng.standard_normal((10, 22, 2100)).astype("f4")
+    features[:, 4:] *= 1e-4
+    quick = replace(Options().search, samples=replace(Options().search.samples, trial=1 << 16))
+    samples = Samples(group_of(features, "NHW"), quick)
+    arrays = samples.sample((height, 16), samples.sizes.trial, samples.alignment())[0][False]
+    assert samples.variance_of(arrays.values()) > 0.2
 
 
 @given(st.integers(4, 12), st.floats(5, 20), st.booleans(), st.integers(0, 9))

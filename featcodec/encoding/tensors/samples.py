@@ -1,7 +1,7 @@
 """Normalised samples of a tensor group, and what they show of its values."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -21,6 +21,8 @@ LEAST_BLOCKS = 16  # in a sample, so that its scales hold for the rest
 FEW = 1 << 8  # values show nothing
 GLANCED = 1 << 23  # values of a group, of which not all are read to judge it
 FEW_TOKENS = 16  # show no value to be frequent
+# Of the variance of a group, below which a sample misses what is strong and is taken anew.
+FAINT, GROWTH = 0.25, 2
 
 
 def _modes(values: np.ndarray) -> tuple[np.ndarray, float]:
@@ -156,12 +158,16 @@ class Samples:
         """
         if self.group.slices is not None:
             return self.varying
+        return self._energy(arrays) or self.varying
+
+    def _energy(self, arrays: Iterable[np.ndarray]) -> float:
+        """Return the variance of a normalised sample about its own mean, 0 of constants."""
         constant = [channel for channel, _ in self.group.constants]
         varying = [np.delete(a, constant, axis=0) if constant else a for a in arrays]
         count = max(sum(a.size for a in varying), 1)
         mean = sum(float(a.sum(dtype=np.float64)) for a in varying) / count
         energy = sum(float(np.vdot(a, a)) for a in varying) / count - mean * mean
-        return self.varying * energy if energy > 0 else self.varying
+        return self.varying * max(energy, 0.0)
 
     def budget(self, block: Sizes, wanted: int, least: int = LEAST_BLOCKS, times: int = 1) -> int:
         """Return how many values a sample of about so many has, of at least so many blocks.
@@ -186,8 +192,9 @@ class Samples:
         """Return normalised samples by part, massive and non-finite values made harmless.
 
         They are of `least` blocks at least. What is fitted to a sample flatters it: a `disjoint`
-        sample is for that. Gains of slices divide distances from an aligned centre, as a coder
-        has it; from means where it is not known yet.
+        sample is for that. One that misses what is strong is taken anew, larger. Gains of slices
+        divide distances from an aligned centre, as a coder has it; from means where it is not
+        known yet.
         """
         budget = self.budget(block, budget, least, times)
         about = None
@@ -196,12 +203,36 @@ class Samples:
         at = None if about is None else about.tobytes()
         key = (block, budget, values.mean, values.std, disjoint, at)
         if key not in self._samples:
-            arrays, fraction = self.group.sample(block, budget, disjoint, about)
-            parts: dict[bool, dict[Sizes, np.ndarray]] = {}
-            for (prefix, sizes), a in arrays.items():
-                parts.setdefault(prefix, {})[sizes] = self._aligned(a, values)
-            self._samples[key] = (dict(parts), fraction)
+            found = self._sample(block, budget, values, disjoint, about)
+            most = self.budget(block, times * self.sizes.fit, times=times)
+            while budget < most and self._faint(found[0], values):
+                budget = min(GROWTH * budget, most)
+                found = self._sample(block, budget, values, disjoint, about)
+            self._samples[key] = found
         return self._samples[key]
+
+    def _sample(
+        self,
+        block: Sizes,
+        budget: int,
+        values: ValueAlignment,
+        disjoint: bool,
+        about: np.ndarray | None,
+    ) -> tuple[dict[bool, Classes], float]:
+        arrays, fraction = self.group.sample(block, budget, disjoint, about)
+        parts: dict[bool, dict[Sizes, np.ndarray]] = {}
+        for (prefix, sizes), a in arrays.items():
+            parts.setdefault(prefix, {})[sizes] = self._aligned(a, values)
+        return dict(parts), fraction
+
+    def _faint(self, parts: Mapping[bool, Classes], values: ValueAlignment) -> bool:
+        """Return whether a sample lies where values are far weaker than those of the group.
+
+        Gains of slices make all values as strong.
+        """
+        arrays = (a for some in parts.values() for a in some.values())
+        least = FAINT * self.varying * (self.std / values.std) ** 2
+        return self.group.slices is None and self._energy(arrays) < least
 
     def at(
         self, block: Sizes, starts: Sequence[int], each: int, values: ValueAlignment
