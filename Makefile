@@ -21,11 +21,11 @@ NOT_IN_BOTH := tests/test_making_vectors.py::test_what_an_encoder_made
 # Pages of the guide whose examples need none of that.
 IN_ONE := shell layouts profiles dumps contributing format security
 # A worker a core, each of one thread.
-PYTEST := -m pytest --numprocesses auto --dist worksteal
+PYTEST = -m pytest --numprocesses auto --dist worksteal $(MARKED)
 test test-lowest: export OMP_NUM_THREADS = 1
 test test-lowest: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: demo test test-lowest lint kaitai fuzz kill soak matrix truth wheels clean
+.PHONY: demo test test-all test-lowest lint kaitai fuzz kill soak matrix truth wheels clean
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -50,6 +50,10 @@ demo: .venv/demo
 test: .venv/test lint
 	$(BIN)/python $(PYTEST)
 	$(MAKE) test-lowest
+
+# Those marked `long`, too: half an hour on two cores instead of ten minutes.
+test-all: export MARKED = -m "not slow"
+test-all: test
 
 test-lowest: .venv-lowest/test
 	$(LOWEST_BIN)/python $(PYTEST) $(IN_BOTH) --deselect $(NOT_IN_BOTH) \

@@ -59,6 +59,7 @@ indices = st.one_of(
 )
 
 
+@pytest.mark.long
 @given(name=st.sampled_from(["maps", "tokens", "line", "labels"]), index=indices)
 def test_a_slice_equals_the_slice_of_the_tensor(
     packed: Path, whole: dict[str, np.ndarray], name: str, index: object
@@ -68,6 +69,7 @@ def test_a_slice_equals_the_slice_of_the_tensor(
     np.testing.assert_allclose(found, whole[name][index], rtol=0, atol=1e-5)
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(
     axes=st.sampled_from(

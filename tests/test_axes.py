@@ -146,6 +146,7 @@ def test_attention_is_known_in_a_file_of_which_pieces_are_read(tmp_path: Path) -
         assert is_attention(Dump(path).tensors[0]) == (values is x)
 
 
+@pytest.mark.long
 def test_padded_heads_unlike_in_scale_come_back() -> None:
     """Layers of few tokens lie in parts, of which only the true tokens were shown."""
     x = np.random.default_rng(0).normal(size=(4, 3, 4, 48, 48))
@@ -160,12 +161,14 @@ def spectrum(weak: float) -> np.ndarray:
     return np.stack([found.real, weak * found.imag], axis=-1).astype("f4")
 
 
+@pytest.mark.long
 def test_a_weak_part_of_complex_numbers_has_the_quality_too() -> None:
     x = spectrum(0.3)
     back = fc.load(fc.save({"spectrum": x}, snr=SNR))["spectrum"]
     assert min(snr_of(x[..., i], back[..., i]) for i in range(2)) > SNR - 1.05
 
 
+@pytest.mark.long
 def test_frequencies_are_no_layers() -> None:
     """They fall off in scale as layers may, and took twice the bytes when cut apart."""
     x = spectrum(1.0)

@@ -93,6 +93,7 @@ FATES = [
 ]
 
 
+@pytest.mark.long
 @posix
 @settings(max_examples=3)
 @given(st.permutations(FATES), st.integers(2, 3))
@@ -227,6 +228,7 @@ def large(tmp_path: Path) -> list[Path]:
     return paths
 
 
+@pytest.mark.long
 @linux
 def test_a_worker_that_is_killed_costs_its_input_alone(large: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -288,6 +290,7 @@ def test_an_interruption_while_it_starts_is_quiet(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 @posix
 @pytest.mark.parametrize("wait", [0.15, 0.3, 0.45])
 def test_an_interruption_while_workers_start_is_quiet(

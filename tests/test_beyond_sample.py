@@ -269,12 +269,14 @@ def decodes(dump: Dump, packed: bytes | None = None) -> None:
         check(dump, group)
 
 
+@pytest.mark.long
 @given(dump=dumps())
 @settings(max_examples=40)
 def test_what_encodes_decodes(dump: Dump) -> None:
     decodes(dump)
 
 
+@pytest.mark.long
 @given(dump=dumps())
 @settings(max_examples=16)
 def test_what_encodes_with_a_profile_decodes(dump: Dump, trained: bytes) -> None:

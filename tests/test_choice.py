@@ -76,6 +76,7 @@ def rectified(seed: int = 0) -> np.ndarray:
     return found.astype(np.float32)
 
 
+@pytest.mark.long
 def test_what_a_normalisation_makes_of_zeros_costs_no_more_than_zeros() -> None:
     values = rectified()
     rng = np.random.default_rng(1)
@@ -103,6 +104,7 @@ def probabilities(seed: int = 2, rows: int = 500, classes: int = 60) -> np.ndarr
     return found.astype(np.float32)
 
 
+@pytest.mark.long
 def test_less_quality_never_falls_back_on_all_of_it() -> None:
     values = probabilities()
     lossless = len(fc.save({"p": values}, lossless=True))
@@ -129,6 +131,7 @@ KINDS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.integers(0, 2**16), st.sampled_from([0.1, 0.4, 1, 2, 4, 7, 11, 16, 25]), st.data())
 @settings(max_examples=2, deadline=None)
@@ -188,6 +191,7 @@ def test_few_values_that_hold_most_of_the_variance_are_massive() -> None:
     assert 12 <= snr(values[rest], back[rest]) < 12.3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rows", [5, 120])
 @pytest.mark.parametrize("wanted", [10, 30])
 def test_large_probabilities_are_features_however_few_they_are(rows: int, wanted: float) -> None:
@@ -266,6 +270,7 @@ def padded_maps(channels: int, weakest: float) -> np.ndarray:
 MAPS = [("NCHW", 16, 0.05), ("NCHW", 64, 0.2), ("NHWC", 16, 0.2), ("NHWC", 64, 0.05)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("axes", "channels", "weakest"), MAPS)
 def test_maps_with_weak_borders_and_unlike_channels_are_read_as_maps(
     axes: str, channels: int, weakest: float
@@ -277,6 +282,7 @@ def test_maps_with_weak_borders_and_unlike_channels_are_read_as_maps(
     assert found < 1.05 * stated
 
 
+@pytest.mark.long
 def test_a_tensor_of_maps_for_each_sample_is_read_as_all_in_one_are() -> None:
     maps = padded_maps(64, 0.2)
     each = {f"image_{i}": maps[i : i + 1] for i in range(len(maps))}
@@ -308,6 +314,7 @@ def test_channels_whose_scales_fall_little_by_little_are_of_one_layer() -> None:
     assert found < 1.02 * len(fc.save({"x": tokens}, snr=10, layout="NLD:0"))
 
 
+@pytest.mark.long
 def test_keys_and_values_that_differ_in_correlations_alone_are_coded_apart() -> None:
     rng = np.random.default_rng(0)
     mixing = [np.linalg.qr(rng.normal(size=(64, 64)))[0] * np.geomspace(1, 0.03, 64) for _ in "kv"]
@@ -349,6 +356,7 @@ def test_features_of_each_width_are_read_alike_whatever_they_are_called() -> Non
     assert len(both) <= sum(len(data) for data, _ in apart)
 
 
+@pytest.mark.long
 def test_a_tensor_of_another_width_leaves_others_their_channels() -> None:
     many = {f"t{i}": mixed(300, 64, 8, seed=i) for i in range(4)}
     alone, _ = encoded(many, snr=10)

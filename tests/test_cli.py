@@ -244,6 +244,7 @@ def test_several_inputs_go_to_a_folder_that_is_made(
     assert names(back) == {dump.name, other.name}
 
 
+@pytest.mark.long
 def test_files_do_not_depend_on_the_run_or_the_number_of_processes(
     dump: Path, other: Path, tmp_path: Path
 ) -> None:
@@ -642,6 +643,7 @@ def test_a_reader_that_leaves_is_no_cause_for_noise(encoded: Path) -> None:
         assert (process.returncode, err) == (1, b"")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_interruption_leaves_nothing_behind(tmp_path: Path, jobs: int) -> None:

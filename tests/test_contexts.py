@@ -313,6 +313,7 @@ def test_weak_maps_keep_their_means(snr: float, monkeypatch: pytest.MonkeyPatch)
     assert size < 1.003 * size_before
 
 
+@pytest.mark.long
 def test_maps_of_all_kinds_decode_to_their_means() -> None:
     lines = weak_maps((60, 8, 4, 40))[:, :, 0]
     uneven = weak_maps((20, 6, 21, 18))

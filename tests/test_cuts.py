@@ -148,6 +148,7 @@ def test_pooled_one_snr_holds_for_all_and_takes_fewer_bytes(tmp_path: Path) -> N
     assert report.snr_db >= 10
 
 
+@pytest.mark.long
 def test_heads_of_different_statistics_are_coded_apart(tmp_path: Path) -> None:
     x = np.stack([mixed(900, 64, i) for i in range(8)])[None]
     data = fc.save({"x": x}, snr=20)

@@ -68,6 +68,7 @@ def test_quantisers_change_as_the_specification_says() -> None:
         registers.learn(np.array([parity]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scale", [0.3, 1, 4])
 def test_a_path_costs_as_little_as_the_best_of_all(scale: float) -> None:
     """Six symbols of one chain, three candidates each, all combinations tried."""

@@ -152,6 +152,7 @@ def test_long_axes_are_coded(tmp_path: Path, shape: tuple[int, ...]) -> None:
     assert 12 <= snr(values_of(tensors["x"]), values_of(back["x"])) + 1e-3 < 12.052
 
 
+@pytest.mark.long
 def test_features_of_each_type_reach_the_snr(tmp_path: Path) -> None:
     shape = (100, 16, 4, 4)
     for dtype in ("F16", "BF16", "F32", "F64"):
@@ -387,6 +388,7 @@ def test_any_array_comes_back_bit_for_bit_when_asked(values: np.ndarray) -> None
     assert decoded.tobytes() == values.tobytes()
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(values=KINDS.flatmap(arrays_of), wanted=st.sampled_from([0.1, 5, 20, 50, 120]))
 def test_any_array_can_be_asked_for_any_snr(values: np.ndarray, wanted: float) -> None:
@@ -397,6 +399,7 @@ def test_any_array_can_be_asked_for_any_snr(values: np.ndarray, wanted: float) -
     assert np.isfinite(decoded[finite]).all()
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(
     shape=npst.array_shapes(min_dims=1, max_dims=5, min_side=1, max_side=9),

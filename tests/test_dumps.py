@@ -164,6 +164,7 @@ def test_a_dump_that_changes_while_it_is_encoded_is_refused(
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.long
 def test_a_dump_that_is_cut_off_ends_in_one_line(tmp_path: Path) -> None:
     """From the shell, at any time: never killed, never a file of a mixture."""
     path, out = tmp_path / "x.safetensors", tmp_path / "x.fcz"

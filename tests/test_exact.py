@@ -254,6 +254,7 @@ def test_maps_come_back_from_bins() -> None:
     np.testing.assert_array_equal(fc.load(data)["x"], maps)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("numbers", [
     stored(smooth((2, 3, 12, 11), np.float16)),
     stored(np.tile(np.arange(100.0), 20)),

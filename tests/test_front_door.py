@@ -343,6 +343,7 @@ def test_a_dump_of_no_values_has_no_rate() -> None:
     assert "  no values  exact" in run("encode", "none.npy").err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_that_ends_a_command_is_named_and_leaves_nothing(name: str, folder: Path) -> None:
     number = getattr(signal, name)

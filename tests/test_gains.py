@@ -206,6 +206,7 @@ def test_the_end_of_one_kind_of_rows_is_not_larger_than_the_rest() -> None:
     assert far_larger(scales, scales**2) is None
 
 
+@pytest.mark.long
 def test_the_likely_class_is_no_large_row() -> None:
     """With a gain of its own, all the others had to have the SNR, and came back bit for bit."""
     rng = np.random.default_rng(0)

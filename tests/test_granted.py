@@ -119,6 +119,7 @@ def test_verify_says_that_the_rest_of_a_damaged_file_can_be_had(folder: Path) ->
     assert said.endswith("; `featcodec decode --salvage` decodes the rest\n")
 
 
+@pytest.mark.long
 def test_an_interrupted_batch_says_how_far_it_came(folder: Path) -> None:
     shutil.copy("n.npy", "a.npy")
     os.mkfifo("b.npy")  # which nobody writes to

@@ -25,6 +25,7 @@ from featcodec.cli.main import main
 ROOT = Path(__file__).parents[1]
 SPEC = ROOT / "bitstream_spec"
 PAGES = [ROOT / "README.md", *sorted(guide.FOLDER.glob("*.md"))]
+LONG = {"shell", "quality", "commands", "profiles", "writing"}  # pages that take 17 s and more
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 # What an example needs beside featcodec itself.
@@ -132,7 +133,11 @@ def environment(
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::ResourceWarning")  # of Ray
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=pytest.mark.long) if p.stem in LONG else p for p in PAGES],
+    ids=lambda page: page.stem,
+)
 def test_every_example_runs(
     page: Path, environment: dict[str, str], subtests: pytest.Subtests
 ) -> None:

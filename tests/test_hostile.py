@@ -89,6 +89,7 @@ def test_so_does_a_look_at_the_headers(name: str, tmp_path: Path) -> None:
     assert peak < MEMORY + 8 * path.stat().st_size
 
 
+@pytest.mark.long
 def test_many_groups_are_described_in_time_that_grows_with_them(tmp_path: Path) -> None:
     """Four times as many take four times as long, and not sixteen."""
     path, took = tmp_path / "x.fcz", []
@@ -122,6 +123,7 @@ def test_large_models_of_many_groups_are_not_kept_together() -> None:
 # --- parts --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @given(st.data())
 def test_what_is_unpacked_as_it_is_read_is_what_was_packed(data: st.DataObject) -> None:
     whole = data.draw(st.binary(max_size=300)) * data.draw(st.sampled_from([1, 1, 700]))
@@ -294,6 +296,7 @@ def run(count: int, seed: int) -> Counter:
     return verdicts
 
 
+@pytest.mark.long
 def test_mutated_files_are_refused_or_right(small: None) -> None:
     verdicts = run(1000, seed=1)
     assert min(verdicts[True], verdicts[False]) > 100

@@ -201,6 +201,7 @@ def archive(path: Path) -> None:
     np.savez(path, a=rng.normal(size=(30, 30)), b=np.arange(50))
 
 
+@pytest.mark.long
 def test_whatever_the_directory_of_an_archive_says_is_read_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     archive(path)
@@ -274,6 +275,7 @@ def test_names_of_an_archive_are_distinct(tmp_path: Path) -> None:
 # --- what is written ----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @given(given=st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), arrays, max_size=4))
 def test_arrays_come_back_from_an_archive(
     given: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory
@@ -316,6 +318,7 @@ def test_what_a_kind_of_file_cannot_hold_is_said_before_anything_is_decoded(
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.long
 def test_the_shell_takes_all_kinds(tmp_path: Path) -> None:
     archive(tmp_path / "x.npz")
     script = (

@@ -35,6 +35,7 @@ def coder_of(own: Own, positive: bool, step: float = 1.0) -> InterpolatedCoder:
     return InterpolatedCoder(Identity(), scales, {}, step, 0, "float64", own=own, positive=positive)
 
 
+@pytest.mark.long
 @given(SEEDS, MAPS, st.integers(0, 1), SIGNS, st.floats(0.01, 1e6))
 def test_a_decoder_finds_the_symbols_and_values_of_the_encoder(seed, sizes, axis, positive, spread):
     latents = np.random.default_rng(seed).laplace(scale=spread, size=(SIZE, np.prod(sizes), 2))
@@ -49,6 +50,7 @@ def test_a_decoder_finds_the_symbols_and_values_of_the_encoder(seed, sizes, axis
     assert np.square(values - latents).sum() == pytest.approx(error)
 
 
+@pytest.mark.long
 @given(SIGNS, st.integers(-32, 32), st.integers(-96, 96))
 def test_frequencies_of_any_table_are_positive_and_sum_to_the_total(positive, tweak, zeros):
     tweaks, of_zeros = np.full_like(NOTHING[0], tweak), np.full_like(NOTHING[1], zeros)
@@ -113,6 +115,7 @@ def test_weights_of_other_channels_are_fitted_where_these_tell_more():
     weights.check()
 
 
+@pytest.mark.long
 def test_maps_whose_channels_are_alike_take_fewer_bits_with_interpolation(monkeypatch) -> None:
     maps = {"x": alike(1)}
     chosen = fc.save(maps, layout="NCHW", snr=25)

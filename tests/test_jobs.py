@@ -51,6 +51,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.long
 @settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -129,6 +130,7 @@ LARGE = {
 RULES = {"relu": "max-error:0.05", "tokens": "row-snr:12", "repeated": "snr:30"}
 
 
+@pytest.mark.long
 def test_the_file_is_the_same_for_any_number_of_processes(tmp_path: Path) -> None:
     """Maps, layers with gains, bounded errors, SNRs of rows, repeated rows."""
     dump, found = tmp_path / "x.safetensors", []

@@ -212,6 +212,7 @@ def test_a_quality_that_is_told_holds_for_what_is_appended(
     assert np.abs(error).max() <= 0.01
 
 
+@pytest.mark.long
 def test_layers_that_are_cut_apart_stay_so(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(12, 3, 32, 8)) @ rng.normal(size=(8, 8))

@@ -81,6 +81,7 @@ def test_reflectors_of_layers_are_read_as_they_were_written(own: Layers) -> None
         np.testing.assert_array_equal(found, vectors)
 
 
+@pytest.mark.long
 def test_layers_that_add_to_one_another_take_far_fewer_bytes_than_apart() -> None:
     x = stream(6, 600, 96)
     data = fc.save({"h": x}, snr=SNR)
@@ -89,6 +90,7 @@ def test_layers_that_add_to_one_another_take_far_fewer_bytes_than_apart() -> Non
     assert len(data) < 0.75 * len(apart)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)], ids=["tokens first", "layers first"])
 def test_each_layer_has_the_quality_whatever_its_scale(axes: tuple[int, ...]) -> None:
     x = stream(5, 600, 96) * np.array([1, 4, 0.3, 2, 9], "f4")[:, None]
@@ -98,6 +100,7 @@ def test_each_layer_has_the_quality_whatever_its_scale(axes: tuple[int, ...]) ->
     assert snrs(x, fc.load(data)["h"], axes.index(1)).min() >= SNR - 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [(6, 300, 96), (6, 200, 96), (4, 250, 64)], ids=str)
 @pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)], ids=["tokens first", "layers first"])
 def test_each_layer_has_the_quality_where_they_might_be_places_or_channels(
@@ -115,6 +118,7 @@ def test_layers_that_have_nothing_in_common_are_not_mixed() -> None:
     assert transform_of(fc.save({"h": x}, {"layout": "LCD"}, snr=SNR)) != "layered"
 
 
+@pytest.mark.long
 def test_rows_of_layers_are_read_alone(tmp_path: Path) -> None:
     x = stream(6, 600, 96)
     fc.save_file({"h": x}, tmp_path / "h.fcz", {"layout": "LCD"}, snr=SNR, row_group="256kB")
@@ -137,6 +141,7 @@ def test_layers_made_alike_have_one_scale() -> None:
     assert evened(group, apart=12).slices is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("snr", "axes"), [(5.0, (0, 1, 2)), (10.0, (1, 0, 2))])
 def test_states_of_unlike_scale_keep_their_quality_and_an_axis_of_one_tells_nothing(
     snr: float, axes: tuple[int, ...]
@@ -163,6 +168,7 @@ def test_layers_that_are_much_alike_may_have_more_channels_than_other_tokens() -
         assert (Layout("LCD") in likely_layouts([tensor])) == are_layers
 
 
+@pytest.mark.long
 def test_rows_of_square_maps_are_no_layers() -> None:
     rng = np.random.default_rng(0)
     maps = rng.normal(size=(12, 8, 14, 14))

@@ -95,6 +95,7 @@ def test_at_low_snrs_levels_are_tried_however_badly_models_do(snr: float, tried:
     assert bool(levels_for(Samples(group, Options().search), snr, most=x.nbytes)) is tried
 
 
+@pytest.mark.long
 def test_what_levels_reach_is_what_is_stated_and_each_tensor_has_it() -> None:
     arrays, decibels = {"map": text_map(2), "other": 1 - text_map(3)}, 20.0
     packed = encoded(arrays, Quality(snr=decibels))
@@ -110,6 +111,7 @@ def test_what_levels_reach_is_what_is_stated_and_each_tensor_has_it() -> None:
         assert snr(x, decoded[name]) >= decibels - 1
 
 
+@pytest.mark.long
 def test_levels_are_decoded_by_the_reference_decoder_too() -> None:
     packed = encoded({"map": text_map(4)}, Quality(snr=20))
     dumped = reference.decode(packed)
@@ -118,6 +120,7 @@ def test_levels_are_decoded_by_the_reference_decoder_too() -> None:
     assert np.array_equal(ours, theirs) and len(np.unique(ours)) < 20
 
 
+@pytest.mark.long
 def test_each_head_keeps_its_snr_where_elements_become_levels() -> None:
     x = heads(5)
     packed = encoded({"maps": x}, Quality(snr=10), layouts={"": "KHW"})
@@ -125,6 +128,7 @@ def test_each_head_keeps_its_snr_where_elements_become_levels() -> None:
     assert all(snr(a, b) >= 9 for a, b in zip(x, y, strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("odd", [np.nan, np.inf])
 def test_values_that_are_no_numbers_stay_as_they_are(odd: float) -> None:
     x = text_map(6)
@@ -134,6 +138,7 @@ def test_values_that_are_no_numbers_stay_as_they_are(odd: float) -> None:
     assert np.array_equal(x[5, 7], y[5, 7], equal_nan=True)
 
 
+@pytest.mark.long
 def test_a_map_by_levels_is_verified_and_said_to_be_rounded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +149,7 @@ def test_a_map_by_levels_is_verified_and_said_to_be_rounded(
     assert "rounded" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @given(st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=40), st.floats(0.05, 4))
 def test_the_error_of_levels_is_that_of_the_elements(numbers: list[float], step: float) -> None:
     values = np.float32(numbers)
@@ -171,6 +177,7 @@ def test_an_snr_in_few_bytes_is_reached_and_no_lower_than_asked_for(
     assert asked <= stated <= asked + more and asked + more - stated <= 1 / 256
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("snr", [6.0, 10.0])
 def test_rows_that_are_constant_count_in_the_snr_of_values_that_are_rounded(

@@ -109,6 +109,7 @@ def test_axes_whose_energy_no_single_channel_shows_pay(
     assert all(rank < most for rank in fewer)
 
 
+@pytest.mark.long
 def test_many_channels_of_few_axes_are_coded_by_these() -> None:
     features = {"x": low_rank(800, 2100, 3)[None]}
     data = fc.save(features, layout="NLD:20x40", snr=15.0)
@@ -129,6 +130,7 @@ def profile() -> Profile:
     return Profile.parse(Profile.pack(train([dump], Options(layouts={"": "NLD:20x30"}))))
 
 
+@pytest.mark.long
 def test_a_profile_of_many_channels_holds_few_axes_and_saves_what_they_take(
     profile: Profile,
 ) -> None:

@@ -46,6 +46,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "out.safetensors"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", sorted(STORED - ENCODED))
 def test_a_vector_by_hand_is_made_anew_byte_for_byte(path: str, made: dict[str, Vector]) -> None:
     assert files_of(VECTORS / path) == made[path].files
@@ -66,6 +67,7 @@ def is_made_today(name: str, folder: Path) -> None:
     decode_file(folder / "in.fcz", folder / "out", profile=known)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in encoder.encoded() if "network" not in name])
 def test_what_an_encoder_made_shows_what_it_is_to_show_and_is_made_so_today(
     name: str, tmp_path: Path

@@ -149,6 +149,7 @@ def test_inputs_that_make_no_sense_are_a_usage_error(
 # --- one that fails -----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_whatever_is_wrong_with_some_the_others_are_done(
     tree: Path, tmp_path: Path, jobs: int

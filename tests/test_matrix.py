@@ -23,6 +23,7 @@ from .trust.standin import constriction as standin
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.long
 def test_what_one_machine_encodes_all_decode_to_the_same_symbols(tmp_path: Path) -> None:
     words = ["--here", "--cases", "10dB", "--folder", str(tmp_path)]
     command = [sys.executable, "-m", "tests.trust.matrix", *words]
@@ -106,6 +107,7 @@ def test_nothing_loads_numpy_before_its_kernel_is_chosen() -> None:
 # --- truth --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(4), ids=["layers", "padded", "far", "many"])
 def test_files_state_what_is_so(number: int, tmp_path: Path) -> None:
     found = truth.Truth()

@@ -119,6 +119,7 @@ def test_neighbours_of_sparse_maps_choose_their_tables(
     check(x, Codec(both).decode(message), snr)
 
 
+@pytest.mark.long
 def test_less_quality_of_maps_with_a_largest_value_hardly_takes_more_bytes() -> None:
     """Their error leaps with the step, where many values become 0 at once."""
     maps = np.minimum(rectified(np.random.default_rng(630)), 2)
@@ -271,6 +272,7 @@ def check(values: np.ndarray, decoded: np.ndarray, snr: float) -> None:
         assert noise.sum() <= signal * 10 ** (-snr / 10) * 1.001
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(
     found=arrays(),
@@ -303,6 +305,7 @@ def test_what_varies_little_far_from_the_mean_of_the_profile_reaches_the_snr(
     check(values, codec.decode(codec.encode(values)), snr)
 
 
+@pytest.mark.long
 @settings(max_examples=100)
 @given(found=arrays(), snr=st.sampled_from([1, 5, 10, 20, 35]), effort=st.sampled_from([*EFFORTS]))
 def test_the_reference_decoder_decodes_it_alike(
@@ -325,6 +328,7 @@ def test_the_reference_decoder_decodes_it_alike(
         assert (np.abs(one - two) <= ulp + 2**-14 * size).all()
 
 
+@pytest.mark.long
 @settings(max_examples=200)
 @given(
     values=npst.arrays(
@@ -376,6 +380,7 @@ def test_what_is_no_array_of_floats_is_refused(profile: Profile, values: np.ndar
 # --- profiles and limits ------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_message_of_another_profile_names_both(
     profile: Profile, features: np.ndarray, digits: Path
 ) -> None:
@@ -471,6 +476,7 @@ CHANGES: dict[str, st.SearchStrategy] = {
 }
 
 
+@pytest.mark.long
 @settings(max_examples=700)
 @given(data=st.data())
 def test_any_head_before_any_body_is_an_array_or_an_error(data: st.DataObject) -> None:
@@ -544,6 +550,7 @@ def test_a_message_takes_no_more_bits_than_asked_for_and_nearly_as_many(
         assert 0.93 * bpfp * values.size - 64 < bits_ <= bpfp * values.size
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(found=arrays(), bpfp=st.sampled_from([0.1, 1.0, 5.0, 40.0]))
 def test_no_message_takes_more_bits_than_asked_for_or_than_without_loss(

@@ -107,6 +107,7 @@ def test_no_error_outside_the_shell_names_its_options(path: Path) -> None:
     assert [t for t in texts if re.search("(?<!`)--[a-z]", re.sub("`featcodec .*?`", "", t))] == []
 
 
+@pytest.mark.long
 def test_remarks_name_arguments_in_python_and_options_in_the_shell(folder: Path) -> None:
     rows = np.random.default_rng(4).normal(size=(600, 32)) * np.geomspace(0.02, 1, 600)[:, None]
     dump_file({"x": rows.astype(np.float32)}, folder / "uneven.safetensors", {"layout": "LD"})
@@ -132,6 +133,7 @@ def test_errors_in_the_shell_name_its_options(folder: Path) -> None:
     assert "name its file with --profile" in said
 
 
+@pytest.mark.long
 @given(st.text(min_size=1))
 def test_any_tensor_can_be_dropped_as_an_error_says(name: str) -> None:
     said = as_typed(f"x.npz: it holds text; or leave it out with rules={{{name!r}: 'drop'}}")

@@ -57,6 +57,7 @@ def few_rows(channels: int, snr: float) -> tuple[dict[str, np.ndarray], int]:
     return rows, len(fc.save(rows, snr=snr))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("layout", "channels"), [("LD", 2500), ("ND", 700), (None, 700), (None, 2500)]
 )
@@ -143,6 +144,7 @@ def test_numbers_that_tell_apart_stay_in_the_name() -> None:
     assert told_apart([names[0], "head.1"], [*names, "head.1"]) == ""
 
 
+@pytest.mark.long
 def test_layers_that_only_names_tell_apart_have_entries_of_their_own_where_these_pay() -> None:
     def cache(rows: int, seed: int) -> dict[str, np.ndarray]:
         return {f"past.{i}.key": few_axes(rows, 96, 6, 10 + i, seed)[None] for i in range(4)}
@@ -242,6 +244,7 @@ def test_sparse_maps_that_a_profile_knows_get_no_axes_of_their_own(
     assert len(known) < 1.005 * len(tried)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("snr", "count"), [(20.0, 1), (10.0, 8)])
 def test_sparse_maps_that_entries_serve_are_coded_with_them_and_no_other_way_is_tried(
     digits: Path, monkeypatch: pytest.MonkeyPatch, snr: float, count: int
@@ -297,6 +300,7 @@ def test_a_profile_knows_what_it_was_trained_on_by_its_axes(seed: int, turned: b
     assert (Spectrum.of(model, energy).off(20) < tuning.KNOWN) == (not turned)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=12)
 @given(features(), features(), st.sampled_from([3.0, 8.0, 15.0, 25.0]), st.sampled_from([1, 3]))
 def test_no_file_is_larger_with_a_profile(

@@ -81,6 +81,7 @@ def test_a_profile_makes_files_smaller(
     assert encode(dump, io.BytesIO(), quality, profile).output_bytes < without
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", TASKS)
 def test_a_profile_of_other_features_makes_no_file_larger(
     digits: Path, profile: Profile, task: str

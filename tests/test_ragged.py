@@ -99,6 +99,7 @@ def test_padding_by_a_mask_is_padding_whatever_the_signs_of_its_zeros(
     assert Box.of(other) == Box.of(plain)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("shape", "kind"),
     [((12, 40, 32), "f2"), ((12, 40, 32), "f4"), ((77, 96), "f4"), ((3, 12, 40, 32), "f2")],

@@ -91,6 +91,7 @@ CASES: tuple[Case, ...] = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mode", "values", "layout", "quality"), CASES, ids=[f"{c[0]}-{c[1].__name__}" for c in CASES]
 )

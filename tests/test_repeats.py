@@ -130,6 +130,7 @@ def test_any_pattern_comes_back_bit_for_bit(made: tuple[Layout, dict[str, np.nda
         assert array.tobytes() == tensors[name].tobytes()
 
 
+@pytest.mark.long
 @settings(max_examples=30)
 @given(dumps(), st.sampled_from([3.0, 12.0, 25.0]))
 @always()
@@ -312,6 +313,7 @@ def test_zeros_of_one_sign_keep_it_and_those_of_both_have_none(signs: list[str])
     assert fc.load(data)["h"][400 - len(padding) :].tobytes() == wanted.astype("f4").tobytes()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("asked", "fill", "batch"), PADDED)
 def test_padding_comes_back_exactly_and_costs_next_to_nothing(
     asked: str, fill: float, batch: bool

@@ -40,6 +40,7 @@ def snr(values: np.ndarray, decoded: np.ndarray) -> float:
 patterns = st.sampled_from(["k.*", "v.*", "*.0", "[kv].1", "k.0", "?.?", "*", "w*"])
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:no tensor has a name like")
 @settings(max_examples=30)
 @given(asked=st.dictionaries(patterns, st.sampled_from(sorted(ASKED)), max_size=3))

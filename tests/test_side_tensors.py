@@ -36,6 +36,7 @@ def exact(side: dict[str, np.ndarray], features: str = "tokens", **options: obje
     return kept
 
 
+@pytest.mark.long
 @given(
     st.sampled_from(TYPES),
     st.lists(st.floats(-65504, 65504, width=16), min_size=1, max_size=16, unique=True),

@@ -103,6 +103,7 @@ def lowest(before: dict[str, np.ndarray], after: dict[str, np.ndarray], kind: Ki
 # ---- The SNR of slices --------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @settings(max_examples=12, deadline=None)
 @given(st.sampled_from(KINDS), st.integers(0, 99), st.sampled_from([10.0, 20.0]))
 def test_the_snr_holds_for_each_tensor_layer_and_head_within_1_db(
@@ -422,6 +423,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return command
 
 
+@pytest.mark.long
 def test_info_says_how_tensors_were_read_and_where_quality_is_lowest(
     tmp_path: Path, run: Run
 ) -> None:

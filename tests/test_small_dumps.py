@@ -32,6 +32,7 @@ def size(values: np.ndarray, snr: float, layout: str | None = None) -> int:
     return encode(dump, out, Quality(snr=snr), options=Options(layouts=layouts)).output_bytes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SIZES)
 @given(st.floats(5, 30), st.sampled_from(["noise", "smooth", "probabilities"]), st.integers(0, 9))
 @settings(max_examples=4, deadline=None)

@@ -129,6 +129,7 @@ def in_one() -> bytes:
     return fc.save({"h": of_layers()}, snr=SNR)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ARRANGED)
 def test_however_layers_are_arranged_they_take_the_same_bits(name: str, in_one: bytes) -> None:
     tensors, stacks = ARRANGED[name]
@@ -140,6 +141,7 @@ def test_however_layers_are_arranged_they_take_the_same_bits(name: str, in_one: 
     assert len(data) / values == pytest.approx(len(in_one) / of_layers().size, rel=0.06)
 
 
+@pytest.mark.long
 def test_layers_in_the_order_of_their_letters_are_stacked_too() -> None:
     x = stream(12, 300, 32).transpose(1, 0, 2)
     tensors = dict(sorted(each(np.ascontiguousarray(x)).items()))
@@ -277,6 +279,7 @@ def residual_stream(size: float = 0.0) -> dict[str, np.ndarray]:
     return each(found)
 
 
+@pytest.mark.long
 def test_layers_are_stacked_bit_for_bit_too() -> None:
     """A layer tells what the next one is; apart they take a tenth more."""
     x = residual_stream(0.3)
@@ -289,6 +292,7 @@ def test_layers_are_stacked_bit_for_bit_too() -> None:
         np.testing.assert_array_equal(others[name], values)
 
 
+@pytest.mark.long
 def test_gains_of_layers_much_alike_do_not_run_away() -> None:
     """A KLT across layers that gives one no more by a finer step is fitted anew."""
     x = residual_stream()

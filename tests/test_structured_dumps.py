@@ -4,6 +4,7 @@ import io
 import warnings
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -127,6 +128,7 @@ def padded_maps() -> dict[str, tuple[np.ndarray, str]]:
     return {"x": (from_float(maps, "F32"), "F32")}
 
 
+@pytest.mark.long
 @settings(max_examples=20)
 @example(padded_maps(), Quality(snr=5.0))
 @given(dumps(), st.sampled_from(QUALITIES))

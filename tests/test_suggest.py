@@ -51,6 +51,7 @@ def test_without_a_task_it_is_said_that_others_were_measured(dump: Path) -> None
     assert run("encode", dump, *done.out.decode().split()).status == 0
 
 
+@pytest.mark.long
 def test_rates_are_those_of_readme_and_the_same_with_any_number_of_processes(dump: Path) -> None:
     one, two = (run("suggest", dump, "-j", jobs) for jobs in (1, 2))
     assert one.status == 0 and (one.out, one.err) == (two.out, two.err)

@@ -40,6 +40,7 @@ def test_complex_numbers_of_which_loss_is_asked_are_said_to_have_none(loss: bool
     assert any("save their real and imaginary parts" in line for line in said) == loss
 
 
+@pytest.mark.long
 @settings(max_examples=10)
 @given(st.integers(0, 99), st.booleans(), st.floats(1e3, 1e5))
 def test_what_was_clipped_to_its_type_is_said(

@@ -181,6 +181,7 @@ def test_row_groups_are_longer_where_a_task_needs_few_bits(
     assert per_row_group(maps, snr=1) == per_row_group(maps, snr=20)
 
 
+@pytest.mark.long
 def test_a_metric_that_weighs_all_alike_takes_no_more_bytes_than_none() -> None:
     values, profile = sparse(5, 40), alike()
     data = fc.save({"x": values}, {"layout": "NCHW"}, profile=profile, task_snr=10)
@@ -239,6 +240,7 @@ def test_messages_are_of_entries_without_a_metric(task: Profile, maps: np.ndarra
     assert codec.decode(codec.encode(maps[:2])).shape == maps[:2].shape
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["cnn", "vit"])
 def test_less_of_the_output_is_lost_at_no_more_bytes(
     task: Profile, digits: Path, name: str, monkeypatch: pytest.MonkeyPatch
@@ -366,6 +368,7 @@ def alike() -> Profile:
     return of_maps(rng(2).normal(size=(64, CHANNELS, 8, 8)).astype(np.float32), needed=True)
 
 
+@pytest.mark.long
 def test_a_metric_is_left_out_where_contexts_save_more_though_it_saves_bits_behind_a_transform(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -378,6 +381,7 @@ def test_a_metric_is_left_out_where_contexts_save_more_though_it_saves_bits_behi
     assert [e.task for e in of_maps(gradients, needed=False).entries] == [*plain, "t"]
 
 
+@pytest.mark.long
 def test_of_fewer_samples_than_channels_channels_are_the_axes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -523,6 +527,7 @@ def test_heads_count_as_their_weights_say(weights: list[float], scale: float) ->
 # ---- The command line ---------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_profile_of_a_task_from_the_shell(digits: Path, tmp_path: Path, run: Run) -> None:
     dump, folder = digits / "cnn_train.safetensors", tmp_path / "gradients"
     folder.mkdir()

@@ -90,6 +90,7 @@ print(hashlib.sha256(fc.save({"x": x}, layout="NLD", snr=12)).hexdigest())
 """
 
 
+@pytest.mark.long
 def test_threads_of_the_process_change_no_byte() -> None:
     found = set()
     for number in "1", "2", "4":

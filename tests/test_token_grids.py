@@ -55,6 +55,7 @@ def stated() -> int:
     return len(fc.save({"x": pictures()}, snr=15, layout=f"NLD:1+{SIDE}x{SIDE}"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ARRANGED)
 def test_a_grid_is_found_wherever_its_axis_stands(name: str, stated: int) -> None:
     data = fc.save(ARRANGED[name], snr=15)

@@ -34,6 +34,7 @@ def harness(name: str, *words: object) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_kill_at_any_instant_loses_nothing() -> None:
     found = harness("kill", "--kills", "18", "--only", "encode", "append", "writer")
     assert found.count("6 kills") == 3 and "old" in found
@@ -48,12 +49,14 @@ def mounts() -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
+@pytest.mark.long
 def test_a_full_disk_loses_nothing(mounts: bool) -> None:
     words = [] if mounts else ["--quota"]  # files of a limited size instead
     found = harness("full", "--times", "2", "--only", "decode", "writer", *words)
     assert "old" in found
 
 
+@pytest.mark.long
 def test_where_nothing_can_be_written_one_line_names_the_output(
     mounts: bool, tmp_path: Path
 ) -> None:
@@ -76,10 +79,12 @@ def test_where_nothing_can_be_written_one_line_names_the_output(
     assert ".featcodec" not in said and "/tmp" not in said
 
 
+@pytest.mark.long
 def test_inputs_that_change_end_in_one_line_or_the_right_file() -> None:
     assert harness("changes", "--times", "4", "--only", "encode", "append")
 
 
+@pytest.mark.long
 def test_whatever_is_read_is_refused_or_read_alike(tmp_path: Path) -> None:
     found = harness("fuzz", "message", "dump", "--seconds", "1", "--folder", tmp_path)
     assert found.count(", 0 found") == 2, found

@@ -71,6 +71,7 @@ def _small_row_groups() -> Iterator[None]:
 # --- what is sound ------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", MODES, ids=str)
 def test_what_is_sound_passes(dump: Path, mode: dict[str, Any]) -> None:
     out = dump.with_suffix(".fcz")
@@ -101,6 +102,7 @@ def test_what_a_network_codes_passes(few_digits: Path, tmp_path: Path) -> None:
             )  # fmt: skip
 
 
+@pytest.mark.long
 @settings(max_examples=25)
 @given(
     dtype=st.sampled_from(["f2", "f4", "f8"]),
@@ -236,6 +238,7 @@ def refused(dump: Path, mode: dict[str, Any]) -> str:
     return str(error.value)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "mode"), WRONG, ids=lambda one: getattr(one, "__name__", str(one))
 )
@@ -324,6 +327,7 @@ def run(arguments: Sequence[object]) -> int:
     return int(exit_.value.code or 0)
 
 
+@pytest.mark.long
 def test_the_command_verifies_before_anything_takes_its_name(
     dump: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
 ) -> None:
@@ -338,6 +342,7 @@ def test_the_command_verifies_before_anything_takes_its_name(
     assert not (tmp_path / "wrong.fcz").exists()
 
 
+@pytest.mark.long
 def test_nothing_wrong_goes_to_standard_output(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for found, status in ((encode, 0), (other_source(a_number), 1)):
         monkeypatch.setattr(encoder, "encode", found)

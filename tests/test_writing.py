@@ -139,6 +139,7 @@ def test_every_quality_holds(quality: dict, tmp_path: Path) -> None:
         assert snr(x, back) > 10
 
 
+@pytest.mark.long
 def test_one_group_grows_without_further_models(tmp_path: Path) -> None:
     x = mixed((20_000, 8))
     data = written(tmp_path / "w.fcz", {"x": x}, 100, snr=12)
@@ -157,6 +158,7 @@ def test_what_is_unlike_the_first_rows_gets_models_of_its_own(tmp_path: Path) ->
     assert snr(x[finite], back[finite]) > 11.99
 
 
+@pytest.mark.long
 def test_every_name_and_type_is_taken(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     with Writer(tmp_path / "w.fcz", snr=12, metadata={"model": "m"}, rules={"debug*": "drop"}) as w:
@@ -408,6 +410,7 @@ def flushed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("adds", [0, 3, ADDS // 2, ADDS])
 def test_a_flush_holds_what_a_file_that_ends_there_has(
     adds: int, flushed: dict[str, list[bytes]], tmp_path: Path
@@ -485,6 +488,7 @@ class Killer:
         return "recovered"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes that are forked")
 def test_killed_writers_leave_what_they_flushed(
     flushed: dict[str, list[bytes]], tmp_path: Path

@@ -119,6 +119,7 @@ def test_any_array_comes_back_bit_for_bit(array: np.ndarray) -> None:
     assert again.decode(again.encode(array)).tobytes() == little.tobytes()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "quality", [{"snr": 15}, {"bpfp": 2.0}, {"max_error": 0.25}, {"lossless": True}]
 )
@@ -139,6 +140,7 @@ def test_a_codec_keeps_its_quality_and_is_made_anew(
         assert np.array_equal(out, tokens)
 
 
+@pytest.mark.long
 @registered
 def test_numcodecs_knows_the_codec_by_its_name(tokens: np.ndarray) -> None:
     codec = numcodecs.get_codec({"id": "featcodec", "snr": 10, "layout": "NLD:1+4x4"})
@@ -162,6 +164,7 @@ def test_a_message_is_smaller_than_a_file(tokens: np.ndarray, profile_file: Path
 # --- what goes wrong ----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @registered
 def test_a_profile_that_is_missing_is_named(
     tokens: np.ndarray, path_of_profiles: Path, profile_file: Path, tmp_path: Path
@@ -188,6 +191,7 @@ def test_what_makes_no_sense_is_said(profile_file: Path, tokens: np.ndarray) -> 
         ChunkCodec(profile_file).encode(np.zeros((2, 17, 7), np.float32) + tokens[:2, :, :7])
 
 
+@pytest.mark.long
 def test_damaged_chunks_are_known(tokens: np.ndarray, profile_file: Path) -> None:
     codec = ChunkCodec(snr=10)
     data = codec.encode(tokens)
