@@ -160,6 +160,22 @@ def test_states_of_unlike_scale_keep_their_quality_and_an_axis_of_one_tells_noth
     assert len(with_one) == pytest.approx(len(data), abs=8)
 
 
+@pytest.mark.parametrize("snr", [5.0, 10.0, 20.0])
+def test_states_that_have_little_in_common_take_no_more_together_than_apart(snr: float) -> None:
+    """Hidden and cell states of a recurrent network, of which few channels are by far the largest.
+
+    In a basis of both, neither has its quality in few bits.
+    """
+    rng = np.random.default_rng(0)
+    steps = rng.normal(size=(3000, 64))
+    hidden = np.tanh(0.02 * rng.normal(size=(3000, 64)).cumsum(axis=0) + steps)
+    cell = hidden * rng.uniform(0.2, 1, hidden.shape)
+    cell[:, ::17] *= rng.uniform(4, 60, 4)
+    each = [x.astype("f4") for x in (hidden, cell)]
+    apart = sum(len(fc.save({"x": x}, snr=snr, layout="LD")) for x in each)
+    assert len(fc.save({"states": np.stack(each)[:, None]}, snr=snr)) < 1.05 * apart
+
+
 def test_layers_that_are_much_alike_may_have_more_channels_than_other_tokens() -> None:
     rng = np.random.default_rng(0)
     steps = rng.normal(size=(20, 40, 256)) * ([[1]] + [[0.2]] * 39)

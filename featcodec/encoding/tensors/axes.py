@@ -16,7 +16,6 @@ import numpy as np
 from ...align.layout import (
     CHANNEL,
     GRID,
-    INDEPENDENT,
     SAMPLE,
     Layout,
 )
@@ -27,16 +26,15 @@ from .grids import on_grids
 from .kinds import kinds_of_tensors
 from .likely import channels_in, channels_of, likely_layouts
 from .pairs import of_pairs
-from .places import NO_PLACES, are_places, doubts, likeness_along
+from .places import are_places, doubts
 from .stacked import (
-    FAINT_VALUES,
     joined_parts,
     joined_tokens,
     layers_axis,
     perhaps_independent,
     stacked_axes,
-    with_independent,
 )
+from .stacked_layouts import across_alike, apart_along, of_faint_heads
 from .turned import swapped, with_few_tokens
 
 LEAST_VALUES = 1 << 14  # fewer are hardly worth the time,
@@ -109,15 +107,13 @@ def best_layouts(
         alike = [one for one in dict.fromkeys(likely) if channels_of(one, shapes) < math.inf]
         if is_open and each:
             stacked = stacked_axes(same)
-            apart = _apart(alike, stacked, same) if stacked else []
-            across = [one for one in alike if apart and layers_axis(one) in stacked]
+            apart = apart_along(alike, stacked, same) if stacked else []
+            across = across_alike(alike, stacked, same) if apart else []
             parts = math.prod(same[0].shape[axis] for axis in stacked)
             # So many may be channels, and channels of maps look the same: bits must tell.
             sure = parts <= SURE_PARTS and not are_places(same, len(same[0].shape) - 1)
             alike = [*apart, *across] or alike if sure else [*alike, *apart]
-            alike = (
-                joined_tokens(same) or ([] if stacked else _of_faint_heads(alike, same)) or alike
-            )
+            alike = joined_tokens(same) or ([] if stacked else of_faint_heads(alike, same)) or alike
         turned, flattered = dict[Layout, Layout](), list[Layout]()
         known = [] if is_stated else [one for one in trained[same[0].name] if one not in alike]
         if not is_stated:
@@ -148,39 +144,6 @@ def _side_by_side(layout: Layout, tensors: Sequence[Tensor]) -> bool:
         if any(along[axis][0] != slice(0, along[axis][1]) for axis in inner if along):
             return False
     return True
-
-
-def _apart(
-    layouts: Sequence[Layout], stacked: Sequence[int], tensors: Sequence[Tensor]
-) -> list[Layout]:
-    """Return layouts with stacked axes independent; places are no channels of them.
-
-    Of maps channels are unlike in scale and look stacked too: as long as one axis is channels.
-    """
-    last = len(tensors[0].shape) - 1
-    if not are_places(tensors, last):
-        return with_independent(layouts, stacked)
-    found = []
-    for layout in layouts:
-        channels = channels_in(layout)
-        if last not in channels:
-            found += with_independent([layout], [axis for axis in stacked if axis not in channels])
-    return [one for one in dict.fromkeys(found) if INDEPENDENT in one.axes]
-
-
-def _of_faint_heads(layouts: Sequence[Layout], tensors: Sequence[Tensor]) -> list[Layout]:
-    """Return layouts with heads of unlike scale side by side, of too few values to be cut apart.
-
-    Of others one SNR would leave the weak ones with none. Tokens tell that they are no channels of
-    maps or lines: neighbours along an axis are alike, those along the last one are not.
-    """
-    heads = stacked_axes(tensors, FAINT_VALUES)
-    *rest, last = range(len(tensors[0].shape))
-    tokens = [axis for axis in rest if axis not in heads]
-    alike = max((likeness_along(tensors, axis) for axis in tokens if heads), default=0.0)
-    if alike < NO_PLACES or likeness_along(tensors, last) >= NO_PLACES:
-        return []
-    return [one for one in layouts if layers_axis(one) in heads]
 
 
 def _keeping_rows(
