@@ -2,7 +2,8 @@
 
 Exact coding knows the neighbours of an element across a whole map and rows that repeat, and takes
 hardly any side information. So maps of probabilities and other values of which few carry the
-variance take fewer bytes than by any transform, as long as few elements are left.
+variance take fewer bytes than by any transform, as long as few elements are left; so do values that
+saturate.
 """
 
 import itertools
@@ -37,6 +38,10 @@ ROUNDINGS = (0.5, 0.4, 1 / 3)  # of a step: from there on a value falls to the l
 MOST, FEW = 1024, 256  # levels; where they are more, one way to round is tried
 MANTISSA = 8  # bits of a level: more cost more than they bring it near to the mean of its values
 FAR = 1.25  # times the bits that may still be the fewest: more are far more
+# Of values that are not concentrated, times the bits by a model: the bits by levels, about, and
+# those of levels by how often each occurs. States of recurrent networks that saturate, of which
+# many are near 1 and -1, took 0.6 of what they occur by, others 0.97 at most.
+NEAR, FAR_MORE = 1.03, 1.6
 ZERO = 1 / 32  # of a step: so close to it a level is zero
 FINEST, COARSEST, HALVINGS = 2.0**-12, 2.0**6, 24  # of the deviation, steps that are tried
 
@@ -117,9 +122,10 @@ class Ordered:
 def levels_for(samples: Samples, snr: float, most: float) -> list[Levels]:
     """Return the likeliest levels for an SNR in dB, where they may take fewer than `most` bytes."""
     group = samples.group
-    few = 8 * most < tuning.SCARCE * group.values or snr < tuning.COARSE_BELOW  # bits, or levels
-    if not ((few or group.values <= tuning.WRITTEN_VALUES) and _serves(samples)):
+    if not _serves(samples):
         return []
+    few = 8 * most < tuning.SCARCE * group.values or snr < tuning.COARSE_BELOW  # bits, or levels
+    likely = samples.concentrated and (few or group.values <= tuning.WRITTEN_VALUES)
     stored = np.concatenate([_flat(group, i) for i in range(len(group.shapes))])
     values = to_float(stored, group.dtype)
     if not np.isfinite(values).all():
@@ -127,24 +133,34 @@ def levels_for(samples: Samples, snr: float, most: float) -> list[Levels]:
     ordered = Ordered.of(group.dtype, values)
     error = len(values) * float(ordered.values.var()) / 10 ** (snr / 10)
     numbers, rasters = stored.view(unsigned(group.dtype)), LosslessGroup.of(group).rasters
-    least = max(8 * most * tuning.NEAR_FEW, tuning.FEW_BITS)
+    least = 8 * most * NEAR
+    if likely:
+        least = max(8 * most * tuning.NEAR_FEW, tuning.FEW_BITS)
     bits: dict[bytes, float] = {}
     found: dict[bytes, Levels] = {}
     # Of two levels, those that leave less error may have smoother borders between them.
-    for rounding, part in itertools.product(ROUNDINGS, PARTS):
+    for rounding, part in itertools.product(ROUNDINGS, PARTS if likely else PARTS[:1]):
         levels = ordered.within(error * part, rounding)
         if levels is None or (key := levels.edges.tobytes()) in bits:
             continue
         if bits and len(levels.elements) > FEW:
             continue
         cells = levels.cells(numbers)
-        chosen = bin_choice.choose_bins(levels.elements[cells], True, rasters)
         share = min(_new(cells, group, columns) for columns in (False, True))
+        if not likely and share * _entropy(cells) > FAR_MORE * least:
+            break
+        chosen = bin_choice.choose_bins(levels.elements[cells], True, rasters)
         bits[key] = np.inf if chosen is None else chosen.bits * share
         found[key] = levels
-        if bits[key] > FAR * least:  # finer ones, and others like these, take no fewer
+        if bits[key] > (FAR if likely else 1) * least:  # finer ones, and like these, take no fewer
             break
     return [found[key] for key in sorted(bits, key=bits.__getitem__)[:TRIED] if bits[key] < least]
+
+
+def _entropy(cells: np.ndarray) -> float:
+    """Return the bits of cells by how often each occurs."""
+    counts = np.bincount(cells)
+    return float(-(counts * np.log2(np.maximum(counts, 1) / cells.size)).sum())
 
 
 def _flat(group: Group, i: int) -> np.ndarray:
@@ -171,11 +187,11 @@ def _new(cells: np.ndarray, group: Group, columns: bool) -> float:
 
 
 def _serves(samples: Samples) -> bool:
-    """Return whether values of a group are few, plain, and of these few carry the variance."""
+    """Return whether values of a group are few, and all of them plain."""
     group = samples.group
     kept = samples.stats.cut or group.gains or group.slices or group.truncated
     few = group.values <= MOST_VALUES and group.values == group.present
-    return few and not kept and samples.concentrated and samples.search.thorough
+    return few and not kept and samples.search.thorough
 
 
 def enter_levels(contest: Contest, samples: Samples, way_of: Callable[[Levels], Way]) -> None:

@@ -29,6 +29,7 @@ RUNG_BITS = 1.25
 FAR_LESS = 0.6  # of the bytes by models: where levels take less, no higher SNR is tried
 SATURATED = 1 / 200  # of the values lie at a bound that they saturate at
 NEAR, MOST_NEAR = 1 / 4, 1 / 2  # deviations, and the share of values that lie so close
+EDGE = 1 / 8  # of the range, how close to a bound a value is that saturates, about
 RARE = 1 / 20  # of the values are zero at least, where zeros are to stay cheap
 
 # The race of trials.

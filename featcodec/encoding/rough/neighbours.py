@@ -25,7 +25,8 @@ def serves(samples: Samples, family: str) -> bool:
         return family == "context" and maps
     # Of values that are only near each other, channels tell more than neighbours where both do.
     alone = not samples.ones or samples.channels == 1
-    return samples.sparse or (samples.concentrated and alone)
+    # Only tables that are learned with context modelling know what saturates.
+    return samples.sparse or (samples.concentrated and alone) or (samples.saturating and maps)
 
 
 def sample_domain_bits(samples: Samples, snr: float) -> float:

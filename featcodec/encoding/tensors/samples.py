@@ -108,6 +108,16 @@ class Samples:
         near = np.abs(self.some - middle) < tuning.NEAR * self.std
         return self.sparse or bool(np.count_nonzero(near) > tuning.MOST_NEAR * self.some.size)
 
+    @cached_property
+    def saturating(self) -> bool:
+        """Whether most values lie close to a bound, as those behind a sigmoid or a tanh may.
+
+        No basis serves those.
+        """
+        room = tuning.EDGE * (self.stats.upper - self.stats.lower)
+        near = (self.some < self.stats.lower + room) | (self.some > self.stats.upper - room)
+        return bool(np.count_nonzero(near) > tuning.MOST_NEAR * self.some.size)
+
     @property
     def varying(self) -> float:
         """The share of channels that are not constant: no other has an error, or counts in SNR."""

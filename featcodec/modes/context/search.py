@@ -66,7 +66,8 @@ class ContextSearch(ModeSearch):
         samples = race.samples
         maps = len(samples.ones) in BLOCKS and not samples.group.layout.prefix
         return maps and (
-            race.family == self.family or (race.family == "auto" and samples.concentrated)
+            race.family == self.family
+            or (race.family == "auto" and (samples.concentrated or samples.saturating))
         )
 
 
