@@ -110,13 +110,14 @@ class Samples:
 
     @cached_property
     def saturating(self) -> bool:
-        """Whether most values lie close to a bound, as those behind a sigmoid or a tanh may.
+        """Whether most values lie close to either bound, as those behind a tanh may.
 
         No basis serves those.
         """
         room = tuning.EDGE * (self.stats.upper - self.stats.lower)
-        near = (self.some < self.stats.lower + room) | (self.some > self.stats.upper - room)
-        return bool(np.count_nonzero(near) > tuning.MOST_NEAR * self.some.size)
+        low = np.count_nonzero(self.some < self.stats.lower + room) / self.some.size
+        high = np.count_nonzero(self.some > self.stats.upper - room) / self.some.size
+        return bool(low + high > tuning.MOST_NEAR and min(low, high) > tuning.RARE)
 
     @property
     def varying(self) -> float:

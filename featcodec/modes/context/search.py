@@ -1,4 +1,4 @@
-"""When an encoder tries context modelling: on maps with many zeros."""
+"""When an encoder tries context modelling: on maps where neighbours may tell most."""
 
 import math
 from dataclasses import replace
@@ -9,7 +9,7 @@ from ...coding.parts.base import Sizes
 from ...encoding.bounded.sample_domain import FINEST, Sample, Way
 from ...encoding.fit import fitting
 from ...encoding.fit.plain import plain_model
-from ...encoding.rough.neighbours import BLOCKS
+from ...encoding.rough.neighbours import BLOCKS, rivals
 from ...encoding.search.race import Race
 from ...encoding.search.saturation import enter_sample_domain
 from ...entropy import integers
@@ -54,7 +54,7 @@ class ContextSearch(ModeSearch):
 
         Of values that are only near each other, places need not tell more than channels do.
         """
-        if not (self._serves(race) and race.samples.sparse):
+        if not (race.samples.sparse and self._serves(race)):
             return False
         return math.prod(self._block(race)) >= LEAST_PLACES
 
@@ -65,10 +65,10 @@ class ContextSearch(ModeSearch):
     def _serves(self, race: Race) -> bool:
         samples = race.samples
         maps = len(samples.ones) in BLOCKS and not samples.group.layout.prefix
-        return maps and (
-            race.family == self.family
-            or (race.family == "auto" and (samples.concentrated or samples.saturating))
-        )
+        if not maps or race.family != "auto":
+            return maps and race.family == self.family
+        likely = samples.concentrated or samples.saturating
+        return likely or rivals(samples, race.snr)
 
 
 SEARCH = ContextSearch()
