@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from ..align.slices import SliceGains
 from ..coding.profile import Profile
 from ..errors import InvalidInput
-from ..request import Options
+from ..request import Options, RowGroupSize
 from . import tuning
 from .bounded.choice import fine_choice
 from .choice import Choice
@@ -67,9 +67,11 @@ class Chooser:
         return self.first is not None and self.first.alone
 
     @property
-    def brief(self) -> bool:
-        """Whether levels take more time than they are worth."""
-        return self.alone and self.samples.group.values > tuning.LEVELS_ANYHOW
+    def by_levels(self) -> bool:
+        """Whether levels may be worth their time; their row groups are of one size."""
+        free = self.options.transform == "auto" and self.options.row_group == RowGroupSize()
+        small = self.samples.group.values <= tuning.LEVELS_ANYHOW
+        return free and (small or not self.alone)
 
     @property
     def with_profile(self) -> float | None:

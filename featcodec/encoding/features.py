@@ -161,7 +161,7 @@ class FeatureEncoder:
         for other in by.others(best) if self.small and not chooser.alone else ():
             contest.enter(partial(self._at_snr, by.samples, other, snr, None, snr, gains))
         by_models, missed, ladder = contest.least, 0, rungs(samples, choice, snr)
-        if self.levels and self.options.transform == "auto" and not chooser.brief:
+        if self.levels and chooser.by_levels:
             enter_levels(contest, samples, partial(partial, self._by_levels, samples, snr))
         if not contest.least[0] and contest.least[1] < tuning.FAR_LESS * by_models[1]:
             ladder = ()

@@ -42,6 +42,8 @@ FAR = 1.25  # times the bits that may still be the fewest: more are far more
 # those of levels by how often each occurs. States of recurrent networks that saturate, of which
 # many are near 1 and -1, took 0.6 of what they occur by, others 0.97 at most.
 NEAR, FAR_MORE = 1.03, 1.6
+# Of a group: of fewer little can be gained, and lists of single values take much room.
+LEAST_VALUES, LEAST_CHANNELS = 1 << 14, 4
 ZERO = 1 / 32  # of a step: so close to it a level is zero
 FINEST, COARSEST, HALVINGS = 2.0**-12, 2.0**6, 24  # of the deviation, steps that are tried
 
@@ -75,8 +77,9 @@ class Ordered:
     @classmethod
     def of(cls, dtype: str, values: np.ndarray) -> "Ordered":
         values = np.sort(values.astype(np.float64))
-        powers = np.stack([values, values * values])
-        sums = np.concatenate([np.zeros((2, 1)), powers.cumsum(axis=1)], axis=1)
+        sums = np.zeros((2, len(values) + 1))
+        np.cumsum(values, out=sums[0, 1:])
+        np.cumsum(np.square(values), out=sums[1, 1:])
         return cls(dtype, values, sums)
 
     def levels(self, step: float, rounding: float) -> tuple[Levels, float] | None:
@@ -123,6 +126,9 @@ def levels_for(samples: Samples, snr: float, most: float) -> list[Levels]:
     """Return the likeliest levels for an SNR in dB, where they may take fewer than `most` bytes."""
     group = samples.group
     if not _serves(samples):
+        return []
+    enough = group.values >= LEAST_VALUES and group.channels >= LEAST_CHANNELS
+    if not samples.concentrated and not enough:
         return []
     few = 8 * most < tuning.SCARCE * group.values or snr < tuning.COARSE_BELOW  # bits, or levels
     likely = samples.concentrated and (few or group.values <= tuning.WRITTEN_VALUES)
