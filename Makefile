@@ -51,7 +51,7 @@ test: .venv/test lint
 	$(BIN)/python $(PYTEST)
 	$(MAKE) test-lowest
 
-# Those marked `long`, too: half an hour on two cores instead of ten minutes.
+# Those marked `long`, too: twice the time.
 test-all: export MARKED = -m "not slow"
 test-all: test
 
