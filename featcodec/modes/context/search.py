@@ -18,6 +18,9 @@ from .candidate import ContextCandidate
 from .coder import Own
 
 LEAST_PLACES = 16  # of a block, so that most symbols have neighbours
+# Of a group whose values neither concentrate nor saturate: of 24 tensors of 7,680 values of noise
+# each, trials took 1.3 times the time, and 2 % more bytes.
+LEAST_VALUES = 1 << 14
 
 
 class ContextSearch(ModeSearch):
@@ -68,7 +71,8 @@ class ContextSearch(ModeSearch):
         if not maps or race.family != "auto":
             return maps and race.family == self.family
         likely = samples.concentrated or samples.saturating
-        return likely or rivals(samples, race.snr)
+        enough = samples.group.values >= LEAST_VALUES
+        return likely or (enough and rivals(samples, race.snr))
 
 
 SEARCH = ContextSearch()
