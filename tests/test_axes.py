@@ -72,6 +72,15 @@ def test_sounds_of_any_length_are_read_alike_whatever_they_are_called() -> None:
     assert len(data) < 1.01 * len(numbered) + len("".join(names))
 
 
+def test_a_channel_far_from_the_others_is_no_row_of_many_places() -> None:
+    """Of the values of a wide network of one dimension, one channel lies 90 below and varies."""
+    x = np.random.default_rng(4).normal(size=(6, 32, 1500))
+    x[:, 12] = 5 * x[:, 12] - 90
+    x = x.astype("f4")
+    sizes = [len(fc.save({"x": x}, snr=10, layout=layout)) for layout in ("NCL", None)]
+    assert sizes[1] < 1.03 * sizes[0] < 1500
+
+
 def test_layers_of_many_widths_for_the_same_tokens_keep_their_channels() -> None:
     """Four widths are those of layers: their tokens, as many in all, are no channels."""
     found = {

@@ -151,12 +151,15 @@ def _keeping_rows(
 ) -> list[Layout]:
     """Return layouts that keep the rows of the first if some are far larger than others.
 
-    Maps have no such rows, so that the first reading as lines tells.
+    Maps have no such rows, so that the first reading as lines tells. Nor are rows of places any: a
+    channel far from the others is far from them everywhere.
     """
     lines = [one for one in layouts if one.grid_axes < 2]
     if len(layouts) < 2 or not lines or lines[0].cuts or not uneven(lines[0], tensors):
         return list(layouts)
     rows = set(channels_in(lines[0]))
+    if any(are_places(tensors, axis) for axis in rows):
+        return list(layouts)
     return [
         one
         for one in lines
