@@ -144,6 +144,14 @@ def group_of_heads(scales: Sequence[float], seed: int = 0, mixed: float = 0.0) -
     return Group("F32", "transformer", Layout("NCLD"), names, shapes, lambda _: values, "", "")
 
 
+def test_neighbours_that_tell_no_more_than_the_scale_of_a_tensor_cost_nothing() -> None:
+    random = np.random.default_rng(0)
+    noise = {f"x{i}": random.normal(size=(1, 4, 60, 32)) * (1 + i) for i in range(24)}
+    dump = {name: x.astype("f4") for name, x in noise.items()}
+    sizes = [len(fc.save(dump, snr=10, transform=name)) for name in ("auto", "linear")]
+    assert sizes[0] < 1.005 * sizes[1]
+
+
 @given(st.lists(st.floats(-3, 0), min_size=2, max_size=6), st.sampled_from([8.0, 12.0, 16.0]))
 @settings(deadline=None, max_examples=20)
 def test_weaker_heads_are_foreseen_to_need_finer_steps(octaves: list[float], asked: float) -> None:

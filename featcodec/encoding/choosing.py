@@ -149,9 +149,14 @@ def refitted(
     slices: SliceGains,
     shift: float,
 ) -> tuple[Chooser, Choice] | None:
-    """Return a choice like another for slices that are divided by their gains, and its chooser."""
+    """Return a choice like another for slices that are divided by their gains, and its chooser.
+
+    Neighbours tell how strong a slice is. Where they tell little else, gains leave them nothing:
+    any other mode may take less.
+    """
     scaled = Samples(replace(samples.group, slices=slices), options.search)
     profile = profile if choice.uses_profile else None
-    chooser = Chooser(scaled, profile, options, like=choice.transform)
+    anew = choice.transform == "context" and not samples.concentrated
+    chooser = Chooser(scaled, profile, options, like=None if anew else choice.transform)
     found = chooser.choice(snr + shift - slices.decibels)
     return None if found is None else (chooser, found)
