@@ -15,10 +15,12 @@ from .group_writer import GroupWriter, Kept, Written
 from .measured import Measured, measured
 from .outcome import Outcome, size_of
 from .rate_control.fine_step import Spendable
-from .rate_control.slices import SliceControl
+from .rate_control.slices import BELOW, SliceControl
 from .rate_control.snr import TOLERANCE, SnrControl
 from .reached import Signals
 from .search.cost import bits_of_error
+from .slices import Slices
+from .tensors.group import Group
 from .tensors.samples import Samples
 
 # dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
@@ -152,6 +154,19 @@ class SnrWriter:
                 self.fitted = refitted
                 return refitted[1]
         return choice.at_step(written.mean_step * more.growth).at_lambda_scale(1.0)
+
+
+def slice_control(
+    group: Group, choice: Choice, snr: float, gains: SliceGains | None
+) -> SliceControl | None:
+    """Return what keeps slices near an SNR; None where there is one slice, or none counts."""
+    relative = group.gains is not None and group.gains.relative
+    if choice.picture or choice.of_task or relative:
+        return None
+    slices = Slices.of(group)
+    start = 0 if gains is None else slices.exponents_of(gains)
+    apart = slices.count_apart(group.values)
+    return SliceControl(slices, snr - BELOW, start) if apart else None
 
 
 def _tolerance(choice: Choice, samples: Samples) -> float:

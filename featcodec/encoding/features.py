@@ -16,7 +16,7 @@ from ..request import Options, Quality
 from . import tuning
 from .across_layers import across_layers, even_layers
 from .as_places import with_enough
-from .at_snr import SnrWriter
+from .at_snr import SnrWriter, slice_control
 from .bounded.refined import refined_choice, refined_group
 from .bounded.within import write_within
 from .choice import Choice
@@ -29,13 +29,13 @@ from .group_writer import GroupWriter, Kept
 from .levels import Levels, enter_levels, write_levels
 from .lossless import surely_less
 from .measured import Measured, snrs_of
+from .near_repeats import without_near_rows
 from .network import as_tokens
 from .outcome import Outcome, size_of
-from .rate_control.slices import BELOW, SliceControl
+from .rate_control.slices import BELOW
 from .reached import Signals
 from .rungs import rungs
 from .search.race import Race
-from .slices import Slices
 from .task import TaskMetric
 from .tensors.group import Group
 from .tensors.large_rows import with_gains
@@ -71,7 +71,7 @@ class FeatureEncoder:
         Layers that are places are channels, or have more, where one of them has too little.
         """
         quality = group.quality or quality
-        write = self._with_repeats
+        write = self._smallest_of_rows
         if group.layered is None or quality.snr is None or self.options.pool:
             found = write(group, quality)
         else:
@@ -80,6 +80,18 @@ class FeatureEncoder:
         if found.found is not None:
             self.measured.append((found.header, found.found))
         return found.header
+
+    def _smallest_of_rows(self, group: Group, quality: Quality) -> Outcome:
+        """Write a group, or without rows that are near to others where that is smaller."""
+        contest, near = Contest(self.writer, quality.snr or -math.inf), None
+        if quality.snr is not None and self.further:
+            near = without_near_rows(group, quality.snr, self.options)
+        if near is not None:
+            contest.enter(partial(self._write, near, quality))
+        contest.enter(partial(self._with_repeats, group, quality))
+        found = contest.kept()
+        assert found is not None
+        return found
 
     def _with_repeats(self, group: Group, quality: Quality) -> Outcome:
         """Write a group without repeated rows where that pays."""
@@ -261,7 +273,8 @@ class FeatureEncoder:
         """
         of_task = None if metric is None else metric.signal
         gains = samples.group.slices if gains is None else gains
-        even = self._slice_control(samples.group, choice, snr if least is None else least, gains)
+        least = snr if least is None else least
+        even = None if self.options.pool else slice_control(samples.group, choice, least, gains)
         attempts = SnrWriter(
             self._group_writer(samples.group, self.profile),
             samples,
@@ -282,18 +295,6 @@ class FeatureEncoder:
         each = not self.options.pool and found.slices[0].size > 1
         lowest = float(np.nanmin(snrs_of(found.slices), initial=math.inf)) if each else math.inf
         return Outcome(header, size_of(self.writer, start, header), lowest, found=found)
-
-    def _slice_control(
-        self, group: Group, choice: Choice, snr: float, gains: SliceGains | None
-    ) -> SliceControl | None:
-        """Return what keeps slices near an SNR; None where there is one slice, or none counts."""
-        relative = group.gains is not None and group.gains.relative
-        if self.options.pool or choice.picture or choice.of_task or relative:
-            return None
-        slices = Slices.of(group)
-        start = 0 if gains is None else slices.exponents_of(gains)
-        apart = slices.count_apart(group.values)
-        return SliceControl(slices, snr - BELOW, start) if apart else None
 
     def _group_writer(self, group: Group, profile: Profile | None) -> GroupWriter:
         size, workers = self.options.row_group, self.workers

@@ -65,6 +65,7 @@ class Coding:
     gains: Gains | None
     tensor: Tensors
     comparing: Comparing | None = None  # what is decoded anyway with the tensors
+    repeated: bool = False  # rows count with all that they stand for, which they may only be near
 
     def __call__(self, row_group: tuple[int, int, int]) -> Coded:
         fine, first, last = row_group
@@ -77,7 +78,10 @@ class Coding:
         if self.comparing is not None:
             found = self.comparing.nothing
             encoder.see = partial(self.comparing.add, found)
-        return fine, *encoder.encode(first, last, self.tensor), found
+        payload, distortion = encoder.encode(first, last, self.tensor)
+        if found is not None and self.repeated:
+            distortion.squared = found.noise
+        return fine, payload, distortion, found
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,9 @@ class GroupWriter:
             spending = replace(spending, slabs=self.foreseen.of(starts, slabs), sampled=True)
         coding = self._coding(coder, choice, measured, bound, slices)
         if coding.decoded and choice.picture is None:
-            coding = replace(coding, comparing=Comparing.of(self.group, header))
+            plain = self.group.rows is not None and self.group.gains is None
+            comparing = Comparing.of(self.group, header)
+            coding = replace(coding, comparing=comparing, repeated=plain)
         spans = [(start, min(start + per, slabs)) for start in starts]
         sections = Sections(self.writer, spending, choice.of_task, quantiser.on_saturation)
         row_groups = ((spending.next(), *span) for span in spans)

@@ -63,6 +63,11 @@ class Measured:
         self.rows += np.bincount(places.astype(np.intp), minlength=len(self.rows))
 
     @property
+    def noise(self) -> float:
+        """The squared error of all that counts."""
+        return float(self.slices[3].sum())
+
+    @property
     def tenth_of_channels(self) -> float:
         """The SNR in dB that nine channels in ten have."""
         known = np.sort(self._of_channels)

@@ -222,6 +222,12 @@ def _folded(elements: np.ndarray) -> np.ndarray:
     return numbers
 
 
+def runs_of(kinds: np.ndarray) -> Runs | None:
+    """Return how rows repeat earlier ones of their kind, None where that takes too many runs."""
+    runs, _ = _runs(kinds, np.zeros(len(kinds), bool), False)
+    return runs if 0 < len(runs.new) <= limits.REPEAT_RUNS else None
+
+
 def _repeated(hashes: np.ndarray) -> float:
     """Return the share of hashes that occur before."""
     return 1 - len(np.unique(hashes)) / len(hashes) if len(hashes) else 0.0
