@@ -52,9 +52,7 @@ def with_enough(
     contest.enter(lambda: write(group.written_as(layered.axes), quality))
     if lack < MOST_LACK:
         contest.enter(higher)
-    kept = contest.kept()
-    assert kept is not None
-    return kept
+    return contest.surely_kept()
 
 
 def as_written(

@@ -89,9 +89,7 @@ class FeatureEncoder:
         if near is not None:
             contest.enter(partial(self._write, near, quality))
         contest.enter(partial(self._with_repeats, group, quality))
-        found = contest.kept()
-        assert found is not None
-        return found
+        return contest.surely_kept()
 
     def _with_repeats(self, group: Group, quality: Quality) -> Outcome:
         """Write a group without repeated rows where that pays."""
@@ -253,9 +251,7 @@ class FeatureEncoder:
         contest.enter(lossy)
         if contest.best is None or not surely_less(contest.best.size, group):
             contest.enter(partial(self._exact, group))
-        found = contest.kept()
-        assert found is not None
-        return found
+        return contest.surely_kept()
 
     def _at_snr(
         self,

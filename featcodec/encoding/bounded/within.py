@@ -37,9 +37,7 @@ def write_within(bound: float, samples: Samples, row_groups: RowGroups) -> Group
         searches.remove(modes.search_of("interpolated"))
         contest.enter(bounded)
     contest.enter(lambda: _rounded(bound, samples, writer))
-    found = contest.kept()
-    assert found is not None
-    return found.header
+    return contest.surely_kept().header
 
 
 def _rounded(bound: float, samples: Samples, writer: Writer) -> Outcome | None:
