@@ -206,6 +206,15 @@ def test_the_end_of_one_kind_of_rows_is_not_larger_than_the_rest() -> None:
     assert far_larger(scales, scales**2) is None
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_whose_scales_lie_all_over_some_octaves_have_no_gains(seed: int) -> None:
+    """Rows of gradients: the largest would leave all others the SNR of their own."""
+    random = np.random.default_rng(seed)
+    scales = [np.exp(1.5 * random.normal(size=shape)) for shape in ((400, 1), (1, 64))]
+    x = random.normal(size=(400, 64)) * scales[0] * scales[1]
+    assert gains_of(fc.save({"x": x.astype("f4")}, snr=10)) == [False]
+
+
 @pytest.mark.long
 def test_the_likely_class_is_no_large_row() -> None:
     """With a gain of its own, all the others had to have the SNR, and came back bit for bit."""

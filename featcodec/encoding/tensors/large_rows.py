@@ -12,6 +12,9 @@ from .sums import stats_of_all, typical_sums
 # in so many, and hold so much of the energy that the others have 1 dB less than all; they are no
 # fewer than those behind them within an octave: of one kind of rows, the largest are but its end.
 ABOVE, FEW, LEAST_ENERGY, NEAR = 4.0, 16, 0.2, 2.0
+# And so many deviations of the logarithms of the others away from their median, about: where scales
+# lie all over some octaves, as those of gradients do, the largest are no others.
+DEVIATIONS, QUARTILES = 4.0, 1.349
 LEAST_CHANNELS = 8  # of fewer a row shows no scale of its own
 SAMPLE = 1 << 17  # values that show the typical range
 
@@ -65,4 +68,15 @@ def far_larger(scales: np.ndarray, energies: np.ndarray) -> float | None:
     if not begins.size:
         return None
     first = int(begins[0])
-    return float(scales[first]) if energies[first:].sum() > LEAST_ENERGY * energies.sum() else None
+    if energies[first:].sum() <= LEAST_ENERGY * energies.sum() or _spread(scales, first):
+        return None
+    return float(scales[first])
+
+
+def _spread(scales: np.ndarray, first: int) -> bool:
+    """Return whether scales below a first one, in order, lie so far apart that it is near them."""
+    logs = np.log(scales[:first][scales[:first] > 0])
+    if not logs.size:
+        return False
+    low, middle, high = np.quantile(logs, (0.25, 0.5, 0.75))
+    return bool(np.log(scales[first]) - middle < DEVIATIONS * (high - low) / QUARTILES)
