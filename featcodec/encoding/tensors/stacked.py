@@ -26,6 +26,10 @@ MOST_PARTS = 16
 BESIDE, LEAP = 6, 0.5  # channels on both sides of a cut have so much of the step between the parts
 MOST_EQUAL = 8
 EXPLAINED = 0.75  # of the variance of the logarithms of scales: parts explain so much of it
+# Deviations of the logarithms of scales in a part, by their quartiles, that parts lie apart: joined
+# layers of a network at 5 to 15; scalars and vectors of a graph's nodes, of which most bits would
+# go to the weak ones, at 3.5.
+DEVIATIONS, QUARTILES = 4.0, 1.349
 CHANCE = 4.0  # times what chance explains,
 MEANS_CHANGE, SCALES_CHANGE = 0.02, 0.01  # and so much more, is a change
 
@@ -231,7 +235,17 @@ def _edges(logs: np.ndarray) -> list[int]:
         edges = sorted([*edges, best[1]])
     left = sum(logs[a:b].var() * (b - a) for a, b in itertools.pairwise(edges))
     total = float(logs.var()) * len(logs)
-    return edges if left < (1 - EXPLAINED) * total else [0, len(logs)]
+    explained = left < (1 - EXPLAINED) * total
+    return edges if explained and _are_far_apart(logs, edges) else [0, len(logs)]
+
+
+def _are_far_apart(logs: np.ndarray, edges: Sequence[int]) -> bool:
+    """Return whether each part lies further from the next than its own scales lie apart."""
+    parts = [np.quantile(logs[a:b], (0.25, 0.5, 0.75)) for a, b in itertools.pairwise(edges)]
+    pairs = itertools.pairwise(parts)
+    steps = [abs(float(left[1] - right[1])) for left, right in pairs]
+    within = max(float(part[2] - part[0]) / QUARTILES for part in parts)
+    return min(steps, default=0.0) > DEVIATIONS * within
 
 
 def _best_cut(logs: np.ndarray, first: int, last: int) -> tuple[float, int]:
