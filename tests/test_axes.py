@@ -81,6 +81,13 @@ def test_a_channel_far_from_the_others_is_no_row_of_many_places() -> None:
     assert sizes[1] < 1.03 * sizes[0] < 1500
 
 
+def test_many_channels_unlike_in_scale_of_large_maps_are_coded() -> None:
+    """Of so many values only some channels are looked at."""
+    x = maps(6, 64, 48, 48) * np.geomspace(1, 50, 64)[:, None, None]
+    data = fc.save({"x": x.astype("f4")}, snr=10)
+    assert snr_of(x, fc.load(data)["x"]) >= 10
+
+
 def test_layers_of_many_widths_for_the_same_tokens_keep_their_channels() -> None:
     """Four widths are those of layers: their tokens, as many in all, are no channels."""
     found = {

@@ -46,7 +46,8 @@ def stacked_axes(tensors: Sequence[Tensor], least: int = LEAST_VALUES) -> list[i
     hidden = []
     for outer in found:
         count = min(tensor.shape[outer] for tensor in tensors)
-        within = [[x.take([i], outer) for x in some] for i in range(count)]
+        shown = min(x.shape[outer] for x in some)  # of a long axis, some indices
+        within = [[x.take([i], outer) for x in some] for i in range(shown)]
         enough = _few(tensors, least * count)
         for axis in enough:
             if axis not in found and np.mean([_is_stacked(x, axis) for x in within]) >= HALF:
