@@ -215,6 +215,16 @@ def test_rows_whose_scales_lie_all_over_some_octaves_have_no_gains(seed: int) ->
     assert gains_of(fc.save({"x": x.astype("f4")}, snr=10)) == [False]
 
 
+@pytest.mark.parametrize("spread", [0.2, 0.5])
+def test_rows_far_above_others_of_wide_spread_leave_them_their_snr(spread: float) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(512, 64)) * np.exp(spread * random.normal(size=(512, 1)))
+    x[::64] = 40 * random.normal(size=(8, 64))
+    x, others = x.astype("f4"), np.arange(512) % 64 > 0
+    back = fc.load(fc.save({"x": x}, snr=15, layout="LD"))["x"]
+    assert decibels(x[others], back[others]) >= 14
+
+
 @pytest.mark.long
 def test_the_likely_class_is_no_large_row() -> None:
     """With a gain of its own, all the others had to have the SNR, and came back bit for bit."""

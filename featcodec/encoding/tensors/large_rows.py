@@ -12,9 +12,10 @@ from .sums import stats_of_all, typical_sums
 # in so many, and hold so much of the energy that the others have 1 dB less than all; they are no
 # fewer than those behind them within an octave: of one kind of rows, the largest are but its end.
 ABOVE, FEW, LEAST_ENERGY, NEAR = 4.0, 16, 0.2, 2.0
-# And so many deviations of the logarithms of the others away from their median, about: where scales
-# lie all over some octaves, as those of gradients do, the largest are no others.
-DEVIATIONS, QUARTILES = 4.0, 1.349
+# Where scales lie all over some octaves, as those of gradients and spectra do, the largest may be
+# of the same kind: rows are so many deviations of the logarithms away from the median, and none
+# lies within an octave behind them. By the quartiles, which a few large rows hardly change.
+DEVIATIONS, QUARTILES = 4.0, 1.349  # the latter from quartile to quartile
 LEAST_CHANNELS = 8  # of fewer a row shows no scale of its own
 SAMPLE = 1 << 17  # values that show the typical range
 
@@ -62,21 +63,21 @@ def far_larger(scales: np.ndarray, energies: np.ndarray) -> float | None:
     scales, energies = scales[order], energies[order]
     count, places = len(scales), np.arange(len(scales))
     near = places - np.searchsorted(scales, scales / NEAR)
-    far = (scales >= ABOVE * np.median(scales)) & (near <= count - places) & (scales > 0)
+    least = _least(scales)
+    far = (scales >= least) & (near <= count - places) & (scales > 0)
     begins = np.flatnonzero(far & ~np.roll(far, 1))  # of far ones, each behind what is not
     begins = begins[begins >= count - count // FEW]
+    if least > ABOVE * np.median(scales):
+        begins = begins[near[begins] == 0]
     if not begins.size:
         return None
     first = int(begins[0])
-    if energies[first:].sum() <= LEAST_ENERGY * energies.sum() or _spread(scales, first):
-        return None
-    return float(scales[first])
+    return float(scales[first]) if energies[first:].sum() > LEAST_ENERGY * energies.sum() else None
 
 
-def _spread(scales: np.ndarray, first: int) -> bool:
-    """Return whether scales below a first one, in order, lie so far apart that it is near them."""
-    logs = np.log(scales[:first][scales[:first] > 0])
-    if not logs.size:
-        return False
-    low, middle, high = np.quantile(logs, (0.25, 0.5, 0.75))
-    return bool(np.log(scales[first]) - middle < DEVIATIONS * (high - low) / QUARTILES)
+def _least(scales: np.ndarray) -> float:
+    """Return the scale from which on a row may be far larger than the others."""
+    known = scales[scales > 0]
+    low, high = np.quantile(known, (0.25, 0.75)) if known.size else (1.0, 1.0)
+    times = max(ABOVE, float(high / low) ** (DEVIATIONS / QUARTILES))
+    return times * float(np.median(scales))
