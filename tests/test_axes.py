@@ -197,3 +197,21 @@ def test_tokens_of_a_film_are_a_grid_with_time_before_and_behind_their_channels(
     x = np.ascontiguousarray(x.reshape(1, 16, 64, 24).transpose(0, 1, 3, 2), np.float32)
     stated = len(fc.save({"x": x}, snr=SNR, layout="NTCL"))
     assert len(fc.save({"x": x}, snr=SNR)) < 1.03 * stated
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.2])
+def test_a_weak_part_has_the_quality_where_others_are_nearly_alike(spread: float) -> None:
+    random = np.random.default_rng(0)
+    scales = np.repeat([1, 0.45, 0.02], 32) * np.exp(spread * random.normal(size=96))
+    x = (random.normal(size=(1024, 96)) * scales).astype("f4")
+    back = fc.load(fc.save({"x": x}, snr=20))["x"]
+    assert min(snr_of(x[:, a : a + 32], back[:, a : a + 32]) for a in (0, 32, 64)) > 19
+
+
+def test_vectors_beside_scalars_are_no_layer() -> None:
+    """Of the vectors of a graph's nodes some are far weaker than others: one SNR is of all."""
+    random = np.random.default_rng(0)
+    scales = np.exp(np.repeat([0, -3], (128, 352)) + 0.7 * random.normal(size=480))
+    x = (random.normal(size=(512, 480)) * scales).astype("f4")
+    sizes = [len(fc.save({"x": x}, snr=10, layout=axes)) for axes in ("ND", None)]
+    assert sizes[1] < 1.03 * sizes[0]
