@@ -1,6 +1,7 @@
 """Rows that are near to others, though not equal, stand for each other where that takes less."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -68,6 +69,28 @@ def test_the_stated_snr_is_what_a_script_measures() -> None:
     (header,) = Reader(io.BytesIO(data), "file").groups()
     assert header.lossy and header.repeats
     assert header.snr_db == pytest.approx(snr_of(x, fc.load(data)["x"]), abs=0.006)
+
+
+def test_tensors_of_unlike_scale_have_the_snr_each() -> None:
+    random = np.random.default_rng(0)
+    kinds = random.normal(size=(12, WIDTH))
+    dump = {}
+    for i in range(10):
+        x = kinds[random.integers(12, size=64)] + 0.03 * random.normal(size=(64, WIDTH))
+        dump[f"x{i}"] = (x * (1 if i % 5 else 0.05)).astype("f4")
+    back = fc.load(fc.save(dump, snr=20))
+    assert min(snr_of(x, back[name]) for name, x in dump.items()) > 18.9
+
+
+def test_what_is_looked_at_is_little_where_rows_are_many() -> None:
+    x = np.random.default_rng(0).normal(size=(60_000, 8)).astype("f4")
+    near = NearRows.of(group(x))
+    assert near is not None
+    tracemalloc.start()
+    near.promise(0.1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 * x.nbytes
 
 
 @given(st.integers(1, 80), st.integers(64, 700), st.floats(0, 0.5), st.floats(0.01, 40))

@@ -165,7 +165,7 @@ def slice_control(
         return None
     slices = Slices.of(group)
     start = 0 if gains is None else slices.exponents_of(gains)
-    apart = slices.count_apart(group.values)
+    apart = slices.count_apart(group.counted)
     return SliceControl(slices, snr - BELOW, start) if apart else None
 
 

@@ -83,12 +83,15 @@ class FeatureEncoder:
 
     def _smallest_of_rows(self, group: Group, quality: Quality) -> Outcome:
         """Write a group, or without rows that are near to others where that is smaller."""
-        contest, near = Contest(self.writer, quality.snr or -math.inf), None
-        if quality.snr is not None and self.further:
-            near = without_near_rows(group, quality.snr, self.options)
+        contest = Contest(self.writer, -math.inf if quality.snr is None else quality.snr)
+        contest.enter(partial(self._with_repeats, group, quality))
+        of_task = quality.recommended and self.profile and self.profile.entries_of(task=True)
+        # Where slices have too little, rows that stand for others would not give them more.
+        if quality.snr is None or of_task or contest.least[0] or not self.further:
+            return contest.surely_kept()
+        near = without_near_rows(group, quality.snr, self.options)
         if near is not None:
             contest.enter(partial(self._write, near, quality))
-        contest.enter(partial(self._with_repeats, group, quality))
         return contest.surely_kept()
 
     def _with_repeats(self, group: Group, quality: Quality) -> Outcome:

@@ -65,7 +65,7 @@ class Coding:
     gains: Gains | None
     tensor: Tensors
     comparing: Comparing | None = None  # what is decoded anyway with the tensors
-    repeated: bool = False  # rows count with all that they stand for, which they may only be near
+    of_all: bool = False  # the error is that of all rows that the coded ones stand for
 
     def __call__(self, row_group: tuple[int, int, int]) -> Coded:
         fine, first, last = row_group
@@ -79,7 +79,7 @@ class Coding:
             found = self.comparing.nothing
             encoder.see = partial(self.comparing.add, found)
         payload, distortion = encoder.encode(first, last, self.tensor)
-        if found is not None and self.repeated:
+        if found is not None and self.of_all:
             distortion.squared = found.noise
         return fine, payload, distortion, found
 
@@ -142,9 +142,9 @@ class GroupWriter:
             spending = replace(spending, slabs=self.foreseen.of(starts, slabs), sampled=True)
         coding = self._coding(coder, choice, measured, bound, slices)
         if coding.decoded and choice.picture is None:
-            plain = self.group.rows is not None and self.group.gains is None
+            of_all = self.group.rows is not None and self.group.gains is None
             comparing = Comparing.of(self.group, header)
-            coding = replace(coding, comparing=comparing, repeated=plain)
+            coding = replace(coding, comparing=comparing, of_all=of_all)
         spans = [(start, min(start + per, slabs)) for start in starts]
         sections = Sections(self.writer, spending, choice.of_task, quantiser.on_saturation)
         row_groups = ((spending.next(), *span) for span in spans)

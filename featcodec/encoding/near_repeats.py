@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from ..container.wire import Builder
 from ..request import Options
 from .rough.latents import transform_bits
@@ -14,9 +12,9 @@ from .tensors.repeats import stated
 from .tensors.samples import Samples
 from .tensors.sums import stats_of_all
 
-# dB of the SNR that a row has of the one that stands for it, above the SNR that is asked for: from
-# the first down, as long as that takes fewer bits.
-HIGHEST, LOWEST, STEP = 6.0, -6.0, 1.5
+# dB of the SNR that a row has of the one that stands for it, above the SNR that is asked for: one
+# after the other, until that takes more bits than before.
+APART = (6.0, 3.5, 1.0, -1.5, -4.0)
 PROMISE = 3.0  # the same, of many rows, where looking at all may pay
 MOST = 0.85  # of the error may be that of rows that others stand for
 PAYS = 0.97  # of the bits with all rows: estimates are hardly better
@@ -32,14 +30,15 @@ def without_near_rows(group: Group, snr: float, options: Options) -> Group | Non
     near = NearRows.of(group) if free else None
     if near is None:
         return None
-    per_row = 10 ** (-snr / 10) * stats_of_all(group).std ** 2 * near.size
+    stats = stats_of_all(group.with_constants)
+    per_row = 10 ** (-snr / 10) * stats.std**2 * stats.count / near.rows.count
     if not near.promise(per_row * 10 ** (-PROMISE / 10)) or not near.finite:
         return None
     whole = _bits(group, snr, options)
-    best, least, last = None, PAYS * whole, FAR_MORE * whole
     if not math.isfinite(whole):
         return None
-    for more in np.arange(HIGHEST, LOWEST, -STEP):
+    best, least, last = None, PAYS * whole, FAR_MORE * whole
+    for more in APART:
         found = near.within(per_row * 10 ** (-more / 10))
         if found is None:
             continue
@@ -58,7 +57,8 @@ def without_near_rows(group: Group, snr: float, options: Options) -> Group | Non
 def _bits(group: Group, snr: float, options: Options) -> float:
     """Return about how many bits a group takes.
 
-    Infinity where some values or rows are no part of an SNR: it is then of less than all values.
+    Infinity where some values are kept beside the rest, or rows have gains: then an SNR is of the
+    rest, or of divided values, while rows are compared by all values as they are.
     """
     group = group.with_constants
     samples = Samples(group, options.search)

@@ -92,6 +92,14 @@ class Group:
             return self.rows.kept_values
         return sum(math.prod(shape) for shape in self.shapes)
 
+    @property
+    def counted(self) -> int:
+        """Return the number of values that an SNR counts, of repeated rows as often as they are."""
+        if self.rows is None:
+            return self.values
+        sizes = np.array([math.prod(shape) for shape in self.rows.shapes])
+        return int(sizes[self.rows.tensor_of(self.rows.kept)] @ self.rows.counts)
+
     @cached_property
     def without_repeats(self) -> "Group | None":
         """The group without repeated rows, if there are such; zeros of both signs are one."""

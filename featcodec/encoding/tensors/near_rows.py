@@ -15,12 +15,15 @@ from ...align.repeats import Rows, Runs, gather
 from .group import Group
 from .repeats import runs_of
 
-MOST_VALUES = 1 << 24  # of a group: more are not compared
 LEAST_ROWS, LEAST_SIZE = 64, 8  # and values of a row
+MOST_ROWS, MOST_VALUES = 1 << 17, 1 << 24  # more are not compared
 PROBED_ROWS, PROBED_VALUES = 128, 1 << 22  # of the probe, and of what it is compared with
 WORTHWHILE = 1 / 3  # of the rows of the probe must be near another
-CHUNK = 256  # rows that are compared at once
-PRODUCTS = 1 << 32  # of all comparisons: of so many rows more, fewer that come before are compared
+# Rows that are compared at once, and values of them: a few rows of many.
+CHUNK, CHUNK_VALUES = 256, 1 << 20
+# Products in all, about, as many in a comparison as a row has values and PER_PAIR more: of more
+# rows, fewer that come before are compared.
+PRODUCTS, PER_PAIR = 1 << 32, 64
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class NearRows:
         if group.present > MOST_VALUES or not all(math.prod(shape) for shape in group.shapes):
             return None
         rows = Rows(layout, group.shapes, layout.grid_axes > 1, Runs((), (), ()))
-        if rows.count < LEAST_ROWS or len(set(rows.shapes)) > 1:
+        if not LEAST_ROWS <= rows.count <= MOST_ROWS or len(set(rows.shapes)) > 1:
             return None
         return cls(group, rows) if math.prod(rows.shapes[0]) >= LEAST_SIZE else None
 
@@ -55,15 +58,23 @@ class NearRows:
         probe = np.linspace(0, count - 1, min(PROBED_ROWS, count)).astype(int)
         most = max(PROBED_VALUES // self.size, 2)
         pool = np.linspace(0, count - 1, min(most, count)).astype(int)
-        found = _distances(self._some(probe), self._some(pool))
-        found[probe[:, None] == pool] = np.inf
-        return bool(np.mean(found.min(axis=1) < apart) > WORTHWHILE)
+        probed, nearest = self._some(probe), np.full(len(probe), np.inf)
+        for start in range(0, len(pool), self._at_once):
+            some = pool[start : start + self._at_once]
+            found = _distances(probed, self._some(some))
+            found[probe[:, None] == some] = np.inf
+            np.minimum(nearest, found.min(axis=1), out=nearest)
+        return bool(np.mean(nearest < apart) > WORTHWHILE)
+
+    @property
+    def _at_once(self) -> int:
+        return min(max(CHUNK_VALUES // self.size, 1), CHUNK)
 
     def _some(self, rows: np.ndarray) -> np.ndarray:
         """Return the values (rows, size) of some rows, in order."""
         numbers, found = self.rows.tensor_of(rows), []
-        for number in np.unique(numbers).tolist():
-            mine = rows[numbers == number]
+        different, starts = np.unique(numbers, return_index=True)
+        for number, mine in zip(different.tolist(), np.split(rows, starts[1:]), strict=True):
             view = self.rows.view(self.group.tensor(number))
             stored = gather(view, self.rows.places(number, mine))
             found.append(self.group.floats(stored.reshape(len(mine), -1)))
@@ -94,12 +105,12 @@ class NearRows:
         return replace(self.group, rows=rows), error
 
     def _kinds(self, apart: float) -> Iterator[int]:
-        """Yield for each row the number of that which stands for it, the nearest there is."""
+        """Yield for each row the number of that which stands for it: one before it, or itself."""
         count = self.rows.count
-        window = max(PRODUCTS // (count * self.size), CHUNK)
+        window = max(PRODUCTS // (count * (self.size + PER_PAIR)), CHUNK)
         leaders = np.zeros(0, np.int64)  # rows that stand for others
-        for start in range(0, count, CHUNK):
-            some = self.values[start : start + CHUNK]
+        for start in range(0, count, self._at_once):
+            some = self.values[start : start + self._at_once]
             before = leaders[-window:]
             kinds = np.full(len(some), -1)
             if before.size:
@@ -108,14 +119,14 @@ class NearRows:
                 near = found[np.arange(len(some)), nearest] < apart
                 kinds[near] = before[nearest[near]]
             left = np.flatnonzero(kinds < 0)
-            between = _distances(some[left], some[left])
-            between[between >= apart] = np.inf
-            leads = np.zeros(len(left), bool)
-            for i in range(len(left)):
-                to_leaders = np.where(leads[:i], between[i, :i], np.inf)
-                nearest_one = int(to_leaders.argmin()) if i else 0
-                leads[i] = not i or to_leaders[nearest_one] == np.inf
-                kinds[left[i]] = start + left[i if leads[i] else nearest_one]
+            between = np.tril(_distances(some[left], some[left]) < apart, -1)
+            leads = ~between.any(axis=1)
+            kinds[left] = start + left
+            for i in np.flatnonzero(~leads).tolist():
+                near_leaders = np.flatnonzero(between[i] & leads)
+                leads[i] = not near_leaders.size
+                if near_leaders.size:
+                    kinds[left[i]] = start + left[near_leaders[0]]
             leaders = np.concatenate([leaders, start + left[leads]])
             yield from kinds.tolist()
 
