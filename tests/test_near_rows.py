@@ -35,16 +35,17 @@ def snr_of(x: np.ndarray, y: np.ndarray) -> float:
     return 10 * float(np.log10(np.square(x - x.mean()).sum() / np.square(x - y).sum()))
 
 
-@pytest.mark.parametrize(("snr", "dtype"), [(10.0, "f2"), (20.0, "f4"), (30.0, "f8")])
+@pytest.mark.parametrize(("snr", "dtype"), [(10.0, "f2"), (20.0, "f4")])
 def test_edges_stored_once_for_each_end_cost_little_more_than_once(snr: float, dtype: str) -> None:
     """The ends of an edge of a graph see it alike, but for what rounding makes of it."""
-    once = tokens(600, WIDTH)
+    once = tokens(300, WIDTH)
     both = np.concatenate([once, once[::-1] + 1e-3 * np.roll(once, 1)])
     both = both[np.random.default_rng(2).permutation(len(both))].astype(dtype)
     sizes = [len(fc.save({"x": x}, snr=snr)) for x in (once.astype(dtype), both)]
     assert sizes[1] < 1.05 * sizes[0] + 2 * len(both)
 
 
+@pytest.mark.long
 def test_a_prefix_that_prompts_share_costs_once() -> None:
     """Batches of other lengths round otherwise, so that no row of a prefix equals another."""
     prefix, rest = tokens(200, WIDTH), tokens(200, WIDTH, seed=1)
@@ -55,6 +56,7 @@ def test_a_prefix_that_prompts_share_costs_once() -> None:
     assert len(fc.save({f"x{i}": x for i, x in enumerate(prompts)}, snr=20)) < 1.1 * once + 512
 
 
+@pytest.mark.long
 @settings(max_examples=5, deadline=None)
 @given(st.integers(1, 300), st.floats(0.001, 0.6), st.sampled_from([6.0, 14.0, 25.0]))
 def test_the_snr_is_that_of_all_rows_as_they_are(kinds: int, apart: float, snr: float) -> None:
