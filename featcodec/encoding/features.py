@@ -85,8 +85,8 @@ class FeatureEncoder:
         """Write a group, or without rows that are near to others where that is smaller."""
         contest = Contest(self.writer, -math.inf if quality.snr is None else quality.snr)
         contest.enter(partial(self._with_repeats, group, quality))
-        of_task = quality.recommended and self.profile and self.profile.entries_of(task=True)
-        # Where slices have too little, rows that stand for others would not give them more.
+        # Neither would slices that lack something have more, nor does a metric know what is lost.
+        of_task = self.profile is not None and self.profile.entries_of(task=True)
         if quality.snr is None or of_task or contest.least[0] or not self.further:
             return contest.surely_kept()
         near = without_near_rows(group, quality.snr, self.options)
