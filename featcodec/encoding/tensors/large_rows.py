@@ -13,8 +13,9 @@ from .sums import stats_of_all, typical_sums
 # fewer than those behind them within an octave: of one kind of rows, the largest are but its end.
 ABOVE, FEW, LEAST_ENERGY, NEAR = 4.0, 16, 0.2, 2.0
 # Where scales lie all over some octaves, as those of gradients and spectra do, the largest may be
-# of the same kind: rows are so many deviations of the logarithms away from the median, and none
-# lies within an octave behind them. By the quartiles, which a few large rows hardly change.
+# of the same kind: none lies within an octave behind them, and they are several, or so many
+# deviations of the logarithms away from the median. By the quartiles, which few rows hardly change.
+SEVERAL = 3
 DEVIATIONS, QUARTILES = 4.0, 1.349  # the latter from quartile to quartile
 LEAST_CHANNELS = 8  # of fewer a row shows no scale of its own
 SAMPLE = 1 << 17  # values that show the typical range
@@ -63,21 +64,22 @@ def far_larger(scales: np.ndarray, energies: np.ndarray) -> float | None:
     scales, energies = scales[order], energies[order]
     count, places = len(scales), np.arange(len(scales))
     near = places - np.searchsorted(scales, scales / NEAR)
-    least = _least(scales)
-    far = (scales >= least) & (near <= count - places) & (scales > 0)
+    median = float(np.median(scales))
+    far = (scales >= ABOVE * median) & (near <= count - places) & (scales > 0)
     begins = np.flatnonzero(far & ~np.roll(far, 1))  # of far ones, each behind what is not
     begins = begins[begins >= count - count // FEW]
-    if least > ABOVE * np.median(scales):
-        begins = begins[near[begins] == 0]
+    surely = _surely_far(scales)
+    if surely > ABOVE:
+        clear = (count - begins >= SEVERAL) | (scales[begins] >= surely * median)
+        begins = begins[(near[begins] == 0) & clear]
     if not begins.size:
         return None
     first = int(begins[0])
     return float(scales[first]) if energies[first:].sum() > LEAST_ENERGY * energies.sum() else None
 
 
-def _least(scales: np.ndarray) -> float:
-    """Return the scale from which on a row may be far larger than the others."""
+def _surely_far(scales: np.ndarray) -> float:
+    """Return how many times the median a scale is that is surely far from the others."""
     known = scales[scales > 0]
     low, high = np.quantile(known, (0.25, 0.75)) if known.size else (1.0, 1.0)
-    times = max(ABOVE, float(high / low) ** (DEVIATIONS / QUARTILES))
-    return times * float(np.median(scales))
+    return float(high / low) ** (DEVIATIONS / QUARTILES)
