@@ -225,6 +225,11 @@ def test_rows_far_above_others_of_wide_spread_leave_them_their_snr(spread: float
     assert decibels(x[others], back[others]) >= 14
 
 
+def test_scales_of_any_range_are_told_apart() -> None:
+    scales = np.geomspace(1e-150, 1e150, 64)
+    assert far_larger(scales, np.ones(64)) is None
+
+
 @pytest.mark.long
 def test_the_likely_class_is_no_large_row() -> None:
     """With a gain of its own, all the others had to have the SNR, and came back bit for bit."""

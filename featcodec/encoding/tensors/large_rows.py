@@ -1,5 +1,6 @@
 """Rows far larger than all others, such as those of the tokens at the start of sentences."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ ABOVE, FEW, LEAST_ENERGY, NEAR = 4.0, 16, 0.2, 2.0
 # deviations of the logarithms away from the median. By the quartiles, which few rows hardly change.
 SEVERAL = 3
 DEVIATIONS, QUARTILES = 4.0, 1.349  # the latter from quartile to quartile
+MOST_LOG = 700.0  # whose exponential is a number
 LEAST_CHANNELS = 8  # of fewer a row shows no scale of its own
 SAMPLE = 1 << 17  # values that show the typical range
 
@@ -82,4 +84,5 @@ def _surely_far(scales: np.ndarray) -> float:
     """Return how many times the median a scale is that is surely far from the others."""
     known = scales[scales > 0]
     low, high = np.quantile(known, (0.25, 0.75)) if known.size else (1.0, 1.0)
-    return float(high / low) ** (DEVIATIONS / QUARTILES)
+    deviation = (math.log(high) - math.log(low)) / QUARTILES
+    return math.exp(min(DEVIATIONS * deviation, MOST_LOG))
