@@ -16,6 +16,7 @@ from .rate_control.slices import AIM, BELOW
 from .slices import Slices
 from .tensors.alike import ALIKE, likeness
 from .tensors.group import Group
+from .tensors.sums import typical_sums
 
 PROBED = 1 << 18  # values, of which spectra are taken
 LEAST_TOKENS = 1.0  # for each channel of a head, for its spectrum to be known
@@ -77,11 +78,9 @@ class Head:
         grid, boxes = group.boxes(blocks[0] if blocks else (1,) * len(group.grids[0]), PROBED)
         samples, heads = slices.counts
         found: list[list[Part]] = [[] for _ in range(samples)]
-        for (prefix, sizes), some in boxes.items():
-            if prefix:
-                continue
-            values = grid.collect(some, group.tensor, group.floats)
-            values = np.nan_to_num(values, posinf=0, neginf=0)
+        chosen = {sizes: some for (prefix, sizes), some in boxes.items() if not prefix}
+        each = [grid.collect(some, group.tensor, group.floats) for some in chosen.values()]
+        for (sizes, some), values in zip(chosen.items(), _ordinary(group, each), strict=True):
             values = values.reshape(heads, -1, *values.shape[1:])
             mine = slices.of_samples[grid.samples(some)]
             for sample in np.unique(mine):
@@ -124,6 +123,18 @@ class Head:
     def error(self, level: float) -> float:
         """Return the squared error at a water level."""
         return float(np.minimum(self.variances, level) @ self.weights)
+
+
+def _ordinary(group: Group, each: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield values with what is kept as it is, massive or not finite, amid the others."""
+    if not each:
+        return
+    sums = typical_sums(group, np.concatenate([values.ravel() for values in each]), whole=False)
+    for values in each:
+        kept = ~np.isfinite(values)
+        if sums.massive:
+            kept |= (values < sums.low) | (values > sums.high)
+        yield np.where(kept, values.dtype.type(sums.pivot), values)
 
 
 def _known(parts: Sequence[Part]) -> bool:
