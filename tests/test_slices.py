@@ -189,15 +189,15 @@ def test_gains_are_found_where_slices_answer_to_them(offsets: list[float], respo
     """Made-up slices: each is so far from what it is to have, and answers to its step."""
     count = len(offsets)
     slices = Slices(np.arange(count), np.zeros(4, np.int64), np.arange(count + 1), np.arange(count))
-    control, exponents = SliceControl(slices, 9.0), np.zeros((count, 1))
+    control, exponents, raised = SliceControl(slices, 9.0), np.zeros((count, 1)), 0.0
     for _ in range(ROUNDS + 1):
-        snrs = 9 + np.array(offsets)[:, None] - response * exponents / 16
+        snrs = 9 + raised + np.array(offsets)[:, None] - response * exponents / 16
         noise = 10 ** (-snrs / 10)
         sums = np.stack([np.ones_like(noise), 0 * noise, np.ones_like(noise), noise])
         more = control.next(Measured(sums, np.zeros((4, 1))), 1.0)
         if more is None:
             break
-        exponents = more.gains.exponents
+        exponents, raised = more.gains.exponents, raised + more.lacking
     assert (snrs >= 9).all() and (exponents <= 0).all()
 
 
@@ -208,17 +208,18 @@ def test_a_model_that_gives_weak_slices_no_more_is_fitted_to_gains_that_do_not_r
     """Made-up slices: a model gives each but a little more than at the gains it is fitted to."""
     count = len(offsets)
     slices = Slices(np.arange(count), np.zeros(4, np.int64), np.arange(count + 1), np.arange(count))
-    control = SliceControl(slices, 9.0)
+    control, raised = SliceControl(slices, 9.0), 0.0
     fitted = exponents = np.zeros((count, 1))
     for _ in range(ROUNDS + 1):
         most = above - RESPONSE * fitted / 16
         snrs = 9 + np.array(offsets)[:, None] + np.minimum(-RESPONSE * exponents / 16, most)
+        snrs += raised
         noise = 10 ** (-snrs / 10)
         sums = np.stack([np.ones_like(noise), 0 * noise, np.ones_like(noise), noise])
         more = control.next(Measured(sums, np.zeros((4, 1))), 1.0)
         if more is None:
             break
-        exponents = more.gains.exponents
+        exponents, raised = more.gains.exponents, raised + more.lacking
         fitted = exponents if more.refit is not None else fitted
     assert (snrs >= 9).all()
     assert np.ptp(exponents) <= 16 * (np.ptp(offsets) + 1) / RESPONSE
@@ -241,7 +242,7 @@ def test_a_model_is_fitted_to_gains_that_leave_something_to_code(
     sums = np.stack([ones, 0 * ones, signal, signal / 10 ** (snrs / 10)])
     while (more := control.next(Measured(sums, np.zeros((4, 1))), 1.0)) is not None:
         if more.refit is not None:
-            assert snr + more.refit - more.gains.decibels > 0
+            assert snr + more.lacking + more.refit - more.gains.decibels > 0
 
 
 def heads_of_unlike_scale(digits: Path) -> dict[str, np.ndarray]:
@@ -493,6 +494,35 @@ def test_sums_of_any_pivot_have_one_snr(seed: int) -> None:
     y = x + rng.normal(0, 0.1, 50)
     sums = np.array([50, (x - pivot).sum(), np.square(x - pivot).sum(), np.square(x - y).sum()])
     assert float(snrs_of(sums)) == pytest.approx(snr(x, y))
+
+
+@pytest.mark.parametrize("apart", [1.0, 2.0, 5.0, 20.0])
+@pytest.mark.parametrize("layout", ["NCD", "NKD"])
+def test_layers_whose_means_are_far_apart_have_the_snr_each_in_few_bytes(
+    apart: float, layout: str
+) -> None:
+    """So all of them have less than all together, and gains for all of them are none."""
+    rng = np.random.default_rng(0)
+    layers = rng.normal(size=(3, 400, 16)) @ rng.normal(size=(16, 16))
+    means = apart * layers.std() * np.arange(3)[:, None, None]
+    sizes = []
+    for x in (layers + means, layers):
+        arrays = {"features": np.ascontiguousarray(x.swapaxes(0, 1), np.float32)}
+        data = fc.save(arrays, snr=10, layout={"features": layout})
+        back = fc.load(data)["features"]
+        assert all(snr(arrays["features"][:, i], back[:, i]) > 9 for i in range(3))
+        sizes.append(len(data))
+    assert sizes[0] < 1.25 * sizes[1]
+
+
+@pytest.mark.parametrize("massive", [1e4, 1e6])
+def test_a_massive_value_takes_no_bytes_from_other_layers(massive: float) -> None:
+    x = np.random.default_rng(0).normal(size=(12, 100, 17)).astype("f4")
+    without = len(fc.save({"x": x}, snr=10))
+    x[5, 7, 9] = massive
+    data = fc.save({"x": x}, snr=10)
+    assert fc.load(data)["x"][5, 7, 9] == massive
+    assert len(data) < 1.1 * without
 
 
 def test_gains_are_taken_back_that_give_slices_far_more_than_they_are_to_have() -> None:

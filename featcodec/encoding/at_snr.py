@@ -26,9 +26,24 @@ from .tensors.samples import Samples
 # dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
 SCARCE_TOLERANCE, WORTH = 0.02, 0.002
 NEAR_ENOUGH = 0.006  # of the bits, for choices that are to take little time
+NEARLY = 0.05  # dB beside the SNR that do while gains are looked for, which differ by more
 
 # A choice for slices divided by their gains, and what chose it.
 Refit = Callable[[SliceGains, float], tuple[Chooser, Choice] | None]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Row groups that reach the SNR or, while gains are looked for, nearly do."""
+
+    written: Written
+    choice: Choice
+    control: SnrControl
+    enough: bool = True
+
+    def following(self, signals: Signals) -> Choice | None:
+        """Return the choice that may reach the SNR where this one nearly does."""
+        return self.control.next(signals.reached(self.written), self.written.mean_step)
 
 
 @dataclass
@@ -50,6 +65,11 @@ class SnrWriter:
     budget: Spendable | None = None
     found: Measured | None = None  # what the slices have of what was written last
     tolerance: float = field(init=False)
+    wanted: float = field(init=False)  # dB that all are to have, so that each slice has enough
+    near: bool = False  # what nearly reaches that does for now
+
+    def __post_init__(self) -> None:
+        self.wanted = self.snr
 
     def write(self, choice: Choice) -> Outcome | None:
         """Write the row groups that take least, their slices having enough where that can be.
@@ -60,28 +80,50 @@ class SnrWriter:
         self.measured = not self.samples.search.thorough
         self.measured |= rounding.counts(self.samples, choice, self.snr)
         self.tolerance = _tolerance(choice, self.samples)
+        self.near = self.even is not None and self.tolerance < NEARLY
         writer = self.row_groups.writer
         mark, kept, piece = writer.mark(), None, None
         following: Choice | None
         following, self.row_groups.foreseen = first_step(self.samples, choice, self.snr)
+        nearly: list[tuple[tuple[bool, float], int, Reached, Outcome]] = []
+        control: SnrControl | None = None
         while following is not None:
-            reached = self._reaching(following)
-            if reached is None:  # with gains; what came before them is had again
-                break
-            written, at = reached
-            by = self.fitted, self.slices
-            following = self._finer(written, at, mark[0])
-            found = replace(self._outcome(written, at, mark[0]), fitted=by[0], slices=by[1])
-            if kept is None or self._cost(found) <= self._cost(kept):
-                kept = found
-                if following is None:
-                    return found
-                piece = writer.cut(mark)
+            reached = self._reaching(following, control)
+            following = control = None
+            if reached is not None:
+                by = self.fitted, self.slices
+                following = self._finer(reached, mark[0])
+                found = self._outcome(reached.written, reached.choice, mark[0])
+                found = replace(found, fitted=by[0], slices=by[1])
+                if not reached.enough:
+                    nearly.append((self._cost(found), len(nearly), reached, found))
+                elif kept is None or self._cost(found) <= self._cost(kept):
+                    kept = found
+                    if following is None and not self._short(kept):
+                        return found
+                    piece = writer.cut(mark)
             writer.rewind(mark)
+            if following is None and nearly:
+                best = min(nearly)
+                if kept is None or (self._short(kept) and best[0] < self._cost(kept)):
+                    nearly.remove(best)
+                    following, control = self._exactly(*best[2:])
         if kept is not None and piece is not None:
             writer.rewind(mark)
             writer.paste(piece)
         return kept
+
+    def _exactly(self, nearly: Reached, found: Outcome) -> tuple[Choice | None, SnrControl]:
+        """Return what reaches the SNR by the gains of a round that nearly did, from now on."""
+        assert self.even is not None
+        self.near, self.fitted, self.slices = False, found.fitted, found.slices
+        self.wanted = nearly.control.snr
+        self.even.back_to(found.slices)
+        return nearly.following(self.signals), nearly.control
+
+    def _short(self, outcome: Outcome) -> bool:
+        """Return whether a slice has too little."""
+        return self.even is not None and outcome.lowest < self.even.least
 
     def _outcome(self, written: Written, by: Choice, start: int) -> Outcome:
         """Return the outcome of row groups written by a choice from a position on."""
@@ -92,7 +134,7 @@ class SnrWriter:
         return Outcome(header, size, lowest, kept, self.found)
 
     def _cost(self, outcome: Outcome) -> tuple[bool, float]:
-        short = self.even is not None and outcome.lowest < self.even.least
+        short = self._short(outcome)
         return short, -outcome.lowest if short else outcome.size
 
     def _stated(self, written: Written) -> GroupHeader:
@@ -105,9 +147,12 @@ class SnrWriter:
     def _written(self, choice: Choice) -> Written:
         return self.row_groups.write(choice, self.measured, budget=self.budget, slices=self.slices)
 
-    def _reaching(self, choice: Choice) -> tuple[Written, Choice] | None:
-        """Write row groups that reach the SNR; return by which choice, None without any."""
-        control = SnrControl(choice, self.snr, self.tolerance)
+    def _reaching(self, choice: Choice, control: SnrControl | None) -> Reached | None:
+        """Write row groups that reach the SNR, or nearly while gains are looked for.
+
+        None when that cannot be.
+        """
+        control = control or SnrControl(choice, self.wanted, self.tolerance)
         self.budget = self._budget(control.aim)
         mark = self.row_groups.writer.mark()
         following: Choice | None = choice
@@ -120,8 +165,10 @@ class SnrWriter:
                     self.row_groups.writer.rewind(mark)
                     written = self._written(following)
                     reached = self.signals.reached(written)
-                if reached >= self.snr:
-                    return written, following
+                if reached >= control.snr:
+                    return Reached(written, following, control)
+            elif self.near and not control.last and abs(reached - control.snr) < NEARLY:
+                return Reached(written, following, control, enough=False)
             self.row_groups.writer.rewind(mark)
             following = control.next(reached, written.mean_step)
         return None
@@ -129,13 +176,14 @@ class SnrWriter:
     def _budget(self, aim: float) -> Spendable:
         """Return the error at so many dB above the SNR, and that between which it is accepted."""
         more = (aim, self.tolerance, 0.0)
-        return Spendable(*(self.signals.counts / 10 ** ((self.snr + dB) / 10) for dB in more))
+        return Spendable(*(self.signals.counts / 10 ** ((self.wanted + dB) / 10) for dB in more))
 
-    def _finer(self, written: Written, choice: Choice, start: int) -> Choice | None:
+    def _finer(self, reached: Reached, start: int) -> Choice | None:
         """Return the choice for slices of other gains; None when all have enough.
 
         The row groups were written from a position on.
         """
+        written = reached.written
         self.found = found = written.found
         if self.even is None:
             return None
@@ -143,16 +191,22 @@ class SnrWriter:
             group, header, rows = self.samples.group, written.header, self.row_groups
             found = measured(rows.writer, group, header, rows.profile, rows.workers)
             self.found = found
+        if not reached.enough:  # what slices have once it is
+            sums = found.slices.copy()
+            sums[3] *= 10 ** ((self.signals.reached(written) - self.wanted) / 10)
+            found = replace(found, slices=sums)
         bits = 8.0 * size_of(self.row_groups.writer, start, written.header)
-        more = self.even.next(found, written.mean_step, bits)
+        more = self.even.next(found, written.mean_step, bits, self.wanted - self.snr)
         if more is None:
             return None
         self.slices = more.gains
+        self.wanted = max(self.wanted + more.lacking, self.snr)
         if more.refit is not None:
-            refitted = self.refit(more.gains, more.refit)
+            refitted = self.refit(more.gains, more.refit + self.wanted - self.snr)
             if refitted is not None:
                 self.fitted = refitted
                 return refitted[1]
+        choice = reached.choice
         return choice.at_step(written.mean_step * more.growth).at_lambda_scale(1.0)
 
 

@@ -9,7 +9,8 @@ from .outcome import Outcome
 from .rate_control.slices import BELOW
 
 Way = Callable[[], Outcome | None]  # writes a group; None where it does not reach the SNR
-Cost = tuple[bool, float]  # whether some slice has too little, and the size
+Cost = tuple[int, float]  # whether some slice has too little, by little or by more, and the size
+LITTLE = 0.25  # dB
 
 
 @dataclass
@@ -19,7 +20,7 @@ class Contest:
     writer: Writer
     snr: float = -math.inf  # dB that each slice is to have, about
     best: Outcome | None = None
-    least: Cost = (True, math.inf)  # what missed the SNR is the worst
+    least: Cost = (2, math.inf)  # what missed the SNR is the worst
     last: Outcome | None = None  # what was written last
     _piece: Piece | None = None  # the best, where another was written behind it
 
@@ -34,7 +35,8 @@ class Contest:
         self.last = found = way()
         if found is None:
             return False
-        cost = found.lowest < self.snr - BELOW, float(found.size)
+        short = self.snr - BELOW - found.lowest
+        cost = (short > 0) + (short > LITTLE), float(found.size)
         if cost >= self.least:
             return False
         self.best, self.least = found, cost

@@ -10,6 +10,7 @@ TOLERANCE = 0.05  # dB above the wanted SNR
 AIM = TOLERANCE / 3  # dB above it, of steps
 LAMBDA_AIM = 0.02  # the same of lambda
 STEPS, ATTEMPTS = 5, 12  # attempts at the step, and in all
+LEAP = 2.0  # times the tolerance: nothing is looked for between two that are so near
 SHRINK = 0.7  # of a step, where hardly any latent is coded and the SNR follows the step in leaps
 OCTAVE = 20 / math.log(10)  # dB that the SNR falls by as the logarithm of the step grows by one
 LAMBDA_SLOPE = 1.5  # the same as the scale of lambda does
@@ -27,6 +28,7 @@ class SnrControl:
     snr: float
     tolerance: float = TOLERANCE
     tried: list[tuple[Choice, float]] = field(default_factory=list)
+    leapt: bool = False  # hardly anything lies between two that were tried
     steps: Bracket = field(init=False)  # logarithms of what row groups had on average
 
     def __post_init__(self) -> None:
@@ -42,13 +44,14 @@ class SnrControl:
     @property
     def last(self) -> bool:
         """Whether the choice is the last that may be tried."""
-        return len(self.tried) == ATTEMPTS - 1
+        return self.leapt or len(self.tried) == ATTEMPTS - 1
 
     def accepts(self, reached: float) -> bool:
         """Return whether what the choice reached is what is wanted, or the nearest to it."""
         if reached < self.snr:
             return False
-        return reached <= self.snr + self.tolerance or self.last or self.choice.coarsest
+        most = max(self.snr + self.tolerance, self._short + LEAP * self.tolerance)
+        return reached <= most or self.last or self.choice.coarsest
 
     def next(self, reached: float, mean_step: float) -> Choice | None:
         """Return the choice to try next, None when none is left."""
@@ -57,10 +60,12 @@ class SnrControl:
         enough = [pair for pair in self.tried if pair[1] >= self.snr]
         if len(self.tried) == ATTEMPTS:
             return None
+        least = min((found for _, found in enough), default=math.inf)
+        self.leapt = least - self._short <= LEAP * self.tolerance
         if len(self.tried) >= STEPS and not enough:
             step = self.choice.quantiser.step * SHRINK
             self.choice = self.choice.at_step(step)
-        elif len(self.tried) == ATTEMPTS - 1 and enough:
+        elif enough and self.last:
             self.choice = min(enough, key=lambda pair: pair[1])[0]
         elif self.choice.quantiser.on_saturation or (
             len(self.tried) >= STEPS and self.choice.picture is None
@@ -69,6 +74,12 @@ class SnrControl:
         else:
             self.choice = self.choice.at_step(math.exp(self.steps.next()))
         return self.choice
+
+    @property
+    def _short(self) -> float:
+        """The SNR nearest to the wanted one of those that lack something, once lambda is tried."""
+        tried = self.tried if len(self.tried) >= STEPS else ()
+        return max((found for _, found in tried if found < self.snr), default=-math.inf)
 
     def _by_lambda(self, enough: list[tuple[Choice, float]]) -> Choice:
         """Return the next choice at the step that came nearest from above."""
