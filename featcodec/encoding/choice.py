@@ -88,6 +88,12 @@ class Choice:
         return self.compute_dtype == "float32" and not exactly
 
     @property
+    def has_klt(self) -> bool:
+        """Whether the grid has a KLT."""
+        model = self.parts[False][0].model
+        return model is None or bool(model.basis)
+
+    @property
     def of_layers(self) -> bool:
         """Whether it has a KLT across layers."""
         return modes.MODES[self.transform].of_layers

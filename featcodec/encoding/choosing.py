@@ -23,7 +23,8 @@ class Chooser:
     options: Options
     first: Race | None = None  # at the SNR that is asked for
     last: Race | None = None  # that had the smallest choice
-    like: str | None = None  # a transform, of whose mode alone choices are
+    like: Choice | None = None  # of whose mode alone choices are
+    brief: bool = False  # of whose block, too; the best trial alone is fitted to more
 
     def choice(self, snr: float) -> Choice | None:
         """Return how the group is coded at an SNR, None for bit for bit."""
@@ -39,6 +40,7 @@ class Chooser:
         wanted = snr + self._shift
         if self.first is None or self.first.snr != wanted:
             self.first = Race(samples, self._entries, family, wanted, like=self.like)
+        self.first.brief = self.brief
         found = self._of(self.first)
         return found and replace(found, near_enough=self.alone)
 
@@ -125,6 +127,7 @@ class Chooser:
         if race is None or not (few and race.thorough) or snr >= tuning.COARSE_BELOW:
             return found
         higher = Race(self.samples, race.entries, race.family, snr + tuning.RUNG, like=race.like)
+        higher.brief = race.brief
         more = higher.run() if higher.promises(race, found) else None
         if more is None or not more.sound or more.estimate.bits >= found.estimate.bits:
             return found
@@ -146,6 +149,7 @@ def refitted(
     options: Options,
     snr: float,
     choice: Choice,
+    brief: bool,
     slices: SliceGains,
     shift: float,
 ) -> tuple[Chooser, Choice] | None:
@@ -157,6 +161,6 @@ def refitted(
     scaled = Samples(replace(samples.group, slices=slices), options.search)
     profile = profile if choice.uses_profile else None
     anew = choice.transform == "context" and not samples.concentrated
-    chooser = Chooser(scaled, profile, options, like=None if anew else choice.transform)
+    chooser = Chooser(scaled, profile, options, like=None if anew else choice, brief=brief)
     found = chooser.choice(snr + shift - slices.decibels)
     return None if found is None else (chooser, found)

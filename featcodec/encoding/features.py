@@ -32,9 +32,10 @@ from .measured import Measured, snrs_of
 from .near_repeats import without_near_rows
 from .network import as_tokens
 from .outcome import Outcome, size_of
+from .precedents import ANOTHER, LEVELS, Precedents
 from .rate_control.slices import BELOW
 from .reached import Signals
-from .rungs import rungs
+from .rungs import climb, rungs
 from .search.race import Race
 from .task import TaskMetric
 from .tensors.group import Group
@@ -63,6 +64,7 @@ class FeatureEncoder:
     # What was measured of headers whose slices count.
     measured: list[tuple[GroupHeader, Measured]] = field(default_factory=list)
     with_profile: dict[str, float | None] = field(default_factory=dict)  # by first names of groups
+    precedents: Precedents = field(default_factory=Precedents)  # what paid in other groups
     keep: Callable[[Race], None] | None = None  # takes the races that choose how groups are written
 
     def write(self, group: Group, quality: Quality) -> GroupHeader:
@@ -130,7 +132,8 @@ class FeatureEncoder:
             within = partial(write_within, bound, samples, row_groups)
             return self._smaller(group, lambda: Outcome.of(self.writer, start, within()))
         assert snr is not None
-        chooser = Chooser(samples, self.profile, self.options, race)
+        known = self.precedents.kind(samples).known
+        chooser = Chooser(samples, self.profile, self.options, race, brief=known)
         choice = chooser.choice(snr)
         self.with_profile[group.names[0]] = chooser.with_profile
         if self.keep and chooser.first:
@@ -154,12 +157,9 @@ class FeatureEncoder:
         return self._smallest(*even, snr)
 
     def _smallest(self, chooser: Chooser, choice: Choice, snr: float) -> Outcome | None:
-        """Write a group at an SNR or, where symbols are few, at a higher one of fewer bytes.
-
-        Few symbols reach an SNR in leaps: one further may take no more of them. The search ends
-        after some in a row that were no smaller; those that look far larger count twice, unwritten.
-        """
-        samples = chooser.samples
+        """Write a group at an SNR or, where symbols are few, at a higher one of fewer bytes."""
+        samples, kind = chooser.samples, self.precedents.kind(chooser.samples)
+        kind.groups += 1
         contest = Contest(self.writer, snr)
         contest.enter(partial(self._reaching, samples, choice, snr))
         if not self.further:
@@ -171,24 +171,16 @@ class FeatureEncoder:
         if first is not None and samples.group.slices is not None:
             by, best = first.fitted or (chooser, choice)
             gains = first.slices  # which the others need, about
-        for other in by.others(best) if self.small and not chooser.alone else ():
-            contest.enter(partial(self._at_snr, by.samples, other, snr, None, snr, gains))
-        by_models, missed, ladder = contest.least, 0, rungs(samples, choice, snr)
-        if self.levels and chooser.by_levels:
+        others = by.others(best) if self.small and not chooser.alone else ()
+        for other in others if others and kind.makes(ANOTHER) else ():
+            way = partial(self._at_snr, by.samples, other, snr, None, snr, gains)
+            kind.enter(contest, ANOTHER, way)
+        by_models, ladder = contest.least, rungs(samples, choice, snr)
+        if self.levels and chooser.by_levels and kind.makes(LEVELS):
             enter_levels(contest, samples, partial(partial, self._by_levels, samples, snr))
-        if not contest.least[0] and contest.least[1] < tuning.FAR_LESS * by_models[1]:
-            ladder = ()
-        for more in ladder:
-            short, least = contest.least
-            most = math.inf if short else tuning.RUNG_BITS * 8 * least
-            if (another := chooser.higher(more, most)) is None:
-                missed += 2
-            elif contest.enter(partial(self._at_snr, samples, another, more, least=snr)):
-                missed = 0
-            else:
-                missed += 1
-            if missed >= tuning.RUNGS_TRIED:
-                break
+            kind.paid |= {LEVELS} if contest.least < by_models else set()
+        if contest.least[0] or contest.least[1] >= tuning.FAR_LESS * by_models[1]:
+            climb(contest, kind, chooser, ladder, partial(self._at_snr, samples, least=snr))
         return contest.kept()
 
     def _for_task(self, group: Group, quality: Quality) -> Outcome:
@@ -274,13 +266,14 @@ class FeatureEncoder:
         gains = samples.group.slices if gains is None else gains
         least = snr if least is None else least
         even = None if self.options.pool else slice_control(samples.group, choice, least, gains)
+        brief = not self.small or self.precedents.kind(samples).known
         attempts = SnrWriter(
             self._group_writer(samples.group, self.profile),
             samples,
             Signals.of(samples.group, choice.stats, of_task),
             snr,
             even,
-            partial(refitted, samples, self.profile, self.options, snr, choice),
+            partial(refitted, samples, self.profile, self.options, snr, choice, brief),
             gains,
         )
         return attempts.write(choice)

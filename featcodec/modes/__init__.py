@@ -42,7 +42,6 @@ __all__ = [
     "coder_of",
     "search_of",
     "searches",
-    "searches_like",
 ]
 
 # In the order of trials.
@@ -65,14 +64,14 @@ def search_of(name: str) -> "ModeSearch":
     return _search(MODES[name].module)
 
 
-def searches() -> list["ModeSearch"]:
-    """Return the searches of all modes, in the order of trials."""
-    return [_search(folder.__name__) for folder in FOLDERS]
+def searches(like: str | None = None) -> list["ModeSearch"]:
+    """Return the searches of all modes, in the order of trials.
 
-
-def searches_like(name: str) -> list["ModeSearch"]:
-    """Return the search of a mode, behind that of the mode whose candidates it begins with."""
-    search = search_of(name)
+    Or that of the mode `like` alone, behind that of the mode whose candidates it begins with.
+    """
+    if like is None:
+        return [_search(folder.__name__) for folder in FOLDERS]
+    search = search_of(like)
     return [search] if search.begins_with is None else [search_of(search.begins_with), search]
 
 

@@ -78,7 +78,8 @@ class Race:
     entries: Sequence[tuple[int, ProfileEntry]]  # of the profile
     family: str  # auto, or the only family of modes allowed
     snr: float
-    like: str | None = None  # a transform, of whose mode alone recipes are
+    like: Choice | None = None  # of whose mode alone recipes are
+    brief: bool = False  # of whose block, too; the best trial alone is fitted to more
     trials: list[Trial] = field(default_factory=list)
     klt: Trial | None = None  # with one KLT of the group's own, that helps
     # What trials were found to be on the larger sample, and the choices made of them.
@@ -207,7 +208,7 @@ class Race:
             for look in () if self.samples.sparse else kind:
                 self.enter_at(look.recipe, look.candidate, look.bits(self))
             return
-        for search in modes.searches() if self.like is None else modes.searches_like(self.like):
+        for search in modes.searches(None if self.like is None else self.like.transform):
             if (search.quick or self.thorough) and not (kind and search.family == "linear"):
                 search.enter(self)
         for recipe in self.of_profile:
@@ -286,7 +287,7 @@ class Race:
     def _finalists(self, close: list[Trial]) -> list[Trial]:
         """Return those to be fitted to the large sample; of a large group, hardly more than one."""
         best = close[0]
-        if self.samples.group.values <= self.sizes.whole:
+        if self.samples.group.values <= self.sizes.whole and not self.brief:
             scarce = best.bits < tuning.SCARCE * self.samples.group.values
             most = math.inf if scarce else tuning.FITTED * best.bits
             return unlike([trial for trial in close if trial.bits < most]) or [best]

@@ -5,6 +5,7 @@ import numpy as np
 from ... import limits
 from ...align.value import ValueAlignment
 from ...coding.parts.base import Sizes
+from ...encoding.choice import Choice
 from ...encoding.fit import fitting
 from ...encoding.fit.fitting import Classes
 from ...encoding.fit.spectrum import Spectrum, leading_axes, ranks_of
@@ -27,7 +28,10 @@ class LinearSearch(ModeSearch):
     def enter(self, race: Race) -> None:
         if not race.allows(self.family):
             return
-        blocks, least = self._enter_dct(race), race.least
+        like = race.like if race.brief else None
+        blocks, least = self._enter_dct(race, like), race.least
+        if like is not None and not like.has_klt:
+            return
         samples, values = race.samples, race.samples.alignment()
         channels = samples.channels
         if channels < 2 or channels**2 * LEAST_TOKENS > samples.group.values:
@@ -36,7 +40,7 @@ class LinearSearch(ModeSearch):
         centre = fitting.centre_of(wide)
         axes = leading_axes(wide, centre, max(int(least / channels), 1))
         tried: list[Trial] = []
-        for shape in dict.fromkeys((*blocks, samples.ones)):
+        for shape in dict.fromkeys((*blocks, *([] if like else [samples.ones]))):
             spectrum = spectrum_of(race, axes, centre, shape)
             if not tried:
                 tried.append(self._enter_ranks(race, spectrum, centre, shape, least))
@@ -77,12 +81,16 @@ class LinearSearch(ModeSearch):
         model = fitting.linear_model(shape, spectrum.axes, rank, magnitudes, centre)
         return race.consider(Recipe(model, None, race.samples.alignment()))
 
-    def _enter_dct(self, race: Race) -> list[Sizes]:
-        """Enter the DCT of blocks worth trying; return the best of them, and those near it."""
+    def _enter_dct(self, race: Race, like: Choice | None) -> list[Sizes]:
+        """Enter the DCT of blocks worth trying; return the best of them, and those near it.
+
+        Of the block of a choice alone where recipes are to be like it.
+        """
         samples, values = race.samples, race.samples.alignment()
         found: list[Trial] = []
         tokens = samples.group.values / samples.channels
-        for block in fitting.blocks_worth_trying(samples.group.grids, tokens) or [samples.ones]:
+        worth = fitting.blocks_worth_trying(samples.group.grids, tokens) or [samples.ones]
+        for block in worth if like is None else [like.block]:
             classes = samples.sample(block, race.sizes.trial, values)[0][False]
             model = fitting.linear_model(block, None, 0, 1, fitting.centre_of(classes))
             found.append(race.consider(Recipe(model, None, values)))
