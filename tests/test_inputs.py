@@ -7,6 +7,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -495,6 +496,21 @@ def test_what_torch_cannot_read_safely_is_not_read(tmp_path: Path) -> None:
         (tmp_path / "cut.pt").write_bytes(whole[:length])
         with pytest.raises(InvalidInput, match=r"cut\.pt"):
             encode_file(tmp_path / "cut.pt", tmp_path / "x.fcz")
+
+
+def test_a_long_name_in_a_torch_file_is_refused_at_once(tmp_path: Path) -> None:
+    """Torch looks into what it says of it for a time that grows with its square: 25 seconds."""
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "x.pt"
+    torch.save({"x": torch.zeros(3)}, path, _use_new_zipfile_serialization=False)
+    name = b"ctorch\nFloatStorage\n"
+    data = path.read_bytes()
+    assert name in data
+    path.write_bytes(data.replace(name, b"ctorch\n" + b"F" * 40_000 + b"\n"))
+    began = time.process_time()
+    with pytest.raises(InvalidInput, match="no file of tensors alone"):
+        Dump(path)
+    assert time.process_time() - began < 5
 
 
 def test_arrays_in_a_torch_file_are_said_to_be_arrays(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import bisect
 import contextlib
 import math
 import os
+import pickle
 import struct
 import warnings
 import zipfile
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import _weights_only_unpickler
 
 from ..errors import InvalidInput
 
 FOLDER = 0x10  # of the attributes that MS-DOS gives a member
+SAID = 200  # letters of what is wrong with a pickle
 LENGTHS = 26  # bytes of the header of a member, before the lengths of its name and of what follows
 
 
@@ -26,7 +29,8 @@ def load_weights(path: str | os.PathLike[str]) -> tuple[Any, int | None]:
     InvalidInput for one that lacks values of a tensor: torch leaves there what was in memory, or
     takes what lies behind them in the file.
     """
-    with warnings.catch_warnings(action="ignore"):  # what cannot be read is said by errors
+    # What cannot be read is said by errors.
+    with warnings.catch_warnings(action="ignore"), _short_errors():
         try:
             with _maps() as mapped:
                 loaded = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
@@ -79,6 +83,25 @@ def _tensors_in(found: Any) -> Iterator[torch.Tensor]:
         elif isinstance(one, (dict, list, tuple)) and id(one) not in seen:
             seen.add(id(one))  # what holds itself ends, too
             left += one.values() if isinstance(one, dict) else one
+
+
+@contextlib.contextmanager
+def _short_errors() -> Iterator[None]:
+    """Cut what is said of a pickle: torch looks into it for a time that grows with its square."""
+    kind: Any = _weights_only_unpickler.Unpickler
+    usual = kind.load
+
+    def load(*given: Any) -> Any:
+        try:
+            return usual(*given)
+        except pickle.UnpicklingError as error:
+            raise pickle.UnpicklingError(str(error)[:SAID]) from None
+
+    kind.load = load
+    try:
+        yield
+    finally:
+        kind.load = usual
 
 
 @contextlib.contextmanager
