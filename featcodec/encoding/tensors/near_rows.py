@@ -120,7 +120,7 @@ class NearRows:
                 kinds[near] = before[nearest[near]]
             left = np.flatnonzero(kinds < 0)
             between = np.tril(_distances(some[left], some[left]) < apart, -1)
-            leads = ~between.any(axis=1)
+            leads: np.ndarray = np.logical_not(between.any(axis=1))
             kinds[left] = start + left
             for i in np.flatnonzero(~leads).tolist():
                 near_leaders = np.flatnonzero(between[i] & leads)
