@@ -10,6 +10,7 @@ from . import rounding, tuning
 from .brief import stated_snr
 from .choice import Choice
 from .choosing import Chooser
+from .contest import LITTLE
 from .first_step import first_step
 from .group_writer import GroupWriter, Kept, Written
 from .measured import Measured, measured
@@ -26,6 +27,7 @@ from .tensors.samples import Samples
 # dB above the SNR of large groups of few bits; of small ones those that cost that part of the bits.
 SCARCE_TOLERANCE, WORTH = 0.02, 0.002
 NEAR_ENOUGH = 0.006  # of the bits, for choices that are to take little time
+MORE = 0.01  # dB more of all than a slice lacks
 NEARLY = 0.05  # dB beside the SNR that do while gains are looked for, which differ by more
 
 # A choice for slices divided by their gains, and what chose it.
@@ -86,7 +88,7 @@ class SnrWriter:
         following: Choice | None
         following, self.row_groups.foreseen = first_step(self.samples, choice, self.snr)
         nearly: list[tuple[tuple[bool, float], int, Reached, Outcome]] = []
-        control: SnrControl | None = None
+        control, raised = None, False
         while following is not None:
             reached = self._reaching(following, control)
             following = control = None
@@ -108,6 +110,8 @@ class SnrWriter:
                 if kept is None or (self._short(kept) and best[0] < self._cost(kept)):
                     nearly.remove(best)
                     following, control = self._exactly(*best[2:])
+            if following is None and kept is not None and not raised:
+                following, raised = self._raised(kept), True
         if kept is not None and piece is not None:
             writer.rewind(mark)
             writer.paste(piece)
@@ -120,6 +124,23 @@ class SnrWriter:
         self.wanted = nearly.control.snr
         self.even.back_to(found.slices)
         return nearly.following(self.signals), nearly.control
+
+    def _raised(self, kept: Outcome) -> Choice | None:
+        """Return the choice for so little more SNR that no slice has too little.
+
+        None where it would take more.
+
+        Gains that change once more may give a slice less: layers that share a KLT share errors.
+        """
+        if self.even is None or kept.kept is None or not self._short(kept):
+            return None
+        lacking = self.even.least - kept.lowest
+        if lacking > LITTLE:
+            return None
+        self.near, self.fitted, self.slices = False, kept.fitted, kept.slices
+        self.wanted += lacking + MORE
+        self.even.back_to(kept.slices)
+        return kept.kept.choice
 
     def _short(self, outcome: Outcome) -> bool:
         """Return whether a slice has too little."""

@@ -17,8 +17,9 @@ BITS_PER_DB = 1 / 6.02  # of a value
 RESPONSE = 4.5  # dB that the SNR grows by as the step halves, until it is known
 # What is learned of it: of less, gains of a KV cache ran away, and took up to three times the bits.
 LEAST_RESPONSE, MOST_RESPONSE = 2.0, 6.0
-# Rounds in all, those in which a model is fitted to gains, and behind which none is taken back.
-ROUNDS, REFITS, SETTLED = 8, 3, 5
+# Rounds in all, those in which a model is fitted to gains, behind which none is taken back, and
+# those that are left to what nearly reached the SNR.
+ROUNDS, REFITS, SETTLED, AGAIN = 8, 3, 5, 2
 # Sixteenths of an octave that gains differ by, and dB that all divided slices do, from those that a
 # model is fitted to; dB that slices lack where it is fitted in any case.
 REFIT, UNLIKE, FAR = 3, 0.1, 1.0
@@ -96,7 +97,8 @@ class SliceControl:
         return Finer(self.gains, growth, refit, lacking)
 
     def back_to(self, gains: SliceGains | None) -> None:
-        """Go on from gains that were tried before."""
+        """Go on from gains that were tried before, for some rounds at least."""
+        self.rounds = min(self.rounds, ROUNDS - AGAIN)
         start = 0 if gains is None else self.slices.exponents_of(gains)
         self.exponents = np.broadcast_to(start, self.slices.counts).astype(np.int64)
         self.tried = None
