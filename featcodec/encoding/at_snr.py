@@ -128,9 +128,8 @@ class SnrWriter:
     def _raised(self, kept: Outcome) -> Choice | None:
         """Return the choice for so little more SNR that no slice has too little.
 
-        None where it would take more.
-
         Gains that change once more may give a slice less: layers that share a KLT share errors.
+        None where that would take more SNR.
         """
         if self.even is None or kept.kept is None or not self._short(kept):
             return None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from . import tuning
 from .choice import Choice
@@ -39,7 +40,7 @@ def climb(
         if another is None:
             missed += 2
         else:
-            way = lambda choice=another, more=more: write(choice, more)  # noqa: E731
-            missed = 0 if kind.enter(contest, MORE_SNR, way) else missed + 1
+            won = kind.enter(contest, MORE_SNR, partial(write, another, more))
+            missed = 0 if won else missed + 1
         if missed >= tuning.RUNGS_TRIED:
             return
