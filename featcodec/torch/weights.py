@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import _weights_only_unpickler
 
 from ..errors import InvalidInput
 
@@ -88,7 +87,8 @@ def _tensors_in(found: Any) -> Iterator[torch.Tensor]:
 @contextlib.contextmanager
 def _short_errors() -> Iterator[None]:
     """Cut what is said of a pickle: torch looks into it for a time that grows with its square."""
-    kind: Any = _weights_only_unpickler.Unpickler
+    inside: Any = torch.serialization
+    kind = inside._weights_only_unpickler.Unpickler
     usual = kind.load
 
     def load(*given: Any) -> Any:
