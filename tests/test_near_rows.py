@@ -116,6 +116,34 @@ def test_no_row_is_further_from_the_one_that_stands_for_it(
     assert (reduced.rows.kept[reduced.rows.source] <= np.arange(count)).all()
 
 
+@given(st.lists(st.sampled_from([None, 0.0, -0.0, 1.0]), min_size=64, max_size=300))
+@settings(deadline=None)
+def test_constant_rows_stay_and_stand_for_none(constants: list[float | None]) -> None:
+    x = rows(5, len(constants), 0.01)
+    for row, constant in zip(x, constants, strict=True):
+        row[:] = row if constant is None else constant
+    near = NearRows.of(group(x))
+    found = near and near.within(4 * WIDTH)  # zeros are as near to most rows
+    if not found or found[0].rows is None:
+        return
+    kept = found[0].rows
+    told = np.array([constant is not None for constant in constants])
+    assert np.array_equal(kept.constant >= 0, told)
+    listed = np.array(kept.runs.constants, "u4").view("f4")[kept.constant[told]]
+    assert np.array_equal(listed.view("u4"), x[told, 0].view("u4"))
+
+
+def test_padding_between_rows_that_are_near_comes_back_and_costs_little() -> None:
+    random = np.random.default_rng(1)
+    sentences = random.normal(size=(30, 10, WIDTH))[random.integers(30, size=300)]
+    padded = np.zeros((300, 20, WIDTH), "f4")
+    padded[:, :10] = sentences + 0.01 * random.normal(size=sentences.shape)
+    packed = fc.save({"x": padded}, layout="NLD", snr=15)
+    assert not fc.load(packed)["x"][:, 10:].any()
+    trimmed = padded[:, :10].reshape(-1, WIDTH)
+    assert len(packed) < 1.03 * len(fc.save({"x": trimmed}, layout="LD", snr=15)) + 3 * len(padded)
+
+
 @pytest.mark.parametrize("odd", [np.nan, np.inf, 1e4])
 def test_values_that_are_kept_beside_the_rest_stay_as_they_are(odd: float) -> None:
     x = rows(20, 3000, 0.01)

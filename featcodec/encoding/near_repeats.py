@@ -17,7 +17,7 @@ from .tensors.sums import stats_of_all
 APART = (6.0, 3.5, 1.0, -1.5, -4.0)
 PROMISE = 3.0  # the same, of many rows, where looking at all may pay
 MOST = 0.85  # of the error may be that of rows that others stand for
-PAYS = 0.97  # of the bits with all rows: estimates are hardly better
+PAYS = 0.97  # of the bits with all rows that repeat none: estimates are hardly better
 FAR_MORE = 1.05  # of these: where it takes as much at first, nothing further down was less
 
 
@@ -34,7 +34,7 @@ def without_near_rows(group: Group, snr: float, options: Options) -> Group | Non
     per_row = 10 ** (-snr / 10) * stats.std**2 * stats.count / near.rows.count
     if not near.promise(per_row * 10 ** (-PROMISE / 10)) or not near.finite:
         return None
-    whole = _bits(group, snr, options)
+    whole = _bits(group.without_repeats or group, snr, options)
     if not math.isfinite(whole):
         return None
     best, least, last = None, PAYS * whole, FAR_MORE * whole

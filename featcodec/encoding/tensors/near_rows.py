@@ -1,7 +1,8 @@
 """Which rows of a group are near to earlier ones, so that these may stand for them, with loss.
 
 Both ways of an edge of a graph, a prefix that two batches share, views of one picture: such rows
-differ by less than what coding them loses.
+differ by less than what coding them loses. Constant rows, such as padding, stay what they are: they
+come back exactly, and stand for none.
 """
 
 import math
@@ -11,9 +12,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ...align.numbers import unsigned
 from ...align.repeats import Rows, Runs, gather
 from .group import Group
-from .repeats import runs_of
+from .runs import runs_of
 
 LEAST_ROWS, LEAST_SIZE = 64, 8  # and values of a row
 MOST_ROWS, MOST_VALUES = 1 << 17, 1 << 24  # more are not compared
@@ -58,7 +60,11 @@ class NearRows:
         probe = np.linspace(0, count - 1, min(PROBED_ROWS, count)).astype(int)
         most = max(PROBED_VALUES // self.size, 2)
         pool = np.linspace(0, count - 1, min(most, count)).astype(int)
-        probed, nearest = self._some(probe), np.full(len(probe), np.inf)
+        probed = self._some(probe)
+        varied = ~_constant(probed)
+        probe, probed, nearest = probe[varied], probed[varied], np.full(varied.sum(), np.inf)
+        if not probe.size:
+            return False
         for start in range(0, len(pool), self._at_once):
             some = pool[start : start + self._at_once]
             found = _distances(probed, self._some(some))
@@ -72,12 +78,15 @@ class NearRows:
 
     def _some(self, rows: np.ndarray) -> np.ndarray:
         """Return the values (rows, size) of some rows, in order."""
+        return self.group.floats(self._stored(rows))
+
+    def _stored(self, rows: np.ndarray) -> np.ndarray:
+        """Return the stored elements (rows, size) of some rows, in order."""
         numbers, found = self.rows.tensor_of(rows), []
         different, starts = np.unique(numbers, return_index=True)
         for number, mine in zip(different.tolist(), np.split(rows, starts[1:]), strict=True):
             view = self.rows.view(self.group.tensor(number))
-            stored = gather(view, self.rows.places(number, mine))
-            found.append(self.group.floats(stored.reshape(len(mine), -1)))
+            found.append(gather(view, self.rows.places(number, mine)).reshape(len(mine), -1))
         return np.concatenate(found)
 
     @cached_property
@@ -95,26 +104,34 @@ class NearRows:
 
         And the squared error of these being those. None where there are hardly any.
         """
-        kinds = np.fromiter(self._kinds(apart), np.int64, len(self.values))
-        runs = runs_of(kinds)
+        plain = _constant(self.values)
+        varied = np.flatnonzero(~plain)
+        values = self.values[varied] if plain.any() else self.values
+        elements = np.zeros(0, unsigned(self.group.dtype))
+        if plain.any():
+            elements = self._stored(np.flatnonzero(plain))[:, 0].view(elements.dtype)
+        kinds = np.empty(len(plain), np.int64)
+        kinds[varied] = varied[np.fromiter(self._kinds(values, apart), np.int64, len(varied))]
+        kinds[plain] = len(plain) + np.unique(elements, return_inverse=True)[1]
+        runs = runs_of(kinds, plain, elements)
         if runs is None:
             return None
         rows = Rows(self.group.layout, self.group.shapes, self.rows.whole, runs)
-        kept = rows.kept[rows.source]
-        error = float(np.square(self.values - self.values[kept], dtype=np.float64).sum())
+        kept = rows.kept[rows.source[varied]]
+        error = float(np.square(values - self.values[kept], dtype=np.float64).sum())
         return replace(self.group, rows=rows), error
 
-    def _kinds(self, apart: float) -> Iterator[int]:
+    def _kinds(self, values: np.ndarray, apart: float) -> Iterator[int]:
         """Yield for each row the number of that which stands for it: one before it, or itself."""
-        count = self.rows.count
+        count = len(values)
         window = max(PRODUCTS // (count * (self.size + PER_PAIR)), CHUNK)
         leaders = np.zeros(0, np.int64)  # rows that stand for others
         for start in range(0, count, self._at_once):
-            some = self.values[start : start + self._at_once]
+            some = values[start : start + self._at_once]
             before = leaders[-window:]
             kinds = np.full(len(some), -1)
             if before.size:
-                found = _distances(some, self.values[before])
+                found = _distances(some, values[before])
                 nearest = found.argmin(axis=1)
                 near = found[np.arange(len(some)), nearest] < apart
                 kinds[near] = before[nearest[near]]
@@ -136,3 +153,9 @@ def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a, b = a.astype(np.float64), b.astype(np.float64)
     lengths = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)
     return lengths - 2 * (a @ b.T)
+
+
+def _constant(rows: np.ndarray) -> np.ndarray:
+    """Return which rows (n, size) of values are of one value each, bit for bit."""
+    bits = rows.view(f"u{rows.itemsize}")
+    return (bits == bits[:, :1]).all(axis=1)

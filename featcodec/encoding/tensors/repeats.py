@@ -13,15 +13,17 @@ from ...align.layout import Layout
 from ...align.numbers import one_zero, unsigned
 from ...align.repeats import Rows, Runs, gather
 from ...container.repeats import RepeatedRows
+from ...container.wire import Builder
 from ...elements import BITS
+from .runs import runs_in
 
 WORTHWHILE = 1 / 16  # of the rows must repeat others
 LEAST_ROW = 16  # bytes of a row: less costs hardly more than saying which one it repeats
 NEARLY = 1.1  # of the values: as many may be kept where rows are whole samples
 MOST_ROWS = 1 << 24  # that are compared
+LEVEL_BITS = 1  # of a value that is coded by levels, about; of others half of what it has
 SHOWN = 16  # elements of a row that tell most rows apart
 CHUNK = 1 << 20  # elements that are looked at together
-FEW_ROWS = 16  # that are compared one by one
 SEED = 11
 FOLD, ODD = np.uint64(32), np.uint64(1)
 
@@ -59,15 +61,17 @@ def find(
                 continue
             rows = Rows(layout, shapes, whole, Runs((), (), ()))
             found = _Finder(rows, unsigned(dtype), tensor, rounded, worthwhile, signed).find()
-            if found is not None and found.kept_values < least * (NEARLY if whole else 1):
-                best, least = found, found.kept_values
+            if found is not None and found[1] < least * (NEARLY if whole else 1):
+                best, least = found
     return best
 
 
 def stated(rows: Rows | None, layout: str = "") -> RepeatedRows | None:
     """Return what a header says of rows."""
-    if rows is None:
-        return None
+    return None if rows is None else _list_of(rows, layout)
+
+
+def _list_of(rows: Rows, layout: str = "") -> RepeatedRows:
     runs = rows.runs
     return RepeatedRows(
         layout,
@@ -90,28 +94,43 @@ class _Finder:
     worthwhile: float = WORTHWHILE
     signed: bool = True
 
-    def find(self) -> Rows | None:
+    def find(self) -> tuple[Rows, float] | None:
+        """Return the rows, and about how many bits they and their list take."""
         rows = self.rows
         longest = max(math.prod(shape) for shape in rows.shapes)
         if longest * self.kind.itemsize < LEAST_ROW:
             return None
         hashes, plain = self._hashes(SHOWN)
-        # Constant rows do; what is constant once it is rounded need not be so.
-        counting = (rows.whole or rows.layout.grid_axes < 2) and self.rounded is None
+        counting = rows.whole or rows.layout.grid_axes < 2
         if longest > SHOWN and (_repeated(hashes) >= self.worthwhile or (counting and plain.any())):
             hashes, plain = self._hashes(longest)
         if plain.all():
             plain[:] = counting = False
+        constant = plain & counting
+        if self.rounded is not None and constant.any():
+            constant[constant] = self._as_they_are(np.flatnonzero(constant))
+            hashes[plain & ~constant] += ODD  # of others, that rounding makes the same
         if _repeated(hashes[~plain]) * np.mean(~plain) < self.worthwhile:
-            if not (counting and plain.any()):
+            if not constant.any():
                 return None
             hashes = np.where(plain, hashes, np.arange(len(hashes), dtype=np.uint64))
-        runs, begins = _runs(hashes, plain, counting)
+        runs, begins = runs_in(hashes, plain, constant)
         if not 0 < len(runs.new) <= limits.REPEAT_RUNS:
             return None
         runs = replace(runs, constants=[int(self._element(row)) for row in begins])
         found = Rows(rows.layout, rows.tensor_shapes, rows.whole, runs)
-        return self._of_one_sign(found) if self._equal(found) else None
+        if not self._equal(found):
+            return None
+        return self._of_one_sign(found), self._bits(found, plain)
+
+    def _bits(self, found: Rows, plain: np.ndarray) -> float:
+        """Return about how many bits rows take, of which constant ones take next to none."""
+        varied = found.kept[~plain[found.kept]]
+        sizes = np.array([math.prod(shape) for shape in found.shapes])
+        listed = Builder()
+        _list_of(found).pack(listed)
+        each = 4 * self.kind.itemsize if self.rounded is None else LEVEL_BITS
+        return each * float(sizes[found.tensor_of(varied)].sum()) + 8 * len(listed)
 
     def _of_one_sign(self, rows: Rows) -> Rows:
         """Return rows, whose constant zeros lose their sign where not all tensors have it there."""
@@ -127,7 +146,20 @@ class _Finder:
         rows, one = self.rows, np.array([row])
         number = int(rows.tensor_of(one)[0])
         found = gather(rows.view(self.tensor(number)), rows.places(number, one))
-        return found.reshape(-1)[:1].view(self.kind)[0]
+        return self._numbers(found.reshape(-1)[:1])[0]
+
+    def _as_they_are(self, some: np.ndarray) -> np.ndarray:
+        """Return which of some rows rounding leaves as they are, as constant ones must be."""
+        found = []
+        each = max(CHUNK // max(math.prod(shape) for shape in self.rows.shapes), 1)
+        for number in np.unique(self.rows.tensor_of(some)).tolist():
+            mine = some[self.rows.tensor_of(some) == number]
+            view = self.rows.view(self.tensor(number))
+            for start in range(0, len(mine), each):
+                stored = gather(view, self.rows.places(number, mine[start : start + each]))
+                same = self._numbers(stored) == stored.view(self.kind)
+                found.append(same.reshape(len(same), -1).all(axis=1))
+        return np.concatenate(found)
 
     def _hashes(self, shown: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the hash of each row, of so many of its elements, and whether they are alike."""
@@ -181,7 +213,7 @@ class _Finder:
                     if not np.array_equal(self._compared(mine), self._compared(other)):
                         return False
         return all(
-            np.array_equal(self._compared(ours.view(self.kind)), self._compared(theirs))
+            np.array_equal(self._compared(self._numbers(ours)), self._compared(theirs))
             for ours, theirs in rows.constant_pairs(self.tensor, self.kind)
         )
 
@@ -222,63 +254,6 @@ def _folded(elements: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def runs_of(kinds: np.ndarray) -> Runs | None:
-    """Return how rows repeat earlier ones of their kind, None where that takes too many runs."""
-    runs, _ = _runs(kinds, np.zeros(len(kinds), bool), False)
-    return runs if 0 < len(runs.new) <= limits.REPEAT_RUNS else None
-
-
 def _repeated(hashes: np.ndarray) -> float:
     """Return the share of hashes that occur before."""
     return 1 - len(np.unique(hashes)) / len(hashes) if len(hashes) else 0.0
-
-
-def _runs(hashes: np.ndarray, plain: np.ndarray, counting: bool) -> tuple[Runs, list[int]]:
-    """Return how later rows repeat earlier ones, and where runs of constant rows begin.
-
-    Unless constant rows count, no run begins with one.
-    """
-    _, first, kinds = np.unique(hashes, return_index=True, return_inverse=True)
-    order = np.argsort(kinds, kind="stable")
-    previous = np.full(len(hashes), -1)
-    previous[order[1:]] = np.where(np.diff(kinds[order]) == 0, order[:-1], -1)
-    begins = np.flatnonzero(plain | (previous >= 0) if counting else ~plain & (previous >= 0))
-    new: list[int] = []
-    repeated: list[int] = []
-    distances: list[int] = []
-    constant: list[int] = []
-    done = 0
-    while len(new) <= limits.REPEAT_RUNS:
-        after = int(np.searchsorted(begins, done))
-        if after == len(begins):
-            break
-        row = int(begins[after])
-        if plain[row]:
-            length, distance = 1 + _length(hashes, row + 1, 1), 0
-            constant.append(row)
-        else:
-            tried = {row - int(previous[row]), row - int(first[kinds[row]])}
-            length, distance = max((_length(hashes, row, by), -by) for by in tried)
-        new.append(row - done)
-        repeated.append(length)
-        distances.append(-distance)
-        done = row + length
-    return Runs(new, repeated, distances), constant
-
-
-def _length(hashes: np.ndarray, row: int, distance: int) -> int:
-    """Return how many rows from one on are as those a distance before."""
-    few = hashes[row : row + FEW_ROWS].tolist()  # most runs are short
-    before = hashes[row - distance : row - distance + FEW_ROWS].tolist()
-    for length, pair in enumerate(zip(few, before)):
-        if pair[0] != pair[1]:
-            return length
-    length, size = len(few), 4 * FEW_ROWS
-    while row + length < len(hashes):
-        later = hashes[row + length : row + length + size]
-        earlier = hashes[row + length - distance :][: len(later)]
-        differs = np.flatnonzero(later != earlier)
-        if differs.size:
-            return length + int(differs[0])
-        length, size = length + len(later), 4 * size
-    return length
