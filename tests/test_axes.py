@@ -215,3 +215,24 @@ def test_vectors_beside_scalars_are_no_layer() -> None:
     x = (random.normal(size=(512, 480)) * scales).astype("f4")
     sizes = [len(fc.save({"x": x}, snr=10, layout=axes)) for axes in ("ND", None)]
     assert sizes[1] < 1.03 * sizes[0]
+
+
+@pytest.mark.parametrize(("layout", "last"), [("NHWC", True), ("NCHW", False)])
+def test_pictures_of_unlike_contrast_are_no_layers(layout: str, last: bool) -> None:
+    """Their channels are of like scales in each; an SNR of its own for each took a third more."""
+    rng = np.random.default_rng(0)
+    smooth = np.cumsum(np.cumsum(rng.normal(size=(24, 40, 40, 16)), 1), 2)[:, 8:32, 8:32]
+    smooth = (smooth - smooth.mean((1, 2), keepdims=True)) / smooth.std((1, 2), keepdims=True)
+    maps = smooth * rng.lognormal(0, 0.7, 16) * rng.lognormal(0, 0.8, (24, 1, 1, 1))
+    maps = np.float32(maps if last else np.moveaxis(maps, -1, 1))
+    assert layouts(fc.save({"x": maps}, snr=15, effort="fast")) == [layout]
+
+
+def test_layers_of_maps_whose_channels_have_nothing_in_common_are_told_by_their_scales() -> None:
+    rng = np.random.default_rng(0)
+    smooth = np.cumsum(np.cumsum(rng.normal(size=(6, 60, 60, 16)), 1), 2)[:, 12:48, 12:48]
+    smooth = (smooth - smooth.mean((1, 2), keepdims=True)) / smooth.std((1, 2), keepdims=True)
+    scales = 2.0 ** np.arange(6).reshape(6, 1, 1, 1)
+    maps = smooth * rng.lognormal(0, 0.7, (6, 1, 1, 16)) * scales
+    back = fc.load(fc.save({"x": np.float32(maps)}, snr=15, effort="fast"))["x"]
+    assert min(map(snr_of, maps, back)) > 14 - 0.01

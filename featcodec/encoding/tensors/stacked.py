@@ -13,6 +13,7 @@ import numpy as np
 
 from ...align.layout import CHANNEL, INDEPENDENT, MAX_CHANNELS, SAMPLE, Layout
 from ...tensors import Tensor
+from .brightness import are_samples
 from .places import MINUTE, is_border, probed
 
 MOST_INDICES = 64  # of an axis of layers or heads
@@ -42,7 +43,7 @@ def stacked_axes(tensors: Sequence[Tensor], least: int = LEAST_VALUES) -> list[i
     """
     few = _few(tensors, least)
     some = list(probed(tensors)) if few else []
-    found = [axis for axis in few if _is_stacked(some, axis)]
+    found = [axis for axis in few if _is_stacked(some, axis) and not are_samples(tensors, axis)]
     hidden = []
     for outer in found:
         count = min(tensor.shape[outer] for tensor in tensors)
@@ -148,8 +149,10 @@ def perhaps_independent(layouts: Sequence[Layout], tensors: Sequence[Tensor]) ->
             continue
         some = some or list(probed(tensors))
         axes = [a for a in axes if np.median([_changes(x, a, channels) for x in some]) > 0]
-        found += with_independent([layout], axes) if axes else []
-        if len(channels) > 1 and len(axes) > 1:
+        parts = [math.prod(tensor.shape[axis] for axis in axes) for tensor in tensors]
+        each = min(math.prod(t.shape) // n for t, n in zip(tensors, parts, strict=True))
+        found += with_independent([layout], axes) if axes and each >= LEAST_VALUES else []
+        if len(axes) > 1 and (len(channels) > 1 or each < LEAST_VALUES):
             found += [one for axis in axes for one in with_independent([layout], [axis])]
     return list(dict.fromkeys(found))
 
