@@ -11,6 +11,7 @@ from .errors import InvalidInput
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def whole(name: str, value: object, least: int = 0, most: int | None = None) -> int:
@@ -100,6 +101,18 @@ def answering(called: Callable[P, R]) -> Callable[P, R]:
         return called(*args, **kwargs)
 
     return answered
+
+
+def answers(made: type[T]) -> type[T]:
+    """Have a class answer keywords that it is not made with, as `answering` does.
+
+    >>> from featcodec.request import Options
+    >>> Options(layout="NCHW")
+    Traceback (most recent call last):
+    TypeError: Options takes no argument 'layout'; did you mean 'layouts'?
+    """
+    made.__init__ = answering(made.__init__)  # type: ignore[method-assign]
+    return made
 
 
 def _instead(name: str, takes: Collection[str]) -> str:

@@ -80,8 +80,8 @@ def _kind_of(file: File) -> formats.Kind:
     kind = formats.recognise(head)
     if kind is None and not formats.SAFETENSORS.matches(head):
         raise InvalidInput(
-            f"{file.name} is not a dump: neither safetensors, NumPy (.npz, .npy) nor torch;"
-            f" {formats.hint_of_unknown(head, file.name)}"
+            f"{file.name} is not a dump: neither safetensors, NumPy (.npz, .npy) nor torch"
+            f"{formats.hint_of_unknown(head, file.name)}"
         )
     if kind is not None and kind not in READERS:
         raise InvalidInput(f"{file.name} is not a dump but {kind.hint(file.name)}")

@@ -11,6 +11,10 @@ class InvalidInput(FeatcodecError, ValueError):
     """An argument or an input tensor that cannot be used as asked."""
 
 
+class NoSuchFile(InvalidInput, FileNotFoundError):
+    """A file that is to be read and is not there."""
+
+
 class InputTooLarge(InvalidInput):
     """An input with more of something than the format holds, see `featcodec.limits`."""
 

@@ -20,7 +20,7 @@ from .idle import idle
 from .memory import limit_of
 from .opening import Where, open_source
 from .outputs import complete as complete
-from .outputs import refuse_input
+from .outputs import refuse_dump_name, refuse_input, refuse_packed_name
 from .request import Options, Quality, check_asked
 from .rules import Rules
 from .warned import warn
@@ -100,6 +100,7 @@ def encoding(
     from .encoding.dump import encode
 
     refuse_input(source, destination)
+    refuse_dump_name(destination)
     quality = quality or Quality.choose()
     with Dump(source) as dump, complete(destination, overwrite) as out:
         _refuse(dump, Rules(options.rules))
@@ -200,6 +201,7 @@ def decoded_file(
     """Decode a file as `decode_file` does; return what is to be said of it, too."""
     whole("jobs", jobs, 1)
     refuse_input(source, destination)
+    refuse_packed_name(destination)
     name = destination if isinstance(destination, (str, os.PathLike)) else ""
     tensors = (tensors,) if isinstance(tensors, str) else tensors
     file = open_source(source)

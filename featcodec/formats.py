@@ -46,6 +46,13 @@ FRAME = "{k: np.stack(v) for k, v in pandas.read_%s({path}).items()}"
 ZIP = b"PK\x03\x04"
 UNPACK = "unpack it first"
 
+PROFILE = Kind(
+    "a featcodec profile",
+    (b"\x01\x00",),
+    at=10,
+    has=b"\x89FCZ",
+    advice="name a dump, and give the profile by -p",
+)
 FEATCODEC = Kind("a featcodec file", (b"\x89FCZ",), advice="decode it first, or name its dump")
 ENCODE = "encode it first"
 SAFETENSORS = Kind("a safetensors dump", (b"{",), at=8, advice=ENCODE)
@@ -58,8 +65,10 @@ OLD_TORCH = Kind(
     advice=ENCODE,
 )
 DUMP_SUFFIXES = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".ckpt")
+PACKED_SUFFIXES = (".fcz", ".fcp")
 DUMPS = (SAFETENSORS, NPZ, NPY, TORCH, OLD_TORCH)  # that are read
 KINDS = (
+    PROFILE,
     FEATCODEC,
     NPZ,
     NPY,
@@ -126,12 +135,12 @@ TEXT = Kind(
 
 
 def hint_of_unknown(head: bytes, path: object) -> str:
-    """Return what to do with a file of no kind that is known, which begins so."""
+    """Return the end of a line on a file of no kind that is known, which begins so: what to do."""
     if PurePath(str(path)).suffix in DUMP_SUFFIXES:
-        return "write or fetch it anew, whatever its name says"
+        return ", whatever its name says: make or download it again"
     if head.isascii() and head.decode().replace("\n", "").replace("\r", "").isprintable():
-        return f"it is {TEXT.hint(path)}"
-    return "make it one, as numpy.savez does"
+        return f"; it is {TEXT.hint(path)}"
+    return "; make it one, as numpy.savez does"
 
 
 def recognise(head: bytes) -> Kind | None:

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from .arguments import a_kind
 from .errors import InvalidInput
 
+HERE = Path(__file__).parent
 SHOWN = 8  # names of a module
 
 
@@ -22,13 +24,7 @@ def named(text: str, option: str, what: str = "FUNCTION") -> Any:
 
     Raises InvalidInput when there is nothing of this name, or when the module itself fails.
     """
-    module, _, name = text.partition(":")
-    if module.endswith(".py"):
-        raise InvalidInput(f"{option} {text}: write the module without .py, {module[:-3]}:{name}")
-    if not (module and name):
-        dotted = ":".join(module.rsplit(".", 1))
-        such = f", {dotted}" if module != dotted else ""
-        raise InvalidInput(f"{option} {text}: write MODULE:{what}{such}")
+    module, name = module_and_name(text, option, what)
     sys.path.insert(0, str(Path.cwd()))
     try:
         found = importlib.import_module(module)
@@ -38,8 +34,7 @@ def named(text: str, option: str, what: str = "FUNCTION") -> Any:
     except ImportError as error:
         raise InvalidInput(f"{option} {text}: {error}") from None
     except Exception as error:  # of the module, when it is run
-        reason = f"{type(error).__name__}: {error}"
-        raise InvalidInput(f"{option} {text}: {module} fails: {reason}") from error
+        raise InvalidInput(f"{option} {text}: {module} fails: {placed(error)}") from error
     if not hasattr(found, name):
         classes = what == "CLASS"
         its = [
@@ -50,6 +45,29 @@ def named(text: str, option: str, what: str = "FUNCTION") -> Any:
         there = f"; it has {', '.join(its[:SHOWN])}" if its else ""
         raise InvalidInput(f"{option} {text}: module {module!r} has no attribute {name!r}{there}")
     return getattr(found, name)
+
+
+def module_and_name(text: str, option: str, what: str = "FUNCTION") -> tuple[str, str]:
+    """Return the two parts of `MODULE:NAME`; raise InvalidInput for other text."""
+    module, _, name = text.partition(":")
+    if module.endswith(".py"):
+        raise InvalidInput(f"{option} {text}: write the module without .py, {module[:-3]}:{name}")
+    if not (module and name):
+        dotted = ":".join(module.rsplit(".", 1))
+        such = f", {dotted}" if module != dotted else ""
+        raise InvalidInput(f"{option} {text}: write MODULE:{what}{such}")
+    return module, name
+
+
+def placed(error: Exception) -> str:
+    """Return what an error of the user's own code is, and where in that code it was raised."""
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not Path(frame.filename).is_relative_to(HERE) and "site-packages" not in frame.filename
+    ]
+    where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def _made_in(what: Any, module: str) -> bool:
@@ -63,6 +81,7 @@ def named_function(text: str, option: str) -> Callable[..., Any]:
     It works on torch tensors. Raises InvalidInput when there is no such function; what is returned
     raises it, too, for whatever the function raises.
     """
+    module_and_name(text, option)
     try:
         importlib.import_module("torch")
     except ImportError as error:
@@ -78,7 +97,7 @@ def named_function(text: str, option: str) -> Callable[..., Any]:
         try:
             return function(*arguments)
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = placed(error)
             how = "" if _takes(function, arguments) else "; it is given a dump's name and tensors"
             raise InvalidInput(f"{option} {text} fails: {reason}{how}") from error
 

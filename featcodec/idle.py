@@ -31,6 +31,6 @@ def _unread(tensors: Iterable[Tensor], options: Options) -> list[str]:
     axes = len(parse(asked).axes)
     have = " or ".join(map(str, ranks))
     return [
-        f"layout {asked!r} is ignored: it has {axes} {'axis' if axes == 1 else 'axes'}, and no"
-        f" tensor of floats has as many, but {have}"
+        f"layout {asked!r} is ignored: it has {axes} {'axis' if axes == 1 else 'axes'}, and the"
+        f" tensors of floats have {have}"
     ]

@@ -228,8 +228,9 @@ class Codec:
         own = self.profile.digest
         if not head.flags & LOSSLESS and head.tag != own[:TAG_BYTES]:
             raise ProfileMissing(
-                f"a message made with a profile whose SHA-256 begins with {head.tag.hex()};"
-                f" this codec has the one with {own.hex()}"
+                f"the message was made with a profile whose SHA-256 begins with {head.tag.hex()},"
+                f" and that of this codec is {own.hex()}: make a Codec with the profile of the"
+                " encoder"
             )
         with ONE_THREAD, np.errstate(all="ignore"):
             stored = self._decode(head, cursor)

@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 from . import stores
 from .errors import InvalidInput
 from .file_object import no_file
+from .formats import DUMP_SUFFIXES, PACKED_SUFFIXES
 from .leftovers import PROCESS as PROCESS
 from .leftovers import hold, sweep
 from .leftovers import temporary_name as temporary_name
@@ -104,6 +105,29 @@ def refuse_folder(path: str | os.PathLike[str]) -> None:
         raise InvalidInput("the path of the output is empty")
     if names_folder(path):
         raise InvalidInput(f"{path} is a directory; name a file in it")
+
+
+def refuse_dump_name(path: Target, what: str = "a featcodec file", suffix: str = ".fcz") -> None:
+    """Raise InvalidInput for an output that is no dump, and called like one.
+
+    >>> refuse_dump_name("feats.safetensors")
+    Traceback (most recent call last):
+    featcodec.errors.InvalidInput: feats.safetensors has the suffix of a dump, and is to be a
+    featcodec file; call it .fcz
+    """
+    if isinstance(path, (str, os.PathLike)) and os.fspath(path).lower().endswith(DUMP_SUFFIXES):
+        raise InvalidInput(
+            f"{path} has the suffix of a dump, and is to be {what}; call it {suffix}"
+        )
+
+
+def refuse_packed_name(path: Target) -> None:
+    """Raise InvalidInput for an output that is a dump, and called like what was made of one."""
+    if isinstance(path, (str, os.PathLike)) and os.fspath(path).lower().endswith(PACKED_SUFFIXES):
+        raise InvalidInput(
+            f"{path} has the suffix of an encoded file or a profile, and is to be a dump; call it"
+            " .safetensors, .npz, .npy or .pt"
+        )
 
 
 def names_folder(path: str | os.PathLike[str]) -> bool:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .arguments import instance, mapping, whole
+from .arguments import answers, instance, mapping, whole
 from .errors import InvalidInput
 
 DEFAULT_SNR = 20.0
@@ -13,6 +13,7 @@ NUMBERS = ("snr", "bpfp", "max_error", "row_snr", "task_snr")
 FAMILIES = ("auto", "none", "context", "linear", "neural")  # of transforms
 
 
+@answers
 @dataclass(frozen=True)
 class Quality:
     """Exactly one of six qualities of the floating tensors; the others are None or False.
@@ -160,6 +161,7 @@ class RowGroupSize:
         return cls(bytes=number * 1000 ** ("B", "kB", "MB", "GB").index(unit))
 
 
+@answers
 @dataclass(frozen=True)
 class Options:
     """How the tensors are to be read, and what the encoder may try.

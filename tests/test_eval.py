@@ -464,6 +464,7 @@ def test_a_head_tells_how_far_outputs_are_off(
         assert status == 1 and "outputs that are NaN, on features as dumped" in said
     status, _, said = run(*command, "--head", "rest:broken", "-o", "broken")
     assert status == 1 and said.count("\n") == 1 and "--head rest:broken fails: KeyError" in said
+    assert re.search(r"rest\.py, line \d+\)", said)
 
 
 @settings(max_examples=30, deadline=None)

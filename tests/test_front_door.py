@@ -6,15 +6,16 @@ import os
 import shutil
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from featcodec import Profile, encode_file
+from featcodec import Profile, Writer, encode_file, safe_open
 from featcodec.errors import InvalidInput, NotFeatcodec
 from featcodec.files import decode_file
-from featcodec.numpy import load_file
+from featcodec.numpy import load_file, save_file
 
 from .test_cli import run, start
 
@@ -62,6 +63,22 @@ def test_neither_files_nor_profiles_are_called_like_dumps(file: str, suffix: str
     assert "call it .fcz" in run("recover", "n.fcz.part", "-o", out).misused()
     assert "call it .fcp" in run("train", "n.npy", "-o", out).misused()
     assert not Path(out).exists()
+
+
+def test_so_they_are_not_in_python(file: str) -> None:
+    before = Path("n.npy").read_bytes()
+    for write in (partial(save_file, {"x": np.ones(3)}), Writer, partial(encode_file, file)):
+        with pytest.raises(InvalidInput, match=r"n.npy has the suffix of a dump.*call it .fcz"):
+            write("n.npy")
+    assert Path("n.npy").read_bytes() == before
+    with pytest.raises(InvalidInput, match=r"d.fcz .* is to be a dump"):
+        decode_file(file, "d.fcz")
+
+
+def test_a_file_that_is_not_there_is_one_in_python_too() -> None:
+    for read in (load_file, safe_open, partial(encode_file, destination="x.fcz")):
+        with pytest.raises(FileNotFoundError, match="gone: No such file"):
+            read("gone")
 
 
 def test_other_suffixes_are_free_but_dumps_are_not_called_like_files(file: str) -> None:
@@ -142,6 +159,14 @@ def test_standard_input_may_be_joined(file: str) -> None:
 # --- what is no featcodec file ------------------------------------------------------------------
 
 
+def test_a_profile_in_place_of_a_dump_is_said_to_be_one(digits: Path) -> None:
+    assert run("train", digits / "vit_train.safetensors", "-o", "p.fcp").status == 0
+    said = run("encode", "p.fcp").failed(1)
+    assert "a featcodec profile: name a dump, and give the profile by -p" in said
+    for quality in (["--lossless"], ["--max-error", "0.1"]):
+        assert "profile is not used" in run("encode", "n.npy", "-p", "p.fcp", *quality, "-f").err
+
+
 def test_a_dump_in_place_of_a_profile_is_answered_with_train() -> None:
     for line in (["profiles", "add", "n.npy"], ["encode", "n.npy", "-p", "n.npy"]):
         assert "`featcodec train` makes profiles of" in run(*line).err
@@ -154,7 +179,7 @@ def test_info_says_of_a_broken_dump_what_encode_does(folder: Path) -> None:
         (folder / f"junk{suffix}").write_bytes(b"junk" * 9)
         for command in ("info", "encode"):
             said = run(command, f"junk{suffix}").err
-            assert "write or fetch it anew, whatever its name says" in said
+            assert "whatever its name says: make or download it again" in said
 
 
 def test_a_damaged_signature_is_salvaged_and_a_guess_is_said_to_be_one(

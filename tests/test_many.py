@@ -485,7 +485,7 @@ def test_a_dry_run_writes_nothing_and_estimates(tmp_path: Path, command: str) ->
     planned = run(command, "-r", top, "--output-dir", out, "--dry-run")
     assert planned.status == 0 and found(tmp_path) == before and not out.exists()
     assert planned.out.decode().count(" -> ") == 6
-    size = re.search(r"about ([\d.]+) (k?)B.* in [\d.]+ \w+, by \d samples", planned.err)
+    size = re.search(r"about ([\d.]+) (k?)B.* in [\d.]+ \w+, by .*B of \d inputs", planned.err)
     assert size, planned.err
     run(command, "-r", top, "--output-dir", out)
     actual = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())

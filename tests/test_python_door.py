@@ -48,7 +48,7 @@ def test_an_ignored_layout_changes_nothing(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("save", [fc.save, write])
 def test_a_layout_or_a_rule_that_no_tensor_takes_is_warned_of(save: Any) -> None:
-    axes = r"layout 'NCHW' is ignored: it has 4 axes, and no tensor of floats has as many, but 2"
+    axes = r"layout 'NCHW' is ignored: it has 4 axes, and the tensors of floats have 2"
     with pytest.warns(UserWarning, match=axes) as caught:
         save({"x": X, "ids": np.zeros((2, 2, 2, 2), int)}, layout="NCHW")
     assert [one.filename for one in caught] == [__file__]  # where the user's line is

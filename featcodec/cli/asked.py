@@ -132,7 +132,7 @@ coding = bundled(
         type=click.Choice(FAMILIES),
         default="auto",
         show_default=True,
-        help="neural needs torch, and a profile with a network (default: caufc).",
+        help="neural needs torch, and takes the network caufc unless -p names another.",
     ),
     layouts=click.option(
         "--layout",

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from ..elements import FLOATS
-from ..errors import Corrupt, NotFeatcodec, Truncated
-from ..profiles import SUFFIX
+from ..errors import Corrupt, InvalidInput, NotFeatcodec, Truncated
+from ..outputs import refuse_packed_name
 from . import asked, batch, complete, estimate, existing, gather, render, streams, targets
 from .damaged import hint
 from .streams import STREAM
@@ -149,11 +149,10 @@ def command(
     """
     known = [("--profile", profile) for profile in profiles]
     planned = targets.outputs(inputs, where, dump_name, targets.DUMP_SUFFIXES, known)
-    if where.output is not None and where.output.endswith((targets.SUFFIX, SUFFIX)):
-        raise click.UsageError(
-            f"-o {where.output} has the suffix of an encoded file or a profile, and is to be a"
-            " dump; call it .safetensors, .npz, .npy or .pt"
-        )
+    try:
+        refuse_packed_name(where.output or "")
+    except InvalidInput as error:
+        raise click.UsageError(f"-o {error}") from None
     if dtype is not None and dtype.upper() not in FLOATS:
         kinds = ", ".join(sorted(FLOATS))
         raise click.UsageError(

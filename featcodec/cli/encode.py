@@ -1,6 +1,8 @@
 """`featcodec encode`."""
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -222,12 +224,23 @@ def digest_of(profile: str | None) -> str | None:
     return None if found is None else found.hex()
 
 
+def kept(quality: Mapping[str, Any], result: Any) -> str:
+    """Return what was asked of a dump that the SNR of its values does not show."""
+    if result.task_snr_db is not None:
+        return f", task SNR {result.task_snr_db:.2f} dB"
+    if math.isinf(result.snr_db):
+        return ""
+    if quality.get("max_error") is not None:
+        return f", no value off by more than {quality['max_error']:g}"
+    return f", {quality['row_snr']:g} dB each row" if quality.get("row_snr") is not None else ""
+
+
 def lines_of(task: Task, result: Any, verbose: bool) -> list[str]:
     """Return what is said of a dump that is encoded."""
     sizes = f"{render.size(result.input_bytes)} -> {render.size(result.output_bytes)}"
     times = render.ratio(result.input_bytes, result.output_bytes)
     rate = f"{result.bpfp:.3f} bpfp" if result.values else "no values"
-    reached = f"{rate}  {render.decibels(result.snr_db)}"
+    reached = f"{rate}  {render.decibels(result.snr_db)}{kept(task.asked.quality, result)}"
     worst = [f"  {result.lowest}"] if verbose and str(result.lowest) else []
     choices = [f"  {line}" for line in result.choices] if verbose else []
     made = task.source if task.target == streams.STREAM else f"{task.source} -> {task.target}"

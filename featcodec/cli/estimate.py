@@ -19,9 +19,9 @@ from .targets import Planned
 if TYPE_CHECKING:
     from ..tensors import Source, Tensor
 
-SECONDS = 5.0  # that samples take, about
-SAMPLES = 16  # at most
-AT_MOST = 16 << 20  # bytes of one
+SAMPLES = 16  # inputs that are looked at, at most
+# Bytes of all samples, about, and of one at least: less says little of how much the rest takes.
+ROOM, LEAST = 2 << 20, 1 << 18
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,15 @@ class Sample:
     seconds: float
 
 
+Measure = Callable[[Any, int], Sample]  # of a task, by so many bytes at most
+
+
 def show(
     planned: Sequence[Planned],
     tasks: Sequence[Any],
     jobs: int,
     standing: Callable[[Any], Any],
-    measure: Callable[[Any], Sample],
+    measure: Measure,
 ) -> int:
     """Say what would become of each input, then what of all; return the exit status."""
     statuses = [
@@ -80,31 +83,30 @@ def would(asked: tuple[Any, Callable[[Any], Any]]) -> Any:
     return found
 
 
-def estimated(tasks: Sequence[Any], total: int, jobs: int, measure: Callable[[Any], Sample]) -> str:
-    """Return size and time that the inputs would take, from some of them spread over all."""
-    found: list[Sample] = []
-    start = time.perf_counter()
-    for task in tasks[:: max(len(tasks) // SAMPLES, 1)]:
-        if time.perf_counter() - start > SECONDS:
-            break
-        sample = failures.attempt(measure, task) if Path(task.source).is_file() else None
-        if isinstance(sample, Sample):
-            found.append(sample)
-    read = sum(sample.input_bytes for sample in found)
+def estimated(tasks: Sequence[Any], total: int, jobs: int, measure: Measure) -> str:
+    """Return size and time that the inputs would take, from parts of some spread over all."""
+    every = max(-(-len(tasks) // SAMPLES), 1)
+    some = [task for task in tasks[::every] if Path(task.source).is_file()]
+    room = max(ROOM // max(len(some), 1), LEAST)
+    tried = [(failures.attempt(lambda t: measure(t, room), task), task) for task in some]
+    found = [(each, batch.size_of(task.source)) for each, task in tried if isinstance(each, Sample)]
+    found = [(sample, whole) for sample, whole in found if sample.input_bytes]
+    read = sum(sample.input_bytes for sample, _ in found)
     if not read:
         return ""
-    size = total * sum(sample.output_bytes for sample in found) / read
+    share = total / sum(whole for _, whole in found)
+    size = share * sum(one.output_bytes * whole / one.input_bytes for one, whole in found)
+    seconds = share * sum(one.seconds * whole / one.input_bytes for one, whole in found)
     workers = max(min(jobs, os.cpu_count() or 1, len(tasks)), 1)
-    seconds = total * sum(sample.seconds for sample in found) / read / workers
     times = f" ({render.ratio(total, round(size))})" if size < total else ""
     return (
-        f"about {render.size(size)}{times} in {render.duration(seconds)},"
-        f" by {render.count(len(found), 'sample')}"
+        f"about {render.size(size)}{times} in {render.duration(seconds / workers)},"
+        f" by {render.size(read)} of {render.count(len(found), 'input')}"
     )
 
 
-def encoding(task: Any) -> Sample:
-    """Encode the first samples of a dump, to nowhere."""
+def encoding(task: Any, most: int) -> Sample:
+    """Encode the first samples of a dump, so many bytes at most, to nowhere."""
     from ..dumps import Dump
     from ..encoding.dump import encode
     from ..request import Options, Quality
@@ -117,7 +119,7 @@ def encoding(task: Any) -> Sample:
     with Dump(task.source) as dump, tempfile.TemporaryFile() as out:
         options = Options(**asked.options)
         kept: Any = Rules(options.rules).kept(dump)
-        part = min(AT_MOST / max(dump.data_bytes, 1), 1.0)
+        part = min(most / max(dump.data_bytes, 1), 1.0)
         head = Head(kept, part)
         report = encode(head, out, Quality.choose(**asked.quality), profile, options)
     seconds = time.perf_counter() - start
@@ -150,8 +152,8 @@ def first(tensor: "Tensor", rows: int) -> "Tensor":
     return replace(tensor, shape=shape, read=lambda: tensor.read()[:count])
 
 
-def decoding(task: Any) -> Sample:
-    """Decode the first row groups of a file."""
+def decoding(task: Any, most: int) -> Sample:
+    """Decode the first row groups of a file, about so many bytes."""
     from ..coding.profile import Profile
     from ..container.reader import Reader
     from ..decode_jobs import wanted_of
@@ -172,7 +174,7 @@ def decoding(task: Any) -> Sample:
         numbers = [(one, n) for one in decoder.groups for n in range(one.header.row_groups)]
         for group, number in numbers:
             done += sum(piece.values.nbytes for piece in decoder.pieces(group, number))
-            if done >= AT_MOST:
+            if done >= most:
                 break
     seconds = (time.perf_counter() - start) * max(all_of_it / max(done, 1), 1)
     return Sample(file.size, whole, seconds)

@@ -67,7 +67,7 @@ def command(
             if message:
                 raise
             if path.endswith(targets.DUMP_SUFFIXES):
-                what = "nor a dump; write or fetch it anew, whatever its name says"
+                what = "nor a dump, whatever its name says: make or download it again"
                 raise NotFeatcodec(f"{error}, {what}") from None
             raise NotFeatcodec(f"{error}; a message is shown with --message") from None
         if as_json:

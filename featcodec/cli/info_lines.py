@@ -8,7 +8,7 @@ from typing import Any
 from . import render
 from .quality import quality_lines
 
-NOWHERE = "found nowhere: -p or `featcodec profiles add` says where it is"
+NOWHERE = "found nowhere: `featcodec profiles add`, or -p of `decode`, says where it is"
 SHOWN = 40  # groups, and tensors of a group, unless -v
 WIDTH = 20  # of a bar
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InvalidInput, ProfileMissing
-from ..outputs import complete
+from ..outputs import complete, exists
 from . import batch, failures, gather, render, streams, targets
 from .info_lines import Shown, file_shown
 from .info_of_dump import dump_shown
@@ -38,6 +38,9 @@ def write(
         targets.refuse_clashes([("input", one.path) for one in inputs], [("output", output)])
     elif sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("refusing to write a page to a terminal; name a file with -o")
+
+    if output is not None and output != streams.STREAM and exists(output) and not force:
+        raise InvalidInput(f"{output} exists; use --force to overwrite it")
 
     def work(one: gather.Input) -> list[str]:
         if one.error:

@@ -11,6 +11,7 @@ import click
 from ..errors import InvalidInput
 from ..formats import DUMP_SUFFIXES as DUMP_SUFFIXES
 from ..outputs import descriptor, identity, names_folder, within
+from ..outputs import refuse_dump_name as refuse_name
 from ..stores import is_uri
 from .bundle import bundled
 from .complete import any_file, any_folder
@@ -184,10 +185,10 @@ def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:
 
 def refuse_dump_name(path: str | None, what: str, suffix: str) -> None:
     """Raise a usage error for an output that is no dump, and called like one."""
-    if path is not None and path.lower().endswith(DUMP_SUFFIXES):
-        raise click.UsageError(
-            f"-o {path} has the suffix of a dump, and is to be {what}; call it {suffix}"
-        )
+    try:
+        refuse_name(path or "", what, suffix)
+    except InvalidInput as error:
+        raise click.UsageError(f"-o {error}") from None
 
 
 @contextlib.contextmanager

@@ -62,8 +62,8 @@ class Head:
             )
         if version != VERSION:
             raise Unsupported(
-                f"a message of version {version}, or no message at all; this featcodec reads"
-                f" version {VERSION}"
+                f"no message of version {VERSION}, which this featcodec reads: it begins as one of"
+                f" version {version} would"
             )
         kind = cursor.u8()
         dtype = elements.name_of(kind >> 4)

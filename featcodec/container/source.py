@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, NoSuchFile
 
 AT_ONCE = 1 << 30  # bytes that every system reads in one call
 Identity = tuple[int, int, int]  # inode, size, time of the last change in ns
@@ -95,6 +95,8 @@ class File(Source):
             raise InvalidInput(f"{name} is a directory; name the files in it")
         try:
             stream = Path(path).open("rb")  # noqa: SIM115 - `file` owns it
+        except FileNotFoundError as error:
+            raise NoSuchFile(f"{name}: {error.strerror}") from None
         except (OSError, ValueError) as error:  # ValueError: what cannot be a path
             raise InvalidInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None
         file = cls(stream, name, str(Path(path).absolute()))

@@ -33,7 +33,7 @@ from .rate_control.rate import at_rate
 from .read_once import ReadOnce
 from .report import Lowest, Report, bytes_by_name, described, erased, hidden, without_metric
 from .room import check_features
-from .suspicious import complex_numbers, ignored, outweighed, suspicious
+from .suspicious import complex_numbers, ignored, outweighed, suspicious, unused
 from .tensors.cut import entries_of
 from .tensors.group import Group
 from .tensors.grouping import kinds
@@ -212,12 +212,14 @@ class DumpEncoder:
             remarks=(
                 *warned,
                 *suspicious(groups, headers, self._tried, self.features.with_profile),
+                *unused(self.profile, (self.quality, *rules.qualities)),
                 *complex_numbers(groups, headers, lambda name: rules.of(name) or quality),
                 *without_metric(groups, headers, quality),
                 *self._followed(quality, headers),
                 *outweighed(writer.index.sections, size, self.options.embed and self.profile),
             ),
             lowest=Lowest.of(groups, qualities, self._names),
+            task_snr_db=min((h.task_snr for h in headers if h.task_snr is not None), default=None),
             by_name=bytes_by_name(groups, headers, writer.index.sections),
         )
 

@@ -139,6 +139,7 @@ class Report:
     choices: tuple[str, ...] = ()  # a line on each group
     remarks: tuple[str, ...] = ()  # what was ignored, a mean hides, or is left of a rate
     lowest: Lowest = Lowest()
+    task_snr_db: float | None = None  # the least of a task, where that is what was asked
     by_name: int = 0  # bytes of tensors of which a quality is asked by name
 
     @property

@@ -1,6 +1,6 @@
 """What a user may not know of a dump: that it is clipped, or that its profile does not serve it."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -52,6 +52,12 @@ def suspicious(
     times = with_profile.get(group.names[0])
     more = f", and takes {times:.2f} times the bits with it" if times is not None else ""
     yield f"the profile serves no tensor, all take fewer bits without: {why}{more}"
+
+
+def unused(profile: Profile | None, asked: Iterable[Quality]) -> Iterator[str]:
+    """Yield a line for a profile where none of the qualities that are asked for takes one."""
+    if profile is not None and all(one.lossless or one.max_error is not None for one in asked):
+        yield "the profile is not used: lossless and bounded coding take none"
 
 
 def _reached(group: Group, header: GroupHeader) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..dumps import Dump
 from ..errors import FeatcodecError, InvalidInput, Unreachable
+from ..functions import placed
 from ..numpy import Arrays
 from .codecs import Codec
 from .features import Features
@@ -45,9 +46,7 @@ class Bench:
                 found[what] = judged({})
             except Exception as error:
                 said = isinstance(error, FeatcodecError)  # which says what fails
-                reason = (
-                    str(error) if said else f"the {what} fails: {type(error).__name__}: {error}"
-                )
+                reason = str(error) if said else f"the {what} fails: {placed(error)}"
                 raise InvalidInput(f"{self.name}, uncompressed: {reason}") from error
         head = self.name, "uncompressed", None, self.features.values, size
         return Measurement(*head, metric=found["task"], divergence=found["head"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arguments import a_kind
 from ..errors import InvalidInput
-from ..functions import named
+from ..functions import named, placed
 from .coders import Array, Coder, Shape
 from .peers import Peer
 
@@ -50,7 +50,7 @@ def codec(name: str, label: str, options: Mapping[str, str]) -> Peer:
     try:
         made = found(**{key: value_of(text) for key, text in options.items()})
     except Exception as error:
-        raise InvalidInput(f"codec {name}: {type(error).__name__}: {error}") from error
+        raise InvalidInput(f"codec {name}: {placed(error)}") from error
     for method in METHODS:
         if not callable(getattr(made, method, None)):
             raise InvalidInput(f"codec {name} has no method {method}; it needs encode and decode")

@@ -11,6 +11,7 @@ from typing import Any
 from ..dumps import Dump
 from ..errors import FeatcodecError, InvalidInput, Unreachable
 from ..files import complete
+from ..functions import placed
 from . import drawing, page, plots
 from .codecs import Codec
 from .deltas import Delta, deltas
@@ -109,7 +110,7 @@ class Evaluation:
             return Measurement(bench.name, codec.label, snr, error=str(error)), True
         except Exception as error:  # of a package, of the task: the other points go on
             known = isinstance(error, FeatcodecError)
-            reason = str(error) if known else f"{type(error).__name__}: {error}"
+            reason = str(error) if known else placed(error)
             return Measurement(bench.name, codec.label, snr, error=reason), False
 
     def write(self, measurements: Sequence[Measurement], anchor: str) -> list[Delta]:
