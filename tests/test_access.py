@@ -159,6 +159,7 @@ def test_rows_one_by_one_are_those_of_the_tensor_and_bounded(
             assert sum(map(kept._size, kept._made.values())) == kept._total <= cache // 2
 
 
+@pytest.mark.long
 @settings(max_examples=15)
 @given(seed=st.integers(0, 99), exact=st.booleans(), cache=st.sampled_from([0, 1 << 28]))
 def test_rows_of_repeated_and_constant_ones_come_one_by_one(

@@ -72,6 +72,7 @@ def test_sounds_of_any_length_are_read_alike_whatever_they_are_called() -> None:
     assert len(data) < 1.01 * len(numbered) + len("".join(names))
 
 
+@pytest.mark.long
 def test_a_channel_far_from_the_others_is_no_row_of_many_places() -> None:
     """Of the values of a wide network of one dimension, one channel lies 90 below and varies."""
     x = np.random.default_rng(4).normal(size=(6, 32, 1500))

@@ -219,7 +219,10 @@ def test_lines_that_move_slowly_over_frames_have_no_channels() -> None:
     assert len(data) < 0.95 * len(fc.save({"p": values}, snr=20, layout="LD"))
 
 
-@pytest.mark.parametrize("wanted", [20, 45, 70])
+@pytest.mark.parametrize(
+    "wanted",
+    [20, pytest.param(45, marks=pytest.mark.long), pytest.param(70, marks=pytest.mark.long)],
+)
 def test_codes_take_no_more_with_loss_than_bit_for_bit(wanted: float) -> None:
     rng = np.random.default_rng(4)
     codes = rng.integers(1, 40, (16, 2048)) / 4
@@ -245,6 +248,7 @@ def test_pictures_of_one_layer_are_one_group_and_layers_are_not() -> None:
         assert len(groups) == count
 
 
+@pytest.mark.long
 def test_a_profile_is_trained_in_the_layout_in_which_dumps_are_encoded() -> None:
     values = np.ascontiguousarray(mixed(40 * 300, 24, 4).reshape(40, 300, 24).transpose(0, 2, 1))
     known = train([Arrays({"x": (values[:20], "F32")}, None)], Options())
@@ -290,7 +294,15 @@ def test_a_tensor_of_maps_for_each_sample_is_read_as_all_in_one_are() -> None:
     assert found < 1.05 * stated
 
 
-@pytest.mark.parametrize("length", [63, 64, 100, 130])
+@pytest.mark.parametrize(
+    "length",
+    [
+        64,
+        pytest.param(63, marks=pytest.mark.long),
+        pytest.param(100, marks=pytest.mark.long),
+        pytest.param(130, marks=pytest.mark.long),
+    ],
+)
 def test_text_as_long_as_a_grid_is_a_sequence(length: int) -> None:
     """Padding comes back exactly then, and no file is larger than that of `NLD:0`."""
     rng = np.random.default_rng(0)

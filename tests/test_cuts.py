@@ -51,6 +51,7 @@ def layout_of(data: bytes, path: Path) -> str:
 # ---- The format ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None)
 @given(st.sampled_from(LAYOUTS), st.sampled_from([{"snr": 12}, {"max_error": 0.1}, {"snr": 150}]))
 def test_every_layout_comes_back_from_both_decoders(layout: str, quality: dict) -> None:

@@ -175,7 +175,11 @@ def sinks(massive: list[float], samples: int = 16, length: int = 96) -> np.ndarr
 
 
 @pytest.mark.parametrize("axes", [None, "NLD"])
-@pytest.mark.parametrize("massive", [[1100], [1100, 24, 25, 30]], ids=["apart", "no-gap"])
+@pytest.mark.parametrize(
+    "massive",
+    [[1100], pytest.param([1100, 24, 25, 30], marks=pytest.mark.long)],
+    ids=["apart", "no-gap"],
+)
 def test_massive_activations_of_first_tokens_do_not_hide_the_others(
     massive: list[float], axes: str | None
 ) -> None:

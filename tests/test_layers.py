@@ -160,7 +160,10 @@ def test_states_of_unlike_scale_keep_their_quality_and_an_axis_of_one_tells_noth
     assert len(with_one) == pytest.approx(len(data), abs=8)
 
 
-@pytest.mark.parametrize("snr", [5.0, 10.0, 20.0])
+@pytest.mark.parametrize(
+    "snr",
+    [5.0, pytest.param(10.0, marks=pytest.mark.long), pytest.param(20.0, marks=pytest.mark.long)],
+)
 def test_states_that_have_little_in_common_take_no_more_together_than_apart(snr: float) -> None:
     """Hidden and cell states of a recurrent network, of which few channels are by far the largest.
 

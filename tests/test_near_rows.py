@@ -73,6 +73,7 @@ def test_the_stated_snr_is_what_a_script_measures() -> None:
     assert header.snr_db == pytest.approx(snr_of(x, fc.load(data)["x"]), abs=0.006)
 
 
+@pytest.mark.long
 def test_tensors_of_unlike_scale_have_the_snr_each() -> None:
     random = np.random.default_rng(0)
     kinds = random.normal(size=(12, WIDTH))

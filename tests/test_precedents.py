@@ -1,6 +1,7 @@
 """What paid in groups alike is tried in the others."""
 
 import numpy as np
+import pytest
 
 import featcodec.numpy as fc
 from featcodec.encoding.precedents import ANOTHER, FIRST, LEVELS, Kind
@@ -16,6 +17,7 @@ def test_an_attempt_is_made_in_the_first_groups_and_then_where_it_paid() -> None
     assert kind.makes(ANOTHER)
 
 
+@pytest.mark.long
 def test_layers_take_about_what_each_takes_alone() -> None:
     rng = np.random.default_rng(0)
     dump = {}

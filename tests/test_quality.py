@@ -70,7 +70,10 @@ def test_an_unknown_effort_is_refused() -> None:
         fc.save({"x": np.ones((2, 3), np.float32)}, effort="most")
 
 
-@pytest.mark.parametrize("wanted", [5, 10, 20])
+@pytest.mark.parametrize(
+    "wanted",
+    [10, pytest.param(5, marks=pytest.mark.long), pytest.param(20, marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize("task", TASKS)
 def test_a_profile_makes_files_smaller(
     digits: Path, profile: Profile, task: str, wanted: float
@@ -93,7 +96,10 @@ def test_a_profile_of_other_features_makes_no_file_larger(
         assert len(fc.save({"x": strange}, snr=wanted, profile=profile)) <= without * 1.001 + 40
 
 
-@pytest.mark.parametrize("rate", [0.3, 1, 3, 8])
+@pytest.mark.parametrize(
+    "rate",
+    [1, 8, pytest.param(0.3, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize("task", TASKS)
 def test_the_rate_is_kept_and_nearly_used_up(digits: Path, task: str, rate: float) -> None:
     values = features(digits, task)

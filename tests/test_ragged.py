@@ -177,6 +177,7 @@ def test_one_padded_layer_takes_as_many_bytes_as_without() -> None:
         assert (fc.load(data)["h"][~true] == 0).all()
 
 
+@pytest.mark.long
 def test_batches_of_layers_are_stacked_in_either_order() -> None:
     x, _ = batch()
     other = np.ascontiguousarray(x[:, ::-1])
@@ -216,6 +217,7 @@ def test_padded_layers_are_verified_and_one_snr_holds_for_all_of_each(tmp_path: 
     assert snr(x[number][true], back[true]) == pytest.approx(stated, abs=0.02)
 
 
+@pytest.mark.long
 def test_layers_that_go_on_are_cut_as_before() -> None:
     x, _ = batch()
     wish, known = Wish(Quality(snr=SNR), None, Options(), None), Known()
@@ -226,6 +228,7 @@ def test_layers_that_go_on_are_cut_as_before() -> None:
         known.add(coded)
 
 
+@pytest.mark.long
 def test_utterances_of_any_length_are_one_group_bit_for_bit_too() -> None:
     """What nothing refines is told by neighbours that are alike in all of them."""
     rng = np.random.default_rng(0)

@@ -62,7 +62,14 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return seen
 
 
-@pytest.mark.parametrize("dtype", [None, "F16", "F8_E4M3"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "F16",
+        pytest.param(None, marks=pytest.mark.long),
+        pytest.param("F8_E4M3", marks=pytest.mark.long),
+    ],
+)
 def test_a_row_group_is_decoded_once(
     packed: Path, tmp_path: Path, decoded: list, dtype: str | None
 ) -> None:
@@ -84,6 +91,7 @@ def peak(work: Callable[[], Any]) -> int:
     return found
 
 
+@pytest.mark.long
 def test_what_decoding_takes_does_not_grow_with_a_tensor(packed: Path, tmp_path: Path) -> None:
     def plain() -> None:
         decode_file(packed, tmp_path / "back", overwrite=True)

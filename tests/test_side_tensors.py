@@ -89,6 +89,7 @@ def test_a_vector_of_channels_is_a_feature() -> None:
     assert exact(several) == set()
 
 
+@pytest.mark.long
 def test_tensors_of_one_kind_are_judged_together() -> None:
     sentences = {
         f"sentence_{i}": RNG.normal(size=(1 + i % 5, CHANNELS)).astype("f4") for i in range(200)

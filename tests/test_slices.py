@@ -144,6 +144,7 @@ def group_of_heads(scales: Sequence[float], seed: int = 0, mixed: float = 0.0) -
     return Group("F32", "transformer", Layout("NCLD"), names, shapes, lambda _: values, "", "")
 
 
+@pytest.mark.long
 def test_neighbours_that_tell_no_more_than_the_scale_of_a_tensor_cost_nothing() -> None:
     random = np.random.default_rng(0)
     noise = {f"x{i}": random.normal(size=(1, 4, 60, 32)) * (1 + i) for i in range(24)}
@@ -496,7 +497,15 @@ def test_sums_of_any_pivot_have_one_snr(seed: int) -> None:
     assert float(snrs_of(sums)) == pytest.approx(snr(x, y))
 
 
-@pytest.mark.parametrize("apart", [1.0, 2.0, 5.0, 20.0])
+@pytest.mark.parametrize(
+    "apart",
+    [
+        2.0,
+        pytest.param(1.0, marks=pytest.mark.long),
+        pytest.param(5.0, marks=pytest.mark.long),
+        pytest.param(20.0, marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("layout", ["NCD", "NKD"])
 def test_layers_whose_means_are_far_apart_have_the_snr_each_in_few_bytes(
     apart: float, layout: str
@@ -515,7 +524,7 @@ def test_layers_whose_means_are_far_apart_have_the_snr_each_in_few_bytes(
     assert sizes[0] < 1.25 * sizes[1]
 
 
-@pytest.mark.parametrize("massive", [1e4, 1e6])
+@pytest.mark.parametrize("massive", [1e6, pytest.param(1e4, marks=pytest.mark.long)])
 def test_a_massive_value_takes_no_bytes_from_other_layers(massive: float) -> None:
     x = np.random.default_rng(0).normal(size=(12, 100, 17)).astype("f4")
     without = len(fc.save({"x": x}, snr=10))
@@ -542,7 +551,14 @@ def test_gains_are_taken_back_that_give_slices_far_more_than_they_are_to_have() 
     assert second is not None and first[1] < second[1] <= 0
 
 
-@pytest.mark.parametrize(("scale", "massive"), [(1, 3e3), (0.05, 1e5), (0.01, 3e3)])
+@pytest.mark.parametrize(
+    ("scale", "massive"),
+    [
+        (0.05, 1e5),
+        pytest.param(1, 3e3, marks=pytest.mark.long),
+        pytest.param(0.01, 3e3, marks=pytest.mark.long),
+    ],
+)
 def test_a_weak_tensor_beside_a_massive_value_has_the_snr(scale: float, massive: float) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 8)) @ rng.normal(size=(8, 8)) * [5, 4, 3, 2, 1, 1, 1, 1]

@@ -237,6 +237,7 @@ def test_what_was_written_is_verified(pool: bool, tmp_path: Path) -> None:
 # ---- What is not stacked -------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_layers_that_have_nothing_in_common_are_not_stacked() -> None:
     rng = np.random.default_rng(5)
     x = rng.normal(size=(4, 600, 96)) * np.arange(1, 97) ** -0.5
@@ -260,6 +261,7 @@ def test_other_qualities_hold_for_each_tensor_alone(quality: dict) -> None:
     assert set(stacks_of(fc.save(each(of_layers()), **quality))) == {None}
 
 
+@pytest.mark.long
 def test_a_layer_of_another_quality_is_not_stacked(tmp_path: Path) -> None:
     dump, coded = tmp_path / "h.safetensors", tmp_path / "h.fcz"
     save_file(each(of_layers()), dump)
