@@ -20,7 +20,7 @@ from .idle import idle
 from .memory import limit_of
 from .opening import Where, open_source
 from .outputs import complete as complete
-from .outputs import refuse_dump_name, refuse_input, refuse_packed_name
+from .outputs import refuse_foreign_name, refuse_input, refuse_packed_name
 from .request import Options, Quality, check_asked
 from .rules import Rules
 from .warned import warn
@@ -100,7 +100,7 @@ def encoding(
     from .encoding.dump import encode
 
     refuse_input(source, destination)
-    refuse_dump_name(destination)
+    refuse_foreign_name(destination)
     quality = quality or Quality.choose()
     with Dump(source) as dump, complete(destination, overwrite) as out:
         _refuse(dump, Rules(options.rules))

@@ -65,7 +65,7 @@ OLD_TORCH = Kind(
     advice=ENCODE,
 )
 DUMP_SUFFIXES = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".ckpt")
-PACKED_SUFFIXES = (".fcz", ".fcp")
+PACKED_SUFFIXES = {".fcz": "an encoded file", ".fcp": "a profile"}
 DUMPS = (SAFETENSORS, NPZ, NPY, TORCH, OLD_TORCH)  # that are read
 KINDS = (
     PROFILE,

@@ -14,7 +14,7 @@ from .coding.profile import profile_of
 from .elements import FLOATS
 from .idle import idle
 from .opening import Where, in_memory
-from .outputs import complete, refuse_dump_name
+from .outputs import complete, refuse_foreign_name
 from .request import Options, Quality, RowGroupSize
 from .tensors import Tensor
 from .warned import warn
@@ -106,7 +106,7 @@ def save_file(
     >>> load_file("ones.fcz")["features"].shape
     (10, 8)
     """
-    refuse_dump_name(filename)
+    refuse_foreign_name(filename)
     data = save(tensors, metadata, **options)
     with complete(filename, overwrite=True) as out:
         out.write(data)

@@ -7,7 +7,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, cast
 
 from . import stores
@@ -107,26 +107,33 @@ def refuse_folder(path: str | os.PathLike[str]) -> None:
         raise InvalidInput(f"{path} is a directory; name a file in it")
 
 
-def refuse_dump_name(path: Target, what: str = "a featcodec file", suffix: str = ".fcz") -> None:
-    """Raise InvalidInput for an output that is no dump, and called like one.
+def refuse_foreign_name(path: Target, what: str = "a featcodec file", suffix: str = ".fcz") -> None:
+    """Raise InvalidInput for an output that is called like a file of another kind.
 
-    >>> refuse_dump_name("feats.safetensors")
+    >>> refuse_foreign_name("feats.safetensors")
     Traceback (most recent call last):
     featcodec.errors.InvalidInput: feats.safetensors has the suffix of a dump, and is to be a
     featcodec file; call it .fcz
     """
-    if isinstance(path, (str, os.PathLike)) and os.fspath(path).lower().endswith(DUMP_SUFFIXES):
+    if not isinstance(path, (str, os.PathLike)):
+        return
+    kinds = {**dict.fromkeys(DUMP_SUFFIXES, "a dump"), **PACKED_SUFFIXES}
+    kind = kinds.get(PurePath(os.fspath(path).lower()).suffix)
+    if kind is not None and kind != PACKED_SUFFIXES[suffix]:
         raise InvalidInput(
-            f"{path} has the suffix of a dump, and is to be {what}; call it {suffix}"
+            f"{path} has the suffix of {kind}, and is to be {what}; call it {suffix}"
         )
 
 
 def refuse_packed_name(path: Target) -> None:
     """Raise InvalidInput for an output that is a dump, and called like what was made of one."""
-    if isinstance(path, (str, os.PathLike)) and os.fspath(path).lower().endswith(PACKED_SUFFIXES):
+    if not isinstance(path, (str, os.PathLike)):
+        return
+    kind = PACKED_SUFFIXES.get(PurePath(os.fspath(path).lower()).suffix)
+    if kind is not None:
         raise InvalidInput(
-            f"{path} has the suffix of an encoded file or a profile, and is to be a dump; call it"
-            " .safetensors, .npz, .npy or .pt"
+            f"{path} has the suffix of {kind}, and is to be a dump; call it .safetensors, .npz,"
+            " .npy or .pt"
         )
 
 

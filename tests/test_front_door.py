@@ -65,6 +65,12 @@ def test_neither_files_nor_profiles_are_called_like_dumps(file: str, suffix: str
     assert not Path(out).exists()
 
 
+def test_nor_are_they_called_like_one_another(file: str) -> None:
+    said = run("train", "n.npy", "-o", "p.fcz").misused()
+    assert "p.fcz has the suffix of an encoded file, and is to be a profile; call it .fcp" in said
+    assert "call it .fcz" in run("encode", "n.npy", "-o", "n.fcp").misused()
+
+
 def test_so_they_are_not_in_python(file: str) -> None:
     before = Path("n.npy").read_bytes()
     for write in (partial(save_file, {"x": np.ones(3)}), Writer, partial(encode_file, file)):

@@ -43,7 +43,8 @@ def parsed(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
         try:
             quality_of(text, f"--quality {value}")
         except InvalidInput as error:
-            raise click.UsageError(str(error)) from None
+            how = "write PATTERN=QUALITY, such as 'features=snr:30'"
+            raise click.UsageError(f"{error}; {how}") from None
         if pattern in found:
             raise click.UsageError(f"two qualities are asked for {pattern!r}")
         found[pattern] = text

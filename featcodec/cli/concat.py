@@ -29,7 +29,7 @@ def command(files: tuple[str, ...], output: str, force: bool, quiet: bool) -> in
     """
     from ..joining import concat_files
 
-    targets.refuse_dump_name(output, "an encoded file", targets.SUFFIX)
+    targets.refuse_foreign_name(output, "an encoded file", targets.SUFFIX)
     if files.count(STREAM) > 1:
         raise click.UsageError("standard input can be read once only")
     where = targets.Where(output, None, force, False)

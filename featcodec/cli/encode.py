@@ -170,7 +170,7 @@ def command(
     read = [(o, p) for o, p in (("--profile", profile), ("--rules", rules_file)) if p]
     written = [("--report", report_file)] if report_file else []
     planned = targets.outputs(inputs, where, target_of, (targets.SUFFIX,), read, written)
-    targets.refuse_dump_name(where.output, "an encoded file", targets.SUFFIX)
+    targets.refuse_foreign_name(where.output, "an encoded file", targets.SUFFIX)
     told = report.Report(report_file)
     wanted = Asked(quality, profile, digest, options, note, where.force, verify, told)
     within = work_on.within(planned)

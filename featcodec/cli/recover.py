@@ -46,7 +46,7 @@ def command(
     from ..coding.profile import Profile
     from ..writing.recovery import recover_file
 
-    targets.refuse_dump_name(output, "an encoded file", targets.SUFFIX)
+    targets.refuse_foreign_name(output, "an encoded file", targets.SUFFIX)
     if output is None:
         if not file.endswith(PART):
             raise click.UsageError(f"{file} does not end in {PART}; name the output with -o")

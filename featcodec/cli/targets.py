@@ -11,7 +11,7 @@ import click
 from ..errors import InvalidInput
 from ..formats import DUMP_SUFFIXES as DUMP_SUFFIXES
 from ..outputs import descriptor, identity, names_folder, within
-from ..outputs import refuse_dump_name as refuse_name
+from ..outputs import refuse_foreign_name as refuse_name
 from ..stores import is_uri
 from .bundle import bundled
 from .complete import any_file, any_folder
@@ -183,7 +183,7 @@ def refuse_clashes(read: Sequence[Named], written: Sequence[Named]) -> None:
             known[same] = (what, path)
 
 
-def refuse_dump_name(path: str | None, what: str, suffix: str) -> None:
+def refuse_foreign_name(path: str | None, what: str, suffix: str) -> None:
     """Raise a usage error for an output that is no dump, and called like one."""
     try:
         refuse_name(path or "", what, suffix)

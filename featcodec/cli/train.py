@@ -78,7 +78,7 @@ def command(
     read = [*(("input", path) for path in dumps), *([("--from", start)] if start else [])]
     read += asked_of.read
     targets.refuse_clashes(read, [("output", output), ("checkpoint", checkpoint_of(output))])
-    targets.refuse_dump_name(output, "a profile", SUFFIX)
+    targets.refuse_foreign_name(output, "a profile", SUFFIX)
     with complete(output, force) as out:
         if transform == "neural":
             checkpoint = Path(checkpoint_of(output))

@@ -19,7 +19,7 @@ from ..elements import LIBRARY_NAMES
 from ..errors import InvalidInput
 from ..numpy import Arrays, options_of, save_source
 from ..opening import Where, in_memory
-from ..outputs import complete, refuse_dump_name
+from ..outputs import complete, refuse_foreign_name
 
 # Older versions of torch lack some; of 4-bit values it has pairs.
 _DTYPES = {
@@ -82,7 +82,7 @@ def save_file(
     >>> from featcodec.torch import save_file
     >>> save_file({"features": torch.randn(8, 16, 4, 4)}, "maps.fcz", {"layout": "NCHW"}, snr=10)
     """
-    refuse_dump_name(filename)
+    refuse_foreign_name(filename)
     data = save(tensors, metadata, **options)
     with complete(filename, overwrite=True) as out:
         out.write(data)

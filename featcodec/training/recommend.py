@@ -98,7 +98,8 @@ class Recommendation:
             if not found:
                 raise _NoTask
             known[snr] = most = bound(found)
-            self.progress(f"task SNR {snr:g} dB: at most {most:.4f} lost")
+            of_all = " by the profile of all samples" if whole in profiles else ""
+            self.progress(f"task SNR {snr:g} dB: at most {most:.4f} lost{of_all}")
             return most <= self.keep
 
         try:

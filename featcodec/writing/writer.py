@@ -12,7 +12,7 @@ from ..arrays import by_name, stored_of
 from ..coding.profile import profile_of
 from ..errors import FeatcodecError, InvalidInput
 from ..numpy import TAKEN, options_of
-from ..outputs import refuse_dump_name, refuse_folder
+from ..outputs import refuse_folder, refuse_foreign_name
 from ..request import Quality
 from ..stores import is_uri
 from ..warned import warn
@@ -76,7 +76,7 @@ class Writer:
         if not isinstance(path, (str, os.PathLike)):
             raise InvalidInput(f"{a_kind(path)} is no path; give that of the file to write")
         refuse_folder(path)
-        refuse_dump_name(path)
+        refuse_foreign_name(path)
         self.path = Path(path)
         if not self.path.parent.is_dir():
             raise InvalidInput(f"{path}: there is no folder {self.path.parent}; make it first")
