@@ -67,8 +67,9 @@ class NearRows:
             return False
         for start in range(0, len(pool), self._at_once):
             some = pool[start : start + self._at_once]
-            found = _distances(probed, self._some(some))
-            found[probe[:, None] == some] = np.inf
+            values = self._some(some)
+            found = _distances(probed, values)
+            found[(probe[:, None] == some) | _constant(values)] = np.inf
             np.minimum(nearest, found.min(axis=1), out=nearest)
         return bool(np.mean(nearest < apart) > WORTHWHILE)
 

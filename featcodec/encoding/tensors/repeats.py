@@ -152,8 +152,8 @@ class _Finder:
         """Return which of some rows rounding leaves as they are, as constant ones must be."""
         found = []
         each = max(CHUNK // max(math.prod(shape) for shape in self.rows.shapes), 1)
-        for number in np.unique(self.rows.tensor_of(some)).tolist():
-            mine = some[self.rows.tensor_of(some) == number]
+        numbers, starts = np.unique(self.rows.tensor_of(some), return_index=True)
+        for number, mine in zip(numbers.tolist(), np.split(some, starts[1:]), strict=True):
             view = self.rows.view(self.tensor(number))
             for start in range(0, len(mine), each):
                 stored = gather(view, self.rows.places(number, mine[start : start + each]))
