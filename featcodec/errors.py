@@ -1,5 +1,7 @@
 """Every error raised on purpose; the command line turns each into one line and a status."""
 
+from errno import ENOENT
+
 
 class FeatcodecError(Exception):
     """Base class. `exit_status` is what the command line exits with."""
@@ -13,6 +15,8 @@ class InvalidInput(FeatcodecError, ValueError):
 
 class NoSuchFile(InvalidInput, FileNotFoundError):
     """A file that is to be read and is not there."""
+
+    errno = ENOENT
 
 
 class InputTooLarge(InvalidInput):

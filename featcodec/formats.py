@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 HEAD = 512  # bytes that tell
@@ -46,14 +46,11 @@ FRAME = "{k: np.stack(v) for k, v in pandas.read_%s({path}).items()}"
 ZIP = b"PK\x03\x04"
 UNPACK = "unpack it first"
 
-PROFILE = Kind(
-    "a featcodec profile",
-    (b"\x01\x00",),
-    at=10,
-    has=b"\x89FCZ",
-    advice="name a dump, and give the profile by -p",
-)
 FEATCODEC = Kind("a featcodec file", (b"\x89FCZ",), advice="decode it first, or name its dump")
+PROFILE = replace(
+    FEATCODEC, name="a featcodec profile", advice="name a dump, and give the profile by -p"
+)
+OF_PROFILE, KIND_AT = b"\x01\x00", 10  # in the signature of a file (SPEC §2)
 ENCODE = "encode it first"
 SAFETENSORS = Kind("a safetensors dump", (b"{",), at=8, advice=ENCODE)
 NPZ = Kind("a NumPy file (.npz)", (ZIP,), has=b".npy", advice=ENCODE)
@@ -68,7 +65,6 @@ DUMP_SUFFIXES = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".ckpt")
 PACKED_SUFFIXES = {".fcz": "an encoded file", ".fcp": "a profile"}
 DUMPS = (SAFETENSORS, NPZ, NPY, TORCH, OLD_TORCH)  # that are read
 KINDS = (
-    PROFILE,
     FEATCODEC,
     NPZ,
     NPY,
@@ -147,4 +143,6 @@ def recognise(head: bytes) -> Kind | None:
     """Return the kind of a file that begins so, None when it is not known."""
     if SAFETENSORS.matches(head) and int.from_bytes(head[:8], "little") <= LARGEST_HEADER:
         return SAFETENSORS
+    if FEATCODEC.matches(head) and head[KIND_AT:].startswith(OF_PROFILE):
+        return PROFILE
     return next((kind for kind in KINDS if kind.matches(head)), None)

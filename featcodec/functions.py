@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,13 +62,17 @@ def module_and_name(text: str, option: str, what: str = "FUNCTION") -> tuple[str
 
 def placed(error: Exception) -> str:
     """Return what an error of the user's own code is, and where in that code it was raised."""
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not Path(frame.filename).is_relative_to(HERE) and "site-packages" not in frame.filename
-    ]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [] if isinstance(error, SyntaxError) else [f for f in frames if _is_own(f.filename)]
     where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {error}{where}"
+
+
+def _is_own(path: str) -> bool:
+    """Return whether code of a path is of the user, and of no package or library."""
+    theirs = HERE, *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+    packages = {"site-packages", "dist-packages"} & {*Path(path).parts}
+    return Path(path).is_file() and not packages and not any(map(Path(path).is_relative_to, theirs))
 
 
 def _made_in(what: Any, module: str) -> bool:

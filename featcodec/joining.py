@@ -18,7 +18,7 @@ from .container.reader import Reader
 from .elements import FLOATS
 from .leftovers import alone
 from .opening import open_source
-from .outputs import complete, refuse_input, refuse_read_only, spare
+from .outputs import complete, refuse_foreign_name, refuse_input, refuse_read_only, spare
 from .rules import LOSSLESS
 from .stores import is_uri
 
@@ -54,6 +54,7 @@ def concat_files(sources: Sequence[Path_], destination: Path_, *, overwrite: boo
     sources = _several(sources)
     for source in sources:
         refuse_input(source, destination)
+    refuse_foreign_name(destination)
     with ExitStack() as stack:
         files = [stack.enter_context(_opened(source)) for source in sources]
         out = stack.enter_context(complete(destination, overwrite))

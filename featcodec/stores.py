@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .container.source import Source
-from .errors import FeatcodecError, InvalidInput, first_line
+from .errors import FeatcodecError, InvalidInput, NoSuchFile, first_line
 
 # The bytes at the end, index and headers among them, that are read at once: a part of the file that
 # models take at most as a rule, and no more than arrives while another request would be answered.
@@ -194,6 +194,6 @@ def _named(name: str) -> Iterator[None]:
     except FeatcodecError:
         raise
     except FileNotFoundError:
-        raise InvalidInput(f"{name}: no such file") from None
+        raise NoSuchFile(f"{name}: no such file") from None
     except Exception as error:  # each library has errors of its own
         raise InvalidInput(f"{name}: {first_line(error) or type(error).__name__}") from None

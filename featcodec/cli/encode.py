@@ -224,11 +224,12 @@ def digest_of(profile: str | None) -> str | None:
     return None if found is None else found.hex()
 
 
-def kept(quality: Mapping[str, Any], result: Any) -> str:
-    """Return what was asked of a dump that the SNR of its values does not show."""
+def kept(asked: Any, result: Any) -> str:
+    """Return what was asked of all of a dump that the SNR of its values does not show."""
+    quality: Mapping[str, Any] = asked.quality
     if result.task_snr_db is not None:
         return f", task SNR {result.task_snr_db:.2f} dB"
-    if math.isinf(result.snr_db):
+    if math.isinf(result.snr_db) or asked.options.get("rules"):
         return ""
     if quality.get("max_error") is not None:
         return f", no value off by more than {quality['max_error']:g}"
@@ -240,7 +241,7 @@ def lines_of(task: Task, result: Any, verbose: bool) -> list[str]:
     sizes = f"{render.size(result.input_bytes)} -> {render.size(result.output_bytes)}"
     times = render.ratio(result.input_bytes, result.output_bytes)
     rate = f"{result.bpfp:.3f} bpfp" if result.values else "no values"
-    reached = f"{rate}  {render.decibels(result.snr_db)}{kept(task.asked.quality, result)}"
+    reached = f"{rate}  {render.decibels(result.snr_db)}{kept(task.asked, result)}"
     worst = [f"  {result.lowest}"] if verbose and str(result.lowest) else []
     choices = [f"  {line}" for line in result.choices] if verbose else []
     made = task.source if task.target == streams.STREAM else f"{task.source} -> {task.target}"

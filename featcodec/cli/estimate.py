@@ -19,7 +19,7 @@ from .targets import Planned
 if TYPE_CHECKING:
     from ..tensors import Source, Tensor
 
-SAMPLES = 16  # inputs that are looked at, at most
+SAMPLES, SECONDS = 16, 30.0  # inputs that are looked at, at most, and after which no more are
 # Bytes of all samples, about, and of one at least: less says little of how much the rest takes.
 ROOM, LEAST = 2 << 20, 1 << 18
 
@@ -28,7 +28,8 @@ ROOM, LEAST = 2 << 20, 1 << 18
 class Sample:
     """What came of a part of an input."""
 
-    input_bytes: float  # of the input that the part stands for
+    share: float  # of the input
+    looked_at: float  # bytes of tensors
     output_bytes: float
     seconds: float
 
@@ -88,20 +89,25 @@ def estimated(tasks: Sequence[Any], total: int, jobs: int, measure: Measure) -> 
     every = max(-(-len(tasks) // SAMPLES), 1)
     some = [task for task in tasks[::every] if Path(task.source).is_file()]
     room = max(ROOM // max(len(some), 1), LEAST)
-    tried = [(failures.attempt(lambda t: measure(t, room), task), task) for task in some]
-    found = [(each, batch.size_of(task.source)) for each, task in tried if isinstance(each, Sample)]
-    found = [(sample, whole) for sample, whole in found if sample.input_bytes]
-    read = sum(sample.input_bytes for sample, _ in found)
-    if not read:
+    found: list[tuple[Sample, int]] = []
+    start = time.perf_counter()
+    for task in some:
+        if time.perf_counter() - start > SECONDS:
+            break
+        sample = failures.attempt(lambda t: measure(t, room), task)
+        if isinstance(sample, Sample) and sample.looked_at:
+            found.append((sample, batch.size_of(task.source)))
+    if not found:
         return ""
-    share = total / sum(whole for _, whole in found)
-    size = share * sum(one.output_bytes * whole / one.input_bytes for one, whole in found)
-    seconds = share * sum(one.seconds * whole / one.input_bytes for one, whole in found)
+    times = total / sum(whole for _, whole in found)
+    size = times * sum(one.output_bytes / one.share for one, _ in found)
+    seconds = times * sum(one.seconds / one.share for one, _ in found)
     workers = max(min(jobs, os.cpu_count() or 1, len(tasks)), 1)
-    times = f" ({render.ratio(total, round(size))})" if size < total else ""
+    ratio = f" ({render.ratio(total, round(size))})" if 1 <= size < total else ""
+    looked_at = sum(one.looked_at for one, _ in found)
     return (
-        f"about {render.size(size)}{times} in {render.duration(seconds / workers)},"
-        f" by {render.size(read)} of {render.count(len(found), 'input')}"
+        f"about {render.size(size)}{ratio} in {render.duration(seconds / workers)},"
+        f" by {render.size(looked_at)} of {render.count(len(found), 'input')}"
     )
 
 
@@ -119,16 +125,16 @@ def encoding(task: Any, most: int) -> Sample:
     with Dump(task.source) as dump, tempfile.TemporaryFile() as out:
         options = Options(**asked.options)
         kept: Any = Rules(options.rules).kept(dump)
-        part = min(most / max(dump.data_bytes, 1), 1.0)
-        head = Head(kept, part)
+        whole = Head(kept, 1.0).data_bytes  # of compressed dumps, more than they are stored in
+        head = Head(kept, min(most / max(whole, 1), 1.0))
         report = encode(head, out, Quality.choose(**asked.quality), profile, options)
     seconds = time.perf_counter() - start
-    share = head.data_bytes / max(dump.data_bytes, 1)
-    return Sample(dump.data_bytes * share, report.output_bytes, seconds)
+    share = head.data_bytes / max(whole, 1)
+    return Sample(share, head.data_bytes, report.output_bytes, seconds)
 
 
 class Head:
-    """The first part of a dump, along the leading axis of its tensors."""
+    """The first part of a dump, along the first axis of its tensors that has more than one row."""
 
     def __init__(self, source: "Source", part: float) -> None:
         from ..elements import BITS, nbytes
@@ -137,17 +143,18 @@ class Head:
         self.tensors: list[Tensor] = []
         self.data_bytes = 0
         for tensor in source.tensors:
-            rows = tensor.shape[0] if tensor.shape else 0
+            axis = next((axis for axis, n in enumerate(tensor.shape) if n > 1), None)
+            rows = 1 if axis is None else tensor.shape[axis]
             fewer = -(-rows * part // 1)
-            if fewer < rows and BITS[tensor.dtype] >= 8:
-                tensor = first(tensor, max(int(fewer), 1))
+            if axis is not None and fewer < rows and BITS[tensor.dtype] >= 8:
+                tensor = first(tensor, axis, max(int(fewer), 1))
             self.tensors.append(tensor)
             self.data_bytes += nbytes(tensor.dtype, math.prod(tensor.shape))
 
 
-def first(tensor: "Tensor", rows: int) -> "Tensor":
-    """Return the first rows of a tensor as one."""
-    shape = (rows, *tensor.shape[1:])
+def first(tensor: "Tensor", axis: int, rows: int) -> "Tensor":
+    """Return the first rows along an axis, behind those of one row, of a tensor as one."""
+    shape = (*tensor.shape[:axis], rows, *tensor.shape[axis + 1 :])
     count = math.prod(shape)
     return replace(tensor, shape=shape, read=lambda: tensor.read()[:count])
 
@@ -176,5 +183,5 @@ def decoding(task: Any, most: int) -> Sample:
             done += sum(piece.values.nbytes for piece in decoder.pieces(group, number))
             if done >= most:
                 break
-    seconds = (time.perf_counter() - start) * max(all_of_it / max(done, 1), 1)
-    return Sample(file.size, whole, seconds)
+    share = min(done / all_of_it, 1.0) if all_of_it else 1.0
+    return Sample(share, done, whole * share, time.perf_counter() - start)

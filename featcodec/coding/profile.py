@@ -16,7 +16,7 @@ from ..container.network import Network
 from ..container.reader import Reader
 from ..container.sections import PROFILE
 from ..container.writer import Writer
-from ..errors import FeatcodecError, InvalidInput, ProfileMissing, damaged
+from ..errors import FeatcodecError, InvalidInput, NoSuchFile, ProfileMissing, damaged
 from ..profiles import Place, find, place_of, read
 from .kept import Kept
 from .model import GridModel
@@ -87,7 +87,8 @@ class Profile:
         try:
             data = read(place_of(path))
         except OSError as error:
-            raise InvalidInput(
+            kind = NoSuchFile if isinstance(error, FileNotFoundError) else InvalidInput
+            raise kind(
                 f"profile {path}: {error.strerror or error}; it is a file, or a name that"
                 " `featcodec profiles` lists"
             ) from None

@@ -17,6 +17,7 @@ from ..container.group import GroupHeader
 from ..container.quality import SECTION, GroupQuality, pack
 from ..container.sections import FEATURES, SECTION_BYTES
 from ..container.writer import Writer
+from ..elements import FLOATS
 from ..errors import InvalidInput
 from ..profiles import NEURAL
 from ..request import FAMILIES, Options, Quality
@@ -203,6 +204,7 @@ class DumpEncoder:
         qualities, warned = self._qualities(writer, groups, headers)
         rules = Rules(self.options.rules)
         size = writer.finish()
+        given = None if self.options.transform == "neural" else self.profile  # it has one anyhow
         return Report(
             self.source.data_bytes,
             size,
@@ -212,7 +214,7 @@ class DumpEncoder:
             remarks=(
                 *warned,
                 *suspicious(groups, headers, self._tried, self.features.with_profile),
-                *unused(self.profile, (self.quality, *rules.qualities)),
+                *unused(given, [rules.of(name) or quality for name in self._floats]),
                 *complex_numbers(groups, headers, lambda name: rules.of(name) or quality),
                 *without_metric(groups, headers, quality),
                 *self._followed(quality, headers),
@@ -222,6 +224,11 @@ class DumpEncoder:
             task_snr_db=min((h.task_snr for h in headers if h.task_snr is not None), default=None),
             by_name=bytes_by_name(groups, headers, writer.index.sections),
         )
+
+    @property
+    def _floats(self) -> list[str]:
+        """The names of the tensors of floats."""
+        return [tensor.name for tensor in self.source.tensors if tensor.dtype in FLOATS]
 
     @property
     def _tried(self) -> Profile | None:

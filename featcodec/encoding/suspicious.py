@@ -55,8 +55,9 @@ def suspicious(
 
 
 def unused(profile: Profile | None, asked: Iterable[Quality]) -> Iterator[str]:
-    """Yield a line for a profile where none of the qualities that are asked for takes one."""
-    if profile is not None and all(one.lossless or one.max_error is not None for one in asked):
+    """Yield a line for a profile where no quality that is asked of a tensor takes one."""
+    without = [one.lossless or one.max_error is not None for one in asked]
+    if profile is not None and without and all(without):
         yield "the profile is not used: lossless and bounded coding take none"
 
 
