@@ -80,7 +80,7 @@ def test_a_message_is_shown_by_its_head(profile_file: Path, tmp_path: Path) -> N
         assert b"F32 2x17x64, 2,176 values" in run("info", "--message", tmp_path / "m").out
     assert steps[1] == pytest.approx(4 * steps[0], rel=1e-3)
     assert "--message" in run("info", tmp_path / "m").failed(3)
-    for other, said in ((b"Junk", "is no message"), (b"hello", "or no message at all")):
+    for other, said in ((b"Junk", "is no message"), (b"hello", "is no message of version 2")):
         (tmp_path / "m").write_bytes(other)
         assert said in run("info", "--message", tmp_path / "m").failed(3)
 
