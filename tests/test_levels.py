@@ -96,23 +96,37 @@ def test_states_that_saturate_take_fewer_bytes_by_levels_or_contexts_than_by_a_b
     assert size < 0.9 * len(encoded({"states": states}, Quality(snr=snr), transform="none"))
 
 
-@pytest.mark.parametrize("snr", [10.0, 20.0])
-def test_states_of_prefixes_take_no_more_padded_than_one_after_the_other(snr: float) -> None:
-    """Words begin alike, so that states repeat along time and not along channels."""
+def padded_states(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return states (count, 10, 48) of words that begin alike, and how long each word is."""
     rng = np.random.default_rng(3)
     inner, letters = 0.35 * rng.normal(size=(48, 48)), 1.5 * rng.normal(size=(5, 48))
-    lengths = rng.integers(2, 10, 250)
-    words, state = rng.integers(5, size=(250, 10)), np.zeros((250, 48))
-    padded = np.zeros((250, 10, 48), "f4")
+    lengths = rng.integers(2, 10, count)
+    words, state = rng.integers(5, size=(count, 10)), np.zeros((count, 48))
+    padded = np.zeros((count, 10, 48), "f4")
     for t in range(10):
         state = np.tanh(state @ inner + letters[words[:, t]])
         padded[:, t] = np.where(t < lengths[:, None], state, 0)
+    return padded, lengths
+
+
+@pytest.mark.parametrize("snr", [pytest.param(10.0, marks=pytest.mark.long), 20.0])
+def test_states_of_prefixes_take_no_more_padded_than_one_after_the_other(snr: float) -> None:
+    """Such states repeat along time and not along channels."""
+    padded, lengths = padded_states(250)
     packed = encoded({"states": padded}, Quality(snr=snr))
     assert not fc.load(packed)["states"][padded == 0].any()
     kept = np.concatenate([x[:length] for x, length in zip(padded, lengths, strict=True)])
-    assert len(packed) < 1.03 * len(encoded({"states": kept}, Quality(snr=snr))) + 3 * len(
-        padded
-    )  # which says how long they are
+    apart = len(encoded({"states": kept}, Quality(snr=snr)))
+    assert len(packed) < 1.03 * apart + 3 * len(padded)  # which says how long they are
+
+
+@pytest.mark.long
+def test_padding_between_levels_is_decoded_by_the_reference_decoder_too() -> None:
+    packed = encoded({"states": padded_states(120)[0]}, Quality(snr=30))
+    (group,) = Reader(Memory(packed), "f").groups()
+    assert group.lossy is None and group.repeats is not None and group.repeats.constants
+    theirs = np.frombuffer(reference.decode(packed).tensors["states"].data, "<f4")
+    assert np.array_equal(theirs, fc.load(packed)["states"].reshape(-1))
 
 
 @pytest.mark.parametrize("snr", [5.0, 30.0])
